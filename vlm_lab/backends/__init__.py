@@ -1,0 +1,1 @@
+"""Name -> backend class, imported late."""

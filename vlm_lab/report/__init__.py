@@ -1,0 +1,1 @@
+"""Statistics and records -> files that people and machines read."""
