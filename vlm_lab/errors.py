@@ -1,0 +1,22 @@
+"""The exceptions that carry a whole message for the user; everything else is a bug.
+
+UserError            what the user gave cannot be used: one clear message, no traceback
+  Skip               this candidate (or this case) cannot run here; the rest goes on, the cell is `skipped`
+  GenerationError    a backend could not answer this case; the cell is `error` and the rest goes on
+"""
+
+
+class UserError(Exception):
+    """What was wanted, what came, where, and the next command to type."""
+
+
+class Skip(UserError):
+    """A candidate or a case that cannot run on this machine, with the command that would change that."""
+
+
+class GenerationError(UserError):
+    """No reply for one case. `kind` is what a table shows: OutOfMemory, Timeout, ContextOverflow, WorkerDied, ..."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
