@@ -1,0 +1,45 @@
+"""`vlm-lab COMMAND`, or `python -m vlm_lab COMMAND`: finds the command's module and prints its errors as one message.
+
+vlm-lab --help
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from vlm_lab.errors import UserError
+
+COMMANDS = {
+    "score": "score a file of predictions against references with our score and the published ones",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; 0 when it did its work, 2 when what the user gave cannot be used."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = arguments[0] if arguments else ""
+    if name not in COMMANDS:
+        return _overview(name)
+    module = importlib.import_module(f"vlm_lab.commands.{name}")
+    parser = argparse.ArgumentParser(f"vlm-lab {name}", description=module.__doc__, formatter_class=_Raw)
+    module.add_arguments(parser)
+    try:
+        return int(module.main(parser.parse_args(arguments[1:])))
+    except UserError as error:
+        print(f"vlm-lab {name}: {error}", file=sys.stderr)
+        return 2
+
+
+class _Raw(argparse.RawDescriptionHelpFormatter):
+    """Docstrings are written to be read as they stand."""
+
+
+def _overview(name: str) -> int:
+    wanted = name in ("", "-h", "--help")
+    lines = ["usage: vlm-lab COMMAND [options]", ""]
+    lines += [f"  {command:<12} {text}" for command, text in COMMANDS.items()]
+    if not wanted:
+        lines.append(f"\nvlm-lab: no command {name!r}; the commands are above")
+    print("\n".join(lines), file=sys.stdout if wanted else sys.stderr)
+    return 0 if wanted else 2
