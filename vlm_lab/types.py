@@ -129,7 +129,8 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Prompt:
-    """What one case sends: words and pages. `languages` are the document's, for readers that must choose a script."""
+    """What one case sends: words and pages. `languages` are the document's, for readers that must choose a script;
+    `suite` is for `replay`, whose JSON files are read as references are."""
 
     id: str
     text: str
@@ -138,6 +139,7 @@ class Prompt:
     document_name: str
     schema: Mapping[str, Any] = field(default_factory=dict)
     languages: tuple[str, ...] = ()
+    suite: Suite | None = None
 
 
 @dataclass(frozen=True, slots=True)

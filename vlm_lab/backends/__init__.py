@@ -1,1 +1,102 @@
-"""Name -> backend class, imported late."""
+"""A candidate: a model of models.yaml behind its backend, loaded when it must answer and freed when it is done.
+
+A backend is a class with `__init__(model, runtime)`, which loads, `generate(prompt) -> Generation` and `close()`.
+Where it can say without loading what decides its replies, a class method `identity(model, runtime)` lets the reply
+cache answer for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, replace
+from typing import Any, Protocol, TypeVar
+
+from vlm_lab.errors import UserError
+from vlm_lab.late import find
+from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
+
+BACKENDS = {
+    "ocr": "vlm_lab.backends.ocr:Ocr",
+    "replay": "vlm_lab.backends.replay:Replay",
+    "transformers": "vlm_lab.backends.transformers:Transformers",
+}
+
+
+Part = TypeVar("Part", Usage, Timing)
+
+
+class Backend(Protocol):
+    """What answers prompts. `generate` raises GenerationError where it has no reply for a case."""
+
+    def __init__(self, model: Model, runtime: Runtime) -> None: ...
+
+    def generate(self, prompt: Prompt) -> Generation: ...
+
+    def close(self) -> None: ...
+
+
+class Candidate:
+    """One model during a run. Its backend is built once; a backend that cannot be built says why to every case."""
+
+    def __init__(self, model: Model, runtime: Runtime) -> None:
+        self.model, self.runtime = model, runtime
+        self._backend: Backend | None = None
+        self._why_not: UserError | None = None
+
+    def identity(self) -> Mapping[str, Any] | None:
+        """What decides this model's replies beside prompt and pages; None where nothing but loading it can tell."""
+        cls = find(self.model.backend, BACKENDS, "backend")
+        tell = getattr(cls, "identity", None)
+        return tell(self.model, self.runtime) if tell else {}
+
+    def load(self) -> None:
+        """Builds the backend, so that no case's time has the loading in it. Raises Skip or UserError."""
+        if self._why_not:
+            raise self._why_not
+        if self._backend is None:
+            try:
+                self._backend = find(self.model.backend, BACKENDS, "backend")(self.model, self.runtime)
+            except UserError as error:
+                self._why_not = error
+                raise
+
+    def generate(self, prompt: Prompt) -> Generation:
+        """One case's reply, page by page where the model is asked so."""
+        self.load()
+        assert self._backend is not None  # noqa: S101 - load() raises otherwise
+        if self.model.pages == "each" and len(prompt.pages) > 1:
+            return together([self._backend.generate(replace(prompt, pages=[page])) for page in prompt.pages])
+        return self._backend.generate(prompt)
+
+    def close(self) -> None:
+        """Frees everything the model held."""
+        if self._backend is not None:
+            self._backend.close()
+            self._backend = None
+
+
+def together(replies: Sequence[Generation]) -> Generation:
+    """The replies to single pages as one: tokens and seconds add up, one cut off reply makes the whole cut off."""
+    reasons = [reply.finish_reason for reply in replies]
+    return replace(
+        replies[0],
+        raw_response="\n".join(reply.raw_response for reply in replies),
+        page_responses=tuple(reply.raw_response for reply in replies),
+        finish_reason="length" if "length" in reasons else reasons[0],
+        usage=_sum(Usage, [reply.usage for reply in replies]),
+        timing=_sum(Timing, [reply.timing for reply in replies]),
+        mean_logprob=_mean_logprob(replies),
+        tokens=(),
+        image_sizes=tuple(size for reply in replies for size in reply.image_sizes),
+        peak_memory_bytes=max((reply.peak_memory_bytes or 0 for reply in replies)) or None,
+    )
+
+
+def _sum(kind: type[Part], parts: Sequence[Part]) -> Part:
+    columns = zip(*(astuple(part) for part in parts), strict=True)
+    return kind(*(None if None in column else sum(column) for column in columns))
+
+
+def _mean_logprob(replies: Sequence[Generation]) -> float | None:
+    pairs = [(reply.mean_logprob, reply.usage.output_tokens) for reply in replies]
+    known = [(value, count) for value, count in pairs if value is not None and count]
+    tokens = sum(count for _, count in known)
+    return sum(value * count for value, count in known) / tokens if len(known) == len(replies) else None

@@ -1,0 +1,103 @@
+"""Answers that were given before: a former run, a JSONL file, or a folder of JSON files named as documents are.
+
+With a folder, the pipeline that a user has today is a candidate like any other. `model_id` is the path:
+
+    - {name: today, backend: replay, model_id: ../pipeline/output/json}
+    - {name: old-run, backend: replay, model_id: results/20260102T030405Z, backend_kwargs: {model: qwen2-vl-2b}}
+
+A line of a JSONL file has `document` (or `id`) and `raw_response` (or `prediction`, `pred`); a record of a run is one.
+Files of a folder are read as the suite's references are: `match`, `unwrap`, `map` and `ignore` apply.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vlm_lab.documents import digest
+from vlm_lab.errors import GenerationError, Skip, UserError
+from vlm_lab.suite import ReferenceIndex, read_reference
+from vlm_lab.types import Generation, Model, Prompt, Runtime, Suite, Timing, Usage
+
+
+class Replay:
+    """A backend that has no model: a document it has no answer for is skipped, by name."""
+
+    def __init__(self, model: Model, runtime: Runtime) -> None:
+        self.model, self.path = model, Path(model.model_id)
+        if not self.path.exists():
+            raise Skip(f"{model.name}: nothing to replay at {self.path}; correct `model_id` in models.yaml")
+        lines = self.path / "records.jsonl" if self.path.is_dir() else self.path
+        self.answers = self._read(lines) if lines.is_file() else None
+        self._indices: dict[Suite, ReferenceIndex] = {}
+
+    @classmethod
+    def identity(cls, model: Model, runtime: Runtime) -> Mapping[str, Any] | None:
+        """Files may change between two runs, and reading them costs nothing: never from the cache."""
+        return None
+
+    def generate(self, prompt: Prompt) -> Generation:
+        if self.answers is None:
+            return self._file(prompt)
+        answer = self.answers.get((prompt.id, prompt.document_id)) or self.answers.get((None, prompt.document_id))
+        if answer is None:
+            raise Skip(f"{self.path} has no answer for {prompt.document_id!r} (prompt {prompt.id!r})")
+        return answer
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _file(self, prompt: Prompt) -> Generation:
+        if prompt.suite is None:
+            raise Skip(f"{self.path}: a folder of JSON files needs a suite that says how they are matched")
+        if prompt.suite not in self._indices:
+            self._indices[prompt.suite] = ReferenceIndex(replace(prompt.suite, references=self.path))
+        found = self._indices[prompt.suite].find(prompt.document_name)
+        if found is None:
+            raise Skip(f"{self.path} has no JSON file for {prompt.document_id!r}")
+        value, told = read_reference(found, prompt.suite)
+        if value is None:
+            raise GenerationError("BadReply", " ".join(told))
+        return Generation(raw_response=json.dumps(value, ensure_ascii=False), finish_reason="stop", cached=True,
+                          environment={"replayed": digest(found)})  # fmt: skip
+
+    def _read(self, path: Path) -> dict[tuple[str | None, str], Generation]:
+        answers = {}
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            try:
+                row = json.loads(line)
+                document = str(row.get("document", row.get("id")))
+            except (ValueError, AttributeError) as error:
+                raise UserError(f"{path}:{number}: is not a JSON object ({error})") from None
+            if self._wanted(row):
+                answers[row.get("prompt_id"), document] = _generation(row)
+        if not answers:
+            raise Skip(f"{path}: has no answer of {self._source!r}; set backend_kwargs: {{model: NAME}}")
+        return answers
+
+    @property
+    def _source(self) -> str:
+        return str(self.model.backend_kwargs.get("model", self.model.name))
+
+    def _wanted(self, row: Mapping[str, Any]) -> bool:
+        """Lines of a JSONL file have no model; a run has several, and cells without an answer."""
+        if "model" not in row:
+            return True
+        return row["model"] == self._source and row.get("raw_response") is not None
+
+
+def _generation(row: Mapping[str, Any]) -> Generation:
+    said = row.get("raw_response", row.get("prediction", row.get("pred")))
+    return Generation(
+        raw_response=said if isinstance(said, str) else json.dumps(said, ensure_ascii=False),
+        page_responses=tuple(row.get("page_responses", ())),
+        finish_reason=row.get("finish_reason"),
+        usage=Usage(**row.get("usage", {})),
+        timing=Timing(**row.get("timing", {})),
+        mean_logprob=row.get("mean_logprob"),
+        elapsed_seconds=row.get("elapsed_seconds"),
+        measured_at=row.get("measured_at"),
+        environment=row.get("environment", {}),
+        cached=True,
+    )
