@@ -1,0 +1,316 @@
+"""Printed numbers: amounts, quantities, currencies. `1.234,56`, `1'234.56`, `1 234,56 руб.`, `(12.00)`, `12,00-`.
+
+One separator with exactly three digits after it (`1.234`, `60,000`) is read as thousands, unless what stands before
+it cannot head a group (`0.780`, `.780`, `1234.567`, `01.234`). Nothing in such a value decides, and thousands is by far
+the more frequent on invoices. Where the other side of a comparison is unambiguous it decides: see `same_amount`.
+"""
+
+import re
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+
+from vlm_lab.types import Conventions
+
+LONGEST = 64  # characters; no printed amount is longer
+
+# Signs and words printed for a currency -> ISO 4217. A bare $ is read as USD and a bare kr as SEK: the commonest.
+SIGNS = {
+    "€": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "us$": "USD", "usd$": "USD", "£": "GBP", "¥": "JPY",
+    "円": "JPY", "cn¥": "CNY", "元": "CNY", "rmb": "CNY", "₽": "RUB", "руб": "RUB", "р": "RUB", "рублей": "RUB",
+    "рубль": "RUB", "rub": "RUB", "rur": "RUB", "zł": "PLN", "zl": "PLN", "kr": "SEK", "fr": "CHF", "sfr": "CHF",
+    "₴": "UAH", "грн": "UAH", "₸": "KZT", "тг": "KZT", "₹": "INR", "rs": "INR", "₩": "KRW", "₺": "TRY", "tl": "TRY",
+    "₪": "ILS", "฿": "THB", "₫": "VND", "kč": "CZK", "ft": "HUF", "lei": "RON", "лв": "BGN", "br": "BYN",
+    "rp": "IDR", "rm": "MYR", "r$": "BRL", "a$": "AUD", "c$": "CAD", "ca$": "CAD", "nz$": "NZD", "s$": "SGD",
+    "hk$": "HKD", "mx$": "MXN", "nt$": "TWD", "₱": "PHP", "₦": "NGN", "chf": "CHF",
+}  # fmt: skip
+
+# ISO 4217, current codes.
+CODES = frozenset(
+    [
+        "AED",
+        "AFN",
+        "ALL",
+        "AMD",
+        "AOA",
+        "ARS",
+        "AUD",
+        "AWG",
+        "AZN",
+        "BAM",
+        "BBD",
+        "BDT",
+        "BGN",
+        "BHD",
+        "BIF",
+        "BMD",
+        "BND",
+        "BOB",
+        "BRL",
+        "BSD",
+        "BTN",
+        "BWP",
+        "BYN",
+        "BZD",
+        "CAD",
+        "CDF",
+        "CHF",
+        "CLP",
+        "CNY",
+        "COP",
+        "CRC",
+        "CUP",
+        "CVE",
+        "CZK",
+        "DJF",
+        "DKK",
+        "DOP",
+        "DZD",
+        "EGP",
+        "ERN",
+        "ETB",
+        "EUR",
+        "FJD",
+        "FKP",
+        "GBP",
+        "GEL",
+        "GHS",
+        "GIP",
+        "GMD",
+        "GNF",
+        "GTQ",
+        "GYD",
+        "HKD",
+        "HNL",
+        "HTG",
+        "HUF",
+        "IDR",
+        "ILS",
+        "INR",
+        "IQD",
+        "IRR",
+        "ISK",
+        "JMD",
+        "JOD",
+        "JPY",
+        "KES",
+        "KGS",
+        "KHR",
+        "KMF",
+        "KPW",
+        "KRW",
+        "KWD",
+        "KYD",
+        "KZT",
+        "LAK",
+        "LBP",
+        "LKR",
+        "LRD",
+        "LSL",
+        "LYD",
+        "MAD",
+        "MDL",
+        "MGA",
+        "MKD",
+        "MMK",
+        "MNT",
+        "MOP",
+        "MRU",
+        "MUR",
+        "MVR",
+        "MWK",
+        "MXN",
+        "MYR",
+        "MZN",
+        "NAD",
+        "NGN",
+        "NIO",
+        "NOK",
+        "NPR",
+        "NZD",
+        "OMR",
+        "PAB",
+        "PEN",
+        "PGK",
+        "PHP",
+        "PKR",
+        "PLN",
+        "PYG",
+        "QAR",
+        "RON",
+        "RSD",
+        "RUB",
+        "RWF",
+        "SAR",
+        "SBD",
+        "SCR",
+        "SDG",
+        "SEK",
+        "SGD",
+        "SHP",
+        "SLE",
+        "SOS",
+        "SRD",
+        "SSP",
+        "STN",
+        "SVC",
+        "SYP",
+        "SZL",
+        "THB",
+        "TJS",
+        "TMT",
+        "TND",
+        "TOP",
+        "TRY",
+        "TTD",
+        "TWD",
+        "TZS",
+        "UAH",
+        "UGX",
+        "USD",
+        "UYU",
+        "UZS",
+        "VED",
+        "VES",
+        "VND",
+        "VUV",
+        "WST",
+        "XAF",
+        "XCD",
+        "XOF",
+        "XPF",
+        "YER",
+        "ZAR",
+        "ZMW",
+        "ZWG",
+    ]
+)
+
+_PIECES = frozenset(
+    "x × * pcs pc pce pieces piece ea each st stk stck stück stuck szt шт ud un u unit units item items 個".split()  # noqa: SIM905
+)
+_GROUPS = r"[ '’٬]"
+_MINUS = str.maketrans("−–—‐‑", "-----")
+_NUMBER = re.compile(r"\d(?:[\d.,]| (?=\d)|['’٬](?=\d))*|[.,]\d+")
+
+
+def amount(value: Any, conventions: Conventions) -> Decimal | None:
+    """The number that is printed; its currency, on either side, is another field's matter."""
+    if isinstance(value, str):
+        read = _read(value)
+        return None if read is None or not _is_money(read[1]) else read[0]
+    return _of_number(value)
+
+
+def quantity(value: Any, conventions: Conventions) -> tuple[Decimal, str] | None:
+    """Number and unit; pieces (`2 x`, `2 Stk.`, `2 шт`) are no unit, `2 kg` has one."""
+    if isinstance(value, str):
+        read = _read(value)
+        if read is None:
+            return None
+        unit = read[1].casefold().strip(". ")
+        return read[0], "" if unit in _PIECES else unit
+    number = _of_number(value)
+    return None if number is None else (number, "")
+
+
+def currency(value: Any, conventions: Conventions) -> str | None:
+    """The ISO 4217 code of a code, sign or printed word."""
+    if not isinstance(value, str):
+        return None
+    word = value.strip().strip(".").casefold()
+    code = SIGNS.get(word) or word.upper()
+    return code if code in CODES else None
+
+
+def same_amount(expected: Any, actual: Any, tolerance: str, one: Decimal, other: Decimal) -> bool:
+    """Whether two amounts are equal within the tolerance, the ambiguous one (`1.234`) read as the other one needs."""
+    allowed = _tolerance(tolerance)
+    if abs(one - other) <= allowed:
+        return True
+    ambiguous_one, ambiguous_other = is_ambiguous(expected), is_ambiguous(actual)
+    if ambiguous_one == ambiguous_other:
+        return False
+    shifted = (one / 1000, other) if ambiguous_one else (one, other / 1000)
+    return abs(shifted[0] - shifted[1]) <= allowed
+
+
+def is_ambiguous(value: Any) -> bool:
+    """Whether a printed number could be thousands or have three decimals."""
+    if not isinstance(value, str):
+        return False
+    found = _NUMBER.search(value)
+    return bool(found and re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", found[0]))
+
+
+@lru_cache(maxsize=64)
+def _tolerance(text: str) -> Decimal:
+    return Decimal(text)
+
+
+@lru_cache(maxsize=16384)
+def _read(text: str) -> tuple[Decimal, str] | None:
+    """The one number in a short text with its sign, and what stands around it."""
+    if len(text) > LONGEST:
+        return None
+    plain = " ".join(text.translate(_MINUS).split())
+    found = _NUMBER.search(plain)
+    if found is None:
+        return None
+    before, after = plain[: found.start()], plain[found.end() :]
+    if any(character.isdigit() for character in before + after):
+        return None
+    number = _decimal(found[0])
+    if number is None:
+        return None
+    negative = _is_negative(before, after)
+    around = re.sub(r"^[-+]|[-+]$|[()@]", "", (before + " " + after).strip()).strip("- +")
+    return -number if negative else number, around.strip()
+
+
+def _is_negative(before: str, after: str) -> bool:
+    return (
+        before.strip().startswith("-")
+        or before.endswith("-")
+        or after.strip().startswith("-")
+        or ("(" in before and ")" in after)
+    )
+
+
+def _is_money(around: str) -> bool:
+    """Whether only currencies (or nothing) stand around a number: `12 Stück` is no amount, `12 EUR` is one."""
+    words = [word.strip(".,:=/").casefold() for word in around.split()]
+    return all(not word or word in SIGNS or word.upper() in CODES for word in words)
+
+
+def _of_number(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    try:
+        number = Decimal(str(value))
+    except (InvalidOperation, ValueError):
+        return None
+    return number if number.is_finite() else None
+
+
+def _decimal(printed: str) -> Decimal | None:
+    """Digits with their separators -> number: the last separator is the decimal one unless it groups thousands."""
+    digits = re.sub(_GROUPS, "", printed)
+    spaced = digits != printed
+    dots, commas = digits.count("."), digits.count(",")
+    if not digits.isascii():
+        digits = "".join(str(int(character)) if character.isdecimal() else character for character in digits)
+    if dots and commas:
+        decimal = "." if digits.rfind(".") > digits.rfind(",") else ","
+        digits = digits.replace("," if decimal == "." else ".", "")
+        if digits.count(decimal) > 1:
+            return None
+        digits = digits.replace(",", ".")
+    elif dots + commas > 1 or (dots + commas == 1 and not spaced and re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", digits)):
+        digits = digits.replace(".", "").replace(",", "")
+    else:
+        digits = digits.replace(",", ".")
+    try:
+        return Decimal(digits)
+    except InvalidOperation:
+        return None

@@ -1,0 +1,82 @@
+"""Printed dates, in listed formats only: a parser that guesses turns wrong answers into right ones.
+
+ISO (with a time or without), numbers in the suite's `date_order`, and day, month name, year in the languages of the
+suite and in English. `03.04.2024` is the third of April under `dmy`; it is never read the other way round.
+"""
+
+import re
+from datetime import date as Date
+from functools import lru_cache
+from typing import Any
+
+from vlm_lab.types import Conventions
+
+LONGEST = 64  # characters
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]\d{1,2}:\d\d.*)?")
+_COMPACT = re.compile(r"(19\d\d|20\d\d)(\d\d)(\d\d)")
+_NUMBERS = re.compile(r"(\d{1,4})\s?[./\- ]\s?(\d{1,2})\s?[./\- ]\s?(\d{1,4})\.?(?:,?\s+\d{1,2}:\d\d.*)?")
+_DAY_FIRST = re.compile(
+    r"(?:[^\W\d]+\.?,?\s+)?(\d{1,2})(?:\.|st|nd|rd|th|º|er)?[\s\-]*(?:de\s+)?([^\W\d]+)\.?,?[\s\-]*(?:de[l]?\s+)?'?(\d{4}|\d\d)\b.*"
+)
+_MONTH_FIRST = re.compile(r"(?:[^\W\d]+,\s+)?([^\W\d]+)\.?\s*(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4}|\d\d)\b.*")
+_EAST = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]")
+
+
+def date(value: Any, conventions: Conventions) -> Date | None:
+    """The day that is printed, None where the text is none of the listed formats."""
+    if not isinstance(value, str) or len(value) > LONGEST:
+        return None
+    return _read(" ".join(value.split()), conventions)
+
+
+@lru_cache(maxsize=16384)
+def _read(text: str, conventions: Conventions) -> Date | None:
+    for pattern in (_ISO, _COMPACT, _EAST):
+        if found := pattern.fullmatch(text):
+            return _day(*found.groups())
+    if found := _NUMBERS.fullmatch(text):
+        return _ordered(found[1], found[2], found[3], conventions.date_order)
+    months = _months(conventions.languages)
+    lower = text.casefold()
+    if (found := _DAY_FIRST.fullmatch(lower)) and found[2] in months:
+        return _day(found[3], str(months[found[2]]), found[1])
+    if (found := _MONTH_FIRST.fullmatch(lower)) and found[1] in months:
+        return _day(found[3], str(months[found[1]]), found[2])
+    return None
+
+
+def _ordered(first: str, second: str, third: str, order: str) -> Date | None:
+    if len(first) == 4:
+        return _day(first, second, third)
+    if order == "mdy":
+        return _day(third, first, second)
+    return _day(first, second, third) if order == "ymd" and len(third) < 4 else _day(third, second, first)
+
+
+def _day(year: str, month: str, day: str) -> Date | None:
+    """Two-digit years are of 1970 to 2069, as POSIX reads them (1969 to 2068) within a year."""
+    if len(year) not in (2, 4):
+        return None
+    number = int(year) if len(year) == 4 else int(year) + (1900 if int(year) >= 70 else 2000)
+    try:
+        return Date(number, int(month), int(day))
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=64)
+def _months(languages: tuple[str, ...]) -> dict[str, int]:
+    """Month names, full and short, in Babel's tables; a suite's language that Babel lacks has none."""
+    from babel import Locale, UnknownLocaleError
+
+    names: dict[str, int] = {}
+    for language in dict.fromkeys((*languages, "en")):
+        try:
+            table = Locale.parse(language.replace("-", "_")).months
+        except (UnknownLocaleError, ValueError):
+            continue
+        for context in ("format", "stand-alone"):
+            for width in ("wide", "abbreviated"):
+                for number, word in table[context][width].items():
+                    names.setdefault(word.casefold().rstrip("."), number)
+    return names

@@ -1,0 +1,85 @@
+"""Field types: when two values are equal exactly, equal in all but format, or not equal.
+
+A type is one function `(value, Conventions) -> canonical value | None`: None where the value is none of this type, else
+something hashable that is equal for two ways of writing the same. To add one, write the function anywhere and name it
+in schema.json as `"x-vlm-lab": {"type": "your_package.module:function"}`, or add a line to TYPES:
+
+    def postcode(value, conventions):
+        digits = str(value).replace(" ", "")
+        return digits if digits.isdigit() else None
+"""
+
+from collections.abc import Callable, Hashable
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from rapidfuzz.distance import Indel
+
+from vlm_lab.amounts import same_amount
+from vlm_lab.late import find
+from vlm_lab.types import Conventions, Field, Outcome
+
+Canonical = Callable[[Any, Conventions], Hashable | None]
+
+TYPES: dict[str, str] = {
+    "text": "vlm_lab.texts:text",
+    "identifier": "vlm_lab.texts:identifier",
+    "amount": "vlm_lab.amounts:amount",
+    "date": "vlm_lab.dates:date",
+    "currency": "vlm_lab.amounts:currency",
+    "name": "vlm_lab.texts:name",
+    "address": "vlm_lab.texts:address",
+    "tax_id": "vlm_lab.texts:code",
+    "iban": "vlm_lab.texts:code",
+    "quantity": "vlm_lab.amounts:quantity",
+    "list": "vlm_lab.texts:values",
+    "boolean": "vlm_lab.texts:boolean",
+}
+LONGEST = 2000  # characters of each text that a similarity looks at
+
+
+def compare(field: Field, expected: Any, actual: Any, conventions: Conventions) -> tuple[Outcome, float]:
+    """Outcome and similarity (0..1, of the printed texts) of two values that are both there."""
+    if same_print(expected, actual):
+        return "exact", 1.0
+    if is_same(field, expected, actual, conventions):
+        return "normalized", 1.0
+    return "wrong", similarity(expected, actual)
+
+
+def same_print(expected: Any, actual: Any) -> bool:
+    """Whether both are printed alike; a JSON number is printed as its text, and True is not 1."""
+    if isinstance(expected, bool) or isinstance(actual, bool):
+        return expected is actual or str(expected) == str(actual)
+    return bool(expected == actual if type(expected) is type(actual) else str(expected) == str(actual))
+
+
+def is_same(field: Field, expected: Any, actual: Any, conventions: Conventions) -> bool:
+    """Whether the two are the same value of the field's type, or, of neither being one, the same text."""
+    one, other = canonical(field, expected, conventions), canonical(field, actual, conventions)
+    if one is None or other is None:
+        return False
+    if isinstance(one, Decimal) and isinstance(other, Decimal):
+        return same_amount(expected, actual, field.tolerance, one, other)
+    return one == other
+
+
+def canonical(field: Field, value: Any, conventions: Conventions) -> Hashable | None:
+    """The value as its type reads it, None where it is none. A user's type may raise on odd values: that is None."""
+    try:
+        return type_of(field.type)(value, conventions)
+    except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError):
+        return None
+
+
+def similarity(expected: Any, actual: Any) -> float:
+    """1 - normalised Indel distance of the two texts (rapidfuzz): reported, never a reason to be right."""
+    return round(Indel.normalized_similarity(str(expected)[:LONGEST], str(actual)[:LONGEST]), 4)
+
+
+@lru_cache(maxsize=256)
+def type_of(name: str) -> Canonical:
+    """The function of a type's name. UserError where there is none."""
+    function: Canonical = find(name, TYPES, "field type")
+    return function

@@ -1,0 +1,109 @@
+"""Nested data -> its leaves and its tables, under the paths that fields have (`menu[].sub[].name`).
+
+A part is a document or one row of a list. A list with objects in it is a table, whose rows are parts of their own; a
+list of plain values is one leaf, `tags[]`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vlm_lab.types import Field
+
+SAYS_NOTHING = frozenset({"", "null", "none", "n/a", "na", "not available", "not found", "unknown", "-", "--", "—"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Leaves and tables by path; paths are from the document's root, without row numbers."""
+
+    leaves: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, list[Any]] = field(default_factory=dict)
+
+
+def document_part(value: Mapping[str, Any], tables: frozenset[str]) -> Part:
+    """The part that is the whole document. An object at one of `tables` is a table of one row."""
+    part = Part()
+    _keys(value, "", part, tables)
+    return part
+
+
+def row_part(row: Any, table: str, tables: frozenset[str]) -> Part:
+    """The part that is one row of `table`; a row may be a plain value or a list, too."""
+    part = Part()
+    if isinstance(row, Mapping):
+        _keys(row, f"{table}[].", part, tables)
+    else:
+        _value(row, f"{table}[]", part, tables)
+    return part
+
+
+def table_paths(fields: Iterable[Field]) -> frozenset[str]:
+    """Where the fields say that tables are: `a` and `a[].b` for a field `a[].b[].c`; `tags[]` is no table."""
+    found = set()
+    for each in fields:
+        at = each.path.find("[]")
+        while at >= 0 and at + 2 < len(each.path):
+            found.add(each.path[:at])
+            at = each.path.find("[]", at + 2)
+    return frozenset(found)
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a reference says nothing here: null, "", spaces, []."""
+    return value is None or value == [] or (isinstance(value, str) and not value.strip())
+
+
+def says_nothing(value: Any) -> bool:
+    """Whether a prediction says nothing here; models write `N/A` where they mean null."""
+    return is_empty(value) or (isinstance(value, str) and len(value) < 16 and value.strip().lower() in SAYS_NOTHING)
+
+
+def nested(value: Any) -> Any:
+    """Dotted keys as paths: {"menu.nm": 1} -> {"menu": {"nm": 1}}. A key that repeats its parent's is not nested
+    again ({"menu": [{"menu.nm": 1}]} -> {"menu": [{"nm": 1}]}); of two values for one path the nested one stays."""
+    return _nested(value, "")
+
+
+def _nested(value: Any, parent: str) -> Any:
+    if isinstance(value, list):
+        return [_nested(item, parent) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if not any("." in key for key in value):
+        return {key: _nested(inner, key) for key, inner in value.items()}
+    result = {key: _nested(inner, key) for key, inner in value.items() if "." not in key}
+    for key in sorted(key for key in value if "." in key):
+        parts = key.split(".")
+        if parts[0] == parent and len(parts) > 1:
+            parts = parts[1:]
+        _put(result, parts, _nested(value[key], parts[-1]))
+    return result
+
+
+def _put(target: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        inner = target.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return
+        target = inner
+    target.setdefault(keys[-1], value)
+
+
+def _keys(value: Mapping[str, Any], prefix: str, part: Part, tables: frozenset[str]) -> None:
+    for key, inner in value.items():
+        _value(inner, f"{prefix}{key}", part, tables)
+
+
+def _value(value: Any, path: str, part: Part, tables: frozenset[str]) -> None:
+    if isinstance(value, list):
+        if path in tables or any(isinstance(item, Mapping | list) for item in value):
+            part.tables[path] = value
+        else:
+            part.leaves[f"{path}[]"] = value
+    elif not isinstance(value, Mapping):
+        part.leaves.setdefault(path, value)
+    elif path in tables:
+        part.tables[path] = [value]
+    else:
+        _keys(value, f"{path}.", part, tables)

@@ -1,0 +1,116 @@
+"""JSON Schema -> the fields that are scored; without a schema, the fields that a reference shows.
+
+A field is a leaf: `totals.gross`, `line_items[].amount` (a cell of a list's rows), `tags[]` (a list of plain values,
+compared as a whole). Its type is what `x-vlm-lab` says (`{"type": "amount", "tolerance": "0.01"}`, or just `"amount"`),
+else the schema's `format`, else its JSON type; `vlm_lab.fields` knows the types.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from vlm_lab.inference import guess
+from vlm_lab.types import Field
+
+KEY = "x-vlm-lab"
+FORMATS = {"date": "date", "date-time": "date", "decimal": "amount"}
+JSON_TYPES = {"number": "amount", "integer": "amount", "boolean": "boolean", "string": "text"}
+DEEPEST = 32  # a schema that refers to itself ends here at the latest
+
+
+def fields_of_schema(schema: Mapping[str, Any]) -> tuple[Field, ...]:
+    """The leaves of a JSON Schema in its own order; local `$ref`s are followed, a `null` beside a type is left out."""
+    found = {field.path: field for field in _fields(schema, schema, "", 0)}
+    return tuple(found.values())
+
+
+def fields_of_reference(reference: Mapping[str, Any]) -> tuple[Field, ...]:
+    """The leaves of a reference; a type is inferred where all its values are of it, else it is text."""
+    values: dict[str, list[Any]] = {}
+    for path, value in leaves(reference):
+        values.setdefault(path, []).append(value)
+    return tuple(Field(path, "list" if path.endswith("[]") else guess(seen)) for path, seen in values.items())
+
+
+def lean(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema as a prompt shows it: without `$schema` and the keys that only we read."""
+    return {key: _lean(value) for key, value in schema.items() if key != "$schema" and not key.startswith("x-")}
+
+
+def paths_not_in(reference: Mapping[str, Any], fields: Sequence[Field]) -> list[str]:
+    """The paths of a reference's leaves that no field has: a typo in one of the two, or a part nobody asks for."""
+    known = {field.path for field in fields}
+    return [path for path in dict.fromkeys(path for path, _ in leaves(reference)) if path not in known]
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(path, value) of each leaf; rows of a list share their paths. A list without objects is one leaf, `tags[]`."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from leaves(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
+        for item in value:
+            yield from leaves(item, f"{path}[]")
+    else:
+        yield f"{path}[]" if isinstance(value, list) else path, value
+
+
+def _lean(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return lean(value)
+    return [_lean(item) for item in value] if isinstance(value, list) else value
+
+
+def _fields(node: Any, root: Mapping[str, Any], path: str, depth: int) -> Iterator[Field]:
+    node = _resolved(node, root)
+    if depth > DEEPEST:
+        return
+    if isinstance(node.get("properties"), Mapping):
+        for key, inner in node["properties"].items():
+            yield from _fields(inner, root, f"{path}.{key}" if path else str(key), depth + 1)
+    elif "items" in node:
+        items = _resolved(node["items"], root)
+        if "properties" in items or "items" in items:
+            yield from _fields(items, root, f"{path}[]", depth + 1)
+        else:
+            yield _field(node, f"{path}[]", "list")
+    elif path:
+        yield _field(node, path, FORMATS.get(str(node.get("format")), JSON_TYPES.get(_json_type(node), "text")))
+
+
+def _field(node: Mapping[str, Any], path: str, otherwise: str) -> Field:
+    said = node.get(KEY, {})
+    if isinstance(said, str):
+        return Field(path, said)
+    return Field(path, str(said.get("type", otherwise)), str(said.get("tolerance", "0")))
+
+
+def _json_type(node: Mapping[str, Any]) -> str:
+    kind = node.get("type", "string")
+    kinds = kind if isinstance(kind, list) else [kind]
+    return next((str(each) for each in kinds if each != "null"), "string")
+
+
+def _resolved(node: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`node` with its local `$ref` followed and the one branch taken that is not null; {} where that leads nowhere."""
+    for _ in range(DEEPEST):
+        if not isinstance(node, Mapping):
+            return {}
+        reference = node.get("$ref")
+        branches = node.get("anyOf") or node.get("oneOf") or node.get("allOf")
+        if isinstance(reference, str):
+            node = {**_target(reference, root), **{key: value for key, value in node.items() if key != "$ref"}}
+        elif branches:
+            chosen = next((each for each in branches if each != {"type": "null"}), {})
+            outer = {key: value for key, value in node.items() if key not in ("anyOf", "oneOf", "allOf")}
+            node = {**chosen, **outer}
+        else:
+            return node
+    return {}
+
+
+def _target(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    node: Any = root
+    for part in reference.removeprefix("#").split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        node = node.get(name) if isinstance(node, Mapping) else None
+    return node if isinstance(node, Mapping) else {}
