@@ -16,7 +16,7 @@ from typing import Any, overload
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from vlm_lab.errors import UserError
+from vlm_lab.errors import DocumentError
 from vlm_lab.types import Page
 
 MAX_FILE_BYTES = 100 * 2**20
@@ -60,7 +60,7 @@ class Pages(Sequence[Page]):
     """The first pages of one file, rendered when somebody looks at them.
 
     `total` counts the file's pages, `indices` are those that become images; both open the file without rendering.
-    Raises UserError naming file and page where the file is broken, encrypted or too large.
+    Raises DocumentError naming file and page where the file is broken, encrypted or too large.
     """
 
     def __init__(self, path: Path, max_pages: int, dpi: int) -> None:
@@ -106,11 +106,11 @@ def _kind(path: Path) -> str:
         with path.open("rb") as file:
             head = file.read(1024)
     except OSError as error:
-        raise UserError(f"{shown(path.name)}: cannot be read ({error.strerror})") from None
+        raise DocumentError(f"{shown(path.name)}: cannot be read ({error.strerror})") from None
     if size > MAX_FILE_BYTES:
-        raise UserError(f"{shown(path.name)}: is {size:,} bytes, the limit is {MAX_FILE_BYTES:,}; split the file")
+        raise DocumentError(f"{shown(path.name)}: is {size:,} bytes, the limit is {MAX_FILE_BYTES:,}; split the file")
     if size < 16:
-        raise UserError(f"{shown(path.name)}: has {size} bytes, too few for a document; replace the file")
+        raise DocumentError(f"{shown(path.name)}: has {size} bytes, too few for a document; replace the file")
     return "pdf" if _is_pdf(head) else "image"
 
 
@@ -121,8 +121,8 @@ def _open_pdf(path: Path) -> Any:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
-            raise UserError(f"{shown(path.name)}: needs a password; save it without one first") from None
-        raise UserError(f"{shown(path.name)}: is not a readable PDF ({error}); replace the file") from None
+            raise DocumentError(f"{shown(path.name)}: needs a password; save it without one first") from None
+        raise DocumentError(f"{shown(path.name)}: is not a readable PDF ({error}); replace the file") from None
 
 
 def _count_pdf(path: Path) -> int:
@@ -133,7 +133,7 @@ def _count_pdf(path: Path) -> int:
         finally:
             pdf.close()
     if count == 0:
-        raise UserError(f"{shown(path.name)}: is a PDF without pages; replace the file")
+        raise DocumentError(f"{shown(path.name)}: is a PDF without pages; replace the file")
     return count
 
 
@@ -158,7 +158,7 @@ def _pdf_page(pdf: Any, path: Path, index: int, dpi: int) -> Image.Image:
         picture: Image.Image = page.render(scale=dpi / 72).to_pil()
         return picture.convert("RGB")
     except pypdfium2.PdfiumError as error:
-        raise UserError(f"{shown(path.name)}: page {index + 1} cannot be rendered ({error})") from None
+        raise DocumentError(f"{shown(path.name)}: page {index + 1} cannot be rendered ({error})") from None
 
 
 def _open_image(path: Path) -> Image.Image:
@@ -168,9 +168,9 @@ def _open_image(path: Path) -> Image.Image:
             return Image.open(path, formats=IMAGE_FORMATS)
     except UnidentifiedImageError:
         wanted = "PDF, JPEG, PNG, TIFF or WEBP"
-        raise UserError(f"{shown(path.name)}: is no {wanted}, whatever its name says; replace the file") from None
+        raise DocumentError(f"{shown(path.name)}: is no {wanted}, whatever its name says; replace the file") from None
     except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise UserError(
+        raise DocumentError(
             f"{shown(path.name)}: is not a readable image ({shown(str(error))}); replace the file"
         ) from None
 
@@ -190,7 +190,7 @@ def _render_image(path: Path, indices: Sequence[int], dpi: int) -> Iterator[Page
                 yield Page(index, _on_white(ImageOps.exif_transpose(image)))
             except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
                 message = f"{shown(path.name)}: page {index + 1} is broken ({shown(str(error))}); replace the file"
-                raise UserError(message) from None
+                raise DocumentError(message) from None
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -207,7 +207,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 def _check_pixels(path: Path, index: int, width: int, height: int, hint: str) -> None:
     if width * height > MAX_PAGE_PIXELS:
         size = f"{width:,} x {height:,} pixels"
-        raise UserError(f"{shown(path.name)}: page {index + 1} is {size}, the limit is {MAX_PAGE_PIXELS:,}{hint}")
+        raise DocumentError(f"{shown(path.name)}: page {index + 1} is {size}, the limit is {MAX_PAGE_PIXELS:,}{hint}")
 
 
 def shown(text: str) -> str:

@@ -1,6 +1,8 @@
 """The exceptions that carry a whole message for the user; everything else is a bug.
 
 UserError            what the user gave cannot be used: one clear message, no traceback
+  DocumentError      this file cannot become pages; its cells are `error`
+  DiskError          nothing more can be written: the run ends, what was written is safe
   Skip               this candidate (or this case) cannot run here; the rest goes on, the cell is `skipped`
   GenerationError    a backend could not answer this case; the cell is `error` and the rest goes on
 """
@@ -9,9 +11,25 @@ UserError            what the user gave cannot be used: one clear message, no tr
 class UserError(Exception):
     """What was wanted, what came, where, and the next command to type."""
 
+    kind = "UserError"
+
+
+class DocumentError(UserError):
+    """A file that cannot be opened, or that must not be: broken, encrypted, too large."""
+
+    kind = "DocumentError"
+
+
+class DiskError(UserError):
+    """The results folder takes no more."""
+
+    kind = "DiskError"
+
 
 class Skip(UserError):
     """A candidate or a case that cannot run on this machine, with the command that would change that."""
+
+    kind = "Skip"
 
 
 class GenerationError(UserError):

@@ -7,7 +7,6 @@ prompt, another commit of the weights do. One JSON file a reply under cache/repl
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from vlm_lab.documents import digest, renderer
+from vlm_lab.run_folder import private_file
 from vlm_lab.types import Generation, Model, Prompt
 
 Mode = Literal["use", "refresh", "only", "off"]
@@ -64,10 +64,8 @@ class Replies:
             return
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with private_file(path) as file:
             file.write(self._adapter.dump_json(generation))
-        part.replace(path)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"

@@ -118,6 +118,26 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """One cell: a model, one of its prompts (the template's text), a document."""
+
+    model: Model
+    prompt_id: str
+    template: str
+    document: Document
+
+    @property
+    def id(self) -> str:
+        """As pytest shows it: `qwen2-vl-2b-default-2024-03-inv_001`."""
+        return f"{self.model.name}-{self.prompt_id}-{self.document.id}"
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What makes this the same case in another run."""
+        return self.document.suite.name, self.model.name, self.prompt_id, self.document.id
+
+
+@dataclass(frozen=True, slots=True)
 class Runtime:
     """What a backend is told about this run, beside its model."""
 
@@ -278,3 +298,11 @@ class Estimate:
     low: float | None = None
     high: float | None = None
     n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """models.yaml's `decide`: what a model must reach to be chosen, and what is preferred among those that do."""
+
+    require: Mapping[str, float] = field(default_factory=lambda: {"field_f1": 0.95, "max_error_rate": 0.01})
+    prefer: tuple[str, ...] = ("field_f1", "p95_seconds")

@@ -47,6 +47,11 @@ class Candidate:
         tell = getattr(cls, "identity", None)
         return tell(self.model, self.runtime) if tell else {}
 
+    @property
+    def reads_pages(self) -> bool:
+        """False for a backend that never looks at a page, so that none is rendered for it."""
+        return bool(getattr(self._backend, "reads_pages", True))
+
     def load(self) -> None:
         """Builds the backend, so that no case's time has the loading in it. Raises Skip or UserError."""
         if self._why_not:
@@ -86,7 +91,7 @@ def together(replies: Sequence[Generation]) -> Generation:
         mean_logprob=_mean_logprob(replies),
         tokens=(),
         image_sizes=tuple(size for reply in replies for size in reply.image_sizes),
-        peak_memory_bytes=max((reply.peak_memory_bytes or 0 for reply in replies)) or None,
+        peak_memory_bytes=max(reply.peak_memory_bytes or 0 for reply in replies) or None,
     )
 
 

@@ -24,6 +24,8 @@ from vlm_lab.types import Generation, Model, Prompt, Runtime, Suite, Timing, Usa
 class Replay:
     """A backend that has no model: a document it has no answer for is skipped, by name."""
 
+    reads_pages = False
+
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.path = model, Path(model.model_id)
         if not self.path.exists():

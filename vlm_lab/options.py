@@ -1,0 +1,80 @@
+"""The command line's options, declared once; `vlm-lab run` takes the same.
+
+Paths that a user types are relative to where pytest was started, defaults to the project: scripts/bench works from
+any folder.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vlm_lab.errors import UserError
+from vlm_lab.runs import find_run
+from vlm_lab.session import Options
+
+
+def add_options(group: Any) -> None:
+    """Declares the options in a pytest option group. ValueError where another plugin owns one of them."""
+    add = group.addoption
+    add("--suite", metavar="PATH", help="the suite's folder (default: the folder beside the test file)")
+    add("--documents", metavar="PATH", help="documents, instead of the suite's")
+    add("--references", metavar="PATH", help="references, instead of the suite's")
+    add("--schema", metavar="PATH", help="schema.json, instead of the suite's")
+    add("--models-file", metavar="PATH", action="append", help="the candidates; repeatable (default: models.yaml)")
+    add("--output-dir", metavar="PATH", help="where runs go (default: results)")
+    add("--max-pages", metavar="N", type=count, help="pages of a document that become images (default: the suite's)")
+    add("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    add("--dry-run", action="store_true", help="everything except calling the model")
+    add("--prompt", metavar="ID", action="append", default=[], help="only these prompts; repeatable")
+    add("--status", metavar="S", action="append", default=[], choices=("chosen", "rejected", "needs_more_data"),
+        help="only candidates marked so in models.yaml; repeatable")  # fmt: skip
+    add("--sample", metavar="N", type=count, help="N documents, seeded, stratified by tag")
+    add("--replies", choices=("use", "refresh", "only", "off"), default="use", help="the reply cache (default: use)")
+    add("--resume", metavar="RUN", help="go on with an interrupted run: path, run id, or last")
+    add("--rounds", metavar="N", type=count, default=1, help="timed rounds of a case; the median counts (default: 1)")
+    add("--online", action="store_true", help="allow downloads from the hub for this run")
+
+
+def count(text: str) -> int:
+    """A number of one or more."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more (got {text!r})")
+    return int(text)
+
+
+def read_options(config: pytest.Config) -> Options:
+    """What was typed, with paths made absolute. UserError where a run to resume does not exist."""
+    get = config.getoption
+    if get("numprocesses", None):
+        raise UserError("models are loaded once and timed: run without -n (pytest-xdist)")
+    typed = config.invocation_params.dir
+    project = config.rootpath
+    output_dir = _path(typed, get("output_dir")) or project / "results"
+    resume = get("resume")
+    return Options(
+        models_files=tuple(typed / name for name in get("models_file") or ()) or (project / "models.yaml",),
+        output_dir=output_dir,
+        cache=project / "cache",
+        suite=_path(typed, get("suite")),
+        documents=_path(typed, get("documents")),
+        references=_path(typed, get("references")),
+        schema=_path(typed, get("schema")),
+        max_pages=get("max_pages"),
+        device=get("device"),
+        dry_run=get("dry_run"),
+        prompts=tuple(get("prompt")),
+        status=tuple(get("status")),
+        sample=get("sample"),
+        replies=get("replies"),
+        resume=find_run(resume, output_dir) if resume else None,
+        rounds=get("rounds"),
+        online=get("online"),
+        project=project,
+        command=tuple(config.invocation_params.args),
+    )
+
+
+def _path(base: Path, text: str | None) -> Path | None:
+    return base / Path(text).expanduser() if text else None

@@ -1,0 +1,113 @@
+"""What a run leaves on disk, written case by case: after a crash all but the case in hand can be read.
+
+    results/20260102T030405Z/records.jsonl            one flushed and fsynced line a case
+    results/20260102T030405Z/<model>/<document>.json  the same case, for a person to open
+
+Folders are 0700 and files 0600: they hold invoices.
+"""
+
+import json
+import os
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
+
+from vlm_lab.errors import DiskError, UserError
+from vlm_lab.types import Record
+
+LINES = "records.jsonl"
+_record = TypeAdapter(Record)
+
+
+def create(output_dir: Path, started: datetime) -> Path:
+    """A new folder named after the second it was made in; a second run in that second gets -2."""
+    stamp = started.strftime("%Y%m%dT%H%M%SZ")
+    for number in range(1, 1000):
+        path = output_dir / (stamp if number == 1 else f"{stamp}-{number}")
+        try:
+            output_dir.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot be made ({error.strerror}); give another place with --output-dir"
+            ) from None
+        return path
+    raise UserError(f"{output_dir}: a thousand runs in one second; give another place with --output-dir")
+
+
+@contextmanager
+def private_file(path: Path) -> Generator[BinaryIO]:
+    """A file that only its user can read, there whole at the end or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_record(folder: Path, place: str, record: Record) -> None:
+    """Appends the case to records.jsonl, then writes it as `place`. DiskError where the disk takes no more."""
+    data = encode(record)
+    try:
+        with open(os.open(folder / LINES, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as file:
+            file.write(data + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        path = folder / place
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with private_file(path) as file:
+            file.write(data + b"\n")
+    except OSError as error:
+        raise DiskError(
+            f"{folder / place}: cannot be written ({error.strerror}); what was written before is safe"
+        ) from None
+
+
+def encode(record: Record) -> bytes:
+    """One line of JSON. Half a character from a hostile reply is written as its escape."""
+    try:
+        return _record.dump_json(record)
+    except PydanticSerializationError:
+        return json.dumps(_record.dump_python(record, mode="python"), default=str).encode()
+
+
+def read_records(folder: Path) -> Iterator[dict[str, Any]]:
+    """The cases of a run in the order of their first line; of several lines for a case the last one counts.
+
+    A torn last line, left by a crash, is passed over.
+    """
+    offsets = _offsets(folder)
+    if not offsets:
+        return
+    with (folder / LINES).open("rb") as file:
+        for offset in offsets.values():
+            file.seek(offset)
+            yield json.loads(file.readline())
+
+
+def case_key(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """What makes a case the same case in another run."""
+    return row["suite"], row["model"], row["prompt_id"], row["document"]
+
+
+def _offsets(folder: Path) -> dict[tuple[str, str, str, str], int]:
+    path = folder / LINES
+    offsets: dict[tuple[str, str, str, str], int] = {}
+    if not path.exists():
+        return offsets
+    with path.open("rb") as file:
+        offset = 0
+        for line in file:
+            if line.endswith(b"\n"):
+                offsets[case_key(json.loads(line))] = offset
+            offset += len(line)
+    return offsets

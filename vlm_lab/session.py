@@ -1,0 +1,227 @@
+"""One run: which cases there are, how each is answered and written, what is left at the end.
+
+plugin.py gives it pytest's words, so that nothing here knows pytest. The parts are elsewhere; here is their order.
+"""
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from vlm_lab import dryrun, recording, run_folder
+from vlm_lab.backends import Candidate
+from vlm_lab.config import Candidates, check_prompts, load_candidates
+from vlm_lab.documents import Pages
+from vlm_lab.errors import Skip, UserError
+from vlm_lab.prompts import make_prompt
+from vlm_lab.replies import Mode, Replies, reply_key
+from vlm_lab.sampling import sample
+from vlm_lab.suite import load_documents, load_suite
+from vlm_lab.types import Case, Document, Generation, Model, Prediction, Prompt, Record, Runtime, Score, Status, Suite
+
+Timer = Callable[[Callable[[], Generation]], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says, paths already made absolute."""
+
+    models_files: tuple[Path, ...]
+    output_dir: Path
+    cache: Path
+    suite: Path | None = None
+    documents: Path | None = None
+    references: Path | None = None
+    schema: Path | None = None
+    max_pages: int | None = None
+    device: str = "auto"
+    dry_run: bool = False
+    prompts: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    sample: int | None = None
+    replies: Mode = "use"
+    resume: Path | None = None
+    rounds: int = 1
+    online: bool = False
+    seed: int = 0
+    project: Path = Path()
+    command: tuple[str, ...] = ()
+
+
+class Session:
+    """Everything a run needs, read once: candidates, suites, the reply cache, the run's folder."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.candidates: Candidates = load_candidates(options.models_files)
+        self.runtime = Runtime(options.cache, options.device, options.online, options.seed)
+        self.replies = Replies(options.cache / "replies", options.replies)
+        self.suites: dict[Path, tuple[Suite, tuple[Document, ...]]] = {}
+        self.notes: list[str] = []
+        self.plan: list[Case] = []
+        self.written: set[tuple[str, str, str, str]] = set()
+        self.started = datetime.now(UTC)
+        self._folder: Path | None = options.resume
+        self._ahead = ThreadPoolExecutor(1, "render-ahead")
+        self._pages: dict[tuple[Path, int, int], Pages] = {}
+        self._next: dict[tuple[str, str, str, str], Case] = {}
+
+    # ------------------------------------------------------------------ which cases there are
+
+    def cases(self, folder: Path) -> list[Case]:
+        """Every model x prompt x document of the suite in `folder` (`--suite` overrules it), in the plan's order."""
+        suite, documents = self._suite(self.options.suite or folder)
+        templates = {**self.candidates.prompts, **suite.prompts}
+        check_prompts(self.candidates, templates, self.options.prompts)
+        return [
+            Case(model, prompt_id, templates[prompt_id], document)
+            for model in self.models
+            for prompt_id in model.prompts
+            if not self.options.prompts or prompt_id in self.options.prompts
+            for document in documents
+        ]
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The candidates of this run, in the order of models.yaml."""
+        wanted = self.options.status
+        return tuple(model for model in self.candidates.models if not wanted or model.status in wanted)
+
+    def _suite(self, folder: Path) -> tuple[Suite, tuple[Document, ...]]:
+        if folder not in self.suites:
+            options = self.options
+            suite = load_suite(folder, options.documents, options.references, options.schema)
+            documents, notes = load_documents(suite)
+            self.notes.extend(notes)
+            self.suites[folder] = suite, sample(documents, options.sample, options.seed)
+        return self.suites[folder]
+
+    def begin(self, cases: Sequence[Case]) -> None:
+        """The cells that this run must account for, in the order in which they will be asked."""
+        self.plan = list(cases)
+        self._next = {case.key: following for case, following in pairwise(cases)}
+
+    def done(self) -> set[tuple[str, str, str, str]]:
+        """The cases that the run to be resumed has an answer for; what failed or was skipped is tried again."""
+        if self.options.resume is None:
+            return set()
+        rows = run_folder.read_records(self.options.resume)
+        return {run_folder.case_key(row) for row in rows if row["status"] not in ("error", "skipped")}
+
+    # ------------------------------------------------------------------ how a case is answered
+
+    def candidate(self, model: Model) -> Candidate:
+        """The model, not yet loaded."""
+        return Candidate(model, self.runtime)
+
+    def prompt(self, case: Case) -> Prompt:
+        """The case's prompt. Its pages may already be on their way: they are rendered while the model works."""
+        prompt = make_prompt(case.model, case.template, case.prompt_id, case.document, self.options.max_pages)
+        return replace(prompt, pages=self._shared_pages(prompt.pages))
+
+    def _shared_pages(self, pages: Any) -> Pages:
+        key = (pages.path, pages.max_pages, pages.dpi)
+        kept = self._pages.pop(key, pages)
+        self._pages[key] = kept
+        while len(self._pages) > 2:  # this case's and the next one's, however many documents there are
+            self._pages.pop(next(iter(self._pages)))
+        return kept
+
+    def generate(self, case: Case, candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:
+        """A cached reply, or one that `timer` was given to time. Raises Skip, GenerationError and DocumentError."""
+        if self.options.dry_run:
+            return dryrun.perfect(case.document)
+        key = self._key(case, candidate, prompt)
+        cached = self.replies.get(key) if key else None
+        if cached:
+            return cached
+        if self.options.replies == "only":
+            raise Skip(f"{case.model.name}: no cached reply for {case.document.id}; run without --replies=only")
+        candidate.load()
+        key = key or self._key(case, candidate, prompt)
+        if candidate.reads_pages:
+            prompt.pages.rendered()  # type: ignore[attr-defined]
+            self._render_ahead(case)
+        generation = self._timed(candidate, prompt, timer)
+        if key and not generation.cached:
+            self.replies.put(key, generation)
+        return generation
+
+    def _key(self, case: Case, candidate: Candidate, prompt: Prompt) -> str | None:
+        identity = candidate.identity()
+        return (
+            None if identity is None else reply_key(case.model, prompt, identity, self.runtime.seed, case.document.path)
+        )
+
+    def _timed(self, candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:
+        replies: list[Generation] = []
+        seconds: list[float] = []
+
+        def once() -> Generation:
+            started = time.perf_counter()
+            replies.append(candidate.generate(prompt))
+            seconds.append(time.perf_counter() - started)
+            return replies[-1]
+
+        timer(once)
+        if replies[0].cached:
+            return replies[0]
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return replace(replies[0], elapsed_seconds=statistics.median(seconds), rounds=tuple(seconds), measured_at=now)
+
+    def _render_ahead(self, case: Case) -> None:
+        """Starts on the next case's pages, in the time that the model takes for this one's."""
+        following = self._next.get(case.key)
+        if following and following.model == case.model:
+            self._ahead.submit(_render_quietly, self.prompt(following).pages)
+
+    # ------------------------------------------------------------------ how it is written
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder, made when the first case is written."""
+        if self._folder is None:
+            self._folder = run_folder.create(self.options.output_dir, self.started)
+        return self._folder
+
+    def record(self, case: Case, candidate: Candidate, prompt: Prompt, generation: Generation,
+               prediction: Prediction, score: Score) -> Record:  # fmt: skip
+        """Writes a case that was answered (in a dry run: one that would have been asked)."""
+        if self.options.dry_run:
+            record = dryrun.record(case, candidate, prompt, score, self.replies, self._key(case, candidate, prompt))
+        else:
+            record = recording.answered(case, prompt, generation, prediction, score)
+        self._write(case, record)
+        return record
+
+    def fail(self, case: Case, status: Status, error: BaseException | str) -> Record:
+        """Writes a case that has no answer, with the reason."""
+        record = recording.failed(case, status, error)
+        self._write(case, record)
+        return record
+
+    def _write(self, case: Case, record: Record) -> None:
+        run_folder.write_record(self.folder, self._place(case), record)
+        self.written.add(case.key)
+
+    def _place(self, case: Case) -> str:
+        """`<model>/<document>.json` for the first prompt of a model, `<model>@<prompt>/...` for its others."""
+        first = case.prompt_id == case.model.prompts[0]
+        place = f"{case.model.name}{'' if first else f'@{case.prompt_id}'}/{case.document.id}.json"
+        return place if len(self.suites) < 2 else f"{case.document.suite.name}/{place}"
+
+    def close(self) -> None:
+        """Stops rendering ahead."""
+        self._ahead.shutdown(wait=False, cancel_futures=True)
+
+
+def _render_quietly(pages: Any) -> None:
+    """What is wrong with a document is said when its own turn comes."""
+    with contextlib.suppress(UserError):
+        pages.rendered()
