@@ -1,0 +1,127 @@
+"""How the JavaScript library json-diff 1.0.6 compares two values with `sort: true`: what `omni` is defined by.
+
+Objects in a list get names: each one of the second list takes the name of the first list's object that it resembles
+most, if no other resembles it more. Then both lists are sorted as texts and compared by difflib's SequenceMatcher.
+"""
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from typing import Any, NamedTuple
+
+NAME = "__$!SCALAR"  # what an object in a list is called; sorting depends on it
+
+
+class Likeness(NamedTuple):
+    score: float
+    equal: bool
+
+
+class Diff:
+    """Remembers every pair of containers it has compared, without which nested lists take exponential time."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], Likeness] = {}
+
+    def compare(self, first: Any, second: Any) -> Likeness:
+        """json-diff's score of a pair, which has no upper limit, and whether it sees no difference."""
+        if type(first) is not type(second) or not isinstance(first, (dict, list)):
+            equal = _same_leaf(first, second)
+            return Likeness(100.0 if equal else 0.0, equal)
+        pair = (id(first), id(second))
+        if pair not in self._known:
+            known = self._objects(first, second) if isinstance(first, dict) else self._lists(first, second)
+            self._known[pair] = known
+        return self._known[pair]
+
+    def _objects(self, first: dict[str, Any], second: dict[str, Any]) -> Likeness:
+        shared = [key for key in first if key in second]
+        lonely = len(first) + len(second) - 2 * len(shared)
+        score, equal = -30.0 * lonely, lonely == 0
+        for key in shared:
+            likeness = self.compare(first[key], second[key])
+            equal = equal and likeness.equal
+            score += 20 + min(20.0, max(-10.0, likeness.score / 5))
+        if equal:
+            return Likeness(100 * max(len(first), 0.5), True)
+        return Likeness(max(0.0, score), False)
+
+    def _lists(self, first: list[Any], second: list[Any]) -> Likeness:
+        score, equal = 0, True
+        for sign, expected, actual in self.edits(first, second):
+            score += 10 if sign == "=" else -5
+            equal = equal and sign == "=" and (expected is actual or self.compare(expected, actual).equal)
+        return Likeness(100, True) if equal else Likeness(max(0, score), False)
+
+    def edits(self, first: list[Any], second: list[Any]) -> Iterator[tuple[str, Any, Any]]:
+        """("=", a, b) for elements that stand for each other, ("-", a, None) and ("+", None, b) for the others."""
+        before, after = self._named(first, second)
+        before.sort(key=_utf16)
+        after.sort(key=_utf16)
+        matcher = SequenceMatcher(None, [name for name, _ in before], [name for name, _ in after])
+        for operation, start, end, start_after, end_after in matcher.get_opcodes():
+            if operation == "equal":
+                for (_, expected), (_, actual) in zip(before[start:end], after[start_after:end_after], strict=True):
+                    # two leaves of one text, 1 and "1", are the same to json-diff
+                    yield "=", expected, actual if isinstance(actual, (dict, list)) else expected
+            else:
+                yield from (("-", expected, None) for _, expected in before[start:end])
+                yield from (("+", None, actual) for _, actual in after[start_after:end_after])
+
+    def _named(self, first: list[Any], second: list[Any]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+        number, places, before = 1, [], []
+        for index, item in enumerate(first):
+            if isinstance(item, (dict, list)):
+                before.append((f"{NAME}{number}", item))
+                places.append(index)
+                number += 1
+            else:
+                before.append((_script_text(item), item))
+        names = {index: before[place][0] for index, place in self._resembling(first, places, second).items()}
+        after = []
+        for index, item in enumerate(second):
+            if not isinstance(item, (dict, list)):
+                after.append((_script_text(item), item))
+            elif index in names:
+                after.append((names[index], item))
+            else:
+                after.append((f"{NAME}{number}", item))
+                number += 1
+        return before, after
+
+    def _resembling(self, first: list[Any], places: list[int], second: list[Any]) -> dict[int, int]:
+        """Index in `second` -> index in `first`."""
+        claims: dict[int, tuple[float, int]] = {}
+        for index, item in enumerate(second):
+            best = self._most_alike(first, places, item, index) if isinstance(item, (dict, list)) else None
+            if best is not None:
+                score, place = best
+                if place not in claims or score > claims[place][0]:
+                    claims[place] = (score, index)
+        return {index: place for place, (_, index) in claims.items()}
+
+    def _most_alike(self, first: list[Any], places: list[int], item: Any, index: int) -> tuple[float, int] | None:
+        best: tuple[float, int, int] | None = None
+        for place in places:
+            if type(first[place]) is type(item):
+                # json-diff compares in this direction here, and in the other for the outcome
+                rank = (self.compare(item, first[place]).score, -abs(place - index), place)
+                best = rank if best is None or rank[:2] > best[:2] else best
+        return None if best is None else (best[0], best[2])
+
+
+def _same_leaf(first: Any, second: Any) -> bool:
+    """JavaScript's ===: 1 is 1.0, but never true."""
+    return isinstance(first, bool) == isinstance(second, bool) and bool(first == second)
+
+
+def _utf16(named: tuple[str, Any]) -> bytes:
+    return named[0].encode("utf-16-be", "surrogatepass")
+
+
+def _script_text(value: Any) -> str:
+    """A leaf as JavaScript's String() writes it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    return str(value)

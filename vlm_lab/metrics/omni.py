@@ -1,0 +1,110 @@
+"""OmniAI's JSON accuracy: the share of the reference's fields that a JSON diff leaves alone.
+
+getomni-ai/benchmark, src/evaluation/json.ts, which counts the changes that json-diff 1.0.6 reports with sorted arrays.
+
+- score: max(0, 1 - (additions + deletions + modifications) / fields of the reference), to four decimals.
+- Lists of objects: each predicted object goes to the reference object it resembles most; then both lists are sorted as
+  texts and compared as sequences, so a changed number in a list is one deletion and one addition. Two rows that are
+  alike may be matched badly, and the order of rows then matters.
+- A whole list that is missing or extra under its key changes nothing, nor does a list inside a list: so it is in the
+  original, and the published figures have it.
+
+Ours alone: a prediction that is no object counts as {} (the original leaves the document out of its mean), and with no
+field in the reference only a perfect prediction scores.
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from vlm_lab.metrics.depth import plain
+from vlm_lab.metrics.json_diff import Diff
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Fields that the prediction adds, leaves out and alters."""
+
+    additions: int = 0
+    deletions: int = 0
+    modifications: int = 0
+
+    def __add__(self, other: "Changes") -> "Changes":
+        return Changes(
+            self.additions + other.additions,
+            self.deletions + other.deletions,
+            self.modifications + other.modifications,
+        )
+
+    @property
+    def total(self) -> int:
+        return self.additions + self.deletions + self.modifications
+
+
+def omni(reference: Any, prediction: Any) -> float:
+    """JSON accuracy of one document, 0..1, to four decimals. The published total is the mean over documents."""
+    wrong, fields = changes(reference, prediction).total, count_fields(plain(reference))
+    if not fields:
+        return float(wrong == 0)
+    score = Decimal(max(0.0, 1 - wrong / fields))
+    return float(score.quantize(Decimal("0.0001"), ROUND_HALF_UP))
+
+
+def changes(reference: Any, prediction: Any) -> Changes:
+    """What a diff from the reference to the prediction consists of."""
+    reference, prediction = plain(reference), plain(prediction)
+    if not isinstance(reference, dict):
+        reference, prediction = {"": reference}, {"": prediction}
+    return _in_object(Diff(), reference, prediction if isinstance(prediction, dict) else {})
+
+
+def count_fields(value: Any) -> int:
+    """Leaves below `value`; keys with `__` in them are not counted. A leaf by itself has none."""
+    if isinstance(value, dict):
+        return sum(_at_least_leaf(item) for key, item in value.items() if "__" not in key)
+    if isinstance(value, (list, tuple)):
+        return sum(_at_least_leaf(item) for item in value)
+    return 0
+
+
+def _at_least_leaf(value: Any) -> int:
+    return count_fields(value) if isinstance(value, (dict, list, tuple)) else 1
+
+
+def _in_object(diff: Diff, reference: dict[str, Any], prediction: dict[str, Any]) -> Changes:
+    found = Changes()
+    for key in {**reference, **prediction}:
+        if key not in prediction:
+            found += Changes(deletions=_whole(reference[key]))
+        elif key not in reference:
+            found += Changes(additions=_whole(prediction[key]))
+        else:
+            found += _in_value(diff, reference[key], prediction[key])
+    return found
+
+
+def _whole(value: Any) -> int:
+    """A value that one side lacks; a list is taken for a list of changes there, and has none."""
+    return 0 if isinstance(value, list) else _at_least_leaf(value)
+
+
+def _in_value(diff: Diff, reference: Any, prediction: Any) -> Changes:
+    if diff.compare(reference, prediction).equal:
+        return Changes()
+    if isinstance(reference, dict) and isinstance(prediction, dict):
+        return _in_object(diff, reference, prediction)
+    if isinstance(reference, list) and isinstance(prediction, list):
+        return _in_list(diff, reference, prediction)
+    return Changes(modifications=count_fields(prediction if reference is None else reference) or 1)
+
+
+def _in_list(diff: Diff, reference: list[Any], prediction: list[Any]) -> Changes:
+    found = Changes()
+    for sign, expected, actual in diff.edits(reference, prediction):
+        if sign == "-":
+            found += Changes(deletions=_at_least_leaf(expected))
+        elif sign == "+":
+            found += Changes(additions=_at_least_leaf(actual))
+        elif isinstance(expected, dict):
+            found += _in_object(diff, expected, actual)
+    return found

@@ -1,0 +1,64 @@
+"""Tree-edit accuracy: how little of the tree of keys and texts must be typed or deleted.
+
+Donut (Kim et al., "OCR-free Document Understanding Transformer", ECCV 2022, arXiv:2111.15664), class
+JSONParseEvaluator of clovaai/donut; CC-OCR's KIE track uses it too.
+
+- The tree: keys of an object sorted by (length, name), values below them, objects of a list below a node each. Texts
+  are stripped; null, "", 0, false and empty containers vanish; a list that is not all objects keeps its texts and
+  numbers only.
+- Inserting or deleting costs 1 for a node and the text's length for a leaf; changing a text costs its Levenshtein
+  distance, a key 1, a text into a node its length + 1. Distance: Zhang, Shasha, SIAM J. Comput. 18(6), 1989.
+- score: max(0, 1 - distance(prediction, reference) / distance({}, reference)).
+
+Ours alone: with nothing in the reference, where the original divides by zero, only an empty prediction scores.
+"""
+
+from typing import Any
+
+from vlm_lab.metrics.depth import plain
+from vlm_lab.metrics.tree_distance import Tree, distance
+
+
+def ted(reference: Any, prediction: Any) -> float:
+    """Tree-edit accuracy of one document, 0..1. The published total is the mean over documents."""
+    expected, actual = tree(reference), tree(prediction)
+    whole = sum(expected.costs()) - 1  # all but the root
+    if not whole:
+        return float(len(actual.labels) == 1)
+    if sum(actual.costs()) > 2 * whole:  # the difference in size alone is a distance that scores 0
+        return 0.0
+    return max(0.0, 1 - distance(actual, expected) / whole)
+
+
+def tree(value: Any) -> Tree:
+    """Donut's tree of a JSON value."""
+    grown = Tree()
+    _grow(grown, "<root>", _normalised(plain(value)))
+    return grown
+
+
+def _normalised(value: Any) -> Any:
+    """Objects of non-empty lists, lists of objects or of texts; what says nothing is {} or []."""
+    if not value:
+        return {}
+    if isinstance(value, dict):
+        items = {key: _normalised(value[key]) for key in sorted(value, key=lambda key: (len(key), key))}
+        return {key: item if isinstance(item, list) else [item] for key, item in items.items() if item}
+    if not isinstance(value, (list, tuple)):
+        return [str(value).strip()]
+    if all(isinstance(item, dict) for item in value):
+        return [item for item in map(_normalised, value) if item]
+    texts = (str(item).strip() for item in value if type(item) in (str, int, float))
+    return [text for text in texts if text]
+
+
+def _grow(grown: Tree, label: str, children: Any) -> None:
+    """Adds a node over the subtrees of its normalised children, or a text where there are none to come (None)."""
+    start = len(grown.labels)
+    if isinstance(children, dict):
+        for key, value in children.items():
+            _grow(grown, key, value)
+    elif children is not None:
+        for item in children:
+            _grow(grown, "<subtree>" if isinstance(item, dict) else item, item if isinstance(item, dict) else None)
+    grown.add(label, start, is_text=children is None)
