@@ -7,7 +7,7 @@ from vlm_lab.run_folder import LINES
 
 
 def find_run(argument: str, results: Path) -> Path:
-    """The run's folder; `argument` is a path to it, its id under `results`, or `last`. UserError where there is none."""
+    """The folder that a path, an id under `results` or `last` names. UserError where there is none."""
     runs = sorted(path.parent for path in results.glob(f"*/{LINES}"))
     if argument == "last" and runs:
         return max(runs, key=lambda run: (run / LINES).stat().st_mtime)

@@ -216,6 +216,15 @@ class Session:
         place = f"{case.model.name}{'' if first else f'@{case.prompt_id}'}/{case.document.id}.json"
         return place if len(self.suites) < 2 else f"{case.document.suite.name}/{place}"
 
+    # ------------------------------------------------------------------ what is left at the end
+
+    def finish(self) -> Path | None:
+        """Builds report.json and report.md from what was written; None where nothing was."""
+        if self._folder is None or not (self._folder / run_folder.LINES).exists():
+            return None
+        self.outcome = conclude(self)
+        return self._folder
+
     def close(self) -> None:
         """Stops rendering ahead."""
         self._ahead.shutdown(wait=False, cancel_futures=True)

@@ -288,6 +288,9 @@ class Record:
     peak_memory_bytes: int | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    document_sha256: str | None = None
+    reference_sha256: str | None = None
+    dry_run: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
