@@ -1,5 +1,6 @@
 """What several test files need."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,12 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no folder {folder.name}/ beside the project")
     return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`checkpoint("qwen2_vl")`: the folder of a tiny random checkpoint, built once a session."""
+    from tests import checkpoints
+
+    folder = tmp_path_factory.mktemp("checkpoints")
+    return lambda family: checkpoints.build(family, folder / family)

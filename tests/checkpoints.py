@@ -1,0 +1,102 @@
+"""Tiny random checkpoints, built from config with the real model and processor classes: no download, a second each.
+
+    .venv/bin/python -m tests.checkpoints qwen2_vl FOLDER
+
+What comes out loads through the same path as a checkpoint of the hub: config.json, one safetensors file,
+preprocessor_config.json, a tokenizer and the family's chat template. The weights are noise, so are the replies.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+EOS, PAD = "<|im_end|>", "<|pad|>"
+TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "max_position_embeddings": 16384}  # fmt: skip
+CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}IMAGE{% else %}{{ part['text'] }}{% endif %}{% endfor %}"
+    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+USER_FIRST = (
+    "{% for message in messages %}{{ 'USER: ' if message['role'] == 'user' else 'ASSISTANT: ' }}"
+    "{% for part in message['content'] if part['type'] == 'image' %}IMAGE\n{% endfor %}"
+    "{% for part in message['content'] if part['type'] == 'text' %}{{ part['text'] }}{% endfor %}{% endfor %}"
+    "{% if add_generation_prompt %} ASSISTANT:{% endif %}"
+)
+
+
+def tokenizer(folder: Path, extra: Sequence[str], **kwargs: Any) -> Any:
+    """A byte-level tokenizer of 256 bytes and some special tokens: what it encodes it decodes, in any script."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    inner = Tokenizer(models.BPE(vocab={letter: index for index, letter in enumerate(alphabet)}, merges=[]))
+    inner.pre_tokenizer, inner.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    specials = [EOS, PAD, "<|im_start|>", *extra]
+    inner.add_special_tokens(specials)
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=inner, eos_token=EOS, pad_token=PAD, additional_special_tokens=specials[2:], **kwargs
+    )
+    made.save_pretrained(folder)
+    return made
+
+
+def save(
+    folder: Path, config: Any, text: Any, preprocessor: dict[str, Any], template: str, processor: dict[str, Any]
+) -> None:
+    """Writes weights and settings as the hub has them. `processor` has `processor_class` and its own settings."""
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    torch.manual_seed(0)
+    model = AutoModelForImageTextToText.from_config(config)
+    model.generation_config.eos_token_id = text.convert_tokens_to_ids(EOS)
+    model.generation_config.pad_token_id = text.convert_tokens_to_ids(PAD)
+    model.save_pretrained(folder)
+    write(folder / "preprocessor_config.json", {**preprocessor, "processor_class": processor["processor_class"]})
+    write(folder / "processor_config.json", processor)
+    (folder / "chat_template.jinja").write_text(template, "utf-8")
+
+
+def write(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1), "utf-8")
+
+
+def qwen2_vl(folder: Path) -> None:
+    """Qwen2-VL: patches of 14, four of them merged to a token, a budget of pixels."""
+    from transformers import Qwen2VLConfig
+
+    names = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
+    text = tokenizer(folder, names)
+    start, end, image, video = text.convert_tokens_to_ids(names)
+    config = Qwen2VLConfig(
+        text_config={**TEXT, "vocab_size": len(text), "bos_token_id": None, "eos_token_id": text.eos_token_id,
+                     "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e6}},
+        vision_config={"depth": 2, "embed_dim": 32, "hidden_size": 32, "num_heads": 4, "mlp_ratio": 2},
+        image_token_id=image, video_token_id=video, vision_start_token_id=start, vision_end_token_id=end,
+    )  # fmt: skip
+    template = CHAT.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
+    preprocessor = {"image_processor_type": "Qwen2VLImageProcessor", "min_pixels": 3136, "max_pixels": 200704,
+                    "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2}  # fmt: skip
+    save(folder, config, text, preprocessor, template, {"processor_class": "Qwen2VLProcessor"})
+
+
+FAMILIES: dict[str, Callable[[Path], None]] = {
+    "qwen2_vl": qwen2_vl,
+}
+
+
+def build(family: str, folder: Path) -> Path:
+    """The checkpoint of one family in `folder` (made, kept when it is complete already)."""
+    if not (folder / "chat_template.jinja").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        FAMILIES[family](folder)
+    return folder
+
+
+if __name__ == "__main__":
+    print(build(sys.argv[1], Path(sys.argv[2])))

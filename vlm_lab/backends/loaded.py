@@ -1,0 +1,206 @@
+"""A processor and a model, loaded: what turns pages and words into a reply, and counts what it cost.
+
+Runs inside the worker, perhaps in another interpreter: valid on Python 3.9, imports torch and transformers late, and
+of ours only what is sent along with it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from vlm_lab import devices
+from vlm_lab.backends import families
+from vlm_lab.backends.tracker import Tracker, pieces
+
+Answer = dict[str, Any]
+
+
+class Failed(Exception):
+    """An error with a kind of its own: Failed(kind, message)."""
+
+
+class Loaded:
+    """A processor and a model on their device, and what was chosen for them, with reasons."""
+
+    def __init__(self, job: Answer) -> None:
+        import torch
+        import transformers
+
+        transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        self.torch, self.transformers, self.job = torch, transformers, job
+        self.folder = Path(job["folder"])
+        self.config = families.read_json(self.folder / "config.json")
+        self.family = families.family(self.config)
+        self.choices = self.choose()
+        self.device = self.choices["device"].value
+        self.processor = self.load_processor()
+        self.model = self.load_model().eval()
+        if not self.model_is_placed:
+            self.model = self.model.to(self.device)
+        self.environment = self.describe()
+
+    def choose(self) -> dict[str, devices.Choice]:
+        """Device, dtype and attention; Failed("NotHere", ...) for what is forced and cannot be had."""
+        job = self.job
+        try:
+            device = devices.choose_device(job["device"])
+            dtype = devices.choose_dtype(job["dtype"], device.value)
+            attention = devices.choose_attention(job["attn_implementation"], device.value, dtype.value)
+        except ValueError as error:
+            raise Failed("NotHere", str(error)) from None
+        return {"device": device, "dtype": dtype, "attn_implementation": attention}
+
+    @property
+    def model_is_placed(self) -> bool:
+        """accelerate and quantisation put weights where they belong; `.to()` would be an error."""
+        return "device_map" in self.job["load_kwargs"] or "quantization_config" in self.job["load_kwargs"]
+
+    def load_processor(self) -> Any:
+        job = self.job
+        library: Any = self.transformers
+        kwargs = families.settings(self.family, families.preprocessor(self.folder), job["processor_kwargs"])
+        kwargs.update(trust_remote_code=job["trust_remote_code"], local_files_only=True)
+        try:
+            return library.AutoProcessor.from_pretrained(job["folder"], **kwargs)
+        except ImportError as error:
+            if "orchvision" not in str(error):
+                raise
+        return self.without_video().from_pretrained(job["folder"], **kwargs)
+
+    def without_video(self) -> Any:
+        """The model's own processor class without its video half, the only one that needs torchvision.
+
+        ProcessorMixin reads the list of its parts from the signature of `__init__`: one without `video_processor`
+        loads none (transformers #48558).
+        """
+        name = families.processor_class(self.folder)
+        own = getattr(self.transformers, name, None)
+        if own is None:
+            raise Failed("LoadFailed", f"no processor class {name!r} in transformers {self.transformers.__version__}")
+
+        def init(
+            self: Any, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None, **kwargs: Any
+        ) -> None:
+            own.__init__(self, image_processor, tokenizer, chat_template=chat_template, **kwargs)
+
+        return type(name, (own,), {"__init__": init})
+
+    def load_model(self) -> Any:
+        """The one door for image-text-to-text models; `dtype` was spelt `torch_dtype` before transformers 4.56."""
+        job, library = self.job, self.transformers
+        recent = tuple(int(part) for part in library.__version__.split(".")[:2]) >= (4, 56)
+        kwargs = {
+            "use_safetensors": True,
+            "dtype" if recent else "torch_dtype": getattr(self.torch, self.choices["dtype"].value),
+            "attn_implementation": self.choices["attn_implementation"].value,
+            "trust_remote_code": job["trust_remote_code"],
+            "local_files_only": True,
+            **job["load_kwargs"],
+        }
+        return self.door().from_pretrained(job["folder"], **kwargs)
+
+    def door(self) -> Any:
+        return getattr(self.transformers, "AutoModelForImageTextToText", None) or self.transformers.AutoModelForCausalLM
+
+    def describe(self) -> Answer:
+        versions = {"torch": str(self.torch.__version__), "transformers": self.transformers.__version__}
+        return {
+            **{name: {"value": choice.value, "reason": choice.reason} for name, choice in self.choices.items()},
+            **versions,
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "processor": type(self.processor).__name__,
+            "image_processor": type(getattr(self.processor, "image_processor", None)).__name__,
+            "model_class": type(self.model).__name__,
+        }
+
+    def reply(self, request: Answer) -> Answer:
+        """One case: pages and words in, words and what they cost out. Seconds by the wall clock of this process."""
+        torch = self.torch
+        torch.manual_seed(request["seed"])
+        devices.reset_peak(self.device)
+        start = time.perf_counter()
+        inputs = self.inputs(request)
+        prepared = time.perf_counter()
+        tracker = Tracker(torch)
+        with torch.inference_mode():
+            output = self.generate(inputs, request["generation_kwargs"], tracker)
+        ended = time.perf_counter()
+        return {**self.told(inputs, output, tracker), "timing": [
+            prepared - start, tracker.first - prepared, ended - tracker.first,
+        ]}  # fmt: skip
+
+    def inputs(self, request: Answer) -> Any:
+        from PIL import Image
+
+        pages = [Image.frombytes("RGB", tuple(size), pixels) for size, pixels in request["pages"]]
+        if len(pages) > 1 and not self.family.many:
+            raise Failed("TooManyImages", f"this model takes one image, the prompt has {len(pages)}; set `pages: each`")
+        content = [{"type": "image"} for _ in pages] + [{"type": "text", "text": request["text"]}]
+        text = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+        inputs = self.processor(images=pages or None, text=[text], return_tensors="pt")
+        return inputs.to(self.device, dtype=self.model.dtype)
+
+    def generate(self, inputs: Any, kwargs: Answer, tracker: Any) -> Any:
+        kwargs = generation_settings(kwargs)
+        length = inputs["input_ids"].shape[1]
+        window = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        if window and length >= window:
+            over = length + 1 - window
+            raise Failed("ContextOverflow", f"the prompt has {length:,} tokens, {over:,} too many for this model's "
+                         f"window of {window:,}: send fewer pages or fewer visual tokens")  # fmt: skip
+        if window:
+            kwargs["max_new_tokens"] = min(kwargs["max_new_tokens"], window - length)
+        single = kwargs.get("num_beams", 1) == 1
+        extra = {"streamer": tracker, "logits_processor": [tracker.logits]} if single else {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.model.generate(**inputs, **kwargs, **extra)
+
+    def told(self, inputs: Any, output: Any, tracker: Any) -> Answer:
+        prompt = inputs["input_ids"]
+        written = output[0] if self.model.config.is_encoder_decoder else output[0, prompt.shape[1] :]
+        ids = written.tolist()
+        logprobs = tracker.logprobs(written)
+        text = self.processor.decode(ids, skip_special_tokens=True)
+        tokenizer = getattr(self.processor, "tokenizer", self.processor)
+        return {
+            "text": text,
+            "finish_reason": "stop" if ids and ids[-1] in self.ends() else "length",
+            "prompt_tokens": prompt.shape[1],
+            "visual_tokens": self.visual_tokens(prompt),
+            "output_tokens": len(ids),
+            "tokens": list(zip(pieces(tokenizer, ids, text), logprobs)) if logprobs else [],  # noqa: B905 - 3.9
+            "mean_logprob": sum(logprobs) / len(logprobs) if logprobs else None,
+            "image_sizes": self.image_sizes(inputs),
+            "peak_memory_bytes": devices.peak_memory(self.device),
+        }
+
+    def ends(self) -> set[int]:
+        end = self.model.generation_config.eos_token_id
+        return set(end) if isinstance(end, list) else {end}
+
+    def visual_tokens(self, prompt: Any) -> int | None:
+        token = next((self.config[key] for key in self.family.token_keys if key in self.config), None)
+        return None if token is None else int((prompt == token).sum())
+
+    def image_sizes(self, inputs: Any) -> list[list[int]]:
+        """Width and height of each page as the vision tower gets it; of tiles, one tile's."""
+        if "image_grid_thw" in inputs:
+            patch = self.processor.image_processor.patch_size
+            return [[int(w) * patch, int(h) * patch] for _, h, w in inputs["image_grid_thw"].tolist()]
+        pixels = inputs.get("pixel_values")
+        return [] if pixels is None else [[int(pixels.shape[-1]), int(pixels.shape[-2])]] * len(pixels)
+
+
+def generation_settings(kwargs: Answer) -> Answer:
+    """models.yaml's generation_kwargs for `generate`: temperature 0 means greedy, said in transformers' own words."""
+    kwargs = {"max_new_tokens": 1024, **kwargs}
+    if not kwargs.get("temperature"):
+        kwargs.update(do_sample=False, temperature=None, top_p=None, top_k=None)
+    else:
+        kwargs.setdefault("do_sample", True)
+    return kwargs

@@ -1,0 +1,182 @@
+"""Models that transformers runs, each in a worker process of its own that dies with everything it held.
+
+    - {name: qwen2-vl-2b, model_id: Qwen/Qwen2-VL-2B-Instruct, backend: transformers}
+
+`backend_kwargs` takes `load_timeout` and `reply_timeout` in seconds. A worker that is killed, crashes or hangs fails
+the case it had in hand and is started again once; when that one goes too, the model's other cases fail at once.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from vlm_lab import devices, weights
+from vlm_lab.backends.gateway import Worker
+from vlm_lab.errors import GenerationError, UserError
+from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
+
+LOAD_SECONDS, REPLY_SECONDS = 1800.0, 600.0
+RESTARTS = 1
+PACKAGES = ("torch", "transformers", "tokenizers", "pillow")
+CHOICES = ("device", "dtype", "attn_implementation")
+
+
+class Transformers:
+    """One loaded model. Raises Skip without weights, UserError for what is asked for and not here, GenerationError
+    where loading fails."""
+
+    def __init__(self, model: Model, runtime: Runtime) -> None:
+        self.model, self.runtime = model, runtime
+        check_spelling(model)
+        self.weights = weights.require(model, runtime.cache)
+        self.limits = limits(model)
+        self.deaths: list[str] = []
+        self.worker: Worker | None = None
+        self.environment: Mapping[str, Any] = {}
+        self._start()
+
+    @classmethod
+    def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
+        """Everything that decides a reply, without torch. Device, dtype and attention are None until a worker has
+        chosen them once on this machine. Raises Skip where weights are missing."""
+        check_spelling(model)
+        found = weights.require(model, runtime.cache)
+        known = devices.recall(runtime.cache, choice_key(model, runtime, found.digest))
+        return {
+            "weights": found.digest,
+            **{name: known.get(name) for name in CHOICES},
+            "load_kwargs": dict(model.load_kwargs),
+            "processor_kwargs": dict(model.processor_kwargs),
+            **versions(model.python),
+        }
+
+    def generate(self, prompt: Prompt) -> Generation:
+        """The reply to one prompt; GenerationError says why there is none and what it means for the next."""
+        worker = self._alive()
+        pages = [(page.image.size, page.image.convert("RGB").tobytes()) for page in prompt.pages]
+        request = {
+            "pages": pages,
+            "text": prompt.text,
+            "generation_kwargs": dict(self.model.generation_kwargs),
+            "seed": self.runtime.seed,
+        }
+        try:
+            answer = worker.ask(request, self.limits["reply_timeout"])
+        except GenerationError as error:
+            self._bury(str(error))
+            raise
+        if "error" in answer:
+            raise GenerationError(*answer["error"])
+        return self._generation(answer)
+
+    def close(self) -> None:
+        """Ends the worker: what it held is free when this returns."""
+        if self.worker:
+            self.worker.close()
+            self.worker = None
+
+    def _alive(self) -> Worker:
+        if self.worker is None:
+            if len(self.deaths) > RESTARTS:
+                raise GenerationError(
+                    "WorkerDied",
+                    f"{self.model.name}: not started again after {len(self.deaths)} deaths: {self.deaths[-1]}",
+                )
+            self._start()
+        assert self.worker is not None  # noqa: S101 - _start() raises otherwise
+        return self.worker
+
+    def _bury(self, why: str) -> None:
+        self.deaths.append(why)
+        self.close()
+
+    def _start(self) -> None:
+        self.worker = Worker(self.model.python, self.runtime.online)
+        try:
+            answer = self.worker.ask(self._job(), self.limits["load_timeout"])
+        except GenerationError as error:
+            self._bury(f"while loading: {error}")
+            raise GenerationError(error.kind, f"{self.model.name}: while loading: {error}") from None
+        if "error" in answer:
+            self.close()
+            kind, message = answer["error"]
+            if kind == "NotHere":
+                raise UserError(f"{self.model.name}: {message}")
+            raise GenerationError(kind, f"{self.model.name}: could not be loaded: {message}")
+        self._remember(answer)
+
+    def _job(self) -> dict[str, Any]:
+        return {
+            "folder": str(self.weights.folder),
+            "device": self.runtime.device,
+            "dtype": self.model.dtype,
+            "attn_implementation": self.model.attn_implementation,
+            "trust_remote_code": self.model.trust_remote_code,
+            "processor_kwargs": dict(self.model.processor_kwargs),
+            "load_kwargs": dict(self.model.load_kwargs),
+        }
+
+    def _remember(self, environment: Mapping[str, Any]) -> None:
+        found = self.weights
+        self.environment = {**environment, "weights": found.digest, "revision": found.revision}
+        key = choice_key(self.model, self.runtime, found.digest)
+        devices.remember(self.runtime.cache, key, {name: environment[name]["value"] for name in CHOICES})
+
+    def _generation(self, answer: Mapping[str, Any]) -> Generation:
+        return Generation(
+            raw_response=answer["text"],
+            finish_reason=answer["finish_reason"],
+            usage=Usage(answer["prompt_tokens"], answer["visual_tokens"], answer["output_tokens"]),
+            timing=Timing(*answer["timing"]),
+            mean_logprob=answer["mean_logprob"],
+            tokens=tuple((text, value) for text, value in answer["tokens"]),
+            image_sizes=tuple((width, height) for width, height in answer["image_sizes"]),
+            peak_memory_bytes=answer["peak_memory_bytes"],
+            environment=self.environment,
+        )
+
+
+def check_spelling(model: Model) -> None:
+    """Names that transformers 5 no longer has; UserError says what they are called now."""
+    for value in (*model.load_kwargs, *model.load_kwargs.values(), *model.backend_kwargs.values()):
+        if value == "AutoModelForVision2Seq":
+            raise UserError(f"{model.name}: {value} is gone from transformers 5; AutoModelForImageTextToText is used "
+                            "for every model, remove the setting")  # fmt: skip
+    for old, new in {"torch_dtype": "dtype", "use_flash_attention_2": "attn_implementation"}.items():
+        if old in model.load_kwargs:
+            raise UserError(f"{model.name}: load_kwargs: {old} is spelt `{new}` and stands beside load_kwargs")
+
+
+def limits(model: Model) -> dict[str, float]:
+    """Seconds for loading and for one reply; UserError for a key that is not known or not a number."""
+    known = {"load_timeout": LOAD_SECONDS, "reply_timeout": REPLY_SECONDS}
+    for key, value in model.backend_kwargs.items():
+        if key not in known or isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            wanted = "load_timeout and reply_timeout, in seconds above 0"
+            raise UserError(f"{model.name}: backend_kwargs: known are {wanted} (got {key}: {value!r})")
+        known[key] = float(value)
+    return known
+
+
+def choice_key(model: Model, runtime: Runtime, digest: str) -> str:
+    """What device, dtype and attention were chosen *for*: another GPU, driver setting or torch chooses anew."""
+    asked = [runtime.device, model.dtype, model.attn_implementation, dict(model.load_kwargs), model.python]
+    text = json.dumps([asked, digest, versions(model.python), devices.hardware()], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def versions(python: str | None) -> dict[str, str | None]:
+    """Versions of the packages that decide a reply, read from their metadata; nothing is imported or started."""
+    where = sys.path if python is None else [str(path) for path in site_packages(python)]
+    found = {(each.name or "").lower(): each.version for each in metadata.distributions(path=where)}
+    return {name: found.get(name) for name in PACKAGES}
+
+
+def site_packages(python: str) -> list[Path]:
+    """Where an interpreter's packages lie, by the layout that venv and the system use."""
+    prefix = Path(python).expanduser().absolute().parent.parent
+    return [*prefix.glob("lib/python3*/site-packages"), *prefix.glob("Lib/site-packages")]

@@ -1,0 +1,83 @@
+"""The process that holds one model: loads it once, answers requests over a pipe, dies with everything it held.
+
+Started by `transformers.py` through execnet, perhaps in another interpreter that has only torch, transformers and
+Pillow. Of ours it imports only what is sent along with it (`gateway.MODULES`), all of it valid on Python 3.9.
+Requests and answers are plain dicts; a failure is {"error": [kind, message]}.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+from vlm_lab.backends.loaded import Answer, Failed, Loaded
+
+WATCH_SECONDS = 0.5  # between two looks at whether the parent still lives
+
+
+def serve(channel: Any) -> None:
+    """Answers until the channel closes. The first request is the loading, each other one a case."""
+    hello = channel.receive()
+    die_with_parent(hello["parent"])
+    write_to(hello["log"])
+    channel.send({"pid": os.getpid()})
+    job = channel.receive()
+    loaded: list[Loaded] = []
+
+    def load() -> Answer:
+        loaded.append(Loaded(job))
+        return loaded[0].environment
+
+    answer = guarded(load)
+    channel.send(answer)
+    while "error" not in answer or loaded:
+        request = channel.receive()
+        channel.send(guarded(lambda request=request: loaded[0].reply(request)))
+
+
+def die_with_parent(parent: int) -> None:
+    """No orphan holds a GPU: the kernel kills us with the parent (Linux), a watching thread elsewhere and besides."""
+    if sys.platform.startswith("linux"):
+        import ctypes
+        import signal
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def write_to(log: str) -> None:
+    """What libraries print goes into a file whose end is quoted in error messages, never onto a terminal."""
+    file = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+
+
+def guarded(work: Any) -> Answer:
+    """What `work` returns, or the kind and words of what went wrong: nothing ends the worker but its death."""
+    try:
+        answer: Answer = work()
+        return answer
+    except Failed as failure:
+        return {"error": list(failure.args)}
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        kind = "OutOfMemory" if out_of_memory(error) else type(error).__name__
+        return {"error": [kind, " ".join(f"{type(error).__name__}: {error}".split())[:2000]]}
+
+
+def out_of_memory(error: Exception) -> bool:
+    """torch raises a class of its own for GPUs and a plain RuntimeError for the CPU's allocator."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)

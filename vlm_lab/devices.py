@@ -1,0 +1,182 @@
+"""Device, dtype and attention: the choice and its reason, and how much memory a reply took.
+
+The choosing functions need torch and run inside the worker, perhaps in another interpreter: this module imports
+nothing of ours, is valid on Python 3.9, and imports torch late. What is forced and cannot be had is a ValueError
+before anything is loaded. `hardware` is the guess that the run's header and the dry run make without torch.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HALF = ("float16", "bfloat16")
+SPELLINGS = {"fp32": "float32", "float": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16"}
+ATTENTION = ("flash_attention_2", "sdpa", "eager")
+CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # /proc/cpuinfo's names of what makes bfloat16 fast on a CPU
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was taken and why."""
+
+    value: str
+    reason: str
+
+
+def choose_device(wanted: str) -> Choice:
+    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps` -> a device that is here. ValueError where it is not."""
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if wanted == "auto":
+        if cuda:
+            return Choice("cuda", f"torch {torch.__version__} sees {torch.cuda.get_device_name(0)}")
+        if mps:
+            return Choice("mps", f"torch {torch.__version__} sees Apple's GPU")
+        return Choice("cpu", f"torch {torch.__version__} sees no GPU")
+    kind, _, index = wanted.partition(":")
+    here = {"cpu": True, "cuda": cuda, "mps": mps}
+    if kind not in here or (index and not (kind == "cuda" and index.isdigit())):
+        raise ValueError(f"--device: no device {wanted!r}; known: auto, cpu, cuda, cuda:N, mps")
+    if not here[kind] or (index and int(index) >= torch.cuda.device_count()):
+        count = torch.cuda.device_count() if cuda else 0
+        raise ValueError(f"--device {wanted}: torch {torch.__version__} sees {count} CUDA devices; use --device auto")
+    return Choice(wanted, "asked for")
+
+
+def choose_dtype(wanted: str, device: str) -> Choice:
+    """bfloat16 where the hardware computes in it, else float16 on GPUs and float32 on CPUs."""
+    import torch
+
+    if wanted != "auto":
+        name = SPELLINGS.get(wanted, wanted)
+        if not isinstance(getattr(torch, name, None), torch.dtype):
+            raise ValueError(f"dtype: torch has no {wanted!r}; known: auto, float32, float16, bfloat16")
+        return Choice(name, "asked for")
+    if device.startswith("cuda"):
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return Choice("bfloat16", "this GPU computes in bfloat16")
+        return Choice("float16", "this GPU has no bfloat16")
+    if device == "mps":
+        return Choice("float16", "half the memory; bfloat16 is not everywhere on Apple's GPUs")
+    flags = cpu_flags()
+    for flag in CPU_BFLOAT16:
+        if flag in flags:
+            return Choice("bfloat16", f"this CPU has {flag}")
+    return Choice("float32", f"this CPU has neither {' nor '.join(CPU_BFLOAT16)}: bfloat16 would be slower")
+
+
+def choose_attention(wanted: str, device: str, dtype: str, supported: tuple[str, ...] = ATTENTION) -> Choice:
+    """The first of flash_attention_2, sdpa and eager that package, device, dtype and model allow.
+
+    `supported` is what the model's class implements. Another name that is forced (`flex_attention`, a kernel of the
+    hub) is handed on as it is: transformers refuses it before it loads anything.
+    """
+    lacks = {"flash_attention_2": _no_flash(device, dtype)}
+    for name in ATTENTION:
+        if name not in supported:
+            lacks[name] = "this model has none"
+    if wanted != "auto":
+        if lacks.get(wanted):
+            raise ValueError(f"attn_implementation: {wanted} cannot be had: {lacks[wanted]}; use auto")
+        return Choice(wanted, "asked for")
+    taken = next((name for name in ATTENTION if not lacks.get(name)), "eager")
+    skipped = [f"{name}: {lacks[name]}" for name in ATTENTION[: ATTENTION.index(taken)]]
+    return Choice(taken, "; ".join(skipped) or "the fastest")
+
+
+def _no_flash(device: str, dtype: str) -> str:
+    if importlib.util.find_spec("flash_attn") is None:
+        return "package flash_attn is not installed"
+    if not device.startswith("cuda"):
+        return f"needs a CUDA device, not {device}"
+    return "" if dtype in HALF else f"needs float16 or bfloat16, not {dtype}"
+
+
+def cpu_flags() -> frozenset[str]:
+    """What /proc/cpuinfo says that this CPU can do; nothing where there is no such file."""
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        return frozenset()
+    line = next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), "")
+    return frozenset(line.partition(":")[2].split())
+
+
+def hardware() -> list[str]:
+    """CPU architecture and the NVIDIA GPUs that the driver names: a guess without torch, good for a header and a key.
+
+    Read from /proc/driver/nvidia (Linux); CUDA_VISIBLE_DEVICES counts, because it decides what torch will see.
+    """
+    cards = []
+    for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        lines = path.read_text("utf-8", "replace").splitlines()
+        cards += [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return [platform.machine(), *cards] + ([f"CUDA_VISIBLE_DEVICES={visible}"] if visible is not None else [])
+
+
+def reset_peak(device: str) -> None:
+    """Starts the high-water mark of the device's memory anew. A process' own mark stays what it is."""
+    if device.startswith("cuda"):
+        import torch
+
+        for index in range(torch.cuda.device_count()):
+            torch.cuda.reset_peak_memory_stats(index)
+
+
+def peak_memory(device: str) -> int | None:
+    """Bytes: on CUDA what torch allocated at most since `reset_peak`, over all GPUs; else the process' high water.
+
+    On Linux VmHWM, because ru_maxrss there starts at what the *parent* had when it forked.
+    """
+    if device.startswith("cuda"):
+        import torch
+
+        return sum(torch.cuda.max_memory_allocated(index) for index in range(torch.cuda.device_count()))
+    try:
+        lines = Path("/proc/self/status").read_text("ascii", "replace").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return _max_rss()
+
+
+def _max_rss() -> int | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    value: Any = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(value) * (1 if sys.platform == "darwin" else 1024)
+
+
+def recall(cache: Path, key: str) -> dict[str, Any]:
+    """What a worker chose under `key` before; {} where none did. Only an interpreter with torch can know it."""
+    value = _environments(cache).get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def remember(cache: Path, key: str, chosen: dict[str, Any]) -> None:
+    """Leaves a worker's choice for the dry run and the header, which have no torch."""
+    known = _environments(cache)
+    if known.get(key) == chosen:
+        return
+    cache.mkdir(parents=True, exist_ok=True)
+    part = cache / f"environments.{os.getpid()}.part"
+    part.write_text(json.dumps({**known, key: chosen}, indent=1, sort_keys=True), "utf-8")
+    part.replace(cache / "environments.json")
+
+
+def _environments(cache: Path) -> dict[str, Any]:
+    try:
+        value = json.loads((cache / "environments.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
