@@ -9,8 +9,8 @@ getomni-ai/benchmark, src/evaluation/json.ts, which counts the changes that json
 - A whole list that is missing or extra under its key changes nothing, nor does a list inside a list: so it is in the
   original, and the published figures have it.
 
-Ours alone: a prediction that is no object counts as {} (the original leaves the document out of its mean), and with no
-field in the reference only a perfect prediction scores.
+Ours alone: a prediction that is no object misses every field (the original leaves the document out of its mean), and
+with no field in the reference only a perfect prediction scores.
 """
 
 from dataclasses import dataclass
@@ -54,8 +54,10 @@ def changes(reference: Any, prediction: Any) -> Changes:
     """What a diff from the reference to the prediction consists of."""
     reference, prediction = plain(reference), plain(prediction)
     if not isinstance(reference, dict):
-        reference, prediction = {"": reference}, {"": prediction}
-    return _in_object(Diff(), reference, prediction if isinstance(prediction, dict) else {})
+        return _in_object(Diff(), {"": reference}, {"": prediction})
+    if not isinstance(prediction, dict):
+        return Changes(deletions=count_fields(reference))
+    return _in_object(Diff(), reference, prediction)
 
 
 def count_fields(value: Any) -> int:
