@@ -4,21 +4,26 @@ A part is a document or one row of a list. A list with objects in it is a table,
 list of plain values is one leaf, `tags[]`.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from vlm_lab.types import Field
 
 SAYS_NOTHING = frozenset({"", "null", "none", "n/a", "na", "not available", "not found", "unknown", "-", "--", "—"})
+MOST_DOTS = 4  # in a key that is a path: ten thousand dots must not become as many levels
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Leaves and tables by path; paths are from the document's root, without row numbers."""
+    """Leaves and tables by path; paths are from the document's root, without row numbers. `respelled` are the leaves
+    that stood under a key of another spelling."""
 
     leaves: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, list[Any]] = field(default_factory=dict)
+    respelled: set[str] = field(default_factory=set)
 
 
 def document_part(value: Mapping[str, Any], tables: frozenset[str]) -> Part:
@@ -49,6 +54,24 @@ def table_paths(fields: Iterable[Field]) -> frozenset[str]:
     return frozenset(found)
 
 
+@lru_cache(maxsize=64)
+def spellings(paths: tuple[str, ...]) -> dict[str, str]:
+    """Paths by their letters and digits alone."""
+    return {_squashed(path): path for path in reversed(paths)}
+
+
+def respell(part: Part, paths: tuple[str, ...]) -> Part:
+    """The part with `invoiceNumber` or `Invoice number` moved to the known path `invoice_number`, if that is free."""
+    held: tuple[dict[str, Any], ...] = (part.leaves, part.tables)
+    for place in held:
+        for path in [path for path in place if path not in paths]:
+            known = spellings(paths).get(_squashed(path))
+            if known and known not in place:
+                place[known] = place.pop(path)
+                part.respelled.add(known)
+    return part
+
+
 def is_empty(value: Any) -> bool:
     """Whether a reference says nothing here: null, "", spaces, []."""
     return value is None or value == [] or (isinstance(value, str) and not value.strip())
@@ -70,14 +93,12 @@ def _nested(value: Any, parent: str) -> Any:
         return [_nested(item, parent) for item in value]
     if not isinstance(value, Mapping):
         return value
-    if not any("." in key for key in value):
-        return {key: _nested(inner, key) for key, inner in value.items()}
-    result = {key: _nested(inner, key) for key, inner in value.items() if "." not in key}
-    for key in sorted(key for key in value if "." in key):
-        parts = key.split(".")
-        if parts[0] == parent and len(parts) > 1:
-            parts = parts[1:]
-        _put(result, parts, _nested(value[key], parts[-1]))
+    paths = sorted(key for key in value if 0 < key.count(".") <= MOST_DOTS)
+    result = {key: _nested(inner, key) for key, inner in value.items() if key not in paths}
+    for path in paths:
+        keys = path.split(".")
+        keys = keys[1:] if keys[0] == parent else keys
+        _put(result, keys, _nested(value[path], keys[-1]))
     return result
 
 
@@ -88,6 +109,10 @@ def _put(target: dict[str, Any], keys: list[str], value: Any) -> None:
             return
         target = inner
     target.setdefault(keys[-1], value)
+
+
+def _squashed(path: str) -> str:
+    return re.sub(r"[^\w.\[\]]|_", "", path).casefold()
 
 
 def _keys(value: Mapping[str, Any], prefix: str, part: Part, tables: frozenset[str]) -> None:

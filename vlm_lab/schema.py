@@ -100,9 +100,9 @@ def _resolved(node: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
         if isinstance(reference, str):
             node = {**_target(reference, root), **{key: value for key, value in node.items() if key != "$ref"}}
         elif branches:
-            chosen = next((each for each in branches if each != {"type": "null"}), {})
+            chosen: Any = next((each for each in branches if each != {"type": "null"}), {})
             outer = {key: value for key, value in node.items() if key not in ("anyOf", "oneOf", "allOf")}
-            node = {**chosen, **outer}
+            node = {**chosen, **outer} if isinstance(chosen, Mapping) else outer
         else:
             return node
     return {}
