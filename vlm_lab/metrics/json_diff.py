@@ -49,7 +49,7 @@ class Diff:
         score, equal = 0, True
         for sign, expected, actual in self.edits(first, second):
             score += 10 if sign == "=" else -5
-            equal = equal and sign == "=" and (expected is actual or self.compare(expected, actual).equal)
+            equal = equal and sign == "=" and self.compare(expected, actual).equal
         return Likeness(100, True) if equal else Likeness(max(0, score), False)
 
     def edits(self, first: list[Any], second: list[Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -57,12 +57,11 @@ class Diff:
         before, after = self._named(first, second)
         before.sort(key=_utf16)
         after.sort(key=_utf16)
-        matcher = SequenceMatcher(None, [name for name, _ in before], [name for name, _ in after])
+        matcher = SequenceMatcher(None, [_key(*named) for named in before], [_key(*named) for named in after])
         for operation, start, end, start_after, end_after in matcher.get_opcodes():
             if operation == "equal":
                 for (_, expected), (_, actual) in zip(before[start:end], after[start_after:end_after], strict=True):
-                    # two leaves of one text, 1 and "1", are the same to json-diff
-                    yield "=", expected, actual if isinstance(actual, (dict, list)) else expected
+                    yield "=", expected, actual
             else:
                 yield from (("-", expected, None) for _, expected in before[start:end])
                 yield from (("+", None, actual) for _, actual in after[start_after:end_after])
@@ -112,6 +111,11 @@ class Diff:
 def _same_leaf(first: Any, second: Any) -> bool:
     """JavaScript's ===: 1 is 1.0, but never true."""
     return isinstance(first, bool) == isinstance(second, bool) and bool(first == second)
+
+
+def _key(name: str, value: Any) -> tuple[str, str]:
+    """What two elements of sorted lists must share: 1 and "1" sort alike, and are not the same."""
+    return name, "number" if type(value) in (int, float) else type(value).__name__
 
 
 def _utf16(named: tuple[str, Any]) -> bytes:
