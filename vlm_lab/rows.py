@@ -12,6 +12,7 @@ from typing import Any
 Row = Mapping[str, Hashable]  # canonical values by path
 
 ALIKE = 0.4  # a pair without one equal cell must be this similar on average, else the rows are missing and spurious
+JOINED = 0.9  # similarity of a text to the two halves that it was split into
 LONGEST = 200  # characters of a cell that similarity looks at
 
 
@@ -26,6 +27,34 @@ def align(expected: Sequence[Row], actual: Sequence[Row]) -> dict[int, int]:
         rest = _assign([expected[index] for index in left], [actual[index] for index in right], columns)
         pairs |= {left[one]: right[other] for one, other in rest}
     return pairs
+
+
+def split_and_merged(expected: Sequence[Row], actual: Sequence[Row], pairs: Mapping[int, int]) -> tuple[int, int]:
+    """How many rows of the reference came as two, and how many came as one with their neighbour."""
+    turned = {other: one for one, other in pairs.items()}
+    return _in_two(expected, actual, turned), _in_two(actual, expected, pairs)
+
+
+def _in_two(whole: Sequence[Row], parts: Sequence[Row], owner: Mapping[int, int]) -> int:
+    """How many rows of `parts` have no owner in `whole` but continue a neighbour's text to its owner's."""
+    alone = (index for index in range(len(parts)) if index not in owner)
+    return sum(
+        any(_continues(whole[owner[near]], parts[near], parts[index], near < index)
+            for near in (index - 1, index + 1) if near in owner)
+        for index in alone
+    )  # fmt: skip
+
+
+def _continues(whole: Row, part: Row, rest: Row, after: bool) -> bool:
+    from rapidfuzz.distance import Indel
+
+    for path, text in whole.items():
+        one, other = part.get(path), rest.get(path)
+        if isinstance(text, str) and isinstance(one, str) and isinstance(other, str) and one != text:
+            joined = f"{one} {other}" if after else f"{other} {one}"
+            if Indel.normalized_similarity(text[:LONGEST], joined[:LONGEST]) >= JOINED:
+                return True
+    return False
 
 
 def _identical(expected: Sequence[Row], actual: Sequence[Row], columns: Sequence[str]) -> dict[int, int]:

@@ -1,57 +1,70 @@
 """Prediction x reference -> an outcome for every field, and the counts that all figures are made of.
 
 The words are MUC-5's: `exact`, `normalized` (equal in all but format), `wrong`, `missing`, `spurious`; `unlabelled` is
-what the reference does not know and is in no figure. Lists of objects are aligned row by row first (`vlm_lab.rows`).
+what the reference does not know and is in no figure. Lists of objects are aligned row by row first (`vlm_lab.rows`);
+rows of a list inside a row are rows, too.
+
+A key that is spelled otherwise (`invoiceNumber`, `Invoice number` for `invoice_number`) is found, and its value counts
+as `normalized` at best: the page was read, the format was not kept.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from vlm_lab.counts import scores
+from vlm_lab.diffs import difference
 from vlm_lab.fields import canonical, compare, same_print
-from vlm_lab.leaves import Part, document_part, is_empty, nested, row_part, says_nothing, table_paths
-from vlm_lab.rows import align
+from vlm_lab.kinds import TOLD_BY_STATUS, Places, generic, kind, places_of
+from vlm_lab.leaves import Part, document_part, is_empty, nested, respell, row_part, says_nothing, table_paths
+from vlm_lab.parsing import SCHEMA_ECHO
+from vlm_lab.rows import align, split_and_merged
 from vlm_lab.schema import fields_of_reference
 from vlm_lab.types import Conventions, Document, Field, FieldResult, Outcome, Prediction, PredictionStatus, Score
 
+DEFAULT = Conventions()
 RIGHT = ("exact", "normalized")
-OUTCOMES: tuple[Outcome, ...] = ("exact", "normalized", "wrong", "missing", "spurious", "unlabelled")
-ROWS = ("rows_right", "rows_expected", "rows_predicted", "rows_split", "rows_merged")
 
 
 def score(prediction: Prediction, document: Document) -> Score:
     """Holds a prediction against its document's reference; without a reference, a score without fields."""
-    suite = document.suite
-    return score_values(
+    suite, reference = document.suite, document.reference
+    scored = score_values(
         prediction.value,
-        document.reference,
+        reference,
         suite.fields,
         suite.conventions,
         suite.empty,
         prediction.status,
-        confidences=prediction.confidences,
+        prediction.reason,
+        prediction.confidences,
     )
+    return scored if reference is None else replace(scored, diff=difference(reference, prediction.value))
 
 
 def score_values(
     value: Mapping[str, Any] | None,
     reference: Mapping[str, Any] | None,
     fields: Sequence[Field] = (),
-    conventions: Conventions = Conventions(),  # noqa: B008 - frozen
+    conventions: Conventions = DEFAULT,
     empty: Literal["unlabelled", "absent"] = "unlabelled",
     status: PredictionStatus = "ok",
+    reason: str = "",
     confidences: Mapping[str, float] | None = None,
 ) -> Score:
-    """The score of a value (None: nothing usable) against a reference. Without `fields`, the reference's own."""
+    """The score of a value (None: nothing usable) against a reference, without the diff. Without `fields`, the
+    reference's own leaves are the fields. Pure: the same arguments give the same score."""
     if reference is None:
-        return Score(scores=_scores((), Counter()))
+        return Score(scores=scores(Counter(), Counter(), Counter()))
     wanted = nested(reference)
     known = {each.path: each for each in fields or fields_of_reference(wanted)}
     work = _Work(known, table_paths(known.values()), conventions, empty, confidences or {})
-    expected, actual = document_part(wanted, work.tables), document_part(nested(value or {}), work.tables)
-    _part(work, expected, actual, _Place("", "", ""))
-    return Score(fields=tuple(work.results), scores=_scores(work.results, work.rows))
+    given = document_part(nested(value or {}), work.tables)
+    _part(work, document_part(wanted, work.tables), given, _Place("", "", ""))
+    lost = SCHEMA_ECHO if reason == SCHEMA_ECHO else TOLD_BY_STATUS.get(status)
+    results = _with_kinds(work.results, conventions, lost)
+    return Score(fields=tuple(results), scores=scores(work.heads, work.cells, work.rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,8 @@ class _Work:
     empty: str
     confidences: Mapping[str, float]
     results: list[FieldResult] = field(default_factory=list)
+    heads: Counter[str] = field(default_factory=Counter)
+    cells: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)
 
 
@@ -84,9 +99,10 @@ class _Place:
 def _part(work: _Work, expected: Part, actual: Part, place: _Place) -> bool:
     """Scores one part; whether all that is labelled in it is right."""
     first = len(work.results)
+    respell(actual, (*expected.leaves, *expected.tables))
     for path, value in expected.leaves.items():
         if path in work.fields:
-            _leaf(work, path, value, actual.leaves.get(path), place)
+            _leaf(work, path, value, actual, place)
     for path, value in actual.leaves.items():
         if path in work.fields and path not in expected.leaves and not says_nothing(value):
             denied = work.empty == "absent" and _inside_null(path, expected)
@@ -97,7 +113,8 @@ def _part(work: _Work, expected: Part, actual: Part, place: _Place) -> bool:
     return all(result.outcome in (*RIGHT, "unlabelled") for result in work.results[first:])
 
 
-def _leaf(work: _Work, path: str, expected: Any, actual: Any, place: _Place) -> None:
+def _leaf(work: _Work, path: str, expected: Any, part: Part, place: _Place) -> None:
+    actual = part.leaves.get(path)
     if is_empty(expected):
         if not says_nothing(actual):
             _add(work, path, expected, actual, "spurious" if work.empty == "absent" else "unlabelled", place)
@@ -105,6 +122,8 @@ def _leaf(work: _Work, path: str, expected: Any, actual: Any, place: _Place) -> 
         _add(work, path, expected, actual, "missing", place)
     else:
         outcome, similar = compare(work.fields[path], expected, actual, work.conventions)
+        if outcome == "exact" and path in part.respelled:
+            outcome = "normalized"
         _add(work, path, expected, actual, outcome, place, similar)
 
 
@@ -113,8 +132,11 @@ def _add(
 ) -> None:
     inside = path[len(place.path) :]
     confidence = work.confidences.get(f"{place.predicted}{inside}") if work.confidences else None
-    kind = work.fields[path].type
-    work.results.append(FieldResult(f"{place.shown}{inside}", kind, expected, actual, outcome, similar, confidence))
+    type_name = work.fields[path].type
+    (work.cells if place.path else work.heads)[outcome] += 1
+    work.results.append(
+        FieldResult(f"{place.shown}{inside}", type_name, expected, actual, outcome, similar, confidence)
+    )
 
 
 def _inside_null(path: str, expected: Part) -> bool:
@@ -123,45 +145,48 @@ def _inside_null(path: str, expected: Part) -> bool:
 
 
 def _table(work: _Work, path: str, expected: Part, actual: Part, place: _Place) -> None:
-    wanted = [row_part(row, path, work.tables) for row in expected.tables.get(path, ())]
-    given = [row_part(row, path, work.tables) for row in actual.tables.get(path, ())]
-    keys = [_canonicals(work, row, expected=True) for row in wanted]
-    pairs = align(keys, [_canonicals(work, row) for row in given])
-    labelled = {name for key in keys for name in key}
+    """Scores a list of rows: each row of the reference against the predicted one that is most like it."""
+    wanted = [row_part(row, path, work.tables) for row in expected.tables.get(path) or ()]
+    known = tuple(dict.fromkeys(name for row in wanted for name in (*row.leaves, *row.tables)))
+    given = [respell(row_part(row, path, work.tables), known) for row in actual.tables.get(path) or ()]
+    keys, others = [_canonicals(work, row) for row in wanted], [_canonicals(work, row) for row in given]
+    pairs = align(keys, others)
     for index, row in enumerate(wanted):
         other = pairs.get(index)
         right = _part(work, row, Part() if other is None else given[other], place.row(path, str(index), str(other)))
-        work.rows["rows_expected"] += bool(keys[index])
-        work.rows["rows_right"] += bool(keys[index]) and right
-        work.rows["rows_predicted"] += bool(keys[index]) and other is not None
-    denied = bool(labelled) or (work.empty == "absent" and _denies(path, expected))
-    paired = set(pairs.values())
-    for index, row in enumerate(given):
-        if index not in paired:
-            extra = _extra(work, row, labelled, place.row(path, f"+{index}", str(index)), denied)
-            work.rows["rows_predicted"] += extra
+        labelled = bool(keys[index])
+        work.rows.update(
+            rows_expected=labelled, rows_right=labelled and right, rows_predicted=labelled and other is not None
+        )
+    labels = {name for key in keys for name in key}
+    if not labels and work.empty == "absent" and _denies(path, expected):
+        labels = set(work.fields)
+    for index in sorted(set(range(len(given))) - set(pairs.values())):
+        work.rows["rows_predicted"] += _extra(work, given[index], labels, place.row(path, f"+{index}", str(index)))
+    split, merged = split_and_merged(keys, others, pairs)
+    work.rows.update(rows_split=split, rows_merged=merged)
 
 
 def _denies(path: str, expected: Part) -> bool:
-    """Whether the reference says that this list is empty: [] or null."""
+    """Whether the reference says that there is no such list: [] or null."""
     return expected.tables.get(path) == [] or path in expected.leaves or _inside_null(path, expected)
 
 
-def _extra(work: _Work, row: Part, labelled: Iterable[str], place: _Place, denied: bool) -> bool:
-    """Adds a predicted row that no row of the reference is; whether anything in it is spurious."""
-    known, first = set(labelled), len(work.results)
-    for path, value in _all_leaves(work, row):
+def _extra(work: _Work, row: Part, labels: Collection[str], place: _Place) -> bool:
+    """Adds a predicted row that is none of the reference's; whether anything in it is spurious. A column that the
+    reference labels in no row is unlabelled here, too."""
+    first = len(work.results)
+    for path, value in row.leaves.items():
         if path in work.fields and not says_nothing(value):
-            spurious = denied and (path in known or not known)
-            _add(work, path, None, value, "spurious" if spurious else "unlabelled", place)
+            _add(work, path, None, value, "spurious" if path in labels else "unlabelled", place)
+    for table, rows in row.tables.items():
+        inside = work.fields if table in labels else labels
+        for index, each in enumerate(rows if table in work.tables else ()):
+            _extra(work, row_part(each, table, work.tables), inside, place.row(table, str(index), str(index)))
     return any(result.outcome == "spurious" for result in work.results[first:])
 
 
-def _all_leaves(work: _Work, row: Part) -> Iterable[tuple[str, Any]]:
-    return row.leaves.items()
-
-
-def _canonicals(work: _Work, row: Part, expected: bool = False) -> dict[str, Hashable]:
+def _canonicals(work: _Work, row: Part) -> dict[str, Hashable]:
     """What alignment compares: the canonical value of each cell, or its text where it is not of its type."""
     cells: dict[str, Hashable] = {}
     for path, value in row.leaves.items():
@@ -181,30 +206,18 @@ def _fingerprint(value: Any) -> str:
     return "[" + ",".join(sorted(map(_fingerprint, value))) + "]" if isinstance(value, list) else repr(value)
 
 
-def _scores(results: Iterable[FieldResult], rows: Mapping[str, int]) -> dict[str, Any]:
-    heads: Counter[str] = Counter()
-    cells: Counter[str] = Counter()
-    for result in results:
-        inside = "[" in result.path and not result.path.endswith("[]")
-        (cells if inside else heads)[result.outcome] += 1
-    scores: dict[str, Any] = {outcome: heads[outcome] for outcome in OUTCOMES}
-    scores |= {f"cells_{outcome}": cells[outcome] for outcome in OUTCOMES[:5]}
-    scores |= {name: rows.get(name, 0) for name in ROWS}
-    right, wrong = heads["exact"] + heads["normalized"], heads["wrong"]
-    expected, given = right + wrong + heads["missing"], right + wrong + heads["spurious"]
-    scores["field_f1"] = f1(right, expected, given)
-    scores["field_f1_strict"] = f1(heads["exact"], expected, given)
-    scores["precision"] = right / given if given else None
-    scores["recall"] = right / expected if expected else None
-    scores["row_f1"] = f1(scores["rows_right"], scores["rows_expected"], scores["rows_predicted"])
-    right_cells, wrong_cells = cells["exact"] + cells["normalized"], cells["wrong"]
-    expected_cells = right_cells + wrong_cells + cells["missing"]
-    scores["cell_f1"] = f1(right_cells, expected_cells, right_cells + wrong_cells + cells["spurious"])
-    bad = sum(each[outcome] for each in (heads, cells) for outcome in ("wrong", "missing", "spurious"))
-    scores["document_right"] = bad == 0 if right + right_cells + bad else None
-    return scores
+def _with_kinds(results: Sequence[FieldResult], conventions: Conventions, lost: str | None) -> list[FieldResult]:
+    """The results with the kind of each wrong one; `lost` is why values are missing, where the status says."""
+    if all(result.outcome not in ("wrong", "missing") for result in results):
+        return list(results)
+    places = places_of(results, conventions) if any(result.outcome == "wrong" for result in results) else {}
+    return [_with_kind(result, places, conventions, lost) for result in results]
 
 
-def f1(right: int, expected: int, predicted: int) -> float | None:
-    """2 right / (expected + predicted): the harmonic mean of precision and recall; None where both are 0."""
-    return 2 * right / (expected + predicted) if expected + predicted else None
+def _with_kind(result: FieldResult, places: Places, conventions: Conventions, lost: str | None) -> FieldResult:
+    if result.outcome == "missing" and lost:
+        return replace(result, kind=lost)
+    if result.outcome != "wrong":
+        return result
+    each = Field(generic(result.path), result.type)
+    return replace(result, kind=kind(each, result.expected, result.actual, places, conventions))

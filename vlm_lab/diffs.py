@@ -1,0 +1,24 @@
+"""DeepDiff's differences between a reference and a prediction, as plain JSON: for reading, never for figures."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+LONGEST = 60_000  # characters of both together; DeepDiff's time grows faster than the data
+
+
+def difference(reference: Mapping[str, Any], value: Mapping[str, Any] | None) -> dict[str, Any]:
+    """`json.loads(DeepDiff(reference, value).to_json())`, or a note why there is none. Never raises."""
+    given = value or {}
+    if reference == given:
+        return {}
+    try:
+        size = len(json.dumps(reference, default=str)) + len(json.dumps(given, default=str))
+        if size > LONGEST:
+            return {"note": f"no diff: {size:,} characters of JSON are more than {LONGEST:,}"}
+        from deepdiff import DeepDiff
+
+        found: dict[str, Any] = json.loads(DeepDiff(reference, given).to_json())
+        return found
+    except Exception as error:  # a diff is a convenience, and a library's walk over hostile data may raise anything
+        return {"note": f"no diff: {type(error).__name__}"}
