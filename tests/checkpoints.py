@@ -85,7 +85,48 @@ def qwen2_vl(folder: Path) -> None:
     save(folder, config, text, preprocessor, template, {"processor_class": "Qwen2VLProcessor"})
 
 
+CLIP = {"model_type": "clip_vision_model", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "projection_dim": 32}  # fmt: skip
+
+
+def llava(folder: Path) -> None:
+    """LLaVA 1.5: one square per page, cut from its middle, always the same number of tokens."""
+    from transformers import LlavaConfig
+
+    text = tokenizer(folder, ["<image>"])
+    config = LlavaConfig(
+        text_config={"model_type": "llama", **TEXT, "vocab_size": len(text)},
+        vision_config={**CLIP, "image_size": 112, "patch_size": 14},
+        image_token_index=text.convert_tokens_to_ids("<image>"),
+    )
+    preprocessor = {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 112},
+                    "crop_size": {"height": 112, "width": 112}, "do_center_crop": True}  # fmt: skip
+    processor = {"processor_class": "LlavaProcessor", "patch_size": 14, "num_additional_image_tokens": 1,
+                 "vision_feature_select_strategy": "default", "image_token": "<image>"}  # fmt: skip
+    save(folder, config, text, preprocessor, USER_FIRST.replace("IMAGE", "<image>"), processor)
+
+
+def llava_next(folder: Path) -> None:
+    """LLaVA-NeXT (1.6): tiles of a grid that suits the page's shape, and the page as a whole."""
+    from transformers import LlavaNextConfig
+
+    text = tokenizer(folder, ["<image>"])
+    grid = [[112, 224], [224, 112], [224, 224], [336, 112], [112, 336]]
+    config = LlavaNextConfig(
+        text_config={"model_type": "mistral", **TEXT, "vocab_size": len(text)},
+        vision_config={**CLIP, "image_size": 112, "patch_size": 14},
+        image_token_index=text.convert_tokens_to_ids("<image>"), image_grid_pinpoints=grid,
+    )  # fmt: skip
+    preprocessor = {"image_processor_type": "LlavaNextImageProcessor", "size": {"shortest_edge": 112},
+                    "crop_size": {"height": 112, "width": 112}, "image_grid_pinpoints": grid}  # fmt: skip
+    processor = {"processor_class": "LlavaNextProcessor", "patch_size": 14, "num_additional_image_tokens": 1,
+                 "vision_feature_select_strategy": "default", "image_token": "<image>"}  # fmt: skip
+    save(folder, config, text, preprocessor, USER_FIRST.replace("IMAGE", "<image>"), processor)
+
+
 FAMILIES: dict[str, Callable[[Path], None]] = {
+    "llava": llava,
+    "llava_next": llava_next,
     "qwen2_vl": qwen2_vl,
 }
 

@@ -57,8 +57,9 @@ def choose_dtype(wanted: str, device: str) -> Choice:
 
     if wanted != "auto":
         name = SPELLINGS.get(wanted, wanted)
-        if not isinstance(getattr(torch, name, None), torch.dtype):
-            raise ValueError(f"dtype: torch has no {wanted!r}; known: auto, float32, float16, bfloat16")
+        kind = getattr(torch, name, None)
+        if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
+            raise ValueError(f"dtype: torch cannot load weights as {wanted!r}; known: auto, float32, float16, bfloat16")
         return Choice(name, "asked for")
     if device.startswith("cuda"):
         if torch.cuda.is_bf16_supported(including_emulation=False):

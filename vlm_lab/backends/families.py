@@ -26,11 +26,13 @@ Budget = Callable[[Config, int], dict[str, Any]]
 @dataclass(frozen=True)
 class Family:
     """One entry. `tokens(config, preprocessor, size)` is the visual tokens of one page; `budget(preprocessor, n)` the
-    processor settings that keep a page within n of them; `image` and `prompt` are for checkpoints that have no chat
-    template; `many` is False where a prompt takes one image."""
+    processor settings that keep a page within n of them; `spelling` turns users' settings into today's names. `image`
+    stands for a page in a prompt, `prompt` is the form of one where a checkpoint has no chat template; `many` is False
+    where a prompt takes one image; `token_keys` name the visual token in config.json."""
 
     tokens: Count | None = None
     budget: Budget | None = None
+    spelling: Callable[[Config, Config], dict[str, Any]] | None = None
     image: str = "<image>"
     prompt: str = "{images}{text}"
     many: bool = True
@@ -47,7 +49,7 @@ def qwen_tokens(config: Config, preprocessor: Config, size: Size) -> int:
     elif width * height < low:
         scale = math.sqrt(low / (size[0] * size[1]))
         width, height = (math.ceil(length * scale / side) * side for length in size)
-    return (width // side) * (height // side)
+    return int(width // side) * int(height // side)
 
 
 def _qwen_sizes(preprocessor: Config) -> tuple[int, int, int]:
@@ -64,11 +66,64 @@ def qwen_budget(preprocessor: Config, tokens: int) -> dict[str, Any]:
     return {"min_pixels": min(low, tokens * side * side), "max_pixels": tokens * side * side}
 
 
+def qwen_spelling(preprocessor: Config, wanted: Config) -> dict[str, Any]:
+    """`min_pixels` and `max_pixels`, as models.yaml and the hub have them, are a `size` since transformers 5."""
+    settings = dict(wanted)
+    _, low, high = _qwen_sizes({**preprocessor, **settings})
+    if {"min_pixels", "max_pixels"} & settings.keys():
+        settings["size"] = {
+            "shortest_edge": settings.pop("min_pixels", low),
+            "longest_edge": settings.pop("max_pixels", high),
+        }
+    return settings
+
+
+def llava_tokens(config: Config, preprocessor: Config, size: Size) -> int:
+    """LLaVA 1.5: every page is one square of the vision tower's size; "default" leaves out its CLS token."""
+    vision = config.get("vision_config") or {}
+    side: int = vision.get("image_size", 336) // vision.get("patch_size", 14)
+    return side * side + (config.get("vision_feature_select_strategy") == "full")
+
+
+def llava_next_tokens(config: Config, preprocessor: Config, size: Size) -> int:
+    """LLaVA-NeXT (AnyRes): the page as a whole, and the tiles of the grid that suits its shape best without the rows
+    or columns of patches that are padding, with a line break after each row of patches."""
+    vision = config.get("vision_config") or {}
+    tile = vision.get("image_size", 336)
+    patches: int = tile // vision.get("patch_size", 14)
+    grid = preprocessor.get("image_grid_pinpoints") or config.get("image_grid_pinpoints") or LLAVA_NEXT_GRID
+    best_height, best_width = best_grid(size, grid)
+    columns, rows = patches * (best_width // tile), patches * (best_height // tile)
+    width, height = size
+    if width / height > columns / rows:
+        rows -= (rows - int(round(height * columns / width, 7))) // 2 * 2
+    else:
+        columns -= (columns - int(round(width * rows / height, 7))) // 2 * 2
+    return llava_tokens(config, preprocessor, size) + rows * columns + rows
+
+
+def best_grid(size: Size, grid: Sequence[Sequence[int]]) -> tuple[int, int]:
+    """The (height, width) that keeps most of the page's pixels; of equals the one that wastes least. First wins."""
+
+    def worth(resolution: Sequence[int]) -> tuple[int, int]:
+        height, width = resolution
+        scale = min(width / size[0], height / size[1])
+        kept = min(int(size[0] * scale) * int(size[1] * scale), size[0] * size[1])
+        return kept, kept - width * height
+
+    height, width = max(grid, key=worth)
+    return height, width
+
+
+LLAVA_NEXT_GRID = ((336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008))
+QWEN = Family(qwen_tokens, qwen_budget, qwen_spelling, image="<|vision_start|><|image_pad|><|vision_end|>")
 FAMILIES = {
-    "qwen2_vl": Family(qwen_tokens, qwen_budget, "<|vision_start|><|image_pad|><|vision_end|>"),
+    "llava": Family(llava_tokens, prompt="USER: {images}\n{text} ASSISTANT:"),
+    "llava_next": Family(llava_next_tokens, prompt="[INST] {images}\n{text} [/INST]"),
+    "qwen2_vl": QWEN,
+    "qwen2_5_vl": QWEN,
+    "qwen3_vl": QWEN,
 }
-FAMILIES["qwen2_5_vl"] = FAMILIES["qwen2_vl"]
-FAMILIES["qwen3_vl"] = FAMILIES["qwen2_vl"]
 
 
 def family(config: Config) -> Family:
@@ -98,11 +153,13 @@ def settings(entry: Family, preprocessor: Config, processor_kwargs: Config) -> d
     """
     wanted = dict(processor_kwargs)
     tokens = wanted.pop("max_visual_tokens", None)
-    if tokens is None:
-        return wanted
-    if entry.budget is None:
-        raise ValueError("processor_kwargs: max_visual_tokens: this family of models has no pixel budget; remove it")
-    return {**entry.budget(preprocessor, int(tokens)), **wanted}
+    if tokens is not None:
+        if entry.budget is None:
+            raise ValueError(
+                "processor_kwargs: max_visual_tokens: this family of models has no pixel budget; remove it"
+            )
+        wanted = {**entry.budget(preprocessor, int(tokens)), **wanted}
+    return entry.spelling(preprocessor, wanted) if entry.spelling else wanted
 
 
 def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> int | None:
@@ -112,7 +169,8 @@ def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> in
     if entry.tokens is None:
         return None
     try:
-        now = {**files, **settings(entry, files, model.processor_kwargs)}
+        wanted = settings(entry, files, model.processor_kwargs)
+        now = {**files, **({"min_pixels": None, "max_pixels": None} if "size" in wanted else {}), **wanted}
         return sum(entry.tokens(config, now, size) for size in sizes)
     except (ArithmeticError, KeyError, TypeError, ValueError):
         return None

@@ -60,16 +60,29 @@ class Loaded:
         return "device_map" in self.job["load_kwargs"] or "quantization_config" in self.job["load_kwargs"]
 
     def load_processor(self) -> Any:
-        job = self.job
-        library: Any = self.transformers
-        kwargs = families.settings(self.family, families.preprocessor(self.folder), job["processor_kwargs"])
-        kwargs.update(trust_remote_code=job["trust_remote_code"], local_files_only=True)
+        """The checkpoint's processor with models.yaml's settings; `size` is set on it, because min_pixels and
+        max_pixels of a checkpoint's own file would win over one that is handed in."""
         try:
-            return library.AutoProcessor.from_pretrained(job["folder"], **kwargs)
+            wanted = families.settings(self.family, families.preprocessor(self.folder), self.job["processor_kwargs"])
+        except ValueError as error:
+            raise Failed("NotHere", str(error)) from None
+        size = wanted.pop("size", None)
+        processor = self.find_processor(
+            trust_remote_code=self.job["trust_remote_code"], local_files_only=True, **wanted
+        )
+        if size:
+            images = processor.image_processor
+            images.size = type(images.size)(**size)
+        return processor
+
+    def find_processor(self, **kwargs: Any) -> Any:
+        library: Any = self.transformers
+        try:
+            return library.AutoProcessor.from_pretrained(self.folder, **kwargs)
         except ImportError as error:
             if "orchvision" not in str(error):
                 raise
-        return self.without_video().from_pretrained(job["folder"], **kwargs)
+        return self.without_video().from_pretrained(self.folder, **kwargs)
 
     def without_video(self) -> Any:
         """The model's own processor class without its video half, the only one that needs torchvision.
@@ -139,10 +152,20 @@ class Loaded:
         pages = [Image.frombytes("RGB", tuple(size), pixels) for size, pixels in request["pages"]]
         if len(pages) > 1 and not self.family.many:
             raise Failed("TooManyImages", f"this model takes one image, the prompt has {len(pages)}; set `pages: each`")
-        content = [{"type": "image"} for _ in pages] + [{"type": "text", "text": request["text"]}]
-        text = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        inputs = self.processor(images=pages or None, text=[text], return_tensors="pt")
+        text = self.words(request["text"], len(pages))
+        tokenizer = getattr(self.processor, "tokenizer", None)
+        start = getattr(tokenizer, "bos_token", None)
+        again = {"add_special_tokens": False} if start and text.startswith(start) else {}
+        inputs = self.processor(images=pages or None, text=[text], return_tensors="pt", **again)
         return inputs.to(self.device, dtype=self.model.dtype)
+
+    def words(self, text: str, images: int) -> str:
+        """The prompt in the form that this checkpoint was trained with."""
+        if getattr(self.processor, "chat_template", None):
+            content = [{"type": "image"} for _ in range(images)] + [{"type": "text", "text": text}]
+            message = [{"role": "user", "content": content}]
+            return str(self.processor.apply_chat_template(message, add_generation_prompt=True, tokenize=False))
+        return self.family.prompt.format(images=self.family.image * images, text=text)
 
     def generate(self, inputs: Any, kwargs: Answer, tracker: Any) -> Any:
         kwargs = generation_settings(kwargs)
