@@ -12,6 +12,7 @@ from typing import Any
 
 from vlm_lab.types import Conventions
 
+Quantity = tuple[Decimal, str]
 LONGEST = 64  # characters; no printed amount is longer
 
 # Signs and words printed for a currency -> ISO 4217. A bare $ is read as USD and a bare kr as SEK: the commonest.
@@ -38,9 +39,12 @@ CODES = frozenset(_CODES.split())
 
 _PIECES = "x × * pcs pc pce pieces piece ea each st stk stck stück stuck szt шт ud un u unit units item items 個"
 PIECES = frozenset(_PIECES.split())
-_GROUPS = r"[ '’٬]"
 _MINUS = str.maketrans("−–—‐‑", "-----")
 _NUMBER = re.compile(r"\d(?:[\d.,]| (?=\d)|['’٬](?=\d))*|[.,]\d+")
+_NO_CENTS = re.compile(r"(?<=\d)[.,]\s?-{1,2}(?!\d)")  # 12,- and 12.-- are 12.00
+_INTEGER = re.compile(r"\d+|\d{1,3}(?P<group>[.,' ’٬])(?:\d{2,3}(?P=group))*\d{3}")  # 1.234.567 and 7,08,000
+_AMBIGUOUS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+_MARKS = str.maketrans("", "", "()@*+-")  # beside a number on a receipt, without a meaning of their own here
 
 
 def amount(value: Any, conventions: Conventions) -> Decimal | None:
@@ -51,7 +55,7 @@ def amount(value: Any, conventions: Conventions) -> Decimal | None:
     return _of_number(value)
 
 
-def quantity(value: Any, conventions: Conventions) -> tuple[Decimal, str] | None:
+def quantity(value: Any, conventions: Conventions) -> Quantity | None:
     """Number and unit; pieces (`2 x`, `2 Stk.`, `2 шт`) are no unit, `2 kg` has one."""
     if isinstance(value, str):
         read = _read(value)
@@ -84,12 +88,18 @@ def same_amount(expected: Any, actual: Any, tolerance: str, one: Decimal, other:
     return abs(shifted[0] - shifted[1]) <= allowed
 
 
+def same_quantity(expected: Any, actual: Any, tolerance: str, one: Quantity, other: Quantity) -> bool:
+    """Whether numbers are equal as amounts are; a unit that only one side has is no difference, another unit is."""
+    units = {one[1], other[1]} - {""}
+    return len(units) < 2 and same_amount(expected, actual, tolerance, one[0], other[0])
+
+
 def is_ambiguous(value: Any) -> bool:
     """Whether a printed number could be thousands or have three decimals."""
     if not isinstance(value, str):
         return False
     found = _NUMBER.search(value)
-    return bool(found and re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", found[0]))
+    return bool(found and _AMBIGUOUS.fullmatch(found[0]))
 
 
 @lru_cache(maxsize=64)
@@ -102,19 +112,16 @@ def _read(text: str) -> tuple[Decimal, str] | None:
     """The one number in a short text with its sign, and what stands around it."""
     if len(text) > LONGEST:
         return None
-    plain = " ".join(text.translate(_MINUS).split())
+    plain = _NO_CENTS.sub("", " ".join(text.translate(_MINUS).split()))
     found = _NUMBER.search(plain)
     if found is None:
         return None
     before, after = plain[: found.start()], plain[found.end() :]
-    if any(character.isdigit() for character in before + after):
+    number = _decimal(found[0].rstrip(".,"))
+    if number is None or any(character.isdigit() for character in before + after):
         return None
-    number = _decimal(found[0])
-    if number is None:
-        return None
-    negative = _is_negative(before, after)
-    around = re.sub(r"^[-+]|[-+]$|[()@]", "", (before + " " + after).strip()).strip("- +")
-    return -number if negative else number, around.strip()
+    around = " ".join(f"{before} {after}".translate(_MARKS).split())
+    return -number if _is_negative(before, after) else number, around
 
 
 def _is_negative(before: str, after: str) -> bool:
@@ -143,23 +150,12 @@ def _of_number(value: Any) -> Decimal | None:
 
 
 def _decimal(printed: str) -> Decimal | None:
-    """Digits with their separators -> number: the last separator is the decimal one unless it groups thousands."""
-    digits = re.sub(_GROUPS, "", printed)
-    spaced = digits != printed
-    dots, commas = digits.count("."), digits.count(",")
-    if not digits.isascii():
-        digits = "".join(str(int(character)) if character.isdecimal() else character for character in digits)
-    if dots and commas:
-        decimal = "." if digits.rfind(".") > digits.rfind(",") else ","
-        digits = digits.replace("," if decimal == "." else ".", "")
-        if digits.count(decimal) > 1:
-            return None
-        digits = digits.replace(",", ".")
-    elif dots + commas > 1 or (dots + commas == 1 and not spaced and re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", digits)):
-        digits = digits.replace(".", "").replace(",", "")
-    else:
-        digits = digits.replace(",", ".")
-    try:
-        return Decimal(digits)
-    except InvalidOperation:
+    """Digits with their separators -> number. The last dot or comma is the decimal one unless it groups thousands;
+    groups of other than two or three digits are no number."""
+    last = max(printed.rfind("."), printed.rfind(","))
+    if last < 0 or printed.count(printed[last]) > 1 or _AMBIGUOUS.fullmatch(printed):
+        last = len(printed)
+    whole, fraction = printed[:last] or "0", printed[last + 1 :]
+    if not _INTEGER.fullmatch(whole) or not (fraction.isdecimal() or not fraction):
         return None
+    return Decimal(re.sub(r"\D", "", whole) + "." + fraction)

@@ -12,14 +12,17 @@ from typing import Any
 from vlm_lab.types import Conventions
 
 LONGEST = 64  # characters
-_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]\d{1,2}:\d\d.*)?")
+_TIME = r"(?:,?[T ]\s?(?:\w{1,4} )?\d{1,2}:\d\d.*)?"
+_YEAR_WORD = r"(?:\s*(?:г|года|р|року)\b\.?)?"
+_YEAR = r"'?(\d{4}|\d\d)" + _YEAR_WORD
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})" + _TIME)
 _COMPACT = re.compile(r"(19\d\d|20\d\d)(\d\d)(\d\d)")
-_NUMBERS = re.compile(r"(\d{1,4})\s?[./\- ]\s?(\d{1,2})\s?[./\- ]\s?(\d{1,4})\.?(?:,?\s+\d{1,2}:\d\d.*)?")
-_DAY_FIRST = re.compile(
-    r"(?:[^\W\d]+\.?,?\s+)?(\d{1,2})(?:\.|st|nd|rd|th|º|er)?[\s\-]*(?:de\s+)?([^\W\d]+)\.?,?[\s\-]*(?:de[l]?\s+)?'?(\d{4}|\d\d)\b.*"
-)
-_MONTH_FIRST = re.compile(r"(?:[^\W\d]+,\s+)?([^\W\d]+)\.?\s*(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4}|\d\d)\b.*")
-_EAST = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]")
+_NUMBERS = re.compile(r"(\d{1,4})\s?[./\- ]\s?(\d{1,2})\s?[./\- ]\s?(\d{1,4})\.?" + _YEAR_WORD + _TIME)
+_EAST = re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일]" + _TIME)
+_WEEKDAY = r"(?:[^\W\d]+[.,]*\s+)?"
+_DAY = r"(\d{1,2})(?:\.|st|nd|rd|th|º|er)?[\s\-/]*(?:de\s)?"
+_DAY_FIRST = re.compile(_WEEKDAY + _DAY + r"([^\W\d]+)[.,]*[\s\-/]*(?:del?\s)?" + _YEAR + _TIME)
+_MONTH_FIRST = re.compile(_WEEKDAY + r"([^\W\d]+)\.?[\s\-/]*(\d{1,2})(?:st|nd|rd|th)?(?:,\s?|[\s\-/])" + _YEAR + _TIME)
 
 
 def date(value: Any, conventions: Conventions) -> Date | None:
@@ -54,7 +57,7 @@ def _ordered(first: str, second: str, third: str, order: str) -> Date | None:
 
 
 def _day(year: str, month: str, day: str) -> Date | None:
-    """Two-digit years are of 1970 to 2069, as POSIX reads them (1969 to 2068) within a year."""
+    """Two-digit years are those from 1970 to 2069."""
     if len(year) not in (2, 4):
         return None
     number = int(year) if len(year) == 4 else int(year) + (1900 if int(year) >= 70 else 2000)

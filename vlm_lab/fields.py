@@ -16,7 +16,7 @@ from typing import Any
 
 from rapidfuzz.distance import Indel
 
-from vlm_lab.amounts import same_amount
+from vlm_lab.amounts import same_amount, same_quantity
 from vlm_lab.late import find
 from vlm_lab.types import Conventions, Field, Outcome
 
@@ -30,8 +30,8 @@ TYPES: dict[str, str] = {
     "currency": "vlm_lab.amounts:currency",
     "name": "vlm_lab.texts:name",
     "address": "vlm_lab.texts:address",
-    "tax_id": "vlm_lab.texts:code",
-    "iban": "vlm_lab.texts:code",
+    "tax_id": "vlm_lab.texts:tax_id",
+    "iban": "vlm_lab.texts:iban",
     "quantity": "vlm_lab.amounts:quantity",
     "list": "vlm_lab.texts:values",
     "boolean": "vlm_lab.texts:boolean",
@@ -50,9 +50,7 @@ def compare(field: Field, expected: Any, actual: Any, conventions: Conventions) 
 
 def same_print(expected: Any, actual: Any) -> bool:
     """Whether both are printed alike; a JSON number is printed as its text, and True is not 1."""
-    if isinstance(expected, bool) or isinstance(actual, bool):
-        return expected is actual or str(expected) == str(actual)
-    return bool(expected == actual if type(expected) is type(actual) else str(expected) == str(actual))
+    return (type(expected) is type(actual) and bool(expected == actual)) or str(expected) == str(actual)
 
 
 def is_same(field: Field, expected: Any, actual: Any, conventions: Conventions) -> bool:
@@ -62,6 +60,8 @@ def is_same(field: Field, expected: Any, actual: Any, conventions: Conventions) 
         return False
     if isinstance(one, Decimal) and isinstance(other, Decimal):
         return same_amount(expected, actual, field.tolerance, one, other)
+    if field.type == "quantity" and isinstance(one, tuple) and isinstance(other, tuple):
+        return same_quantity(expected, actual, field.tolerance, one, other)
     return one == other
 
 

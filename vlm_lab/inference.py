@@ -1,22 +1,21 @@
 """Which type the values of a field have, where no schema says so."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from vlm_lab.amounts import amount
+from vlm_lab.amounts import amount, quantity
 from vlm_lab.types import Conventions
 
 _ANY = Conventions()
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_CODE = re.compile(r"0\d+|\d{10,}|\d+ ?-")
 
 
 def guess(values: Sequence[Any]) -> str:
-    """`boolean`, `amount`, `date` (ISO only) where every value that is there is of it, else `text`."""
+    """`boolean`, `amount`, `date` (ISO only), `quantity` (of pieces: `2`, `2 x`) where all values are, else `text`."""
     present = [value for value in values if value not in (None, "")]
-    for name, fits in (("boolean", _is_boolean), ("date", _is_iso_date), ("amount", _is_amount)):
-        if present and all(map(fits, present)):
-            return name
-    return "text"
+    return next((name for name, fits in GUESSES if present and all(map(fits, present))), "text")
 
 
 def _is_boolean(value: Any) -> bool:
@@ -24,11 +23,22 @@ def _is_boolean(value: Any) -> bool:
 
 
 def _is_iso_date(value: Any) -> bool:
-    return isinstance(value, str) and bool(re.fullmatch(r"\d{4}-\d\d-\d\d", value))
+    return isinstance(value, str) and bool(_ISO_DATE.fullmatch(value))
 
 
 def _is_amount(value: Any) -> bool:
-    """A number that nobody would want to be a code: no leading zero, not longer than amounts are."""
-    if isinstance(value, str) and re.fullmatch(r"0\d+|\d{10,}", value.strip()):
-        return False
-    return amount(value, _ANY) is not None
+    """A number that nobody would want to be a code: no leading zero, no dash after it, not longer than amounts are."""
+    return not (isinstance(value, str) and _CODE.fullmatch(value.strip())) and amount(value, _ANY) is not None
+
+
+def _is_pieces(value: Any) -> bool:
+    read = None if isinstance(value, str) and _CODE.fullmatch(value.strip()) else quantity(value, _ANY)
+    return read is not None and read[1] == ""
+
+
+GUESSES: tuple[tuple[str, Callable[[Any], bool]], ...] = (
+    ("boolean", _is_boolean),
+    ("date", _is_iso_date),
+    ("amount", _is_amount),
+    ("quantity", _is_pieces),
+)

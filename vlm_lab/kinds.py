@@ -131,11 +131,11 @@ def _one_more_or_less(wrong: Wrong) -> bool:
 
 
 def _part_missing(wrong: Wrong) -> bool:
-    return wrong.actual in wrong.expected
+    return len(wrong.actual) >= SHORTEST and wrong.actual in wrong.expected
 
 
 def _too_much(wrong: Wrong) -> bool:
-    return wrong.expected in wrong.actual
+    return len(wrong.expected) >= SHORTEST and wrong.expected in wrong.actual
 
 
 def _not_its_type(wrong: Wrong) -> bool:

@@ -51,7 +51,7 @@ def _continues(whole: Row, part: Row, rest: Row, after: bool) -> bool:
     for path, text in whole.items():
         one, other = part.get(path), rest.get(path)
         if isinstance(text, str) and isinstance(one, str) and isinstance(other, str) and one != text:
-            joined = f"{one} {other}" if after else f"{other} {one}"
+            joined = one + other if after else other + one
             if Indel.normalized_similarity(text[:LONGEST], joined[:LONGEST]) >= JOINED:
                 return True
     return False

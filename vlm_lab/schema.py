@@ -6,8 +6,11 @@ else the schema's `format`, else its JSON type; `vlm_lab.fields` knows the types
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from vlm_lab.errors import UserError
+from vlm_lab.fields import type_of
 from vlm_lab.inference import guess
 from vlm_lab.types import Field
 
@@ -79,9 +82,25 @@ def _fields(node: Any, root: Mapping[str, Any], path: str, depth: int) -> Iterat
 
 def _field(node: Mapping[str, Any], path: str, otherwise: str) -> Field:
     said = node.get(KEY, {})
-    if isinstance(said, str):
-        return Field(path, said)
-    return Field(path, str(said.get("type", otherwise)), str(said.get("tolerance", "0")))
+    said = {"type": said} if isinstance(said, str) else said
+    if not isinstance(said, Mapping) or not said.keys() <= {"type", "tolerance"}:
+        raise UserError(f'{path}: {KEY} must be a type or {{"type": ..., "tolerance": ...}} (got {said!r})')
+    field = Field(path, str(said.get("type", otherwise)), str(said.get("tolerance", "0")))
+    return _checked(field)
+
+
+def _checked(field: Field) -> Field:
+    """The field, if its type and tolerance can be used: a typo ends the run before it begins."""
+    try:
+        type_of(field.type)
+        usable = Decimal(field.tolerance) >= 0
+    except UserError as error:
+        raise UserError(f"{field.path}: {error}") from None
+    except InvalidOperation:
+        usable = False
+    if not usable:
+        raise UserError(f"{field.path}: tolerance must be a number from 0 on (got {field.tolerance!r})")
+    return field
 
 
 def _json_type(node: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Words: free text, identifiers, names, addresses, tax ids, IBANs, booleans, lists of plain values.
 
-What is a difference of format, and therefore no reading error: Unicode forms, spaces, line breaks and case everywhere;
-punctuation in names and addresses; spaces, dots and dashes in numbers that are codes. Letters and digits never are.
+What is a difference of format, and therefore no reading error: Unicode forms, case, line breaks and spaces everywhere
+(a space between two digits counts: `1 5` is not `15`); punctuation in names and addresses; spaces, dots and dashes in
+tax ids and IBANs, and the label before them (`VAT`, `ИНН`). Letters and digits never are, nor is a tax id's country.
 """
 
 import re
@@ -33,34 +34,51 @@ LEGAL_FORMS = {
     "corporation": "corp",
 }
 _FORMS = re.compile(r"\b(" + "|".join(sorted(LEGAL_FORMS, key=len, reverse=True)) + r")\b")
+_SPACE = re.compile(r"(?<!\d) | (?!\d)")
+_NUMBER_WORD = re.compile(r"(?:n[or°º]\.?|№|#)(?=\d)")
+_TAX_LABEL = re.compile(
+    r"^(?:ust-?id-?nr|ust-?id|steuernummer|vat(?:id|no|number|regno)?|tva|piva|partitaiva|nif|cif|btw|uid|ein|taxid|инн|tin)"
+    r"(?=[a-z]{0,3}\d)"
+)
 _TRUE, _FALSE = {"true", "yes", "ja", "oui", "да", "x", "1"}, {"false", "no", "nein", "non", "нет", "0"}
 
 
 def text(value: Any, conventions: Conventions) -> str | None:
-    """NFKC, one kind of dash and quote, one space, case folded."""
+    """NFKC, one kind of dash and quote, case folded, spaces only between digits."""
     return _plain(str(value)) if isinstance(value, str | int | float) else None
 
 
 def identifier(value: Any, conventions: Conventions) -> str | None:
-    """An invoice number: as text, but spaces do not count."""
-    return _plain(str(value)).replace(" ", "") if isinstance(value, str | int | float) else None
+    """An invoice number: as text, but no space counts, nor does `No.`, `Nr.`, `№` or `#` before it."""
+    if not isinstance(value, str | int | float):
+        return None
+    plain = _plain(str(value)).replace(" ", "")
+    return _NUMBER_WORD.sub("", plain) or plain
 
 
 def name(value: Any, conventions: Conventions) -> str | None:
     """A name without punctuation; a legal form counts, however it is written."""
-    return _name(value) if isinstance(value, str) else text(value, conventions)
+    return _name(str(value)) if isinstance(value, str | int | float) else None
 
 
 def address(value: Any, conventions: Conventions) -> str | None:
     """An address without punctuation and line breaks."""
-    return _words(value) if isinstance(value, str) else text(value, conventions)
+    return _squeezed(_words(str(value))) if isinstance(value, str | int | float) else None
 
 
-def code(value: Any, conventions: Conventions) -> str | None:
-    """A tax id or an IBAN: letters and digits alone, so `DE 123.456.789` is `DE123456789`."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
+def tax_id(value: Any, conventions: Conventions) -> str | None:
+    """Letters and digits: `DE 123.456.789` and `USt-IdNr. DE123456789` are `de123456789`; `123456789` is not."""
+    found = _code(value)
+    if found is None:
         return None
-    return re.sub(r"[\W_]", "", _plain(str(value)))
+    bare = re.sub(r"(?<=\d)(mwst|tva|iva)$", "", _TAX_LABEL.sub("", found) or found)
+    return f"el{bare[2:]}" if re.fullmatch(r"gr\d{9}", bare) else bare  # VIES writes Greece so
+
+
+def iban(value: Any, conventions: Conventions) -> str | None:
+    """Letters and digits, without the word before them."""
+    found = _code(value)
+    return None if found is None else found.removeprefix("iban") or found
 
 
 def boolean(value: Any, conventions: Conventions) -> bool | None:
@@ -81,22 +99,37 @@ def _item(value: Any, conventions: Conventions) -> Hashable:
     return number if number is not None else text(value, conventions) or repr(value)
 
 
+def _code(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    plain = _plain(str(value))
+    return re.sub(r"[\W_]", "", plain) or plain
+
+
 @lru_cache(maxsize=16384)
 def _plain(value: str) -> str:
-    if value.isascii():
-        return " ".join(value.lower().split())
-    folded = unicodedata.normalize("NFKC", value).translate(_DASHES).casefold()
-    return " ".join(unicodedata.normalize("NFKC", folded).split())
+    return _squeezed(_folded(value))
+
+
+@lru_cache(maxsize=16384)
+def _name(value: str) -> str:
+    dotless = re.sub(r"\b(\w)\.\s?(?=\w\b)", r"\1", _folded(value))  # G.m.b.H., S. A.
+    return _squeezed(_FORMS.sub(lambda found: LEGAL_FORMS[found[0]], _words(dotless)))
 
 
 @lru_cache(maxsize=16384)
 def _words(value: str) -> str:
     """Letters and digits in words; what is nothing but punctuation stays as it is."""
-    plain = _plain(value)
-    return " ".join(re.sub(r"[\W_]+", " ", plain).split()) or plain
+    folded = _folded(value)
+    return " ".join(re.sub(r"[\W_]+", " ", folded).split()) or folded
 
 
-@lru_cache(maxsize=16384)
-def _name(value: str) -> str:
-    dotless = re.sub(r"\b(\w)\.\s?(?=\w\b)", r"\1", _plain(value))  # G.m.b.H., S. A.
-    return _FORMS.sub(lambda found: LEGAL_FORMS[found[0]], _words(dotless))
+def _folded(value: str) -> str:
+    if value.isascii():
+        return " ".join(value.lower().translate(_DASHES).split())
+    folded = unicodedata.normalize("NFKC", value).translate(_DASHES).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def _squeezed(folded: str) -> str:
+    return _SPACE.sub("", folded)
