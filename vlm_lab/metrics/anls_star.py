@@ -11,7 +11,6 @@ Language Models", arXiv:2402.03848; the figures are those of the package anls_st
 - score: sum of the leaf scores / number of leaves of both sides taken in pairs.
 """
 
-import math
 from typing import Any, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
@@ -23,11 +22,10 @@ THRESHOLD = 0.5
 
 
 class Match(NamedTuple):
-    """The sum of leaf scores, the leaves they are to be divided by, and whether the two sides are the very same."""
+    """The sum of leaf scores, and the leaves they are to be divided by."""
 
     total: float
     leaves: int
-    same: bool
 
     @property
     def mean(self) -> float:
@@ -46,47 +44,37 @@ def anls_star(reference: Any, prediction: Any) -> float:
 def _match(reference: Any, prediction: Any) -> Match:
     if isinstance(reference, tuple):
         options = [_match(option, prediction) for option in reference]
-        return max(options, key=lambda match: (match.mean, match.same), default=Match(0.0, 1, False))
+        return max(options, key=lambda match: match.mean, default=Match(0.0, 1))
     if reference is None:
-        empty = _is_nothing(prediction)
-        return Match(float(empty), max(1, _leaves(prediction)), empty)
+        return Match(float(_is_nothing(prediction)), max(1, _leaves(prediction)))
     if isinstance(reference, dict) and isinstance(prediction, dict):
         return _match_objects(reference, prediction)
     if isinstance(reference, list) and isinstance(prediction, list):
         return _match_lists(reference, prediction)
     if _is_leaf(reference) and _is_leaf(prediction):
-        return Match(_similarity(_text(reference), _text(prediction)), 1, reference == prediction)
-    return Match(0.0, max(_leaves(reference), _leaves(prediction)), False)
+        return Match(_similarity(_text(reference), _text(prediction)), 1)
+    return Match(0.0, max(_leaves(reference), _leaves(prediction)))
 
 
 def _match_objects(reference: dict[str, Any], prediction: dict[str, Any]) -> Match:
-    total, leaves, same = 0.0, 0, True
+    total, leaves = 0.0, 0
     for key in [*reference, *(key for key in prediction if key not in reference)]:
         match = _match(reference.get(key), prediction.get(key))
         leaves += match.leaves
-        if key not in reference and match.same:  # an invented key that says nothing: it counts, and scores nothing
-            same = False
-        else:
+        if key in reference:  # an invented key that says nothing is counted, and earns nothing
             total += match.total
-            same = same and match.same
-    return Match(total, leaves, same)
+    return Match(total, leaves)
 
 
 def _match_lists(reference: list[Any], prediction: list[Any]) -> Match:
     matches = [[_match(expected, actual) for actual in prediction] for expected in reference]
-    pairs = best_pairs([[_preference(match) for match in row] for row in matches])
+    pairs = best_pairs([[match.mean for match in row] for row in matches])
     chosen = [matches[row][column] for row, column in pairs]
     rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
     leaves = sum(match.leaves for match in chosen)
     leaves += sum(_leaves(item) for index, item in enumerate(reference) if index not in rows)
     leaves += sum(_leaves(item) for index, item in enumerate(prediction) if index not in columns)
-    same = len(reference) == len(prediction) and all(match.same for match in chosen)
-    return Match(sum(match.total for match in chosen), leaves, same)
-
-
-def _preference(match: Match) -> float:
-    """Of two equal scores the identical element wins."""
-    return math.nextafter(match.mean, math.inf) if match.same else match.mean
+    return Match(sum(match.total for match in chosen), leaves)
 
 
 def _leaves(value: Any) -> int:

@@ -7,6 +7,7 @@ tree lie side by side in one row (`Columns`), inner ones first, and each row is 
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ class Tree:
         """What inserting or deleting each node costs."""
         return [len(label) if text else 1 for label, text in zip(self.labels, self.is_text, strict=True)]
 
+    def texts(self) -> list[str]:
+        return [label for label, text in zip(self.labels, self.is_text, strict=True) if text]
+
     def keyroots(self) -> list[int]:
         return sorted({leaf: node for node, leaf in enumerate(self.leftmost)}.values())
 
@@ -45,7 +49,7 @@ class Columns:
     node: Array  # -1 for an empty forest
     left: Array  # position of the forest that remains when the node's whole subtree is taken away
     inserted: Array  # cost of inserting all nodes of the forest
-    on_path: Array  # whether the forest is one tree, so that its distance is one between trees
+    is_tree: Array  # whether the forest is one tree, so that its distance is one between trees
     offset: Array  # keeps the running minimum of one forest out of the next
     previous: Array  # the position before
     waves: list[slice]  # forests whose inner keyroots lie in earlier waves
@@ -68,60 +72,51 @@ def _forests(
     start = leftmost[keyroot]
     rows = np.empty((keyroot - start + 2, len(columns.node)), np.int64)
     rows[0] = columns.inserted
-    everything = [slice(0, len(columns.node))]
     for node in range(start, keyroot + 1):
-        on_path = leftmost[node] == start
-        before, remaining = rows[node - start], rows[leftmost[node] - start]
-        row = rows[node - start + 1]
-        for part in columns.waves if on_path else everything:
-            _fill(row, part, before, remaining, removing[node], trees[node], changing[node], columns, on_path)
+        before, without, row = rows[node - start], rows[leftmost[node] - start], rows[node - start + 1]
+        removed = before + removing[node]
+        if leftmost[node] == start:
+            changed = before[columns.previous] + changing[node][columns.node]
+            for wave in columns.waves:
+                paired = without[columns.left[wave]] + trees[node][columns.node[wave]]
+                tree = columns.is_tree[wave]
+                _fill(row, wave, removed, np.where(tree, changed[wave], paired), columns)
+                trees[node][columns.node[wave][tree]] = row[wave][tree]
+        else:
+            paired = without[columns.left] + trees[node][columns.node]
+            _fill(row, slice(None), removed, paired, columns)
 
 
-def _fill(
-    row: Array,
-    part: slice,
-    before: Array,
-    remaining: Array,
-    removing: int,
-    trees: Array,
-    changing: Array,
-    columns: Columns,
-    on_path: bool,
-) -> None:
-    """One row of forest distances for the forests in `part`; `trees` and `changing` are the node's own rows."""
-    nodes, left, inserted = columns.node[part], columns.left[part], columns.inserted[part]
-    paired = remaining[left] + trees[nodes]
-    if on_path:
-        single = columns.on_path[part]
-        paired = np.where(single, before[columns.previous[part]] + changing[nodes], paired)
-    best = before[part] + removing
-    np.minimum(best, paired, out=best, where=nodes >= 0)
-    # inserting: the running minimum of what is left over after all insertions so far, forest by forest
-    shift = inserted + columns.offset[part]
-    row[part] = np.minimum.accumulate(best - shift) + shift
-    if on_path:
-        trees[nodes[single]] = row[part][single]
+def _fill(row: Array, wave: slice, removed: Array, paired: Array, columns: Columns) -> None:
+    """The forest distances of one wave: the last node of a side removed or inserted, or both last nodes paired."""
+    best = removed[wave].copy()
+    np.minimum(best, paired, out=best, where=columns.node[wave] >= 0)
+    # inserting depends on the column before: a running minimum of what is left after all insertions so far
+    shift = columns.inserted[wave] + columns.offset[wave]
+    row[wave] = np.minimum.accumulate(best - shift) + shift
 
 
 def _columns(tree: Tree) -> Columns:
+    """Lays the forests of the keyroots side by side; those that lie in as many others make a wave."""
     sums = np.concatenate([[0], np.cumsum(tree.costs())])
-    parts: list[tuple[Array, ...]] = []
+    forests: list[tuple[Array, ...]] = []
     ends: dict[int, int] = {}
     size = 0
     for number, (keyroot, depth) in enumerate(_inner_first(tree)):
         start = tree.leftmost[keyroot]
-        first = np.asarray([start, *tree.leftmost[start : keyroot + 1]])
-        node = np.arange(start - 1, keyroot + 1)
+        node = np.arange(start - 1, keyroot + 1)  # the first is the empty forest
+        leftmost = np.asarray([start, *tree.leftmost[start : keyroot + 1]])
         inside = node >= start
         inserted = sums[node + 1] - sums[start]
-        parts.append(
-            (np.where(inside, node, -1), size + first - start, inserted, inside & (first == start), 0 * node + number)
+        offset = np.full(len(node), number * FAR)
+        forests.append(
+            (np.where(inside, node, -1), size + leftmost - start, inserted, inside & (leftmost == start), offset)
         )
         size += len(node)
         ends[depth] = size
-    nodes, left, inserted, on_path, numbers = (np.concatenate(column) for column in zip(*parts, strict=True))
-    waves = [slice(start, end) for start, end in zip([0, *ends.values()], ends.values(), strict=False)]
-    return Columns(nodes, left, inserted, on_path, numbers * FAR, np.arange(size) - 1, waves)
+    nodes, left, inserted, is_tree, offset = (np.concatenate(parts) for parts in zip(*forests, strict=True))
+    waves = [slice(start, end) for start, end in pairwise([0, *ends.values()])]
+    return Columns(nodes, left, inserted, is_tree, offset, np.arange(size) - 1, waves)
 
 
 def _inner_first(tree: Tree) -> list[tuple[int, int]]:
@@ -138,18 +133,11 @@ def _inner_first(tree: Tree) -> list[tuple[int, int]]:
 
 def _changing(first: Tree, second: Tree) -> Array:
     """What changing each node of the first tree into each of the second costs."""
-    texts = np.outer(first.is_text, np.ones(len(second.labels), bool)), np.asarray(second.is_text)
-    same = {label: number for number, label in enumerate({*first.labels, *second.labels})}
-    names = [np.asarray([same[label] for label in tree.labels]) for tree in (first, second)]
-    costs = (names[0][:, None] != names[1]).astype(np.int64)
-    both = texts[0] & texts[1]
-    lengths = [np.where(tree.is_text, [len(label) for label in tree.labels], 0) for tree in (first, second)]
-    costs = np.where(texts[0] ^ texts[1], 1 + lengths[0][:, None] + lengths[1], costs)
-    if both.any():
-        costs[both] = cdist(
-            [label for label, text in zip(first.labels, first.is_text, strict=True) if text],
-            [label for label, text in zip(second.labels, second.is_text, strict=True) if text],
-            scorer=Levenshtein.distance,
-            dtype=np.int64,
-        ).ravel()
+    is_text, is_other_text = np.asarray(first.is_text)[:, None], np.asarray(second.is_text)
+    costs: Array = np.add.outer(first.costs(), second.costs())  # a text for a node: remove and insert
+    numbers = {label: number for number, label in enumerate({*first.labels, *second.labels})}
+    names, other_names = (np.asarray([numbers[label] for label in tree.labels]) for tree in (first, second))
+    costs = np.where(is_text | is_other_text, costs, names[:, None] != other_names)
+    texts = cdist(first.texts(), second.texts(), scorer=Levenshtein.distance, dtype=np.int64)
+    costs[is_text & is_other_text] = texts.ravel()
     return costs
