@@ -69,6 +69,9 @@ def test_json_has_every_document(pairs: Path, capsys: pytest.CaptureFixture[str]
     assert [documents[1][name] for name in ("anls_star", "ted", "omni")] == [1, 1, 1]
     assert documents[0]["kieval"]["exact"] == 4
     assert documents[0]["ours"]["normalized"] == 1
+    assert documents[1]["differences"] == []
+    differences = [(each["path"], each["expected"], each["actual"]) for each in documents[0]["differences"]]
+    assert differences == [("total", "1,234.50", "1234.50"), ("rows[1].sum", "2.00", "7.00")]
 
 
 def test_table(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,6 +80,7 @@ def test_table(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0] == "3 documents, 1 without a usable answer"
     assert any(line.split()[:2] == ["kieval.entity_f1", "0.6667"] for line in lines)
     assert "fields: 3 exact, 1 normalized, 0 wrong, 2 missing, 0 spurious" in lines
+    assert any(line.startswith("kinds:") and "1 format" in line for line in lines)
     assert lines[-1] == "kieval: 18 labelled, 10 exact, 2 wrong, 6 unmatched"
 
 

@@ -15,10 +15,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.counts import OUTCOMES
+from vlm_lab.counts import scores as scores_of
 from vlm_lab.late import find
 from vlm_lab.metrics import METRICS, Counts
 from vlm_lab.pairs import Pair, read_pairs
-from vlm_lab.scoring import f1, score_values
+from vlm_lab.scoring import score_values
 
 LINES = {
     "ours.field_f1": "fields outside lists, right after normalisation, micro F1",
@@ -54,43 +56,41 @@ def main(args: argparse.Namespace) -> int:
 
 
 def figures(pair: Pair) -> dict[str, Any]:
-    """What one document scores: `ours` as `vlm_lab.scoring` counts it, and each published metric."""
+    """What one document scores: `ours` as `vlm_lab.scoring` counts it, what is not exact, and each published metric."""
     ours = score_values(pair.prediction, pair.reference, status="unparsed" if pair.prediction is None else "ok")
-    published = {name: find(name, METRICS, "metric")(pair.reference, pair.prediction) for name in METRICS}
-    return {"id": pair.id, "answered": pair.prediction is not None, "ours": dict(ours.scores), **published}
+    return {
+        "id": pair.id,
+        "answered": pair.prediction is not None,
+        "ours": dict(ours.scores),
+        "differences": [asdict(result) for result in ours.fields if result.outcome not in ("exact", "unlabelled")],
+        **{name: find(name, METRICS, "metric")(pair.reference, pair.prediction) for name in METRICS},
+    }
 
 
 def totals(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Sums of counts with their ratios, and means over all documents of what is a ratio by itself."""
     means = [name for name in METRICS if name != "kieval"]
+    differences = [result for document in documents for result in document["differences"]]
+    kinds = Counter("format" if result["outcome"] == "normalized" else result["kind"] for result in differences)
     return {
         "documents": len(documents),
         "answered": sum(document["answered"] for document in documents),
         "ours": _ours([document["ours"] for document in documents]),
+        "kinds": {name: times for name, times in kinds.most_common() if name},
         "kieval": _kieval(sum((document["kieval"] for document in documents), Counts())),
         **{name: sum(document[name] for document in documents) / len(documents) for name in means},
     }
 
 
 def _ours(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    counts: Counter[str] = Counter()
+    """Micro averages: the ratios of the sums, where a document's were those of its own counts."""
+    sums: Counter[str] = Counter()
     for each in scores:
-        counts.update({name: value for name, value in each.items() if type(value) is int})
+        sums.update({name: value for name, value in each.items() if type(value) is int})
+    cells: dict[str, int] = {outcome: sums[f"cells_{outcome}"] for outcome in OUTCOMES}
     judged = [each["document_right"] for each in scores if each["document_right"] is not None]
-    return {
-        "field_f1": _f1(counts, "", ("exact", "normalized")),
-        "field_f1_strict": _f1(counts, "", ("exact",)),
-        "row_f1": f1(counts["rows_right"], counts["rows_expected"], counts["rows_predicted"]),
-        "cell_f1": _f1(counts, "cells_", ("exact", "normalized")),
-        "documents_right": sum(judged) / len(judged) if judged else None,
-        **counts,
-    }
-
-
-def _f1(counts: Mapping[str, int], prefix: str, right: Sequence[str]) -> float | None:
-    answered = sum(counts[f"{prefix}{outcome}"] for outcome in ("exact", "normalized", "wrong"))
-    expected, predicted = answered + counts[f"{prefix}missing"], answered + counts[f"{prefix}spurious"]
-    return f1(sum(counts[f"{prefix}{outcome}"] for outcome in right), expected, predicted)
+    micro = {name: value for name, value in scores_of(sums, cells, sums).items() if name != "document_right"}
+    return {**micro, "documents_right": sum(judged) / len(judged) if judged else None}
 
 
 def _kieval(counts: Counts) -> dict[str, Any]:
@@ -107,6 +107,7 @@ def table(sums: Mapping[str, Any]) -> Iterator[str]:
     ours, kieval = sums["ours"], sums["kieval"]
     yield ""
     for title, prefix in (("fields", ""), ("cells", "cells_")):
-        outcomes = ("exact", "normalized", "wrong", "missing", "spurious")
-        yield f"{title + ':':<8}" + ", ".join(f"{ours[prefix + outcome]} {outcome}" for outcome in outcomes)
+        yield f"{title + ':':<8}" + ", ".join(f"{ours[prefix + outcome]} {outcome}" for outcome in OUTCOMES[:5])
+    if sums["kinds"]:
+        yield "kinds:  " + ", ".join(f"{times} {name}" for name, times in sums["kinds"].items())
     yield "kieval: " + ", ".join(f"{kieval[name]} {name}" for name in ("labelled", "exact", "wrong", "unmatched"))
