@@ -15,6 +15,7 @@ from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 
 BACKENDS = {
     "ocr": "vlm_lab.backends.ocr:Ocr",
+    "openai": "vlm_lab.backends.openai:OpenAI",
     "replay": "vlm_lab.backends.replay:Replay",
     "transformers": "vlm_lab.backends.transformers:Transformers",
 }
@@ -51,6 +52,11 @@ class Candidate:
     def reads_pages(self) -> bool:
         """False for a backend that never looks at a page, so that none is rendered for it."""
         return bool(getattr(self._backend, "reads_pages", True))
+
+    def predict_visual_tokens(self, sizes: Sequence[tuple[int, int]]) -> int | None:
+        """Visual tokens of pages of these sizes, by the family's arithmetic; None where it is not known."""
+        tell = getattr(find(self.model.backend, BACKENDS, "backend"), "predict_visual_tokens", None)
+        return tell(self.model, self.runtime, sizes) if tell else None
 
     def load(self) -> None:
         """Builds the backend, so that no case's time has the loading in it. Raises Skip or UserError."""

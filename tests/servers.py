@@ -1,0 +1,108 @@
+"""Servers on loopback that say what a test tells them to: one step a request, the last one for ever."""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """One answer. `promised` is the Content-Length where it is not the body's; `pieces` are sent `gap` seconds apart,
+    after `delay` seconds; without `status` the connection is closed without a word."""
+
+    body: bytes = b""
+    status: int | None = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    promised: int | None = None
+    pieces: Sequence[bytes] = ()
+    delay: float = 0.0
+    gap: float = 0.0
+
+
+@dataclass
+class Server:
+    """A running server: where it is, and what it was asked."""
+
+    url: str
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    clients: set[tuple[str, int]] = field(default_factory=set)
+
+
+@contextlib.contextmanager
+def serving(*steps: Step, models: int = 200) -> Iterator[Server]:
+    """A server whose /v1/models answers `models` and whose POSTs answer the steps in their order."""
+    server = Server("")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            send(self, Step(b'{"data": []}', models))
+
+        def do_POST(self) -> None:
+            server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            server.headers.append(dict(self.headers))
+            server.times.append(time.monotonic())
+            server.clients.add(self.client_address)
+            send(self, steps[min(len(server.asked), len(steps)) - 1])
+
+        def log_message(self, *args: object) -> None:
+            """Nothing between pytest's lines."""
+
+    with running(Handler) as address:
+        server.url = f"{address}/v1"
+        yield server
+
+
+def send(handler: BaseHTTPRequestHandler, step: Step) -> None:
+    time.sleep(step.delay)
+    handler.close_connection = step.status is None or step.promised is not None or bool(step.pieces)
+    if step.status is None:
+        return
+    handler.send_response(step.status)
+    for name, value in step.headers.items():
+        handler.send_header(name, value)
+    if not step.pieces:
+        handler.send_header("Content-Length", str(len(step.body) if step.promised is None else step.promised))
+    handler.end_headers()
+    with contextlib.suppress(OSError):  # the client may have gone
+        handler.wfile.write(step.body)
+        for piece in step.pieces:
+            time.sleep(step.gap)
+            handler.wfile.write(piece)
+            handler.wfile.flush()
+
+
+@contextlib.contextmanager
+def running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server with this handler, in a thread."""
+    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    http.daemon_threads = True
+    thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{http.server_port}"
+    finally:
+        http.shutdown()
+        http.server_close()
+        thread.join()
+
+
+def completion(text: str | None = "{}", finish: str = "stop", **more: Any) -> bytes:
+    """The body of a chat completion."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish, **more}
+    counts = {"prompt_tokens": 300, "completion_tokens": 7, "prompt_tokens_details": {"image_tokens": 256}}
+    return json.dumps({"model": "served", "choices": [choice], "usage": counts}).encode()
+
+
+def chunk(text: str = "", finish: str | None = None, **more: Any) -> bytes:
+    """One event of a streamed completion."""
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish, **more}
+    return b"data: " + json.dumps({"model": "served", "choices": [choice]}, ensure_ascii=False).encode() + b"\n\n"

@@ -1,0 +1,114 @@
+"""What `backend_kwargs` of a server may say, and whether documents would stay on this machine or its private network.
+
+A key never stands here: `api_key_env` is the *name* of the environment variable that holds it.
+"""
+
+import ipaddress
+import os
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from vlm_lab.errors import Skip, UserError
+from vlm_lab.types import Model, Runtime
+
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`timeout` is seconds for one whole reply; `retries` counts the attempts after the first."""
+
+    base_url: str
+    api_key_env: str | None = None
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
+    retries: Annotated[int, Field(ge=0, le=20)] = 4
+    image: Literal["png", "jpeg"] = "png"
+    logprobs: bool = False
+    response_format: Literal["json_schema"] | None = None
+    stream: bool = False
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+
+
+_adapter = TypeAdapter(Settings)
+
+
+def read_settings(model: Model) -> Settings:
+    """The model's settings. UserError names the first key that is wrong, never its value: it may be a key typed in
+    the wrong place."""
+    place = f"{model.name}: backend_kwargs"
+    known = [each.name for each in fields(Settings)]
+    for key in model.backend_kwargs:
+        if key not in known:
+            hint = "; name the variable that holds it with api_key_env" if "key" in key.lower() else ""
+            raise UserError(f"{place}: unknown key {key!r}{hint}; known: {', '.join(known)}")
+    if "base_url" not in model.backend_kwargs:
+        raise UserError(f"{place}: base_url is missing, for example http://127.0.0.1:8000/v1")
+    try:
+        settings: Settings = _adapter.validate_python(dict(model.backend_kwargs))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise UserError(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if settings.api_key_env is not None and not VARIABLE.fullmatch(settings.api_key_env):
+        raise UserError(f"{place}: api_key_env must be the name of an environment variable, not the key itself")
+    split(settings.base_url, place)
+    return settings
+
+
+def split(base_url: str, place: str) -> SplitResult:
+    """The parts of a base_url. UserError where it is none, or has a password in it."""
+    try:
+        parts = urlsplit(base_url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise UserError(f"{place}: base_url must look like http://127.0.0.1:8000/v1")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise UserError(f"{place}: base_url may hold neither a password nor a query; a key goes into api_key_env")
+    return parts
+
+
+def api_key(model: Model, settings: Settings) -> str | None:
+    """The key, from the environment. Skip where the variable is not set or cannot be sent."""
+    if settings.api_key_env is None:
+        return None
+    key = os.environ.get(settings.api_key_env, "").strip()
+    if not key:
+        raise Skip(f"{model.name}: {settings.api_key_env} is not set; export {settings.api_key_env}=... first")
+    if not (key.isascii() and key.isprintable()):
+        raise Skip(f"{model.name}: {settings.api_key_env} holds characters that no header can carry")
+    return key
+
+
+def check_host(model: Model, settings: Settings, runtime: Runtime) -> bool:
+    """Whether the server is on this machine or a private network. Skip where it is elsewhere and not `--online`."""
+    host = split(settings.base_url, model.name).hostname or ""
+    private = is_private(host)
+    if not private and not runtime.online:
+        raise Skip(
+            f"{model.name}: documents would leave this machine: {host} is not known to be on a private network; "
+            "run with --online to send them there"
+        )
+    return private
+
+
+def is_private(host: str) -> bool:
+    """Whether every address of a host is loopback, private or link-local. A name that nobody knows is not."""
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError):
+        return False
+    return bool(found) and all(_is_private(address) for address in found)
+
+
+def _is_private(address: str) -> bool:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return not (ip.is_global or ip.is_multicast)
