@@ -6,6 +6,7 @@ most, if no other resembles it more. Then both lists are sorted as texts and com
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from itertools import count
 from typing import Any, NamedTuple
 
 NAME = "__$!SCALAR"  # what an object in a list is called; sorting depends on it
@@ -67,28 +68,15 @@ class Diff:
                 yield from (("+", None, actual) for _, actual in after[start_after:end_after])
 
     def _named(self, first: list[Any], second: list[Any]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-        number, places, before = 1, [], []
-        for index, item in enumerate(first):
-            if isinstance(item, (dict, list)):
-                before.append((f"{NAME}{number}", item))
-                places.append(index)
-                number += 1
-            else:
-                before.append((_script_text(item), item))
-        names = {index: before[place][0] for index, place in self._resembling(first, places, second).items()}
-        after = []
-        for index, item in enumerate(second):
-            if not isinstance(item, (dict, list)):
-                after.append((_script_text(item), item))
-            elif index in names:
-                after.append((names[index], item))
-            else:
-                after.append((f"{NAME}{number}", item))
-                number += 1
+        numbers = count(1)
+        before = [(_name(item, numbers), item) for item in first]
+        names = {index: before[place][0] for index, place in self._resembling(first, second).items()}
+        after = [(names.get(index) or _name(item, numbers), item) for index, item in enumerate(second)]
         return before, after
 
-    def _resembling(self, first: list[Any], places: list[int], second: list[Any]) -> dict[int, int]:
+    def _resembling(self, first: list[Any], second: list[Any]) -> dict[int, int]:
         """Index in `second` -> index in `first`."""
+        places = [place for place, item in enumerate(first) if isinstance(item, (dict, list))]
         claims: dict[int, tuple[float, int]] = {}
         for index, item in enumerate(second):
             best = self._most_alike(first, places, item, index) if isinstance(item, (dict, list)) else None
@@ -111,6 +99,10 @@ class Diff:
 def _same_leaf(first: Any, second: Any) -> bool:
     """JavaScript's ===: 1 is 1.0, but never true."""
     return isinstance(first, bool) == isinstance(second, bool) and bool(first == second)
+
+
+def _name(item: Any, numbers: Iterator[int]) -> str:
+    return f"{NAME}{next(numbers)}" if isinstance(item, (dict, list)) else _script_text(item)
 
 
 def _key(name: str, value: Any) -> tuple[str, str]:
