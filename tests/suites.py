@@ -23,10 +23,10 @@ def write_suite(
     """A suite with one small PNG for each reference (and for each name in `documents`); names have no suffix."""
     for part in ("documents", "references"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    for name in [*references, *documents]:
+    for number, name in enumerate([*references, *documents]):
         path = folder / "documents" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (32, 32), "white").save(path)
+        Image.new("RGB", (32, 32), (255, 255, 255 - number)).save(path)  # equal pixels would share a cached reply
     for name, reference in references.items():
         path = folder / "references" / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
-from vlm_lab.strict import Source, build, check_keys, convert, read_yaml, suggestion
+from vlm_lab.strict import Key, Source, build, check_keys, convert, read_yaml, suggestion
 from vlm_lab.types import Model, Rules
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -77,7 +77,7 @@ def _models(source: Source) -> tuple[Model, ...]:
 
 
 def _model(source: Source, index: int, row: Mapping[str, Any], defaults: Mapping[str, Any]) -> Model:
-    place = ["models", index]
+    place: list[Key] = ["models", index]
     for old, new in GONE.items():
         if old in row:
             raise source.error([*place, old], f"the key {old!r} {new}")

@@ -7,6 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.devices import hardware
+from vlm_lab.types import Runtime
+
 PACKAGES = (
     "vlm-lab", "torch", "transformers", "accelerate", "tokenizers", "pillow", "pypdfium2", "rapidocr", "onnxruntime",
     "numpy", "scipy", "deepdiff", "rapidfuzz", "json-repair", "pytest", "pytest-benchmark",
@@ -25,6 +28,18 @@ def environment(project: Path, seed: int, device: str) -> dict[str, Any]:
         "commit": _commit(project),
         "seed": seed,
     }
+
+
+def describe_device(runtime: Runtime) -> str:
+    """What `--device` will come to, and why; the record of a case has what it did come to."""
+    if runtime.device != "auto":
+        return f"{runtime.device} (asked for)"
+    processor, *cards = hardware()
+    if cards:
+        return f"cuda (the driver names {', '.join(cards)})"
+    if processor == "arm64" and platform.system() == "Darwin":
+        return "mps (Apple's GPU)"
+    return f"cpu, {os.cpu_count()} cores (no NVIDIA driver)"
 
 
 def _version(package: str) -> str | None:

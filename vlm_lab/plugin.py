@@ -15,10 +15,11 @@ import pytest
 from vlm_lab.errors import DiskError, Skip, UserError
 from vlm_lab.options import add_options, read_options
 from vlm_lab.session import Session
-from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Record, Score
+from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Record, Score, Status
 
 SESSION = pytest.StashKey[Session]()
 CASE = pytest.StashKey[Case]()
+MISTAKE = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,20 +34,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the marker; keeps pytest-benchmark's table away unless it is asked for."""
+    """Registers the marker; keeps pytest-benchmark's table and folder away unless they are asked for."""
     config.addinivalue_line("markers", "dry_run: the model is not called (--dry-run)")
     if not config.getoption("benchmark_compare", None) and not config.getoption("benchmark_histogram", None):
         config.option.benchmark_quiet = True  # 2 MB on the terminal at 10,000 cases
+    if config.getoption("benchmark_storage", None) == "file://./.benchmarks":
+        # Its folder is made wherever pytest is started, even inside the project beside us.
+        config.option.benchmark_storage = f"file://{config.rootpath / 'cache' / 'benchmarks'}"
 
 
 def session_of(config: pytest.Config) -> Session:
     """The run, made when the first benchmark is collected: pytest over other tests pays nothing."""
-    if SESSION not in config.stash:
-        try:
-            config.stash[SESSION] = Session(read_options(config))
-        except UserError as error:
-            raise pytest.UsageError(str(error)) from None
-    return config.stash[SESSION]
+    session = config.stash.get(SESSION, None)
+    if session is None:
+        with mistakes_end_the_run(config):
+            session = config.stash[SESSION] = Session(read_options(config))
+    return session
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -55,10 +58,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     session = session_of(metafunc.config)
     path = metafunc.definition.path
-    try:
+    with mistakes_end_the_run(metafunc.config):
         cases = session.cases(path.with_name(path.stem.removeprefix("test_")))
-    except UserError as error:
-        raise pytest.UsageError(str(error)) from None
     marks = [pytest.mark.dry_run] if session.options.dry_run else []
     rows = [pytest.param(case.model, case, case.document, id=case.id, marks=marks) for case in cases]
     metafunc.parametrize(("model", "prompt", "document"), rows, indirect=["model", "prompt"], scope="session")
@@ -71,10 +72,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     session = config.stash[SESSION]
     for item in items:
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "prompt" in item.callspec.params:
-            item.stash[CASE] = item.callspec.params["prompt"]
-    order = {model.name: place for place, model in enumerate(session.models)}
-    items.sort(key=lambda item: order.get(item.stash[CASE].model.name, -1) if CASE in item.stash else -1)
+        case = getattr(item, "callspec", None) and item.callspec.params.get("prompt")  # type: ignore[attr-defined]
+        if isinstance(case, Case):
+            item.stash[CASE] = case
+    items.sort(key=lambda item: session.rank(item.stash[CASE]) if CASE in item.stash else ())
     session.begin([item.stash[CASE] for item in items if CASE in item.stash])
     done = session.done()
     again = [item for item in items if CASE in item.stash and item.stash[CASE].key in done]
@@ -130,6 +131,16 @@ def record(request: pytest.FixtureRequest, model: Any, prompt: Prompt) -> Callab
 
 
 @contextmanager
+def mistakes_end_the_run(config: pytest.Config) -> Generator[None]:
+    """What the user typed or wrote cannot be used: one message and exit 4, before anything runs."""
+    try:
+        yield
+    except UserError as error:
+        config.stash[MISTAKE] = True
+        raise pytest.Collector.CollectError(str(error)) from None
+
+
+@contextmanager
 def plain_errors() -> Generator[None]:
     """Turns our exceptions into pytest's outcomes: one message, no traceback."""
     try:
@@ -139,7 +150,7 @@ def plain_errors() -> Generator[None]:
     except Skip as reason:
         pytest.skip(str(reason))
     except UserError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from error
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -148,8 +159,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if CASE in item.stash and call.excinfo and (report.failed or report.skipped):
         error = call.excinfo.value
-        with plain_errors():
-            session_of(item.config).fail(item.stash[CASE], report.outcome, error.__cause__ or error)
+        if not isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
+            with plain_errors():
+                status: Status = "skipped" if report.skipped else "error"
+                session_of(item.config).fail(item.stash[CASE], status, error.__context__ or error)
     return report
 
 
@@ -159,9 +172,32 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Shows what is being run; quiet where the output is no terminal."""
+    if CASE in item.stash and live(item.config):
+        terminal: Any = item.config.pluginmanager.get_plugin("terminalreporter")
+        terminal.rewrite(session_of(item.config).progress.line(item.stash[CASE]), erase=True)
+
+
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    """No dots between the live lines."""
+    if SESSION in config.stash and live(config) and report.passed:
+        return ("passed" if report.when == "call" else "", "", "PASSED")
+    return None
+
+
+def live(config: pytest.Config) -> bool:
+    """Whether somebody watches: a terminal, and neither -v nor -q."""
+    terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+    return bool(terminal and terminal.isatty and config.option.verbose == 0)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Builds the report from what was written, however the run ended."""
-    if SESSION in session.config.stash and not session.config.option.collectonly:
+    if session.config.stash.get(MISTAKE, False):
+        session.exitstatus = pytest.ExitCode.USAGE_ERROR
+    elif SESSION in session.config.stash and not session.config.option.collectonly:
         with plain_errors():
             session.config.stash[SESSION].finish()
 

@@ -6,9 +6,10 @@
 Folders are 0700 and files 0600: they hold invoices.
 """
 
+import contextlib
 import json
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from vlm_lab.errors import DiskError, UserError
 from vlm_lab.types import Record
 
 LINES = "records.jsonl"
+CaseKey = tuple[str, str, str, str]
 _record = TypeAdapter(Record)
 
 
@@ -58,10 +60,7 @@ def write_record(folder: Path, place: str, record: Record) -> None:
     """Appends the case to records.jsonl, then writes it as `place`. DiskError where the disk takes no more."""
     data = encode(record)
     try:
-        with open(os.open(folder / LINES, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as file:
-            file.write(data + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        _append(folder / LINES, data)
         path = folder / place
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with private_file(path) as file:
@@ -72,6 +71,17 @@ def write_record(folder: Path, place: str, record: Record) -> None:
         ) from None
 
 
+def _append(path: Path, line: bytes) -> None:
+    """One line at the end, on the disk when this returns; what a crash tore off before it stays a line of its own."""
+    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "rb+") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read() == b"\n" else b"\n" + line
+        file.write(line + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def encode(record: Record) -> bytes:
     """One line of JSON. Half a character from a hostile reply is written as its escape."""
     try:
@@ -80,34 +90,34 @@ def encode(record: Record) -> bytes:
         return json.dumps(_record.dump_python(record, mode="python"), default=str).encode()
 
 
-def read_records(folder: Path) -> Iterator[dict[str, Any]]:
-    """The cases of a run in the order of their first line; of several lines for a case the last one counts.
+def read_records(folder: Path, order: Sequence[CaseKey] | None = None) -> Iterator[dict[str, Any]]:
+    """The cases of a run, in the order of their first line or in the `order` given, which then also selects.
 
-    A torn last line, left by a crash, is passed over.
+    Of several lines for a case the last one counts; a torn last line, left by a crash, is passed over.
     """
     offsets = _offsets(folder)
     if not offsets:
         return
     with (folder / LINES).open("rb") as file:
-        for offset in offsets.values():
-            file.seek(offset)
+        for key in offsets if order is None else [key for key in order if key in offsets]:
+            file.seek(offsets[key])
             yield json.loads(file.readline())
 
 
-def case_key(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def case_key(row: Mapping[str, Any]) -> CaseKey:
     """What makes a case the same case in another run."""
     return row["suite"], row["model"], row["prompt_id"], row["document"]
 
 
-def _offsets(folder: Path) -> dict[tuple[str, str, str, str], int]:
+def _offsets(folder: Path) -> dict[CaseKey, int]:
     path = folder / LINES
-    offsets: dict[tuple[str, str, str, str], int] = {}
+    offsets: dict[CaseKey, int] = {}
     if not path.exists():
         return offsets
     with path.open("rb") as file:
         offset = 0
         for line in file:
-            if line.endswith(b"\n"):
+            with contextlib.suppress(ValueError):  # a line that a crash tore off
                 offsets[case_key(json.loads(line))] = offset
             offset += len(line)
     return offsets

@@ -18,13 +18,31 @@ from vlm_lab import dryrun, recording, run_folder
 from vlm_lab.backends import Candidate
 from vlm_lab.config import Candidates, check_prompts, load_candidates
 from vlm_lab.documents import Pages
+from vlm_lab.environment import describe_device, environment
 from vlm_lab.errors import Skip, UserError
 from vlm_lab.prompts import make_prompt
 from vlm_lab.replies import Mode, Replies, reply_key
+from vlm_lab.report.conclude import conclude
+from vlm_lab.report.progress import Progress
+from vlm_lab.report.terminal import closing_lines
 from vlm_lab.sampling import sample
 from vlm_lab.suite import load_documents, load_suite
-from vlm_lab.types import Case, Document, Generation, Model, Prediction, Prompt, Record, Runtime, Score, Status, Suite
+from vlm_lab.types import (
+    Case,
+    Document,
+    Generation,
+    Model,
+    Prediction,
+    Prompt,
+    Record,
+    Runtime,
+    Score,
+    Status,
+    Suite,
+    Summary,
+)
 
+MOST_NOTES = 10
 Timer = Callable[[Callable[[], Generation]], object]
 
 
@@ -67,9 +85,11 @@ class Session:
         self.plan: list[Case] = []
         self.written: set[tuple[str, str, str, str]] = set()
         self.started = datetime.now(UTC)
+        self.summaries: list[Summary] = []
         self._folder: Path | None = options.resume
         self._ahead = ThreadPoolExecutor(1, "render-ahead")
         self._pages: dict[tuple[Path, int, int], Pages] = {}
+        self._ranks: dict[tuple[str, str, str, str], tuple[int, int]] = {}
         self._next: dict[tuple[str, str, str, str], Case] = {}
 
     # ------------------------------------------------------------------ which cases there are
@@ -79,13 +99,19 @@ class Session:
         suite, documents = self._suite(self.options.suite or folder)
         templates = {**self.candidates.prompts, **suite.prompts}
         check_prompts(self.candidates, templates, self.options.prompts)
-        return [
-            Case(model, prompt_id, templates[prompt_id], document)
-            for model in self.models
-            for prompt_id in model.prompts
-            if not self.options.prompts or prompt_id in self.options.prompts
-            for document in documents
-        ]
+        cases = []
+        for model in self.models:
+            for prompt_id in model.prompts:
+                if not self.options.prompts or prompt_id in self.options.prompts:
+                    cases += [Case(model, prompt_id, templates[prompt_id], document) for document in documents]
+        for case in cases:
+            self._ranks[case.key] = self.models.index(case.model), len(self._ranks)
+        return cases
+
+    @property
+    def device(self) -> str:
+        """The device and why, as far as it can be told before a model is loaded."""
+        return describe_device(self.runtime)
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -102,10 +128,15 @@ class Session:
             self.suites[folder] = suite, sample(documents, options.sample, options.seed)
         return self.suites[folder]
 
+    def rank(self, case: Case) -> tuple[int, int]:
+        """Where a case stands in the plan: by model, so that each is loaded once, then as the files say."""
+        return self._ranks[case.key]
+
     def begin(self, cases: Sequence[Case]) -> None:
         """The cells that this run must account for, in the order in which they will be asked."""
         self.plan = list(cases)
         self._next = {case.key: following for case, following in pairwise(cases)}
+        self.progress = Progress(cases)
 
     def done(self) -> set[tuple[str, str, str, str]]:
         """The cases that the run to be resumed has an answer for; what failed or was skipped is tried again."""
@@ -127,7 +158,7 @@ class Session:
 
     def _shared_pages(self, pages: Any) -> Pages:
         key = (pages.path, pages.max_pages, pages.dpi)
-        kept = self._pages.pop(key, pages)
+        kept: Pages = self._pages.pop(key, pages)
         self._pages[key] = kept
         while len(self._pages) > 2:  # this case's and the next one's, however many documents there are
             self._pages.pop(next(iter(self._pages)))
@@ -218,12 +249,51 @@ class Session:
 
     # ------------------------------------------------------------------ what is left at the end
 
-    def finish(self) -> Path | None:
-        """Builds report.json and report.md from what was written; None where nothing was."""
+    def opening(self) -> list[str]:
+        """What will be run, on what, and what a user should know about documents and references."""
+        models = dict.fromkeys(case.model.name for case in self.plan)
+        documents = {(case.document.suite.name, case.document.id) for case in self.plan}
+        lines = [
+            f"{'dry run of ' if self.options.dry_run else ''}{len(self.plan)} cases: {', '.join(models)}"
+            f" on {len(documents)} document{'s' if len(documents) != 1 else ''}",
+            f"device: {self.device}",
+        ]
+        return (
+            lines
+            + self.notes[:MOST_NOTES]
+            + ([f"and {len(self.notes) - MOST_NOTES} more, in report.md"] if len(self.notes) > MOST_NOTES else [])
+        )
+
+    def finish(self) -> None:
+        """Builds report.json and report.md from what was written, where anything was."""
         if self._folder is None or not (self._folder / run_folder.LINES).exists():
-            return None
-        self.outcome = conclude(self)
-        return self._folder
+            return
+        if self.options.dry_run:
+            self.notes += dryrun.warnings(run_folder.read_records(self._folder))
+        run = {
+            "id": self._folder.name,
+            "started": self.started.isoformat(timespec="seconds"),
+            "command": list(self.options.command),
+            "options": self.options,
+            "dry_run": self.options.dry_run,
+        }
+        machine = environment(self.options.project, self.options.seed, self.device)
+        self.summaries = conclude(self._folder, run, machine, self.candidates, self.plan, self.notes)
+
+    def closing(self) -> list[str]:
+        """The table, what is missing, and where the report lies; the last line says how to go on."""
+        if self._folder is None or not self.summaries:
+            return []
+        lines = closing_lines(self.summaries)
+        if self.options.dry_run:
+            lines = [
+                f"dry run: {len(self.plan)} cases would be asked",
+                *dryrun.warnings(run_folder.read_records(self._folder)),
+            ]
+        lines += ["", f"report: {self._folder / 'report.md'}"]
+        if any(summary.statuses.get(status) for summary in self.summaries for status in ("not_run", "error")):
+            lines.append(f"go on with: scripts/bench --resume {self._folder.name}")
+        return lines
 
     def close(self) -> None:
         """Stops rendering ahead."""

@@ -309,3 +309,46 @@ class Rules:
 
     require: Mapping[str, float] = field(default_factory=lambda: {"field_f1": 0.95, "max_error_rate": 0.01})
     prefer: tuple[str, ...] = ("field_f1", "p95_seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSummary:
+    """One field over all answered documents: how often each outcome, and the share that is right."""
+
+    outcomes: Mapping[str, int]
+    accuracy: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """What replies cost, from the `timed` cases alone. Seconds a document, output tokens a second over all of them,
+    bytes, and the price of 1,000 documents in the currency of `Model.price`."""
+
+    timed: int = 0
+    measured_at: str | None = None
+    median_seconds: float | None = None
+    p95_seconds: float | None = None
+    tokens_per_second: float | None = None
+    visual_tokens: float | None = None
+    peak_memory_bytes: int | None = None
+    cost_per_1000: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """One model with one prompt over one suite. `statuses` add up to `documents`; `unanswered` names each cell that is
+    not simply `ok`, with status and reason; `scores` are over the documents that were answered, well or not."""
+
+    suite: str
+    model: str
+    prompt_id: str
+    documents: int
+    statuses: Mapping[str, int]
+    unanswered: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    cached: int = 0
+    scores: Mapping[str, Estimate] = field(default_factory=dict)
+    fields: Mapping[str, FieldSummary] = field(default_factory=dict)
+    tags: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    examples: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    speed: Speed = Speed()

@@ -10,14 +10,16 @@ Files of a folder are read as the suite's references are: `match`, `unwrap`, `ma
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vlm_lab.documents import digest
 from vlm_lab.errors import GenerationError, Skip, UserError
-from vlm_lab.suite import ReferenceIndex, read_reference
+from vlm_lab.references import read_reference
+from vlm_lab.run_folder import LINES, read_records
+from vlm_lab.suite import ReferenceIndex
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Suite, Timing, Usage
 
 
@@ -30,8 +32,11 @@ class Replay:
         self.model, self.path = model, Path(model.model_id)
         if not self.path.exists():
             raise Skip(f"{model.name}: nothing to replay at {self.path}; correct `model_id` in models.yaml")
-        lines = self.path / "records.jsonl" if self.path.is_dir() else self.path
-        self.answers = self._read(lines) if lines.is_file() else None
+        self.answers: dict[tuple[str | None, str], Generation] | None = None
+        if (self.path / LINES).is_file():
+            self.answers = self._answers(read_records(self.path))
+        elif self.path.is_file():
+            self.answers = self._answers(_lines(self.path))
         self._indices: dict[Suite, ReferenceIndex] = {}
 
     @classmethod
@@ -64,19 +69,15 @@ class Replay:
         return Generation(raw_response=json.dumps(value, ensure_ascii=False), finish_reason="stop", cached=True,
                           environment={"replayed": digest(found)})  # fmt: skip
 
-    def _read(self, path: Path) -> dict[tuple[str | None, str], Generation]:
-        answers = {}
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-            try:
-                row = json.loads(line)
-                document = str(row.get("document", row.get("id")))
-            except (ValueError, AttributeError) as error:
-                raise UserError(f"{path}:{number}: is not a JSON object ({error})") from None
-            if self._wanted(row):
-                answers[row.get("prompt_id"), document] = _generation(row)
-        if not answers:
-            raise Skip(f"{path}: has no answer of {self._source!r}; set backend_kwargs: {{model: NAME}}")
-        return answers
+    def _answers(self, rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str | None, str], Generation]:
+        found = {
+            (row.get("prompt_id"), str(row.get("document", row.get("id")))): _generation(row)
+            for row in rows
+            if self._wanted(row)
+        }
+        if not found:
+            raise Skip(f"{self.path}: has no answer of {self._source!r}; set backend_kwargs: {{model: NAME}}")
+        return found
 
     @property
     def _source(self) -> str:
@@ -87,6 +88,17 @@ class Replay:
         if "model" not in row:
             return True
         return row["model"] == self._source and row.get("raw_response") is not None
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{path}:{number}: is not JSON ({error})") from None
+        if not isinstance(row, dict):
+            raise UserError(f"{path}:{number}: must be an object with `document` and `raw_response` (got {line[:40]})")
+        yield row
 
 
 def _generation(row: Mapping[str, Any]) -> Generation:

@@ -1,0 +1,83 @@
+"""A user's project in a temp folder, for running pytest on it as users do."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.suites import REFERENCE, write_suite
+
+PROJECT = Path(__file__).parents[1]
+
+ECHO = '''
+"""A stand-in for a model: answers what its settings say, and notes each call."""
+import json, time
+from pathlib import Path
+from vlm_lab.errors import GenerationError, Skip
+from vlm_lab.types import Generation, Usage
+
+class Echo:
+    def __init__(self, model, runtime):
+        self.model, self.settings = model, dict(model.backend_kwargs)
+        self.note("load")
+        if "missing" in self.settings:
+            raise Skip("weights missing; vlm-lab weights fetch " + model.name)
+
+    @classmethod
+    def identity(cls, model, runtime):
+        return {"device": runtime.device}
+
+    def generate(self, prompt):
+        self.note(f"{prompt.id} {prompt.document_id} {len(prompt.pages)} pages {prompt.pages[0].image.size}")
+        time.sleep(self.settings.get("seconds", 0))
+        if prompt.document_id in self.settings.get("fails", ()):
+            raise GenerationError("OutOfMemory", "needs 9 GB, has 8 GB")
+        answer = self.settings.get("answers", {}).get(prompt.document_id, self.settings.get("answer", ""))
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        usage = Usage(100, 64, 20)
+        return Generation(raw_response=text, finish_reason="stop", usage=usage, environment={"device": "cpu"})
+
+    def close(self):
+        self.note("close")
+
+    def note(self, text):
+        with Path("calls.txt").open("a") as file:
+            file.write(f"{self.model.name}: {text}\\n")
+'''
+
+
+def write_project(folder: Path, models: str, references: Mapping[str, Any] | None = None, suite_yaml: str = "") -> None:
+    """pytest.ini, models.yaml, the user's own test file, and a suite of tiny documents in `folder`."""
+    ini = (PROJECT / "pytest.ini").read_text().replace("pythonpath = .", f"pythonpath = {PROJECT} .")
+    (folder / "pytest.ini").write_text(ini)
+    (folder / "models.yaml").write_text(models)
+    (folder / "echo.py").write_text(ECHO)
+    (folder / "benchmarks").mkdir()
+    test = PROJECT / "benchmarks" / "test_invoices.py"
+    (folder / "benchmarks" / "test_invoices.py").write_text(test.read_text())
+    if references is None:
+        references = dict.fromkeys(("inv_1", "inv_2", "inv_3"), REFERENCE)
+    write_suite(folder / "benchmarks" / "invoices", references, suite_yaml)
+
+
+def echo(name: str = "m", extra: str = "", **settings: Any) -> str:
+    """A line of models.yaml for the stand-in."""
+    settings.setdefault("answer", REFERENCE)
+    return f"  - {{name: {name}, model_id: x, backend: 'echo:Echo', backend_kwargs: {json.dumps(settings)}{extra}}}\n"
+
+
+def run_folder_of(folder: Path) -> Path:
+    """The only run there is."""
+    (run,) = [path for path in (folder / "results").iterdir() if path.is_dir()]
+    return run
+
+
+def records_of(run: Path) -> list[dict[str, Any]]:
+    """All lines of a run, in the order in which they were written."""
+    return [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
+
+
+def calls_of(folder: Path) -> list[str]:
+    """What the stand-ins were asked."""
+    path = folder / "calls.txt"
+    return path.read_text().splitlines() if path.exists() else []

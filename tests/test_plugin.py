@@ -1,0 +1,292 @@
+"""pytest tests/test_plugin.py: each option, as a user types it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.projects import calls_of, echo, records_of, run_folder_of, write_project
+from tests.suites import REFERENCE, write_suite
+
+WRONG = {"invoice_number": "A-71", "totals": {"gross": "119,00"}}
+
+
+def run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
+    return pytester.runpytest("benchmarks", "-p", "no:cacheprovider", *options)
+
+
+def test_a_case_is_written_as_it_ends_wrong_values_fail_no_test(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo(answer=WRONG))
+    run(pytester).assert_outcomes(passed=3)
+    folder = run_folder_of(pytester.path)
+    record = json.loads((folder / "m" / "inv_1.json").read_text())
+    assert record == records_of(folder)[0]
+    assert [field["outcome"] for field in record["fields"]] == ["wrong", "normalized"]
+    assert json.loads(record["raw_response"]) == WRONG
+    assert record["prompt"].startswith("Answer as {")
+    assert (record["page_indices"], record["pages_total"], record["status"]) == ([0], 1, "ok")
+    assert record["elapsed_seconds"] > 0
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "m" / "inv_1.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_ids_are_model_prompt_document_in_the_files_order_and_k_selects(pytester: pytest.Pytester) -> None:
+    prompts = "prompts: {terse: {text: 'JSON: {{ schema }}'}}\n"
+    write_project(pytester.path, prompts + "models:\n" + echo("b", ", prompts: [default, terse]") + echo("a"))
+    result = run(pytester, "--collect-only", "-q")
+    ids = [line.partition("::")[2] for line in result.outlines if "::" in line]
+    assert ids[:3] == [f"test_invoice[b-default-inv_{n}]" for n in (1, 2, 3)]
+    assert [line.split("[")[1].split("-inv")[0] for line in ids[::3]] == ["b-default", "b-terse", "a-default"]
+    assert run(pytester, "-k", "terse and inv_2").parseoutcomes() == {"passed": 1, "deselected": 8}
+    assert calls_of(pytester.path)[1] == "b: terse inv_2 1 pages (32, 32)"
+
+
+def test_other_prompts_have_folders_of_their_own(pytester: pytest.Pytester) -> None:
+    prompts = "prompts: {terse: {text: 'JSON: {{ schema }}'}}\n"
+    write_project(pytester.path, prompts + "models:\n" + echo("b", ", prompts: [default, terse]"))
+    run(pytester, "--prompt", "terse").assert_outcomes(passed=3)
+    assert sorted(path.name for path in run_folder_of(pytester.path).glob("b*")) == ["b@terse"]
+
+
+def test_a_model_is_loaded_once_and_freed_before_the_next(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo("a") + echo("b"))
+    other = pytester.path / "benchmarks" / "test_receipts.py"
+    other.write_text((pytester.path / "benchmarks" / "test_invoices.py").read_text())
+    write_suite(pytester.path / "benchmarks" / "receipts", {"r_1": REFERENCE})
+    run(pytester, "--replies=off").assert_outcomes(passed=8)
+    events = [line for line in calls_of(pytester.path) if line.endswith(("load", "close"))]
+    assert events == ["a: load", "a: close", "b: load", "b: close"]
+    assert (run_folder_of(pytester.path) / "receipts" / "a" / "r_1.json").exists()
+
+
+def test_the_harness_failing_is_a_failed_test_and_a_record_with_its_reason(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo(fails=["inv_2"]) + echo("gone", missing=True))
+    result = run(pytester)
+    result.assert_outcomes(passed=2, failed=1, skipped=3)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["needs 9 GB, has 8 GB"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*echo.py*")
+    cells = {(row["model"], row["document"]): row for row in records_of(run_folder_of(pytester.path))}
+    assert len(cells) == 6
+    assert cells["m", "inv_2"]["error"] == {"type": "OutOfMemory", "message": "needs 9 GB, has 8 GB"}
+    assert cells["m", "inv_2"]["status"] == "error"
+    assert {row["status"] for (model, _), row in cells.items() if model == "gone"} == {"skipped"}
+    assert "vlm-lab weights fetch gone" in cells["gone", "inv_1"]["error"]["message"]
+    assert calls_of(pytester.path).count("gone: load") == 1
+
+
+def test_a_broken_document_costs_its_own_cells_alone(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    (pytester.path / "benchmarks/invoices/documents/broken.pdf").write_bytes(b"%PDF-1.4 and nothing that follows")
+    result = run(pytester)
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(["*broken.pdf: is not a readable PDF*"])
+
+
+def test_replies_use_refresh_only_off(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    asked = [3, 0, 3, 0, 3]
+    for mode, expected in zip(("use", "use", "refresh", "only", "off"), asked, strict=True):
+        (pytester.path / "calls.txt").unlink(missing_ok=True)
+        result = run(pytester, f"--replies={mode}", "--output-dir", f"out-{mode}-{expected}")
+        result.assert_outcomes(passed=3)
+        assert sum("inv_" in line for line in calls_of(pytester.path)) == expected, mode
+    (cached,) = (pytester.path / "out-use-0").iterdir()
+    (fresh,) = (pytester.path / "out-use-3").iterdir()
+    again, first = records_of(cached)[0], records_of(fresh)[0]
+    assert (first["cached"], again["cached"]) == (False, True)
+    assert again["elapsed_seconds"] == first["elapsed_seconds"], "a cached reply keeps the seconds it was measured with"
+    result = run(pytester, "--replies=only", "--max-pages=1", "--output-dir=out-missing")
+    result.assert_outcomes(skipped=3)
+
+
+@pytest.mark.parametrize(
+    ("change", "asked"),
+    [
+        ("rename", 0),
+        ("reference", 0),
+        ("pixels", 1),
+        ("prompt", 3),
+        ("temperature", 3),
+        ("dpi", 3),
+        ("revision", 3),
+        ("backend_kwargs", 3),
+    ],
+)
+def test_a_reply_is_found_by_all_that_decided_it_and_nothing_else(
+    pytester: pytest.Pytester, change: str, asked: int
+) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    run(pytester).assert_outcomes(passed=3)
+    (pytester.path / "calls.txt").unlink()
+    suite = pytester.path / "benchmarks/invoices"
+    if change == "rename":
+        (suite / "documents/inv_1.png").rename(suite / "documents/other.png")
+    elif change == "reference":
+        (suite / "references/inv_1.json").write_text('{"invoice_number": "B"}')
+    elif change == "pixels":
+        from PIL import Image
+
+        Image.new("RGB", (32, 32), "black").save(suite / "documents/inv_1.png")
+    elif change == "prompt":
+        (suite / "prompt.md").write_text("Please answer as {{ schema }}")
+    else:
+        extra = {
+            "temperature": ", generation_kwargs: {temperature: 0.5}",
+            "dpi": ", dpi: 99",
+            "revision": ", revision: x",
+        }
+        text = echo(extra=extra.get(change, ""), **({"seconds": 0.001} if change == "backend_kwargs" else {}))
+        (pytester.path / "models.yaml").write_text("models:\n" + text)
+    # The files of a run are hashed once per process, and pytester runs in this one.
+    from vlm_lab import documents
+
+    documents.digest.cache_clear()
+    run(pytester).assert_outcomes(passed=3)
+    assert sum("inv_" in line or "other" in line for line in calls_of(pytester.path)) == asked
+
+
+def test_rounds_are_all_kept_and_the_median_counts(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo(), {"inv_1": REFERENCE})
+    run(pytester, "--rounds=3", "--benchmark-json=bench.json").assert_outcomes(passed=1)
+    (record,) = records_of(run_folder_of(pytester.path))
+    assert len(record["rounds"]) == 3
+    assert record["elapsed_seconds"] == sorted(record["rounds"])[1]
+    (bench,) = json.loads((pytester.path / "bench.json").read_text())["benchmarks"]
+    assert bench["stats"]["rounds"] == 3
+
+
+def test_dry_run_calls_no_model_and_marks_its_cases(pytester: pytest.Pytester) -> None:
+    long = {"invoice_number": "A" * 900, "totals": {"gross": "1.00"}}
+    models = "defaults: {generation_kwargs: {max_new_tokens: 256}}\nmodels:\n" + echo()
+    write_project(pytester.path, models, {"inv_1": REFERENCE, "long": long})
+    result = run(pytester, "--dry-run", "-m", "dry_run")
+    result.assert_outcomes(passed=2)
+    assert calls_of(pytester.path) == []
+    first, _ = records_of(run_folder_of(pytester.path))
+    assert (first["status"], first["raw_response"], first["prediction"]) == ("dry_run", None, None)
+    assert first["dry_run"]["perfect"]["field_f1"] == 1.0
+    assert first["dry_run"]["empty"]["missing"] == 2
+    result.stdout.fnmatch_lines(["*long needs about * tokens, the limit is 256*"])
+
+
+def test_paths_models_files_status_sample_and_max_pages(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo("a", ", status: chosen") + echo("b"))
+    write_suite(pytester.path / "else", {f"x_{n}": REFERENCE for n in range(6)})
+    (pytester.path / "more.yaml").write_text("models:\n" + echo("c"))
+    paths = ["--documents=else/documents", "--references=else/references", "--schema=else/schema.json"]
+    run(pytester, *paths, "--status=chosen").assert_outcomes(passed=6)
+    assert {row["model"] for row in records_of(run_folder_of(pytester.path))} == {"a"}
+    run(pytester, "--suite=else", "--models-file=more.yaml", "--sample=2", "--output-dir=out").assert_outcomes(passed=2)
+    (folder,) = (pytester.path / "out").iterdir()
+    assert all(row["scores"]["field_f1"] == 1.0 for row in records_of(folder))
+
+
+def test_resume_asks_only_what_is_missing_or_failed(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo(fails=["inv_2"]))
+    result = run(pytester, "--replies=off")
+    result.stdout.fnmatch_lines(["*--resume*"])
+    (pytester.path / "calls.txt").unlink()
+    (pytester.path / "models.yaml").write_text("models:\n" + echo())
+    run(pytester, "--resume=last", "--replies=off").assert_outcomes(passed=1, deselected=2)
+    assert [line for line in calls_of(pytester.path) if "inv" in line] == ["m: default inv_2 1 pages (32, 32)"]
+    report = json.loads((run_folder_of(pytester.path) / "report.json").read_text())
+    assert [row["status"] for row in report["records"]] == ["ok", "ok", "ok"]
+    assert [row["document"] for row in report["records"]] == ["inv_1", "inv_2", "inv_3"]
+
+
+def test_kill_in_the_middle_leaves_every_answer_and_resume_ends_as_if_nothing_had_been(
+    pytester: pytest.Pytester,
+) -> None:
+    references = {f"inv_{n:02}": REFERENCE for n in range(40)}
+    write_project(pytester.path, "models:\n" + echo(seconds=0.02), references)
+    command = [sys.executable, "-m", "pytest", "benchmarks", "-p", "no:cacheprovider", "--replies=off"]
+    process = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.DEVNULL)
+    try:
+        while len([line for line in calls_of(pytester.path) if "inv" in line]) < 26:
+            assert process.poll() is None
+            time.sleep(0.005)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    folder = run_folder_of(pytester.path)
+    assert len(records_of(folder)) >= 25
+    assert all(json.loads(path.read_text())["raw_response"] for path in folder.glob("m/*.json"))
+    with (folder / "records.jsonl").open("a") as file:
+        file.write('{"case": "torn')
+    run(pytester, "--resume=last", "--replies=off")
+    run(pytester, "--replies=off", "--output-dir=whole").assert_outcomes(passed=40)
+    (whole,) = (pytester.path / "whole").iterdir()
+    resumed, unbroken = (json.loads((path / "report.json").read_text()) for path in (folder, whole))
+    strip = ("elapsed_seconds", "rounds", "measured_at")
+    for report in (resumed, unbroken):
+        for row in report["records"]:
+            for key in strip:
+                row.pop(key)
+    assert resumed["records"] == unbroken["records"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--models-file=none.yaml"], "none.yaml: cannot be read"),
+        (["--documents=nowhere"], "nowhere: no such folder of documents"),
+        (["--prompt=ters"], "no prompt 'ters'"),
+        (["--rounds=0"], "must be a whole number of 1 or more"),
+        (["--resume=2020"], "no run '2020'"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_4(pytester: pytest.Pytester, options: list[str], said: str) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    result = run(pytester, *options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in result.stdout.str() + result.stderr.str()
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+def test_what_lies_beside_the_documents_is_not_obeyed(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    foreign = pytester.path / "pipeline"
+    write_suite(foreign, {"x": REFERENCE})
+    (foreign / "documents/conftest.py").write_text("raise RuntimeError('executed')")
+    (foreign / "documents/pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '--nonsense'")
+    (foreign / "conftest.py").write_text("raise RuntimeError('executed')")
+    command = [sys.executable, "-m", "pytest", "-c", "../pytest.ini", "--rootdir", "..", "../benchmarks"]
+    command += ["--documents", "documents", "--references", "references", "-p", "no:cacheprovider"]
+    before = sorted(path.name for path in foreign.rglob("*"))
+    done = subprocess.run(command, cwd=foreign, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(records_of(run_folder_of(pytester.path))) == 1
+    assert sorted(path.name for path in foreign.rglob("*") if path.name != "calls.txt") == before
+
+
+def test_nothing_heavy_is_imported_at_collection_or_in_a_dry_run(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    (pytester.path / "conftest.py").write_text(
+        "import sys\n"
+        "def pytest_unconfigure():\n"
+        "    heavy = {'torch', 'transformers', 'onnxruntime', 'matplotlib', 'scipy', 'pandas', 'rapidocr'}\n"
+        "    print('heavy:', sorted(heavy & set(sys.modules)))\n"
+    )
+    for option in ("--collect-only", "--dry-run"):
+        result = pytester.runpytest_subprocess("benchmarks", option, "-s")
+        result.stdout.fnmatch_lines(["heavy: []"])
+
+
+def test_the_disk_is_full(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    (pytester.path / "conftest.py").write_text(
+        "import vlm_lab.run_folder as r, errno, os\n"
+        "def full(fd): raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "r.os = type('os', (), {**vars(os), 'fsync': staticmethod(full)})\n"
+    )
+    result = pytester.runpytest_subprocess("benchmarks")
+    assert result.ret == 1
+    assert "cannot be written (No space left on device)" in result.stdout.str()
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()

@@ -1,0 +1,108 @@
+"""Records -> counts: one pass over a run's lines, after which no reply is held in memory.
+
+A `Tally` is one model with one prompt over one suite: a row a document, a column a count, as numpy arrays, which is
+what resampling needs.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+OUTCOMES = ("exact", "normalized", "wrong", "missing", "spurious")
+COUNTS = (
+    *OUTCOMES,
+    *(f"cells_{outcome}" for outcome in OUTCOMES),
+    "rows_right",
+    "rows_expected",
+    "rows_predicted",
+    "document_right",
+    "documents_judged",
+)
+ANSWERED = ("ok", "unparsed", "truncated", "refused")
+EXAMPLES = 5  # of a kind of error; the report shows no more
+Key = tuple[str, str, str]  # suite, model, prompt_id
+
+
+@dataclass(slots=True)
+class Tally:
+    """One model with one prompt over one suite. `counts` has the answered documents alone, in `documents`' order."""
+
+    key: Key
+    statuses: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    documents: list[str] = field(default_factory=list)
+    rows: list[list[int]] = field(default_factory=list)
+    tags: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    fields: dict[str, dict[str, Counter[str]]] = field(default_factory=lambda: defaultdict(dict))
+    kinds: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    timings: list[dict[str, Any]] = field(default_factory=list)
+    cached: int = 0
+
+    @property
+    def counts(self) -> NDArray[np.float64]:
+        """documents x COUNTS."""
+        return np.array(self.rows, dtype=np.float64).reshape(len(self.rows), len(COUNTS))
+
+    def field_counts(self, path: str) -> NDArray[np.float64]:
+        """documents x OUTCOMES of one field; a cell's path stands for the column (`line_items[].amount`)."""
+        seen = self.fields[path]
+        rows = [[seen.get(document, Counter())[outcome] for outcome in OUTCOMES] for document in self.documents]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), len(OUTCOMES))
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Counts one record."""
+        document = record["document"]
+        self.statuses[document] = record["status"]
+        self.tags[document] = record.get("tags", {})
+        reason = (record.get("error") or {}).get("message") or record.get("reason")
+        if reason:
+            self.reasons[document] = reason
+        if record["status"] not in ANSWERED:
+            return
+        self.cached += bool(record.get("cached"))
+        self.timings.append({key: record.get(key) for key in TIMED})
+        self.documents.append(document)
+        self.rows.append(_counts(record["scores"]))
+        for result in record["fields"]:
+            self._add_field(document, result)
+
+    def _add_field(self, document: str, result: Mapping[str, Any]) -> None:
+        if result["outcome"] == "unlabelled":
+            return
+        seen = self.fields[column(result["path"])]
+        seen.setdefault(document, Counter())[result["outcome"]] += 1
+        kind = result.get("kind") or ("format" if result["outcome"] == "normalized" else None)
+        if kind:
+            self.kinds[kind] += 1
+            if len(self.examples[kind]) < EXAMPLES:
+                keys = ("path", "expected", "actual")
+                self.examples[kind].append({"document": document, **{key: result[key] for key in keys}})
+
+
+TIMED = ("elapsed_seconds", "cached", "environment", "measured_at", "usage", "peak_memory_bytes")
+
+
+def tally(records: Iterable[Mapping[str, Any]]) -> dict[Key, Tally]:
+    """Counts for every suite x model x prompt, in the order in which they first appear."""
+    tallies: dict[Key, Tally] = {}
+    for record in records:
+        key = record["suite"], record["model"], record["prompt_id"]
+        tallies.setdefault(key, Tally(key)).add(record)
+    return tallies
+
+
+def column(path: str) -> str:
+    """The field that a cell belongs to: `line_items[2].amount` -> `line_items[].amount`."""
+    head, bracket, rest = path.partition("[")
+    return f"{head}[]{column(rest.partition(']')[2])}" if bracket else path
+
+
+def _counts(scores: Mapping[str, Any]) -> list[int]:
+    right = scores.get("document_right")
+    judged = [int(bool(right)), int(right is not None)]
+    return [int(scores.get(name) or 0) for name in COUNTS[:-2]] + judged
