@@ -74,31 +74,38 @@ def _assign(expected: Sequence[Row], actual: Sequence[Row], columns: Sequence[st
     from scipy.optimize import linear_sum_assignment
 
     equal = numpy.zeros((len(expected), len(actual)))
-    alike = numpy.zeros_like(equal)
+    alike, unlike = numpy.zeros_like(equal), numpy.zeros_like(equal)
     for path in columns:
-        same, similar = _column([row.get(path) for row in expected], [row.get(path) for row in actual])
+        same, differ, similar = _column([row.get(path) for row in expected], [row.get(path) for row in actual])
         equal += same
-        alike += similar
+        unlike += differ
+        alike += numpy.maximum(same, similar)
     labelled = numpy.array([max(1, len(row)) for row in expected])[:, None]
-    worth = alike + 1e-3 * equal + 1e-4 * (equal == labelled)
+    cells = numpy.array([sum(path in row for path in columns) for row in actual])
     keep = (equal > 0) | (alike / labelled >= ALIKE)
+    # Of equal totals: more equal cells, then more right rows, then fewer wrong or spurious cells. So the figures do not
+    # depend on the order of the rows.
+    worth = alike + 1e-3 * equal + 1e-4 * (equal == labelled) + 1e-6 * (cells - unlike)
     rows, found = linear_sum_assignment(numpy.where(keep, worth, 0.0), maximize=True)
     return [(int(one), int(other)) for one, other in zip(rows, found, strict=True) if keep[one, other]]
 
 
-def _column(expected: list[Hashable], actual: list[Hashable]) -> tuple[Any, Any]:
-    """Where the values of a column are equal, and how alike they are (1 where equal; text by its letters)."""
+def _column(expected: list[Hashable], actual: list[Hashable]) -> tuple[Any, Any, Any]:
+    """Where the values of a column are equal, where both are there and differ, and how alike texts are (0 to 0.9)."""
     import numpy
     from rapidfuzz.distance import Indel
     from rapidfuzz.process import cdist
 
-    numbers: dict[Hashable, int] = {}
-    ones = numpy.array([-1 if value is None else numbers.setdefault(value, len(numbers)) for value in expected])
-    others = numpy.array([-2 if value is None else numbers.setdefault(value, len(numbers)) for value in actual])
-    same = (ones[:, None] == others[None, :]).astype(float)
-    texts = [value[:LONGEST] if isinstance(value, str) else None for value in expected]
-    answers = [value[:LONGEST] if isinstance(value, str) else None for value in actual]
+    numbers: dict[Hashable, int] = {None: -1}
+    ones = numpy.array([numbers.setdefault(value, len(numbers)) for value in expected])[:, None]
+    others = numpy.array([numbers.setdefault(value, len(numbers)) for value in actual])
+    both = (ones >= 0) & (others >= 0)
+    same = both & (ones == others)
+    texts = [value[:LONGEST] if isinstance(value, str) else "" for value in expected]
+    answers = [value[:LONGEST] if isinstance(value, str) else "" for value in actual]
     if not any(texts) or not any(answers):
-        return same, same
+        return same, both & ~same, same
+    # Not None for what is no text: cdist leaves such cells of its matrix as the memory was.
     close = cdist(texts, answers, scorer=Indel.normalized_similarity, score_cutoff=0.5)
-    return same, numpy.maximum(same, 0.9 * numpy.nan_to_num(close))
+    written = numpy.array([bool(text) for text in texts])[:, None] & numpy.array([bool(text) for text in answers])
+    return same, both & ~same, 0.9 * close * written
