@@ -12,10 +12,10 @@ def test_both_spellings_numbers_as_ids_and_blank_lines(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text(
         '\ufeff{"id": "a", "reference": {"t": "ü\u2028"}, "prediction": null}\n\n'
-        '{"id": 7, "ref": {}, "pred": {"t": 1}, "x": 2}\n',
+        '{"id": 7, "ref": {}, "pred": {"t": NaN}, "x": 2}\n',
         "utf-8",
     )
-    assert read_pairs(path) == [Pair("a", {"t": "ü\u2028"}, None), Pair("7", {}, {"t": 1})]
+    assert read_pairs(path) == [Pair("a", {"t": "ü\u2028"}, None), Pair("7", {}, {"t": "NaN"})]
 
 
 GOOD = '{"id": "a", "ref": {}, "pred": {}}'

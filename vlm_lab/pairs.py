@@ -63,7 +63,7 @@ def _pair(line: str, place: str) -> Pair:
 
 def _data(line: str, place: str) -> dict[str, Any]:
     try:
-        data = json.loads(line)
+        data = json.loads(line, parse_constant=str)  # NaN is no JSON, and stays legible as text
     except RecursionError:
         raise UserError(f"{place}: is nested too deeply to be read") from None
     except ValueError as error:
