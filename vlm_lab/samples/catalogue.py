@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlm_lab.samples.damage import FORMATS
-from vlm_lab.samples.data import paper
-from vlm_lab.samples.drawing import draw
+from vlm_lab.samples.data import Paper, paper
+from vlm_lab.samples.drawing import Drawn, draw
 from vlm_lab.samples.parts import Look
 
 
@@ -26,6 +26,8 @@ class Sample:
     balance: bool = False
     rotate: bool = False
 
+
+SEED = 1700
 
 GERMAN, LETTER = Look("comma", "dd.MM.y"), Look("comma", "d. MMMM y", "bands")
 BRITISH, LONG = Look("point", "dd/MM/y"), Look("point", "d MMMM y", "bands")
@@ -60,13 +62,11 @@ SAMPLES = (
 )
 
 
-def render(index: int) -> tuple[bytes, dict[str, object], int]:
-    """The file, its reference and its number of pages of one sample."""
-    sample, seed = SAMPLES[index], 1700 + index
-    chance = random.Random(seed)  # noqa: S311 - drawings, not secrets
+def drawn(index: int) -> tuple[Paper, Drawn]:
+    """The values of one sample, and what is drawn of them before any damage."""
+    sample, chance = SAMPLES[index], random.Random(SEED + index)  # noqa: S311 - drawings, not secrets
     values = paper(chance, sample.language, sample.kind, sample.rows, sample.balance)
-    drawn = draw(values, sample.layout, sample.look, sample.colour, sample.rotate)
-    return FORMATS[sample.form](drawn.pdf, seed), drawn.reference, drawn.pages
+    return values, draw(values, sample.layout, sample.look, sample.colour, sample.rotate)
 
 
 EVERY = range(len(SAMPLES))
@@ -76,14 +76,15 @@ def write(folder: Path, indices: Iterable[int] = EVERY) -> list[tuple[Sample, in
     """Write documents/ and references/ below the folder; says each sample's pages."""
     written = []
     for index in indices:
-        content, reference, pages = render(index)
+        _, drawing = drawn(index)
+        content = FORMATS[SAMPLES[index].form](drawing.pdf, SEED + index)
         document = folder / "documents" / SAMPLES[index].path
         answer = (folder / "references" / SAMPLES[index].path).with_suffix(".json")
         for path in (document, answer):
             path.parent.mkdir(parents=True, exist_ok=True)
         document.write_bytes(content)
-        answer.write_text(json.dumps(reference, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        written.append((SAMPLES[index], pages))
+        answer.write_text(json.dumps(drawing.reference, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        written.append((SAMPLES[index], drawing.pages))
     return written
 
 

@@ -71,7 +71,7 @@ def cents(value: Decimal) -> Decimal:
 
 def paper(chance: random.Random, language: str, kind: str = "invoice", rows: int = 4, balance: bool = False) -> Paper:
     """Draw one document's values; kind is `invoice`, `slip`, `receipt` or `credit` (its amounts are negative)."""
-    seller, buyer = (company(chance, language, values) for values in chance.sample(COMPANIES[language], 2))
+    seller, buyer = (company(language, values) for values in chance.sample(COMPANIES[language], 2))
     issued = date(2024, 1, 1) + timedelta(days=chance.randrange(330))
     till = kind == "receipt"
     goods = chance.sample((SHOP if till else GOODS)[language], len((SHOP if till else GOODS)[language]))
@@ -115,7 +115,9 @@ def document_number(chance: random.Random, kind: str, year: int) -> str:
     return chance.choice(forms.get(kind, (f"{year}-{serial:05d}", f"INV{serial:06d}", f"{serial}/{year % 100}")))
 
 
-def company(chance: random.Random, language: str, values: tuple[str, str, str]) -> Company:
+def company(language: str, values: tuple[str, str, str]) -> Company:
+    """Its numbers follow from its name, so they are the same on all of its documents."""
+    chance = random.Random(values[0])  # noqa: S311 - drawings, not secrets
     return Company(*values, tax_id=TAX_IDS[language](chance), account=bank_account(chance, language))
 
 
