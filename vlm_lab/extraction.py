@@ -17,7 +17,7 @@ MOST = 200  # structures of one reply that are read: a hostile one holds thousan
 MOST_OPEN = 8  # structures without an end that are tried: "{" in prose, then the answer
 LONGEST_REPAIR = 100_000  # characters
 _START = re.compile(r"\{|\[(?=\s*[{\[])")
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[{}\[\],:]|[^\s"{}\[\],:]++', re.DOTALL)
+TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[{}\[\],:]|[^\s"{}\[\],:]++', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _follow(text: str, start: int) -> Structure:
     """From an opening bracket to its end, remembering after each complete value what would close it there."""
     stack: list[str] = []
     depth, cut, closers, before = 0, start + 1, "", ""
-    for token in _TOKEN.finditer(text, start):
+    for token in TOKEN.finditer(text, start):
         word = token[0]
         if word in ("{", "["):
             stack.append("}" if word == "{" else "]")

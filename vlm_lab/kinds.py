@@ -38,8 +38,9 @@ def kind(field: Field, expected: Any, actual: Any, places: Places, conventions: 
     """The name of the error, None where no question fits. `places` is what `places_of` says of the reference."""
     meant, read = canonical(field, expected, conventions), canonical(field, actual, conventions)
     where = () if len(str(actual)) < SHORTEST else places.get(_key(read, actual, conventions), ())
-    printed, answered = text(str(expected), conventions) or "", text(str(actual), conventions) or ""
-    wrong = Wrong(field, printed, answered, _number(meant), _number(read), where)
+    one, other = _number(meant), _number(read)
+    printed, answered = _alike(one, other) or (text(str(expected), conventions), text(str(actual), conventions))
+    wrong = Wrong(field, printed or "", answered or "", one, other, where)
     return next((name for name, fits in KINDS.items() if fits(wrong)), None)
 
 
@@ -66,6 +67,15 @@ def _key(read: Hashable | None, value: Any, conventions: Conventions) -> Hashabl
 
 def _number(read: Hashable | None) -> Hashable | None:
     return read[0] if isinstance(read, tuple) and read else read
+
+
+def _alike(one: Hashable | None, other: Hashable | None) -> tuple[str, str] | None:
+    """Two amounts or two dates written in one way, so that only their digits differ."""
+    if isinstance(one, Decimal) and isinstance(other, Decimal):
+        return f"{one:.2f}", f"{other:.2f}"
+    if isinstance(one, Date) and isinstance(other, Date):
+        return one.isoformat(), other.isoformat()
+    return None
 
 
 def _sign_lost(wrong: Wrong) -> bool:

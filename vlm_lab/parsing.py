@@ -6,8 +6,10 @@ before `</think>` is not its answer. Of several objects the one with the most le
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from vlm_lab.confidence import confidences
 from vlm_lab.extraction import Found, find
 from vlm_lab.leaves import nested
 from vlm_lab.schema import leaves
@@ -36,7 +38,10 @@ def parse(generation: Generation) -> Prediction:
     """The prediction of a reply; of a reply page by page the merged one."""
     if generation.page_responses:
         return merge([parse_text(page, generation.finish_reason) for page in generation.page_responses])
-    return parse_text(generation.raw_response, generation.finish_reason)
+    prediction = parse_text(generation.raw_response, generation.finish_reason)
+    if not generation.tokens or prediction.value is None:
+        return prediction
+    return replace(prediction, confidences=confidences(generation, _answer_start(generation.raw_response)))
 
 
 def parse_text(raw: str, finish_reason: str | None = None) -> Prediction:
@@ -91,10 +96,13 @@ def _merged(one: Any, other: Any) -> Any:
 
 def _answer(raw: str) -> str | None:
     """The reply without its thoughts; None where they never end."""
-    ends = list(_THOUGHT_END.finditer(raw))
-    if ends:
-        return raw[ends[-1].end() :].strip()
-    return None if _THOUGHT.match(raw.lstrip()) else raw.strip()
+    start = _answer_start(raw)
+    return None if not start and _THOUGHT.match(raw.lstrip()) else raw[start:].strip()
+
+
+def _answer_start(raw: str) -> int:
+    ends = [found.end() for found in _THOUGHT_END.finditer(raw)]
+    return ends[-1] if ends else 0
 
 
 def _best(found: Sequence[Found]) -> Found | None:

@@ -1,0 +1,84 @@
+"""Checks on an answer that need no reference."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vlm_lab.checks import checks
+from vlm_lab.schema import fields_of_schema
+from vlm_lab.types import Conventions
+
+SCHEMA = Path(__file__).parents[1] / "benchmarks" / "invoices" / "schema.json"
+FIELDS = fields_of_schema(json.loads(SCHEMA.read_text("utf-8")))
+SUITE = Conventions("dmy", ("en", "ru"))
+
+
+def check(name, value):
+    return checks(value, FIELDS, SUITE)[name]
+
+
+@pytest.mark.parametrize(
+    ("rows", "totals", "result"),
+    [
+        (["60.00", "40,00 €"], {"net": "100.00", "gross": "119.00"}, True),
+        (["71.40", "47.60"], {"net": "100.00", "gross": "119.00"}, True),
+        (["60.00", "41.00"], {"net": "100.00"}, False),
+        (["33.33", "33.33", "33.33"], {"net": "100.00"}, True),
+        (["60.00", "?"], {"net": "100.00"}, None),
+        (["60.00"], {}, None),
+        ([], {"net": "100.00"}, None),
+    ],
+)
+def test_rows_add_up_to_net_or_gross(rows, totals, result):
+    assert check("rows_add_up", {"line_items": [{"amount": row} for row in rows], "totals": totals}) is result
+
+
+@pytest.mark.parametrize(("gross", "result"), [("119.00", True), ("119,01", True), ("129.00", False), (None, None)])
+def test_net_and_tax_are_gross(gross, result):
+    assert check("net_plus_tax", {"totals": {"net": "100.00", "tax": 19, "gross": gross}}) is result
+
+
+@pytest.mark.parametrize(("due", "result"), [("01.04.2024", True), ("2024-03-11", False), ("soon", None)])
+def test_an_invoice_is_not_due_before_it_is_written(due, result):
+    assert check("dates_in_order", {"issue_date": "2024-03-12", "due_date": due}) is result
+
+
+@pytest.mark.parametrize(
+    ("tax_id", "result"),
+    [
+        ("DE 136 695 976", True),
+        ("DE136695967", False),
+        ("GB 980 7806 84", True),
+        ("CHE-100.155.212 MWST", True),
+        ("7707083893", True),
+        ("7707083839", False),
+        ("12", None),
+        ("", None),
+    ],
+)
+def test_check_digits_of_tax_ids(tax_id, result):
+    assert check("check_digits", {"seller": {"tax_id": tax_id}}) is result
+
+
+def test_check_digits_of_ibans():
+    fields = fields_of_schema({"properties": {"iban": {"x-vlm-lab": "iban"}}})
+    assert checks({"iban": "DE02 1203 0000 0000 2020 51"}, fields, SUITE)["check_digits"] is True
+    assert checks({"iban": "DE02 1203 0000 0000 2020 15"}, fields, SUITE)["check_digits"] is False
+
+
+def test_nothing_said_nothing_checked():
+    assert set(checks(None, FIELDS, SUITE).values()) == {None}
+
+
+SAID = (
+    st.none() | st.integers() | st.floats() | st.text() | st.lists(st.text()) | st.sampled_from(["DE1", "IBAN", "FRé"])
+)
+
+
+@settings(max_examples=50)
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys([*(field.path for field in FIELDS), "line_items"], SAID)))
+def test_no_answer_crashes_a_check(value):
+    assert all(result in (True, False, None) for result in checks(value, FIELDS, SUITE).values())
