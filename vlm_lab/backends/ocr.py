@@ -1,0 +1,145 @@
+"""The baseline every model must beat: RapidOCR, whose weights are in its package, and rules (`ocr_rules`).
+
+Its recogniser reads Latin, Chinese and Japanese. Documents in other scripts go to Tesseract where that is installed
+with their language and are `skipped` where it is not. Try it: `scripts/bench -k ocr`
+"""
+
+import io
+import json
+import math
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from vlm_lab.backends import ocr_rules
+from vlm_lab.errors import GenerationError, Skip
+from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
+
+Box = tuple[list[tuple[float, float]], str]  # four corners, clockwise from the top left, and what is written there
+
+# Languages whose script the packaged recogniser lacks -> the script, Tesseract's name of the language.
+OTHER_SCRIPTS = {
+    "ru": ("Cyrillic", "rus"), "uk": ("Cyrillic", "ukr"), "be": ("Cyrillic", "bel"), "bg": ("Cyrillic", "bul"),
+    "sr": ("Cyrillic", "srp"), "mk": ("Cyrillic", "mkd"), "kk": ("Cyrillic", "kaz"), "el": ("Greek", "ell"),
+    "ar": ("Arabic", "ara"), "he": ("Hebrew", "heb"), "ko": ("Hangul", "kor"), "th": ("Thai", "tha"),
+}  # fmt: skip
+SECONDS = 300  # for one page; Tesseract can hang on noise
+
+
+class Ocr:
+    """Raises Skip where RapidOCR is not installed, and for a document that no installed reader can read."""
+
+    def __init__(self, model: Model, runtime: Runtime) -> None:
+        self._engine = _rapidocr()
+        self._environment = {**self.identity(model, runtime), "device": "cpu (the OCR packages' own runtime)"}
+
+    def generate(self, prompt: Prompt) -> Generation:
+        """The fields found on all pages, as JSON in the keys of the shipped schema."""
+        foreign = [OTHER_SCRIPTS[name] for name in prompt.languages if name in OTHER_SCRIPTS]
+        use_tesseract = len(foreign) == len(prompt.languages) > 0
+        pages = [_tesseract(page, foreign) if use_tesseract else self._rapid(page) for page in prompt.pages]
+        lines = [line for index, boxes in enumerate(pages) for line in level(index, boxes)]
+        found = ocr_rules.read(lines, [*prompt.languages, "en"])
+        reply = json.dumps(found, ensure_ascii=False)
+        environment = {**self._environment, "engine": "tesseract" if use_tesseract else "rapidocr"}
+        return Generation(raw_response=reply, finish_reason="stop", environment=environment)
+
+    def close(self) -> None:
+        self._engine = None
+
+    @classmethod
+    def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
+        """Versions of everything that decides a reply."""
+        packages = ("rapidocr", "onnxruntime", "dateparser", "price-parser")
+        return {**{name: _version(name) for name in packages}, "tesseract": _tesseract_version()}
+
+    def _rapid(self, page: Page) -> list[Box]:
+        import numpy as np
+
+        read = self._engine(np.asarray(page.image)[:, :, ::-1])  # BGR, as OpenCV has it
+        return [] if read.boxes is None else list(zip(read.boxes.tolist(), read.txts, strict=True))
+
+
+def level(page: int, boxes: Sequence[Box]) -> list[ocr_rules.Line]:
+    """One page's lines turned by the median tilt of its longer ones, so that what is one row has one height."""
+    tilts = [math.atan2(box[1][1] - box[0][1], box[1][0] - box[0][0]) for box, text in boxes if len(text) > 4]
+    sine, cosine = math.sin(-median(tilts or [0])), math.cos(-median(tilts or [0]))
+    lines = []
+    for box, text in boxes:
+        xs = [x * cosine - y * sine for x, y in box]
+        ys = [x * sine + y * cosine for x, y in box]
+        lines.append(ocr_rules.line(page, (min(xs), min(ys), max(xs), max(ys)), text))
+    return lines
+
+
+def _rapidocr() -> Any:
+    """The engine with the models of its package named one by one, so that it never looks for others online."""
+    try:
+        import rapidocr
+    except ImportError as error:
+        raise Skip("the OCR baseline needs RapidOCR: pip install 'vlm-lab[ocr]'") from error
+    folder = Path(rapidocr.__file__).parent / "models"
+    settings: dict[str, Any] = {"Global.log_level": "critical"}
+    for part in ("Det", "Cls", "Rec"):
+        path = next(iter(sorted(folder.glob(f"*_{part.lower()}_*.onnx"))), None)
+        if path is None:
+            raise Skip(f"rapidocr {_version('rapidocr')} has no {part} model in its package: pip install -U rapidocr")
+        settings[f"{part}.model_path"] = str(path)
+    settings["EngineConfig.onnxruntime.intra_op_num_threads"] = min(os.cpu_count() or 1, 8)
+    return rapidocr.RapidOCR(params=settings)
+
+
+def _tesseract(page: Page, wanted: Sequence[tuple[str, str]]) -> list[Box]:
+    names = "+".join([*dict.fromkeys(name for _, name in wanted), "eng"])
+    binary = shutil.which("tesseract")
+    have = subprocess.run([binary, "--list-langs"], capture_output=True, text=True).stdout.split() if binary else []
+    if not set(names.split("+")) <= set(have):
+        packages = " ".join(f"tesseract-ocr-{name}" for name in names.split("+"))
+        message = f"RapidOCR reads no {wanted[0][0]} and Tesseract is not installed with {names}"
+        raise Skip(f"{message}: apt-get install tesseract-ocr {packages}")
+    image = io.BytesIO()
+    page.image.save(image, "PNG")
+    command = [str(binary), "stdin", "stdout", "-l", names, "--psm", "11", "tsv"]
+    try:
+        done = subprocess.run(command, input=image.getvalue(), capture_output=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise GenerationError("Timeout", f"tesseract took over {SECONDS} s on page {page.index + 1}") from error
+    if done.returncode:
+        why = done.stderr.decode(errors="replace").strip()[-300:]
+        raise GenerationError("OcrFailed", f"tesseract on page {page.index + 1}: {why}")
+    return list(_pieces(done.stdout.decode(errors="replace")))
+
+
+def _pieces(tsv: str) -> Iterator[Box]:
+    """Words that stand close together on one line, as RapidOCR gives them."""
+    rows = [row.split("\t") for row in tsv.splitlines()[1:]]
+    words = [(row[1:5], *map(int, row[6:10]), row[11]) for row in rows if len(row) == 12 and row[11].strip()]
+    for _, group in groupby(words, key=lambda word: word[0]):
+        piece: list[Any] = []
+        for word in [*group, None]:
+            if piece and (word is None or word[1] - piece[-1][1] - piece[-1][3] > 1.2 * word[4]):
+                left, top = piece[0][1], min(w[2] for w in piece)
+                right, bottom = piece[-1][1] + piece[-1][3], max(w[2] + w[4] for w in piece)
+                yield [(left, top), (right, top), (right, bottom), (left, bottom)], " ".join(w[5] for w in piece)
+                piece = []
+            piece.append(word)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _tesseract_version() -> str | None:
+    binary = shutil.which("tesseract")
+    if binary is None:
+        return None
+    return subprocess.run([binary, "--version"], capture_output=True, text=True).stdout.partition("\n")[0]
