@@ -1,6 +1,7 @@
 """Servers on loopback that say what a test tells them to: one step a request, the last one for ever."""
 
 import contextlib
+import hashlib
 import json
 import threading
 import time
@@ -106,3 +107,78 @@ def chunk(text: str = "", finish: str | None = None, **more: Any) -> bytes:
     """One event of a streamed completion."""
     choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish, **more}
     return b"data: " + json.dumps({"model": "served", "choices": [choice]}, ensure_ascii=False).encode() + b"\n\n"
+
+
+@dataclass
+class Hub:
+    """A running imitation of the hub: what was asked of it, as (method, path, range)."""
+
+    url: str
+    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def hub(
+    files: Mapping[str, bytes], commit: str, cut_once: str = "", refuse: Mapping[str, str] | None = None
+) -> Iterator[Hub]:
+    """One repository, acme/reader, with a branch main and what huggingface_hub asks for. The first time that the file
+    `cut_once` is sent, the connection ends in its middle. `refuse` are the headers of a 401 to everything."""
+    server, cuts = Hub(""), [cut_once]
+    siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
+    about = {"id": "acme/reader", "sha": commit, "siblings": siblings, "cardData": {"license": "mit"}}
+    tree = [{"type": "file", "path": name, "size": len(data), "oid": oid(data)} for name, data in files.items()]
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            self.answer()
+
+        def do_GET(self) -> None:
+            self.answer()
+
+        def answer(self) -> None:
+            path, wanted = self.path.partition("?")[0], self.headers.get("Range")
+            server.asked.append((self.command, self.path, wanted))
+            if refuse is not None:
+                self.reply(b"", 401, refuse)
+            elif path in ("/api/models/acme/reader/revision/main", f"/api/models/acme/reader/revision/{commit}"):
+                self.reply(json.dumps(about).encode(), 200)
+            elif path.startswith(f"/api/models/acme/reader/tree/{commit}"):
+                self.reply(json.dumps(tree).encode(), 200)
+            elif path.startswith("/acme/reader/resolve/") and path.split("/", 5)[5] in files:
+                self.file(path.split("/", 5)[5], wanted)
+            else:
+                missing = "RevisionNotFound" if "/revision/" in path and "acme/reader" in path else "RepoNotFound"
+                self.reply(b"{}", 404, {"X-Error-Code": missing})
+
+        def file(self, name: str, wanted: str | None) -> None:
+            data, start = files[name], int(wanted[6:].rstrip("-")) if wanted else 0
+            headers = {"ETag": f'"{oid(data)}"', "X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
+            if start:
+                headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+            cut = self.command == "GET" and name in cuts
+            if cut:
+                cuts.clear()
+            self.reply(data[start:], 206 if start else 200, headers, cut)
+
+        def reply(self, body: bytes, status: int, headers: Mapping[str, str] | None = None, cut: bool = False) -> None:
+            self.close_connection = cut
+            self.send_response(status)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body[: len(body) // 2] if cut else body)
+
+        def log_message(self, *args: object) -> None:
+            """Nothing between pytest's lines."""
+
+    with running(Handler) as server.url:
+        yield server
+
+
+def oid(data: bytes) -> str:
+    """git's name for a file's contents."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()

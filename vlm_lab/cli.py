@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from vlm_lab.errors import UserError
 
 COMMANDS = {
+    "models": "list the candidates; write an interpreter's set-up for one that needs other versions",
     "score": "score a file of predictions against references with our score and the published ones",
+    "weights": "where every candidate's weights are; fetch them, or plan to",
 }
 
 
