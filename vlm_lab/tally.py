@@ -37,7 +37,7 @@ class Tally:
     documents: list[str] = field(default_factory=list)
     rows: list[list[int]] = field(default_factory=list)
     tags: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    fields: dict[str, dict[str, Counter[str]]] = field(default_factory=lambda: defaultdict(dict))
+    fields: dict[str, dict[str, dict[str, int]]] = field(default_factory=lambda: defaultdict(dict))
     kinds: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     timings: list[dict[str, Any]] = field(default_factory=list)
@@ -51,8 +51,15 @@ class Tally:
     def field_counts(self, path: str) -> NDArray[np.float64]:
         """documents x OUTCOMES of one field; a cell's path stands for the column (`line_items[].amount`)."""
         seen = self.fields[path]
-        rows = [[seen.get(document, Counter())[outcome] for outcome in OUTCOMES] for document in self.documents]
-        return np.array(rows, dtype=np.float64).reshape(len(rows), len(OUTCOMES))
+        counts = np.zeros((len(self.documents), len(OUTCOMES)))
+        for place, document in enumerate(self.documents):
+            for outcome, count in seen.get(document, {}).items():
+                counts[place, OUTCOMES.index(outcome)] = count
+        return counts
+
+    def outcomes(self, path: str) -> dict[str, int]:
+        """How often each outcome of one field, over all documents."""
+        return dict(zip(OUTCOMES, self.field_counts(path).sum(0).astype(int).tolist(), strict=True))
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Counts one record."""
@@ -74,8 +81,8 @@ class Tally:
     def _add_field(self, document: str, result: Mapping[str, Any]) -> None:
         if result["outcome"] == "unlabelled":
             return
-        seen = self.fields[column(result["path"])]
-        seen.setdefault(document, Counter())[result["outcome"]] += 1
+        seen = self.fields[column(result["path"])].setdefault(document, {})
+        seen[result["outcome"]] = seen.get(result["outcome"], 0) + 1
         kind = result.get("kind") or ("format" if result["outcome"] == "normalized" else None)
         if kind:
             self.kinds[kind] += 1

@@ -66,6 +66,7 @@ class Suite:
     prompts: Mapping[str, str] = field(default_factory=dict)
     schema: Mapping[str, Any] = field(default_factory=dict)
     fields: tuple[Field, ...] = ()
+    corrections: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -83,6 +84,7 @@ class Document:
     reference: Mapping[str, Any] | None = None
     reference_path: Path | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -352,3 +354,73 @@ class Summary:
     kinds: Mapping[str, int] = field(default_factory=dict)
     examples: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     speed: Speed = Speed()
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A value of a reference that may be wrong: `why` has the evidence, `said` what each model answered instead."""
+
+    suite: str
+    document: str
+    path: str
+    reference: Any
+    said: Mapping[str, Any]
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two candidates (model, prompt) on the documents that both answered. `difference` is first minus second, paired.
+
+    `p_value` is two-sided; `p_adjusted` is Holm's over the run's comparisons. `detectable` is the smallest difference
+    that so many documents would have shown four times in five, `more_documents` how many further ones would show the
+    present difference as often, if it and its scatter stay as they are. `left_out` names what only one answered.
+    """
+
+    suite: str
+    first: tuple[str, str]
+    second: tuple[str, str]
+    score: str
+    difference: Estimate
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    detectable: float | None = None
+    more_documents: int | None = None
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def decided(self) -> bool:
+        """Whether the difference is more than chance, the other comparisons considered."""
+        return self.p_adjusted is not None and self.p_adjusted < 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A model's word, which is that of its best prompt, with what speaks for it and what against it.
+
+    `more_documents` is how many further invoices would decide, where that is what is missing. `pipeline` says how it
+    compares with the candidate of backend `replay`: the user's present pipeline. `verified` is the suite's.
+    """
+
+    suite: str
+    model: str
+    prompt_id: str
+    verdict: Verdict
+    evidence: str
+    against: tuple[str, ...] = ()
+    more_documents: int | None = None
+    pipeline: str = ""
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What report.json says beside its records, as plain data, and what was concluded from them."""
+
+    run: Mapping[str, Any]
+    suites: Sequence[Mapping[str, Any]]
+    models: Sequence[Model]
+    prompts: Sequence[Mapping[str, Any]]
+    summaries: Sequence[Summary]
+    comparisons: Sequence[Comparison] = ()
+    decisions: Sequence[Decision] = ()

@@ -1,0 +1,44 @@
+"""How long the figures of 10 models x 300 documents take, every one from 10,000 resamples.
+
+python scripts/bench_statistics.py
+"""
+
+import time
+
+import numpy as np
+
+from vlm_lab.statistics import RESAMPLES, summarize
+from vlm_lab.tally import OUTCOMES
+from vlm_lab.types import Model
+
+MODELS, DOCUMENTS, FIELDS = 10, 300, 12
+LANGUAGES = ("en", "de", "ru")
+
+
+def record(model: str, document: int, draw: np.random.Generator) -> dict[str, object]:
+    """A document with about a tenth of its fields wrong."""
+    outcomes = draw.choice(OUTCOMES[:4], size=FIELDS, p=[0.8, 0.1, 0.07, 0.03]).tolist()
+    fields = [{"path": f"field_{i}", "outcome": outcome, "expected": "a"} for i, outcome in enumerate(outcomes)]
+    counts = {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
+    return {
+        "suite": "s", "model": model, "prompt_id": "default", "document": f"d{document}", "status": "ok",
+        "tags": {"language": LANGUAGES[document % 3]}, "fields": [{**each, "actual": "b"} for each in fields],
+        "scores": {**counts, "document_right": outcomes.count("exact") == FIELDS}, "elapsed_seconds": 1.0,
+        "environment": {}, "cached": False,
+    }  # fmt: skip
+
+
+def main() -> None:
+    draw = np.random.default_rng(0)
+    names = [f"model-{number}" for number in range(MODELS)]
+    records = [record(name, document, draw) for name in names for document in range(DOCUMENTS)]
+    planned = {("s", name, "default"): [f"d{document}" for document in range(DOCUMENTS)] for name in names}
+    started = time.perf_counter()
+    summaries = summarize(records, [Model(name=name, model_id="x") for name in names], planned)
+    seconds = time.perf_counter() - started
+    figures = sum(len(each.scores) + len(each.fields) + 2 * len(each.tags) for each in summaries)
+    print(f"{figures} figures of {MODELS} models x {DOCUMENTS} documents, {RESAMPLES} resamples: {seconds:.2f} s")
+
+
+if __name__ == "__main__":
+    main()
