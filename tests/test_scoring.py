@@ -225,6 +225,14 @@ def test_a_diff_of_huge_values_is_left_out_with_a_note():
     assert "characters" in score(Prediction(value={"a": "y" * 10**5}), document).diff["note"]
 
 
+def test_data_too_deep_to_walk_is_unscored_and_says_so():
+    deep: Any = "x"
+    for _ in range(3000):
+        deep = {"a": deep}
+    document = Document(id="d", name="d.pdf", path=Path("d.pdf"), suite=suite(), reference={"b": deep})
+    assert score(Prediction(value={"b": "x"}), document).diff == {"note": "nested too deeply to be scored"}
+
+
 def test_real_references_are_right_against_themselves(shared):
     paths = sorted((shared / "invoices" / "references").glob("*.json"))
     assert len(paths) == 65

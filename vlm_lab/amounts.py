@@ -107,11 +107,13 @@ def _tolerance(text: str) -> Decimal:
     return Decimal(text)
 
 
-@lru_cache(maxsize=16384)
 def _read(text: str) -> tuple[Decimal, str] | None:
     """The one number in a short text with its sign, and what stands around it."""
-    if len(text) > LONGEST:
-        return None
+    return _split(text) if len(text) <= LONGEST else None
+
+
+@lru_cache(maxsize=2048)
+def _split(text: str) -> tuple[Decimal, str] | None:
     plain = _NO_CENTS.sub("", " ".join(text.translate(_MINUS).split()))
     found = _NUMBER.search(plain)
     if found is None:
@@ -133,6 +135,7 @@ def _is_negative(before: str, after: str) -> bool:
     )
 
 
+@lru_cache(maxsize=256)
 def _is_money(around: str) -> bool:
     """Whether only currencies (or nothing) stand around a number: `12 Stück` is no amount, `12 EUR` is one."""
     words = [word.strip(".,:=/").casefold() for word in around.split()]

@@ -32,7 +32,7 @@ def date(value: Any, conventions: Conventions) -> Date | None:
     return _read(" ".join(value.split()), conventions)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def _read(text: str, conventions: Conventions) -> Date | None:
     for pattern in (_ISO, _COMPACT, _EAST):
         if found := pattern.fullmatch(text):

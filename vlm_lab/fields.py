@@ -66,9 +66,12 @@ def is_same(field: Field, expected: Any, actual: Any, conventions: Conventions) 
 
 
 def canonical(field: Field, value: Any, conventions: Conventions) -> Hashable | None:
-    """The value as its type reads it, None where it is none. A user's type may raise on odd values: that is None."""
+    """The value as its type reads it, None where it is none. A user's type may raise on odd values, or
+    give what cannot be hashed: that is None."""
     try:
-        return type_of(field.type)(value, conventions)
+        found = type_of(field.type)(value, conventions)
+        hash(found)
+        return found
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError):
         return None
 

@@ -17,6 +17,7 @@ from vlm_lab.texts import text
 from vlm_lab.types import Conventions, Field, FieldResult
 
 TOLD_BY_STATUS = {"truncated": "truncated", "refused": "refusal", "unparsed": "no answer"}
+LONGEST = 2000  # characters of a value that are looked at
 SHORTEST = 3  # characters of a value that is recognised elsewhere: a quantity of 1 stands everywhere
 SIDES = ({"seller", "buyer"}, {"supplier", "customer"}, {"vendor", "customer"})
 Places = Mapping[Hashable, Sequence[str]]
@@ -40,7 +41,7 @@ def kind(field: Field, expected: Any, actual: Any, places: Places, conventions: 
     where = () if len(str(actual)) < SHORTEST else places.get(_key(read, actual, conventions), ())
     one, other = _number(meant), _number(read)
     printed, answered = _alike(one, other) or (text(str(expected), conventions), text(str(actual), conventions))
-    wrong = Wrong(field, printed or "", answered or "", one, other, where)
+    wrong = Wrong(field, (printed or "")[:LONGEST], (answered or "")[:LONGEST], one, other, where)
     return next((name for name, fits in KINDS.items() if fits(wrong)), None)
 
 

@@ -45,16 +45,19 @@ def paths_not_in(reference: Mapping[str, Any], fields: Sequence[Field]) -> list[
     return [path for path in dict.fromkeys(path for path, _ in leaves(reference)) if path not in known]
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, value) of each leaf; rows of a list share their paths. A list without objects is one leaf, `tags[]`."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from leaves(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
-        for item in value:
-            yield from leaves(item, f"{path}[]")
-    else:
-        yield f"{path}[]" if isinstance(value, list) else path, value
+def leaves(value: Any) -> Iterator[tuple[str, Any]]:
+    """(path, value) of each leaf; rows of a list share their paths. A list without objects is one leaf, `tags[]`.
+    A loop and no recursion: data may be nested deeper than Python calls."""
+    waiting = [("", value)]
+    while waiting:
+        path, each = waiting.pop()
+        if isinstance(each, Mapping):
+            head = f"{path}." if path else ""
+            waiting += [(f"{head}{key}", inner) for key, inner in reversed(each.items())]
+        elif isinstance(each, list) and any(isinstance(item, Mapping | list) for item in each):
+            waiting += [(f"{path}[]", item) for item in reversed(each)]
+        else:
+            yield f"{path}[]" if isinstance(each, list) else path, each
 
 
 def _lean(value: Any) -> Any:

@@ -40,7 +40,9 @@ def score(prediction: Prediction, document: Document) -> Score:
         prediction.reason,
         prediction.confidences,
     )
-    return scored if reference is None else replace(scored, diff=difference(reference, prediction.value))
+    if reference is None or scored.diff:
+        return scored
+    return replace(scored, diff=difference(reference, prediction.value))
 
 
 def score_values(
@@ -55,13 +57,13 @@ def score_values(
 ) -> Score:
     """The score of a value (None: nothing usable) against a reference, without the diff. Without `fields`, the
     reference's own leaves are the fields. Pure: the same arguments give the same score."""
+    unscored = scores(Counter(), Counter(), Counter())
     if reference is None:
-        return Score(scores=scores(Counter(), Counter(), Counter()))
-    wanted = nested(reference)
-    known = {each.path: each for each in fields or fields_of_reference(wanted)}
-    work = _Work(known, table_paths(known.values()), conventions, empty, confidences or {})
-    given = document_part(nested(value or {}), work.tables)
-    _part(work, document_part(wanted, work.tables), given, _Place("", "", ""))
+        return Score(scores=unscored)
+    try:
+        work = _work(nested(value or {}), nested(reference), fields, conventions, empty, confidences or {})
+    except RecursionError:
+        return Score(scores=unscored, diff={"note": "nested too deeply to be scored"})
     lost = SCHEMA_ECHO if reason == SCHEMA_ECHO else TOLD_BY_STATUS.get(status)
     results = _with_kinds(work.results, conventions, lost)
     return Score(fields=tuple(results), scores=scores(work.heads, work.cells, work.rows))
@@ -80,6 +82,20 @@ class _Work:
     heads: Counter[str] = field(default_factory=Counter)
     cells: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)
+
+
+def _work(
+    value: Mapping[str, Any],
+    reference: Mapping[str, Any],
+    fields: Sequence[Field],
+    conventions: Conventions,
+    empty: str,
+    confidences: Mapping[str, float],
+) -> _Work:
+    known = {each.path: each for each in fields or fields_of_reference(reference)}
+    work = _Work(known, table_paths(known.values()), conventions, empty, confidences)
+    _part(work, document_part(reference, work.tables), document_part(value, work.tables), _Place("", "", ""))
+    return work
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ tax ids and IBANs, and the label before them (`VAT`, `ИНН`). Letters and digi
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import lru_cache
 from typing import Any
 
 from vlm_lab.amounts import amount
 from vlm_lab.types import Conventions
 
+LONGEST = 200  # characters of a text that is remembered
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−\ufffe"), "-") | dict.fromkeys(map(ord, "‘’‚′`´"), "'")
 _DASHES |= dict.fromkeys(map(ord, "“”„«»″"), '"') | {0xAD: None, 0x200B: None, 0xFEFF: None}
 
@@ -106,18 +107,23 @@ def _code(value: Any) -> str | None:
     return re.sub(r"[\W_]", "", plain) or plain
 
 
-@lru_cache(maxsize=16384)
+def _remembered(function: Callable[[str], str]) -> Callable[[str], str]:
+    """Alignment, comparison and kinds ask for the same short texts again and again; long ones are not kept."""
+    short = lru_cache(maxsize=2048)(function)
+    return lambda value: short(value) if len(value) <= LONGEST else function(value)
+
+
+@_remembered
 def _plain(value: str) -> str:
     return _squeezed(_folded(value))
 
 
-@lru_cache(maxsize=16384)
+@_remembered
 def _name(value: str) -> str:
     dotless = re.sub(r"\b(\w)\.\s?(?=\w\b)", r"\1", _folded(value))  # G.m.b.H., S. A.
     return _squeezed(_FORMS.sub(lambda found: LEGAL_FORMS[found[0]], _words(dotless)))
 
 
-@lru_cache(maxsize=16384)
 def _words(value: str) -> str:
     """Letters and digits in words; what is nothing but punctuation stays as it is."""
     folded = _folded(value)
