@@ -27,6 +27,8 @@ def check(name, value):
         (["71.40", "47.60"], {"net": "100.00", "gross": "119.00"}, True),
         (["60.00", "41.00"], {"net": "100.00"}, False),
         (["33.33", "33.33", "33.33"], {"net": "100.00"}, True),
+        (["10.01"] * 10, {"net": "100.06"}, True),
+        (["10.01"] * 10, {"net": "100.20"}, False),
         (["60.00", "?"], {"net": "100.00"}, None),
         (["60.00"], {}, None),
         ([], {"net": "100.00"}, None),
@@ -34,6 +36,19 @@ def check(name, value):
 )
 def test_rows_add_up_to_net_or_gross(rows, totals, result):
     assert check("rows_add_up", {"line_items": [{"amount": row} for row in rows], "totals": totals}) is result
+
+
+def test_a_cell_that_is_called_total_is_not_the_total():
+    row = {"properties": {"total": {"format": "decimal"}}}
+    heads = {name: {"format": "decimal"} for name in ("net", "tax", "total")}
+    fields = fields_of_schema({"properties": heads | {"rows": {"items": row}}})
+    said = {"net": "100.00", "tax": "19.00", "total": "119.00", "rows": [{"total": "60.00"}, {"total": "40.00"}]}
+    assert checks(said, fields, SUITE) | {"check_digits": None} == {
+        "rows_add_up": True,
+        "net_plus_tax": True,
+        "dates_in_order": None,
+        "check_digits": None,
+    }
 
 
 @pytest.mark.parametrize(("gross", "result"), [("119.00", True), ("119,01", True), ("129.00", False), (None, None)])

@@ -43,6 +43,12 @@ def test_the_answer_counts_and_not_the_thoughts_before_it():
     assert parse(said).confidences == pytest.approx({"a": 0.7})
 
 
+def test_of_several_objects_the_one_that_is_parsed_counts():
+    said = generation(('{"a": "', 1), ("y", 0.1), ('", "b": 2} or {"a": "', 1), ("x", 0.7), ('", "b": 2}', 1))
+    assert parse(said).value["a"] == "x"
+    assert parse(said).confidences["a"] == pytest.approx(0.7)
+
+
 def test_tokens_that_are_not_the_reply_say_nothing():
     assert confidences(Generation(raw_response='{"a": 1}', tokens=(("{", -0.1),))) == {}
     assert confidences(Generation(raw_response='{"a": 1}')) == {}

@@ -149,6 +149,7 @@ def test_months_are_read_in_the_suites_languages_only():
         ("tax_id", "7701234567", "ИНН 7701234567", "normalized"),
         ("tax_id", "CHE-123.456.789 MWST", "CHE123456789", "normalized"),
         ("tax_id", "DE123456789", "123456789", "wrong"),
+        ("tax_id", "EL123456789", "GR 123456789", "normalized"),
         ("iban", "DE02 1203 0000 0000 2020 51", "IBAN DE02120300000000202051", "normalized"),
         ("currency", "EUR", "€", "normalized"),
         ("currency", "RUB", "руб.", "normalized"),

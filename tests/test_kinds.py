@@ -72,6 +72,13 @@ def test_the_value_of_another_row():
     assert kinds(rows=[{"d": "Lamp", "p": "800.00"}, {"d": "Chair", "p": "800.00"}]) == {"rows[0].p": "other row"}
 
 
+def test_a_short_value_stands_everywhere_and_is_recognised_nowhere():
+    reference = {"rows": [{"d": "Lamp", "n": "5"}, {"d": "Chair", "n": "2"}]}
+    said = {"rows": [{"d": "Lamp", "n": "2"}, {"d": "Chair", "n": "2"}]}
+    found = [result.kind for result in score_values(said, reference).fields if result.outcome == "wrong"]
+    assert found == ["one character misread"]
+
+
 def test_right_answers_have_no_kind():
     assert kinds(net="1.250,00 €") == {}
 

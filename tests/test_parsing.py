@@ -25,6 +25,8 @@ X = {"a": "x"}
         ('<think>{"a": "draft", "b": 1, "c": 2}</think>\n{"a": "x"}', X),
         ('so {"a": "draft"}</think>{"a": "x"}', X),
         ('[{"a": "x"}]', X),
+        ('{"a": "y"}\n\nWait, no:\n{"a": "x"}', X),
+        ('{"a": "x", "b": 1}\nThe total is {"b": 1}.', {"a": "x", "b": 1}),
         ('{"menu.nm": "x", "menu.price": 1}', {"menu": {"nm": "x", "price": 1}}),
         ('{"menu": [{"menu.nm": "x"}]}', {"menu": [{"nm": "x"}]}),
         ('{"a": 1, "a": 2}', {"a": 2}),
@@ -151,6 +153,7 @@ def test_the_schema_given_back_is_no_answer(raw):
         ("hello", "no JSON object"),
         ("null", "no JSON object"),
         ('[{"a": 1}, {"a": 2}]', "a list of 2 at the top, no object"),
+        ('{"a":' * 40 + "1" + "}" * 40, "no JSON object, or one nested too deeply"),
         ('{"a":' * 5000 + "1" + "}" * 5000, "no JSON object, or one nested too deeply"),
     ],
 )

@@ -173,6 +173,23 @@ def test_the_assignment_is_the_best_in_total_and_not_the_first_that_fits():
     assert outcomes(score_values(prediction, reference)) == {"rows[1].b": "wrong"}
 
 
+@pytest.mark.parametrize("step", [1, -1])
+@pytest.mark.parametrize(
+    ("reference", "prediction", "cell_f1"),
+    [
+        ([{"p": "1", "q": "1", "r": "2"}, {"p": "1", "q": "2"}], [{"p": "1", "q": "1"}, {"p": "1", "r": "2"}], 6 / 8),
+        ([{"p": "1"}, {"p": "1", "q": "1", "r": "x"}], [{"p": "1", "q": "1"}, {"p": "1", "r": "1"}], 6 / 7),
+    ],
+)
+def test_of_equal_assignments_the_one_with_fewer_wrong_cells_counts(reference, prediction, cell_f1, step):
+    assert score_values({"rows": prediction[::step]}, {"rows": reference}).scores["cell_f1"] == cell_f1
+
+
+def test_rows_with_nothing_in_common_are_missing_and_spurious():
+    scored = score_values({"rows": [{"d": "Chair", "p": "40"}]}, {"rows": [{"d": "Lamp", "p": "60"}]})
+    assert [result.path for result in scored.fields] == ["rows[0].d", "rows[0].p", "rows[+0].d", "rows[+0].p"]
+
+
 def test_a_row_that_came_as_two_and_two_that_came_as_one():
     rows = [{"d": "Desk lamp with a long black cable", "n": "60"}, {"d": "Chair", "n": "40"}]
     halves = [{"d": "Desk lamp with a", "n": "60"}, {"d": "long black cable"}, rows[1]]
