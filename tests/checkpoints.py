@@ -66,6 +66,13 @@ def write(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1), "utf-8")
 
 
+def mrope() -> list[int]:
+    """How the halves of a head's numbers are shared among time, height and width, in about Qwen's proportions."""
+    half = TEXT["hidden_size"] // TEXT["num_attention_heads"] // 2
+    time = half // 4
+    return [time, (half - time) // 2, half - time - (half - time) // 2]
+
+
 def qwen2_vl(folder: Path) -> None:
     """Qwen2-VL: patches of 14, four of them merged to a token, a budget of pixels."""
     from transformers import Qwen2VLConfig
@@ -75,8 +82,9 @@ def qwen2_vl(folder: Path) -> None:
     start, end, image, video = text.convert_tokens_to_ids(names)
     config = Qwen2VLConfig(
         text_config={**TEXT, "vocab_size": len(text), "bos_token_id": None, "eos_token_id": text.eos_token_id,
-                     "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e6}},
-        vision_config={"depth": 2, "embed_dim": 32, "hidden_size": 32, "num_heads": 4, "mlp_ratio": 2},
+                     "rope_parameters": {"rope_type": "default", "mrope_section": mrope(), "rope_theta": 1e6}},
+        vision_config={"depth": 2, "embed_dim": 32, "hidden_size": TEXT["hidden_size"], "num_heads": 4,
+                       "mlp_ratio": 2},
         image_token_id=image, video_token_id=video, vision_start_token_id=start, vision_end_token_id=end,
     )  # fmt: skip
     template = CHAT.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")

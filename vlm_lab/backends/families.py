@@ -89,7 +89,7 @@ def llava_next_tokens(config: Config, preprocessor: Config, size: Size) -> int:
     """LLaVA-NeXT (AnyRes): the page as a whole, and the tiles of the grid that suits its shape best without the rows
     or columns of patches that are padding, with a line break after each row of patches."""
     vision = config.get("vision_config") or {}
-    tile = vision.get("image_size", 336)
+    tile: int = vision.get("image_size", 336)
     patches: int = tile // vision.get("patch_size", 14)
     grid = preprocessor.get("image_grid_pinpoints") or config.get("image_grid_pinpoints") or LLAVA_NEXT_GRID
     best_height, best_width = best_grid(size, grid)

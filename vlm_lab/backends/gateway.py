@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ ALWAYS = {
     "MALLOC_MMAP_THRESHOLD_": "1000000000",
 }
 START_SECONDS = 60
+PIECE = 1 << 18  # bytes; execnet joins what it reads of one item again and again, a whole page takes twice as long
 TAIL = 600  # characters of the worker's stderr that an error quotes
 
 
@@ -75,10 +76,12 @@ class Worker:
         self._channel.send(sources())
         self.pid = int(self.ask({"parent": os.getpid(), "log": self._log}, START_SECONDS)["pid"])
 
-    def ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """The worker's answer to a request, within `seconds`."""
+    def ask(self, request: Mapping[str, Any], seconds: float, blobs: Sequence[bytes] = ()) -> dict[str, Any]:
+        """The worker's answer to a request and the pieces of pixels that belong to it, within `seconds`."""
         try:
             self._channel.send(dict(request))
+            for blob in blobs:
+                self._channel.send(blob)
             answer: dict[str, Any] = self._channel.receive(timeout=seconds)
         except self._channel.TimeoutError:
             self.end()
@@ -120,6 +123,11 @@ class Worker:
         with suppress(OSError):
             return " ".join(shown(Path(self._log).read_text("utf-8", "replace").replace("\n", " ")).split())[-TAIL:]
         return ""
+
+
+def pieces(blob: bytes) -> list[bytes]:
+    """A page's pixels as the pipe likes them."""
+    return [blob[start : start + PIECE] for start in range(0, len(blob), PIECE)]
 
 
 def sources() -> list[tuple[str, str, str | None]]:

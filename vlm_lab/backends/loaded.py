@@ -138,13 +138,13 @@ class Loaded:
         start = time.perf_counter()
         inputs = self.inputs(request)
         prepared = time.perf_counter()
-        tracker = Tracker(torch)
+        tracker = Tracker()
         with torch.inference_mode():
             output = self.generate(inputs, request["generation_kwargs"], tracker)
         ended = time.perf_counter()
-        return {**self.told(inputs, output, tracker), "timing": [
-            prepared - start, tracker.first - prepared, ended - tracker.first,
-        ]}  # fmt: skip
+        seen = bool(tracker.first)
+        timing = [prepared - start, tracker.first - prepared if seen else None, ended - tracker.first if seen else None]
+        return {**self.told(inputs, output, tracker), "timing": timing}
 
     def inputs(self, request: Answer) -> Any:
         from PIL import Image
@@ -178,7 +178,7 @@ class Loaded:
         if window:
             kwargs["max_new_tokens"] = min(kwargs["max_new_tokens"], window - length)
         single = kwargs.get("num_beams", 1) == 1
-        extra = {"streamer": tracker, "logits_processor": [tracker.logits]} if single else {}
+        extra = {"streamer": tracker, "logits_processor": [tracker]} if single else {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return self.model.generate(**inputs, **kwargs, **extra)

@@ -10,41 +10,43 @@ from typing import Any
 
 
 class Tracker:
-    """Looks on while tokens are made: when the first came, and what probability each had.
+    """A streamer for the clock (its `put` waits for the device, so the time is true) and a logits processor.
 
-    A streamer for the clock (its `put` waits for the device, so the time is true) and a logits processor that keeps
-    one step's logits, not all: a reply of 1,024 tokens over a vocabulary of 150,000 would be 600 MB.
+    One step's probabilities are kept, not all: a reply of 1,024 tokens over a vocabulary of 150,000 would be 600 MB.
+    It is an object with `__call__`, not a bound method, because transformers looks at the signature at every token:
+    of a method that takes half a millisecond.
     """
 
-    def __init__(self, torch: Any) -> None:
-        self.torch, self.puts, self.first = torch, 0, 0.0
-        self.kept: list[Any] = []
-        self.last: Any = None
+    def __init__(self) -> None:
+        self.puts, self.first = 0, 0.0
+        self._kept: list[Any] = []
+        self._last: Any = None
 
     def put(self, value: Any) -> None:
+        """Part of a streamer: called with the prompt, then with each token."""
         self.puts += 1
-        if self.puts == 2:  # the first is the prompt
+        if self.puts == 2:
             self.first = time.perf_counter()
 
     def end(self) -> None:
         """Part of a streamer; nothing is open."""
 
-    def logits(self, ids: Any, scores: Any) -> Any:
-        if self.last is not None:
-            self.keep(ids[0, -1:])
-        self.last = scores
+    def __call__(self, ids: Any, scores: Any) -> Any:
+        """A logits processor that changes nothing: `ids` ends with the token that the scores before it chose."""
+        if self._last is not None:
+            self._kept.append(self._last.gather(1, ids[:, -1:]))
+        self._last = scores.log_softmax(-1)
         return scores
 
-    def keep(self, token: Any) -> None:
-        row = self.last[0]
-        self.kept.append(row[token] - row.logsumexp(-1))
-
     def logprobs(self, written: Any) -> list[float]:
-        if self.last is None:
+        """Natural log-probability of each token written; [] where generate did not look in (beam search)."""
+        if self._last is None or not len(written):
             return []
-        self.keep(written[-1:])
-        values: list[float] = self.torch.cat(self.kept).tolist()
-        return values[: len(written)]
+        import torch
+
+        steps = [*self._kept, self._last.gather(1, written[None, -1:])]
+        values: list[float] = torch.cat(steps[: len(written)]).flatten().tolist()
+        return values
 
 
 def pieces(tokenizer: Any, ids: list[int], whole: str) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab import devices, weights
-from vlm_lab.backends.gateway import Worker
+from vlm_lab.backends.gateway import Worker, pieces
 from vlm_lab.errors import GenerationError, UserError
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 
@@ -57,15 +57,16 @@ class Transformers:
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none and what it means for the next."""
         worker = self._alive()
-        pages = [(page.image.size, page.image.convert("RGB").tobytes()) for page in prompt.pages]
+        images = [page.image if page.image.mode == "RGB" else page.image.convert("RGB") for page in prompt.pages]
+        pages = [pieces(image.tobytes()) for image in images]
         request = {
-            "pages": pages,
+            "pages": [(image.size, len(page)) for image, page in zip(images, pages, strict=True)],
             "text": prompt.text,
             "generation_kwargs": dict(self.model.generation_kwargs),
             "seed": self.runtime.seed,
         }
         try:
-            answer = worker.ask(request, self.limits["reply_timeout"])
+            answer = worker.ask(request, self.limits["reply_timeout"], [piece for page in pages for piece in page])
         except GenerationError as error:
             self._bury(str(error))
             raise

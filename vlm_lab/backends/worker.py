@@ -34,8 +34,16 @@ def serve(channel: Any) -> None:
     answer = guarded(load)
     channel.send(answer)
     while "error" not in answer or loaded:
-        request = channel.receive()
+        request = with_pages(channel)
         channel.send(guarded(lambda request=request: loaded[0].reply(request)))
+
+
+def with_pages(channel: Any) -> Answer:
+    """A request and the pixels that follow it in pieces (`gateway.PIECE`)."""
+    request: Answer = channel.receive()
+    pages = request["pages"]
+    request["pages"] = [(size, b"".join([channel.receive() for _ in range(pieces)])) for size, pieces in pages]
+    return request
 
 
 def die_with_parent(parent: int) -> None:
