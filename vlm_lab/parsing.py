@@ -68,7 +68,10 @@ def parse_text(raw: str, finish_reason: str | None = None) -> Prediction:
 
 
 def merge(pages: Sequence[Prediction]) -> Prediction:
-    """One prediction of several pages: field by field the first value that is not empty, rows appended."""
+    """One prediction of several pages: field by field the first value that is not empty, rows appended. Of several
+    pages each reason says which page it is of."""
+    if len(pages) == 1:
+        return pages[0]
     value: dict[str, Any] = {}
     usable = [page for page in pages if page.value is not None]
     for page in usable:
@@ -162,10 +165,9 @@ def _pairs(text: str, cut_off: bool) -> dict[str, str]:
 def _why_not(text: str, found: Sequence[Found]) -> str:
     if not text:
         return "empty reply"
-    if any(isinstance(each.value, list) for each in found):
-        return (
-            f"a list of {max(len(each.value) for each in found if isinstance(each.value, list))} at the top, no object"
-        )
+    lists = [len(each.value) for each in found if isinstance(each.value, list)]
+    if lists:
+        return f"a list of {max(lists)} at the top, no object"
     return "no JSON object, or one nested too deeply" if "{" in text else "no JSON object"
 
 

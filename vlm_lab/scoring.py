@@ -64,7 +64,7 @@ def score_values(
         work = _work(nested(value or {}), nested(reference), fields, conventions, empty, confidences or {})
     except RecursionError:
         return Score(scores=unscored, diff={"note": "nested too deeply to be scored"})
-    lost = SCHEMA_ECHO if reason == SCHEMA_ECHO else TOLD_BY_STATUS.get(status)
+    lost = SCHEMA_ECHO if status == "unparsed" and SCHEMA_ECHO in reason else TOLD_BY_STATUS.get(status)
     results = _with_kinds(work.results, conventions, lost)
     return Score(fields=tuple(results), scores=scores(work.heads, work.cells, work.rows))
 
