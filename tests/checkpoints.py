@@ -73,24 +73,48 @@ def mrope() -> list[int]:
     return [time, (half - time) // 2, half - time - (half - time) // 2]
 
 
-def qwen2_vl(folder: Path) -> None:
-    """Qwen2-VL: patches of 14, four of them merged to a token, a budget of pixels."""
-    from transformers import Qwen2VLConfig
-
+def qwen(folder: Path, config_class: Any, vision: dict[str, Any], processor: str, patch: int) -> None:
+    """What Qwen2-VL, 2.5 and 3 share: four patches merged to a token, a budget of pixels."""
     names = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
     text = tokenizer(folder, names)
     start, end, image, video = text.convert_tokens_to_ids(names)
-    config = Qwen2VLConfig(
-        text_config={**TEXT, "vocab_size": len(text), "bos_token_id": None, "eos_token_id": text.eos_token_id,
-                     "rope_parameters": {"rope_type": "default", "mrope_section": mrope(), "rope_theta": 1e6}},
-        vision_config={"depth": 2, "embed_dim": 32, "hidden_size": TEXT["hidden_size"], "num_heads": 4,
-                       "mlp_ratio": 2},
+    rope = {"rope_type": "default", "mrope_section": mrope(), "rope_theta": 1e6}
+    config = config_class(
+        text_config={**TEXT, "head_dim": TEXT["hidden_size"] // TEXT["num_attention_heads"], "vocab_size": len(text),
+                     "bos_token_id": None, "eos_token_id": text.eos_token_id, "rope_parameters": rope},
+        vision_config=vision,
         image_token_id=image, video_token_id=video, vision_start_token_id=start, vision_end_token_id=end,
     )  # fmt: skip
     template = CHAT.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
     preprocessor = {"image_processor_type": "Qwen2VLImageProcessor", "min_pixels": 3136, "max_pixels": 200704,
-                    "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2}  # fmt: skip
-    save(folder, config, text, preprocessor, template, {"processor_class": "Qwen2VLProcessor"})
+                    "patch_size": patch, "temporal_patch_size": 2, "merge_size": 2}  # fmt: skip
+    save(folder, config, text, preprocessor, template, {"processor_class": processor})
+
+
+def qwen2_vl(folder: Path) -> None:
+    """Qwen2-VL."""
+    from transformers import Qwen2VLConfig
+
+    vision = {"depth": 2, "embed_dim": 32, "hidden_size": TEXT["hidden_size"], "num_heads": 4, "mlp_ratio": 2}
+    qwen(folder, Qwen2VLConfig, vision, "Qwen2VLProcessor", 14)
+
+
+def qwen2_5_vl(folder: Path) -> None:
+    """Qwen2.5-VL: Qwen2-VL's pages, and a vision tower that attends in windows."""
+    from transformers import Qwen2_5_VLConfig
+
+    vision = {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 4, "out_hidden_size": 32,
+              "fullatt_block_indexes": [1]}  # fmt: skip
+    qwen(folder, Qwen2_5_VLConfig, vision, "Qwen2_5_VLProcessor", 14)
+
+
+def qwen3_vl(folder: Path) -> None:
+    """Qwen3-VL: patches of 16 instead of 14."""
+    from transformers import Qwen3VLConfig
+
+    vision = {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 4, "out_hidden_size": 32,
+              "deepstack_visual_indexes": [0], "num_position_embeddings": 64}  # fmt: skip
+    qwen(folder, Qwen3VLConfig, vision, "Qwen3VLProcessor", 16)
 
 
 CLIP = {"model_type": "clip_vision_model", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
@@ -135,7 +159,9 @@ def llava_next(folder: Path) -> None:
 FAMILIES: dict[str, Callable[[Path], None]] = {
     "llava": llava,
     "llava_next": llava_next,
+    "qwen2_5_vl": qwen2_5_vl,
     "qwen2_vl": qwen2_vl,
+    "qwen3_vl": qwen3_vl,
 }
 
 

@@ -78,6 +78,20 @@ def test_a_checkpoint_without_a_chat_template_gets_the_familys_form(checkpoint: 
     assert llava.words("Total {x}?", 1) == "USER: <image>\nTotal {x}? ASSISTANT:"
 
 
+def test_a_model_that_refuses_an_attention_gets_the_next(
+    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import LlavaForConditionalGeneration
+
+    monkeypatch.setattr(LlavaForConditionalGeneration, "_supports_sdpa", False)
+    llava = Loaded(job(checkpoint("llava")))
+    assert llava.environment["attn_implementation"]["value"] == "eager"
+    assert "sdpa: this model has none" in llava.environment["attn_implementation"]["reason"]
+    assert llava.reply(request_of(SIZES[0]))["output_tokens"]
+    with pytest.raises(ValueError, match="does not support"):
+        Loaded(job(checkpoint("llava"), attn_implementation="sdpa"))
+
+
 @pytest.mark.parametrize(
     ("size", "tokens"),
     [((1654, 2339), 4956), ((1240, 1754), 2772), ((10, 10), 4)],

@@ -35,6 +35,7 @@ class Loaded:
         self.folder = Path(job["folder"])
         self.config = families.read_json(self.folder / "config.json")
         self.family = families.family(self.config)
+        self.refused: list[str] = []
         self.choices = self.choose()
         self.device = self.choices["device"].value
         self.processor = self.load_processor()
@@ -49,7 +50,8 @@ class Loaded:
         try:
             device = devices.choose_device(job["device"])
             dtype = devices.choose_dtype(job["dtype"], device.value)
-            attention = devices.choose_attention(job["attn_implementation"], device.value, dtype.value)
+            left = tuple(name for name in devices.ATTENTION if name not in self.refused)
+            attention = devices.choose_attention(job["attn_implementation"], device.value, dtype.value, left)
         except ValueError as error:
             raise Failed("NotHere", str(error)) from None
         return {"device": device, "dtype": dtype, "attn_implementation": attention}
@@ -103,6 +105,23 @@ class Loaded:
         return type(name, (own,), {"__init__": init})
 
     def load_model(self) -> Any:
+        """The model; where its class refuses an attention that `auto` chose, which it does before it reads any weights,
+        the next one."""
+        while True:
+            try:
+                return self.open_model()
+            except ValueError as error:
+                tried = self.choices["attn_implementation"].value
+                if (
+                    "does not support" not in str(error)
+                    or self.job["attn_implementation"] != "auto"
+                    or tried == "eager"
+                ):
+                    raise
+                self.refused.append(tried)
+                self.choices = self.choose()
+
+    def open_model(self) -> Any:
         """The one door for image-text-to-text models; `dtype` was spelt `torch_dtype` before transformers 4.56."""
         job, library = self.job, self.transformers
         recent = tuple(int(part) for part in library.__version__.split(".")[:2]) >= (4, 56)
