@@ -26,6 +26,7 @@ def check(name, value):
         (["60.00", "40,00 €"], {"net": "100.00", "gross": "119.00"}, True),
         (["71.40", "47.60"], {"net": "100.00", "gross": "119.00"}, True),
         (["60.00", "41.00"], {"net": "100.00"}, False),
+        (["60.00", "40.00"], {"tax": "19.00", "gross": "119.00"}, True),
         (["33.33", "33.33", "33.33"], {"net": "100.00"}, True),
         (["10.01"] * 10, {"net": "100.06"}, True),
         (["10.01"] * 10, {"net": "100.20"}, False),
@@ -76,6 +77,12 @@ def test_an_invoice_is_not_due_before_it_is_written(due, result):
 )
 def test_check_digits_of_tax_ids(tax_id, result):
     assert check("check_digits", {"seller": {"tax_id": tax_id}}) is result
+
+
+def test_bare_digits_are_judged_in_a_russian_suite_only():
+    said = {"seller": {"tax_id": "34092/30007"}}
+    assert checks(said, FIELDS, Conventions(languages=("ru",)))["check_digits"] is False
+    assert checks(said, FIELDS, Conventions(languages=("de", "ru")))["check_digits"] is None
 
 
 def test_check_digits_of_ibans():

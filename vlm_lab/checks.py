@@ -43,7 +43,7 @@ def checks(
     net, tax, gross = (_only(heads, names, Decimal) for names in (NET, TAX, GROSS))
     rows = [canonical(field, said, conventions) for field, said in found if _is_row_total(field)]
     return {
-        "rows_add_up": _rows_add_up(rows, net, gross),
+        "rows_add_up": _rows_add_up(rows, net, tax, gross),
         "net_plus_tax": None if net is None or tax is None or gross is None else abs(net + tax - gross) <= 2 * CENT,
         "dates_in_order": _in_order(_only(heads, ISSUED, Date), _only(heads, DUE, Date)),
         "check_digits": _all(_digits(found, conventions)),
@@ -60,9 +60,10 @@ def _is_row_total(field: Field) -> bool:
     return "[]" in field.path and field.type == "amount" and field.path.rpartition(".")[2] in ROW_TOTAL
 
 
-def _rows_add_up(rows: Sequence[Any], net: Decimal | None, gross: Decimal | None) -> bool | None:
+def _rows_add_up(rows: Sequence[Any], net: Decimal | None, tax: Decimal | None, gross: Decimal | None) -> bool | None:
     """Rows are printed without tax (invoices) or with it (receipts); each may be rounded by half a cent."""
-    totals = [total for total in (net, gross) if total is not None]
+    without = gross - tax if net is None and gross is not None and tax is not None else net
+    totals = [total for total in (without, gross) if total is not None]
     if not rows or not totals or not all(isinstance(row, Decimal) for row in rows):
         return None
     return any(abs(sum(rows) - total) <= CENT + len(rows) * CENT / 2 for total in totals)
@@ -84,11 +85,14 @@ def _digits(found: Values, conventions: Conventions) -> Iterator[bool]:
 
 
 def _validator(code: str, conventions: Conventions) -> str | None:
-    """Who can judge a tax id: its country, or for bare digits the suite's language where it has such numbers."""
+    """Who can judge a tax id: its country; bare digits only where the suite is Russian (English is everywhere), since a
+    German tax number has as many."""
     if code[:2] in EU and any(character.isdigit() for character in code):
         return "stdnum.eu.vat:is_valid"
     if code.isdigit():
-        return "stdnum.ru.inn:is_valid" if len(code) in (10, 12) and "ru" in conventions.languages else None
+        return (
+            "stdnum.ru.inn:is_valid" if len(code) in (10, 12) and {*conventions.languages} - {"en"} == {"ru"} else None
+        )
     return next((place for head, place in TAX_IDS.items() if code.startswith(head)), None)
 
 
