@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from vlm_lab.errors import UserError
 
 COMMANDS = {
+    "init": "write a suite for your own documents and references, or check one",
     "models": "list the candidates; write an interpreter's set-up for one that needs other versions",
     "score": "score a file of predictions against references with our score and the published ones",
     "weights": "where every candidate's weights are; fetch them, or plan to",

@@ -1,19 +1,54 @@
-"""One reference file -> the fields that a prediction is held against, in the suite's own keys.
+"""Reference files: which one is a document's, and the fields in it, in the suite's own keys.
 
-Unwrapped from its envelope, mapped to our field names, technical keys taken out: suite.yaml says how.
+Unwrapped from its envelope, mapped to our field names, technical keys taken out: suite.yaml says how. Identifiers that
+came as JSON numbers become text, so that 7707083893 and "7707083893" are one.
 """
 
 import fnmatch
 import json
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vlm_lab.documents import shown
+from vlm_lab.paths import MISSING, find, put
 from vlm_lab.schema import paths_not_in
 from vlm_lab.types import Suite
 
 Told = tuple[str, ...]
+CODES = ("identifier", "tax_id", "iban")  # types whose values are no quantities, whatever digits they have
+
+
+class ReferenceIndex:
+    """The reference files, by their names in composed form: macOS and zip files write ё as two characters."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.match = suite.match
+        root = suite.references
+        paths = [root] if root.is_file() else sorted(root.rglob("*.json")) if root.is_dir() else []
+        base = root.parent if root.is_file() else root
+        self.paths = {composed(path.relative_to(base).as_posix()): path for path in paths}
+        self.by_name: dict[str, list[Path]] = {}
+        for name, path in self.paths.items():
+            self.by_name.setdefault(name.rpartition("/")[2], []).append(path)
+        self.used: set[Path] = set()
+
+    def find(self, document: str) -> Path | None:
+        """The reference of a document: beside its own relative path first, else the only one of that name."""
+        folder, _, name = composed(document).rpartition("/")
+        wanted = self.match.format(stem=name.rpartition(".")[0] or name, name=name)
+        found = self.paths.get(f"{folder}/{wanted}" if folder else wanted) or self.paths.get(wanted)
+        if found is None and len(self.by_name.get(wanted, [])) == 1:
+            found = self.by_name[wanted][0]
+        if found:
+            self.used.add(found)
+        return found
+
+
+def composed(name: str) -> str:
+    """A name as most systems write it: й as one character."""
+    return unicodedata.normalize("NFC", name)
 
 
 def read_reference(path: Path, suite: Suite) -> tuple[dict[str, Any] | None, Told]:
@@ -28,15 +63,15 @@ def read_reference(path: Path, suite: Suite) -> tuple[dict[str, Any] | None, Tol
     if not isinstance(data, Mapping):
         inside = f" at {suite.unwrap}" if suite.unwrap else ""
         return None, (f"{name}: holds no object{inside} (got {type(data).__name__}); its document runs unscored",)
-    data = drop(_mapped(data, suite.map), suite.ignore)
-    return data, _misfits(name, data, suite)
+    codes = frozenset(field.path for field in suite.fields if field.type in CODES)
+    fields = _with_text_codes(drop(_mapped(data, suite.map), suite.ignore), codes, "")
+    return fields, _misfits(name, fields, suite)
 
 
 def at(data: Any, path: str) -> Any:
     """The value at a dotted path, None where it leads nowhere."""
-    for key in path.split("."):
-        data = data.get(key) if isinstance(data, Mapping) else None
-    return data
+    found = find(data, path)
+    return None if found is MISSING else found
 
 
 def drop(data: Mapping[str, Any], patterns: tuple[str, ...], prefix: str = "") -> dict[str, Any]:
@@ -63,16 +98,43 @@ def _mapped(data: Mapping[str, Any], renames: Mapping[str, str]) -> dict[str, An
         return dict(data)
     result: dict[str, Any] = {}
     for ours, theirs in renames.items():
-        value = at(data, theirs)
-        if value is not None:
-            _put(result, ours.split("."), value)
+        _fill(result, ours, data, theirs)
     return result
 
 
-def _put(target: dict[str, Any], keys: list[str], value: Any) -> None:
-    for key in keys[:-1]:
-        target = target.setdefault(key, {})
-    target[keys[-1]] = value
+def _fill(target: dict[str, Any], ours: str, data: Any, theirs: str) -> None:
+    """One line of the map; `line_items[].amount: Строки[].Сумма` fills a cell of each row."""
+    our_list, our_rows, our_cell = ours.partition("[].")
+    their_list, _, their_cell = theirs.partition("[].")
+    value = find(data, their_list.removesuffix("[]"))
+    if value is MISSING:
+        return
+    if not our_rows:
+        put(target, our_list.removesuffix("[]"), value)
+        return
+    rows = [value] if isinstance(value, Mapping) else value
+    if not isinstance(rows, list):
+        put(target, our_list, rows)
+        return
+    ours_so_far = find(target, our_list)
+    made = ours_so_far if isinstance(ours_so_far, list) else [{} for _ in rows]
+    put(target, our_list, made)
+    for row, source in zip(made, rows, strict=True):
+        _fill(row, our_cell, source, their_cell)
+
+
+def _with_text_codes(value: Any, codes: frozenset[str], path: str) -> Any:
+    """`value` with the numbers at identifiers' paths as text; 7707083893.0, as tables export it, without its `.0`."""
+    if not codes:
+        return value
+    if isinstance(value, Mapping):
+        prefix = f"{path}." if path else ""
+        return {key: _with_text_codes(inner, codes, f"{prefix}{key}") for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_text_codes(item, codes, f"{path}[]") for item in value]
+    if path in codes and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return value
 
 
 def _misfits(name: str, data: dict[str, Any], suite: Suite) -> Told:

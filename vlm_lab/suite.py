@@ -4,20 +4,21 @@ What is wrong with the suite itself is an error; what is wrong with one referenc
 unscored: a run over three hundred invoices must not end at a comma in one of them.
 """
 
-import csv
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from vlm_lab.corrections import NAME as CORRECTIONS
+from vlm_lab.corrections import Corrections, read_corrections
 from vlm_lab.documents import is_document, shown
 from vlm_lab.errors import UserError
 from vlm_lab.names import slugs
-from vlm_lab.references import read_reference
+from vlm_lab.references import ReferenceIndex, read_reference
 from vlm_lab.schema import fields_of_schema
 from vlm_lab.strict import Source, build, read_yaml
+from vlm_lab.tags import is_verified, tag_table, tags_of, verified_names
 from vlm_lab.types import Conventions, Document, Suite
 
 
@@ -38,6 +39,7 @@ class SuiteFile:
     tags: Mapping[str, str] = field(default_factory=dict)
     pages: Mapping[Literal["max", "dpi"], int] = field(default_factory=dict)
     prompts: Mapping[str, str] = field(default_factory=lambda: {"default": "prompt.md"})
+    corrections: str | None = None
 
 
 def load_suite(
@@ -51,6 +53,7 @@ def load_suite(
     for key, number in said.pages.items():
         if number < 1:
             raise source.error(["pages", key], f"must be 1 or more (got {number})")
+    _check_paths(source, said)
     return Suite(
         name=folder.resolve().name,
         folder=folder,
@@ -69,25 +72,29 @@ def load_suite(
         prompts=_read_prompts(source, folder, said.prompts),
         schema=read,
         fields=fields_of_schema(read),
+        corrections=_corrections_path(source, folder, said.corrections),
     )
 
 
 def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[str, ...]]:
     """All documents in the order of their names, and one line for each thing that a user should know about them."""
-    names = _find(suite)
+    names = find_documents(suite)
     root = suite.documents if suite.documents.is_dir() else suite.documents.parent
     index = ReferenceIndex(suite)
     ids, notes = slugs(names)
-    table = _tag_table(suite)
+    table, verified = tag_table(suite), verified_names(suite)
+    corrections = read_corrections(suite.corrections) if suite.corrections else Corrections()
     documents = []
     for name, identity in zip(names, ids, strict=True):
-        path = root / name
         reference_path = index.find(name)
         reference, told = (None, ()) if reference_path is None else read_reference(reference_path, suite)
-        notes += told
-        tags = _tags(suite, name, reference, table)
-        documents.append(Document(id=identity, name=name, path=path, suite=suite, tags=tags,
-                                  reference=reference, reference_path=reference_path))  # fmt: skip
+        reference, corrected = corrections.apply(identity, name, reference)
+        notes += [*told, *corrected]
+        tags = tags_of(suite, name, reference, table)
+        documents.append(Document(id=identity, name=name, path=root / name, suite=suite, tags=tags,
+                                  reference=reference, reference_path=reference_path,
+                                  verified=is_verified(suite, identity, name, tags, verified)))  # fmt: skip
+    notes += corrections.unused()
     return tuple(documents), (*notes, *_unmatched(suite, documents, index))
 
 
@@ -121,7 +128,8 @@ def _read_prompts(source: Source, folder: Path, names: Mapping[str, str]) -> dic
     return texts
 
 
-def _find(suite: Suite) -> list[str]:
+def find_documents(suite: Suite) -> list[str]:
+    """The relative paths of all documents, sorted. UserError where there is no folder, or no document in it."""
     place = suite.documents
     if place.is_file():
         return [place.name]
@@ -138,67 +146,23 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-class ReferenceIndex:
-    """The reference files, by their names in composed form: macOS and zip files write ё as two characters."""
-
-    def __init__(self, suite: Suite) -> None:
-        self.match = suite.match
-        root = suite.references
-        paths = [root] if root.is_file() else sorted(root.rglob("*.json")) if root.is_dir() else []
-        base = root.parent if root.is_file() else root
-        self.paths = {_composed(path.relative_to(base).as_posix()): path for path in paths}
-        self.by_name: dict[str, list[Path]] = {}
-        for name, path in self.paths.items():
-            self.by_name.setdefault(name.rpartition("/")[2], []).append(path)
-        self.used: set[Path] = set()
-
-    def find(self, document: str) -> Path | None:
-        """The reference of a document: beside its own relative path first, else the only one of that name."""
-        folder, _, name = _composed(document).rpartition("/")
-        wanted = self.match.format(stem=name.rpartition(".")[0] or name, name=name)
-        found = self.paths.get(f"{folder}/{wanted}" if folder else wanted) or self.paths.get(wanted)
-        if found is None and len(self.by_name.get(wanted, [])) == 1:
-            found = self.by_name[wanted][0]
-        if found:
-            self.used.add(found)
-        return found
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
-def _tag_table(suite: Suite) -> dict[str, dict[str, str]]:
-    """tags.csv: a column `document` (relative path) and one column a tag."""
-    name = suite.tags.get("file")
-    if not name:
-        return {}
-    path = suite.folder / name
+def _check_paths(source: Source, said: SuiteFile) -> None:
+    """What would otherwise be a traceback at the first document."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); suite.yaml names it under tags.file") from None
-    if rows and "document" not in rows[0]:
-        raise UserError(f"{path}: must have a column `document` (got {', '.join(rows[0])})")
-    return {_composed(row.pop("document")): {key: value for key, value in row.items() if value} for row in rows}
+        said.match.format(stem="a", name="a.pdf")
+    except (ValueError, LookupError, AttributeError):
+        raise source.error(["match"], f"must be a file name with {{stem}} or {{name}} (got {said.match!r})") from None
+    for ours, theirs in said.map.items():
+        if ours.count("[].") != theirs.count("[]."):
+            raise source.error(["map", ours], f"must have as many lists as {ours!r} has (got {theirs!r})")
 
 
-def _tags(suite: Suite, name: str, reference: Mapping[str, Any] | None, table: Mapping[str, Any]) -> dict[str, str]:
-    tags = dict(table.get(_composed(name), {}))
-    for tag, source in suite.tags.items():
-        if tag == "file":
-            continue
-        value = name.rpartition("/")[0] if source == "parent" else _at(reference, source)
-        if value:
-            tags[tag] = str(value)
-    return tags
-
-
-def _at(value: Any, path: str) -> Any:
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return None if isinstance(value, Mapping | list) else value
+def _corrections_path(source: Source, folder: Path, name: str | None) -> Path | None:
+    """The file that `corrections` names, or corrections.json beside suite.yaml where there is one."""
+    path = folder / (name or CORRECTIONS)
+    if name and not path.is_file():
+        raise source.error(["corrections"], f"no file {path}")
+    return path if path.is_file() else None
 
 
 def _unmatched(suite: Suite, documents: Sequence[Document], index: ReferenceIndex) -> Iterable[str]:

@@ -1,0 +1,141 @@
+"""corrections.json: what a person decided about references that models or arithmetic contradict.
+
+A list of entries, one a doubtful value; `vlm-lab corrections RUN` writes them, a person fills in `verdict`:
+
+    {"document": "scheta-schet-17", "path": "Итого.Всего", "reference": "100,00", "said": {"qwen2-vl-2b": "110,00"},
+     "why": ["..."], "verdict": "reference_wrong", "right": "110,00"}
+
+`reference_wrong` and `both` need `right`, the value on the page (null: the page shows none); `model_wrong` keeps the
+reference and closes the question. An empty verdict is still open and changes nothing.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vlm_lab.documents import shown
+from vlm_lab.errors import UserError
+from vlm_lab.paths import MISSING, find, replaced
+from vlm_lab.types import Suspect
+
+NAME = "corrections.json"
+VERDICTS = ("", "reference_wrong", "model_wrong", "both")
+CORRECTING = ("reference_wrong", "both")
+TO_FILL_IN = ""  # of `right`: no value can be empty text, null says that the page shows none
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One entry of the file, as a person left it."""
+
+    document: str
+    path: str
+    reference: Any
+    verdict: str
+    right: Any
+
+
+@dataclass(slots=True)
+class Corrections:
+    """All entries, by document; `apply` remembers which were used."""
+
+    by_document: Mapping[str, Sequence[Correction]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def apply(
+        self, identity: str, name: str, reference: dict[str, Any] | None
+    ) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+        """The reference with this document's corrections in it, and a line about each. A reference that is no longer
+        what the person saw is left as it is, and the line says so."""
+        notes = []
+        for key in dict.fromkeys((identity, name)):
+            for correction in self.by_document.get(key, ()):
+                self.used.add(key)
+                if correction.verdict in CORRECTING:
+                    reference, note = _corrected(correction, reference)
+                    notes.append(f"{NAME}: {identity} {shown(correction.path)}: {note}")
+        return reference, tuple(notes)
+
+    def unused(self) -> Iterator[str]:
+        """A line for each document that is named and not there."""
+        for key in self.by_document:
+            if key not in self.used:
+                yield f"{NAME}: no document {shown(key)}; its corrections are not used"
+
+
+def read_corrections(path: Path) -> Corrections:
+    """Reads the file. UserError names the entry that cannot be used."""
+    by_document: dict[str, list[Correction]] = {}
+    for number, entry in enumerate(read_entries(path), 1):
+        correction = _correction(f"{path}: entry {number}", entry)
+        by_document.setdefault(correction.document, []).append(correction)
+    return Corrections(by_document)
+
+
+def read_entries(path: Path) -> list[dict[str, Any]]:
+    """The entries as they stand in the file."""
+    try:
+        entries = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: is not readable JSON ({error})") from None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UserError(f"{path}: must be a list of objects, as `vlm-lab corrections RUN` writes it")
+    return entries
+
+
+def entries_of(suspects: Iterable[Suspect], known: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """`known` entries as they are, then one to fill in for each suspect that has none yet."""
+    there = {(entry.get("document"), entry.get("path")) for entry in known}
+    new = [suspect for suspect in suspects if (suspect.document, suspect.path) not in there]
+    return [*map(dict, known), *map(_entry, new)]
+
+
+def _entry(suspect: Suspect) -> dict[str, Any]:
+    return {
+        "document": suspect.document,
+        "path": suspect.path,
+        "reference": suspect.reference,
+        "said": dict(suspect.said),
+        "why": list(suspect.why),
+        "verdict": "",
+        "right": TO_FILL_IN,
+    }
+
+
+def _correction(place: str, entry: Mapping[str, Any]) -> Correction:
+    document, path, verdict = (entry.get(key, "") for key in ("document", "path", "verdict"))
+    if not all(isinstance(each, str) for each in (document, path)) or not document or not path:
+        raise UserError(f"{place}: must name a `document` and a `path`")
+    if verdict not in VERDICTS:
+        raise UserError(f"{place}: verdict must be one of {', '.join(VERDICTS[1:])}, or empty (got {verdict!r})")
+    right = entry.get("right", TO_FILL_IN)
+    if verdict in CORRECTING and (right == TO_FILL_IN or isinstance(right, dict)):
+        raise UserError(f"{place}: {verdict} needs `right`, the value on the page (null where the page shows none)")
+    return Correction(document, path, entry.get("reference"), verdict, right)
+
+
+def _corrected(correction: Correction, reference: dict[str, Any] | None) -> tuple[dict[str, Any] | None, str]:
+    if reference is None:
+        return None, "has no reference to correct"
+    path = correction.path.removesuffix("[]")
+    now = find(reference, path)
+    now = None if now is MISSING else now
+    if _alike(now, correction.right):
+        return reference, f"the reference is {_say(correction.right)} already"
+    if not _alike(now, correction.reference):
+        return reference, f"not corrected: the reference is {_say(now)} now, not {_say(correction.reference)}"
+    changed = replaced(reference, path, correction.right)
+    if changed is MISSING:
+        return reference, "not corrected: the reference has no such row"
+    return changed, f"corrected from {_say(now)} to {_say(correction.right)}"
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values are printed alike: identifiers that came as numbers are text by now."""
+    return one is other or str(one) == str(other)
+
+
+def _say(value: Any) -> str:
+    return "nothing" if value is None else shown(repr(value))

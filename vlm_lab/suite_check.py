@@ -1,0 +1,185 @@
+"""What must be true of a suite before a model is asked: the first thing of every run.
+
+vlm-lab init --check benchmarks/schet
+
+The references score 1.0 against themselves, through the same parser and scorer as a model's reply; schema and
+references have keys in common. What can be lived with is a note: values that are not of their type, identifiers that
+came as numbers, the ways in which dates and amounts are written.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vlm_lab.documents import shown
+from vlm_lab.fields import canonical
+from vlm_lab.leaves import is_empty
+from vlm_lab.run_folder import private_file
+from vlm_lab.schema import leaves
+from vlm_lab.types import Conventions, Document, Field, Suite
+from vlm_lab.valid import invalid
+
+FORMAT = 1  # raised when the same suite would be judged otherwise
+MUST_BE_ONE = ("field_f1_strict", "row_f1", "cell_f1")
+FEW = 3
+Found = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+def check_suite(suite: Suite, documents: Sequence[Document], cache: Path | None = None) -> Found:
+    """(errors, notes), a line each: errors stop a run. With `cache`, a folder, an unchanged suite is checked once."""
+    known = [document for document in documents if document.reference is not None]
+    path = cache / "checks" / f"{_key(suite, known)}.json" if cache else None
+    stored = _stored(path)
+    if stored is None:
+        stored = tuple(_errors(suite, known)), tuple(_notes(suite, known))
+        _store(path, stored)
+    return stored
+
+
+def _errors(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
+    if not documents:
+        return
+    asked = [field.path for field in suite.fields]
+    held = list(dict.fromkeys(path for document in documents for path, _ in leaves(document.reference)))
+    if asked and not set(asked) & set(held):
+        place = f"{suite.folder / 'schema.json'} and {suite.references}"
+        yield f"{place} share no field: the schema has {_few(asked)}; the references have {_few(held)}; {REMEDY}"
+        return
+    for document in documents:
+        yield from _self_score(document)
+
+
+REMEDY = "name the references' keys in the schema, or map them in suite.yaml (map: {schema_field: Reference.Field})"
+
+
+def _self_score(document: Document) -> Iterator[str]:
+    """The reference as a model that is always right would print it."""
+    from vlm_lab.parsing import parse
+    from vlm_lab.scoring import score
+    from vlm_lab.types import Generation
+
+    reply = Generation(raw_response=json.dumps(document.reference, ensure_ascii=False), finish_reason="stop")
+    scored = score(parse(reply), document)
+    if all(scored.scores.get(name) in (None, 1.0) for name in MUST_BE_ONE):
+        return
+    odd = [each for each in scored.fields if each.outcome not in ("exact", "unlabelled")]
+    told = f"{shown(odd[0].path)} = {odd[0].expected!r} comes back as {odd[0].actual!r}" if odd else "rows are lost"
+    yield f"{document.name}: its reference does not score 1.0 against itself: {told}"
+
+
+def _notes(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
+    if not documents:
+        yield f"{suite.name}: no document has a reference; nothing will be scored"
+        return
+    values: dict[str, list[Any]] = {}
+    for document in documents:
+        for path, value in leaves(document.reference):
+            if not is_empty(value):
+                values.setdefault(path, []).append(value)
+    unseen = [field.path for field in suite.fields if field.path not in values]
+    if unseen:
+        yield f"in no reference, never scored: {_few(unseen)}"
+    yield from _about_types(suite, values)
+    verified = sum(document.verified for document in documents)
+    yield f"{verified} of {len(documents)} references are verified by a person"
+
+
+def _about_types(suite: Suite, values: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+    written: dict[str, Counter[str]] = {"date": Counter(), "amount": Counter()}
+    for field in suite.fields:
+        seen = values.get(field.path, ())
+        odd = [value for value in seen if canonical(field, value, suite.conventions) is None]
+        if odd:
+            yield f"{shown(field.path)}: {len(odd)} of {len(seen)} are no {field.type}, for example {_show(odd[0])}"
+        wrong = [reason for reason in (invalid(field.type, value) for value in seen) if reason]
+        if wrong:
+            yield f"{shown(field.path)}: {len(wrong)} of {len(seen)}: {wrong[0]}"
+        if field.type in written:
+            written[field.type].update(_writing(field, value, suite.conventions) for value in seen)
+    for kind, ways in written.items():
+        if ways:
+            yield f"{kind}s are written " + ", ".join(f"{way} ({count})" for way, count in ways.most_common(4))
+
+
+def _writing(field: Field, value: Any, conventions: Conventions) -> str:
+    """One word for how a value is written."""
+    if not isinstance(value, str):
+        return "as JSON numbers"
+    if canonical(field, value, conventions) is None:
+        return "otherwise"
+    return next(way for way, is_so in WAYS[field.type] if is_so(value))
+
+
+def _has(*parts: str) -> Callable[[str], bool]:
+    return lambda value: any(part in value for part in parts)
+
+
+def _is_iso(value: str) -> bool:
+    return value[:4].isdigit() and value[4:5] == "-"
+
+
+def _has_letters(value: str) -> bool:
+    return any(map(str.isalpha, value))
+
+
+def _comma_last(value: str) -> bool:
+    return value.rfind(",") > value.rfind(".")
+
+
+def _always(value: str) -> bool:
+    return True
+
+
+WAYS: Mapping[str, Sequence[tuple[str, Callable[[str], bool]]]] = {
+    "date": (("2024-03-12", _is_iso), ("12 March 2024", _has_letters), ("12.03.2024", _always)),
+    "amount": (
+        ("with their currency", lambda value: _has_letters(value) or _has("$", "€", "₽", "£", "¥")(value)),
+        ("1.234,56", _comma_last),
+        ("1234.56", _always),
+    ),
+}
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(shown(name) for name in names[:FEW]) + (
+        f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    )
+
+
+def _show(value: Any) -> str:
+    return shown(repr(value)[:60])
+
+
+def _key(suite: Suite, documents: Sequence[Document]) -> str:
+    """A digest of all that the answer depends on: references as they were read, schema and conventions."""
+    digest = hashlib.sha256()
+    head = [FORMAT, suite.schema, asdict(suite.conventions), suite.empty, suite.map, suite.name, str(suite.references)]
+    for part in (head, *([document.id, document.verified, document.reference] for document in documents)):
+        digest.update(json.dumps(part, sort_keys=True, default=str).encode("utf-8", "backslashreplace"))
+    return digest.hexdigest()
+
+
+def _stored(path: Path | None) -> Found | None:
+    if path is None:
+        return None
+    try:
+        errors, notes = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return tuple(errors), tuple(notes)
+
+
+def _store(path: Path | None, found: Found) -> None:
+    """A cache that cannot be written costs time alone."""
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with private_file(path) as file:
+            file.write(json.dumps(found).encode())
+    except OSError:
+        return
