@@ -1,0 +1,198 @@
+"""Figures -> a word for each model: chosen, rejected or needs_more_data, and what would change it.
+
+A model meets the rules only when every interval lies wholly on the right side; it is rejected when one lies wholly on
+the wrong side; else it needs more data. Of those that meet them, the best on the first figure of `prefer` is chosen,
+together with all that cannot be told from it; what is clearly worse is rejected. Nothing is chosen from a dry run, or
+while cells were skipped or not run.
+
+vlm-lab decide last
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from vlm_lab.requirements import LIMITS, Check, check, figure
+from vlm_lab.types import Comparison, Decision, Model, Rules, Summary, Verdict
+
+ALIKE = 0.1  # seconds, bytes and money that differ by less than this share are not told apart
+Candidate = tuple[str, str]  # model, prompt
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What one candidate comes to by itself, before it is held against the others."""
+
+    summary: Summary
+    checks: tuple[Check, ...]
+    blocked: tuple[str, ...]
+    prompts: int
+
+    @property
+    def key(self) -> Candidate:
+        return self.summary.model, self.summary.prompt_id
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.blocked:
+            return "needs_more_data"
+        states = {each.state for each in self.checks}
+        return "rejected" if "failed" in states else "needs_more_data" if "open" in states else "chosen"
+
+
+def decide(
+    summaries: Sequence[Summary],
+    comparisons: Sequence[Comparison],
+    models: Sequence[Model],
+    rules: Rules,
+    verified: Mapping[str, bool],
+) -> list[Decision]:
+    """One decision for each suite x model, the chosen first. `verified` is by suite; `comparisons` are a run's."""
+    decisions = []
+    for suite in dict.fromkeys(summary.suite for summary in summaries):
+        own = [summary for summary in summaries if summary.suite == suite]
+        words = [_best(own, name, rules) for name in dict.fromkeys(summary.model for summary in own)]
+        paired = [each for each in comparisons if each.suite == suite]
+        pipelines = {model.name for model in models if model.backend == "replay"}
+        today = next((word for word in words if word.summary.model in pipelines), None)
+        decisions += _decisions(words, paired, rules, today, verified.get(suite, False))
+    return decisions
+
+
+def _decisions(
+    words: Sequence[_Word], paired: Sequence[Comparison], rules: Rules, today: _Word | None, verified: bool
+) -> list[Decision]:
+    words = sorted(words, key=lambda word: _rank(word, rules))
+    met = [word for word in words if word.verdict == "chosen"]
+    leader = _leader(met, rules)
+    tied = [word for word in met if leader and not _worse(word, leader, paired, rules)]
+    tied.sort(key=lambda word: [_cost(word, name) for name in (*rules.prefer[1:], "cost_per_1000", "median_seconds")])
+    made = []
+    for word in [*tied, *(word for word in words if word not in tied)]:
+        beaten = [_beaten(word, leader, paired, rules)] if word in met and word not in tied and leader else []
+        alike = [other.summary.model for other in tied if other is not word] if word in tied else []
+        against = [*beaten, *_against(word, alike, verified)]
+        made.append(
+            Decision(
+                suite=word.summary.suite,
+                model=word.summary.model,
+                prompt_id=word.summary.prompt_id,
+                verdict="rejected" if beaten else word.verdict,
+                evidence="; ".join(each.text for each in word.checks if each.state != "failed") or "none",
+                against=tuple(against),
+                more_documents=_more(word),
+                pipeline=_beside(word, today, paired),
+                verified=verified,
+            )
+        )
+    return made
+
+
+def _best(own: Sequence[Summary], model: str, rules: Rules) -> _Word:
+    """The word of a model's best prompt: one that meets the rules, else one that may, else the least bad."""
+    candidates = [summary for summary in own if summary.model == model]
+    prompts = sum(any(each.value is not None for each in summary.scores.values()) for summary in candidates)
+    words = [
+        _Word(
+            summary,
+            tuple(check(summary, name, rule, max(1, prompts)) for name, rule in rules.require.items()),
+            tuple(_blocked(summary)),
+            prompts,
+        )
+        for summary in candidates
+    ]
+    return min(words, key=lambda word: _rank(word, rules))
+
+
+def _blocked(summary: Summary) -> list[str]:
+    """Why nothing can be chosen from this, whatever the figures."""
+    why = {
+        "dry_run": "a dry run: no model was called",
+        "skipped": "{} of {} cells were skipped",
+        "not_run": "{} of {} cells were not run: the run is partial",
+    }
+    found = [
+        text.format(count, summary.documents) for name, text in why.items() if (count := summary.statuses.get(name))
+    ]
+    return found if summary.documents else ["no document was planned"]
+
+
+def _rank(word: _Word, rules: Rules) -> tuple[float, ...]:
+    order = ("chosen", "needs_more_data", "rejected").index(word.verdict)
+    return (order, bool(word.blocked), *(_cost(word, name) for name in rules.prefer))
+
+
+def _cost(word: _Word, name: str) -> float:
+    """Smaller is better, whichever way the figure counts; what is not measured comes last."""
+    if name in LIMITS:
+        value = LIMITS[name](word.summary) if word.summary.documents else None
+        return float("inf") if value is None else value
+    found = figure(word.summary, name)
+    return float("inf") if found is None or found.value is None else -found.value
+
+
+def _leader(met: Sequence[_Word], rules: Rules) -> _Word | None:
+    return min(met, key=lambda word: _cost(word, rules.prefer[0])) if met else None
+
+
+def _worse(word: _Word, leader: _Word, paired: Sequence[Comparison], rules: Rules) -> bool:
+    """Whether this one is told from the leader on the figure that is preferred first."""
+    name = rules.prefer[0]
+    if word is leader:
+        return False
+    if name in LIMITS:
+        return _cost(word, name) > (1 + ALIKE) * _cost(leader, name)
+    found = _between(paired, leader.key, word.key, name)
+    return bool(found and found.decided and (found.difference.value or 0) * _sign(found, leader.key) > 0)
+
+
+def _between(paired: Sequence[Comparison], first: Candidate, second: Candidate, score: str) -> Comparison | None:
+    return next((each for each in paired if {each.first, each.second} == {first, second} and each.score == score), None)
+
+
+def _sign(compared: Comparison, first: Candidate) -> int:
+    return 1 if compared.first == first else -1
+
+
+def _beaten(word: _Word, leader: _Word | None, paired: Sequence[Comparison], rules: Rules) -> str:
+    assert leader is not None  # noqa: S101
+    return f"meets every rule, but {_difference(leader, word, paired, rules.prefer[0])}"
+
+
+def _difference(first: _Word, second: _Word, paired: Sequence[Comparison], score: str) -> str:
+    """`a is better by 0.031 (0.012 to 0.050) in field_f1 on 120 documents`"""
+    found = _between(paired, first.key, second.key, score)
+    names = f"{first.summary.model} ({first.summary.prompt_id})"
+    if found is None or found.difference.value is None:
+        return f"{names} is better in {score}"
+    sign = _sign(found, first.key)
+    value, n = sign * found.difference.value, found.difference.n
+    ends = [sign * end for end in (found.difference.low, found.difference.high) if end is not None]
+    interval = f" ({min(ends):+.3f} to {max(ends):+.3f})" if ends else ""
+    sure = "" if found.decided else ", which may be chance"
+    return f"{names} differs by {value:+.3f}{interval} in {score} on {n} documents{sure}"
+
+
+def _against(word: _Word, alike: Sequence[str], verified: bool) -> list[str]:
+    lines = [*word.blocked, *(each.text for each in word.checks if each.state == "failed")]
+    lines += [f"not decided: {each.text}" for each in word.checks if each.state == "open"]
+    lines += [f"cannot be told from {', '.join(alike)} on these documents"] if alike else []
+    if word.prompts > 1:
+        lines.append(f"the best of {word.prompts} prompts, picked on the same documents (its interval is widened)")
+    return lines if verified else [*lines, "nobody has checked the suite's references (verified: false)"]
+
+
+def _more(word: _Word) -> int | None:
+    """The most that any open rule asks for; None where another open rule cannot be settled by documents."""
+    needed = [each.more for each in word.checks if each.state == "open"]
+    known = [each for each in needed if each is not None]
+    return max(known) if known and len(known) == len(needed) and word.verdict == "needs_more_data" else None
+
+
+def _beside(word: _Word, today: _Word | None, paired: Sequence[Comparison]) -> str:
+    """How this candidate compares with the user's present pipeline."""
+    if today is None or word is today:
+        return ""
+    found = _between(paired, word.key, today.key, "field_f1")
+    if found is None or found.difference.value is None:
+        return f"not compared with {today.summary.model}: no document that both answered"
+    return f"beside {today.summary.model}, {_difference(word, today, [found], 'field_f1')}"
