@@ -21,7 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.projects import records_of, run_folder_of, write_project
 from tests.servers import Server, Step, chunk, completion, serving
+from tests.suites import REFERENCE
 from vlm_lab.backends import BACKENDS, Candidate, http_client, http_replies, http_settings
 from vlm_lab.backends.openai import OpenAI
 from vlm_lab.errors import GenerationError, Skip, UserError
@@ -391,6 +393,32 @@ def test_settings_that_cannot_be_used(settings: dict[str, Any], words: str) -> N
 def test_without_a_base_url() -> None:
     with pytest.raises(UserError, match="m: backend_kwargs: base_url is missing"):
         OpenAI.identity(Model(name="m", model_id="x", backend="openai"), OFFLINE)
+
+
+# ---------------------------------------------------------------------- a run
+
+
+def test_a_run_keeps_the_reply_and_nowhere_the_key(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    with serving(Step(completion(json.dumps(REFERENCE))), Step(f"Bearer {KEY}?".encode(), 400)) as server:
+        settings = f"{{base_url: '{server.url}', api_key_env: MY_KEY}}"
+        write_project(
+            pytester.path,
+            f"models:\n  - {{name: here, model_id: served, backend: openai, backend_kwargs: {settings}}}\n"
+            "  - {name: far, model_id: x, backend: openai, backend_kwargs: {base_url: 'https://8.8.8.8/v1'}}\n",
+            dict.fromkeys(("inv_1", "inv_2"), REFERENCE),
+        )
+        result = pytester.runpytest("benchmarks", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, failed=1, skipped=2)
+    rows = {(row["model"], row["document"]): row for row in records_of(run_folder_of(pytester.path))}
+    assert rows["here", "inv_1"]["usage"]["visual_tokens"] == 256
+    assert rows["here", "inv_1"]["scores"]["field_f1"] == 1
+    assert rows["here", "inv_2"]["error"]["type"] == "Refused"
+    assert "8.8.8.8" in rows["far", "inv_1"]["error"]["message"]
+    written = [path.read_bytes() for path in pytester.path.rglob("*") if path.is_file()]
+    assert len(written) > 5
+    assert not [text for text in written if KEY.encode() in text]
+    assert KEY not in result.stdout.str() + result.stderr.str()
 
 
 # ---------------------------------------------------------------------- a real one

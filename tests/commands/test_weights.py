@@ -186,6 +186,17 @@ def test_fits_is_weights_and_pages_against_the_largest_gpu() -> None:
     assert command.fits(15e9, 4, []) == "needs 19.60 GB"
 
 
+@pytest.mark.parametrize(("dtype", "share"), [("float32", 0.5), ("bfloat16", 1.0), ("int8", 1.0)])
+def test_float32_on_disk_is_half_as_much_on_a_gpu(dtype: str, share: float, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    path = tmp_path / "model.safetensors"
+    save_file({"a": torch.zeros(5000, dtype=getattr(torch, dtype))}, path)
+    assert command.loaded(path) == path.stat().st_size * share
+    assert command.loaded(tmp_path / "config.json") == 0
+
+
 def test_gpus_are_those_of_the_drivers_tool(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool = home / "bin" / "nvidia-smi"
     tool.parent.mkdir()

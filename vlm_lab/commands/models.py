@@ -39,12 +39,12 @@ RECIPES = {
     "microsoft/Phi-3-vision-128k-instruct": Recipe(
         "python3.11",
         ("transformers==4.40.2", "accelerate==0.30.1", *_OLD_TORCH),
-        "its own code needs transformers 4.40 to 4.47 and torchvision; transformers 5 has no class for it",
+        "its own code needs transformers 4.40 (its card's version) and torchvision; transformers 5 has no class for it",
     ),
     "microsoft/Phi-3.5-vision-instruct": Recipe(
         "python3.11",
         ("transformers==4.43.4", "accelerate==0.30.1", *_OLD_TORCH),
-        "its own code needs transformers 4.43 to 4.47 and torchvision; transformers 5 has no class for it",
+        "its own code needs transformers 4.43 (its card's version) and torchvision; transformers 5 has no class for it",
     ),
 }
 

@@ -24,6 +24,7 @@ from vlm_lab.types import Model
 
 LICENCE = re.compile(r"""^(license|license_name): *["']?([^\s"']+)""", re.MULTILINE)
 HEADINGS = ("model", "weights", "size", "commit", "licence", "fits (estimate)", "where")
+HEAD_BYTES = 2000  # enough to see the first tensors of a safetensors file
 OVERHEAD = 1.2  # of the weights: activations, CUDA's own, fragments
 PAGE_BYTES = 0.4e9  # key-value cache and vision activations: 0.05 GB (Qwen2-VL-2B) to 0.4 GB (LLaVA 1.6) for an A4 page
 
@@ -91,8 +92,7 @@ def row(model: Model, cache: Path, cards: Sequence[tuple[str, float]], pages: in
     state = "complete" if found.complete else f"lacks {len(found.missing)} files"
     files = [path for path in found.folder.iterdir() if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    loaded = sum(path.stat().st_size for path in files if path.suffix in (".safetensors", ".bin"))
-    verdict = fits(loaded, pages, cards) if found.complete else "-"
+    verdict = fits(sum(map(loaded, files)), pages, cards) if found.complete else "-"
     commit = found.revision[:12] if found.revision else "-"
     return (model.name, state, gigabytes(size), commit, licence(found.folder), verdict, shown(str(found.folder)))
 
@@ -102,9 +102,20 @@ def has_weights(model: Model) -> bool:
     return model.backend == "transformers"
 
 
-def fits(loaded: float, pages: int, cards: Sequence[tuple[str, float]]) -> str:
-    """Whether `loaded` bytes of weights and some pages fit into the largest GPU."""
-    need = loaded * OVERHEAD + pages * PAGE_BYTES
+def loaded(path: Path) -> float:
+    """Bytes that a file of weights takes on a GPU: float32 becomes a half type there. 0 for other files."""
+    if path.suffix == ".bin":
+        return path.stat().st_size
+    if path.suffix != ".safetensors":
+        return 0
+    with path.open("rb") as file:
+        head = file.read(8 + HEAD_BYTES)  # the length of the JSON that follows, then that JSON: a tensor's dtype a time
+    return path.stat().st_size * (0.5 if b'"dtype":"F32"' in head else 1)
+
+
+def fits(weights_bytes: float, pages: int, cards: Sequence[tuple[str, float]]) -> str:
+    """Whether `weights_bytes` and some pages fit into the largest GPU."""
+    need = weights_bytes * OVERHEAD + pages * PAGE_BYTES
     if not cards:
         return f"needs {gigabytes(need)}"
     return f"{'yes' if need <= max(size for _, size in cards) else 'no'}, needs {gigabytes(need)}"
