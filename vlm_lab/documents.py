@@ -41,7 +41,7 @@ def is_document(path: Path) -> bool:
     return _is_pdf(head) or head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=64)  # a case asks for its two files several times, a run for thousands once
 def digest(path: Path) -> str:
     """sha256 of a file, in hex."""
     with path.open("rb") as file:

@@ -61,8 +61,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     with mistakes_end_the_run(metafunc.config):
         cases = session.cases(path.with_name(path.stem.removeprefix("test_")))
     marks = [pytest.mark.dry_run] if session.options.dry_run else []
-    rows = [pytest.param(case.model, case, case.document, id=case.id, marks=marks) for case in cases]
-    metafunc.parametrize(("model", "prompt", "document"), rows, indirect=["model", "prompt"], scope="session")
+    rows = [pytest.param(case.model, case, id=case.id, marks=marks) for case in cases]
+    # Session scope keeps a model loaded from case to case. A direct parameter of that scope would be remembered by
+    # pytest to the end, for every case, so `document` is a fixture that looks at the case instead.
+    metafunc.parametrize(("model", "prompt"), rows, indirect=True, scope="session")
 
 
 @pytest.hookimpl(trylast=True)
@@ -93,7 +95,14 @@ def model(request: pytest.FixtureRequest) -> Generator[Any]:
 
 
 @pytest.fixture
-def prompt(request: pytest.FixtureRequest, document: Document) -> Prompt:
+def document(request: pytest.FixtureRequest) -> Document:
+    """The case's document, with its reference."""
+    case: Case = request.node.stash[CASE]
+    return case.document
+
+
+@pytest.fixture
+def prompt(request: pytest.FixtureRequest) -> Prompt:
     """What this case sends: the words and, when somebody looks at them, the pages."""
     return session_of(request.config).prompt(request.param)
 
@@ -119,13 +128,16 @@ def generate(request: pytest.FixtureRequest, benchmark: Any) -> Generator[Callab
 
 
 @pytest.fixture
-def record(request: pytest.FixtureRequest, model: Any, prompt: Prompt) -> Callable[..., Record]:
-    """`record(generation, prediction, score)`: writes the case, now."""
+def record(request: pytest.FixtureRequest, prompt: Prompt) -> Callable[..., Record]:
+    """`record(generation, prediction, score)`: writes the case, now.
+
+    It does not ask for `model`: a fixture that outlives the test would remember each test that used it.
+    """
     session, case = session_of(request.config), request.node.stash[CASE]
 
     def write(generation: Generation, prediction: Prediction, score: Score) -> Record:
         with plain_errors():
-            return session.record(case, model, prompt, generation, prediction, score)
+            return session.record(case, prompt, generation, prediction, score)
 
     return write
 
@@ -157,7 +169,9 @@ def plain_errors() -> Generator[None]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     """A cell that failed or was skipped before it could be recorded is written here, with its reason."""
     report = yield
-    if CASE in item.stash and call.excinfo and (report.failed or report.skipped):
+    if report.passed:
+        report.keywords = {}  # pytest keeps three reports a case to the end, each with its own copy
+    if CASE in item.stash and call.excinfo and not session_of(item.config).has(item.stash[CASE]):
         error = call.excinfo.value
         if not isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
             with plain_errors():

@@ -22,7 +22,6 @@ from vlm_lab.environment import describe_device, environment
 from vlm_lab.errors import Skip, UserError
 from vlm_lab.prompts import make_prompt
 from vlm_lab.replies import Mode, Replies, reply_key
-from vlm_lab.report.conclude import conclude
 from vlm_lab.report.progress import Progress
 from vlm_lab.report.terminal import closing_lines
 from vlm_lab.sampling import sample
@@ -83,9 +82,10 @@ class Session:
         self.suites: dict[Path, tuple[Suite, tuple[Document, ...]]] = {}
         self.notes: list[str] = []
         self.plan: list[Case] = []
-        self.written: set[tuple[str, str, str, str]] = set()
+        self._written: Case | None = None
         self.started = datetime.now(UTC)
         self.summaries: list[Summary] = []
+        self.open: Candidate | None = None
         self._folder: Path | None = options.resume
         self._ahead = ThreadPoolExecutor(1, "render-ahead")
         self._pages: dict[tuple[Path, int, int], Pages] = {}
@@ -148,8 +148,9 @@ class Session:
     # ------------------------------------------------------------------ how a case is answered
 
     def candidate(self, model: Model) -> Candidate:
-        """The model, not yet loaded."""
-        return Candidate(model, self.runtime)
+        """The model, not yet loaded; the only one that is open."""
+        self.open = Candidate(model, self.runtime)
+        return self.open
 
     def prompt(self, case: Case) -> Prompt:
         """The case's prompt. Its pages may already be on their way: they are rendered while the model works."""
@@ -175,12 +176,13 @@ class Session:
         if self.options.replies == "only":
             raise Skip(f"{case.model.name}: no cached reply for {case.document.id}; run without --replies=only")
         candidate.load()
+        if candidate.recorded:
+            return candidate.generate(prompt)
         key = key or self._key(case, candidate, prompt)
-        if candidate.reads_pages:
-            prompt.pages.rendered()  # type: ignore[attr-defined]
-            self._render_ahead(case)
+        prompt.pages.rendered()  # type: ignore[attr-defined]
+        self._render_ahead(case)
         generation = self._timed(candidate, prompt, timer)
-        if key and not generation.cached:
+        if key:
             self.replies.put(key, generation)
         return generation
 
@@ -201,8 +203,6 @@ class Session:
             return replies[-1]
 
         timer(once)
-        if replies[0].cached:
-            return replies[0]
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return replace(replies[0], elapsed_seconds=statistics.median(seconds), rounds=tuple(seconds), measured_at=now)
 
@@ -221,11 +221,13 @@ class Session:
             self._folder = run_folder.create(self.options.output_dir, self.started)
         return self._folder
 
-    def record(self, case: Case, candidate: Candidate, prompt: Prompt, generation: Generation,
-               prediction: Prediction, score: Score) -> Record:  # fmt: skip
+    def record(
+        self, case: Case, prompt: Prompt, generation: Generation, prediction: Prediction, score: Score
+    ) -> Record:
         """Writes a case that was answered (in a dry run: one that would have been asked)."""
-        if self.options.dry_run:
-            record = dryrun.record(case, candidate, prompt, score, self.replies, self._key(case, candidate, prompt))
+        if self.options.dry_run and self.open:
+            key = self._key(case, self.open, prompt)
+            record = dryrun.record(case, self.open, prompt, score, self.replies, key)
         else:
             record = recording.answered(case, prompt, generation, prediction, score)
         self._write(case, record)
@@ -239,7 +241,11 @@ class Session:
 
     def _write(self, case: Case, record: Record) -> None:
         run_folder.write_record(self.folder, self._place(case), record)
-        self.written.add(case.key)
+        self._written = case
+
+    def has(self, case: Case) -> bool:
+        """Whether the case in hand is written already: what goes wrong after that takes no answer away."""
+        return self._written is case
 
     def _place(self, case: Case) -> str:
         """`<model>/<document>.json` for the first prompt of a model, `<model>@<prompt>/...` for its others."""
@@ -278,6 +284,8 @@ class Session:
             "dry_run": self.options.dry_run,
         }
         machine = environment(self.options.project, self.options.seed, self.device)
+        from vlm_lab.report.conclude import conclude  # brings numpy, which collection can do without
+
         self.summaries = conclude(self._folder, run, machine, self.candidates, self.plan, self.notes)
 
     def closing(self) -> list[str]:

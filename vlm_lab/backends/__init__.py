@@ -49,9 +49,9 @@ class Candidate:
         return tell(self.model, self.runtime) if tell else {}
 
     @property
-    def reads_pages(self) -> bool:
-        """False for a backend that never looks at a page, so that none is rendered for it."""
-        return bool(getattr(self._backend, "reads_pages", True))
+    def recorded(self) -> bool:
+        """True for a backend whose answers were given before: no page is rendered for it and nothing is timed."""
+        return bool(getattr(self._backend, "recorded", False))
 
     def predict_visual_tokens(self, sizes: Sequence[tuple[int, int]]) -> int | None:
         """Visual tokens of pages of these sizes, by the family's arithmetic; None where it is not known."""

@@ -17,16 +17,15 @@ from typing import Any
 
 from vlm_lab.documents import digest
 from vlm_lab.errors import GenerationError, Skip, UserError
-from vlm_lab.references import read_reference
+from vlm_lab.references import ReferenceIndex, read_reference
 from vlm_lab.run_folder import LINES, read_records
-from vlm_lab.suite import ReferenceIndex
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Suite, Timing, Usage
 
 
 class Replay:
     """A backend that has no model: a document it has no answer for is skipped, by name."""
 
-    reads_pages = False
+    recorded = True
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.path = model, Path(model.model_id)
