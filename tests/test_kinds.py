@@ -79,6 +79,14 @@ def test_a_short_value_stands_everywhere_and_is_recognised_nowhere():
     assert found == ["one character misread"]
 
 
+@pytest.mark.parametrize(
+    ("expected", "said", "kind"), [("100 x", "1 x", None), ("120 x", "12 x", "decimal or thousands shift")]
+)
+def test_a_quantity_of_one_digit_is_not_a_shifted_one(expected, said, kind):
+    found = score_values({"n": said}, {"n": expected}).fields
+    assert [(result.type, result.kind) for result in found] == [("quantity", kind)]
+
+
 def test_right_answers_have_no_kind():
     assert kinds(net="1.250,00 €") == {}
 

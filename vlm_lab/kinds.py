@@ -84,10 +84,11 @@ def _sign_lost(wrong: Wrong) -> bool:
 
 
 def _shifted(wrong: Wrong) -> bool:
-    """The same digits with the point elsewhere."""
+    """The same digits with the point elsewhere. A quantity of 1 for 100 is more often another number's."""
     if not (isinstance(wrong.meant, Decimal) and isinstance(wrong.read, Decimal) and wrong.meant and wrong.read):
         return False
-    return _digits(wrong.meant) == _digits(wrong.read)
+    digits = _digits(wrong.meant)
+    return digits == _digits(wrong.read) and (len(digits) > 1 or wrong.field.type != "quantity")
 
 
 def _digits(number: Decimal) -> str:
