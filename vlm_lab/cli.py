@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from vlm_lab.errors import UserError
 
 COMMANDS = {
+    "clean": "delete a run and its cached replies",
+    "corrections": "list the references of a run that may be wrong, for a person to decide",
     "init": "write a suite for your own documents and references, or check one",
     "models": "list the candidates; write an interpreter's set-up for one that needs other versions",
     "score": "score a file of predictions against references with our score and the published ones",

@@ -11,13 +11,15 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from vlm_lab.documents import shown
 from vlm_lab.fields import canonical
+from vlm_lab.init.guessing import is_number_code
 from vlm_lab.leaves import is_empty
+from vlm_lab.references import CODES, read_reference
 from vlm_lab.run_folder import private_file
 from vlm_lab.schema import leaves
 from vlm_lab.types import Conventions, Document, Field, Suite
@@ -83,9 +85,24 @@ def _notes(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
     unseen = [field.path for field in suite.fields if field.path not in values]
     if unseen:
         yield f"in no reference, never scored: {_few(unseen)}"
+    yield from _numbers(suite, documents)
     yield from _about_types(suite, values)
     verified = sum(document.verified for document in documents)
     yield f"{verified} of {len(documents)} references are verified by a person"
+
+
+def _numbers(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
+    """Identifiers that the files hold as JSON numbers; read without fields, a reference is as it was written."""
+    codes = {field.path for field in suite.fields if field.type in CODES}
+    found: dict[str, list[Any]] = {}
+    for document in documents:
+        raw = read_reference(document.reference_path, replace(suite, fields=()))[0] if document.reference_path else None
+        for path, value in leaves(raw or {}):
+            if path in codes and is_number_code(value):
+                found.setdefault(path, []).append(value)
+    for path, values in found.items():
+        told = f"{len(values)} came as JSON numbers, for example {values[0]}"
+        yield f"{shown(path)}: {told}; compared as identifiers, but zeros at the front may be lost"
 
 
 def _about_types(suite: Suite, values: Mapping[str, Sequence[Any]]) -> Iterator[str]:
@@ -95,7 +112,7 @@ def _about_types(suite: Suite, values: Mapping[str, Sequence[Any]]) -> Iterator[
         odd = [value for value in seen if canonical(field, value, suite.conventions) is None]
         if odd:
             yield f"{shown(field.path)}: {len(odd)} of {len(seen)} are no {field.type}, for example {_show(odd[0])}"
-        wrong = [reason for reason in (invalid(field.type, value) for value in seen) if reason]
+        wrong = [reason for reason in (invalid(field.type, value, field.path) for value in seen) if reason]
         if wrong:
             yield f"{shown(field.path)}: {len(wrong)} of {len(seen)}: {wrong[0]}"
         if field.type in written:

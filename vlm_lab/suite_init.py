@@ -133,9 +133,9 @@ def _read_all(suite: Suite) -> tuple[list[Any], tuple[str, ...]]:
 
 def _nothing_matches(suite: Suite, names: Sequence[str], matching: Matching) -> str:
     return (
-        f"{suite.references}: none of {len(matching.unused)} references is named after any of {len(names)} documents "
-        f"in {suite.documents}, for example {shown(matching.unused[0])} beside {shown(names[0])}; give the references of "
-        "these documents, or name each after its document: invoice1.pdf, invoice1.json"
+        f"{suite.references}: none of {len(matching.unused)} references is named after one of {len(names)} documents "
+        f"in {suite.documents}, for example {shown(matching.unused[0])} beside {shown(names[0])}; give the references "
+        "of these documents, or name each after its document: invoice1.pdf, invoice1.json"
     )
 
 

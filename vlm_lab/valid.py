@@ -10,8 +10,9 @@ from typing import Any
 COUNTRIES = re.compile("at|be|bg|cy|cz|de|dk|ee|el|es|fi|fr|hr|hu|ie|it|lt|lu|lv|mt|nl|pl|pt|ro|se|si|sk")
 
 
-def invalid(kind: str, value: Any) -> str | None:
-    """Why a value is no valid `tax_id`, `inn` or `iban`; None where it is one, or where nothing can be said."""
+def invalid(kind: str, value: Any, path: str = "") -> str | None:
+    """Why a value is no valid `tax_id`, `inn` or `iban`; None where it is one, or where nothing can be said. A tax id
+    at a `path` that says ИНН is one of these, whatever its length."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = re.sub(
@@ -21,12 +22,14 @@ def invalid(kind: str, value: Any) -> str | None:
         return _iban(text.removeprefix("iban"))
     if kind == "inn":
         return _inn(text.removeprefix("инн"))
+    if kind == "tax_id" and re.search(r"\bинн\b", path.casefold().replace("_", " ")):
+        return invalid_inn(text)
     return _tax_id(text) if kind == "tax_id" else None
 
 
-def invalid_inn(value: Any) -> str | None:
-    """Why a value under a key that says ИНН is none: its length, too."""
-    digits = re.sub(r"\D", "", str(value))
+def invalid_inn(text: str) -> str | None:
+    """Why digits under a name that says ИНН are none: by their number, too."""
+    digits = re.sub(r"\D", "", text)
     if len(digits) not in (10, 12):
         return f"an ИНН has 10 or 12 digits, not {len(digits)}: zeros at the front may be lost"
     return _inn(digits)

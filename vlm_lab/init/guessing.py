@@ -145,7 +145,7 @@ def _doubts(column: Column, kind: str, sure: bool, conventions: Conventions) -> 
     nothing = [value for value in values if says_nothing(value)]
     if nothing:
         yield f"{len(nothing)} say nothing, for example {clip(nothing[0])}: empty them if they mean so"
-    yield from _about_codes(kind, values)
+    yield from _about_codes(column.path, kind, values)
     if kind in ("amount", "quantity") and any(map(is_ambiguous, values)):
         example = next(value for value in values if is_ambiguous(value))
         yield f"{sum(map(is_ambiguous, values))} such as {clip(example)} are read as thousands"
@@ -157,15 +157,15 @@ def _doubts(column: Column, kind: str, sure: bool, conventions: Conventions) -> 
         yield f"rare: {len(values)} of {column.places}"
 
 
-def _about_codes(kind: str, values: tuple[Any, ...]) -> Iterator[str]:
+def _about_codes(path: str, kind: str, values: tuple[Any, ...]) -> Iterator[str]:
     if kind not in ("identifier", "tax_id", "iban"):
         return
     numbers = [value for value in values if is_number_code(value)]
     if numbers:
         yield f"{len(numbers)} came as JSON numbers, for example {clip(numbers[0])}: zeros at the front may be lost"
-    wrong = [value for value in values if invalid(kind, value)]
+    wrong = [value for value in values if invalid(kind, value, path)]
     if wrong:
-        yield f"{len(wrong)} fail the check digits, for example {clip(wrong[0])}"
+        yield f"{len(wrong)} are not valid, for example {clip(wrong[0])}"
 
 
 def is_number_code(value: Any) -> bool:

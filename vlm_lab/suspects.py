@@ -1,0 +1,179 @@
+"""References that may be wrong: a pipeline guessed them, and a model that reads better must not be punished for it.
+
+A value is a suspect where candidates of two or more families agree on another one, where the document's own arithmetic
+contradicts it, or where it is no valid value of its type (date, amount, tax id, IBAN). Two sizes of one family share
+their training and their errors, so a family counts once: the letters that its model id begins with (`Qwen/Qwen2-VL-2B`
+and `Qwen/Qwen2.5-VL-7B` are `qwen`); answers that are replayed are a family for each candidate.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from vlm_lab.checks import checks
+from vlm_lab.documents import shown
+from vlm_lab.fields import canonical
+from vlm_lab.init.envelope import words
+from vlm_lab.leaves import is_empty, says_nothing
+from vlm_lab.types import Conventions, Field, Suite, Suspect
+from vlm_lab.valid import invalid
+
+AGAINST = ("wrong", "spurious")
+FAMILIES = 2  # that must agree
+READ_AS = ("date", "amount")  # types of which every value must be one
+
+# The part that a field plays in an invoice's arithmetic, by what its key says; the first that fits.
+ROLES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("net", re.compile(r"без (ндс|налог)|\bnet\b|netto|sub ?total|hors taxe|\bht\b")),
+    ("rate", re.compile(r"ставка|\brate\b|percent|процент|satz")),
+    ("gross", re.compile(r"с (ндс|налог)|всего|итого|к оплате|\bgross\b|brutto|\btotal\b|total price|\bttc\b")),
+    ("tax", re.compile(r"\bндс\b|налог|\btax\b|\bvat\b|mwst|\btva\b|\biva\b")),
+)
+ROW_TOTAL = re.compile(r"сумма|стоимость|всего|amount|line total|\btotal\b|betrag|gesamt|montant")
+PARTS = (*(Field(name, "amount") for name in ("net", "tax", "gross")), Field("rows[].amount", "amount"))
+
+
+@dataclass(slots=True)
+class _Seen:
+    """One labelled value of one document, and what each candidate said against it."""
+
+    type: str
+    reference: Any
+    said: dict[str, tuple[str, Any]] = field(default_factory=dict)  # candidate -> family, value
+    agreeing: int = 0
+
+
+def suspects(records: Iterable[Mapping[str, Any]], suites: Mapping[str, Suite]) -> list[Suspect]:
+    """The doubtful references of a run's records (rows as `read_records` yields them), the best evidence first."""
+    found: list[tuple[int, Suspect]] = []
+    for (suite, document), values in _gathered(records).items():
+        conventions = suites[suite].conventions if suite in suites else Conventions()
+        arithmetic = dict(_contradictions(values, conventions))
+        for path, seen in values.items():
+            agreed, weight = _agreement(seen, conventions)
+            why = (*agreed, *arithmetic.get(path, ()), *_misread(path, seen, conventions))
+            if why:
+                said = {candidate: value for candidate, (_, value) in seen.said.items()}
+                found.append((weight, Suspect(suite, document, path, seen.reference, said, why)))
+    found.sort(key=lambda each: (-each[0], -len(each[1].why), each[1].suite, each[1].document))
+    return [suspect for _, suspect in found]
+
+
+def family(row: Mapping[str, Any]) -> str:
+    """What a candidate shares its errors with."""
+    replayed = row.get("backend") == "replay" or "replayed" in (row.get("environment") or {})
+    name = str(row["model_id"]).rstrip("/").rpartition("/")[2]
+    head = re.match(r"[^\W\d_]+", name)
+    return f"replay {row['model']}" if replayed or head is None else head[0].casefold()
+
+
+def line(suspect: Suspect) -> str:
+    """`scheta-17 Итого.Всего = '100,00': 2 families say '110,00'`, safe for a terminal."""
+    value = "nothing" if suspect.reference is None else repr(suspect.reference)[:60]
+    return shown(f"{suspect.document} {suspect.path} = {value}: {'; '.join(suspect.why)}")
+
+
+def _gathered(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, _Seen]]:
+    together: dict[tuple[str, str], dict[str, _Seen]] = {}
+    for row in records:
+        values = together.setdefault((row["suite"], row["document"]), {})
+        for each in row.get("fields") or ():
+            if "[+" in each["path"] or each["outcome"] == "unlabelled":
+                continue
+            seen = values.setdefault(each["path"], _Seen(each["type"], each["expected"]))
+            if each["outcome"] in AGAINST and not says_nothing(each["actual"]):
+                seen.said[_candidate(row)] = family(row), each["actual"]
+            elif each["outcome"] in ("exact", "normalized"):
+                seen.agreeing += 1
+    return together
+
+
+def _candidate(row: Mapping[str, Any]) -> str:
+    return f"{row['model']} ({row['prompt_id']})"
+
+
+def _agreement(seen: _Seen, conventions: Conventions) -> tuple[tuple[str, ...], int]:
+    """What most families agree on against the reference, and how many they are."""
+    families: dict[Any, set[str]] = {}
+    examples: dict[Any, Any] = {}
+    for kin, value in seen.said.values():
+        same = canonical(Field("", seen.type), value, conventions)
+        key = same if same is not None else str(value)
+        families.setdefault(key, set()).add(kin)
+        examples.setdefault(key, value)
+    if not families:
+        return (), 0
+    most = max(families, key=lambda key: len(families[key]))
+    if len(families[most]) < FAMILIES:
+        return (), 0
+    others = f", {seen.agreeing} say as the reference does" if seen.agreeing else ""
+    return (f"{len(families[most])} families say {examples[most]!r}{others}",), len(families[most])
+
+
+def _misread(path: str, seen: _Seen, conventions: Conventions) -> Iterator[str]:
+    if is_empty(seen.reference):
+        return
+    if seen.type in READ_AS and canonical(Field("", seen.type), seen.reference, conventions) is None:
+        yield f"is no {seen.type}"
+    reason = invalid(seen.type, seen.reference, path)
+    if reason:
+        yield reason
+
+
+def _contradictions(values: Mapping[str, _Seen], conventions: Conventions) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The total's path, and what in the reference it does not agree with. Rows alone prove nothing: discounts, tips and
+    freight are printed outside them on one true invoice of six; they count where a candidate reads their sum."""
+    amounts = {path: seen.reference for path, seen in values.items() if seen.type == "amount"}
+    parts = _parts(amounts)
+    total = parts.get("gross") or parts.get("net")
+    if total is None:
+        return
+    value = {role: amounts[path] for role, path in parts.items() if role != "rate"}
+    rows = _row_totals(amounts)
+    results = checks({**value, "rows": [{"amount": row} for row in rows]}, PARTS, conventions)
+    why = []
+    if results["net_plus_tax"] is False:
+        why.append(f"net {value['net']} and tax {value['tax']} do not make {value['gross']}")
+    added = _sum(rows, conventions)
+    if results["rows_add_up"] is False and any(
+        _is(added, said, conventions) for _, said in values[total].said.values()
+    ):
+        why.append(f"its {len(rows)} rows add up to {added}, as a candidate says")
+    if why:
+        yield total, tuple(why)
+
+
+def _parts(amounts: Mapping[str, Any]) -> dict[str, str]:
+    """Role -> path, for roles that one field outside lists plays."""
+    roles: dict[str, list[str]] = {}
+    for path in amounts:
+        role = None if "[" in path else _role(path)
+        if role:
+            roles.setdefault(role, []).append(path)
+    return {role: paths[0] for role, paths in roles.items() if len(paths) == 1}
+
+
+def _role(path: str) -> str | None:
+    name = words(path.rpartition(".")[2])
+    return next((role for role, pattern in ROLES if pattern.search(name)), None)
+
+
+def _row_totals(amounts: Mapping[str, Any]) -> list[Any]:
+    """The rows' totals, where one column of one list is named as such and each row has it."""
+    columns: dict[str, list[Any]] = {}
+    for path, value in amounts.items():
+        table, found, cell = path.rpartition("].")
+        if found and ROW_TOTAL.search(words(cell)) and _role(path) in (None, "gross"):
+            columns.setdefault(re.sub(r"\[\d+$", "", table) + cell, []).append(value)
+    return next(iter(columns.values())) if len(columns) == 1 else []
+
+
+def _is(amount: Decimal, said: Any, conventions: Conventions) -> bool:
+    return canonical(Field("", "amount"), said, conventions) == amount
+
+
+def _sum(rows: Sequence[Any], conventions: Conventions) -> Decimal:
+    read = [canonical(Field("", "amount"), row, conventions) for row in rows]
+    return sum((each for each in read if isinstance(each, Decimal)), Decimal(0))
