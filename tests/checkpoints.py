@@ -59,7 +59,8 @@ def save(
     model.save_pretrained(folder)
     write(folder / "preprocessor_config.json", {**preprocessor, "processor_class": processor["processor_class"]})
     write(folder / "processor_config.json", processor)
-    (folder / "chat_template.jinja").write_text(template, "utf-8")
+    if template:
+        (folder / "chat_template.jinja").write_text(template, "utf-8")
 
 
 def write(path: Path, value: Any) -> None:
@@ -120,6 +121,9 @@ def qwen3_vl(folder: Path) -> None:
 CLIP = {"model_type": "clip_vision_model", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
         "num_attention_heads": 4, "projection_dim": 32}  # fmt: skip
 
+SIGLIP = {"model_type": "siglip_vision_model", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+          "num_attention_heads": 4}  # fmt: skip
+
 
 def llava(folder: Path) -> None:
     """LLaVA 1.5: one square per page, cut from its middle, always the same number of tokens."""
@@ -156,18 +160,107 @@ def llava_next(folder: Path) -> None:
     save(folder, config, text, preprocessor, USER_FIRST.replace("IMAGE", "<image>"), processor)
 
 
+def gemma3(folder: Path) -> None:
+    """Gemma 3: every page is one square and a fixed number of tokens."""
+    from transformers import Gemma3Config
+
+    names = ["<start_of_image>", "<end_of_image>", "<image_soft_token>"]
+    text = tokenizer(
+        folder, names, extra_special_tokens=dict(zip(("boi_token", "eoi_token", "image_token"), names, strict=True))
+    )
+    start, end, image = text.convert_tokens_to_ids(names)
+    config = Gemma3Config(
+        text_config={**TEXT, "head_dim": 8, "vocab_size": len(text), "sliding_window": 512, "bos_token_id": None,
+                     "eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id},
+        vision_config={**SIGLIP, "image_size": 112, "patch_size": 14},
+        mm_tokens_per_image=16, boi_token_index=start, eoi_token_index=end, image_token_index=image,
+    )  # fmt: skip
+    preprocessor = {"image_processor_type": "Gemma3ImageProcessor", "size": {"height": 112, "width": 112}}
+    processor = {"processor_class": "Gemma3Processor", "image_seq_length": 16}
+    save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<start_of_image>"), processor)
+
+
+def paligemma(folder: Path) -> None:
+    """PaliGemma: one square, no chat template, and the pages' tokens stand before everything."""
+    from transformers import PaliGemmaConfig
+
+    text = tokenizer(folder, ["<image>", "<bos>"], bos_token="<bos>")  # noqa: S106
+    text.add_tokens([f"<loc{i:0>4}>" for i in range(1024)] + [f"<seg{i:0>3}>" for i in range(128)])
+    text.save_pretrained(folder)
+    config = PaliGemmaConfig(
+        text_config={"model_type": "gemma", **TEXT, "head_dim": 8, "vocab_size": len(text)},
+        vision_config={**SIGLIP, "image_size": 112, "patch_size": 14, "projection_dim": 32},
+        image_token_index=text.convert_tokens_to_ids("<image>"), projection_dim=32, hidden_size=32,
+    )  # fmt: skip
+    preprocessor = {"image_processor_type": "SiglipImageProcessor", "size": {"height": 112, "width": 112},
+                    "image_seq_length": 64}  # fmt: skip
+    save(folder, config, text, preprocessor, "", {"processor_class": "PaliGemmaProcessor"})
+
+
+def internvl(folder: Path) -> None:
+    """InternVL 3: square tiles in a grid of the page's shape, and the page as a whole."""
+    from transformers import InternVLConfig
+
+    names = ["<img>", "</img>", "<IMG_CONTEXT>", "<video>"]
+    roles = ("start_image_token", "end_image_token", "context_image_token", "video_token")
+    text = tokenizer(folder, names, extra_special_tokens=dict(zip(roles, names, strict=True)))
+    config = InternVLConfig(
+        text_config={"model_type": "qwen2", **TEXT, "vocab_size": len(text)},
+        vision_config={"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+                       "image_size": [112, 112], "patch_size": [14, 14]},
+        image_token_id=text.convert_tokens_to_ids("<IMG_CONTEXT>"), image_seq_length=16, downsample_ratio=0.5,
+    )  # fmt: skip
+    preprocessor = {"image_processor_type": "GotOcr2ImageProcessor", "size": {"height": 112, "width": 112},
+                    "crop_to_patches": True, "min_patches": 1, "max_patches": 12}  # fmt: skip
+    processor = {"processor_class": "InternVLProcessor", "image_seq_length": 16}
+    save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<IMG_CONTEXT>\n"), processor)
+
+
+def tiled(folder: Path, config_class: Any, name: str) -> None:
+    """What Idefics 3 and SmolVLM share: tiles of a fixed side, rows and columns named, and the page as a whole."""
+    text = tokenizer(folder, ["<image>", "<fake_token_around_image>", "<end_of_utterance>", "<global-img>",
+                              *(f"<row_{i}_col_{j}>" for i in range(1, 7) for j in range(1, 7))])  # fmt: skip
+    config = config_class(
+        text_config={"model_type": "llama", **TEXT, "vocab_size": len(text), "pad_token_id": text.pad_token_id},
+        vision_config={"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+                       "image_size": 112, "patch_size": 14},
+        image_token_id=text.convert_tokens_to_ids("<image>"), scale_factor=2, pad_token_id=text.pad_token_id,
+    )  # fmt: skip
+    preprocessor = {"image_processor_type": f"{name}ImageProcessor", "size": {"longest_edge": 448},
+                    "max_image_size": {"longest_edge": 112}, "do_image_splitting": True}  # fmt: skip
+    processor = {"processor_class": f"{name}Processor", "image_seq_len": 16}
+    save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image>"), processor)
+
+
+def idefics3(folder: Path) -> None:
+    from transformers import Idefics3Config
+
+    tiled(folder, Idefics3Config, "Idefics3")
+
+
+def smolvlm(folder: Path) -> None:
+    from transformers import SmolVLMConfig
+
+    tiled(folder, SmolVLMConfig, "SmolVLM")
+
+
 FAMILIES: dict[str, Callable[[Path], None]] = {
+    "gemma3": gemma3,
+    "idefics3": idefics3,
+    "internvl": internvl,
     "llava": llava,
     "llava_next": llava_next,
+    "paligemma": paligemma,
     "qwen2_5_vl": qwen2_5_vl,
     "qwen2_vl": qwen2_vl,
     "qwen3_vl": qwen3_vl,
+    "smolvlm": smolvlm,
 }
 
 
 def build(family: str, folder: Path) -> Path:
     """The checkpoint of one family in `folder` (made, kept when it is complete already)."""
-    if not (folder / "chat_template.jinja").exists():
+    if not (folder / "processor_config.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         FAMILIES[family](folder)
     return folder

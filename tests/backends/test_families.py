@@ -14,6 +14,9 @@ from vlm_lab.backends.gateway import MODULES, sources
 from vlm_lab.backends.loaded import Failed, Loaded
 from vlm_lab.types import Model
 
+# PaliGemma's processor asks Pillow's images for an array in the way that numpy 2 warns of; the worker's log has it.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 SIZES = [(620, 877), (877, 620), (300, 1500), (90, 40)]
 
 
@@ -49,7 +52,8 @@ def test_a_family_answers_and_its_tokens_are_as_predicted(loaded: Loaded) -> Non
         assert reply["output_tokens"] in range(1, 5)
         assert "".join(text for text, _ in reply["tokens"]) == reply["text"]
         predicted = families.predict_visual_tokens(loaded.folder, model, [size])
-        assert reply["visual_tokens"] == predicted, size
+        assert reply["visual_tokens"] > 0
+        assert predicted == (reply["visual_tokens"] if loaded.family.tokens else None), size
 
 
 def test_a_prompt_shows_the_words_and_one_place_for_each_page(loaded: Loaded) -> None:

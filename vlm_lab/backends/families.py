@@ -115,11 +115,25 @@ def best_grid(size: Size, grid: Sequence[Sequence[int]]) -> tuple[int, int]:
     return height, width
 
 
+def gemma3_tokens(config: Config, preprocessor: Config, size: Size) -> int:
+    """Gemma 3 (pan and scan is off unless asked for): the same number for every page."""
+    return int(config.get("mm_tokens_per_image", 256))
+
+
+def paligemma_tokens(config: Config, preprocessor: Config, size: Size) -> int:
+    """PaliGemma: every page is one square."""
+    vision = config.get("vision_config") or {}
+    return int(vision.get("num_image_tokens") or preprocessor["image_seq_length"])
+
+
 LLAVA_NEXT_GRID = ((336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008))
 QWEN = Family(qwen_tokens, qwen_budget, qwen_spelling, image="<|vision_start|><|image_pad|><|vision_end|>")
 FAMILIES = {
+    "gemma3": Family(gemma3_tokens, image="<start_of_image>"),
+    "internvl": Family(image="<IMG_CONTEXT>"),
     "llava": Family(llava_tokens, prompt="USER: {images}\n{text} ASSISTANT:"),
     "llava_next": Family(llava_next_tokens, prompt="[INST] {images}\n{text} [/INST]"),
+    "paligemma": Family(paligemma_tokens, image="<image>", prompt="{images}{text}"),
     "qwen2_vl": QWEN,
     "qwen2_5_vl": QWEN,
     "qwen3_vl": QWEN,

@@ -23,6 +23,7 @@ PACKAGES = ("vlm_lab", "vlm_lab.backends")
 MODULES = (
     "vlm_lab.devices",
     "vlm_lab.backends.families",
+    "vlm_lab.backends.processors",
     "vlm_lab.backends.tracker",
     "vlm_lab.backends.loaded",
     "vlm_lab.backends.worker",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab import devices
-from vlm_lab.backends import families
+from vlm_lab.backends import families, processors
 from vlm_lab.backends.tracker import Tracker, pieces
 
 Answer = dict[str, Any]
@@ -62,47 +62,13 @@ class Loaded:
         return "device_map" in self.job["load_kwargs"] or "quantization_config" in self.job["load_kwargs"]
 
     def load_processor(self) -> Any:
-        """The checkpoint's processor with models.yaml's settings; `size` is set on it, because min_pixels and
-        max_pixels of a checkpoint's own file would win over one that is handed in."""
+        job = self.job
         try:
-            wanted = families.settings(self.family, families.preprocessor(self.folder), self.job["processor_kwargs"])
+            wanted = families.settings(self.family, families.preprocessor(self.folder), job["processor_kwargs"])
         except ValueError as error:
             raise Failed("NotHere", str(error)) from None
-        size = wanted.pop("size", None)
-        processor = self.find_processor(
-            trust_remote_code=self.job["trust_remote_code"], local_files_only=True, **wanted
-        )
-        if size:
-            images = processor.image_processor
-            images.size = type(images.size)(**size)
-        return processor
-
-    def find_processor(self, **kwargs: Any) -> Any:
-        library: Any = self.transformers
-        try:
-            return library.AutoProcessor.from_pretrained(self.folder, **kwargs)
-        except ImportError as error:
-            if "orchvision" not in str(error):
-                raise
-        return self.without_video().from_pretrained(self.folder, **kwargs)
-
-    def without_video(self) -> Any:
-        """The model's own processor class without its video half, the only one that needs torchvision.
-
-        ProcessorMixin reads the list of its parts from the signature of `__init__`: one without `video_processor`
-        loads none (transformers #48558).
-        """
-        name = families.processor_class(self.folder)
-        own = getattr(self.transformers, name, None)
-        if own is None:
-            raise Failed("LoadFailed", f"no processor class {name!r} in transformers {self.transformers.__version__}")
-
-        def init(
-            self: Any, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None, **kwargs: Any
-        ) -> None:
-            own.__init__(self, image_processor, tokenizer, chat_template=chat_template, **kwargs)
-
-        return type(name, (own,), {"__init__": init})
+        wanted["trust_remote_code"] = job["trust_remote_code"]
+        return processors.load(self.folder, wanted)
 
     def load_model(self) -> Any:
         """The model; where its class refuses an attention that `auto` chose, which it does before it reads any weights,
