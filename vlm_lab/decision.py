@@ -9,7 +9,7 @@ vlm-lab decide last
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vlm_lab.requirements import LIMITS, Check, check, figure
 from vlm_lab.types import Comparison, Decision, Model, Rules, Summary, Verdict
@@ -47,6 +47,7 @@ def decide(
     verified: Mapping[str, bool],
 ) -> list[Decision]:
     """One decision for each suite x model, the chosen first. `verified` is by suite; `comparisons` are a run's."""
+    rules = rules if rules.prefer else replace(rules, prefer=("field_f1",))
     decisions = []
     for suite in dict.fromkeys(summary.suite for summary in summaries):
         own = [summary for summary in summaries if summary.suite == suite]
