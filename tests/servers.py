@@ -121,8 +121,8 @@ class Hub:
 def hub(
     files: Mapping[str, bytes], commit: str, cut_once: str = "", refuse: Mapping[str, str] | None = None
 ) -> Iterator[Hub]:
-    """One repository, acme/reader, with a branch main and what huggingface_hub asks for. The first time that the file
-    `cut_once` is sent, the connection ends in its middle. `refuse` are the headers of a 401 to everything."""
+    """One repository, acme/reader, with a branch main, a tag v1 and what huggingface_hub asks for. The first time that
+    the file `cut_once` is sent, the connection ends in its middle. `refuse` are the headers of a 401 to everything."""
     server, cuts = Hub(""), [cut_once]
     siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
     about = {"id": "acme/reader", "sha": commit, "siblings": siblings, "cardData": {"license": "mit"}}
@@ -142,7 +142,7 @@ def hub(
             server.asked.append((self.command, self.path, wanted))
             if refuse is not None:
                 self.reply(b"", 401, refuse)
-            elif path in ("/api/models/acme/reader/revision/main", f"/api/models/acme/reader/revision/{commit}"):
+            elif path in [f"/api/models/acme/reader/revision/{name}" for name in ("main", "v1", commit)]:
                 self.reply(json.dumps(about).encode(), 200)
             elif path.startswith(f"/api/models/acme/reader/tree/{commit}"):
                 self.reply(json.dumps(tree).encode(), 200)

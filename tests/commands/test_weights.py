@@ -78,6 +78,15 @@ def test_fetch_brings_what_is_needed_and_says_what_to_pin(
     assert listed.split()[1:6] == ["complete", "0.51", "MB", COMMIT[:12], "apache-2.0"]
 
 
+def test_a_tag_is_found_again_by_its_name(home: Path, acme: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    models = Path("models.yaml").read_text()
+    Path("models.yaml").write_text(models + "  - {name: tagged, model_id: acme/reader, revision: v1}\n")
+    assert f"revision: {COMMIT}" in run(capsys, "fetch", "tagged")
+    lines = {line.split()[0]: line for line in run(capsys).splitlines() if line}
+    assert "complete" in lines["tagged"]
+    assert "not here" in lines["reader"]  # main may be another commit
+
+
 def test_a_second_fetch_downloads_nothing(acme: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "fetch", "reader")
     acme.asked.clear()

@@ -109,6 +109,4 @@ def is_private(host: str) -> bool:
 
 def _is_private(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
     return not (ip.is_global or ip.is_multicast)
