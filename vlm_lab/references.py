@@ -63,8 +63,8 @@ def read_reference(path: Path, suite: Suite) -> tuple[dict[str, Any] | None, Tol
     if not isinstance(data, Mapping):
         inside = f" at {suite.unwrap}" if suite.unwrap else ""
         return None, (f"{name}: holds no object{inside} (got {type(data).__name__}); its document runs unscored",)
-    codes = frozenset(field.path for field in suite.fields if field.type in CODES)
-    fields = _with_text_codes(drop(_mapped(data, suite.map), suite.ignore), codes, "")
+    types = {field.path: field.type for field in suite.fields}
+    fields = _shaped(drop(_mapped(data, suite.map), suite.ignore), types, "")
     return fields, _misfits(name, fields, suite)
 
 
@@ -123,18 +123,27 @@ def _fill(target: dict[str, Any], ours: str, data: Any, theirs: str) -> None:
         _fill(row, our_cell, source, their_cell)
 
 
-def _with_text_codes(value: Any, codes: frozenset[str], path: str) -> Any:
-    """`value` with the numbers at identifiers' paths as text; 7707083893.0, as tables export it, without its `.0`."""
-    if not codes:
+def _shaped(value: Any, types: Mapping[str, str], path: str) -> Any:
+    """`value` as the schema has it, where nothing is lost: the one value of a list for a field that is none, a list of
+    one for a field that is a list, and the digits of an identifier that is a JSON number."""
+    if not types:
         return value
     if isinstance(value, Mapping):
         prefix = f"{path}." if path else ""
-        return {key: _with_text_codes(inner, codes, f"{prefix}{key}") for key, inner in value.items()}
+        return {key: _shaped(inner, types, f"{prefix}{key}") for key, inner in value.items()}
     if isinstance(value, list):
-        return [_with_text_codes(item, codes, f"{path}[]") for item in value]
-    if path in codes and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    return value
+        single = len(value) == 1 and path in types and not isinstance(value[0], Mapping | list)
+        return _shaped(value[0], types, path) if single else [_shaped(item, types, f"{path}[]") for item in value]
+    if path not in types and types.get(f"{path}[]") == "list" and value not in (None, ""):
+        return [value]
+    return _digits(value) if types.get(path) in CODES else value
+
+
+def _digits(value: Any) -> Any:
+    """A JSON number as text; 7707083893.0, as tables export it, without its `.0`."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _misfits(name: str, data: dict[str, Any], suite: Suite) -> Told:

@@ -93,7 +93,7 @@ def _property(node: Node, path: str, guesses: Mapping[str, Guess]) -> dict[str, 
         return {"type": "array", "items": _object(node, f"{path}[]", guesses)}
     if node.children:
         return _object(node, path, guesses)
-    if node.listed:
+    if node.is_list:
         return {"type": "array", "items": {"type": "string"}}
     return _leaf(guesses[path])
 

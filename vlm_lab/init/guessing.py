@@ -56,7 +56,7 @@ class Guess:
 
 
 def guess_field(column: Column, conventions: Conventions) -> Guess:
-    """The type of one column and the doubts about it."""
+    """The type of one column and the doubts about it. A value that is a list here and there is judged by the others."""
     if column.is_list:
         return Guess(column, Field(column.path, "list"), tuple(_doubts(column, "list", True, conventions)))
     named = _by_name(column, conventions)

@@ -28,6 +28,11 @@ class Node:
         return len([value for value in self.values if not is_empty(value)]) + self.objects
 
     @property
+    def is_list(self) -> bool:
+        """A list of plain values, in at least half of the places where it is anything."""
+        return not self.children and 0 < len(self.values) <= 2 * self.listed
+
+    @property
     def is_rows(self) -> bool:
         """A list with objects in it."""
         return bool(self.listed and self.children)
@@ -65,9 +70,9 @@ def columns(node: Node, path: str = "", in_rows: bool = False) -> Iterator[Colum
             yield from columns(child, f"{own}[]" if child.is_rows else own, in_rows or child.is_rows)
             continue
         said = tuple(value for value in child.values if not is_empty(value))
-        ending = "[]" if child.listed else ""
-        mixed = bool(child.listed) and len(child.values) > child.listed
-        yield Column(own + ending, key, said, len(child.values) - len(said), child.places, in_rows, bool(ending), mixed)
+        empty, mixed = len(child.values) - len(said), 0 < child.listed < len(child.values)
+        ending = "[]" if child.is_list else ""
+        yield Column(own + ending, key, said, empty, child.places, in_rows, child.is_list, mixed)
 
 
 def _add(node: Node, value: Any, depth: int) -> None:
