@@ -53,7 +53,7 @@ def leaves(value: Any) -> Iterator[tuple[str, Any]]:
         path, each = waiting.pop()
         if isinstance(each, Mapping):
             head = f"{path}." if path else ""
-            waiting += [(f"{head}{key}", inner) for key, inner in reversed(each.items())]
+            waiting += [(f"{head}{key}", inner) for key, inner in reversed(list(each.items()))]
         elif isinstance(each, list) and any(isinstance(item, Mapping | list) for item in each):
             waiting += [(f"{path}[]", item) for item in reversed(each)]
         else:

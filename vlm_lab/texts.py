@@ -16,8 +16,8 @@ from vlm_lab.amounts import amount
 from vlm_lab.types import Conventions
 
 LONGEST = 200  # characters of a text that is remembered
-_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−\ufffe"), "-") | dict.fromkeys(map(ord, "‘’‚′`´"), "'")
-_DASHES |= dict.fromkeys(map(ord, "“”„«»″"), '"') | {0xAD: None, 0x200B: None, 0xFEFF: None}
+_LIKE = {"-": "‐‑‒–—―−\ufffe", "'": "‘’‚′`´", '"': "“”„«»″", "": "\u00ad\u200b\ufeff"}
+_DASHES = {ord(character): plain for plain, characters in _LIKE.items() for character in characters}
 
 # Legal forms that are printed in full or short; the form itself is part of a name and must be right.
 LEGAL_FORMS = {
