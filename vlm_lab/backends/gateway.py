@@ -64,18 +64,15 @@ class Worker:
         import execnet
 
         python = check_interpreter(python) if python else sys.executable
-        handle, self._log = tempfile.mkstemp(prefix="vlm-lab-worker-", suffix=".log")
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker; nobody else can read it
         self._group = execnet.Group()
-        try:
-            with environment({**ALWAYS, **({} if online else OFFLINE)}), stderr_to(handle):
-                gateway: Any = self._group.makegateway(f"popen//python={shlex.quote(python)}")
-        finally:
-            os.close(handle)
+        with environment({**ALWAYS, **({} if online else OFFLINE)}), stderr_to(self._log.fileno()):
+            gateway: Any = self._group.makegateway(f"popen//python={shlex.quote(python)}")
         # execnet has no public way to the process, and its own ending of one waits for a busy worker.
         self._process: subprocess.Popen[bytes] = gateway._io.popen
         self._channel = gateway.remote_exec(BOOT)
         self._channel.send(sources())
-        self.pid = int(self.ask({"parent": os.getpid(), "log": self._log}, START_SECONDS)["pid"])
+        self.pid = int(self.ask({"parent": os.getpid()}, START_SECONDS)["pid"])
 
     def ask(self, request: Mapping[str, Any], seconds: float, blobs: Sequence[bytes] = ()) -> dict[str, Any]:
         """The worker's answer to a request and the pieces of pixels that belong to it, within `seconds`."""
@@ -102,8 +99,7 @@ class Worker:
 
     def close(self) -> None:
         self.end()
-        with suppress(OSError):
-            os.unlink(self._log)
+        self._log.close()
 
     def _obituary(self, error: Exception) -> str:
         """How it died and the last that it said."""
@@ -121,9 +117,9 @@ class Worker:
 
     def tail(self) -> str:
         """The end of what the worker printed, safe for a terminal, on one line."""
-        with suppress(OSError):
-            return " ".join(shown(Path(self._log).read_text("utf-8", "replace").replace("\n", " ")).split())[-TAIL:]
-        return ""
+        handle = self._log.fileno()
+        end = os.pread(handle, 4 * TAIL, max(0, os.fstat(handle).st_size - 4 * TAIL))
+        return " ".join(shown(end.decode("utf-8", "replace").replace("\n", " ")).split())[-TAIL:]
 
 
 def pieces(blob: bytes) -> list[bytes]:

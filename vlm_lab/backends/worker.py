@@ -22,7 +22,7 @@ def serve(channel: Any) -> None:
     """Answers until the channel closes. The first request is the loading, each other one a case."""
     hello = channel.receive()
     die_with_parent(hello["parent"])
-    write_to(hello["log"])
+    os.dup2(2, 1)  # what libraries print goes where our stderr goes: into a file, never onto a terminal
     channel.send({"pid": os.getpid()})
     job = channel.receive()
     loaded: list[Loaded] = []
@@ -60,14 +60,6 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def write_to(log: str) -> None:
-    """What libraries print goes into a file whose end is quoted in error messages, never onto a terminal."""
-    file = os.open(log, os.O_WRONLY | os.O_APPEND)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
-    os.close(file)
 
 
 def guarded(work: Any) -> Answer:
