@@ -34,6 +34,9 @@ def add_options(group: Any) -> None:
     add("--replies", choices=("use", "refresh", "only", "off"), default="use", help="the reply cache (default: use)")
     add("--resume", metavar="RUN", help="go on with an interrupted run: path, run id, or last")
     add("--rounds", metavar="N", type=count, default=1, help="timed rounds of a case; the median counts (default: 1)")
+    add("--baseline", metavar="PATH", help="exit 1 when a candidate got worse than this; vlm-lab accept writes one")
+    add("--max-drop", metavar="X", type=float, default=0.01, help="how far F1 may fall below it (default: 0.01)")
+    add("--fail-on-lost-field", action="store_true", help="with --baseline: no field that was right may be lost")
     add("--online", action="store_true", help="allow downloads from the hub for this run")
 
 
@@ -71,6 +74,9 @@ def read_options(config: pytest.Config) -> Options:
         resume=find_run(resume, output_dir) if resume else None,
         rounds=get("rounds"),
         online=get("online"),
+        baseline=_path(typed, get("baseline")),
+        max_drop=get("max_drop"),
+        fail_on_lost_field=get("fail_on_lost_field"),
         project=project,
         command=tuple(config.invocation_params.args),
     )

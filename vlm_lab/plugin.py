@@ -212,8 +212,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.config.stash.get(MISTAKE, False):
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
     elif SESSION in session.config.stash and not session.config.option.collectonly:
+        run = session.config.stash[SESSION]
         with plain_errors():
-            session.config.stash[SESSION].finish()
+            run.finish()
+        session.exitstatus = session.exitstatus or run.exit_status
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

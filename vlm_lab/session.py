@@ -3,6 +3,8 @@
 plugin.py gives it pytest's words, so that nothing here knows pytest. The parts are elsewhere; here is their order.
 """
 
+from __future__ import annotations
+
 import contextlib
 import statistics
 import time
@@ -12,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vlm_lab import dryrun, recording, run_folder
 from vlm_lab.backends import Candidate
@@ -38,8 +40,11 @@ from vlm_lab.types import (
     Score,
     Status,
     Suite,
-    Summary,
 )
+
+if TYPE_CHECKING:
+    from vlm_lab.baseline import GateResult
+    from vlm_lab.report.conclude import Conclusion
 
 MOST_NOTES = 10
 Timer = Callable[[Callable[[], Generation]], object]
@@ -67,6 +72,9 @@ class Options:
     rounds: int = 1
     online: bool = False
     seed: int = 0
+    baseline: Path | None = None
+    max_drop: float = 0.01
+    fail_on_lost_field: bool = False
     project: Path = Path()
     command: tuple[str, ...] = ()
 
@@ -81,10 +89,12 @@ class Session:
         self.replies = Replies(options.cache / "replies", options.replies)
         self.suites: dict[Path, tuple[Suite, tuple[Document, ...]]] = {}
         self.notes: list[str] = []
+        self._found: dict[Suite, int] = {}
         self.plan: list[Case] = []
         self._written: Case | None = None
         self.started = datetime.now(UTC)
-        self.summaries: list[Summary] = []
+        self.concluded: Conclusion | None = None
+        self.gated: GateResult | None = None
         self.open: Candidate | None = None
         self._folder: Path | None = options.resume
         self._ahead = ThreadPoolExecutor(1, "render-ahead")
@@ -125,6 +135,7 @@ class Session:
             suite = load_suite(folder, options.documents, options.references, options.schema)
             documents, notes = load_documents(suite)
             self.notes.extend(notes)
+            self._found[suite] = len(documents)
             self.suites[folder] = suite, sample(documents, options.sample, options.seed)
         return self.suites[folder]
 
@@ -271,36 +282,56 @@ class Session:
         )
 
     def finish(self) -> None:
-        """Builds report.json and report.md from what was written, where anything was."""
+        """Builds the report from what was written, where anything was, and holds it against the baseline."""
         if self._folder is None or not (self._folder / run_folder.LINES).exists():
             return
+        from vlm_lab.report.conclude import conclude  # brings numpy, which collection can do without
+
         if self.options.dry_run:
             self.notes += dryrun.warnings(run_folder.read_records(self._folder))
-        run = {
-            "id": self._folder.name,
+        machine = environment(self.options.project, self.options.seed, self.device)
+        self.concluded = conclude(self._folder, self._run(), machine, self.candidates, self.plan, self.notes)
+        if self.options.baseline and not self.options.dry_run:
+            from vlm_lab.baseline import gate, of_run, read_baseline
+
+            before, now = read_baseline(self.options.baseline), of_run(self._folder)
+            self.gated = gate(before, now, self.options.max_drop, self.options.fail_on_lost_field)
+
+    def _run(self) -> dict[str, Any]:
+        return {
+            "id": self.folder.name,
             "started": self.started.isoformat(timespec="seconds"),
             "command": list(self.options.command),
             "options": self.options,
             "dry_run": self.options.dry_run,
+            "partial": self._partial(),
         }
-        machine = environment(self.options.project, self.options.seed, self.device)
-        from vlm_lab.report.conclude import conclude  # brings numpy, which collection can do without
 
-        self.summaries = conclude(self._folder, run, machine, self.candidates, self.plan, self.notes)
+    def _partial(self) -> list[str]:
+        """The suites of which some documents were left out by -k or --sample: nothing is decided on those."""
+        asked: dict[str, set[str]] = {}
+        for case in self.plan:
+            asked.setdefault(case.document.suite.name, set()).add(case.document.id)
+        return [suite.name for suite, found in self._found.items() if len(asked.get(suite.name, ())) < found]
+
+    @property
+    def exit_status(self) -> int:
+        """0; 1 where a candidate got worse than the baseline; 6 where that cannot be said."""
+        return {"ok": 0, "regressed": 1, "not_comparable": 6}[self.gated.status] if self.gated else 0
 
     def closing(self) -> list[str]:
-        """The table, what is missing, and where the report lies; the last line says how to go on."""
-        if self._folder is None or not self.summaries:
+        """The table, what is missing, and where the report lies; the last line says what to do about it."""
+        if self._folder is None or self.concluded is None:
             return []
-        lines = closing_lines(self.summaries)
+        lines = closing_lines(self.concluded.summaries, self.concluded.decisions, self.concluded.suspects)
         if self.options.dry_run:
-            lines = [
-                f"dry run: {len(self.plan)} cases would be asked",
-                *dryrun.warnings(run_folder.read_records(self._folder)),
-            ]
+            warned = dryrun.warnings(run_folder.read_records(self._folder))
+            lines = [f"dry run: {len(self.plan)} cases would be asked", *warned]
         lines += ["", f"report: {self._folder / 'report.md'}"]
-        if any(summary.statuses.get(status) for summary in self.summaries for status in ("not_run", "error")):
+        if any(each.statuses.get(status) for each in self.concluded.summaries for status in ("not_run", "error")):
             lines.append(f"go on with: scripts/bench --resume {self._folder.name}")
+        if self.gated:
+            lines += ["", f"baseline {self.options.baseline}: {self.gated.status.replace('_', ' ')}", *self.gated.lines]
         return lines
 
     def close(self) -> None:

@@ -2,16 +2,32 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vlm_lab.config import Candidates
+from vlm_lab.decision import comparisons_for, decide
 from vlm_lab.report.build import write_report
 from vlm_lab.report.markdown import markdown
 from vlm_lab.run_folder import private_file, read_records
-from vlm_lab.statistics import summarize
-from vlm_lab.types import Case, Document, Model, Suite, Summary
+from vlm_lab.statistics import summaries_of
+from vlm_lab.suspects import suspects
+from vlm_lab.tally import Key, tally
+from vlm_lab.types import Case, Comparison, Decision, Document, Model, Suite, Summary, Suspect
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What a run comes to: figures, differences, decisions, doubtful references."""
+
+    summaries: tuple[Summary, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
 
 
 def conclude(
@@ -21,19 +37,36 @@ def conclude(
     candidates: Candidates,
     plan: Sequence[Case],
     notes: Sequence[str],
-) -> list[Summary]:
-    """Writes report.json and report.md into the run's folder and returns what they summarise."""
-    planned: dict[tuple[str, str, str], list[str]] = {}
+) -> Conclusion:
+    """Writes report.json and report.md into the run's folder and returns what they say."""
+    order = [case.key for case in plan]
+    concluded = _conclusion(read_records(folder, order), read_records(folder, order), candidates, plan, run)
+    head = _head(run, environment, plan, notes)
+    tail = {name: getattr(concluded, name) for name in Conclusion.__slots__}
+    write_report(folder / "report.json", head, read_records(folder, order), tail)
+    with private_file(folder / "report.md") as file:
+        file.write(markdown(head, concluded.summaries, notes).encode("utf-8", "replace"))
+    return concluded
+
+
+def _conclusion(
+    counted: Iterable[Record], read: Iterable[Record], candidates: Candidates, plan: Sequence[Case], run: Record
+) -> Conclusion:
+    """Two passes over the records, neither of which holds them."""
+    planned: dict[Key, list[str]] = {}
     for case in plan:
         suite, model, prompt_id, document = case.key
         planned.setdefault((suite, model, prompt_id), []).append(document)
-    summaries = summarize(read_records(folder), candidates.models, planned)
-    head = _head(run, environment, plan, notes)
-    tail = {"summaries": summaries, "comparisons": [], "decisions": []}
-    write_report(folder / "report.json", head, read_records(folder, [case.key for case in plan]), tail)
-    with private_file(folder / "report.md") as file:
-        file.write(markdown(head, summaries, notes).encode("utf-8", "replace"))
-    return summaries
+    tallies = tally(counted)
+    summaries = summaries_of(tallies, candidates.models, planned)
+    if run["dry_run"]:
+        return Conclusion(tuple(summaries))
+    comparisons = comparisons_for(tallies, candidates.rules)
+    suites = {case.document.suite.name: case.document.suite for case in plan}
+    verified = {name: suite.verified for name, suite in suites.items()}
+    whole = [summary for summary in summaries if summary.suite not in run["partial"]]
+    decisions = decide(whole, comparisons, candidates.models, candidates.rules, verified)
+    return Conclusion(tuple(summaries), tuple(comparisons), tuple(decisions), tuple(suspects(read, suites)))
 
 
 def _head(
