@@ -260,3 +260,15 @@ def test_other_families_answer_through_the_worker(checkpoint: Any, runtime: Runt
         assert predicted in (None, reply.usage.visual_tokens)
     finally:
         backend.close()
+
+
+def test_a_worker_that_died_between_two_cases_is_quoted(checkpoint: Any, runtime: Runtime) -> None:
+    backend = Transformers(candidate(checkpoint("llava")), runtime)
+    try:
+        assert backend.worker is not None
+        os.kill(backend.worker.pid, signal.SIGKILL)
+        with pytest.raises(GenerationError, match=r"killed by SIGKILL .* the last it said: .*Loading weights"):
+            backend.generate(prompt())
+        assert backend.generate(prompt()).raw_response is not None
+    finally:
+        backend.close()

@@ -103,7 +103,7 @@ class Worker:
 
     def _obituary(self, error: Exception) -> str:
         """How it died and the last that it said."""
-        if not isinstance(error, EOFError):
+        if not isinstance(error, EOFError | OSError):
             self.end()
             return f"the worker failed: {' '.join(shown(str(error)).split())[-TAIL:]}"
         with suppress(subprocess.TimeoutExpired):  # the pipe closes a moment before the process can be waited for
