@@ -96,11 +96,13 @@ def test_speed_counts_what_was_timed_today() -> None:
     assert summary(*timed, model=tokens).speed.cost_per_1000 == pytest.approx(1000 * (100 * 10 + 20 * 100) / 1e6)
 
 
-def test_right_everywhere_is_not_certain() -> None:
-    """5 of 5: resampling shows nothing else, the exact bound is 0.025 ** (1 / 5)."""
-    (found,) = estimates(np.ones((5, 1)), np.ones((5, 1)))
+@pytest.mark.parametrize("n", [2, 5, 60, 300])
+def test_right_everywhere_is_not_certain(n: int) -> None:
+    """About three documents in n may be wrong without one among the n; a quarter of that where few fields are."""
+    (found,) = estimates(np.ones((n, 1)), np.ones((n, 1)))
     assert (found.value, found.high) == (1, 1)
-    assert found.low == pytest.approx(0.025 ** (1 / 5))
+    assert found.low is not None
+    assert 1 - 3.7 / n < found.low <= 1 - 0.5 / n
 
 
 def test_documents_are_resampled_not_fields() -> None:

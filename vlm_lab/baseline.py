@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from vlm_lab.comparison import paired
 from vlm_lab.errors import UserError
 from vlm_lab.tally import ANSWERED, column
-from vlm_lab.types import Estimate
+from vlm_lab.types import Estimate, Report
 
 LEAST_SHARE = 0.8  # of the baseline's documents that must still be there, unchanged
 RIGHT = ("exact", "normalized")
@@ -76,6 +76,13 @@ class GateResult:
 
 
 _baseline = TypeAdapter(Baseline)
+
+
+def of_run(report: Report, records: Iterable[Mapping[str, Any]]) -> Baseline:
+    """A finished run as a baseline. UserError where it was a dry run."""
+    if report.run["dry_run"]:
+        raise UserError(f"{report.run['id']} was a dry run: no model was called, so there is nothing to hold on to")
+    return snapshot({"run": report.run, "suites": report.suites, "prompts": report.prompts}, records)
 
 
 def snapshot(head: Mapping[str, Any], records: Iterable[Mapping[str, Any]]) -> Baseline:

@@ -67,7 +67,7 @@ def paired(ours: Array, theirs: Array, seed: int = 0) -> tuple[Estimate, float |
     drawn = draws(n, seed)
     differences = _ratio(_sums(drawn, ours)) - _ratio(_sums(drawn, theirs))
     differences = differences[np.isfinite(differences)]
-    low, high = interval(value, differences, n, trials=np.inf)
+    low, high = interval(differences, n)
     return Estimate(value, low, high, n), float(differences.std()), _swapped(ours, theirs, value, seed)
 
 

@@ -8,11 +8,15 @@ while cells were skipped or not run.
 vlm-lab decide last
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from vlm_lab.comparison import adjusted, compare_all
 from vlm_lab.requirements import LIMITS, Check, check, figure
-from vlm_lab.types import Comparison, Decision, Model, Rules, Summary, Verdict
+from vlm_lab.statistics import SCORES
+from vlm_lab.tally import Key, Tally, tally
+from vlm_lab.types import Comparison, Decision, Model, Report, Rules, Summary, Verdict
 
 ALIKE = 0.1  # seconds, bytes and money that differ by less than this share are not told apart
 Candidate = tuple[str, str]  # model, prompt
@@ -57,6 +61,20 @@ def decide(
         today = next((word for word in words if word.summary.model in pipelines), None)
         decisions += _decisions(words, paired, rules, today, verified.get(suite, False))
     return decisions
+
+
+def comparisons_for(tallies: Mapping[Key, Tally], rules: Rules) -> list[Comparison]:
+    """All that `decide` needs: every pair on the headline, and on the figure that is preferred first."""
+    first = [name for name in rules.prefer[:1] if name in SCORES]
+    return adjusted([each for score in dict.fromkeys(("field_f1", *first)) for each in compare_all(tallies, score)])
+
+
+def decide_run(report: Report, records: Iterable[Mapping[str, Any]], rules: Rules) -> list[Decision]:
+    """The decisions from a finished run, under rules that may have changed since; none from a part of a suite."""
+    verified = {suite["name"]: bool(suite["verified"]) for suite in report.suites}
+    partial = report.run.get("partial") or ()
+    whole = [summary for summary in report.summaries if summary.suite not in partial]
+    return decide(whole, comparisons_for(tally(records), rules), report.models, rules, verified)
 
 
 def _decisions(

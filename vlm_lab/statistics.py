@@ -22,6 +22,7 @@ from vlm_lab.types import Estimate, FieldSummary, Model, Speed, Summary
 RESAMPLES = 10_000
 MOST_DRAWS = 10_000_000  # resamples x documents: beyond 1,000 documents fewer resamples do, and memory stays flat
 LEVEL = 0.95
+UNSEEN = 0.25  # of a document; scripts/simulate_decisions.py shows what it is good for
 Array = NDArray[np.float64]
 _RIGHT = ("exact", "normalized")
 _EXPECTED, _GIVEN = (*_RIGHT, "wrong", "missing"), (*_RIGHT, "wrong", "spurious")
@@ -52,7 +53,7 @@ def _sum(counts: Array, names: Sequence[str]) -> Array:
     return np.asarray(counts[:, [COUNTS.index(name) for name in names]].sum(-1))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def draws(documents: int, seed: int) -> NDArray[np.float32]:
     """resamples x documents: how often each document is drawn. The same draw for all models: comparisons are paired."""
     resamples = max(1000, min(RESAMPLES, MOST_DRAWS // documents))
@@ -76,32 +77,32 @@ def divide(top: Array, bottom: Array) -> Array:
 
 def estimates(tops: Array, bottoms: Array, seed: int = 0) -> list[Estimate]:
     """Each figure with its interval, over the documents that have something to judge; below two there is none."""
-    judged = (bottoms > 0) | (tops > 0)
-    drawn = resampled(tops, bottoms, seed) if len(tops) > 1 else np.empty((0, tops.shape[1]))
+    judged = ((bottoms > 0) | (tops > 0)).sum(0)
+    drawn = resampled(*_with_unseen(tops, bottoms, judged), seed)
     values = divide(tops.sum(0), bottoms.sum(0))
-    return [
-        _estimate(float(values[i]), drawn[:, i], int(judged[:, i].sum()), float(bottoms[:, i].sum()))
-        for i in range(tops.shape[1])
-    ]
+    return [_estimate(float(values[i]), drawn[:, i], int(judged[i])) for i in range(tops.shape[1])]
 
 
-def _estimate(value: float, drawn: Array, n: int, trials: float) -> Estimate:
+def _with_unseen(tops: Array, bottoms: Array, judged: NDArray[np.int64]) -> tuple[Array, Array]:
+    """The documents, and two more that stand for what they do not show: one wholly wrong, one wholly right, each of
+    UNSEEN of a document's weight (after Agresti & Coull 1998). Without them five of five would be certain."""
+    size = UNSEEN * divide(bottoms.sum(0), np.maximum(judged, 1).astype(np.float64))
+    return np.vstack([tops, np.zeros_like(size), size]), np.vstack([bottoms, size, size])
+
+
+def _estimate(value: float, drawn: Array, n: int) -> Estimate:
     if not np.isfinite(value):
         return Estimate(None, n=n)
     if n < 2:
         return Estimate(value, n=n)
-    return Estimate(value, *interval(value, drawn, n, trials), n)
+    low, high = interval(drawn, n)
+    return Estimate(value, min(low, value), max(high, value), n)
 
 
-def interval(value: float, drawn: Array, n: int, trials: float) -> tuple[float, float]:
-    """Percentiles of the resamples. Where they are all alike they cannot show what `n` documents did not: then the
-    exact bound for `trials` of which none was otherwise (Clopper & Pearson 1934), lest 5 of 5 be taken for certain."""
-    drawn = drawn[np.isfinite(drawn)]
+def interval(drawn: Array, n: int) -> tuple[float, float]:
+    """The percentiles of the resamples that stand for 2.5 % and 97.5 % with n documents."""
     tail = _tail(n)
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    if high - low < 1e-6:
-        unseen = 1 - ((1 - LEVEL) / 2) ** (1 / max(trials, 1))
-        return value * (1 - unseen), value + (1 - value) * unseen
+    low, high = np.quantile(drawn[np.isfinite(drawn)], [tail, 1 - tail])
     return float(low), float(high)
 
 

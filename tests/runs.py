@@ -1,0 +1,34 @@
+"""Run folders for tests of the commands: as a run leaves them, from outcomes alone."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vlm_lab.report.build import write_report
+from vlm_lab.statistics import summarize
+from vlm_lab.types import Model
+
+
+def write_run(
+    folder: Path,
+    records: Sequence[Mapping[str, Any]],
+    models: Sequence[Model],
+    prompt: str = "p",
+    dry_run: bool = False,
+) -> Path:
+    """records.jsonl and report.json in `folder`; every record is of the suite `invoices`."""
+    folder.mkdir(parents=True)
+    (folder / "records.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in records))
+    planned: dict[tuple[str, str, str], list[str]] = {}
+    for each in records:
+        planned.setdefault((each["suite"], each["model"], each["prompt_id"]), []).append(each["document"])
+    head = {
+        "run": {"id": folder.name, "dry_run": dry_run},
+        "suites": [{"name": "invoices", "schema_sha256": "s", "verified": True}],
+        "models": list(models),
+        "prompts": [{"suite": "invoices", "id": "default", "sha256": prompt}],
+    }
+    tail = {"summaries": summarize(records, models, planned), "comparisons": [], "decisions": []}
+    write_report(folder / "report.json", head, records, tail)
+    return folder

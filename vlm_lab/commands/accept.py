@@ -1,0 +1,29 @@
+"""Accept a run: later runs are held against it with --baseline. Keeps hashes and outcomes, no values, no replies.
+
+vlm-lab accept              the newest run
+vlm-lab accept RUN          a run's folder or id
+"""
+
+import argparse
+from pathlib import Path
+
+from vlm_lab.baseline import encode, of_run
+from vlm_lab.report.read import read_report
+from vlm_lab.run_folder import private_file, read_records
+from vlm_lab.runs import find_run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", default="last", metavar="RUN", help="path, run id, or last (default)")
+    parser.add_argument("--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are")
+
+
+def main(args: argparse.Namespace) -> int:
+    run = find_run(args.run, args.output_dir)
+    baseline = of_run(read_report(run), read_records(run))
+    path = args.output_dir / "baseline.json"
+    with private_file(path) as file:
+        file.write(encode(baseline))
+    documents = sum(len(candidate.documents) for candidate in baseline.candidates)
+    print(f"{path}: {len(baseline.candidates)} candidates, {documents} answers of {run.name}")
+    return 0

@@ -1,0 +1,50 @@
+"""Say of each candidate of a run: chosen, rejected or needs_more_data, why, and what speaks against it.
+
+vlm-lab decide              the newest run, under the rules of models.yaml
+vlm-lab decide RUN --write  put `status` and a line of `notes` into models.yaml, leaving all else as it was
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from vlm_lab.config import load_candidates
+from vlm_lab.decision import decide_run
+from vlm_lab.errors import UserError
+from vlm_lab.report.read import read_report
+from vlm_lab.run_folder import read_records
+from vlm_lab.runs import find_run
+from vlm_lab.status import write_status
+from vlm_lab.types import Decision
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", default="last", metavar="RUN", help="path, run id, or last (default)")
+    parser.add_argument("--write", action="store_true", help="write status and notes into the models file")
+    parser.add_argument("--models-file", type=Path, default=Path("models.yaml"), metavar="PATH")
+    parser.add_argument("--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are")
+
+
+def main(args: argparse.Namespace) -> int:
+    run = find_run(args.run, args.output_dir)
+    rules = load_candidates([args.models_file]).rules
+    decisions = decide_run(read_report(run), read_records(run), rules)
+    if not decisions:
+        raise UserError(f"{run.name} asked only a part of the suite: a word about a model needs a whole run")
+    print("\n".join(line for decision in decisions for line in lines(decision)))
+    if args.write:
+        written = write_status(args.models_file, decisions, run.name)
+        print(f"{args.models_file}: status and notes of {', '.join(written) or 'no model'}")
+    return 0
+
+
+def lines(decision: Decision) -> Iterator[str]:
+    """One decision as text."""
+    yield f"{decision.model}: {decision.verdict} (prompt {decision.prompt_id}, {decision.suite})"
+    yield f"  for:     {decision.evidence}"
+    for line in decision.against:
+        yield f"  against: {line}"
+    if decision.pipeline:
+        yield f"  {decision.pipeline}"
+    if decision.more_documents:
+        yield f"  about {decision.more_documents} more documents would decide, if they are like these"

@@ -1,0 +1,75 @@
+"""Writes what was decided into models.yaml: `status`, and one line of `notes`; all else stays as it was.
+
+ruamel.yaml keeps comments, order, quotes and blank lines. A user's own words in `notes` stay before ours, which stand
+in [brackets] and are replaced the next time.
+"""
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vlm_lab.errors import UserError
+from vlm_lab.types import Decision, Verdict
+
+CAUTION: tuple[Verdict, ...] = ("chosen", "needs_more_data", "rejected")
+_OURS = re.compile(r" ?\[vlm-lab .*\]$", re.DOTALL)
+
+
+def write_status(path: Path, decisions: Sequence[Decision], run: str) -> list[str]:
+    """Updates the models that `path` has, and returns their names. With several suites the most cautious word counts.
+    The file is replaced whole or not at all."""
+    yaml, data = _load(path)
+    wanted = {each.model: each for each in sorted(decisions, key=lambda each: CAUTION.index(each.verdict))}
+    written = []
+    for entry in data.get("models") or []:
+        decision = wanted.get(str(entry.get("name")))
+        if decision:
+            _set(entry, "status", decision.verdict)
+            _set(entry, "notes", _note(str(entry.get("notes") or ""), decision, run))
+            written.append(decision.model)
+    out = io.StringIO()
+    yaml.dump(data, out)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(out.getvalue(), "utf-8")
+        part.chmod(path.stat().st_mode)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return written
+
+
+def _load(path: Path) -> tuple[Any, Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 1_000_000
+    try:
+        data = yaml.load(path.read_text("utf-8"))
+        models = data["models"]
+        dash = models.lc.col
+        yaml.indent(mapping=2, sequence=models[0].lc.col, offset=dash)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except (YAMLError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: has no list of models ({' '.join(str(error).split())[:200]})") from None
+    return yaml, data
+
+
+def _set(entry: Any, key: str, value: str) -> None:
+    """A new key goes after the last one that is a plain value, and before the comment that follows the model."""
+    if key in entry:
+        entry[key] = value
+    else:
+        entry.insert(1, key, value)
+
+
+def _note(present: str, decision: Decision, run: str) -> str:
+    own = _OURS.sub("", present)
+    against = f"; against: {decision.against[0]}" if decision.against else ""
+    text = f"[vlm-lab {run}, prompt {decision.prompt_id}: {decision.evidence}{against}]"
+    return f"{own} {text}".strip().replace("\n", " ")
