@@ -173,6 +173,16 @@ def test_envelopes(tmp_path: Path, around: Any, unwrap: str | None) -> None:
     assert all(document.reference for document in load_documents(suite)[0])
 
 
+def test_values_wrapped_in_objects_become_fields(tmp_path: Path) -> None:
+    cell = {"Сумма": {"value": "5.00", "confidence": 0.9}, "Товар": "a"}
+    wrapped = {"Номер": {"value": "17", "page": 1, "bbox": [1, 2, 3, 4]}, "Дата": "2024-03-12", "Строки": [cell, cell]}
+    suite = bring(tmp_path, {"a": wrapped, "b": {**wrapped, "Номер": {"value": None, "page": 1}}})
+    assert list(types(suite)) == ["Номер", "Дата", "Строки[].Сумма", "Строки[].Товар"]
+    one, other = (document.reference for document in load_documents(suite)[0])
+    assert one == {"Номер": "17", "Дата": "2024-03-12", "Строки": [{"Сумма": "5.00", "Товар": "a"}] * 2}
+    assert other == {**one, "Номер": None}
+
+
 HOSTILE = [
     "{{ x }}",
     "{% for %}",

@@ -64,7 +64,7 @@ def read_reference(path: Path, suite: Suite) -> tuple[dict[str, Any] | None, Tol
         inside = f" at {suite.unwrap}" if suite.unwrap else ""
         return None, (f"{name}: holds no object{inside} (got {type(data).__name__}); its document runs unscored",)
     types = {field.path: field.type for field in suite.fields}
-    fields = _shaped(drop(_mapped(data, suite.map), suite.ignore), types, "")
+    fields = _shaped(drop(mapped(data, suite.map), suite.ignore), types, "")
     return fields, _misfits(name, fields, suite)
 
 
@@ -92,7 +92,7 @@ def _drop_inside(value: Any, patterns: tuple[str, ...], prefix: str) -> Any:
     return value
 
 
-def _mapped(data: Mapping[str, Any], renames: Mapping[str, str]) -> dict[str, Any]:
+def mapped(data: Mapping[str, Any], renames: Mapping[str, str]) -> dict[str, Any]:
     """Our fields filled from the reference's paths; with a map, what it does not name is left out."""
     if not renames:
         return dict(data)

@@ -17,13 +17,13 @@ from typing import Any
 from vlm_lab.documents import shown
 from vlm_lab.errors import UserError
 from vlm_lab.init import files
-from vlm_lab.init.envelope import find_envelope, technical, unwrapped, words
+from vlm_lab.init.envelope import find_envelope, technical, unwrapped, value_map, words
 from vlm_lab.init.guessing import Guess, guess_field
 from vlm_lab.init.languages import guess_conventions
 from vlm_lab.init.matching import Matching, best_matching
 from vlm_lab.init.shape import columns, overlay
 from vlm_lab.leaves import is_empty
-from vlm_lab.references import ReferenceIndex, drop
+from vlm_lab.references import ReferenceIndex, drop, mapped
 from vlm_lab.suite import find_documents
 from vlm_lab.types import Conventions, Suite
 
@@ -45,6 +45,7 @@ class Proposal:
     ignored: tuple[str, ...]
     guesses: tuple[Guess, ...]
     empties: Counter[str]
+    pairs: dict[str, str]
 
     @property
     def test(self) -> Path:
@@ -67,14 +68,16 @@ def propose(folder: Path, documents: Path, references: Path) -> Proposal:
     if not inner:
         raise UserError(f"{references}: no file holds a JSON object (got {type(data[0]).__name__}); {WANTED}")
     ignored = tuple(technical(overlay(inner)))
-    fields = [drop(each, ignored) for each in inner]
+    kept = [drop(each, ignored) for each in inner]
+    pairs = value_map(overlay(kept))
+    fields = [mapped(each, pairs) for each in kept]
     conventions = guess_conventions(fields)
     root = overlay(fields)
     guesses = tuple(guess_field(column, conventions) for column in columns(root))
     if not guesses:
         raise UserError(f"{references}: {len(data)} files, and not one field in them; {WANTED}")
     empties = Counter(kind for each in fields for kind in _empties(each))
-    found = Proposal(folder, {}, matching, len(data), unreadable, envelope, ignored, guesses, empties)
+    found = Proposal(folder, {}, matching, len(data), unreadable, envelope, ignored, guesses, empties, pairs)
     found.texts.update(_texts(found, suite, conventions, files.schema_json(root, {g.column.path: g for g in guesses})))
     return found
 
@@ -167,6 +170,8 @@ def _rows(found: Proposal, suite: Suite, conventions: Conventions) -> list[tuple
     if found.envelope:
         rows.append(("unwrap", ".".join(found.envelope), "the envelope in which the fields sit"))
     rows.append(("ignore", list(found.ignored), "the pipeline's own notes, no fields of the document"))
+    if found.pairs:
+        rows.append(("map", found.pairs, "our field: where its value is in a reference"))
     rows.append(("empty", "unlabelled", emptiness(found.empties)))
     rows.append(("verified", False, "true when a person has checked all references; verified.txt names some"))
     rows += files.conventions_rows(conventions)

@@ -30,6 +30,8 @@ ON_TOP = re.compile(
 )
 WITH_ALL_BELOW = re.compile(r"meta|metadata|usage|метаданные")
 ENVELOPE = re.compile(r"id|doc(ument)? ?id|lang|language|type|код|тип|страниц[аы]?")  # notes above the fields only
+VALUE = re.compile(r"value|значение|wert|valeur")
+REMARK = re.compile(r"page|type|value ?type|kind|source|score|spans?|raw|text|content|label|страница|тип|источник")
 
 
 def words(key: str) -> str:
@@ -61,6 +63,35 @@ def unwrapped(data: Any, keys: Iterable[str]) -> Any:
 def technical(root: Node) -> list[str]:
     """Patterns for suite.yaml's `ignore`, each once."""
     return list(dict.fromkeys(_technical(root, "", True)))
+
+
+def value_map(root: Node) -> dict[str, str]:
+    """suite.yaml's `map` for references in which a field is an object around its value, {"value": "17", "page": 1};
+    {} where none is."""
+    pairs = dict(_pairs(root, "", ""))
+    return pairs if any(ours != theirs for ours, theirs in pairs.items()) else {}
+
+
+def _pairs(node: Node, ours: str, theirs: str) -> Iterator[tuple[str, str]]:
+    for key, child in node.children.items():
+        our_path, their_path = f"{ours}{key}", f"{theirs}{key}"
+        value = None if child.is_rows else _value_key(child)
+        if value:
+            ending = "[]" if child.children[value].is_list else ""
+            yield our_path + ending, f"{their_path}.{value}{ending}"
+        elif child.children:
+            rows = "[]" if child.is_rows else ""
+            yield from _pairs(child, f"{our_path}{rows}.", f"{their_path}{rows}.")
+        else:
+            ending = "[]" if child.is_list else ""
+            yield our_path + ending, their_path + ending
+
+
+def _value_key(node: Node) -> str | None:
+    """The key of the value, where all beside it are remarks about it."""
+    values = [key for key, child in node.children.items() if VALUE.fullmatch(words(key)) and not child.children]
+    remarks = [key for key in node.children if REMARK.fullmatch(words(key))]
+    return values[0] if len(values) == 1 and len(remarks) == len(node.children) - 1 else None
 
 
 def _technical(node: Node, path: str, on_top: bool) -> Iterator[str]:

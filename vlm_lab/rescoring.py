@@ -1,0 +1,47 @@
+"""A record's scores as they would be without some of its fields: how much hangs on references that may be wrong.
+
+Counted anew from the record's own fields; nothing is parsed or aligned again.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from vlm_lab.counts import ROWS, scores
+from vlm_lab.types import Suspect
+
+RIGHT = ("exact", "normalized", "unlabelled")
+_ROW = re.compile(r"\[\d+\]")
+
+
+def without(records: Iterable[Mapping[str, Any]], suspects: Iterable[Suspect]) -> Iterator[Mapping[str, Any]]:
+    """The records without the suspects' fields, in `fields` and in `scores`; those without a suspect as they are."""
+    doubted = {(each.suite, each.document, each.path) for each in suspects}
+    documents = {(suite, document) for suite, document, _ in doubted}
+    for row in records:
+        place = row["suite"], row["document"]
+        if place not in documents or not row.get("fields"):
+            yield row
+            continue
+        kept = [each for each in row["fields"] if (*place, each["path"]) not in doubted]
+        yield {**row, "fields": kept, "scores": rescored(kept, row["scores"])}
+
+
+def rescored(fields: Iterable[Mapping[str, Any]], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores of these fields; how many rows there are on either side stays as it was."""
+    heads: Counter[str] = Counter()
+    cells: Counter[str] = Counter()
+    rows: dict[str, list[str]] = {}
+    for each in fields:
+        path, outcome = each["path"], each["outcome"]
+        (cells if "[" in path.removesuffix("[]") else heads)[outcome] += 1
+        for found in _ROW.finditer(path):
+            rows.setdefault(path[: found.end()], []).append(outcome)
+    counts = {name: before.get(name, 0) for name in ROWS}
+    counts["rows_right"] = sum(_is_right(outcomes) for row, outcomes in rows.items() if "[+" not in row)
+    return scores(heads, cells, counts)
+
+
+def _is_right(outcomes: list[str]) -> bool:
+    return all(outcome in RIGHT for outcome in outcomes) and set(outcomes) != {"unlabelled"}
