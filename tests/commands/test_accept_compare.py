@@ -10,8 +10,8 @@ from tests.records import record
 from tests.runs import write_run
 from vlm_lab.baseline import gate, of_run, read_baseline
 from vlm_lab.errors import UserError
-from vlm_lab.report.read import read_report
 from vlm_lab.run_folder import read_records
+from vlm_lab.runs import read_report
 from vlm_lab.types import Model
 
 MODELS = [Model(name="m", model_id="x")]

@@ -8,9 +8,8 @@ import argparse
 from pathlib import Path
 
 from vlm_lab.baseline import gate, of_run
-from vlm_lab.report.read import read_report
 from vlm_lab.run_folder import read_records
-from vlm_lab.runs import find_run
+from vlm_lab.runs import find_run, read_report
 
 EXIT = {"ok": 0, "regressed": 1, "not_comparable": 6}
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from vlm_lab.config import load_candidates
 from vlm_lab.decision import decide_run
 from vlm_lab.errors import UserError
-from vlm_lab.report.read import read_report
 from vlm_lab.run_folder import read_records
-from vlm_lab.runs import find_run
+from vlm_lab.runs import find_run, read_report
 from vlm_lab.status import write_status
 from vlm_lab.types import Decision
 
