@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.checks import checks
 from vlm_lab.documents import Pages, digest, shown
 from vlm_lab.errors import UserError
 from vlm_lab.prompts import prompt_text
@@ -12,8 +13,10 @@ from vlm_lab.types import Case, Failure, Generation, Prediction, Prompt, Record,
 
 def answered(case: Case, prompt: Prompt, generation: Generation, prediction: Prediction, score: Score) -> Record:
     """The record of a case that has a reply, right or wrong."""
+    suite = case.document.suite
     return replace(
         blank(case, prediction.status),
+        checks=checks(prediction.value, suite.fields, suite.conventions),
         **page_numbers(prompt),
         raw_response=generation.raw_response,
         page_responses=generation.page_responses,
@@ -56,6 +59,7 @@ def blank(case: Case, status: Status) -> Record:
         model=model.name,
         model_id=model.model_id,
         revision=model.revision,
+        backend=model.backend,
         prompt=_text(case),
         prompt_id=case.prompt_id,
         generation_kwargs=model.generation_kwargs,

@@ -92,6 +92,7 @@ class Session:
         self._found: dict[Suite, int] = {}
         self.plan: list[Case] = []
         self._written: Case | None = None
+        self._reply_key: str | None = None
         self.started = datetime.now(UTC)
         self.concluded: Conclusion | None = None
         self.gated: GateResult | None = None
@@ -180,7 +181,7 @@ class Session:
         """A cached reply, or one that `timer` was given to time. Raises Skip, GenerationError and DocumentError."""
         if self.options.dry_run:
             return dryrun.perfect(case.document)
-        key = self._key(case, candidate, prompt)
+        self._reply_key = key = self._key(case, candidate, prompt)
         cached = self.replies.get(key) if key else None
         if cached:
             return cached
@@ -189,7 +190,7 @@ class Session:
         candidate.load()
         if candidate.recorded:
             return candidate.generate(prompt)
-        key = key or self._key(case, candidate, prompt)
+        self._reply_key = key = key or self._key(case, candidate, prompt)
         prompt.pages.rendered()  # type: ignore[attr-defined]
         self._render_ahead(case)
         generation = self._timed(candidate, prompt, timer)
@@ -240,7 +241,8 @@ class Session:
             key = self._key(case, self.open, prompt)
             record = dryrun.record(case, self.open, prompt, score, self.replies, key)
         else:
-            record = recording.answered(case, prompt, generation, prediction, score)
+            answer = recording.answered(case, prompt, generation, prediction, score)
+            record = replace(answer, reply_key=self._reply_key)
         self._write(case, record)
         return record
 
@@ -293,8 +295,10 @@ class Session:
         self.concluded = conclude(self._folder, self._run(), machine, self.candidates, self.plan, self.notes)
         if self.options.baseline and not self.options.dry_run:
             from vlm_lab.baseline import gate, of_run, read_baseline
+            from vlm_lab.report.read import read_report
 
-            before, now = read_baseline(self.options.baseline), of_run(self._folder)
+            records = run_folder.read_records(self._folder, [case.key for case in self.plan])
+            before, now = read_baseline(self.options.baseline), of_run(read_report(self._folder), records)
             self.gated = gate(before, now, self.options.max_drop, self.options.fail_on_lost_field)
 
     def _run(self) -> dict[str, Any]:

@@ -265,6 +265,7 @@ class Record:
     model: str
     model_id: str
     revision: str
+    backend: str = ""
     prompt: str | None = None
     prompt_id: str
     raw_response: str | None = None
@@ -292,6 +293,8 @@ class Record:
     tags: Mapping[str, str] = field(default_factory=dict)
     document_sha256: str | None = None
     reference_sha256: str | None = None
+    checks: Mapping[str, bool | None] = field(default_factory=dict)
+    reply_key: str | None = None
     dry_run: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -424,3 +427,7 @@ class Report:
     summaries: Sequence[Summary]
     comparisons: Sequence[Comparison] = ()
     decisions: Sequence[Decision] = ()
+    suspects: Sequence[Suspect] = ()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    documents: Sequence[Mapping[str, Any]] = ()
+    notes: Sequence[str] = ()

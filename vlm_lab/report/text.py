@@ -61,6 +61,6 @@ def troubles(summary: Summary) -> list[str]:
     for (status, reason), documents in reasons.items():
         names = ", ".join(documents[:3]) + (f" and {len(documents) - 3} more" if len(documents) > 3 else "")
         which = f"all {len(documents)}" if len(documents) == summary.documents > 1 else f"{len(documents)} ({names})"
-        why = f": {reason}" if reason else ""
+        why = f": {reason.removeprefix(f'{summary.model}: ')}" if reason else ""
         lines.append(f"{summary.model} ({summary.prompt_id}): {which} {status.replace('_', ' ')}{why}")
     return lines
