@@ -14,7 +14,7 @@ KEY, OTHER = "a" * 64, "b" * 64
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two runs, a reply of each, and a file that a hostile record points at."""
-    for name, keys in (("20260102T030405Z", [KEY, "../../../precious", None]), ("20260102T030406Z-2", [OTHER])):
+    for name, keys in (("20260102T030405Z", [KEY, "../precious", None]), ("20260102T030406Z-2", [OTHER])):
         rows = [
             {"suite": "s", "model": "m", "prompt_id": "p", "document": str(n), "reply_key": key}
             for n, key in enumerate(keys)
