@@ -117,18 +117,14 @@ def _tesseract(page: Page, wanted: Sequence[tuple[str, str]]) -> list[Box]:
 
 
 def _pieces(tsv: str) -> Iterator[Box]:
-    """Words that stand close together on one line, as RapidOCR gives them."""
-    rows = [row.split("\t") for row in tsv.splitlines()[1:]]
-    words = [(row[1:5], *map(int, row[6:10]), row[11]) for row in rows if len(row) == 12 and row[11].strip()]
-    for _, group in groupby(words, key=lambda word: word[0]):
-        piece: list[Any] = []
-        for word in [*group, None]:
-            if piece and (word is None or word[1] - piece[-1][1] - piece[-1][3] > 1.2 * word[4]):
-                left, top = piece[0][1], min(w[2] for w in piece)
-                right, bottom = piece[-1][1] + piece[-1][3], max(w[2] + w[4] for w in piece)
-                yield [(left, top), (right, top), (right, bottom), (left, bottom)], " ".join(w[5] for w in piece)
-                piece = []
-            piece.append(word)
+    """Words of one line as one piece, as RapidOCR gives them; Tesseract's sparse mode keeps columns apart."""
+    words = [row.split("\t") for row in tsv.splitlines()[1:]]
+    for _, group in groupby((w for w in words if len(w) == 12 and w[11].strip()), key=lambda w: w[1:5]):
+        line = list(group)
+        spots = [(int(w[6]), int(w[7]), int(w[6]) + int(w[8]), int(w[7]) + int(w[9])) for w in line]
+        lefts, tops, rights, bottoms = zip(*spots, strict=True)
+        left, top, right, bottom = min(lefts), min(tops), max(rights), max(bottoms)
+        yield [(left, top), (right, top), (right, bottom), (left, bottom)], " ".join(w[11] for w in line)
 
 
 def _version(package: str) -> str | None:

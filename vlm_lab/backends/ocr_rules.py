@@ -1,7 +1,6 @@
 """What the lines of an invoice say, by label words, position and arithmetic: the OCR baseline's reading.
 
-No rule is for one issuer. `LABELS` holds what documents print before a value, in nine languages; a value stands behind
-its label, right of it, or below it. Totals are the candidates that add up (net + tax = gross), else the best labelled.
+No rule is for one issuer. A value stands behind its label, right of it or below it; totals are candidates that add up.
 """
 
 import re
@@ -12,125 +11,104 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from itertools import product
+from statistics import median
 from typing import Any
 
-# Kind of value -> printed words, folded (no accents, lower case). The longest label at a place wins, so "sub total" is
-# no "total". `no_*` are neighbours that must not be taken for the value.
+# Kind of value -> what is printed before it in en de fr nl es it pt ru ja, folded (see `fold`); a blank is any
+# punctuation or none. Of overlapping labels the longest wins, so "sub total" is no "total"; `not_*` are only barriers.
 LABELS = {
-    "number": "invoice number|invoice no|invoice nr|invoice num|invoice id|invoice #|inv no|inv #|bill number|bill no|"
-    "receipt number|receipt no|receipt #|credit note number|credit note no|tax invoice no|document number|document no|"
-    "statement no|statement number|folio|confirmation number|rechnungsnummer|rechnungsnr|rechnung nr|rechnungs nr|"
-    "rechnung nummer|rechnung no|re nr|belegnummer|belegnr|beleg nr|gutschriftsnummer|gutschrift nr|gutschriftnr|"
-    "rechnungskorrektur nr|korrekturrechnung nr|facture n|facture no|facture numero|facture num|n facture|"
-    "n de facture|n° facture|n° de facture|no de facture|numero de facture|avoir n|avoir no|numero d'avoir|"
-    "factuurnummer|factuurnr|factuur nr|factuur nummer|numero fattura|numero di fattura|fattura n|fattura nr|"
-    "fattura numero|n fattura|n. documento|numero documento|numero de factura|n factura|n de factura|no factura|"
-    "factura n|factura no|factura numero|factura num|factura nº|numero da fatura|fatura n|fatura no|fatura nº|"
-    "n da fatura|numero de fatura|nota fiscal n|счет no|счет №|счет на оплату №|счет фактура №|номер счета|чек №|"
-    "請求書番号|請求番号|伝票番号|領収書番号|receipt id|booking number|numero|n°|nº",
-    "number_weak": "invoice|bill|rechnung|rechnungskorrektur|gutschrift|facture|factuur|fattura|factura|fatura|"
-    "avoir|credit note|№|document",
-    "issue": "invoice date|date of invoice|date of issue|issue date|issued on|issued|issued date|bill date|dated|"
-    "date issued|receipt date|statement date|credit note date|invoiced on|rechnungsdatum|ausstellungsdatum|belegdatum|"
-    "rechnung vom|datum der rechnung|date de facture|date de facturation|date facture|date d'emission|date de la facture|"
-    "facture du|emise le|factuurdatum|fecha de factura|fecha factura|fecha de emision|fecha emision|fecha de expedicion|"
-    "data fattura|data di emissione|data documento|data emissione|data de emissao|data da fatura|data emissao|дата счета|"
-    "от|発行日|請求日|日付|取引日|transaction date|order date and time",
-    "issue_weak": "date|datum|fecha|data|дата|tag|bonn datum",
-    "due": "due date|payment due|date due|due on|due by|due|pay by|payable by|payment due date|zahlbar bis|fallig am|"
-    "fallig bis|falligkeit|falligkeitsdatum|zahlungsziel|zahlungsfrist|bis zum|bis spatestens|spatestens bis|"
-    "date d'echeance|echeance|date limite de paiement|a payer avant le|a regler avant le|vervaldatum|vervaldag|"
-    "uiterste betaaldatum|te betalen voor|betalen voor|fecha de vencimiento|fecha vencimiento|vencimiento|data scadenza|"
-    "data di scadenza|scadenza|data de vencimento|data vencimento|vencimento|срок оплаты|оплатить до|支払期限|支払期日|"
-    "お支払期限|振込期限",
-    "no_date": "delivery date|date of delivery|order date|ship date|lieferdatum|leistungsdatum|bestelldatum|liefertermin|"
-    "leistungszeitraum|date of birth|geburtsdatum|date de livraison|date de commande|leverdatum|besteldatum|"
-    "bestellung vom|auftragsdatum|auftrag vom|fecha de entrega|data di consegna|data de entrega|service date|"
-    "arrival date|arrival|check in|anreise|departure|abreise|period|billing period|periode|lieferschein vom|"
-    "datum und uhrzeit|дата поставки|納期|valid until|print date|service period|tse start|tse stop",
-    "no_number": "customer number|customer no|customer id|customer|client|kundennummer|kunden nr|kundennr|kunde|account number|"
-    "account no|account|order number|order no|order|bestellnummer|bestell nr|auftragsnummer|auftrags nr|po number|p.o. #|"
-    "numero de client|n client|klantnummer|ordernummer|debiteurnummer|numero de cliente|numero cliente|vat number|"
-    "vat no|vat id|vat reg no|tax id|tax no|tax number|tax reg no|gst no|abn|ust idnr|ust id|ust id nr|ustid|"
-    "umsatzsteuer id|steuernummer|steuer nr|st nr|numero de tva|tva intracommunautaire|btw nummer|btw nr|kvk|nif|nit|"
-    "cif|partita iva|p iva|cnpj|инн|кпп|登録番号|phone|tel|fax|telefon|telefono|phone number|total items|"
-    "invoice to|invoice address|invoice for|numero de telephone",
-    "gross": "grand total|invoice total|total amount|total due|amount due|balance due|total incl|total including|total inc|"
-    "total payable|amount payable|total to pay|total invoice|invoice amount|total amount due|amount total|total eur|"
-    "total usd|total gbp|please pay|gesamtbetrag|rechnungsbetrag|bruttobetrag|gesamtsumme|endbetrag|endsumme|"
-    "gesamt brutto|summe brutto|brutto gesamt|gesamtbetrag brutto|zu zahlen|zu zahlender betrag|zahlbetrag|"
-    "gesamtpreis brutto|bruttosumme|rechnungssumme|rechnungsendbetrag|bruttowert|betrag brutto|brutto summe|"
-    "total ttc|montant ttc|montant total ttc|total a payer|net a payer|a payer|montant total|montant du|prix ttc|"
-    "totaal incl|totaalbedrag|te betalen|totaal te betalen|totaal inclusief|total a pagar|importe total|total factura|"
-    "total con iva|total general|totale fattura|totale documento|totale da pagare|totale complessivo|netto a pagare|"
-    "importo totale|totale euro|totale ivato|valor total|total da fatura|total geral|total com iva|total do documento|"
-    "итого к оплате|всего к оплате|к оплате|сумма к оплате|всего с ндс|итого с ндс|合計|総合計|ご請求金額|請求金額|"
-    "税込合計|お買上計|総計|合計金額",
-    "gross_weak": "total|totaal|totale|gesamt|summe|zahlen|итого|всего|sum|betrag|montant|importe|importo|amount|"
-    "total price|einkauf|kartenzahlung|visa|mastercard|card|ec karte|girocard|bar",
-    "net": "sub total|subtotal|subtotaal|sous total|net total|total net|net amount|net|amount net|total excl|total excluding|"
-    "total ex|total before tax|taxable amount|total hors taxe|total ht|montant ht|montant total ht|total hors tva|"
-    "base ht|net ht|total net ht|nettobetrag|summe netto|netto|netto summe|gesamt netto|nettosumme|zwischensumme|"
-    "netto gesamt|gesamtbetrag netto|gesamtpreis netto|rechnungsbetrag netto|nettowert|warenwert|totaal excl|"
-    "totaal exclusief|netto bedrag|bedrag excl|base imponible|importe neto|total sin iva|total neto|suma|imponibile|"
-    "totale imponibile|totale netto|imponibile totale|base tributavel|total sem iva|total liquido|incidencia|"
-    "сумма без ндс|итого без ндс|всего без ндс|小計|税抜金額|税抜合計|taxable value|total taxable value|steuerbetragsbasis",
-    "tax": "tax|sales tax|total tax|tax total|tax amount|vat|total vat|vat amount|vat total|gst|hst|igst|value added tax|mwst|"
-    "ust|mehrwertsteuer|umsatzsteuer|steuer|steuerbetrag|summe mwst|mwst betrag|gesamtsteuer|umsatzsteuerbetrag|"
-    "zzgl mwst|zzgl ust|summe umsatzsteuer|tva|total tva|montant tva|montant tva|taxe|taxes|total taxes|btw|"
-    "btw bedrag|totaal btw|iva|total iva|importe iva|cuota iva|cuota|totale iva|imposta|totale imposta|impuesto|"
-    "impuestos|imposto|valor iva|total de iva|ндс|сумма ндс|в том числе ндс|итого ндс|消費税|税額|内税|外税|消費税額",
-    "no_amount": "balance|previous balance|opening balance|paid|amount paid|amount tendered|cash|change|change due|tip|"
-    "ruckgeld|gegeben|discount|rabatt|remise|skonto|korting|descuento|sconto|desconto|shipping|saldo|deposit|anzahlung|"
-    "acompte|already paid|bereits gezahlt|suggested tip|gratuity|скидка|аванс|お預り|お釣り|total items|total qty|"
-    "total savings|you saved|tva n|quantity|prepaid|last payment|vorauszahlung|total discount|unit price|"
-    "tax rate|vat rate|mwst satz|steuersatz|einzelpreis",
-    "seller": "seller|vendor|supplier|issued by|remit to|pay to|payable to|verkaufer|lieferant|rechnungssteller|vendeur|"
-    "fournisseur|emetteur|leverancier|vendedor|proveedor|emisor|fornitore|cedente|emitente|fornecedor|"
-    "продавец|поставщик|исполнитель|kontoinhaber|account name|beneficiary|titulaire|account holder",
-    "buyer": "bill to|billed to|ship to|sold to|invoice to|customer|client|buyer|deliver to|attn|recipient|kunde|kaufer|"
-    "rechnungsempfanger|lieferadresse|rechnungsadresse|empfanger|facture a|livre a|adresse de facturation|"
-    "adresse de livraison|acheteur|destinataire|klant|factuuradres|cliente|facturar a|comprador|destinatario|"
-    "spettabile|покупатель|заказчик|плательщик|billing address|shipping address|guest|gast|bill for|customer name|invoice for",
+    "number": r"(invoice|inv|bill|receipt|credit note|document|statement|folio|booking) (number|no|nr|num|id|#)|folio|"
+    r"(rechnungs?|beleg|re|gutschrifts?|rechnungskorrektur|factuur) (nummer|nr|no)|numero|n°|nº|№|номер счета|"
+    r"((numero|num|n°?|no) )?(de |di |da )?(facture|avoir|fattura|factura|fatura|documento) (n°?|nº|nr|no|numero|num)?|"
+    r"(счет|счет фактура|чек|счет на оплату) №|請求書?番号|伝票番号|領収書番号|伝票no",
+    "number_weak": r"(tax )?invoice|bill|rechnung|gutschrift|factuur|credit note",
+    "issue": r"(invoice|issue|bill|receipt|statement|transaction) date|date of (invoice|issue)|(date )?issued( on)?|"
+    r"(rechnungs|ausstellungs|beleg|factuur)datum|rechnung vom|datum der rechnung|date (de |d'|"
+    r"de la )?(facture|emission|"
+    r"facturation)|facture du|emise le|fecha (de )?(factura|emision|expedicion)|data (di |de |da )?(fattura|emissione|"
+    r"documento|emissao|fatura)|дата счета|от|発行日|請求日|日付|取引日",
+    "issue_weak": r"dated?|datum|fecha|data|дата|le",
+    "due": r"(payment )?due( date| on| by)?|date due|pay(able)? by|zahlbar bis|fallig(keit|keitsdatum)?( am| bis)?|"
+    r"zahlungs(ziel|frist)|bis zum|bis spatestens|spatestens( bis)?|(date )?(d')?echeance|date limite de paiement|"
+    r"a (payer|regler) avant le|verval(datum|dag)|(te )?betalen voor|(fecha (de )?|data (de )?)?vencimi?ento|"
+    r"(data )?(di )?scadenza|срок оплаты|оплатить до|お?支払期[限日]|振込期限",
+    "not_issue": r"(delivery|order|ship|service|print|arrival|departure) date|date of (birth|delivery)|arrival|"
+    r"departure|"
+    r"(liefer|leistungs|bestell|auftrags|geburts|lever|bestel)datum|(auftrag|bestellung|lieferschein) vom|"
+    r"anreise|abreise|"
+    r"leistungszeitraum|(billing |service )?period|date de (livraison|commande)|(fecha|data) (de |"
+    r"di )(entrega|consegna)|納期",
+    "not_number": r"(customer|account|order|p o|vat|tax( reg)?|gst|phone) (number|no|id|#)|order|account|abn|nif|nit|"
+    r"cif|"
+    r"(kunden?|bestell|auftrags|steuer|ust id|klant|order|debiteur|btw|ku) (nummer|nr|no)|(ust|vat|tax) id|kvk|siret|"
+    r"(numero|n°?) (de )?client|(numero|tva|n°?) (de )?(tva|intracommunautaire)|(partita|p) iva|инн|кпп|登録番号|tel|"
+    r"fax|phone|telefono?|(invoice|facture) (to|for|a)",
+    "gross": r"(grand|invoice) total|total (amount|due|amount due|incl|including|inc|payable|invoice|eur|usd|gbp)|"
+    r"(amount|balance) (due|payable|total)|invoice amount|(gesamt|rechnungs|brutto|end|zahl|rechnungsend)betrag|"
+    r"(gesamt|end|brutto|rechnungs)summe|(gesamt|summe|betrag|preis) brutto|brutto( gesamt| summe)?|"
+    r"zu zahlen(der betrag)?|"
+    r"(montant |net )?(total )?(ttc|a payer)|montant (total|du)|totaal (incl|te betalen|inclusief)|"
+    r"totaalbedrag|te betalen|"
+    r"total (a pagar|factura|con iva|com iva|general|geral|da fatura)|importe total|(totale|"
+    r"importo) (fattura|documento|"
+    r"da pagare|complessivo|totale|euro|ivato)|valor total|(итого|всего|сумма) (к оплате|с ндс)|к оплате|"
+    r"総?合計(金額)?|ご?請求金額|税込合計|お買上計|総計",
+    "gross_weak": r"total|totaal|totale|gesamt|summe|итого|всего|betrag|montant|importe|importo|amount|bar|"
+    r"(karten|ec )?zahlung|visa|mastercard|girocard",
+    "net": r"sub total|subtotaal|sous total|(net|taxable) (total|amount|value)|(total|amount|totaal) (net|excl|"
+    r"excluding|"
+    r"exclusief|before tax|neto|sin iva|sem iva|liquido)|(total |montant |base |net )*(ht|hors tva|hors taxe)|netto|"
+    r"net|(netto)(betrag|summe|wert)|(summe|gesamt|betrag) netto|zwischensumme|warenwert|bedrag excl|base imponible|"
+    r"(totale )?imponibile|totale netto|(сумма|итого|всего) без ндс|小計|税抜(金額|合計)",
+    "tax": r"((total|sales|valor|importe|cuota|totale|montant|totaal|сумма|итого|summe|zzgl|в том числе) )?"
+    r"(de )?(tax|vat|gst|hst|igst|mwst|ust|mehrwertsteuer|umsatzsteuer|steuer|tva|taxes?|btw|iva|"
+    r"impuestos?|imposta|ндс)"
+    r"( total| amount| betrag| bedrag)?|steuerbetrag|消費税額?|税額|内税|外税",
+    "not_amount": r"(previous |opening )?balance|(amount |already )?paid|cash|change|(suggested )?tip|gratuity|"
+    r"ruckgeld|gegeben|(total )?(discount|savings)|rabatt|remise|skonto|korting|descuento|sconto|shipping|deposit|"
+    r"anzahlung|acompte|"
+    r"unit price|einzelpreis|(tax|vat|mwst|steuer) (rate|satz)|скидка|аванс|お預り|お釣り?",
+    "seller": r"seller|vendor|supplier|(remit|pay|payable) to|issued by|verkaufer|lieferant|vendeur|fournisseur|"
+    r"emetteur|"
+    r"vendedor|proveedor|emisor|fornitore|emitente|продавец|поставщик|исполнитель|kontoinhaber|account (name|holder)",
+    "buyer": r"(bill(ed)?|ship(ped)?|sold|deliver) to|customer( name)?|client|buyer|guest|attn|kunde|kaufer|empfanger|"
+    r"(rechnungs|liefer)(empfanger|adresse|anschrift)|(facture|livre|facturar) a|(adresse de )?(facturation|livraison)|"
+    r"klant|cliente|comprador|destinatario|spettabile|покупатель|заказчик|(billing|shipping) address",
 }  # fmt: skip
-KINDS = {word: kind for kind, words in LABELS.items() for word in words.split("|")}
-SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "￥": "JPY", "円": "JPY", "₽": "RUB", "руб": "RUB", "₹": "INR",
-         "euro": "EUR", "euros": "EUR", "zł": "PLN", "r$": "BRL", "sfr": "CHF", "kč": "CZK", "₺": "TRY", "₩": "KRW"}  # fmt: skip
-CODES = "EUR USD GBP CHF JPY RUB INR PLN CZK SEK NOK DKK HUF CAD AUD NZD CNY BRL MXN TRY UAH ZAR SGD HKD".split()
-CURRENCY = re.compile(
-    rf"(?<![^\W\d])(?:{'|'.join(map(re.escape, sorted([*SIGNS, *map(str.lower, CODES)], key=len, reverse=True)))})(?![^\W\d])"
-)
+SIGNS = {"€": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "円": "JPY", "₽": "RUB",
+         "руб": "RUB", "₹": "INR", "zł": "PLN", "kč": "CZK", "₺": "TRY", "r$": "BRL", "hk$": "HKD"}  # fmt: skip
+CODE = re.compile(r"(?<![^\W\d])(r\$|hk\$|[€$£¥円₽₹₺]|(?:euros?|руб|zł|kč|eur|usd|gbp|chf|jpy|rub|inr|pln|czk|sek|nok|"
+                  r"dkk|huf|cad|aud|nzd|cny|brl|hkd|sgd)(?![^\W\d]))")  # fmt: skip
 MONEY = re.compile(
-    r"(?<![\d.,/])(?:-\s?|\()?[$€£¥￥]?-?\s?(?:\d{1,3}(?:(?P<g>[.,'’ ])\d{3})(?:(?P=g)\d{3})*|\d{1,3}(?:,\d{2})+,\d{3}|\d*)"
-    r"[.,]\s?\d{2}(?![\d%]|\s?%|[.,/:-]\d)-?|-?[$€£¥￥]\s?\d[\d,]*(?![\d.,])|(?<![\d.,])\d[\d,]*(?=\s?円)"
+    r"(?<![\d.,/])[-(]?\s?[$€£¥]?-?\s?(?:(?:\d{1,3}(?:(?P<g>[.,'’ ])\d{3})(?:(?P=g)\d{3})*|"
+    r"\d{1,3}(?:,\d{2})+,\d{3}|\d*)"
+    r"[.,]\s?\d{2}(?![\d%]|\s?%|[.,/:-]\d)-?|(?<=[$€£¥])\d[\d,]*(?![\d.,])|\d[\d,]*(?=\s?円))"
 )
+DAY, YEAR = r"\d{1,2}(?:st|nd|rd|th|er|º)?", r"'?(?:\d{4}|\d{2})(?!\d)"
 DATE = re.compile(
-    r"(?<![\d.,/-])(?:(?P<y>\d{4})\s?[-./年]\s?\d{1,2}\s?[-./月]\s?\d{1,2}|\d{1,2}\s?[./-]\s?\d{1,2}\s?[./-]\s?(?:\d{4}|\d{2})"
-    r"|\d{1,2}(?:st|nd|rd|th|er|º)?[.\s-]{0,2}(?:de\s)?[^\W\d]{3,10}[.,]?[\s-]?(?:de\s|del\s)?'?(?:\d{4}|\d{2})"
-    r"|[^\W\d]{3,10}\.?\s?\d{1,2}(?:st|nd|rd|th)?[\s,.-]{1,3}\d{4})(?![\d%])"
+    r"(?<![\d.,/-])(?:(?P<iso>\d{4}\s?[-./年]\s?\d{1,2}\s?[-./月]\s?\d{1,2})(?!\d)|\d{1,2}\s?[./-]\s?\d{1,2}\s?[./-]\s?"
+    rf"{YEAR}|{DAY}[.\s-]{{0,2}}(?:de\s)?[^\W\d]{{3,10}}[.,]?[\s-]?(?:del?\s)?{YEAR}|"
+    rf"[^\W\d]{{3,10}}\.?\s?{DAY}[\s,.-]{{1,3}}\d{{4}})"
 )
-NUMBER = re.compile(r"[\s:.#°º№-]*(?:(?:nr|no|n)\b[\s:.#°º]*)?((?=[\w./-]*\d)\w[\w./-]*\w|\d)")
+NUMBER = re.compile(r"[\s:.#°º№-]*(?:(?:nr|no|n)\b[\s:.#°º]*)?((?=[\w./-]*\d)\w[\w./-]*\w|\d)", re.I)
 LEGAL = re.compile(
-    r"(?<!\w)(?:gmbh|ag|kg|ohg|e\.\s?k|a\.\s?g|ug|inc|llc|ltd|limited|corp|corporation|plc|sarl|s\.a\.r\.l|sas|sa|s\.a|"
-    r"eurl|b\.?v|n\.?v|s\.?r\.?l|s\.?p\.?a|s\.?l\.?u?|lda|ltda|ооо|ао|ип|pty|co)(?!\w)|株式会社"
+    r"(?<!\w)(?:gmbh|ag|kg|ohg|e\.? ?k|inc|llc|ltd|limited|corp|plc|s\.?a\.?r\.?l|sas|s\.?a|b\.?v|n\.?v|s\.?r\.?l|"
+    r"s\.?p\.?a|s\.?l|lda|ltda|ооо|ао|ип)(?!\w)|株式会社"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One piece of text where it stands, in the pixels of a page turned level; `marks` are the labels in it."""
+    """One piece of text on a page turned level: left, top, right, bottom in pixels, and the labels in it."""
 
     page: int
-    left: float
-    top: float
-    right: float
-    bottom: float
+    box: tuple[float, float, float, float]
     text: str
-    marks: tuple[tuple[str, int, int], ...] = ()
+    marks: tuple[tuple[int, int, str], ...] = ()
 
-    @property
-    def height(self) -> float:
-        return self.bottom - self.top
+    def in_row(self, other: "Line") -> bool:
+        (_, top, _, bottom), (_, high, _, low) = self.box, other.box
+        return self.page == other.page and abs(top + bottom - high - low) < 1.1 * min(bottom - top, low - high)
 
 
 def fold(text: str) -> str:
@@ -139,230 +117,162 @@ def fold(text: str) -> str:
 
 
 @cache
-def _labels() -> re.Pattern[str]:
-    words = sorted({fold(word) for word in KINDS}, key=len, reverse=True)
-    parts = (r"[\W_]*".join(re.escape(piece) for piece in word.split()) for word in words)
-    return re.compile(rf"(?<![a-zа-я0-9])(?:{'|'.join(parts)})(?![a-zа-я])")
+def _patterns() -> dict[str, re.Pattern[str]]:
+    spaced = {kind: words.replace("№", "n").replace(" ", r"[\W_]*") for kind, words in LABELS.items()}
+    return {kind: re.compile(rf"(?<![a-zа-я0-9])(?:{words})(?![a-zа-я])") for kind, words in spaced.items()}
 
 
-def line(page: int, box: Sequence[float], text: str) -> Line:
-    """A line with its labels found. `box` is left, top, right, bottom."""
+def line(page: int, box: tuple[float, float, float, float], text: str) -> Line:
+    """A line with its labels found."""
     text = unicodedata.normalize("NFC", text)
-    marks = tuple((_kind(found[0]), *found.span()) for found in _labels().finditer(fold(text)))
-    return Line(page, *box, text, marks)
+    spans = [(*found.span(), kind) for kind, known in _patterns().items() for found in known.finditer(fold(text))]
+    marks: list[tuple[int, int, str]] = []
+    for start, end, kind in sorted(spans, key=lambda span: span[0] - span[1]):
+        if start < end and all(end <= mark[0] or start >= mark[1] for mark in marks):
+            marks.append((start, end, kind))
+    return Line(page, box, text, tuple(sorted(marks)))
 
 
-@cache
-def _kind(label: str) -> str:
-    squeezed = re.sub(r"[\W_]", "", label)
-    return next((kind for word, kind in KINDS.items() if fold(word) == label), None) or next(
-        kind for word, kind in KINDS.items() if re.sub(r"[\W_]", "", fold(word)) == squeezed
-    )
-
-
-def same_row(one: Line, other: Line) -> bool:
-    middle = (one.top + one.bottom - other.top - other.bottom) / 2
-    return one.page == other.page and abs(middle) < 0.55 * min(one.height, other.height)
-
-
-def near(lines: Sequence[Line], kinds: str) -> Iterator[tuple[float, str]]:
-    """Texts that may hold the value of a label of these kinds, with a cost: behind it, right of it, below it."""
+def near(lines: Sequence[Line], kind: str) -> Iterator[tuple[Line, list[str], list[str]]]:
+    """Each label of a kind, the texts behind and right of it up to the next label, and the nearest text below it."""
     for label in lines:
-        for index, (kind, _, end) in enumerate(label.marks):
-            if kind not in kinds.split():
+        left, top, right, bottom = label.box
+        for place, (_, end, name) in enumerate(label.marks):
+            if name != kind:
                 continue
-            stop = label.marks[index + 1][1] if index + 1 < len(label.marks) else None
-            yield 0, label.text[end:stop]
-            row = sorted(
-                (x for x in lines if x is not label and same_row(x, label) and x.left > label.left),
-                key=lambda x: x.left,
-            )
-            for place, other in enumerate(row):
-                if other.marks:
-                    break
-                yield 1 + 0.1 * place, other.text
-            for other in below(lines, label):
-                yield 2, other.text
-
-
-def below(lines: Sequence[Line], label: Line) -> list[Line]:
-    under = (
-        x for x in lines
-        if x.page == label.page and 0 < x.top - label.top < 4 * label.height and not same_row(x, label)
-        and min(x.right, label.right + label.height) > max(x.left, label.left - label.height)
-    )  # fmt: skip
-    return sorted(under, key=lambda x: x.top)[:1]
+            stop = label.marks[place + 1][0] if place + 1 < len(label.marks) else None
+            row = sorted((x for x in lines if x.box[0] > left and x.in_row(label)), key=lambda x: x.box[0])
+            row = row[: next((i for i, x in enumerate(row) if x.marks), None)] if not stop else []
+            under = [x for x in lines if x.page == label.page and 0 < x.box[1] - top < 4 * (bottom - top)
+                     and x.box[2] > left - 10 and x.box[0] < right + 10 and not x.in_row(label)]  # fmt: skip
+            yield label, [label.text[end:stop], *(x.text for x in row)], [x.text for x in under[:1]]
 
 
 def number(lines: Sequence[Line]) -> str | None:
-    for kinds, dearest in (("number", 3.0), ("number_weak", 1.1)):
-        found = []
-        for cost, text in near(lines, kinds):
-            match = NUMBER.match(text)
-            if match and cost <= dearest and not DATE.match(match[1]) and not re.fullmatch(r"\d+[.,]\d\d", match[1]):
-                found.append((cost, match[1]))
-        if found:
-            return min(found, key=lambda item: item[0])[1]
+    for kind in ("number", "number_weak"):
+        for _, row, under in near(lines, kind):
+            for text in row[:2] + (under if kind == "number" else []):
+                found = NUMBER.match(text)
+                if found and not DATE.match(found[1]) and not re.fullmatch(r"\d+[.,]\d\d", found[1]):
+                    return found[1]
     return None
 
 
 def dates(text: str, order: str, languages: Sequence[str]) -> list[str]:
-    """The dates printed in a text, ISO. Only whole dates in listed shapes reach the parser, which would else guess."""
+    """The dates in a text, ISO. Only whole dates in listed shapes reach the parser, which would guess at others."""
     import dateparser
 
-    found = []
-    for match in DATE.finditer(text):
-        plain = re.sub(r"\s*[年月./]\s*", "." if not match["y"] else "-", match[0])
-        settings = {
-            "DATE_ORDER": "YMD" if match["y"] else order,
-            "REQUIRE_PARTS": ["day", "month", "year"],
-            "PARSERS": ["absolute-time"],
-        }
-        day = dateparser.parse(plain, languages=list(languages), settings=settings)
-        if day and 1950 < day.year < 2070:
-            found.append(day.date().isoformat())
-    return found
-
-
-def order_of(lines: Sequence[Line], currency: str | None) -> str:
-    """Day or month first: what a day above 12 shows, else the custom of the country that the currency tells."""
-    pairs = [
-        (int(a), int(b)) for x in lines for a, b in re.findall(r"(?<!\d)(\d{1,2})[./-](\d{1,2})[./-]\d{2,4}", x.text)
-    ]
-    if any(second > 12 for _, second in pairs):
-        return "MDY"
-    return "MDY" if currency == "USD" and not any(first > 12 for first, _ in pairs) else "DMY"
+    settings: dict[str, Any] = {"REQUIRE_PARTS": ["day", "month", "year"], "PARSERS": ["absolute-time"]}
+    days = []
+    for found in DATE.finditer(text):
+        plain = re.sub(r"\s*[年月./]\s*", "-" if found["iso"] else ".", found[0])
+        settings["DATE_ORDER"] = "YMD" if found["iso"] else order
+        days.append(dateparser.parse(plain, languages=list(languages), settings=settings))
+    return [day.date().isoformat() for day in days if day]
 
 
 def issue_and_due(lines: Sequence[Line], order: str, languages: Sequence[str]) -> tuple[str | None, str | None]:
-    def best(kinds: str) -> str | None:
-        found = [(cost, day) for cost, text in near(lines, kinds) for day in dates(text, order, languages)[:1]]
-        return min(found, key=lambda item: item[0])[1] if found else None
+    def first(kind: str) -> str | None:
+        texts = (text for _, row, under in near(lines, kind) for text in row + under)
+        return next((day for text in texts for day in dates(text, order, languages)), None)
 
-    due = best("due")
-    free = (
-        day
-        for x in lines
-        if not any(mark[0] in ("due", "no_date") for mark in x.marks)
-        for day in dates(x.text, order, languages)
-    )
-    return best("issue") or best("issue_weak") or next((day for day in free if day != due), None), due
+    due = first("due")
+    free = [x.text for x in lines if not {"due", "not_issue"} & {kind for *_, kind in x.marks}]
+    unlabelled = (day for text in free for day in dates(text, order, languages) if day != due)
+    return first("issue") or first("issue_weak") or next(unlabelled, None), due
 
 
 def amounts(text: str) -> list[Decimal]:
     from price_parser import Price
 
-    found = []
-    for match in MONEY.finditer(text.replace("−", "-").replace("–", "-")):
-        price = Price.fromstring(re.sub(r"(?<=[.,])\s", "", match[0])).amount
-        if price is not None:
-            found.append(-price if match[0].startswith(("-", "(", "$-", "€-")) or match[0].endswith("-") else price)
-    return found
+    found = [re.sub(r"(?<=[.,])\s", "", match[0]) for match in MONEY.finditer(re.sub("[−–]", "-", text))]
+    signed = [(Price.fromstring(text).amount, "-" in text or text.startswith("(")) for text in found]
+    return [-price if negative else price for price, negative in signed if price is not None]
 
 
-def totals(lines: Sequence[Line]) -> dict[str, Decimal]:
-    """net, tax and gross: the candidates that add up, weighed by their labels and by how far down they stand."""
+def totals(lines: Sequence[Line]) -> dict[str, str]:
+    """net, tax and gross: of what stands at their labels (the lower the better), the three that add up."""
     every = [price for x in lines for price in amounts(x.text)]
-    weights = {kind: dict.fromkeys(every, 0.1) for kind in ("gross", "net", "tax")}
-    if every:
-        weights["gross"][max(every)] = 0.8
-    pages = max((x.page for x in lines), default=0) + 1
-    depth = max((x.bottom for x in lines), default=1)
-    for label in lines:
-        for index, (kind, start, end) in enumerate(label.marks):
-            name, strength = kind.removesuffix("_weak"), 1.5 if kind.endswith("_weak") else 3.0
-            if name not in weights:
-                continue
-            stop = label.marks[index + 1][1] if index + 1 < len(label.marks) else None
-            row = sorted(
-                (x for x in lines if x is not label and x.left > label.left and same_row(x, label)),
-                key=lambda x: x.left,
-            )
-            found = amounts(label.text[end:stop]) + [price for x in row for price in amounts(x.text)]
-            if not found:
-                found, strength = [price for x in below(lines, label) for price in amounts(x.text)], strength * 0.6
-            for place, price in enumerate(reversed(found)):
-                weight = strength / (1 + place) + (label.page + label.bottom / depth) / pages
-                weights[name][price] = max(weights[name].get(price, 0), weight)
+    weights = {kind: dict.fromkeys(every, 0.1) for kind in ("net", "tax", "gross")}
+    weights["gross"].update({max(every): 0.8} if every else {})
+    depth = max((x.page + 1) * x.box[3] for x in lines) if lines else 1
+    for kind, strength in (("net", 3.0), ("tax", 3.0), ("gross", 3.0), ("gross_weak", 1.5)):
+        known = weights[kind.removesuffix("_weak")]
+        for label, row, under in near(lines, kind):
+            behind = [price for text in row for price in amounts(text)]
+            share = 1.0 if behind else 0.6
+            for place, price in enumerate(reversed(behind or [price for text in under for price in amounts(text)])):
+                weight = strength * share / (1 + place) + (label.page + 1) * label.box[3] / depth
+                known[price] = max(known.get(price, 0), weight)
+    best = {kind: sorted(known, key=known.__getitem__)[-12:] for kind, known in weights.items()}
 
-    def top(kind: str) -> list[tuple[Decimal, float]]:
-        return sorted(weights[kind].items(), key=lambda item: -item[1])[:12]
+    def score(trio: tuple[Any, ...]) -> float:
+        net, tax, gross = trio
+        pairs = zip(weights, trio, strict=True)
+        points = sum(weights[kind].get(price, 0) for kind, price in pairs if price is not None)
+        points += (3 if tax else 1) if net and tax is not None and net + tax == gross else 0
+        return float(points - 3 * (abs(net or 0) > abs(gross)) - 3 * (abs(tax or 0) >= abs(gross) > 0))
 
-    best: tuple[float, dict[str, Decimal]] = (0, {})
-    for (gross, one), net, tax in product(top("gross"), [*top("net"), None], [*top("tax"), None]):
-        score = one + sum(x[1] for x in (net, tax) if x)
-        if net and tax and net[0] + tax[0] == gross and net[0]:
-            score += 3 if tax[0] else 1
-        if (net and abs(net[0]) > abs(gross)) or (tax and abs(tax[0]) >= abs(gross) and gross):
-            score -= 3
-        if score > best[0]:
-            best = score, {"net": net, "tax": tax, "gross": (gross, one)}
-    chosen = {k: v for k, v in best[1].items() if v}
-    sums = "net" in chosen and "tax" in chosen and chosen["net"][0] + chosen["tax"][0] == chosen["gross"][0]
-    return {
-        k: v[0]
-        for k, v in chosen.items()
-        if k == "gross" or sums and max(chosen["net"][1], chosen["tax"][1]) > 1 or v[1] > 1
-    }
-
-
-def currency(lines: Sequence[Line]) -> str | None:
-    counts: Counter[str] = Counter()
-    for x in lines:
-        for match in CURRENCY.finditer(x.text.lower()):
-            counts[SIGNS.get(match[0], match[0].upper())] += 2 if MONEY.search(x.text) else 1
-    return counts.most_common(1)[0][0] if counts else None
+    trios = product([*best["net"], None], [*best["tax"], None], best["gross"])
+    chosen = dict(zip(weights, max(trios, key=score, default=()), strict=False))
+    whole = None not in chosen.values()
+    return {k: str(v) for k, v in chosen.items() if v is not None and (whole or weights[k][v] > 0.5)}
 
 
 def seller(lines: Sequence[Line]) -> str | None:
-    """The line most like a company at the top: legal form, large print, a label, or the name in a web address."""
+    """The line most like an issuer: high up, large, with a legal form, a label, or its name in a web address."""
     first = [x for x in lines if x.page == 0]
-    if not first:
-        return None
-    depth = max(x.bottom for x in first)
-    usual = sorted(x.height for x in first)[len(first) // 2]
-    text = " ".join(x.text.lower() for x in lines)
-    stems = {s for s in re.findall(r"(?:@|www\.)([\w-]{3,})\.", text)} - {
-        "gmail",
-        "outlook",
-        "yahoo",
-        "hotmail",
-        "gmx",
-        "web",
-    }
-    labelled = {t.strip(" :") for _, t in near(lines, "seller")}
-    buyers = [x for x in first if any(m[0] == "buyer" for m in x.marks)]
-    best, name = 0.0, None
+    depth = max((x.box[3] for x in first), default=1)
+    usual = median([x.box[3] - x.box[1] for x in first] or [1])
+    sites = re.findall(r"(?:@|www\.)([\w-]{4,})\.", " ".join(x.text.lower() for x in lines))
+    sites = [re.sub(r"\W", "", site) for site in sites if site not in ("gmail", "outlook", "yahoo", "hotmail")]
+    labelled = {text.strip(" :") for _, row, under in near(lines, "seller") for text in (row + under)}
+    buyers = [x.box for x in first if any(kind == "buyer" for *_, kind in x.marks)]
+    scores: dict[str, float] = {}
     for x in first:
+        (left, top, _, bottom), barred = x.box, any(start == 0 for start, *_ in x.marks)
+        theirs = any(0 <= top - b[1] < 5 * (b[3] - b[1]) and abs(left - b[0]) < 12 * usual for b in buyers)
         for part in re.split(r"\s*[·•|*]\s*|\s[-–—]\s|,\s(?!inc|llc|ltd)", x.text, flags=re.I):
-            letters = re.sub(r"[\W\d_]", "", part)
-            if (
-                len(letters) < 2
-                or x.marks
-                and any(m[1] == 0 for m in x.marks)
-                or MONEY.search(part)
-                or "@" in part
-                or "www" in part
-            ):
+            plain = re.sub(r"[\W\d_]", "", fold(part))
+            if len(plain) < 2 or barred or MONEY.search(part) or "@" in part or "www" in part:
                 continue
-            squeezed = re.sub(r"[\W_]", "", fold(part))
-            score = 1.5 * (1 - x.top / depth) + min(x.height / usual, 3) * (0.8 if x.top < depth / 3 else 0.2)
-            score += 2.5 * bool(LEGAL.search(part.lower())) + 2.5 * (part in labelled)
-            score += 2 * any(re.sub(r"\W", "", s) in squeezed or squeezed in s for s in stems if len(squeezed) > 2)
-            score -= 1.5 * bool(re.search(r"\d", part)) + 0.7 * (len(part.split()) > 5) + 0.5 * (part.endswith(":"))
-            score -= 3 * any(0 <= x.top - b.top < 5 * b.height and abs(x.left - b.left) < 12 * b.height for b in buyers)
-            if score > best:
-                best, name = score, part.strip(" :")
-    return name
+            score = 1.5 * (1 - top / depth) + min((bottom - top) / usual, 3) * (0.8 if top < depth / 3 else 0.2)
+            score += 2.5 * bool(LEGAL.search(part.lower())) + 2.5 * (part in labelled) - 3 * theirs
+            score += 2 * any(site in plain or (len(plain) > 2 and plain in site) for site in sites)
+            score -= 1.5 * bool(re.search(r"\d", part)) + 0.7 * (len(part.split()) > 5) + 0.5 * part.endswith(":")
+            scores[part.strip(" :")] = max(score, scores.get(part.strip(" :"), 0))
+    return max(scores, key=scores.__getitem__, default=None)
+
+
+def items(lines: Sequence[Line]) -> list[dict[str, str]]:
+    """Rows with words and an amount at their end, above the first total."""
+    found: list[dict[str, str]] = []
+    for x in lines:
+        row = sorted((y for y in lines if y.in_row(x)), key=lambda y: y.box[0])
+        if any(kind in ("net", "tax", "gross", "gross_weak") for y in row for *_, kind in y.marks) and found:
+            break
+        prices = [price for y in row for price in amounts(y.text)]
+        if row[0] is not x or not prices or not amounts(row[-1].text):
+            continue
+        words = max((y.text for y in row), key=lambda text: sum(map(str.isalpha, text)))
+        count = next((y.text for y in row if re.fullmatch(r"\d{1,4}", y.text)), None)
+        cells = {"description": words, "quantity": count, "amount": str(prices[-1])}
+        cells["unit_price"] = str(prices[-2]) if len(prices) > 1 else None
+        found.append({key: value for key, value in cells.items() if value})
+    return found
 
 
 def read(lines: Sequence[Line], languages: Sequence[str]) -> dict[str, Any]:
-    lines = sorted(lines, key=lambda x: (x.page, x.top + x.bottom, x.left))
-    money = currency(lines)
-    issue, due = issue_and_due(lines, order_of(lines, money), languages)
-    name = seller(lines)
-    found = {
-        "invoice_number": number(lines), "issue_date": issue, "due_date": due, "currency": money,
-        "seller": {"name": name} if name else None, "totals": {k: str(v) for k, v in totals(lines).items()},
-    }  # fmt: skip
-    return {key: value for key, value in found.items() if value}
+    """The fields of a document in the shipped schema's keys; what was not found is left out."""
+    lines = sorted(lines, key=lambda x: (x.page, x.box[1] + x.box[3], x.box[0]))
+    signs = Counter[str]()
+    for x in lines:
+        for sign in CODE.findall(x.text.lower()):
+            signs[SIGNS.get(sign, sign.upper())] += 2 if MONEY.search(x.text) else 1
+    currency = max(signs, key=signs.__getitem__, default=None)
+    pairs = [tuple(map(int, pair)) for x in lines for pair in re.findall(r"\b(\d\d?)[./-](\d\d?)[./-]\d{2,4}", x.text)]
+    american = any(b > 12 for _, b in pairs) or (currency == "USD" and not any(a > 12 for a, _ in pairs))
+    issue, due = issue_and_due(lines, "MDY" if american else "DMY", languages)
+    found = {"invoice_number": number(lines), "issue_date": issue, "due_date": due, "currency": currency,
+             "seller": {"name": seller(lines)}, "totals": totals(lines), "line_items": items(lines)}  # fmt: skip
+    return {key: value for key, value in found.items() if value not in (None, {}, [], {"name": None})}
