@@ -26,14 +26,18 @@ def write_status(path: Path, decisions: Sequence[Decision], run: str) -> list[st
     for entry in data.get("models") or []:
         decision = wanted.get(str(entry.get("name")))
         if decision:
-            _set(entry, "status", decision.verdict)
-            _set(entry, "notes", _note(str(entry.get("notes") or ""), decision, run))
+            note = _note(str(entry.get("notes") or "").strip(), decision, run)
+            for place, (key, value) in enumerate((("status", decision.verdict), ("notes", note)), 1):
+                if key in entry:
+                    entry[key] = value
+                else:  # near the name: at the end it would come after a comment on the next model
+                    entry.insert(place, key, value)
             written.append(decision.model)
     out = io.StringIO()
     yaml.dump(data, out)
     part = path.with_name(f"{path.name}.part")
     try:
-        part.write_text(out.getvalue(), "utf-8")
+        part.write_text(out.getvalue(), "utf-8", newline="\r\n" if b"\r\n" in path.read_bytes() else "\n")
         part.chmod(path.stat().st_mode)
         part.replace(path)
     finally:
@@ -49,7 +53,9 @@ def _load(path: Path) -> tuple[Any, Any]:
     yaml.preserve_quotes = True
     yaml.width = 1_000_000
     try:
-        data = yaml.load(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        yaml.explicit_start = text.startswith("---")
+        data = yaml.load(text)
         models = data["models"]
         dash = models.lc.col
         yaml.indent(mapping=2, sequence=models[0].lc.col, offset=dash)
@@ -58,14 +64,6 @@ def _load(path: Path) -> tuple[Any, Any]:
     except (YAMLError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: has no list of models ({' '.join(str(error).split())[:200]})") from None
     return yaml, data
-
-
-def _set(entry: Any, key: str, value: str) -> None:
-    """A new key goes after the last one that is a plain value, and before the comment that follows the model."""
-    if key in entry:
-        entry[key] = value
-    else:
-        entry.insert(1, key, value)
 
 
 def _note(present: str, decision: Decision, run: str) -> str:

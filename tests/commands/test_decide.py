@@ -96,3 +96,13 @@ def test_lists_without_indentation_stay_so(folder: Path) -> None:
     after = (folder / "models.yaml").read_text()
     assert [line for line in after.splitlines() if "status" not in line and "notes" not in line] == text.splitlines()
     assert yaml.safe_load(after)["models"][1]["status"] == "rejected"
+
+
+def test_windows_line_ends_and_a_document_mark_stay(folder: Path) -> None:
+    text = b"---\r\nmodels:\r\n  - name: good\r\n    model_id: a\r\n"
+    (folder / "models.yaml").write_bytes(text)
+    decide(folder, "--write")
+    lines = (folder / "models.yaml").read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if b"status" not in line and b"notes" not in line]
+    assert kept == text.splitlines(keepends=True)
+    assert all(line.endswith(b"\r\n") for line in lines)
