@@ -11,10 +11,14 @@ from collections.abc import Sequence
 from vlm_lab.errors import UserError
 
 COMMANDS = {
+    "accept": "make a run the baseline that later runs are held against",
     "clean": "delete a run and its cached replies",
+    "compare": "did a candidate get worse from one run to another? exit 1 when it did",
     "corrections": "list the references of a run that may be wrong, for a person to decide",
+    "decide": "chosen, rejected or needs_more_data: the word for each candidate, with its evidence",
     "init": "write a suite for your own documents and references, or check one",
     "models": "list the candidates; write an interpreter's set-up for one that needs other versions",
+    "run": "run every model x prompt x document: what scripts/bench does",
     "score": "score a file of predictions against references with our score and the published ones",
     "weights": "where every candidate's weights are; fetch them, or plan to",
 }
@@ -30,7 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(f"vlm-lab {name}", description=module.__doc__, formatter_class=_Raw)
     module.add_arguments(parser)
     try:
-        return int(module.main(parser.parse_args(arguments[1:])))
+        args, more = parser.parse_known_args(arguments[1:])
+        args.more = more
+        if more and not getattr(module, "TAKES_MORE", False):
+            parser.error(f"unrecognized arguments: {' '.join(more)}")
+        return int(module.main(args))
     except UserError as error:
         print(f"vlm-lab {name}: {error}", file=sys.stderr)
         return 2
