@@ -4,9 +4,12 @@ import json
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.pipelines import write_pipeline
@@ -30,14 +33,16 @@ def check(folder: Path) -> int:
     return init.main(Namespace(folder=folder, documents=None, references=None, check=True))
 
 
-def bring(folder: Path, references: Mapping[str, Any], documents: tuple[str, ...] | None = None) -> Suite:
+def bring(
+    folder: Path, references: Mapping[str, Any], documents: tuple[str, ...] | None = None, escaped: bool = False
+) -> Suite:
     """A user's folders with these references, the suite that init makes of them, loaded again from its files."""
     (folder / "docs").mkdir()
     (folder / "json").mkdir()
     for name in documents if documents is not None else references:
         Image.new("RGB", (8, 8)).save(folder / "docs" / f"{name}.png")
     for name, reference in references.items():
-        (folder / "json" / f"{name}.json").write_text(json.dumps(reference, ensure_ascii=False), "utf-8")
+        (folder / "json" / f"{name}.json").write_text(json.dumps(reference, ensure_ascii=escaped), "utf-8")
     write(propose(folder / "suite", folder / "docs", folder / "json"))
     return load_suite(folder / "suite")
 
@@ -205,7 +210,7 @@ HOSTILE = [
 
 def test_hostile_keys_and_values_break_no_file(tmp_path: Path) -> None:
     reference = {f"total {key}": "12.00" for key in HOSTILE} | {key: key for key in HOSTILE}
-    suite = bring(tmp_path, {"a": reference, "b": reference})
+    suite = bring(tmp_path, {"a": reference, "b": reference}, escaped=True)
     text = prompt_text(suite.prompts["default"], suite, "default")
     assert "`total {{ x }}`" in text
     ((document, _), notes) = load_documents(suite)
@@ -214,6 +219,37 @@ def test_hostile_keys_and_values_break_no_file(tmp_path: Path) -> None:
     table = [line for line in (suite.folder / "fields.md").read_text("utf-8").splitlines() if line.startswith("| ")]
     assert len(table) == len(reference) + 1
     assert not any("<b>" in line for line in table)
+
+
+def test_half_a_character_is_written_as_its_escape_and_fails_the_check(tmp_path: Path) -> None:
+    suite = bring(tmp_path, {"a": {"data\ud800": {"total \ud800": "12.00"}}}, escaped=True)
+    documents, _ = load_documents(suite)
+    assert documents[0].reference == {"total \ud800": "12.00"}
+    assert "does not score 1.0 against itself" in check_suite(suite, documents)[0][0]
+
+
+ANY = st.characters(exclude_categories=())  # half characters, too
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(ANY),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(ANY, max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.dictionaries(st.text(ANY, max_size=8), VALUES, max_size=4), min_size=1, max_size=3))
+def test_whatever_the_references_hold_the_suite_can_be_read_again(references: list[dict[str, Any]]) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        try:
+            suite = bring(
+                folder, {f"doc{number}": reference for number, reference in enumerate(references)}, escaped=True
+            )
+        except UserError:  # not one field in all of them
+            assume(False)
+        documents, _ = load_documents(suite)
+        check_suite(suite, documents)
+        prompt_text(suite.prompts["default"], suite, "default")
 
 
 @pytest.mark.parametrize(

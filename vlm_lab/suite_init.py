@@ -89,7 +89,7 @@ def check_place(path: Path, option: str, wanted: str) -> None:
     parent = next(each for each in path.absolute().parents if each.is_dir())
     missing = path.absolute().relative_to(parent).parts[0]
     close = difflib.get_close_matches(missing, [each.name for each in parent.iterdir() if each.is_dir()], 1)
-    near = f"; did you mean {shown(str(parent / close[0]))}?" if close else f"; {parent} has no {missing!r}"
+    near = f"; did you mean {shown(str(parent / close[0]))}?" if close else f"; {parent} has no {missing!r}."
     raise UserError(f"{path}: no such folder{near} Give the folder with {wanted}: {option}=PATH")
 
 
@@ -103,7 +103,7 @@ def write(proposal: Proposal) -> tuple[list[Path], list[str]]:
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8", newline="\n") as file:
+            with path.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
                 file.write(text)
         except OSError as error:
             raise UserError(f"{path}: cannot be written ({error.strerror}); name another folder") from None
