@@ -1,0 +1,145 @@
+"""report.html: one file that opens from disk, without a server or a network; report_files/ beside it has page images
+and long texts.
+
+The first screen is plain HTML and needs no script; looking at documents does. What models said is data: it stands in
+the page as JSON, reaches it as text alone, and the page's policy allows no other script, style or address.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from vlm_lab.corrections import entries_of
+from vlm_lab.documents import shown
+from vlm_lab.report import overview, plots
+from vlm_lab.report.cells import cells, script
+from vlm_lab.report.pages import page_images
+from vlm_lab.report.read import read_report, read_rows
+from vlm_lab.report.text import interval, share, troubles
+from vlm_lab.report.words import catalogue
+from vlm_lab.run_folder import private_file
+from vlm_lab.types import Report
+
+NAME = "report.html"
+TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("table.js", "page.js", "doubts.js", "view.js")
+POLICY = (
+    "default-src 'none'; img-src 'self' data: file:; style-src '{style}'; script-src '{script}' 'self' file:;"
+    " base-uri 'none'; form-action 'none'"
+)
+
+
+def write_html(folder: Path, language: str = "en") -> Path:
+    """Writes report.html and report_files/ for the run in `folder` from its report.json; where it lies."""
+    report = read_report(folder)
+    images = page_images(report, folder)
+    data = cells(report, read_rows(folder), folder)
+    for document in data["documents"]:
+        document["pages"] = images.get((document["suite"], document["id"]), [])
+    data |= {"run": report.run["id"], "doubts": _doubts(report)}
+    with private_file(folder / NAME) as file:
+        file.write(page(report, data, language).encode("utf-8", "replace"))
+    return folder / NAME
+
+
+def page(report: Report, data: Mapping[str, Any], language: str) -> str:
+    """The whole document."""
+    words = catalogue(language)
+    style = (TEMPLATES / "report.css").read_text("utf-8")
+    code = "\n".join((TEMPLATES / name).read_text("utf-8") for name in SCRIPTS)
+    return (
+        environment(language)
+        .get_template("report.html")
+        .render(
+            language=language,
+            policy=POLICY.format(style=_hash(style), script=_hash(code)),
+            style=Markup(style),  # noqa: S704 - our own file
+            code=Markup(code),  # noqa: S704 - our own file
+            data=Markup(script({**data, "words": _labels(words.gettext)})),  # noqa: S704 - escaped by `script`
+            report=report,
+            conditions=overview.conditions(report, words.gettext),
+            suites=[_suite(name, own, data, words.gettext) for name, own in overview.suites(report).items()],
+            doubts=len(data["doubts"]),
+        )
+    )
+
+
+def environment(language: str) -> Environment:
+    """Jinja2 with everything escaped, in one language."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        finalize=lambda value: shown(value) if type(value) is str else value,
+    )
+    made.install_gettext_translations(catalogue(language))  # type: ignore[attr-defined]
+    made.globals.update(overview=overview, share=share, interval=interval, troubles=troubles)
+    return made
+
+
+def _doubts(report: Report) -> list[dict[str, Any]]:
+    """Entries of corrections.json, still to be decided, each with its suite."""
+    return [{**entry, "suite": each.suite} for each in report.suspects for entry in entries_of([each], [])]
+
+
+def _suite(name: str, own: Sequence[Any], data: Mapping[str, Any], words: overview.Words) -> dict[str, Any]:
+    """What the template shows of one suite."""
+    return {
+        "name": name,
+        "summaries": own,
+        "plots": list(_plots(own, _seconds(data, name), words)),
+        "paths": overview.field_paths(own),
+        "kinds": overview.kinds(own),
+    }
+
+
+def _seconds(data: Mapping[str, Any], suite: str) -> dict[str, list[float]]:
+    """Seconds of each reply by candidate."""
+    found: dict[str, list[float]] = {}
+    for document in data["documents"]:
+        for column, cell in document["cells"].items():
+            candidate = data["candidates"][column]
+            if candidate["suite"] == suite and cell.get("seconds"):
+                found.setdefault(f"{candidate['model']} ({candidate['prompt']})", []).append(cell["seconds"])
+    return found
+
+
+def _plots(
+    own: Sequence[Any], seconds: Mapping[str, Sequence[float]], words: overview.Words
+) -> Iterable[tuple[str, Markup]]:
+    """Title and element of each plot that has something to show."""
+    drawn = (
+        (words("Accuracy against seconds"), plots.accuracy_by_seconds(own, words)),
+        (words("Prompts compared"), plots.prompts(own, words)),
+        (words("How long replies take"), plots.latency(seconds, words)),
+    )
+    for title, draw in drawn:
+        if draw:
+            yield title, Markup(plots.svg(draw, title))  # noqa: S704 - matplotlib's own, text escaped by ElementTree
+
+
+def _labels(words: overview.Words) -> dict[str, str]:
+    """What the scripts say."""
+    return {text: words(text) for text in LABELS}
+
+
+LABELS = (
+    "field", "expected", "exact", "only the format differs", "wrong", "missing", "spurious", "not labelled",
+    "not in this answer", "ok", "unparsed", "truncated", "refused", "error", "skipped", "not run", "dry run", "nothing",
+    "confidence", "Reply and prompt", "Reply", "Prompt", "close", "no reply", "Page %s of %s", "no page image",
+    "page %s", "No document fits these filters.", "%s of %s documents", "reference wrong", "model wrong",
+    "both acceptable", "Reference", "Value on the page", "undecided", "%s of %s decided", "show", "errors",
+    "The reply cannot be loaded: report_files/ is not beside report.html.", "all", "any", "doubtful reference",
+    "in %s s",
+)  # fmt: skip
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

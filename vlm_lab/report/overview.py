@@ -1,0 +1,105 @@
+"""What the first screen says, as plain rows: the same for the page, the wiki and the text.
+
+A row's cells are text already; what is not known is a dash.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from vlm_lab.report.text import interval, number, share
+from vlm_lab.types import Estimate, Report, Summary
+
+Words = Callable[[str], str]
+MODEL_HEADS = (
+    "model", "prompt", "field F1", "95 %", "fully right", "median s", "p95 s", "tokens/s", "memory GB",
+    "answered", "errors",
+)  # fmt: skip
+ANSWERED = ("ok", "unparsed", "truncated", "refused")
+SIGNS = {"chosen": "✓", "rejected": "✗", "needs_more_data": "?"}
+NAMES = {"chosen": "chosen", "rejected": "rejected", "needs_more_data": "needs more data"}
+
+
+def suites(report: Report) -> dict[str, list[Summary]]:
+    """Each suite's summaries."""
+    found: dict[str, list[Summary]] = {}
+    for summary in report.summaries:
+        found.setdefault(summary.suite, []).append(summary)
+    return found
+
+
+def model_cells(summary: Summary) -> list[str]:
+    """One candidate under MODEL_HEADS."""
+    scores, speed, statuses = summary.scores, summary.speed, summary.statuses
+    memory = None if speed.peak_memory_bytes is None else speed.peak_memory_bytes / 1e9
+    return [
+        summary.model,
+        summary.prompt_id,
+        share(scores.get("field_f1")),
+        interval(scores.get("field_f1")),
+        fully_right(scores.get("documents_right")),
+        number(speed.median_seconds),
+        number(speed.p95_seconds),
+        number(speed.tokens_per_second, ".0f"),
+        number(memory, ".1f"),
+        f"{sum(statuses.get(status, 0) for status in ANSWERED)}/{summary.documents}",
+        str(statuses.get("error", 0)),
+    ]
+
+
+def fully_right(found: Estimate | None) -> str:
+    """`17/24`"""
+    return "-" if found is None or found.value is None else f"{round(found.value * found.n)}/{found.n}"
+
+
+def conditions(report: Report, words: Words) -> list[tuple[str, str]]:
+    """What a figure is worth depends on: documents, device, dtype, prompts, dates."""
+    run, machine = report.run, report.environment
+    documents = Counter(each["suite"] for each in report.documents)
+    unverified = [suite["name"] for suite in report.suites if not suite["verified"]]
+    packages = ", ".join(f"{key} {value}" for key, value in machine.get("packages", {}).items() if value)
+    dates = sorted({each.speed.measured_at[:10] for each in report.summaries if each.speed.measured_at})
+    rows = [
+        ("documents", ", ".join(f"{count} ({suite})" for suite, count in documents.items())),
+        ("references", words("checked by a person") if not unverified else words("nobody has checked them")),
+        ("prompts", ", ".join(dict.fromkeys(each["id"] for each in report.prompts))),
+        ("dtype", _dtypes(report)),
+        ("device", machine.get("device", "")),
+        ("processor", machine.get("cpu", "")),
+        ("started", run["started"].replace("T", " ")),
+        ("measured", ", ".join(dates)),
+        ("command", " ".join(run["command"])),
+        ("software", f"Python {machine.get('python')}; {packages}"),
+        ("code", str(machine.get("commit") or "")),
+    ]  # fmt: skip
+    return [(words(key), value) for key, value in rows if value]
+
+
+def _dtypes(report: Report) -> str:
+    return ", ".join(dict.fromkeys(model.dtype for model in report.models))
+
+
+def kinds(summaries: Sequence[Summary]) -> list[tuple[str, list[int]]]:
+    """Kind of error -> how often each candidate made it; the commonest first."""
+    total: Counter[str] = Counter()
+    for summary in summaries:
+        total.update(summary.kinds)
+    ordered = sorted(total, key=lambda kind: (-total[kind], kind))
+    return [(kind, [summary.kinds.get(kind, 0) for summary in summaries]) for kind in ordered]
+
+
+def example(summaries: Sequence[Summary], kind: str) -> Mapping[str, Any] | None:
+    """The first time that a candidate made this error."""
+    return next((summary.examples[kind][0] for summary in summaries if summary.examples.get(kind)), None)
+
+
+def field_paths(summaries: Sequence[Summary]) -> list[str]:
+    """Every field that was judged for any candidate, in the schema's order as far as the first one shows it."""
+    return list(dict.fromkeys(path for summary in summaries for path in summary.fields))
+
+
+def shade(value: float | None) -> str:
+    """Class of a heat map's cell, `h0` (below half) to `h5` (all right)."""
+    if value is None:
+        return "hn"
+    return f"h{sum(value >= edge for edge in (0.5, 0.7, 0.85, 0.95, 0.995))}"

@@ -1,0 +1,56 @@
+"""Page images for the report: what the models saw, small enough to be opened by the hundred.
+
+They lie in report_files/pages/ beside report.html and are drawn once: where a document is gone or cannot be opened,
+the images that an earlier report drew are shown, or none.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from vlm_lab.documents import Pages
+from vlm_lab.errors import UserError
+from vlm_lab.names import slug
+from vlm_lab.run_folder import private_file
+from vlm_lab.types import Report
+
+FILES = "report_files"
+LONGEST_SIDE = 1600  # pixels; small print of an A4 page is readable at it
+QUALITY = 72
+DocumentKey = tuple[str, str]  # suite, document id
+
+
+def page_images(report: Report, folder: Path) -> dict[DocumentKey, list[str]]:
+    """Draws what is missing; each document's images as addresses relative to report.html."""
+    limits = {suite["name"]: suite["pages"] for suite in report.suites}
+    place = folder / FILES / "pages"
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = {}
+    for document in report.documents:
+        stem = f"{slug(document['suite'])}--{document['id']}"
+        if not (place / f"{stem}-1.jpg").exists():
+            _draw(document, limits[document["suite"]], report.run["options"].get("max_pages"), place / stem)
+        found[document["suite"], document["id"]] = list(_there(place, stem))
+    return found
+
+
+def _draw(document: Mapping[str, Any], limits: Mapping[str, int], most: int | None, stem: Path) -> None:
+    """The first page last: where it lies, the others do."""
+    try:
+        pages = Pages(Path(document.get("path", "")), most or limits["max"], limits["dpi"]).rendered()
+    except UserError:
+        return
+    for number, page in reversed(list(enumerate(pages, 1))):
+        image = page.image.copy()
+        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        with private_file(stem.with_name(f"{stem.name}-{number}.jpg")) as file:
+            image.save(file, "JPEG", quality=QUALITY)
+
+
+def _there(place: Path, stem: str) -> Iterator[str]:
+    number = 1
+    while (place / f"{stem}-{number}.jpg").exists():
+        yield f"{FILES}/pages/{stem}-{number}.jpg"
+        number += 1
