@@ -10,6 +10,7 @@ from typing import Any
 from vlm_lab.config import Candidates
 from vlm_lab.decision import comparisons_for, decide
 from vlm_lab.report.build import write_report
+from vlm_lab.report.html import write_html
 from vlm_lab.report.markdown import markdown
 from vlm_lab.run_folder import private_file, read_records
 from vlm_lab.statistics import summaries_of
@@ -38,7 +39,7 @@ def conclude(
     plan: Sequence[Case],
     notes: Sequence[str],
 ) -> Conclusion:
-    """Writes report.json and report.md into the run's folder and returns what they say."""
+    """Writes report.json, report.md and report.html into the run's folder and returns what they say."""
     order = [case.key for case in plan]
     concluded = _conclusion(read_records(folder, order), read_records(folder, order), candidates, plan, run)
     head = _head(run, environment, plan, notes)
@@ -46,6 +47,7 @@ def conclude(
     write_report(folder / "report.json", head, read_records(folder, order), tail)
     with private_file(folder / "report.md") as file:
         file.write(markdown(head, concluded.summaries, notes).encode("utf-8", "replace"))
+    write_html(folder)
     return concluded
 
 
@@ -109,6 +111,7 @@ def _document(document: Document) -> dict[str, Any]:
         "suite": document.suite.name,
         "id": document.id,
         "name": document.name,
+        "path": str(document.path),
         "tags": document.tags,
         "reference": document.reference is not None,
     }
