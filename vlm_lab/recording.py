@@ -65,6 +65,7 @@ def blank(case: Case, status: Status) -> Record:
         generation_kwargs=model.generation_kwargs,
         status=status,
         tags=document.tags,
+        verified=document.verified,
     )
 
 

@@ -28,6 +28,7 @@ from vlm_lab.report.progress import Progress
 from vlm_lab.report.terminal import closing_lines
 from vlm_lab.sampling import sample
 from vlm_lab.suite import load_documents, load_suite
+from vlm_lab.suite_check import check_suite
 from vlm_lab.types import (
     Case,
     Document,
@@ -135,7 +136,10 @@ class Session:
             options = self.options
             suite = load_suite(folder, options.documents, options.references, options.schema)
             documents, notes = load_documents(suite)
-            self.notes.extend(notes)
+            wrong, doubts = check_suite(suite, documents, options.cache)
+            if wrong:
+                raise UserError("\n".join(wrong))
+            self.notes += [*notes, *doubts]
             self._found[suite] = len(documents)
             self.suites[folder] = suite, sample(documents, options.sample, options.seed)
         return self.suites[folder]
@@ -295,7 +299,7 @@ class Session:
         self.concluded = conclude(self._folder, self._run(), machine, self.candidates, self.plan, self.notes)
         if self.options.baseline and not self.options.dry_run:
             from vlm_lab.baseline import gate, of_run, read_baseline
-            from vlm_lab.report.read import read_report
+            from vlm_lab.runs import read_report
 
             records = run_folder.read_records(self._folder, [case.key for case in self.plan])
             before, now = read_baseline(self.options.baseline), of_run(read_report(self._folder), records)
@@ -327,7 +331,7 @@ class Session:
         """The table, what is missing, and where the report lies; the last line says what to do about it."""
         if self._folder is None or self.concluded is None:
             return []
-        lines = closing_lines(self.concluded.summaries, self.concluded.decisions, self.concluded.suspects)
+        lines = closing_lines(self.concluded)
         if self.options.dry_run:
             warned = dryrun.warnings(run_folder.read_records(self._folder))
             lines = [f"dry run: {len(self.plan)} cases would be asked", *warned]

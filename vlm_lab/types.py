@@ -293,6 +293,7 @@ class Record:
     tags: Mapping[str, str] = field(default_factory=dict)
     document_sha256: str | None = None
     reference_sha256: str | None = None
+    verified: bool = False
     checks: Mapping[str, bool | None] = field(default_factory=dict)
     reply_key: str | None = None
     dry_run: Mapping[str, Any] = field(default_factory=dict)

@@ -2,20 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.comparison import prompt_warnings
 from vlm_lab.config import Candidates
 from vlm_lab.decision import comparisons_for, decide
 from vlm_lab.report.build import write_report
 from vlm_lab.report.html import write_html
 from vlm_lab.report.markdown import markdown
+from vlm_lab.rescoring import without
 from vlm_lab.run_folder import private_file, read_records
 from vlm_lab.statistics import summaries_of
 from vlm_lab.suspects import suspects
-from vlm_lab.tally import Key, tally
+from vlm_lab.tally import Key, Tally, tally
 from vlm_lab.types import Case, Comparison, Decision, Document, Model, Suite, Summary, Suspect
 
 Record = Mapping[str, Any]
@@ -23,12 +25,13 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What a run comes to: figures, differences, decisions, doubtful references."""
+    """What a run comes to: figures, differences, decisions, doubtful references and the figures without those."""
 
     summaries: tuple[Summary, ...]
     comparisons: tuple[Comparison, ...] = ()
     decisions: tuple[Decision, ...] = ()
     suspects: tuple[Suspect, ...] = ()
+    without_suspects: tuple[Summary, ...] = ()
 
 
 def conclude(
@@ -41,10 +44,15 @@ def conclude(
 ) -> Conclusion:
     """Writes report.json, report.md and report.html into the run's folder and returns what they say."""
     order = [case.key for case in plan]
-    concluded = _conclusion(read_records(folder, order), read_records(folder, order), candidates, plan, run)
+
+    def records() -> Iterator[Record]:
+        return read_records(folder, order)
+
+    concluded = _conclusion(records, candidates, plan, run)
+    notes = [*notes, *prompt_warnings(concluded.summaries)]
     head = _head(run, environment, plan, notes)
     tail = {name: getattr(concluded, name) for name in Conclusion.__slots__}
-    write_report(folder / "report.json", head, read_records(folder, order), tail)
+    write_report(folder / "report.json", head, records(), tail)
     with private_file(folder / "report.md") as file:
         file.write(markdown(head, concluded.summaries, notes).encode("utf-8", "replace"))
     write_html(folder)
@@ -52,23 +60,47 @@ def conclude(
 
 
 def _conclusion(
-    counted: Iterable[Record], read: Iterable[Record], candidates: Candidates, plan: Sequence[Case], run: Record
+    records: Callable[[], Iterator[Record]], candidates: Candidates, plan: Sequence[Case], run: Record
 ) -> Conclusion:
-    """Two passes over the records, neither of which holds them."""
+    """Each figure is a pass over the records, none of which holds them."""
     planned: dict[Key, list[str]] = {}
     for case in plan:
         suite, model, prompt_id, document = case.key
         planned.setdefault((suite, model, prompt_id), []).append(document)
-    tallies = tally(counted)
-    summaries = summaries_of(tallies, candidates.models, planned)
+    tallies = tally(records())
+    summaries = tuple(summaries_of(tallies, candidates.models, planned))
     if run["dry_run"]:
-        return Conclusion(tuple(summaries))
-    comparisons = comparisons_for(tallies, candidates.rules)
+        return Conclusion(summaries)
     suites = {case.document.suite.name: case.document.suite for case in plan}
-    verified = {name: suite.verified for name, suite in suites.items()}
+    doubtful = tuple(suspects(records(), suites))
+    spared = tally(without(records(), doubtful)) if doubtful else {}
+    paired = _comparisons(tallies, tally(row for row in records() if row.get("verified")), candidates)
     whole = [summary for summary in summaries if summary.suite not in run["partial"]]
-    decisions = decide(whole, comparisons, candidates.models, candidates.rules, verified)
-    return Conclusion(tuple(summaries), tuple(comparisons), tuple(decisions), tuple(suspects(read, suites)))
+    verified = {name: suite.verified for name, suite in suites.items()}
+    return Conclusion(
+        summaries,
+        tuple(paired),
+        tuple(decide(whole, paired, candidates.models, candidates.rules, verified)),
+        doubtful,
+        tuple(summaries_of(spared, candidates.models, planned)) if doubtful else (),
+    )
+
+
+def _comparisons(
+    tallies: Mapping[Key, Tally], verified: Mapping[Key, Tally], candidates: Candidates
+) -> list[Comparison]:
+    """Between models on all documents; beside the user's present pipeline on those that a person has verified, because
+    the other references are what that pipeline wrote."""
+    pipelines = {model.name for model in candidates.models if model.backend == "replay"}
+    found = comparisons_for(tallies, candidates.rules)
+    if not verified:
+        return found
+    beside = [each for each in comparisons_for(verified, candidates.rules) if _names(each) & pipelines]
+    return [each for each in found if not _names(each) & pipelines] + beside
+
+
+def _names(comparison: Comparison) -> set[str]:
+    return {comparison.first[0], comparison.second[0]}
 
 
 def _head(

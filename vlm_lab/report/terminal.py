@@ -1,20 +1,24 @@
 """The end of a run on the terminal: one line a model x prompt, what is missing and why, what to type next."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from vlm_lab.report.text import HEADS, model_row, table, troubles
+from typing import TYPE_CHECKING
+
+from vlm_lab.report.text import HEADS, model_row, share, table, troubles
 from vlm_lab.suspects import line
-from vlm_lab.types import Decision, Summary, Suspect
+from vlm_lab.types import Decision, Summary
+
+if TYPE_CHECKING:
+    from vlm_lab.report.conclude import Conclusion
 
 MOST_LINES = 20
 FEW = 5
 
 
-def closing_lines(
-    summaries: Sequence[Summary], decisions: Sequence[Decision] = (), suspects: Sequence[Suspect] = ()
-) -> list[str]:
+def closing_lines(concluded: Conclusion) -> list[str]:
     """Doubtful references first, then by suite the table, the cells without an answer by reason, the decisions."""
-    lines = _doubts(suspects)
+    summaries = concluded.summaries
+    lines = _doubts(concluded)
     for suite in dict.fromkeys(summary.suite for summary in summaries):
         own = [summary for summary in summaries if summary.suite == suite]
         ran = [summary for summary in own if _ran(summary)]
@@ -23,22 +27,31 @@ def closing_lines(
         why = [line for summary in own for line in troubles(summary)]
         lines += ["", *why[:MOST_LINES]] if why else []
         lines += [f"... and {len(why) - MOST_LINES} more reasons, in report.md"] if len(why) > MOST_LINES else []
-        lines += ["", *(line for each in decisions if each.suite == suite for line in _decision(each))]
+        lines += ["", *(line for each in concluded.decisions if each.suite == suite for line in _decision(each))]
     return lines
 
 
-def _doubts(suspects: Sequence[Suspect]) -> list[str]:
+def _doubts(concluded: Conclusion) -> list[str]:
+    suspects = concluded.suspects
     if not suspects:
         return []
     shown = [f"  {line(each)}" for each in suspects[:FEW]]
-    more = [f"  and {len(suspects) - FEW} more: vlm-lab corrections last"] if len(suspects) > FEW else []
-    return ["", f"{len(suspects)} values of the references are doubtful:", *shown, *more]
+    more = [f"  and {len(suspects) - FEW} more"] if len(suspects) > FEW else []
+    spared = [
+        f"  without them: {each.model} ({each.prompt_id}) F1 {share(each.scores['field_f1'])}"
+        for each in concluded.without_suspects
+        if each.scores["field_f1"].value is not None
+    ]
+    head = f"{len(suspects)} values of the references are doubtful; vlm-lab corrections last lists them:"
+    return ["", head, *shown, *more, *spared]
 
 
 def _decision(decision: Decision) -> list[str]:
-    against = [f"    against: {reason}" for reason in decision.against]
     word = decision.verdict.replace("_", " ")
-    return [f"{decision.model} ({decision.prompt_id}): {word}; {decision.evidence}", *against]
+    lines = [f"{decision.model} ({decision.prompt_id}): {word}; {decision.evidence}"]
+    if decision.pipeline:
+        lines.append(f"    than today's pipeline: {decision.pipeline}")
+    return [*lines, *(f"    against: {reason}" for reason in decision.against)]
 
 
 def _ran(summary: Summary) -> bool:
