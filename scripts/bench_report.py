@@ -1,0 +1,149 @@
+"""What a large report costs: 10 models x 500 documents x 20 fields of made-up records, written as a run writes them.
+
+python scripts/bench_report.py [FOLDER]      seconds, memory, sizes; and how soon the page can be used in Chromium
+"""
+
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from vlm_lab.counts import scores
+from vlm_lab.report.build import write_report
+from vlm_lab.report.html import write_html
+from vlm_lab.statistics import summarize
+from vlm_lab.types import Model
+
+MODELS, DOCUMENTS = 10, 500
+HEADS = [f"part_{number // 4}.field_{number}" for number in range(12)]
+CELLS = [f"line_items[{row}].{name}" for row in range(2) for name in ("description", "quantity", "price", "amount")]
+CHROMIUM = "/usr/bin/chromium"
+
+
+def main(folder: Path) -> None:
+    """Writes the run, then the report, and prints what it took."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [page_of(folder / f"page-{number}.png", number) for number in range(DOCUMENTS)]
+    models = [Model(name=f"model-{number}", model_id="x") for number in range(MODELS)]
+    planned = {("invoices", model.name, "default"): [document_id(n) for n in range(DOCUMENTS)] for model in models}
+    summaries = summarize(records(), models, planned)
+    write_report(folder / "report.json", head(models, paths), records(), {"summaries": summaries})
+    print(f"report.json: {(folder / 'report.json').stat().st_size / 1e6:.0f} MB")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    started = time.perf_counter()
+    page = write_html(folder)
+    print(f"written in {time.perf_counter() - started:.1f} s, page images included")
+    started = time.perf_counter()
+    write_html(folder)
+    print(f"written again in {time.perf_counter() - started:.1f} s, the page images being there")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(f"memory: {peak:.0f} MB at most ({before:.0f} MB before the report)")
+    print(f"report.html: {page.stat().st_size / 1e6:.1f} MB")
+    if Path(CHROMIUM).exists():
+        opened(page)
+
+
+def opened(page: Path) -> None:
+    """Seconds until the first screen stands, and until a document is shown."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page()
+        for what, fragment, shown in (("first screen", "", "#summary h3"), ("a document", "#doc=", ".fields tbody tr")):
+            started = time.perf_counter()
+            tab.goto("about:blank")
+            tab.goto(page.as_uri() + fragment)
+            tab.wait_for_selector(shown)
+            print(f"{what} in Chromium: {time.perf_counter() - started:.2f} s")
+        for what, value in (("errors only", "errors"),):
+            started = time.perf_counter()
+            tab.select_option("#filter-outcome", value)
+            tab.wait_for_function("location.hash.includes('outcome=errors')")
+            tab.wait_for_selector(".fields tbody tr")
+            print(f"{what}: {time.perf_counter() - started:.2f} s")
+        browser.close()
+
+
+def page_of(path: Path, number: int) -> Path:
+    """A page of A4 at 150 dpi with some lines of text."""
+    if not path.exists():
+        page = Image.new("RGB", (1240, 1754), "white")
+        pen = ImageDraw.Draw(page)
+        for line in range(60):
+            pen.text((100, 80 + 27 * line), f"Invoice {number} line {line} " + "lorem ipsum dolor " * 5, "black")
+        page.save(path, compress_level=1)
+    return path
+
+
+def document_id(number: int) -> str:
+    """As a suite would name it."""
+    return f"2024-{number % 12 + 1:02}-invoice-{number:04}"
+
+
+def head(models: list[Model], paths: list[Path]) -> dict[str, Any]:
+    """What report.json says before its records."""
+    suite = {"name": "invoices", "verified": True, "pages": {"max": 4, "dpi": 150}, "conventions": {}}
+    return {
+        "run": {"id": "bench", "started": "2026-01-02T03:04:05+00:00", "command": [], "options": {}, "dry_run": False},
+        "environment": {"python": "3", "packages": {}},
+        "suites": [suite],
+        "models": models,
+        "prompts": [{"suite": "invoices", "id": "default", "template": "", "sha256": ""}],
+        "documents": [
+            {"suite": "invoices", "id": document_id(n), "name": f"{document_id(n)}.pdf", "path": str(path),
+             "tags": {"supplier": f"S{n % 40}"}, "reference": True}
+            for n, path in enumerate(paths)
+        ],
+        "notes": [],
+    }  # fmt: skip
+
+
+def records() -> Iterator[dict[str, Any]]:
+    """Seeded: the same at each call."""
+    for model in range(MODELS):
+        dice = random.Random(model)  # noqa: S311
+        for number in range(DOCUMENTS):
+            yield record(f"model-{model}", document_id(number), dice, 0.02 + model / 40)
+
+
+def record(model: str, document: str, dice: random.Random, error_rate: float) -> dict[str, Any]:
+    """One answered case."""
+    fields = [result(path, document, dice, error_rate) for path in HEADS + CELLS]
+    counts: list[dict[str, int]] = [{}, {}]
+    for each in fields:
+        inside = "[" in each["path"]
+        counts[inside][each["outcome"]] = counts[inside].get(each["outcome"], 0) + 1
+    rows = {"rows_right": 1, "rows_expected": 2, "rows_predicted": 2}
+    return {
+        "case": f"{model}-default-{document}", "suite": "invoices", "document": document, "model": model,
+        "model_id": "x", "prompt_id": "default", "prompt": "Return the invoice as JSON. " * 60, "status": "ok",
+        "raw_response": json.dumps([each["actual"] for each in fields]) + " " * 1500, "reason": "", "error": None,
+        "elapsed_seconds": dice.lognormvariate(0.5, 0.4), "fields": fields, "scores": scores(*counts, rows),
+        "tags": {}, "environment": {}, "usage": {}, "measured_at": None, "peak_memory_bytes": None, "cached": False,
+    }  # fmt: skip
+
+
+def result(path: str, document: str, dice: random.Random, error_rate: float) -> dict[str, Any]:
+    """One field, wrong as often as the model is."""
+    expected = f"{path[-6:]} of {document}"
+    outcome = "wrong" if dice.random() < error_rate else "missing" if dice.random() < error_rate / 2 else "exact"
+    actual = {"wrong": expected[::-1], "missing": None, "exact": expected}[outcome]
+    kind = "one character misread" if outcome == "wrong" else None
+    rest = {"type": "text", "similarity": None, "confidence": dice.random()}
+    return {"path": path, "expected": expected, "actual": actual, "outcome": outcome, "kind": kind, **rest}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            main(Path(folder))

@@ -1,0 +1,93 @@
+"""A small run to show: two suites' worth of trouble in one, hostile names and replies included."""
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tests.records import failed, record
+from vlm_lab.report.build import write_report
+from vlm_lab.statistics import summarize
+from vlm_lab.types import Conventions, Decision, Field, Model, Suspect
+
+HOSTILE = "<script>document.title='owned'</script></textarea><img src=x onerror=alert(1)>\"'`\x1b[31m\u202egnp.exe"
+DOCUMENTS = ("one", "two", "three", "four")
+FIELDS = ("invoice_number", "totals.gross", "line_items[0].amount")
+CANDIDATES = (("sharp", "default"), ("sharp", "terse"), ("blunt", "default"))
+PROMPT = "Answer as JSON </textarea></script> {}"
+
+
+def write_run(folder: Path) -> Path:
+    """report.json of it in `folder`, pages beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, document in enumerate(DOCUMENTS):
+        Image.new("RGB", (210, 297), (250, 250, 200 + number)).save(folder / f"{document}.png")
+    models = [Model(name="sharp", model_id="x", prompts=("default", "terse")), Model(name="blunt", model_id="y")]
+    planned = {("invoices", model, prompt): list(DOCUMENTS) for model, prompt in CANDIDATES}
+    rows = records()
+    tail = {
+        "summaries": summarize(rows, models, planned),
+        "comparisons": [],
+        "decisions": decisions(),
+        "suspects": [Suspect("invoices", "two", "totals.gross", "1<00", {"sharp (default)": HOSTILE}, ("why",))],
+    }
+    write_report(folder / "report.json", head(folder, models), rows, tail)
+    return folder
+
+
+def head(folder: Path, models: list[Model]) -> dict[str, Any]:
+    """What report.json says before its records."""
+    suite = {
+        "name": "invoices", "schema_sha256": "0", "fields": [Field(path) for path in FIELDS], "empty": "unlabelled",
+        "verified": False, "conventions": Conventions(), "pages": {"max": 4, "dpi": 150},
+    }  # fmt: skip
+    return {
+        "run": {
+            "id": "20260102T030405Z", "started": "2026-01-02T03:04:05+00:00", "command": ["benchmarks", HOSTILE],
+            "options": {"max_pages": None}, "dry_run": False, "partial": [],
+        },
+        "environment": {"python": "3.11", "device": "cpu", "cpu": "a <b>", "packages": {"numpy": "2"}, "commit": None},
+        "suite": suite,
+        "suites": [suite],
+        "models": models,
+        "prompts": [{"suite": "invoices", "id": "default", "template": PROMPT, "sha256": "0"}],
+        "documents": [
+            {"suite": "invoices", "id": document, "name": f"{document} {HOSTILE}.png",
+             "path": str(folder / f"{document}.png"), "tags": {"language": "ru" if number % 2 else "de"},
+             "reference": True}
+            for number, document in enumerate(DOCUMENTS)
+        ],
+        "notes": [f"note {HOSTILE}"],
+    }  # fmt: skip
+
+
+def records() -> list[dict[str, Any]]:
+    """Sharp is right but once, blunt is wrong, spurious or does not answer."""
+    rows = []
+    for place, (model, prompt) in enumerate(CANDIDATES):
+        for number, document in enumerate(DOCUMENTS):
+            outcomes = dict.fromkeys(FIELDS, "exact")
+            if model == "blunt":
+                outcomes = dict(zip(FIELDS, ("wrong", "missing", "spurious"), strict=True))
+            elif number == 1:
+                outcomes["totals.gross"] = "wrong"
+            rest = {"model": model, "prompt_id": prompt, "tags": {"language": "ru" if number % 2 else "de"}}
+            if model == "blunt" and number == 3:
+                rows.append(failed(document, prompt=PROMPT, fields=[], **rest))
+                continue
+            row = record(document, outcomes, elapsed_seconds=1.0 + place + number / 10, prompt=PROMPT, **rest)
+            row["raw_response"] = f"{model} {HOSTILE}"
+            for each in row["fields"]:
+                each.update(actual=None if each["outcome"] == "missing" else HOSTILE, confidence=0.5)
+                each["expected"] = HOSTILE if each["outcome"] == "exact" else "expected"
+            rows.append(row)
+    return rows
+
+
+def decisions() -> list[Decision]:
+    """One of each word."""
+    words = (("sharp", "chosen", ()), ("blunt", "rejected", (f"against {HOSTILE}",)))
+    return [
+        Decision(suite="invoices", model=model, prompt_id="default", verdict=verdict, evidence="field_f1", against=why)  # type: ignore[arg-type]
+        for model, verdict, why in words
+    ]
