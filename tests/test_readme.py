@@ -1,0 +1,96 @@
+"""pytest tests/test_readme.py: what README says is so. Its tree and sample are compared with the repository itself."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vlm_lab.cli import COMMANDS
+from vlm_lab.options import add_options
+
+PROJECT = Path(__file__).parents[1]
+README = (PROJECT / "README.md").read_text()
+
+
+class Group:
+    """Stands for pytest's option group: notes the names."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def addoption(self, name: str, **settings: object) -> None:
+        self.names.append(name)
+
+
+def section(title: str) -> str:
+    return README.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def tracked() -> set[str]:
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a checkout: git does not know the files")
+    files = set(done.stdout.strip("\0").split("\0"))
+    return files | {parent.as_posix() for name in files for parent in Path(name).parents}
+
+
+def test_it_opens_with_the_two_commands() -> None:
+    commands = [line.split("#")[0].strip() for line in README.splitlines() if line.startswith("    scripts/")]
+    assert commands[:2] == ["scripts/bench", "scripts/test"]
+    for command in commands[:2]:
+        assert (PROJECT / command).stat().st_mode & 0o111
+
+
+def test_the_tree_is_the_repositorys() -> None:
+    known = tracked()
+    folder, named = "", set()
+    for line in section("What is where").splitlines():
+        indent, text = len(line) - len(line.lstrip()), line.strip()
+        if indent < 4:
+            continue
+        names = re.split(r"\s{2,}", text)[0].split()
+        folder = "" if indent == 4 else folder
+        paths = {f"{folder}{name.rstrip('/')}" for name in names}
+        folder = names[0] if indent == 4 and names[0].endswith("/") else folder
+        assert paths <= known, f"README names {paths - known}, which the repository has not"
+        named |= paths
+    top = {name for name in known if "/" not in name and not name.startswith(".")}
+    assert top <= named, f"README's tree lacks {top - named}"
+    modules = {name for name in known if re.fullmatch(r"vlm_lab/[a-z][a-z_]*(\.py)?", name)}
+    assert modules <= named, f"README's tree lacks {sorted(modules - named)}"
+
+
+def test_every_option_is_listed_and_no_other() -> None:
+    group = Group()
+    add_options(group)
+    listed = set(re.findall(r"`(--[a-z-]+)", section("Run it")))
+    assert set(group.names) == listed
+
+
+def test_every_command_is_listed() -> None:
+    listed = dict(re.findall(r"\| `vlm-lab ([a-z]+)` \| (.+) \|", README))
+    assert listed == COMMANDS
+
+
+def test_links_lead_somewhere() -> None:
+    for text, target in re.findall(r"\[([^\]]+)\]\(([^)#]+)\)", README):
+        assert (PROJECT / target).exists(), f"{text}: {target}"
+
+
+def test_the_users_file_is_shown_as_it_is() -> None:
+    shown = README.split("```python\n", 1)[1].split("```", 1)[0]
+    assert shown.strip() in (PROJECT / "benchmarks/test_invoices.py").read_text()
+
+
+@pytest.mark.slow
+def test_the_sample_is_what_comes_out() -> None:
+    """Figures of time and the run's name differ from machine to machine; the rest must be the same."""
+    command = ["scripts/bench", "-k", "ocr", "-q", "--output-dir", "results/readme"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (head, row) = [line.split() for line in README.splitlines() if re.match(r"    (model|ocr) ", line)][:2]
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert head in lines
+    same = slice(0, 5)  # model, prompt, F1, interval, fully right
+    assert any(line[same] == row[same] for line in lines), done.stdout
