@@ -117,7 +117,7 @@ def _offsets(folder: Path) -> dict[CaseKey, int]:
     with path.open("rb") as file:
         offset = 0
         for line in file:
-            with contextlib.suppress(ValueError):  # a line that a crash tore off
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # a line that a crash tore off
                 offsets[case_key(json.loads(line))] = offset
             offset += len(line)
     return offsets

@@ -1,0 +1,81 @@
+"""pytest tests/backends/test_replay.py: answers that were given before, from each place they can be in."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.suites import REFERENCE, write_suite
+from vlm_lab.backends.replay import Replay
+from vlm_lab.errors import GenerationError, Skip, UserError
+from vlm_lab.prompts import make_prompt
+from vlm_lab.suite import load_documents, load_suite
+from vlm_lab.types import Model, Prompt, Runtime
+
+
+def replay(path: Path, **settings: object) -> Replay:
+    return Replay(Model(name="old", model_id=str(path), backend="replay", backend_kwargs=settings), Runtime(path))
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Prompt:
+    suite = load_suite(write_suite(tmp_path / "suite", {"Счёт 1": REFERENCE}, "unwrap: data\nignore: [confidence]"))
+    (document,) = load_documents(suite)[0]
+    return make_prompt(Model(name="old", model_id="x"), "x", "default", document, None)
+
+
+def test_lines_of_a_file(tmp_path: Path, prompt: Prompt) -> None:
+    path = tmp_path / "answers.jsonl"
+    path.write_text(
+        '{"id": "other", "pred": "no"}\n{"document": "schet-1", "raw_response": "{}", "elapsed_seconds": 2.5}\n'
+    )
+    reply = replay(path).generate(prompt)
+    assert (reply.raw_response, reply.elapsed_seconds, reply.cached) == ("{}", 2.5, True)
+
+
+def test_a_folder_is_read_as_references_are(tmp_path: Path, prompt: Prompt) -> None:
+    folder = tmp_path / "json"
+    folder.mkdir()
+    answer = {"data": {"invoice_number": "7", "confidence": 0.9}, "took": 3}
+    (folder / "Счёт 1.json").write_text(json.dumps(answer))
+    reply = replay(folder).generate(prompt)
+    assert json.loads(reply.raw_response) == {"invoice_number": "7"}
+    assert reply.environment["replayed"], "the file's digest says which answer it was"
+
+
+def test_a_former_run_and_the_model_in_it(tmp_path: Path, prompt: Prompt) -> None:
+    base = {"suite": "s", "prompt_id": "default", "document": "schet-1", "finish_reason": "stop"}
+    rows = [{**base, "model": "a", "raw_response": "A"}, {**base, "model": "old", "raw_response": "B"}]
+    rows.append({**base, "model": "gone", "raw_response": None})
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"torn')
+    assert replay(tmp_path).generate(prompt).raw_response == "B"
+    assert replay(tmp_path, model="a").generate(prompt).raw_response == "A"
+    with pytest.raises(Skip, match="has no answer of 'gone'; set backend_kwargs"):
+        replay(tmp_path, model="gone")
+
+
+def test_what_is_not_there_is_skipped_by_name(tmp_path: Path, prompt: Prompt) -> None:
+    with pytest.raises(Skip, match="nothing to replay at .*nowhere; correct `model_id`"):
+        replay(tmp_path / "nowhere")
+    (tmp_path / "answers.jsonl").write_text('{"id": "other", "pred": "no"}\n')
+    with pytest.raises(Skip, match="no answer for 'schet-1'"):
+        replay(tmp_path / "answers.jsonl").generate(prompt)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(Skip, match="no JSON file for 'schet-1'"):
+        replay(tmp_path / "empty").generate(prompt)
+
+
+def test_a_broken_answer_is_an_error_of_its_own_case(tmp_path: Path, prompt: Prompt) -> None:
+    (tmp_path / "json").mkdir()
+    (tmp_path / "json" / "Счёт 1.json").write_text("{broken")
+    with pytest.raises(GenerationError, match="is not readable JSON"):
+        replay(tmp_path / "json").generate(prompt)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"), [("{broken", "answers.jsonl:2: is not JSON"), ("7", "answers.jsonl:2: must be")]
+)
+def test_a_broken_line_names_its_place(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "answers.jsonl").write_text(f'{{"id": "a", "pred": ""}}\n{line}\n')
+    with pytest.raises(UserError, match=said):
+        replay(tmp_path / "answers.jsonl")
