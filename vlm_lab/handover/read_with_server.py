@@ -1,0 +1,30 @@
+"""Prints what the model reads on one invoice: python read_invoice.py INVOICE.pdf"""
+
+import base64
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from pages import pages
+
+settings = json.loads((Path(__file__).parent / "settings.json").read_text("utf-8"))
+headers = {"Content-Type": "application/json"}
+if settings["api_key_env"]:
+    headers["Authorization"] = f"Bearer {os.environ[settings['api_key_env']]}"
+
+found = pages(Path(sys.argv[1]), settings["pages"], settings["dpi"])
+for images in [[page] for page in found] if settings["page_by_page"] else [found]:
+    content = []
+    for image in images:
+        data = io.BytesIO()
+        image.save(data, settings["image"], quality=95, subsampling=0)
+        url = f"data:image/{settings['image']};base64,{base64.b64encode(data.getvalue()).decode()}"
+        content.append({"type": "image_url", "image_url": {"url": url}})
+    content.append({"type": "text", "text": (Path(__file__).parent / "prompt.txt").read_text("utf-8")})
+    body = json.dumps({"messages": [{"role": "user", "content": content}], **settings["body"]}).encode()
+    request = Request(f"{settings['base_url'].rstrip('/')}/chat/completions", body, headers)  # noqa: S310
+    with urlopen(request, timeout=settings["timeout"]) as reply:  # noqa: S310
+        print(json.load(reply)["choices"][0]["message"]["content"])
