@@ -429,6 +429,7 @@ class Report:
     comparisons: Sequence[Comparison] = ()
     decisions: Sequence[Decision] = ()
     suspects: Sequence[Suspect] = ()
+    without_suspects: Sequence[Summary] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     documents: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()

@@ -11,10 +11,9 @@ from vlm_lab.comparison import prompt_warnings
 from vlm_lab.config import Candidates
 from vlm_lab.decision import comparisons_for, decide
 from vlm_lab.report.build import write_report
-from vlm_lab.report.html import write_html
-from vlm_lab.report.markdown import markdown
+from vlm_lab.report.forms import write
 from vlm_lab.rescoring import without
-from vlm_lab.run_folder import private_file, read_records
+from vlm_lab.run_folder import read_records
 from vlm_lab.statistics import summaries_of
 from vlm_lab.suspects import suspects
 from vlm_lab.tally import Key, Tally, tally
@@ -53,9 +52,8 @@ def conclude(
     head = _head(run, environment, plan, notes)
     tail = {name: getattr(concluded, name) for name in Conclusion.__slots__}
     write_report(folder / "report.json", head, records(), tail)
-    with private_file(folder / "report.md") as file:
-        file.write(markdown(head, concluded.summaries, notes).encode("utf-8", "replace"))
-    write_html(folder)
+    for form in ("md", "html"):
+        write(form, folder)
     return concluded
 
 

@@ -19,10 +19,11 @@ from vlm_lab.documents import shown
 from vlm_lab.report import overview, plots
 from vlm_lab.report.cells import cells, script
 from vlm_lab.report.pages import page_images
-from vlm_lab.report.read import read_report, read_rows
+from vlm_lab.report.read import read_rows
 from vlm_lab.report.text import interval, share, troubles
 from vlm_lab.report.words import catalogue
 from vlm_lab.run_folder import private_file
+from vlm_lab.runs import read_report
 from vlm_lab.types import Report
 
 NAME = "report.html"
@@ -67,6 +68,11 @@ def page(report: Report, data: Mapping[str, Any], language: str) -> str:
             doubts=len(data["doubts"]),
         )
     )
+
+
+def style_policy(style: str) -> str:
+    """The policy of a page that has a style sheet and nothing else."""
+    return f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
 
 
 def environment(language: str) -> Environment:

@@ -1,88 +1,56 @@
-"""A run as Markdown: the table of models, what they get wrong field by field, what could not be measured.
+"""A run as Markdown of GitHub's flavour: report.md. The first page for those who decide, then the tables.
 
 Replies, names and references are hostile text: whatever could be markup is escaped.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from vlm_lab.documents import shown
-from vlm_lab.report.text import HEADS, interval, model_row, share, troubles
-from vlm_lab.types import Summary
+from vlm_lab.report.overview import SIGNS
+from vlm_lab.report.story import Block, Heading, Items, PageBreak, Picture, Table, Text, Word
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
+_LINKS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)  # what GitHub makes a link of by itself
+_BEGINS = re.compile(r"^(\s*\d*)([-+=.)])")  # a list, a number of one, a rule
 
 
-def markdown(head: Mapping[str, Any], summaries: Sequence[Summary], notes: Sequence[str]) -> str:
-    """The whole of report.md; the same for the same run."""
-    lines = [f"# Run {head['run']['id']}", "", *_conditions(head), ""]
-    for suite in dict.fromkeys(summary.suite for summary in summaries):
-        own = [summary for summary in summaries if summary.suite == suite]
-        lines += [f"## {escaped(suite)}", "", *grid(HEADS, [model_row(each) for each in own]), ""]
-        lines += _section("Not simply answered", [escaped(line) for each in own for line in troubles(each)])
-        for summary in own:
-            lines += _details(summary)
-    return "\n".join([*lines, *_section("Notes", [escaped(note) for note in notes])]).rstrip() + "\n"
+def markdown(blocks: Iterable[Block]) -> str:
+    """The whole file; the same for the same blocks."""
+    return "\n".join(line for block in blocks for line in (*_lines(block), "")).rstrip() + "\n"
 
 
 def escaped(text: object) -> str:
-    """Text that stays text in Markdown, on one line."""
-    return _MARKUP.sub(r"\\\1", shown(str(text)))
+    """Text that stays text in Markdown, on one line; no address in it becomes a link."""
+    return _LINKS.sub("\u2060", _MARKUP.sub(r"\\\1", shown(str(text))))
 
 
-def grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def grid(heads: Sequence[str], rows: Sequence[Sequence[str | Word]]) -> list[str]:
     """A table of GitHub's flavour; cells are escaped here."""
-    body = ["| " + " | ".join(escaped(cell) for cell in row) + " |" for row in rows]
-    return ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads), *body]
+    body = ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
+    return ["| " + " | ".join(map(escaped, heads)) + " |", "|" + "---|" * len(heads), *body]
 
 
-def _conditions(head: Mapping[str, Any]) -> list[str]:
-    run, machine = head["run"], head["environment"]
-    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items() if version)
-    return [
-        f"{'Dry run: no model was called. ' if run['dry_run'] else ''}Started {run['started']} with"
-        f" `{' '.join(run['command'])}`.",
-        f"Machine: {escaped(machine['device'])}; {escaped(machine['cpu'])}; Python {machine['python']}; {packages}.",
-        "Intervals are 95 %, percentile bootstrap over documents; seconds from decoded pixels to the full reply.",
-    ]
+def _cell(cell: str | Word) -> str:
+    return f"{SIGNS[cell.verdict]} **{escaped(cell.text)}**" if isinstance(cell, Word) else escaped(cell)
 
 
-def _details(summary: Summary) -> list[str]:
-    if not summary.fields:
-        return []
-    heads = ("field", "right", "95 %", "exact", "format", "wrong", "missing", "spurious")
-    rows = [
-        [path, share(each.accuracy), interval(each.accuracy), *(str(count) for count in each.outcomes.values())]
-        for path, each in summary.fields.items()
-    ]
-    title = f"### {escaped(summary.model)}, prompt {escaped(summary.prompt_id)}"
-    return [title, "", *grid(heads, rows), "", *_tags(summary), *_kinds(summary)]
+def _lines(block: Block) -> Iterator[str]:
+    match block:
+        case Heading(level, text):
+            yield f"{'#' * level} {escaped(text)}"
+        case Text(text, strong):
+            yield f"**{escaped(text)}**" if strong else _paragraph(text)
+        case Items(lines):
+            yield from (f"- {_paragraph(line)}" for line in lines)
+        case Table(heads, rows):
+            yield from grid(heads, rows)
+        case Picture(address, title):
+            yield f"![{escaped(title)}]({address})"
+        case PageBreak():
+            yield "---"
 
 
-def _tags(summary: Summary) -> list[str]:
-    rows = [
-        [
-            tag,
-            share(each["field_f1"]),
-            interval(each["field_f1"]),
-            share(each["documents_right"]),
-            str(each["field_f1"].n),
-        ]
-        for tag, each in summary.tags.items()
-    ]
-    return [*grid(("tag", "F1", "95 %", "fully right", "documents"), rows), ""] if rows else []
-
-
-def _kinds(summary: Summary) -> list[str]:
-    """The five commonest kinds of error, each with its first example."""
-    rows = []
-    for kind, count in list(summary.kinds.items())[:5]:
-        example = summary.examples[kind][0]
-        values = [str(example[key])[:60] for key in ("expected", "actual")]
-        rows.append([kind.replace("_", " "), str(count), f"{example['document']}: {example['path']}", *values])
-    return [*grid(("kind of error", "count", "for example", "expected", "answered"), rows), ""] if rows else []
-
-
-def _section(title: str, lines: Sequence[str]) -> list[str]:
-    return [f"### {title}", "", *(f"- {line}" for line in lines), ""] if lines else []
+def _paragraph(text: str) -> str:
+    """A line whose beginning is no list, number or rule."""
+    return _BEGINS.sub(r"\1\\\2", escaped(text))

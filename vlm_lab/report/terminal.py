@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vlm_lab.report.text import HEADS, model_row, share, table, troubles
 from vlm_lab.suspects import line
-from vlm_lab.types import Decision, Summary
+from vlm_lab.types import Decision, Report, Summary
 
 if TYPE_CHECKING:
     from vlm_lab.report.conclude import Conclusion
@@ -15,7 +15,7 @@ MOST_LINES = 20
 FEW = 5
 
 
-def closing_lines(concluded: Conclusion) -> list[str]:
+def closing_lines(concluded: Conclusion | Report) -> list[str]:
     """Doubtful references first, then by suite the table, the cells without an answer by reason, the decisions."""
     summaries = concluded.summaries
     lines = _doubts(concluded)
@@ -31,7 +31,7 @@ def closing_lines(concluded: Conclusion) -> list[str]:
     return lines
 
 
-def _doubts(concluded: Conclusion) -> list[str]:
+def _doubts(concluded: Conclusion | Report) -> list[str]:
     suspects = concluded.suspects
     if not suspects:
         return []

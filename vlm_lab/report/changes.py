@@ -1,0 +1,109 @@
+"""What changed between two runs, field by field and document by document: gained, lost.
+
+Gained: not right in the first run, right in the second; lost: the other way round. Only what both runs asked is held
+against each other; what one of them did not ask, or had no answer for, is counted and named.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from vlm_lab.report.html import TEMPLATES, environment, style_policy
+from vlm_lab.report.read import read_rows
+from vlm_lab.run_folder import CaseKey, case_key, private_file
+from vlm_lab.tally import ANSWERED, column
+
+RIGHT = ("exact", "normalized")
+MOST = 2000  # changes that the page lists; the counts have all
+Seen = dict[str, tuple[str, Any]]  # path -> outcome, answered
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value that one run had right and the other had not."""
+
+    case: CaseKey
+    path: str
+    gained: bool
+    expected: Any
+    before: Any
+    after: Any
+
+
+def changes(first: Path, second: Path) -> tuple[list[Change], list[CaseKey]]:
+    """Every change from the first run to the second, and the cases that only one of them answered."""
+    before = {case_key(row): _seen(row) for row in read_rows(first) if row["status"] in ANSWERED}
+    found: list[Change] = []
+    alone = set(before)
+    for row in read_rows(second):
+        key = case_key(row)
+        if row["status"] not in ANSWERED:
+            continue
+        if key not in before:
+            alone.add(key)
+            continue
+        alone.discard(key)
+        found.extend(_case(key, before[key], row))
+    return found, sorted(alone)
+
+
+def write_changes(first: Path, second: Path, language: str = "en") -> Path:
+    """A page in the second run's folder; where it lies."""
+    found, alone = changes(first, second)
+    style = (TEMPLATES / "report.css").read_text("utf-8")
+    page = (
+        environment(language)
+        .get_template("changes.html")
+        .render(
+            language=language,
+            policy=style_policy(style),
+            style=Markup(style),  # noqa: S704 - our own file
+            first=first.name,
+            second=second.name,
+            fields=_by_field(found),
+            documents=_by_document(found[:MOST]),
+            left_out=max(0, len(found) - MOST),
+            alone=[" ".join(key) for key in alone],
+            gained=sum(change.gained for change in found),
+            lost=sum(not change.gained for change in found),
+        )
+    )
+    path = second / f"changes-from-{first.name}.html"
+    with private_file(path) as file:
+        file.write(page.encode("utf-8", "replace"))
+    return path
+
+
+def _seen(row: Mapping[str, Any]) -> Seen:
+    return {each["path"]: (each["outcome"], each["actual"]) for each in row["fields"]}
+
+
+def _case(key: CaseKey, before: Seen, row: Mapping[str, Any]) -> Iterator[Change]:
+    """A value that the other run says nothing of (a spurious row) was right there, as nothing was asked for."""
+    now = _seen(row)
+    expected = {each["path"]: each["expected"] for each in row["fields"]}
+    for path in dict.fromkeys([*now, *before]):
+        old, new = before.get(path, ("exact", None)), now.get(path, ("exact", None))
+        if "unlabelled" not in (old[0], new[0]) and (old[0] in RIGHT) != (new[0] in RIGHT):
+            yield Change(key, path, new[0] in RIGHT, expected.get(path), old[1], new[1])
+
+
+def _by_field(found: list[Change]) -> list[tuple[str, str, int, int]]:
+    """Candidate, field, gained, lost; where most was lost first."""
+    counts: dict[tuple[str, str], Counter[bool]] = {}
+    for change in found:
+        _, model, prompt, _ = change.case
+        counts.setdefault((f"{model} ({prompt})", column(change.path)), Counter())[change.gained] += 1
+    rows = [(name, path, count[True], count[False]) for (name, path), count in counts.items()]
+    return sorted(rows, key=lambda row: (-row[3], -row[2], row[0], row[1]))
+
+
+def _by_document(found: list[Change]) -> dict[str, list[Change]]:
+    documents: dict[str, list[Change]] = {}
+    for change in found:
+        documents.setdefault(change.case[3], []).append(change)
+    return documents

@@ -1,0 +1,75 @@
+"""The forms in which a run can be had: name -> the function that writes it into the run's folder."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from vlm_lab.late import find
+from vlm_lab.report import overview, plots
+from vlm_lab.report.crops import crops
+from vlm_lab.report.pages import FILES, page_images
+from vlm_lab.report.read import read_rows
+from vlm_lab.report.story import Block, Picture, story
+from vlm_lab.report.words import catalogue
+from vlm_lab.run_folder import private_file
+from vlm_lab.runs import read_report
+from vlm_lab.types import Report
+
+FORMS = {
+    "html": "vlm_lab.report.html:write_html",
+    "md": "vlm_lab.report.forms:write_markdown",
+    "confluence": "vlm_lab.report.forms:write_confluence",
+    "csv": "vlm_lab.report.forms:write_csv",
+}
+
+
+def write(form: str, folder: Path, language: str = "en") -> Path:
+    """Writes one form; where it lies. UserError where the run cannot be read or the language is not there."""
+    writer: Callable[[Path, str], Path] = find(form, FORMS, "form")
+    return writer(folder, language)
+
+
+def write_markdown(folder: Path, language: str = "en") -> Path:
+    """report.md, with its pictures under report_files/."""
+    from vlm_lab.report.markdown import markdown
+
+    return _write(folder / "report.md", markdown(_blocks(folder, language)))
+
+
+def write_confluence(folder: Path, language: str = "en") -> Path:
+    """report.confluence.xml, with the files to attach under report_files/."""
+    from vlm_lab.report.confluence import NAME, confluence
+
+    return _write(folder / NAME, confluence(_blocks(folder, language)))
+
+
+def write_csv(folder: Path, language: str = "en") -> Path:
+    """report_files/tables/; its heads are the same in all languages, as scripts read them."""
+    from vlm_lab.report.tables_csv import write_tables
+
+    return write_tables(read_report(folder), read_rows(folder), folder / FILES / "tables")[0].parent
+
+
+def _write(path: Path, text: str) -> Path:
+    with private_file(path) as file:
+        file.write(text.encode("utf-8", "replace"))
+    return path
+
+
+def _blocks(folder: Path, language: str) -> Iterator[Block]:
+    report, words = read_report(folder), catalogue(language).gettext
+    found = crops(report, page_images(report, folder), folder)
+    return story(report, list(_pictures(report, folder, words)), found, words)
+
+
+def _pictures(report: Report, folder: Path, words: overview.Words) -> Iterator[Picture]:
+    """Each plot as a PNG under report_files/plots/."""
+    for number, (suite, own) in enumerate(overview.suites(report).items(), 1):
+        drawn = {"accuracy": plots.accuracy_by_seconds(own, words), "prompts": plots.prompts(own, words)}
+        titles = {"accuracy": words("Accuracy against seconds"), "prompts": words("Prompts compared")}
+        for name, draw in drawn.items():
+            if draw:
+                path = folder / FILES / "plots" / f"{name}-{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                with private_file(path) as file:
+                    file.write(plots.png(draw))
+                yield Picture(path.relative_to(folder).as_posix(), f"{titles[name]}: {suite}")

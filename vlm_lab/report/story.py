@@ -1,0 +1,157 @@
+"""What a run says to people who read and do not click: blocks that Markdown and Confluence both write.
+
+The first page is what a head of department reads: which model, how sure, on what. The tables follow after it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from vlm_lab.report import overview
+from vlm_lab.report.crops import Crop
+from vlm_lab.report.overview import Words
+from vlm_lab.report.text import interval, share, troubles
+from vlm_lab.types import Decision, Report, Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A title of level 1 to 4."""
+
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of lines."""
+
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A decision's word in a table's cell."""
+
+    verdict: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under their heads."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str | Word]]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image beside the report; `address` is relative to the run's folder."""
+
+    address: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageBreak:
+    """What follows is on another printed page."""
+
+
+Block = Heading | Text | Items | Table | Picture | PageBreak
+
+
+def story(report: Report, pictures: Sequence[Picture], crops: Sequence[Crop], words: Words) -> Iterator[Block]:
+    """All blocks in order; the first page ends with a PageBreak."""
+    suites = overview.suites(report)
+    yield Heading(1, words("Run %s") % report.run["id"])
+    if report.run["dry_run"]:
+        yield Text(words("A dry run: no model was called."), strong=True)
+    yield Text(_headline(report.decisions, words), strong=True)
+    yield from _decisions(report.decisions, words)
+    for suite, own in suites.items():
+        yield Heading(2, suite)
+        yield Table([words(head) for head in overview.MODEL_HEADS], [overview.model_cells(each) for each in own])
+    yield Text(words("Intervals are 95 %, bootstrap over documents. Seconds are from decoded pixels to the full reply;"
+                     " a dash is what was not measured."))  # fmt: skip
+    yield from pictures[:1]
+    yield PageBreak()
+    yield Heading(2, words("Conditions"))
+    yield Table((words("what"), words("as it was")), overview.conditions(report, words))
+    for own in suites.values():
+        yield from _details(own, words)
+    yield from _errors(crops, words)
+    yield from pictures[1:]
+    yield from _lines(words("Notes"), report.notes)
+
+
+def _headline(decisions: Sequence[Decision], words: Words) -> str:
+    chosen = [f"{each.model} ({each.prompt_id})" for each in decisions if each.verdict == "chosen"]
+    if chosen:
+        return words("Chosen: %s.") % ", ".join(chosen)
+    if not decisions:
+        return words("Nothing is decided: no model was measured on the whole suite.")
+    more = [each.more_documents for each in decisions if each.more_documents]
+    asks = words("About %s more documents would decide.") % min(more) if more else ""
+    return f"{words('No model is chosen.')} {asks}".strip()
+
+
+def _decisions(decisions: Sequence[Decision], words: Words) -> Iterator[Block]:
+    if decisions:
+        heads = [words(head) for head in ("decision", "model", "prompt", "for it", "against it")]
+        rows = [
+            (Word(each.verdict, words(overview.NAMES[each.verdict])), each.model, each.prompt_id, each.evidence,
+             "; ".join([*each.against, *([each.pipeline] if each.pipeline else [])]) or "-")
+            for each in decisions
+        ]  # fmt: skip
+        yield Table(heads, rows)
+
+
+def _details(own: Sequence[Summary], words: Words) -> Iterator[Block]:
+    names = [f"{each.model} ({each.prompt_id})" for each in own]
+    paths = overview.field_paths(own)
+    if paths:
+        yield Heading(3, words("Fields"))
+        rows = [[path, *(share(each.fields[path].accuracy) if path in each.fields else "-" for each in own)]
+                for path in paths]  # fmt: skip
+        yield Table([words("field"), *names], rows)
+    tags = list(dict.fromkeys(tag for each in own for tag in each.tags))
+    if tags:
+        yield Heading(3, words("Tags"))
+        yield Table([words("tag"), *names], [[tag, *(_tag(each, tag) for each in own)] for tag in tags])
+    kinds = overview.kinds(own)
+    if kinds:
+        yield Heading(3, words("Kinds of error"))
+        yield Table([words("kind of error"), *names], [[words(kind), *map(str, counts)] for kind, counts in kinds])
+    yield from _lines(words("Not simply answered"), [line for each in own for line in troubles(each)])
+
+
+def _tag(summary: Summary, tag: str) -> str:
+    found = summary.tags.get(tag, {}).get("field_f1")
+    return f"{share(found)} ({interval(found)})" if found and found.value is not None else "-"
+
+
+def _errors(crops: Sequence[Crop], words: Words) -> Iterator[Block]:
+    """The commonest errors, each with its first example and the place on the page where that stands."""
+    if crops:
+        yield Heading(3, words("The commonest errors"))
+    for crop in crops:
+        example = crop.example
+        yield Text(f"{words(crop.kind)}: {crop.count}", strong=True)
+        values = (words("expected"), str(example["expected"]), words("answered"), str(example["actual"]))
+        yield Text("{}, {}: {} {}, {} {}".format(example["document"], example["path"], *(each[:80] for each in values)))
+        if crop.address:
+            yield Picture(crop.address, f"{example['document']}: {example['path']}")
+
+
+def _lines(title: str, lines: Sequence[str]) -> Iterator[Block]:
+    if lines:
+        yield Heading(3, title)
+        yield Items(lines)
