@@ -194,9 +194,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
 
 
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
-    """No dots between the live lines."""
-    if SESSION in config.stash and live(config) and report.passed:
-        return ("passed" if report.when == "call" else "", "", "PASSED")
+    """No letters between the live lines."""
+    if SESSION in config.stash and live(config) and not report.failed:
+        counted = report.skipped or report.when == "call"
+        return (report.outcome if counted else "", "", report.outcome.upper())
     return None
 
 

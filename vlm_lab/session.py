@@ -259,6 +259,7 @@ class Session:
     def _write(self, case: Case, record: Record) -> None:
         run_folder.write_record(self.folder, self._place(case), record)
         self._written = case
+        self.progress.note(record)
 
     def has(self, case: Case) -> bool:
         """Whether the case in hand is written already: what goes wrong after that takes no answer away."""
