@@ -29,7 +29,13 @@ class Echo:
 
     @classmethod
     def identity(cls, model, runtime):
+        if "no_weights" in model.backend_kwargs:
+            raise Skip("no weights; vlm-lab weights fetch " + model.name)
         return {"device": runtime.device}
+
+    @classmethod
+    def predict_visual_tokens(cls, model, runtime, sizes):
+        return sum(width * height // 784 for width, height in sizes)
 
     def generate(self, prompt):
         self.note(f"{prompt.id} {prompt.document_id} {len(prompt.pages)} pages {prompt.pages[0].image.size}")

@@ -175,6 +175,22 @@ def test_dry_run_calls_no_model_and_marks_its_cases(pytester: pytest.Pytester) -
     result.stdout.fnmatch_lines(["*long needs about * tokens, the limit is 256*"])
 
 
+def test_dry_run_says_what_a_real_run_would_be(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo(seconds=0.2) + echo("none", no_weights=True))
+    run(pytester, "-k", "inv_1 and m-default").assert_outcomes(passed=1, deselected=5)
+    result = run(pytester, "--dry-run")
+    result.assert_outcomes(passed=6)
+    result.stdout.re_match_lines(
+        [
+            r"dry run: no model was called",
+            r"m \(default\): 3 cases, 1 cached, about 1 visual tokens each, about 0 s as in former runs",
+            r"none \(default\): 3 cases, about 1 visual tokens each",
+            r"no weights; vlm-lab weights fetch none",
+        ],
+        consecutive=False,
+    )
+
+
 def test_paths_models_files_status_sample_and_max_pages(pytester: pytest.Pytester) -> None:
     write_project(pytester.path, "models:\n" + echo("a", ", status: chosen") + echo("b"))
     write_suite(pytester.path / "else", {f"x_{n}": REFERENCE for n in range(6)})

@@ -6,15 +6,19 @@ limit. Starts no model, imports no torch.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from vlm_lab import recording
 from vlm_lab.backends import Candidate
-from vlm_lab.errors import Skip
+from vlm_lab.errors import Skip, UserError
 from vlm_lab.replies import Replies
+from vlm_lab.report.progress import duration
+from vlm_lab.runs import read_report
 from vlm_lab.scoring import score as score_prediction
 from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Record, Score
 
@@ -61,6 +65,37 @@ def _weights(candidate: Candidate) -> str:
     return "here"
 
 
+def forecast(records: Iterable[Mapping[str, Any]], output_dir: Path) -> list[str]:
+    """What a real run would be, one line a model x prompt: cases, cached replies, visual tokens, time."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in records:
+        if row.get("dry_run"):
+            groups.setdefault((row["model"], row["prompt_id"]), []).append(row["dry_run"])
+    before = seconds_before(output_dir)
+    return [_forecast(group, dry, before.get(group)) for group, dry in groups.items()]
+
+
+def _forecast(group: tuple[str, str], dry: Sequence[Mapping[str, Any]], seconds: float | None) -> str:
+    cached = sum(bool(each["cached"]) for each in dry)
+    tokens = [each["visual_tokens"] for each in dry if each["visual_tokens"] is not None]
+    said = [f"{group[0]} ({group[1]}): {len(dry)} cases", f"{cached} cached" if cached else ""]
+    said.append(f"about {median(tokens):,.0f} visual tokens each" if tokens else "")
+    open_cases = len(dry) - cached
+    said.append(f"about {duration(seconds * open_cases)} as in former runs" if seconds and open_cases else "")
+    return ", ".join(part for part in said if part)
+
+
+def seconds_before(output_dir: Path) -> dict[tuple[str, str], float]:
+    """Median seconds a case by model and prompt, each from the newest run that timed it."""
+    found: dict[tuple[str, str], float] = {}
+    for path in sorted(output_dir.glob("*/report.json"), reverse=True):
+        with suppress(UserError):
+            for summary in read_report(path.parent).summaries:
+                if summary.speed.median_seconds:
+                    found.setdefault((summary.model, summary.prompt_id), summary.speed.median_seconds)
+    return found
+
+
 def warnings(records: Iterable[Mapping[str, Any]]) -> list[str]:
     """What a real run over these cases would stumble on, one line each, each line once."""
     lines: dict[str, None] = {}
@@ -75,16 +110,3 @@ def warnings(records: Iterable[Mapping[str, Any]]) -> list[str]:
         if dry and dry["weights"] != "here":
             lines[dry["weights"]] = None
     return list(lines)
-
-
-def seconds_before(output_dir: Path, model: str) -> float | None:
-    """Seconds a case took this model in the newest run that timed it; None where there is none."""
-    for report in sorted(output_dir.glob("*/report.json"), reverse=True):
-        try:
-            summaries = json.loads(report.read_text("utf-8"))["summaries"]
-        except (OSError, ValueError, KeyError):
-            continue
-        for summary in summaries:
-            if summary["model"] == model and summary.get("median_seconds"):
-                return float(summary["median_seconds"])
-    return None

@@ -90,6 +90,7 @@ class Session:
         self.replies = Replies(options.cache / "replies", options.replies)
         self.suites: dict[Path, tuple[Suite, tuple[Document, ...]]] = {}
         self.notes: list[str] = []
+        self.dry_warnings: list[str] = []
         self._found: dict[Suite, int] = {}
         self.plan: list[Case] = []
         self._written: Case | None = None
@@ -183,6 +184,7 @@ class Session:
 
     def generate(self, case: Case, candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:
         """A cached reply, or one that `timer` was given to time. Raises Skip, GenerationError and DocumentError."""
+        self._reply_key = None
         if self.options.dry_run:
             return dryrun.perfect(case.document)
         self._reply_key = key = self._key(case, candidate, prompt)
@@ -242,8 +244,9 @@ class Session:
     ) -> Record:
         """Writes a case that was answered (in a dry run: one that would have been asked)."""
         if self.options.dry_run and self.open:
-            key = self._key(case, self.open, prompt)
-            record = dryrun.record(case, self.open, prompt, score, self.replies, key)
+            with contextlib.suppress(Skip):  # weights that are missing are what a dry run is there to say
+                self._reply_key = self._key(case, self.open, prompt)
+            record = dryrun.record(case, self.open, prompt, score, self.replies, self._reply_key)
         else:
             answer = recording.answered(case, prompt, generation, prediction, score)
             record = replace(answer, reply_key=self._reply_key)
@@ -295,7 +298,8 @@ class Session:
         from vlm_lab.report.conclude import conclude  # brings numpy, which collection can do without
 
         if self.options.dry_run:
-            self.notes += dryrun.warnings(run_folder.read_records(self._folder))
+            self.dry_warnings = dryrun.warnings(run_folder.read_records(self._folder))
+            self.notes += self.dry_warnings
         machine = environment(self.options.project, self.options.seed, self.device)
         self.concluded = conclude(self._folder, self._run(), machine, self.candidates, self.plan, self.notes)
         if self.options.baseline and not self.options.dry_run:
@@ -334,8 +338,8 @@ class Session:
             return []
         lines = closing_lines(self.concluded)
         if self.options.dry_run:
-            warned = dryrun.warnings(run_folder.read_records(self._folder))
-            lines = [f"dry run: {len(self.plan)} cases would be asked", *warned]
+            planned = dryrun.forecast(run_folder.read_records(self._folder), self.options.output_dir)
+            lines = ["", "dry run: no model was called", *planned, "", *self.dry_warnings]
         lines += ["", f"report: {self._folder / 'report.md'}"]
         if any(each.statuses.get(status) for each in self.concluded.summaries for status in ("not_run", "error")):
             lines.append(f"go on with: scripts/bench --resume {self._folder.name}")
