@@ -361,6 +361,39 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Values of like confidence: its mean, and the share that was right. `n` of `accuracy` counts documents."""
+
+    confidence: float
+    accuracy: Estimate
+    values: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How far a candidate's own confidence tells right from wrong. `source` says where it comes from:
+    log-probabilities, checks, both, or "" for nowhere.
+
+    `bins` is the reliability curve over `values` fields, `error` its expected calibration error; both need
+    log-probabilities. `curve` has (share booked, share of those right) over `documents`, the surest first. `unseen` is
+    the share of documents that could be booked unseen at precision `target`: those with a confidence of `threshold` or
+    more, of which `booked` says how many were right (`low` is one-sided). `note` says what the figures do not show.
+    """
+
+    source: str = ""
+    values: int = 0
+    documents: int = 0
+    bins: Sequence[ReliabilityBin] = ()
+    error: Estimate = Estimate(None)
+    curve: Sequence[tuple[float, float]] = ()
+    target: float = 0.99
+    unseen: Estimate = Estimate(None)
+    threshold: float | None = None
+    booked: Estimate = Estimate(None)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Suspect:
     """A value of a reference that may be wrong: `why` has the evidence, `said` what each model answered instead."""
 
