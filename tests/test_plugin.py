@@ -247,11 +247,29 @@ def test_kill_in_the_middle_leaves_every_answer_and_resume_ends_as_if_nothing_ha
     assert resumed["records"] == unbroken["records"]
 
 
+def test_ctrl_c_leaves_a_report_and_the_command_that_goes_on(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo(seconds=0.2), {f"inv_{n}": REFERENCE for n in range(30)})
+    command = [sys.executable, "-m", "pytest", "benchmarks", "-p", "no:cacheprovider", "-k", "m-default"]
+    process = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.PIPE, text=True)
+    while len(calls_of(pytester.path)) < 4:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    folder = run_folder_of(pytester.path)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED
+    assert f"go on with: scripts/bench -p no:cacheprovider -k m-default --resume {folder.name}" in output
+    (summary,) = json.loads((folder / "report.json").read_text())["summaries"]
+    assert summary["statuses"]["ok"] == len(records_of(folder)) < 30
+    assert sum(summary["statuses"].values()) == 30, "what was not run is in the report, too"
+    assert "not run" in output
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--models-file=none.yaml"], "none.yaml: cannot be read"),
         (["--documents=nowhere"], "nowhere: no such folder of documents"),
+        (["--references=nowhere"], "nowhere: no such folder of references"),
         (["--prompt=ters"], "no prompt 'ters'"),
         (["--rounds=0"], "must be a whole number of 1 or more"),
         (["--resume=2020"], "no run '2020'"),

@@ -6,6 +6,7 @@ plugin.py gives it pytest's words, so that nothing here knows pytest. The parts 
 from __future__ import annotations
 
 import contextlib
+import shlex
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -342,10 +343,21 @@ class Session:
             lines = ["", "dry run: no model was called", *planned, "", *self.dry_warnings]
         lines += ["", f"report: {self._folder / 'report.md'}"]
         if any(each.statuses.get(status) for each in self.concluded.summaries for status in ("not_run", "error")):
-            lines.append(f"go on with: scripts/bench --resume {self._folder.name}")
+            lines.append(f"go on with: {self._resume_command(self._folder)}")
         if self.gated:
             lines += ["", f"baseline {self.options.baseline}: {self.gated.status.replace('_', ' ')}", *self.gated.lines]
         return lines
+
+    def _resume_command(self, folder: Path) -> str:
+        """What was typed, with the run to go on with; its id is enough where runs are looked for."""
+        typed = list(self.options.command)
+        for option in ("-c", "--rootdir", "--resume"):
+            for place in [place for place, word in enumerate(typed) if word == option]:
+                typed[place : place + 2] = ["", ""]
+        ours = ("", "benchmarks", str(self.options.project / "benchmarks"))
+        kept = [word for word in typed if word not in ours and not word.startswith(("--rootdir=", "--resume="))]
+        run = folder.name if folder.parent == self.options.project / "results" else str(folder)
+        return shlex.join(["scripts/bench", *kept, "--resume", run])
 
     def close(self) -> None:
         """Stops rendering ahead."""

@@ -46,6 +46,8 @@ def load_suite(
     folder: Path, documents: Path | None = None, references: Path | None = None, schema: Path | None = None
 ) -> Suite:
     """Reads a suite's folder; the three paths stand in for the suite's own. UserError names file and key."""
+    if references and not references.exists():
+        raise UserError(f"{references}: no such folder of references; correct --references=PATH, or leave it out")
     source = _source(folder)
     said = build(SuiteFile, source, [], source.data or {})
     schema_path = schema or folder / "schema.json"
