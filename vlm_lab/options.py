@@ -5,14 +5,44 @@ any folder.
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vlm_lab.errors import UserError
+from vlm_lab.replies import Mode
 from vlm_lab.runs import find_run
-from vlm_lab.session import Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says, paths already made absolute."""
+
+    models_files: tuple[Path, ...]
+    output_dir: Path
+    cache: Path
+    suite: Path | None = None
+    documents: Path | None = None
+    references: Path | None = None
+    schema: Path | None = None
+    max_pages: int | None = None
+    device: str = "auto"
+    dry_run: bool = False
+    prompts: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    sample: int | None = None
+    replies: Mode = "use"
+    resume: Path | None = None
+    rounds: int = 1
+    online: bool = False
+    seed: int = 0
+    baseline: Path | None = None
+    max_drop: float = 0.01
+    fail_on_lost_field: bool = False
+    project: Path = Path()
+    command: tuple[str, ...] = ()
 
 
 def add_options(group: Any) -> None:

@@ -59,7 +59,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     session = session_of(metafunc.config)
     path = metafunc.definition.path
     with mistakes_end_the_run(metafunc.config):
-        cases = session.cases(path.with_name(path.stem.removeprefix("test_")))
+        cases = session.plan.of_suite(path.with_name(path.stem.removeprefix("test_")))
     marks = [pytest.mark.dry_run] if session.options.dry_run else []
     rows = [pytest.param(case.model, case, id=case.id, marks=marks) for case in cases]
     # Session scope keeps a model loaded from case to case. A direct parameter of that scope would be remembered by
@@ -77,9 +77,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         case = getattr(item, "callspec", None) and item.callspec.params.get("prompt")  # type: ignore[attr-defined]
         if isinstance(case, Case):
             item.stash[CASE] = case
-    items.sort(key=lambda item: session.rank(item.stash[CASE]) if CASE in item.stash else ())
+    items.sort(key=lambda item: session.plan.rank(item.stash[CASE]) if CASE in item.stash else ())
     session.begin([item.stash[CASE] for item in items if CASE in item.stash])
-    done = session.done()
+    done = session.plan.done()
     again = [item for item in items if CASE in item.stash and item.stash[CASE].key in done]
     if again:
         config.hook.pytest_deselected(items=again)
@@ -89,7 +89,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def model(request: pytest.FixtureRequest) -> Generator[Any]:
     """The candidate, loaded when its first case needs it and freed before the next one is."""
-    candidate = session_of(request.config).candidate(request.param)
+    candidate = session_of(request.config).asker.candidate(request.param)
     yield candidate
     candidate.close()
 
@@ -104,7 +104,7 @@ def document(request: pytest.FixtureRequest) -> Document:
 @pytest.fixture
 def prompt(request: pytest.FixtureRequest) -> Prompt:
     """What this case sends: the words and, when somebody looks at them, the pages."""
-    return session_of(request.config).prompt(request.param)
+    return session_of(request.config).asker.prompt(request.param)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def generate(request: pytest.FixtureRequest, benchmark: Any) -> Generator[Callab
 
     def ask(model: Any, prompt: Prompt) -> Generation:
         with plain_errors():
-            return session.generate(case, model, prompt, timer)
+            return session.asker.generate(case, model, prompt, timer)
 
     yield ask
     if not timed:  # an unused `benchmark` warns, and a reply that was not timed must not stand in its table
@@ -182,7 +182,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """What will be run, on which device and why, and what a user should know about documents and references."""
-    return config.stash[SESSION].opening() if SESSION in config.stash else []
+    return config.stash[SESSION].plan.opening(config.stash[SESSION].device) if SESSION in config.stash else []
 
 
 @pytest.hookimpl(tryfirst=True)
