@@ -18,11 +18,12 @@ LANGUAGES = ("en", "de", "ru")
 def record(model: str, document: int, draw: np.random.Generator) -> dict[str, object]:
     """A document with about a tenth of its fields wrong."""
     outcomes = draw.choice(OUTCOMES[:4], size=FIELDS, p=[0.8, 0.1, 0.07, 0.03]).tolist()
-    fields = [{"path": f"field_{i}", "outcome": outcome, "expected": "a"} for i, outcome in enumerate(outcomes)]
+    values = {"type": "amount", "expected": "1,234.50", "actual": "1,234.56"}
+    fields = [{"path": f"field_{i}", "outcome": outcome, **values} for i, outcome in enumerate(outcomes)]
     counts = {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
     return {
         "suite": "s", "model": model, "prompt_id": "default", "document": f"d{document}", "status": "ok",
-        "tags": {"language": LANGUAGES[document % 3]}, "fields": [{**each, "actual": "b"} for each in fields],
+        "tags": {"language": LANGUAGES[document % 3]}, "fields": fields,
         "scores": {**counts, "document_right": outcomes.count("exact") == FIELDS}, "elapsed_seconds": 1.0,
         "environment": {}, "cached": False,
     }  # fmt: skip

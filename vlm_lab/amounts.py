@@ -76,6 +76,12 @@ def currency(value: Any, conventions: Conventions) -> str | None:
     return code if code in CODES else None
 
 
+def printed_currency(value: Any) -> str:
+    """The ISO 4217 code of what is printed beside an amount (`12,00 €`); "" where that is nothing, or no currency."""
+    read = _read(value) if isinstance(value, str) else None
+    return (currency(read[1], Conventions()) if read else None) or ""
+
+
 def same_amount(expected: Any, actual: Any, tolerance: str, one: Decimal, other: Decimal) -> bool:
     """Whether two amounts are equal within the tolerance, the ambiguous one (`1.234`) read as the other one needs."""
     allowed = _tolerance(tolerance)

@@ -153,6 +153,7 @@ def _summary(counted: Tally, planned: Sequence[str], model: Model | None, seed: 
         kinds=dict(counted.kinds.most_common()),
         examples=dict(counted.examples),
         speed=_speed(counted, model),
+        amount_error=counted.money,
     )
 
 

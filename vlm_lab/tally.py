@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vlm_lab.money import Money, added, amount_errors
+
 OUTCOMES = ("exact", "normalized", "wrong", "missing", "spurious")
 COUNTS = (
     *OUTCOMES,
@@ -42,6 +44,7 @@ class Tally:
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     timings: list[dict[str, Any]] = field(default_factory=list)
     cached: int = 0
+    money: Money = field(default_factory=dict)
 
     @property
     def counts(self) -> NDArray[np.float64]:
@@ -77,6 +80,8 @@ class Tally:
         self.rows.append(_counts(record["scores"]))
         for result in record["fields"]:
             self._add_field(document, result)
+        for path, currency, error in amount_errors(record["fields"]):
+            added(self.money, column(path), currency, error)
 
     def _add_field(self, document: str, result: Mapping[str, Any]) -> None:
         if result["outcome"] == "unlabelled":

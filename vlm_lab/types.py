@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -325,6 +326,16 @@ class FieldSummary:
     accuracy: Estimate
 
 
+@dataclass(frozen=True, slots=True)
+class AmountError:
+    """Sums over the labelled amounts of one field in one currency: how far the wrong ones are off, how much was not
+    read at all, and what all of them come to."""
+
+    wrong: Decimal = Decimal(0)
+    missing: Decimal = Decimal(0)
+    total: Decimal = Decimal(0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
     """What replies cost, from the `timed` cases alone. Seconds a document, output tokens a second over all of them,
@@ -343,7 +354,8 @@ class Speed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """One model with one prompt over one suite. `statuses` add up to `documents`; `unanswered` names each cell that is
-    not simply `ok`, with status and reason; `scores` are over the documents that were answered, well or not."""
+    not simply `ok`, with status and reason; `scores` are over the documents that were answered, well or not.
+    `amount_error` is by field and currency, "" where that is not known."""
 
     suite: str
     model: str
@@ -358,6 +370,7 @@ class Summary:
     kinds: Mapping[str, int] = field(default_factory=dict)
     examples: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     speed: Speed = Speed()
+    amount_error: Mapping[str, Mapping[str, AmountError]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
