@@ -129,10 +129,10 @@ def test_keys_go_from_document_to_document_and_from_error_to_error(page: Any) ->
     errors = page.locator("#fields [data-error]").count()
     for _ in range(errors):
         page.keyboard.press("e")
-        assert page.evaluate("document.activeElement.dataset.error") == ""
+        assert page.evaluate("document.activeElement?.dataset.error") == ""
     page.keyboard.press("e")
     page.wait_for_function("document.getElementById('jump').value === 'invoices/three'")
-    page.wait_for_function("document.activeElement.dataset.error === ''")
+    page.wait_for_function("document.activeElement?.dataset.error === ''")
 
 
 def test_reply_and_prompt_are_one_click_away_and_stay_text(page: Any) -> None:
