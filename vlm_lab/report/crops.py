@@ -76,7 +76,7 @@ def _places(path: Path, example: Mapping[str, Any]) -> Iterator[tuple[int, float
             page = pdf[number]
             text, height = page.get_textpage(), page.get_height()
             for form in _forms(example["expected"]):
-                found = text.search(form).get_next()
+                found = text.search(form, match_whole_word=True).get_next()
                 if found:
                     _, low, _, high = text.get_rect(0) if text.count_rects(*found) else (0, 0, 0, height)
                     yield number, 1 - high / height - STRIP, 1 - low / height + STRIP
@@ -85,7 +85,7 @@ def _places(path: Path, example: Mapping[str, Any]) -> Iterator[tuple[int, float
 def _forms(value: Any) -> list[str]:
     """How a value may be printed: as it is, with a decimal comma and groups, a date day first."""
     text = "" if value is None else str(value)
-    forms = [text] if len(text) > 1 else []
+    forms = [text] if len(text) > 2 else []
     whole, point, cents = text.partition(".")
     if point and whole.lstrip("-").isdigit() and cents.isdigit():
         groups = f"{int(whole):,}"

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from vlm_lab.corrections import entries_of
 from vlm_lab.documents import shown
+from vlm_lab.kinds import KINDS, TOLD_BY_STATUS
 from vlm_lab.report import overview, plots
 from vlm_lab.report.cells import cells, script
 from vlm_lab.report.pages import page_images
@@ -133,7 +134,7 @@ def _plots(
 
 def _labels(words: overview.Words) -> dict[str, str]:
     """What the scripts say."""
-    return {text: words(text) for text in LABELS}
+    return {text: words(text) for text in (*LABELS, *KINDS, *TOLD_BY_STATUS.values())}
 
 
 LABELS = (
@@ -141,7 +142,7 @@ LABELS = (
     "not in this answer", "ok", "unparsed", "truncated", "refused", "error", "skipped", "not run", "dry run", "nothing",
     "confidence", "Reply and prompt", "Reply", "Prompt", "close", "no reply", "Page %s of %s", "no page image",
     "page %s", "No document fits these filters.", "%s of %s documents", "reference wrong", "model wrong",
-    "both acceptable", "Reference", "Value on the page", "undecided", "%s of %s decided", "show", "errors",
+    "both acceptable", "Reference", "Value on the page", "%s of %s decided", "errors",
     "The reply cannot be loaded: report_files/ is not beside report.html.", "all", "any", "doubtful reference",
     "in %s s",
 )  # fmt: skip

@@ -15,6 +15,8 @@ MODEL_HEADS = (
     "model", "prompt", "field F1", "95 %", "fully right", "median s", "p95 s", "tokens/s", "memory GB",
     "answered", "errors",
 )  # fmt: skip
+CONDITIONS = ("documents", "references", "prompts", "dtype", "device", "processor", "started", "measured", "command",
+              "software", "code")  # fmt: skip
 ANSWERED = ("ok", "unparsed", "truncated", "refused")
 SIGNS = {"chosen": "✓", "rejected": "✗", "needs_more_data": "?"}
 NAMES = {"chosen": "chosen", "rejected": "rejected", "needs_more_data": "needs more data"}
@@ -59,20 +61,20 @@ def conditions(report: Report, words: Words) -> list[tuple[str, str]]:
     unverified = [suite["name"] for suite in report.suites if not suite["verified"]]
     packages = ", ".join(f"{key} {value}" for key, value in machine.get("packages", {}).items() if value)
     dates = sorted({each.speed.measured_at[:10] for each in report.summaries if each.speed.measured_at})
-    rows = [
-        ("documents", ", ".join(f"{count} ({suite})" for suite, count in documents.items())),
-        ("references", words("checked by a person") if not unverified else words("nobody has checked them")),
-        ("prompts", ", ".join(dict.fromkeys(each["id"] for each in report.prompts))),
-        ("dtype", _dtypes(report)),
-        ("device", machine.get("device", "")),
-        ("processor", machine.get("cpu", "")),
-        ("started", run["started"].replace("T", " ")),
-        ("measured", ", ".join(dates)),
-        ("command", " ".join(run["command"])),
-        ("software", f"Python {machine.get('python')}; {packages}"),
-        ("code", str(machine.get("commit") or "")),
-    ]  # fmt: skip
-    return [(words(key), value) for key, value in rows if value]
+    values = (
+        ", ".join(f"{count} ({suite})" for suite, count in documents.items()),
+        words("checked by a person") if not unverified else words("nobody has checked them"),
+        ", ".join(dict.fromkeys(each["id"] for each in report.prompts)),
+        _dtypes(report),
+        machine.get("device", ""),
+        machine.get("cpu", ""),
+        run["started"].replace("T", " "),
+        ", ".join(dates),
+        " ".join(run["command"]),
+        f"Python {machine.get('python')}; {packages}",
+        str(machine.get("commit") or ""),
+    )
+    return [(words(key), value) for key, value in zip(CONDITIONS, values, strict=True) if value]
 
 
 def _dtypes(report: Report) -> str:
