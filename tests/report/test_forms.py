@@ -57,7 +57,7 @@ def test_first_page_has_the_word_its_evidence_the_models_and_the_plot(markdown: 
     assert "**Chosen: sharp (default).**" in first
     assert "✗ **rejected** | blunt" in first
     assert "| blunt | default | 0.000 |" in first
-    assert "accuracy-1.png" in first
+    assert "suite-1-plot-1.png" in first
     assert len(first.splitlines()) < 60
 
 
@@ -73,7 +73,7 @@ def test_markdown_renders_in_githubs_flavour(markdown: str, run: Path) -> None:
     assert all((run / str(address)).is_file() for address in images)
     for line in markdown.splitlines():
         if line.startswith("| blunt"):
-            assert line.replace("\\|", "").count("|") in (12, 6)
+            assert line.replace("\\|", "").count("|") in (13, 6)
 
 
 @pytest.mark.parametrize(

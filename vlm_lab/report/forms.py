@@ -6,6 +6,7 @@ from pathlib import Path
 from vlm_lab.late import find
 from vlm_lab.report import overview, plots
 from vlm_lab.report.crops import crops
+from vlm_lab.report.evidence import Evidence, evidence
 from vlm_lab.report.pages import FILES, page_images
 from vlm_lab.report.read import read_rows
 from vlm_lab.report.story import Block, Picture, story
@@ -46,7 +47,8 @@ def write_csv(folder: Path, language: str = "en") -> Path:
     """report_files/tables/; its heads are the same in all languages, as scripts read them."""
     from vlm_lab.report.tables_csv import write_tables
 
-    return write_tables(read_report(folder), read_rows(folder), folder / FILES / "tables")[0].parent
+    seen = evidence(read_rows(folder))
+    return write_tables(read_report(folder), seen, read_rows(folder), folder / FILES / "tables")[0].parent
 
 
 def _write(path: Path, text: str) -> Path:
@@ -58,18 +60,17 @@ def _write(path: Path, text: str) -> Path:
 def _blocks(folder: Path, language: str) -> Iterator[Block]:
     report, words = read_report(folder), catalogue(language).gettext
     found = crops(report, page_images(report, folder), folder)
-    return story(report, list(_pictures(report, folder, words)), found, words)
+    seen = evidence(read_rows(folder))
+    return story(report, seen, list(_pictures(report, seen, folder, words)), found, words)
 
 
-def _pictures(report: Report, folder: Path, words: overview.Words) -> Iterator[Picture]:
+def _pictures(report: Report, seen: Evidence, folder: Path, words: overview.Words) -> Iterator[Picture]:
     """Each plot as a PNG under report_files/plots/."""
     for number, (suite, own) in enumerate(overview.suites(report).items(), 1):
-        drawn = {"accuracy": plots.accuracy_by_seconds(own, words), "prompts": plots.prompts(own, words)}
-        titles = {"accuracy": words("Accuracy against seconds"), "prompts": words("Prompts compared")}
-        for name, draw in drawn.items():
+        for place, (title, draw) in enumerate(plots.of_suite(own, seen, words).items(), 1):
             if draw:
-                path = folder / FILES / "plots" / f"{name}-{number}.png"
+                path = folder / FILES / "plots" / f"suite-{number}-plot-{place}.png"
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 with private_file(path) as file:
                     file.write(plots.png(draw))
-                yield Picture(path.relative_to(folder).as_posix(), f"{titles[name]}: {suite}")
+                yield Picture(path.relative_to(folder).as_posix(), f"{title}: {suite}")

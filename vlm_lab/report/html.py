@@ -7,7 +7,7 @@ the page as JSON, reaches it as text alone, and the page's policy allows no othe
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from vlm_lab.documents import shown
 from vlm_lab.kinds import KINDS, TOLD_BY_STATUS
 from vlm_lab.report import overview, plots
 from vlm_lab.report.cells import cells, script
+from vlm_lab.report.evidence import Evidence, evidence
 from vlm_lab.report.pages import page_images
 from vlm_lab.report.read import read_rows
 from vlm_lab.report.text import interval, share, troubles
 from vlm_lab.report.words import catalogue
 from vlm_lab.run_folder import private_file
 from vlm_lab.runs import read_report
-from vlm_lab.types import Report
+from vlm_lab.types import Report, Summary
 
 NAME = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -43,13 +44,14 @@ def write_html(folder: Path, language: str = "en") -> Path:
     data = cells(report, read_rows(folder), folder)
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
+    seen = evidence(read_rows(folder))
     data |= {"run": report.run["id"], "doubts": _doubts(report)}
     with private_file(folder / NAME) as file:
-        file.write(page(report, data, language).encode("utf-8", "replace"))
+        file.write(page(report, data, seen, language).encode("utf-8", "replace"))
     return folder / NAME
 
 
-def page(report: Report, data: Mapping[str, Any], language: str) -> str:
+def page(report: Report, data: Mapping[str, Any], seen: Evidence, language: str) -> str:
     """The whole document."""
     words = catalogue(language)
     style = (TEMPLATES / "report.css").read_text("utf-8")
@@ -64,8 +66,9 @@ def page(report: Report, data: Mapping[str, Any], language: str) -> str:
             code=Markup(code),  # noqa: S704 - our own file
             data=Markup(script({**data, "words": _labels(words.gettext)})),  # noqa: S704 - escaped by `script`
             report=report,
-            conditions=overview.conditions(report, words.gettext),
-            suites=[_suite(name, own, data, words.gettext) for name, own in overview.suites(report).items()],
+            seen=seen,
+            conditions=overview.conditions(report, seen, words.gettext),
+            suites=[_suite(name, own, data, seen, words.gettext) for name, own in overview.suites(report).items()],
             doubts=len(data["doubts"]),
         )
     )
@@ -96,12 +99,18 @@ def _doubts(report: Report) -> list[dict[str, Any]]:
     return [{**entry, "suite": each.suite} for each in report.suspects for entry in entries_of([each], [])]
 
 
-def _suite(name: str, own: Sequence[Any], data: Mapping[str, Any], words: overview.Words) -> dict[str, Any]:
+def _suite(
+    name: str, own: Sequence[Summary], data: Mapping[str, Any], seen: Evidence, words: overview.Words
+) -> dict[str, Any]:
     """What the template shows of one suite."""
+    drawn = {
+        **plots.of_suite(own, seen, words),
+        words("How long replies take"): plots.latency(_seconds(data, name), words),
+    }
     return {
         "name": name,
         "summaries": own,
-        "plots": list(_plots(own, _seconds(data, name), words)),
+        "plots": [(title, Markup(plots.svg(draw, title))) for title, draw in drawn.items() if draw],  # noqa: S704
         "paths": overview.field_paths(own),
         "kinds": overview.kinds(own),
     }
@@ -116,20 +125,6 @@ def _seconds(data: Mapping[str, Any], suite: str) -> dict[str, list[float]]:
             if candidate["suite"] == suite and cell.get("seconds"):
                 found.setdefault(f"{candidate['model']} ({candidate['prompt']})", []).append(cell["seconds"])
     return found
-
-
-def _plots(
-    own: Sequence[Any], seconds: Mapping[str, Sequence[float]], words: overview.Words
-) -> Iterable[tuple[str, Markup]]:
-    """Title and element of each plot that has something to show."""
-    drawn = (
-        (words("Accuracy against seconds"), plots.accuracy_by_seconds(own, words)),
-        (words("Prompts compared"), plots.prompts(own, words)),
-        (words("How long replies take"), plots.latency(seconds, words)),
-    )
-    for title, draw in drawn:
-        if draw:
-            yield title, Markup(plots.svg(draw, title))  # noqa: S704 - matplotlib's own, text escaped by ElementTree
 
 
 def _labels(words: overview.Words) -> dict[str, str]:

@@ -7,16 +7,21 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from vlm_lab.report.evidence import Evidence
 from vlm_lab.report.text import interval, number, share
-from vlm_lab.types import Estimate, Report, Summary
+from vlm_lab.types import Calibration, Estimate, Report, Summary
 
 Words = Callable[[str], str]
 MODEL_HEADS = (
-    "model", "prompt", "field F1", "95 %", "fully right", "median s", "p95 s", "tokens/s", "memory GB",
+    "model", "prompt", "field F1", "95 %", "fully right", "unseen", "median s", "p95 s", "tokens/s", "memory GB",
     "answered", "errors",
 )  # fmt: skip
-CONDITIONS = ("documents", "references", "prompts", "dtype", "device", "processor", "started", "measured", "command",
-              "software", "code")  # fmt: skip
+CONDITIONS = ("documents", "references", "prompts", "measured on", "device", "processor", "started", "measured",
+              "command", "software", "code")  # fmt: skip
+LEGEND = (
+    "Intervals are 95 %, bootstrap over documents. Seconds are from decoded pixels to the full reply; a dash is what was"
+    " not measured. Unseen: the share of documents that could be booked without anybody looking, 99 % of them right."
+)
 ANSWERED = ("ok", "unparsed", "truncated", "refused")
 SIGNS = {"chosen": "✓", "rejected": "✗", "needs_more_data": "?"}
 NAMES = {"chosen": "chosen", "rejected": "rejected", "needs_more_data": "needs more data"}
@@ -30,7 +35,7 @@ def suites(report: Report) -> dict[str, list[Summary]]:
     return found
 
 
-def model_cells(summary: Summary) -> list[str]:
+def model_cells(summary: Summary, seen: Evidence) -> list[str]:
     """One candidate under MODEL_HEADS."""
     scores, speed, statuses = summary.scores, summary.speed, summary.statuses
     memory = None if speed.peak_memory_bytes is None else speed.peak_memory_bytes / 1e9
@@ -40,6 +45,7 @@ def model_cells(summary: Summary) -> list[str]:
         share(scores.get("field_f1")),
         interval(scores.get("field_f1")),
         fully_right(scores.get("documents_right")),
+        unseen(seen.worth.get((summary.suite, summary.model, summary.prompt_id))),
         number(speed.median_seconds),
         number(speed.p95_seconds),
         number(speed.tokens_per_second, ".0f"),
@@ -54,7 +60,12 @@ def fully_right(found: Estimate | None) -> str:
     return "-" if found is None or found.value is None else f"{round(found.value * found.n)}/{found.n}"
 
 
-def conditions(report: Report, words: Words) -> list[tuple[str, str]]:
+def unseen(worth: Calibration | None) -> str:
+    """Share of documents that could be booked without anybody looking, at the target's precision."""
+    return "-" if worth is None or worth.unseen.value is None else f"{worth.unseen.value:.0%}"
+
+
+def conditions(report: Report, seen: Evidence, words: Words) -> list[tuple[str, str]]:
     """What a figure is worth depends on: documents, device, dtype, prompts, dates."""
     run, machine = report.run, report.environment
     documents = Counter(each["suite"] for each in report.documents)
@@ -65,7 +76,7 @@ def conditions(report: Report, words: Words) -> list[tuple[str, str]]:
         ", ".join(f"{count} ({suite})" for suite, count in documents.items()),
         words("checked by a person") if not unverified else words("nobody has checked them"),
         ", ".join(dict.fromkeys(each["id"] for each in report.prompts)),
-        _dtypes(report),
+        "; ".join(f"{machine}: {', '.join(models)}" for machine, models in seen.machines.items()),
         machine.get("device", ""),
         machine.get("cpu", ""),
         run["started"].replace("T", " "),
@@ -75,10 +86,6 @@ def conditions(report: Report, words: Words) -> list[tuple[str, str]]:
         str(machine.get("commit") or ""),
     )
     return [(words(key), value) for key, value in zip(CONDITIONS, values, strict=True) if value]
-
-
-def _dtypes(report: Report) -> str:
-    return ", ".join(dict.fromkeys(model.dtype for model in report.models))
 
 
 def kinds(summaries: Sequence[Summary]) -> list[tuple[str, list[int]]]:

@@ -4,7 +4,9 @@ They lie in report_files/pages/ beside report.html and are drawn once: where a d
 the images that an earlier report drew are shown, or none.
 """
 
+import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from vlm_lab.types import Report
 FILES = "report_files"
 LONGEST_SIDE = 1600  # pixels; small print of an A4 page is readable at it
 QUALITY = 72
+THREADS = min(4, os.cpu_count() or 1)
 DocumentKey = tuple[str, str]  # suite, document id
 
 
@@ -27,13 +30,17 @@ def page_images(report: Report, folder: Path) -> dict[DocumentKey, list[str]]:
     limits = {suite["name"]: suite["pages"] for suite in report.suites}
     place = folder / FILES / "pages"
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = {}
-    for document in report.documents:
-        stem = f"{slug(document['suite'])}--{document['id']}"
+    stems = {(each["suite"], each["id"]): f"{slug(each['suite'])}--{each['id']}" for each in report.documents}
+    most = report.run["options"].get("max_pages")
+
+    def draw(document: Mapping[str, Any]) -> None:
+        stem = stems[document["suite"], document["id"]]
         if not (place / f"{stem}-1.jpg").exists():
-            _draw(document, limits[document["suite"]], report.run["options"].get("max_pages"), place / stem)
-        found[document["suite"], document["id"]] = list(_there(place, stem))
-    return found
+            _draw(document, limits[document["suite"]], most, place / stem)
+
+    with ThreadPoolExecutor(THREADS) as pool:  # Pillow works beside Python
+        list(pool.map(draw, report.documents))
+    return {key: list(_there(place, stem)) for key, stem in stems.items()}
 
 
 def _draw(document: Mapping[str, Any], limits: Mapping[str, int], most: int | None, stem: Path) -> None:

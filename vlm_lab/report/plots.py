@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from vlm_lab.report.evidence import Evidence
 from vlm_lab.types import Summary
 
 SERIES = ("#0b61a4", "#b3541e", "#3d7a2a", "#8a3ffc", "#9b1c5a", "#00707a", "#7a5c00", "#5b5f97", "#c0392b", "#44546a")
@@ -195,3 +196,30 @@ def prompts(summaries: Sequence[Summary], words: Callable[[str], str]) -> Draw |
         axes.set_xlabel(words("field F1, 95 % interval"))
 
     return draw
+
+
+def risk_coverage(curves: Mapping[str, Sequence[tuple[float, float]]], words: Callable[[str], str]) -> Draw | None:
+    """Share right among the surest documents, by how many of them are booked without anybody looking."""
+    known = {label: curve for label, curve in curves.items() if curve}
+    if not known:
+        return None
+
+    def draw(axes: Any) -> None:
+        for place, (label, curve) in enumerate(known.items()):
+            axes.plot(*zip(*curve, strict=True), color=SERIES[place % len(SERIES)], linewidth=1.4, label=label)
+        axes.set_xlabel(words("share booked unseen, the surest first"))
+        axes.set_ylabel(words("share of them right"))
+        _legend(axes)
+
+    return draw
+
+
+def of_suite(own: Sequence[Summary], seen: Evidence, words: Callable[[str], str]) -> dict[str, Draw | None]:
+    """Title -> plot of one suite's candidates; None where there is nothing to show."""
+    curves = {name(each): seen.worth[key].curve for each in own
+              if (key := (each.suite, each.model, each.prompt_id)) in seen.worth}  # fmt: skip
+    return {
+        words("Accuracy against seconds"): accuracy_by_seconds(own, words),
+        words("Prompts compared"): prompts(own, words),
+        words("Risk and coverage"): risk_coverage(curves, words),
+    }

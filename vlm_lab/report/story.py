@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from vlm_lab.report import overview
 from vlm_lab.report.crops import Crop
+from vlm_lab.report.evidence import Evidence
 from vlm_lab.report.overview import Words
 from vlm_lab.report.text import interval, share, troubles
 from vlm_lab.types import Decision, Report, Summary
@@ -68,7 +69,9 @@ class PageBreak:
 Block = Heading | Text | Items | Table | Picture | PageBreak
 
 
-def story(report: Report, pictures: Sequence[Picture], crops: Sequence[Crop], words: Words) -> Iterator[Block]:
+def story(
+    report: Report, seen: Evidence, pictures: Sequence[Picture], crops: Sequence[Crop], words: Words
+) -> Iterator[Block]:
     """All blocks in order; the first page ends with a PageBreak."""
     suites = overview.suites(report)
     yield Heading(1, words("Run %s") % report.run["id"])
@@ -78,13 +81,12 @@ def story(report: Report, pictures: Sequence[Picture], crops: Sequence[Crop], wo
     yield from _decisions(report.decisions, words)
     for suite, own in suites.items():
         yield Heading(2, suite)
-        yield Table([words(head) for head in overview.MODEL_HEADS], [overview.model_cells(each) for each in own])
-    yield Text(words("Intervals are 95 %, bootstrap over documents. Seconds are from decoded pixels to the full reply;"
-                     " a dash is what was not measured."))  # fmt: skip
+        yield Table([words(head) for head in overview.MODEL_HEADS], [overview.model_cells(each, seen) for each in own])
+    yield Text(words(overview.LEGEND))
     yield from pictures[:1]
     yield PageBreak()
     yield Heading(2, words("Conditions"))
-    yield Table((words("what"), words("as it was")), overview.conditions(report, words))
+    yield Table((words("what"), words("as it was")), overview.conditions(report, seen, words))
     for own in suites.values():
         yield from _details(own, words)
     yield from _errors(crops, words)
@@ -130,7 +132,7 @@ def _details(own: Sequence[Summary], words: Words) -> Iterator[Block]:
     if kinds:
         yield Heading(3, words("Kinds of error"))
         yield Table([words("kind of error"), *names], [[words(kind), *map(str, counts)] for kind, counts in kinds])
-    yield from _lines(words("Not simply answered"), [line for each in own for line in troubles(each)])
+    yield from _lines(words("Not simply answered"), troubles(own))
 
 
 def _tag(summary: Summary, tag: str) -> str:

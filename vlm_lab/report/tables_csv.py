@@ -11,6 +11,7 @@ from typing import Any
 
 from vlm_lab.documents import shown
 from vlm_lab.report import overview
+from vlm_lab.report.evidence import Evidence
 from vlm_lab.run_folder import private_file
 from vlm_lab.types import Report
 
@@ -21,10 +22,10 @@ RESULT_HEADS = ("suite", "model", "prompt", "document", "status", "path", "outco
                 "confidence")  # fmt: skip
 
 
-def write_tables(report: Report, rows: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
+def write_tables(report: Report, seen: Evidence, rows: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
     """Writes the three files into `folder`; where they lie."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    models = [[each.suite, *overview.model_cells(each)] for each in report.summaries]
+    models = [[each.suite, *overview.model_cells(each, seen)] for each in report.summaries]
     _write(folder / "models.csv", ("suite", *overview.MODEL_HEADS), models)
     _write(folder / "fields.csv", FIELD_HEADS, _fields(report))
     _write(folder / "results.csv", RESULT_HEADS, _results(rows))

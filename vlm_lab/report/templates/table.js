@@ -104,7 +104,8 @@ function fieldTable(doc, filter) {
     ...columns.map((column) => headCell(doc, column)));
   const body = make("tbody");
   for (const place of places) {
-    const path = make("th", { scope: "row" }, visible(doc.paths[place]));
+    const parts = visible(doc.paths[place]).split(/(?<=[._\]])/);
+    const path = make("th", { scope: "row" }, ...parts.flatMap((part, number) => number ? [make("wbr"), part] : [part]));
     if (doubtful.has(`${documentKey(doc)}\n${doc.paths[place]}`)) path.append(make("span", { class: "kind" }, `⚠ ${word("doubtful reference")}`));
     body.append(make("tr", {}, path, make("td", { "data-label": word("expected") }, valueNode(doc.expected[place])),
       ...columns.map((column) => answerCell(doc, column, place))));
