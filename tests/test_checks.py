@@ -54,6 +54,41 @@ def test_a_cell_that_is_called_total_is_not_the_total():
     }
 
 
+@pytest.mark.parametrize(
+    ("row", "result"),
+    [
+        ({"price": "50.00", "amount": "100.00"}, True),
+        ({"price": "100.00"}, True),
+        ({"unit_price": "100.00"}, None),
+        ({"amount": "100.00", "line_total": "100.00"}, None),
+        ({"Сумма": "100.00"}, True),
+        ({"Стоимость": "90.00"}, False),
+        ({"tax_amount": "19.00", "amount": "100.00"}, True),
+    ],
+)
+def test_one_column_has_the_rows_totals_or_nobody_adds(row, result):
+    cells = {"properties": {key: {"format": "decimal"} for key in row}}
+    fields = fields_of_schema({"properties": {"net": {"format": "decimal"}, "rows": {"items": cells}}})
+    assert checks({"net": "100.00", "rows": [row]}, fields, SUITE)["rows_add_up"] is result
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("net", "tax", "gross"),
+        ("subtotal_price", "tax_price", "total_price"),
+        ("Сумма без НДС", "НДС", "Всего с НДС"),
+        ("total_net", "total_tax", "total"),
+        ("Netto", "MwSt", "Brutto"),
+        ("total_excl_tax", "total_vat", "total_incl_tax"),
+    ],
+)
+def test_totals_are_known_by_their_names(names):
+    fields = fields_of_schema({"properties": {name: {"format": "decimal"} for name in names}})
+    assert checks(dict(zip(names, ("100.00", "19.00", "119.00"), strict=True)), fields, SUITE)["net_plus_tax"] is True
+    assert checks(dict(zip(names, ("100.00", "19.00", "109.00"), strict=True)), fields, SUITE)["net_plus_tax"] is False
+
+
 @pytest.mark.parametrize(("gross", "result"), [("119.00", True), ("119,01", True), ("129.00", False), (None, None)])
 def test_net_and_tax_are_gross(gross, result):
     assert check("net_plus_tax", {"totals": {"net": "100.00", "tax": 19, "gross": gross}}) is result

@@ -1,5 +1,6 @@
 """pytest tests/test_cli.py: what a user sees of the commands."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,16 @@ def test_run_is_pytest_over_the_project_it_stands_in(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed, 5 deselected" in done.stdout
     assert (tmp_path / "results").is_dir()
+
+
+def test_a_reader_that_has_gone_is_no_traceback(tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text('{"id": "a", "reference": {"no": "1"}, "prediction": {"no": "1"}}\n')
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "vlm_lab", "score", str(pairs)]
+    try:
+        done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")

@@ -109,6 +109,7 @@ RU = Conventions("dmy", ("ru",))
         ("date", "12 марта 2024 г.", "2024-03-12", "normalized"),
         ("date", "12 марта 2024 г.", "2024-12-03", "wrong"),
         ("amount", "без НДС", "без НДС", "exact"),
+        ("amount", "без НДС", "Без  ндс", "normalized"),
         ("amount", "без НДС", "0,00", "wrong"),
         ("amount", "без НДС", None, "missing"),
         ("amount", "в т.ч. НДС 20 %", "20.00", "wrong"),
@@ -121,3 +122,10 @@ RU = Conventions("dmy", ("ru",))
 def test_what_docs_own_invoices_says_of_russian_documents(kind: str, reference: str, answer: str, outcome: str) -> None:
     (result,) = score_values({"x": answer}, {"x": reference}, (Field("x", kind),), RU).fields
     assert result.outcome == outcome
+
+
+def test_a_reference_that_is_nested_too_deeply_is_a_note(tmp_path: Path) -> None:
+    deep = '{"a": ' * 900 + "1" + "}" * 900
+    load = load_documents(load_suite(write_suite(tmp_path, {"inv_1": deep}, 'ignore: ["confidence"]')))
+    assert load[0][0].reference is None
+    assert any("nested too deeply" in note for note in load[1])

@@ -225,6 +225,25 @@ def test_a_key_of_another_spelling_is_found_and_is_no_exact_match():
     assert scored.scores["document_right"] is True
 
 
+@pytest.mark.parametrize(
+    ("reference", "prediction", "outcome"),
+    [
+        ({"tags": ["a"]}, {"tags": "a"}, "normalized"),
+        ({"tags": ["a", "b"]}, {"tags": "a"}, "wrong"),
+        ({"tags": ["a"]}, {"tags": None}, "missing"),
+        ({"tags": ["a"]}, {"Tags": "a"}, "normalized"),
+        ({"no": "17"}, {"no": ["17"]}, "normalized"),
+        ({"no": "17"}, {"no": ["18"]}, "wrong"),
+        ({"no": "17"}, {"no": [None]}, "missing"),
+        ({"no": "17"}, {"no": ["17", "18"]}, "missing"),
+        ({"no": "17"}, {"no": [{"a": "17"}]}, "missing"),
+    ],
+)
+def test_a_value_and_a_list_of_one_differ_in_format(reference, prediction, outcome):
+    (result,) = score_values(prediction, reference).fields
+    assert result.outcome == outcome
+
+
 def test_a_value_carries_its_confidence_from_its_place_in_the_prediction():
     prediction = changed(line_items=INVOICE["line_items"][::-1])
     confidences = {"totals.net": 0.5, "line_items[0].amount": 0.9, "line_items[1].amount": 0.1}

@@ -4,33 +4,27 @@ They say nothing about one field, but an answer whose rows add up to its total i
 on documents that nobody has labelled. None: not enough is there to check. A printed invoice may fail one in earnest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date as Date
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from vlm_lab.fields import canonical
-from vlm_lab.late import find
 from vlm_lab.leaves import nested
+from vlm_lab.roles import role, row_total
 from vlm_lab.schema import leaves
 from vlm_lab.types import Conventions, Field
+from vlm_lab.valid import judged
 
 CENT = Decimal("0.01")
 
-# What fields are called that play a part in a check: the last word of their path.
-NET = frozenset({"net", "subtotal", "subtotal_price", "total_net", "net_amount"})
-TAX = frozenset({"tax", "vat", "tax_price", "total_tax", "tax_amount"})
-GROSS = frozenset({"gross", "total", "total_price", "total_gross", "gross_amount"})
-ROW_TOTAL = frozenset({"amount", "line_total", "total", "price"})
 ISSUED = frozenset({"issue_date", "invoice_date", "date"})
 DUE = frozenset({"due_date", "payment_due"})
 
-# Country at the head of a tax id -> python-stdnum's module; numbers of the EU have one door for all.
-TAX_IDS = {"gb": "stdnum.gb.vat:is_valid", "che": "stdnum.ch.uid:is_valid", "no": "stdnum.no.mva:is_valid"}
-_EU = "at be bg cy cz de dk ee el es fi fr hr hu ie it lt lu lv mt nl pl pt ro se si sk xi"
-EU = frozenset(_EU.split())
+CODES = ("tax_id", "iban")
 
 Values = Sequence[tuple[Field, Any]]
+T = TypeVar("T")
 
 
 def checks(
@@ -40,24 +34,30 @@ def checks(
     known = {field.path: field for field in fields}
     found = [(known[path], said) for path, said in leaves(nested(value or {})) if path in known]
     heads = [(field, canonical(field, said, conventions)) for field, said in found if "[]" not in field.path]
-    net, tax, gross = (_only(heads, names, Decimal) for names in (NET, TAX, GROSS))
-    rows = [canonical(field, said, conventions) for field, said in found if _is_row_total(field)]
+    net, tax, gross = (_amount(heads, part) for part in ("net", "tax", "gross"))
+    column = row_total({field.path for field, _ in found if "[]" in field.path and field.type == "amount"})
+    rows = [canonical(field, said, conventions) for field, said in found if field.path == column]
     return {
         "rows_add_up": _rows_add_up(rows, net, tax, gross),
         "net_plus_tax": None if net is None or tax is None or gross is None else abs(net + tax - gross) <= 2 * CENT,
-        "dates_in_order": _in_order(_only(heads, ISSUED, Date), _only(heads, DUE, Date)),
+        "dates_in_order": _in_order(_date(heads, ISSUED), _date(heads, DUE)),
         "check_digits": _all(_digits(found, conventions)),
     }
 
 
-def _only(heads: Values, names: frozenset[str], kind: type) -> Any:
-    """The one value of the fields that are called so, None where there is none or several differ."""
-    values = {said for field, said in heads if field.path.rpartition(".")[2] in names and isinstance(said, kind)}
-    return values.pop() if len(values) == 1 else None
+def _amount(heads: Values, part: str) -> Decimal | None:
+    """The one amount of the fields that play this part, None where there is none or several differ."""
+    return _one(said for field, said in heads if isinstance(said, Decimal) and role(field.path) == part)
 
 
-def _is_row_total(field: Field) -> bool:
-    return "[]" in field.path and field.type == "amount" and field.path.rpartition(".")[2] in ROW_TOTAL
+def _date(heads: Values, names: frozenset[str]) -> Date | None:
+    """The one date of the fields that are called so."""
+    return _one(said for field, said in heads if isinstance(said, Date) and field.path.rpartition(".")[2] in names)
+
+
+def _one(values: Iterable[T]) -> T | None:
+    found = set(values)
+    return found.pop() if len(found) == 1 else None
 
 
 def _rows_add_up(rows: Sequence[Any], net: Decimal | None, tax: Decimal | None, gross: Decimal | None) -> bool | None:
@@ -75,25 +75,10 @@ def _in_order(issued: Date | None, due: Date | None) -> bool | None:
 
 def _digits(found: Values, conventions: Conventions) -> Iterator[bool]:
     for field, said in found:
-        code = canonical(field, said, conventions)
-        if isinstance(code, str) and field.type == "iban":
-            yield bool(find("stdnum.iban:is_valid", {}, "check")(code))
-        elif isinstance(code, str) and field.type == "tax_id":
-            place = _validator(code, conventions)
-            if place:
-                yield bool(find(place, {}, "check")(code.upper()))
-
-
-def _validator(code: str, conventions: Conventions) -> str | None:
-    """Who can judge a tax id: its country; bare digits only where the suite is Russian (English is everywhere), since a
-    German tax number has as many."""
-    if code[:2] in EU and any(character.isdigit() for character in code):
-        return "stdnum.eu.vat:is_valid"
-    if code.isdigit():
-        return (
-            "stdnum.ru.inn:is_valid" if len(code) in (10, 12) and {*conventions.languages} - {"en"} == {"ru"} else None
-        )
-    return next((place for head, place in TAX_IDS.items() if code.startswith(head)), None)
+        code = canonical(field, said, conventions) if field.type in CODES else None
+        verdict = judged(field.type, code, field.path, conventions.languages)
+        if verdict is not None:
+            yield not verdict
 
 
 def _all(results: Iterator[bool]) -> bool | None:

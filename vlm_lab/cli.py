@@ -5,6 +5,7 @@ vlm-lab --help
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -40,10 +41,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.more = more
         if more and not getattr(module, "TAKES_MORE", False):
             parser.error(f"unrecognized arguments: {' '.join(more)}")
-        return int(module.main(args))
+        status = int(module.main(args))
+        sys.stdout.flush()
+        return status
     except UserError as error:
         print(f"vlm-lab {name}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        return _unheard()
+
+
+def _unheard() -> int:
+    """The end of a command whose reader has gone (`vlm-lab ... | head`): quiet, also when Python closes stdout, and
+    with the status that a shell gives for SIGPIPE."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + 13
 
 
 class _Raw(argparse.RawDescriptionHelpFormatter):

@@ -36,6 +36,7 @@ TYPES: dict[str, str] = {
     "list": "vlm_lab.texts:values",
     "boolean": "vlm_lab.texts:boolean",
 }
+PLAIN = Field("", "text")
 LONGEST = 2000  # characters of each text that a similarity looks at
 
 
@@ -54,8 +55,11 @@ def same_print(expected: Any, actual: Any) -> bool:
 
 
 def is_same(field: Field, expected: Any, actual: Any, conventions: Conventions) -> bool:
-    """Whether the two are the same value of the field's type, or, of neither being one, the same text."""
+    """Whether the two are the same value of the field's type, or, of neither being one, the same text (`без НДС` where
+    an amount should be)."""
     one, other = canonical(field, expected, conventions), canonical(field, actual, conventions)
+    if one is None and other is None:
+        one, other = canonical(PLAIN, expected, conventions), canonical(PLAIN, actual, conventions)
     if one is None or other is None:
         return False
     if isinstance(one, Decimal) and isinstance(other, Decimal):

@@ -61,15 +61,29 @@ def spellings(paths: tuple[str, ...]) -> dict[str, str]:
 
 
 def respell(part: Part, paths: tuple[str, ...]) -> Part:
-    """The part with `invoiceNumber` or `Invoice number` moved to the known path `invoice_number`, if that is free."""
+    """The part with `invoiceNumber` or `Invoice number` moved to the known path `invoice_number`, if that is free; a
+    plain value moves to a list of plain values as a list of one, the one value of a list to a field that is none."""
     held: tuple[dict[str, Any], ...] = (part.leaves, part.tables)
     for place in held:
         for path in [path for path in place if path not in paths]:
-            known = spellings(paths).get(_squashed(path))
+            known, value = _known(path, place[path], spellings(paths))
             if known and known not in place:
-                place[known] = place.pop(path)
+                del place[path]
+                place[known] = value
                 part.respelled.add(known)
     return part
+
+
+def _known(path: str, value: Any, known: Mapping[str, str]) -> tuple[str | None, Any]:
+    """The known path that a leaf's or a table's path stands for, and the value in that one's shape."""
+    squashed = _squashed(path)
+    if squashed in known:
+        return known[squashed], value
+    if not isinstance(value, list):
+        return known.get(f"{squashed}[]"), None if says_nothing(value) else [value]
+    if len(value) == 1 and not isinstance(value[0], Mapping | list):
+        return known.get(squashed.removesuffix("[]")), value[0]
+    return None, value
 
 
 def is_empty(value: Any) -> bool:

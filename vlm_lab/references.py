@@ -64,7 +64,10 @@ def read_reference(path: Path, suite: Suite) -> tuple[dict[str, Any] | None, Tol
         inside = f" at {suite.unwrap}" if suite.unwrap else ""
         return None, (f"{name}: holds no object{inside} (got {type(data).__name__}); its document runs unscored",)
     types = {field.path: field.type for field in suite.fields}
-    fields = _shaped(drop(mapped(data, suite.map), suite.ignore), types, "")
+    try:
+        fields = _shaped(drop(mapped(data, suite.map), suite.ignore), types, "")
+    except RecursionError:
+        return None, (f"{name}: is nested too deeply to be read; its document runs unscored",)
     return fields, _misfits(name, fields, suite)
 
 

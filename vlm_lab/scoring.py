@@ -5,7 +5,8 @@ what the reference does not know and is in no figure. Lists of objects are align
 rows of a list inside a row are rows, too.
 
 A key that is spelled otherwise (`invoiceNumber`, `Invoice number` for `invoice_number`) is found, and its value counts
-as `normalized` at best: the page was read, the format was not kept.
+as `normalized` at best: the page was read, the format was not kept. So does a plain value where a list of them is
+asked for, and a list of one where a plain value is; a longer list there is not the value.
 """
 
 from collections import Counter

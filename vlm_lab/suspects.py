@@ -15,8 +15,9 @@ from typing import Any
 from vlm_lab.checks import checks
 from vlm_lab.documents import shown
 from vlm_lab.fields import canonical
-from vlm_lab.init.envelope import words
 from vlm_lab.leaves import is_empty, says_nothing
+from vlm_lab.roles import role, row_total
+from vlm_lab.tally import column
 from vlm_lab.types import Conventions, Field, Suite, Suspect
 from vlm_lab.valid import invalid
 
@@ -24,14 +25,6 @@ AGAINST = ("wrong", "spurious")
 FAMILIES = 2  # that must agree
 READ_AS = ("date", "amount")  # types of which every value must be one
 
-# The part that a field plays in an invoice's arithmetic, by what its key says; the first that fits.
-ROLES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("net", re.compile(r"без (ндс|налог)|\bnet\b|netto|sub ?total|hors taxe|\bht\b")),
-    ("rate", re.compile(r"ставка|\brate\b|percent|процент|satz")),
-    ("gross", re.compile(r"с (ндс|налог)|всего|итого|к оплате|\bgross\b|brutto|\btotal\b|total price|\bttc\b")),
-    ("tax", re.compile(r"\bндс\b|налог|\btax\b|\bvat\b|mwst|\btva\b|\biva\b")),
-)
-ROW_TOTAL = re.compile(r"сумма|стоимость|всего|amount|line total|\btotal\b|betrag|gesamt|montant")
 PARTS = (*(Field(name, "amount") for name in ("net", "tax", "gross")), Field("rows[].amount", "amount"))
 
 
@@ -149,25 +142,20 @@ def _parts(amounts: Mapping[str, Any]) -> dict[str, str]:
     """Role -> path, for roles that one field outside lists plays."""
     roles: dict[str, list[str]] = {}
     for path in amounts:
-        role = None if "[" in path else _role(path)
-        if role:
-            roles.setdefault(role, []).append(path)
+        played = None if "[" in path else role(path)
+        if played:
+            roles.setdefault(played, []).append(path)
     return {role: paths[0] for role, paths in roles.items() if len(paths) == 1}
 
 
-def _role(path: str) -> str | None:
-    name = words(path.rpartition(".")[2])
-    return next((role for role, pattern in ROLES if pattern.search(name)), None)
-
-
 def _row_totals(amounts: Mapping[str, Any]) -> list[Any]:
-    """The rows' totals, where one column of one list is named as such and each row has it."""
+    """The rows' totals, where one column of one list is named as such."""
     columns: dict[str, list[Any]] = {}
     for path, value in amounts.items():
-        table, found, cell = path.rpartition("].")
-        if found and ROW_TOTAL.search(words(cell)) and _role(path) in (None, "gross"):
-            columns.setdefault(re.sub(r"\[\d+$", "", table) + cell, []).append(value)
-    return next(iter(columns.values())) if len(columns) == 1 else []
+        if "[" in path:
+            columns.setdefault(column(path), []).append(value)
+    found = row_total(columns)
+    return columns[found] if found else []
 
 
 def _is(amount: Decimal, said: Any, conventions: Conventions) -> bool:

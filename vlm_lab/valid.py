@@ -4,30 +4,45 @@ Only what is surely meant to be such a code is held against its rule: an ИНН 
 number begins with its country. Any other tax id may be right, whatever it looks like.
 """
 
+import importlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
-COUNTRIES = re.compile("at|be|bg|cy|cz|de|dk|ee|el|es|fi|fr|hr|hu|ie|it|lt|lu|lv|mt|nl|pl|pt|ro|se|si|sk")
+EU = "at|be|bg|cy|cz|de|dk|ee|el|es|fi|fr|hr|hu|ie|it|lt|lu|lv|mt|nl|pl|pt|ro|se|si|sk|xi"
+# What a tax id begins with -> who judges it, and what it is called.
+COUNTRIES: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (re.compile(rf"({EU})\w*\d"), "stdnum.eu.vat", "VAT number of {}"),
+    (re.compile(r"gb\w*\d"), "stdnum.gb.vat", "VAT number of {}"),
+    (re.compile(r"che\d"), "stdnum.ch.uid", "Swiss UID"),
+    (re.compile(r"no\d{9}(mva)?$"), "stdnum.no.mva", "Norwegian VAT number"),
+)
 
 
 def invalid(kind: str, value: Any, path: str = "") -> str | None:
-    """Why a value is no valid `tax_id`, `inn` or `iban`; None where it is one, or where nothing can be said. A tax id
-    at a `path` that says ИНН is one of these, whatever its length."""
+    """Why a value is no valid `tax_id`, `inn` or `iban`; None where it is one, or where nothing can be said."""
+    return judged(kind, value, path) or None
+
+
+def judged(kind: str, value: Any, path: str = "", languages: Sequence[str] = ()) -> str | None:
+    """As `invalid`, and "" where the value is a valid one. A tax id at a `path` that says ИНН is one of these, whatever
+    its length; one of ten or twelve bare digits only where the suite is Russian (English is everywhere), since a German
+    tax number has as many."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = re.sub(
         r"[\W_]", "", str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     ).lower()
     if kind == "iban":
-        return _iban(text.removeprefix("iban"))
+        return _said("stdnum.iban", text.removeprefix("iban"), "IBAN")
     if kind == "inn":
         return _inn(text.removeprefix("инн"))
     if kind == "tax_id" and re.search(r"\bинн\b", path.casefold().replace("_", " ")):
-        return invalid_inn(text)
-    return _tax_id(text) if kind == "tax_id" else None
+        return _named_inn(text)
+    return _tax_id(text, {*languages} - {"en"} == {"ru"}) if kind == "tax_id" else None
 
 
-def invalid_inn(text: str) -> str | None:
+def _named_inn(text: str) -> str | None:
     """Why digits under a name that says ИНН are none: by their number, too."""
     digits = re.sub(r"\D", "", text)
     if len(digits) not in (10, 12):
@@ -35,45 +50,27 @@ def invalid_inn(text: str) -> str | None:
     return _inn(digits)
 
 
-def _tax_id(text: str) -> str | None:
+def _tax_id(text: str, russian: bool) -> str | None:
     text = re.sub(r"^(vat|ustidnr|ustid|mwst|tva|iva|btw)(id|no|nr|number)?(?=[a-z]{2}\w*\d)", "", text)
+    text = re.sub(r"^gr(?=\d{9}$)", "el", re.sub(r"(?<=\d)(mwst|tva|iva|tpv)$", "", text))  # VIES writes Greece so
     if text.startswith("инн"):
-        return invalid_inn(text)
-    return _vat(text) if COUNTRIES.match(text) and re.search(r"\d", text) else None
-
-
-def _vat(text: str) -> str | None:
-    from stdnum.eu import vat
-    from stdnum.exceptions import ValidationError
-
-    try:
-        vat.validate(text)
-    except ValidationError as error:
-        return f"no VAT number of {text[:2].upper()} ({_said(error)})"
+        return _named_inn(text)
+    if text.isdigit():
+        return _inn(text) if russian and len(text) in (10, 12) else None
+    for head, module, name in COUNTRIES:
+        if head.match(text):
+            return _said(module, text.upper(), name.format(text[:2].upper()))
     return None
 
 
-def _inn(text: str) -> str | None:
-    from stdnum.exceptions import ValidationError
-    from stdnum.ru import inn
+def _inn(text: str) -> str:
+    return _said("stdnum.ru.inn", text, "ИНН")
 
+
+def _said(module: str, text: str, name: str) -> str:
+    """Why python-stdnum's `module` says that this is no such code; "" where it is one."""
     try:
-        inn.validate(text)
-    except ValidationError as error:
-        return f"no ИНН ({_said(error)})"
-    return None
-
-
-def _iban(text: str) -> str | None:
-    from stdnum import iban
-    from stdnum.exceptions import ValidationError
-
-    try:
-        iban.validate(text)
-    except ValidationError as error:
-        return f"no IBAN ({_said(error)})"
-    return None
-
-
-def _said(error: Exception) -> str:
-    return str(error).rstrip(".").lower()
+        importlib.import_module(module).validate(text)
+    except ValueError as error:
+        return f"no {name} ({str(error).rstrip('.').lower()})"
+    return ""
