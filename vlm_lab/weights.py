@@ -40,11 +40,11 @@ class Weights:
 def require(model: Model, cache: Path) -> Weights:
     """The model's complete weights; Skip says what is missing and the command that brings it."""
     found = find(model, cache)
-    fetch = f"bring them here with: vlm-lab weights fetch {model.name}"
+    fetch = f"vlm-lab weights fetch {model.name}"
     if found is None:
         if is_path(model.model_id):
             raise Skip(f"{model.name}: no folder {model.model_id}; correct `model_id` in models.yaml")
-        raise Skip(f"{model.name}: no weights of {model.model_id} (revision {model.revision}) on this machine; {fetch}")
+        raise Skip(f"{model.name}: no weights of {model.model_id} ({model.revision}) here; {fetch}")
     if not found.complete:
         names = ", ".join(found.missing[:3]) + (" ..." if len(found.missing) > 3 else "")
         raise Skip(f"{model.name}: {found.folder} is incomplete, it lacks {names}; {fetch}")

@@ -16,18 +16,20 @@ FEW = 5
 
 
 def closing_lines(concluded: Conclusion | Report) -> list[str]:
-    """Doubtful references first, then by suite the table, the cells without an answer by reason, the decisions."""
+    """Doubtful references first, then by suite the cells without an answer, the table, the decisions."""
     summaries = concluded.summaries
     lines = _doubts(concluded)
     for suite in dict.fromkeys(summary.suite for summary in summaries):
         own = [summary for summary in summaries if summary.suite == suite]
+        why = troubles(own)
+        lines += ["", *why[:MOST_LINES]] if why else []
+        lines += [f"... and {len(why) - MOST_LINES} more reasons, in report.md"] if len(why) > MOST_LINES else []
         ran = [summary for summary in own if _ran(summary)]
         if ran:
             lines += ["", f"{suite}: {own[0].documents} documents", *table(HEADS, [model_row(each) for each in ran])]
-        why = [line for summary in own for line in troubles(summary)]
-        lines += ["", *why[:MOST_LINES]] if why else []
-        lines += [f"... and {len(why) - MOST_LINES} more reasons, in report.md"] if len(why) > MOST_LINES else []
-        lines += ["", *(line for each in concluded.decisions if each.suite == suite for line in _decision(each))]
+        names = {summary.model for summary in ran}
+        decided = [each for each in concluded.decisions if each.suite == suite and each.model in names]
+        lines += ["", *(line for each in decided for line in _decision(each))] if decided else []
     return lines
 
 

@@ -1,6 +1,6 @@
 """Figures as people read them, and tables of them: the same in the terminal and in report.md."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vlm_lab.types import Estimate, Summary
 
@@ -52,15 +52,24 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def troubles(summary: Summary) -> list[str]:
-    """What kept cells from being simply answered: one line a reason, with the first documents' names."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for document, (status, reason) in summary.unanswered.items():
-        reasons.setdefault((status, reason), []).append(document)
+def troubles(summaries: Sequence[Summary]) -> list[str]:
+    """What kept cells from being simply answered: one line a model and reason, with the first documents' names."""
+    reasons: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+    for summary in summaries:
+        for document, (status, reason) in summary.unanswered.items():
+            place = summary.model, status, reason.removeprefix(f"{summary.model}: ")
+            reasons.setdefault(place, {}).setdefault(summary.prompt_id, []).append(document)
+    planned = {(summary.model, summary.prompt_id): summary.documents for summary in summaries}
     lines = []
-    for (status, reason), documents in reasons.items():
-        names = ", ".join(documents[:3]) + (f" and {len(documents) - 3} more" if len(documents) > 3 else "")
-        which = f"all {len(documents)}" if len(documents) == summary.documents > 1 else f"{len(documents)} ({names})"
-        why = f": {reason.removeprefix(f'{summary.model}: ')}" if reason else ""
-        lines.append(f"{summary.model} ({summary.prompt_id}): {which} {status.replace('_', ' ')}{why}")
+    for (model, status, reason), prompts in reasons.items():
+        whole = all(len(found) == planned[model, prompt_id] for prompt_id, found in prompts.items())
+        which = f"all {sum(map(len, prompts.values()))}" if whole else _named(prompts)
+        lines.append(f"{model}: {which} {status.replace('_', ' ')}{f': {reason}' if reason else ''}")
     return lines
+
+
+def _named(prompts: Mapping[str, Sequence[str]]) -> str:
+    """`2 (default: inv_1, inv_2)`"""
+    named = [f"{prompt_id}: {', '.join(found[:3])}" for prompt_id, found in prompts.items()]
+    more = sum(max(len(found) - 3, 0) for found in prompts.values())
+    return f"{sum(map(len, prompts.values()))} ({'; '.join(named)}{f' and {more} more' if more else ''})"
