@@ -19,8 +19,9 @@ MODEL_HEADS = (
 CONDITIONS = ("documents", "references", "prompts", "measured on", "device", "processor", "started", "measured",
               "command", "software", "code")  # fmt: skip
 LEGEND = (
-    "Intervals are 95 %, bootstrap over documents. Seconds are from decoded pixels to the full reply; a dash is what was"
-    " not measured. Unseen: the share of documents that could be booked without anybody looking, 99 % of them right."
+    "Intervals are 95 %, bootstrap over documents. Seconds are from decoded pixels to the full reply; a dash is what"
+    " was not measured. Unseen: the share of documents that could be booked without anybody looking,"
+    " 99 % of them right."
 )
 ANSWERED = ("ok", "unparsed", "truncated", "refused")
 SIGNS = {"chosen": "✓", "rejected": "✗", "needs_more_data": "?"}

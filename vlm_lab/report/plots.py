@@ -200,13 +200,14 @@ def prompts(summaries: Sequence[Summary], words: Callable[[str], str]) -> Draw |
 
 def risk_coverage(curves: Mapping[str, Sequence[tuple[float, float]]], words: Callable[[str], str]) -> Draw | None:
     """Share right among the surest documents, by how many of them are booked without anybody looking."""
-    known = {label: curve for label, curve in curves.items() if curve}
+    known = {label: curve for label, curve in curves.items() if len(curve) > 1}
     if not known:
         return None
 
     def draw(axes: Any) -> None:
         for place, (label, curve) in enumerate(known.items()):
             axes.plot(*zip(*curve, strict=True), color=SERIES[place % len(SERIES)], linewidth=1.4, label=label)
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
         axes.set_xlabel(words("share booked unseen, the surest first"))
         axes.set_ylabel(words("share of them right"))
         _legend(axes)
