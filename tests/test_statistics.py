@@ -1,5 +1,7 @@
 """pytest tests/test_statistics.py: each figure worked by hand, and intervals that say what they may."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -94,6 +96,28 @@ def test_speed_counts_what_was_timed_today() -> None:
     assert speed.cost_per_1000 == pytest.approx(3.0)  # 3 seconds a document at 0.001 a second
     tokens = Model(name="m", model_id="x", price={"per_million_input": 10, "per_million_output": 100})
     assert summary(*timed, model=tokens).speed.cost_per_1000 == pytest.approx(1000 * (100 * 10 + 20 * 100) / 1e6)
+
+
+def timed(name: str, day: int, seconds: float, device: str, cached: bool = True, **more: str) -> dict[str, Any]:
+    environment = {"device": {"value": device, "reason": f"on day {day}"}, "dtype": "float32", **more}
+    return record(name, {"p": "exact"}, cached=cached, elapsed_seconds=seconds, environment=environment,
+                  measured_at=f"2026-01-0{day}T00:00:00+00:00")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("records", "median", "day"),
+    [
+        ([timed("a", 1, 1, "cpu"), timed("b", 2, 3, "cpu", transformers="5.1")], 2, 2),  # reasons and versions differ
+        ([timed("a", 3, 1, "cuda"), timed("b", 2, 9, "cpu")], 1, 3),  # the newest, not the last one
+        ([timed("a", 3, 1, "cuda"), timed("b", 2, 9, "cpu", cached=False)], 9, 2),  # what was asked today
+        ([timed("a", 1, 1, "cpu"), timed("b", 2, 9, "cpu", attn_implementation="eager")], 9, 2),
+    ],
+)
+def test_cached_replies_count_as_the_newest_of_them_were_made(
+    records: list[dict[str, Any]], median: float, day: int
+) -> None:
+    speed = summary(*records).speed
+    assert (speed.median_seconds, speed.measured_at) == (median, f"2026-01-0{day}T00:00:00+00:00")
 
 
 @pytest.mark.parametrize("n", [2, 5, 60, 300])

@@ -194,8 +194,11 @@ def _tags(counted: Tally) -> dict[str, Array]:
 
 
 def _speed(counted: Tally, model: Model | None) -> Speed:
-    """From cases timed in this environment: a cached reply counts when it was measured in the newest one."""
-    timed = [row for row in counted.timings if row["elapsed_seconds"] and row["environment"] == _today(counted)]
+    """From cases that were timed as those of today were, or, when all replies are cached, as the newest of them: on the
+    same device, with the same dtype and attention. `measured_at` says when the last of them was."""
+    fresh = [row for row in counted.timings if not row["cached"]] or counted.timings
+    today = _made_with(max(fresh, key=lambda row: row["measured_at"] or "")) if fresh else ()
+    timed = [row for row in counted.timings if row["elapsed_seconds"] and _made_with(row) == today]
     seconds = [row["elapsed_seconds"] for row in timed]
     memory = [row["peak_memory_bytes"] for row in timed if row["peak_memory_bytes"]]
     tokens, visual = _known(timed, "output_tokens"), _known(timed, "visual_tokens")
@@ -217,9 +220,10 @@ def _known(timed: Sequence[Mapping[str, Any]], name: str) -> list[int]:
     return [count for count in counts if count is not None]
 
 
-def _today(counted: Tally) -> Any:
-    fresh = [row["environment"] for row in counted.timings if not row["cached"]]
-    return (fresh or [row["environment"] for row in counted.timings] or [None])[-1]
+def _made_with(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What decides how fast a reply is, without the reasons and versions that an environment has beside it."""
+    settings = [(row["environment"] or {}).get(name) for name in ("device", "dtype", "attn_implementation")]
+    return tuple(each.get("value") if isinstance(each, Mapping) else each for each in settings)
 
 
 def _cost(timed: Sequence[Mapping[str, Any]], price: Mapping[str, float]) -> float | None:
