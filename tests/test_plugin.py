@@ -11,6 +11,7 @@ import pytest
 
 from tests.projects import calls_of, echo, records_of, run_folder_of, write_project
 from tests.suites import REFERENCE, write_suite
+from vlm_lab.cli import main
 
 WRONG = {"invoice_number": "A-71", "totals": {"gross": "119,00"}}
 
@@ -245,6 +246,27 @@ def test_kill_in_the_middle_leaves_every_answer_and_resume_ends_as_if_nothing_ha
             for key in strip:
                 row.pop(key)
     assert resumed["records"] == unbroken["records"]
+
+
+def test_the_gate_says_which_fields_on_which_documents_and_exits_1(pytester: pytest.Pytester) -> None:
+    references = {f"inv_{n:02}": REFERENCE for n in range(30)}
+    write_project(pytester.path, "models:\n" + echo(), references)
+    run(pytester).assert_outcomes(passed=30)
+    baseline = pytester.path / "results" / "baseline.json"
+    assert main(["accept", "last", "--output-dir", str(pytester.path / "results")]) == 0
+    assert "A-17" not in baseline.read_text(), "a baseline holds no values"
+    assert run(pytester, "--baseline=results/baseline.json").ret == 0
+    worse = {f"inv_{n:02}": WRONG for n in range(0, 30, 2)}
+    (pytester.path / "models.yaml").write_text("models:\n" + echo(answers=worse))
+    result = run(pytester, "--baseline=results/baseline.json", "--junitxml=junit.xml")
+    assert result.ret == 1
+    result.assert_outcomes(passed=30)
+    result.stdout.fnmatch_lines(["baseline *: regressed", "*invoice_number*inv_00*"])
+    assert "regressed" in (pytester.path / "junit.xml").read_text()
+    (pytester.path / "benchmarks/invoices/prompt.md").write_text("Another prompt {{ schema }}")
+    result = run(pytester, "--baseline=results/baseline.json")
+    assert result.ret == 6
+    result.stdout.fnmatch_lines(["baseline *: not comparable", "*prompt*"])
 
 
 def test_ctrl_c_leaves_a_report_and_the_command_that_goes_on(pytester: pytest.Pytester) -> None:

@@ -20,6 +20,7 @@ from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Record
 SESSION = pytest.StashKey[Session]()
 CASE = pytest.StashKey[Case]()
 MISTAKE = pytest.StashKey[bool]()
+TELL_JUNIT = pytest.StashKey[Callable[[str, object], None]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,8 +88,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def model(request: pytest.FixtureRequest) -> Generator[Any]:
+def model(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> Generator[Any]:
     """The candidate, loaded when its first case needs it and freed before the next one is."""
+    request.config.stash[TELL_JUNIT] = record_testsuite_property
     candidate = session_of(request.config).asker.candidate(request.param)
     yield candidate
     candidate.close()
@@ -217,6 +219,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         with plain_errors():
             run.finish()
         session.exitstatus = session.exitstatus or run.exit_status
+        if run.gated and TELL_JUNIT in session.config.stash:
+            session.config.stash[TELL_JUNIT]("vlm-lab gate", "; ".join([run.gated.status, *run.gated.lines]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
