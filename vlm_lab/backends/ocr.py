@@ -10,7 +10,10 @@ import math
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence, Set
+from functools import partial
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 from pathlib import Path
@@ -24,11 +27,8 @@ from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 Box = tuple[list[tuple[float, float]], str]  # four corners, clockwise from the top left, and what is written there
 
 # Languages whose script the packaged recogniser lacks -> the script, Tesseract's name of the language.
-OTHER_SCRIPTS = {
-    "ru": ("Cyrillic", "rus"), "uk": ("Cyrillic", "ukr"), "be": ("Cyrillic", "bel"), "bg": ("Cyrillic", "bul"),
-    "sr": ("Cyrillic", "srp"), "mk": ("Cyrillic", "mkd"), "kk": ("Cyrillic", "kaz"), "el": ("Greek", "ell"),
-    "ar": ("Arabic", "ara"), "he": ("Hebrew", "heb"), "ko": ("Hangul", "kor"), "th": ("Thai", "tha"),
-}  # fmt: skip
+OTHER_SCRIPTS: dict[str, tuple[str, str]] = {key: tuple(pair) for key, pair in ocr_rules.WORDS["other_scripts"].items()}
+DEVICE = {"value": "cpu", "reason": "the OCR packages bring a runtime for the CPU alone"}
 SECONDS = 300  # for one page; Tesseract can hang on noise
 
 
@@ -37,17 +37,15 @@ class Ocr:
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self._engine = _rapidocr()
-        self._environment = {**self.identity(model, runtime), "device": "cpu (the OCR packages' own runtime)"}
+        self._environment = {**self.identity(model, runtime), "device": DEVICE}
 
     def generate(self, prompt: Prompt) -> Generation:
         """The fields found on all pages, as JSON in the keys of the shipped schema."""
-        foreign = [OTHER_SCRIPTS[name] for name in prompt.languages if name in OTHER_SCRIPTS]
-        use_tesseract = len(foreign) == len(prompt.languages) > 0
-        pages = [_tesseract(page, foreign) if use_tesseract else self._rapid(page) for page in prompt.pages]
-        lines = [line for index, boxes in enumerate(pages) for line in level(index, boxes)]
+        engine, why, read = self._reader(prompt)
+        lines = [line for index, page in enumerate(prompt.pages) for line in level(index, read(page))]
         found = ocr_rules.read(lines, [*prompt.languages, "en"])
+        environment = {**self._environment, "engine": engine, "engine_reason": why}
         reply = json.dumps(found, ensure_ascii=False)
-        environment = {**self._environment, "engine": "tesseract" if use_tesseract else "rapidocr"}
         return Generation(raw_response=reply, finish_reason="stop", environment=environment)
 
     def close(self) -> None:
@@ -55,9 +53,27 @@ class Ocr:
 
     @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
-        """Versions of everything that decides a reply."""
-        packages = ("rapidocr", "onnxruntime", "dateparser", "price-parser")
-        return {**{name: _version(name) for name in packages}, "tesseract": _tesseract_version()}
+        """Versions of everything that decides a reply; an added language of Tesseract does, and so do the rules."""
+        versions = {name: _version(name) for name in ("rapidocr", "onnxruntime", "dateparser", "price-parser")}
+        tesseract = " ".join([*_tesseract_says("--version")[:1], *_tesseract_says("--list-langs")[1:]])
+        rules = b"".join(Path(file).read_bytes() for file in (__file__, ocr_rules.__file__, ocr_rules.WORDS_FILE))
+        return {**versions, "tesseract": tesseract or None, "rules": sha256(rules).hexdigest()[:12]}
+
+    def _reader(self, prompt: Prompt) -> tuple[str, str, Callable[[Page], list[Box]]]:
+        """Engine, reason, reader: among several scripts the first page decides, as Tesseract sees it."""
+        foreign = [OTHER_SCRIPTS[name] for name in prompt.languages if name in OTHER_SCRIPTS]
+        spoken = ", ".join(prompt.languages)
+        tesseract = partial(_tesseract, wanted=foreign)
+        if not foreign:
+            return "rapidocr", f"it reads {spoken or 'Latin script'}", self._rapid
+        if len(foreign) == len(prompt.languages):
+            return "tesseract", f"RapidOCR reads no {foreign[0][0]}", tesseract
+        try:
+            share = _share(tesseract(prompt.pages[0]), {script for script, _ in foreign})
+        except Skip as why:
+            return "rapidocr", f"one of {spoken}, script not checked ({why}); the tag `language` tells", self._rapid
+        reason = f"one of {spoken}; {share:.0%} of the first page's letters are {foreign[0][0]}"
+        return ("tesseract", reason, tesseract) if share > 0.5 else ("rapidocr", reason, self._rapid)
 
     def _rapid(self, page: Page) -> list[Box]:
         import numpy as np
@@ -78,16 +94,22 @@ def level(page: int, boxes: Sequence[Box]) -> list[ocr_rules.Line]:
     return lines
 
 
+def _share(boxes: Sequence[Box], scripts: Set[str]) -> float:
+    """Which part of the letters belongs to these scripts."""
+    names = [unicodedata.name(letter, "").split(" ")[0].title() for _, text in boxes for letter in text]
+    letters = [name for name in names if name in {*scripts, "Latin"}]
+    return sum(name in scripts for name in letters) / max(len(letters), 1)
+
+
 def _rapidocr() -> Any:
     """The engine with the models of its package named one by one, so that it never looks for others online."""
     try:
         import rapidocr
     except ImportError as error:
         raise Skip("the OCR baseline needs RapidOCR: pip install 'vlm-lab[ocr]'") from error
-    folder = Path(rapidocr.__file__).parent / "models"
     settings: dict[str, Any] = {"Global.log_level": "critical"}
     for part in ("Det", "Cls", "Rec"):
-        path = next(iter(sorted(folder.glob(f"*_{part.lower()}_*.onnx"))), None)
+        path = next((Path(rapidocr.__file__).parent / "models").glob(f"*_{part.lower()}_*.onnx"), None)
         if path is None:
             raise Skip(f"rapidocr {_version('rapidocr')} has no {part} model in its package: pip install -U rapidocr")
         settings[f"{part}.model_path"] = str(path)
@@ -96,18 +118,16 @@ def _rapidocr() -> Any:
 
 
 def _tesseract(page: Page, wanted: Sequence[tuple[str, str]]) -> list[Box]:
-    names = "+".join([*dict.fromkeys(name for _, name in wanted), "eng"])
-    binary = shutil.which("tesseract")
-    have = subprocess.run([binary, "--list-langs"], capture_output=True, text=True).stdout.split() if binary else []
-    if not set(names.split("+")) <= set(have):
-        packages = " ".join(f"tesseract-ocr-{name}" for name in names.split("+"))
-        message = f"RapidOCR reads no {wanted[0][0]} and Tesseract is not installed with {names}"
+    names = [*dict.fromkeys(name for _, name in wanted), "eng"]
+    if not {*names} <= {*_tesseract_says("--list-langs")}:
+        packages = " ".join(f"tesseract-ocr-{name}" for name in names)
+        message = f"RapidOCR reads no {wanted[0][0]} and Tesseract is not installed with {'+'.join(names)}"
         raise Skip(f"{message}: apt-get install tesseract-ocr {packages}")
-    image = io.BytesIO()
-    page.image.save(image, "PNG")
-    command = [str(binary), "stdin", "stdout", "-l", names, "--psm", "11", "tsv"]
+    page.image.save(image := io.BytesIO(), "PNG")
+    command = ["tesseract", "stdin", "stdout", "-l", "+".join(names), "--psm", "11", "tsv"]
+    alone = {**os.environ, "OMP_THREAD_LIMIT": "1"}  # its own threads wait for each other: 5 s a page instead of 1
     try:
-        done = subprocess.run(command, input=image.getvalue(), capture_output=True, timeout=SECONDS)
+        done = subprocess.run(command, input=image.getvalue(), capture_output=True, timeout=SECONDS, env=alone)
     except subprocess.TimeoutExpired as error:
         raise GenerationError("Timeout", f"tesseract took over {SECONDS} s on page {page.index + 1}") from error
     if done.returncode:
@@ -134,8 +154,6 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _tesseract_version() -> str | None:
+def _tesseract_says(option: str) -> list[str]:
     binary = shutil.which("tesseract")
-    if binary is None:
-        return None
-    return subprocess.run([binary, "--version"], capture_output=True, text=True).stdout.partition("\n")[0]
+    return subprocess.run([binary, option], capture_output=True, text=True).stdout.splitlines() if binary else []
