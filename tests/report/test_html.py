@@ -62,8 +62,8 @@ def open_at(page: Any, fragment: str) -> None:
 def test_first_screen_says_decision_conditions_models_fields_and_kinds(page: Any) -> None:
     text = page.inner_text("#summary")
     for said in ("chosen sharp", "rejected blunt", "Models", "Accuracy against seconds", "Prompts compared",
-                 "How long replies take", "Risk and coverage", "Kinds of error", "misread", "Conditions", "cpu", "nobody has checked",
-                 "4 (invoices)", "needs 9 GB"):  # fmt: skip
+                 "How long replies take", "Risk and coverage", "Kinds of error", "misread", "Conditions", "cpu",
+                 "nobody has checked", "4 (invoices)", "needs 9 GB"):  # fmt: skip
         assert said in re.sub(r"[✓✗] ", "", text)
     assert page.locator("figure svg[role=img]").count() == 4
     assert page.locator("figure svg use").count() > 10
