@@ -5,8 +5,10 @@ compared as a whole). Its type is what `x-vlm-lab` says (`{"type": "amount", "to
 else the schema's `format`, else its JSON type; `vlm_lab.fields` knows the types.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from hashlib import sha256
 from typing import Any
 
 from vlm_lab.errors import UserError
@@ -37,6 +39,11 @@ def fields_of_reference(reference: Mapping[str, Any]) -> tuple[Field, ...]:
 def lean(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema as a prompt shows it: without `$schema` and the keys that only we read."""
     return {key: _lean(value) for key, value in schema.items() if key != "$schema" and not key.startswith("x-")}
+
+
+def fingerprint(schema: Mapping[str, Any]) -> str:
+    """sha256 of a schema, whatever the order of its keys: what a run keeps of it."""
+    return sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()
 
 
 def paths_not_in(reference: Mapping[str, Any], fields: Sequence[Field]) -> list[str]:

@@ -10,12 +10,12 @@ vlm-lab export last --model qwen2-vl-2b
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
 from vlm_lab.handover.settings import SETTINGS
+from vlm_lab.schema import fingerprint
 from vlm_lab.suite import load_suite
 from vlm_lab.tally import ANSWERED
 from vlm_lab.types import Decision, Model, Report, Suite
@@ -132,7 +132,7 @@ def _suite(report: Report, name: str, folder: Path | None) -> Suite:
     place = folder or _path(options.get("suite")) or Path(options.get("project") or ".") / "benchmarks" / wanted
     suite = load_suite(place, schema=_path(options.get("schema")))
     measured = next((each["schema_sha256"] for each in report.suites if each["name"] == wanted), None)
-    if sha256(json.dumps(suite.schema, sort_keys=True).encode()).hexdigest() != measured:
+    if fingerprint(suite.schema) != measured:
         raise UserError(f"{place}: its schema is not the one that the run measured; restore it, or measure again")
     return suite
 
