@@ -1,6 +1,7 @@
 """Which run somebody means (a path, a run's id, or `last`), and what it concluded."""
 
 import json
+from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from vlm_lab.run_folder import LINES
 from vlm_lab.types import Report
 
 _report = TypeAdapter(Report)
+
+
+def add_run(parser: ArgumentParser) -> None:
+    """The arguments of a command that is about one run, the newest where none is named."""
+    parser.add_argument("run", nargs="?", default="last", metavar="RUN", help="path, run id, or last (default)")
+    parser.add_argument("--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are")
 
 
 def find_run(argument: str, results: Path) -> Path:

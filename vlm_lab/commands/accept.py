@@ -5,16 +5,14 @@ vlm-lab accept RUN          a run's folder or id
 """
 
 import argparse
-from pathlib import Path
 
 from vlm_lab.baseline import encode, of_run
 from vlm_lab.run_folder import private_file, read_records
-from vlm_lab.runs import find_run, read_report
+from vlm_lab.runs import add_run, find_run, read_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", default="last", metavar="RUN", help="path, run id, or last (default)")
-    parser.add_argument("--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are")
+    add_run(parser)
 
 
 def main(args: argparse.Namespace) -> int:

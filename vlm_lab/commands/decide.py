@@ -12,16 +12,15 @@ from vlm_lab.config import load_candidates
 from vlm_lab.decision import decide_run
 from vlm_lab.errors import UserError
 from vlm_lab.run_folder import read_records
-from vlm_lab.runs import find_run, read_report
+from vlm_lab.runs import add_run, find_run, read_report
 from vlm_lab.status import write_status
 from vlm_lab.types import Decision
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", default="last", metavar="RUN", help="path, run id, or last (default)")
+    add_run(parser)
     parser.add_argument("--write", action="store_true", help="write status and notes into the models file")
     parser.add_argument("--models-file", type=Path, default=Path("models.yaml"), metavar="PATH")
-    parser.add_argument("--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are")
 
 
 def main(args: argparse.Namespace) -> int:

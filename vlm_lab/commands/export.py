@@ -9,16 +9,15 @@ from pathlib import Path
 
 from vlm_lab.handover import find_winner, write
 from vlm_lab.run_folder import read_records
-from vlm_lab.runs import find_run, read_report
+from vlm_lab.runs import add_run, find_run, read_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", default="last", metavar="RUN", help="path, run id, or last (default)")
+    add_run(parser)
     parser.add_argument("--model", required=True, metavar="NAME", help="the candidate's name in models.yaml")
     parser.add_argument("--prompt", metavar="ID", help="its prompt (default: the one that was decided on)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="a new folder (default: handover/NAME)")
     parser.add_argument("--suite", type=Path, metavar="PATH", help="the suite's folder, where it cannot be told")
-    parser.add_argument("--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are")
 
 
 def main(args: argparse.Namespace) -> int:
