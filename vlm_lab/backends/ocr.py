@@ -4,6 +4,7 @@ Its recogniser reads Latin, Chinese and Japanese. Documents in other scripts go 
 with their language and are `skipped` where it is not. Try it: `scripts/bench -k ocr`
 """
 
+import cmath
 import io
 import json
 import math
@@ -11,11 +12,10 @@ import os
 import shutil
 import subprocess
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
-from itertools import groupby
+from importlib.metadata import distributions
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,6 +29,7 @@ Box = tuple[list[tuple[float, float]], str]  # four corners, clockwise from the 
 # Languages whose script the packaged recogniser lacks -> the script, Tesseract's name of the language.
 OTHER_SCRIPTS: dict[str, tuple[str, str]] = {key: tuple(pair) for key, pair in ocr_rules.WORDS["other_scripts"].items()}
 DEVICE = {"value": "cpu", "reason": "the OCR packages bring a runtime for the CPU alone"}
+PACKAGES = ("rapidocr", "onnxruntime", "dateparser", "price-parser")
 SECONDS = 300  # for one page; Tesseract can hang on noise
 
 
@@ -54,7 +55,7 @@ class Ocr:
     @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
         """Versions of everything that decides a reply; an added language of Tesseract does, and so do the rules."""
-        versions = {name: _version(name) for name in ("rapidocr", "onnxruntime", "dateparser", "price-parser")}
+        versions = {found.name: found.version for found in distributions() if found.name in PACKAGES}
         tesseract = " ".join([*_tesseract_says("--version")[:1], *_tesseract_says("--list-langs")[1:]])
         rules = b"".join(Path(file).read_bytes() for file in (__file__, ocr_rules.__file__, ocr_rules.WORDS_FILE))
         return {**versions, "tesseract": tesseract or None, "rules": sha256(rules).hexdigest()[:12]}
@@ -85,13 +86,10 @@ class Ocr:
 def level(page: int, boxes: Sequence[Box]) -> list[ocr_rules.Line]:
     """One page's lines turned by the median tilt of its longer ones, so that what is one row has one height."""
     tilts = [math.atan2(box[1][1] - box[0][1], box[1][0] - box[0][0]) for box, text in boxes if len(text) > 4]
-    sine, cosine = math.sin(-median(tilts or [0])), math.cos(-median(tilts or [0]))
-    lines = []
-    for box, text in boxes:
-        xs = [x * cosine - y * sine for x, y in box]
-        ys = [x * sine + y * cosine for x, y in box]
-        lines.append(ocr_rules.line(page, (min(xs), min(ys), max(xs), max(ys)), text))
-    return lines
+    back = cmath.rect(1, -median(tilts or [0]))
+    turned = [([complex(x, y) * back for x, y in box], text) for box, text in boxes]
+    rows = (([p.real for p in box], [p.imag for p in box], text) for box, text in turned)
+    return [ocr_rules.line(page, (min(xs), min(ys), max(xs), max(ys)), text) for xs, ys, text in rows]
 
 
 def _share(boxes: Sequence[Box], scripts: Set[str]) -> float:
@@ -107,14 +105,13 @@ def _rapidocr() -> Any:
         import rapidocr
     except ImportError as error:
         raise Skip("the OCR baseline needs RapidOCR: pip install 'vlm-lab[ocr]'") from error
-    settings: dict[str, Any] = {"Global.log_level": "critical"}
-    for part in ("Det", "Cls", "Rec"):
-        path = next((Path(rapidocr.__file__).parent / "models").glob(f"*_{part.lower()}_*.onnx"), None)
-        if path is None:
-            raise Skip(f"rapidocr {_version('rapidocr')} has no {part} model in its package: pip install -U rapidocr")
-        settings[f"{part}.model_path"] = str(path)
+    models = Path(rapidocr.__file__).parent / "models"
+    paths = {part: next(models.glob(f"*_{part.lower()}_*.onnx"), None) for part in ("Det", "Cls", "Rec")}
+    if None in paths.values():
+        raise Skip(f"RapidOCR's package has not all of its models in {models}: pip install -U rapidocr")
+    settings: dict[str, Any] = {f"{part}.model_path": str(path) for part, path in paths.items()}
     settings["EngineConfig.onnxruntime.intra_op_num_threads"] = min(os.cpu_count() or 1, 8)
-    return rapidocr.RapidOCR(params=settings)
+    return rapidocr.RapidOCR(params=settings | {"Global.log_level": "critical"})
 
 
 def _tesseract(page: Page, wanted: Sequence[tuple[str, str]]) -> list[Box]:
@@ -127,31 +124,25 @@ def _tesseract(page: Page, wanted: Sequence[tuple[str, str]]) -> list[Box]:
     command = ["tesseract", "stdin", "stdout", "-l", "+".join(names), "--psm", "11", "tsv"]
     alone = {**os.environ, "OMP_THREAD_LIMIT": "1"}  # its own threads wait for each other: 5 s a page instead of 1
     try:
-        done = subprocess.run(command, input=image.getvalue(), capture_output=True, timeout=SECONDS, env=alone)
-    except subprocess.TimeoutExpired as error:
-        raise GenerationError("Timeout", f"tesseract took over {SECONDS} s on page {page.index + 1}") from error
-    if done.returncode:
-        why = done.stderr.decode(errors="replace").strip()[-300:]
-        raise GenerationError("OcrFailed", f"tesseract on page {page.index + 1}: {why}")
-    return list(_pieces(done.stdout.decode(errors="replace")))
+        done = subprocess.run(
+            command, input=image.getvalue(), capture_output=True, timeout=SECONDS, env=alone, check=True
+        )
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        why = (error.stderr or b"").decode(errors="replace").strip()[-300:]
+        raise GenerationError("OcrFailed", f"page {page.index + 1}: {type(error).__name__} {why}") from error
+    return _lines(done.stdout.decode(errors="replace"))
 
 
-def _pieces(tsv: str) -> Iterator[Box]:
-    """Words of one line as one piece, as RapidOCR gives them; Tesseract's sparse mode keeps columns apart."""
-    words = [row.split("\t") for row in tsv.splitlines()[1:]]
-    for _, group in groupby((w for w in words if len(w) == 12 and w[11].strip()), key=lambda w: w[1:5]):
-        line = list(group)
-        spots = [(int(w[6]), int(w[7]), int(w[6]) + int(w[8]), int(w[7]) + int(w[9])) for w in line]
-        lefts, tops, rights, bottoms = zip(*spots, strict=True)
-        left, top, right, bottom = min(lefts), min(tops), max(rights), max(bottoms)
-        yield [(left, top), (right, top), (right, bottom), (left, bottom)], " ".join(w[11] for w in line)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+def _lines(tsv: str) -> list[Box]:
+    """A line's words as one piece, as RapidOCR gives them; Tesseract's sparse mode keeps columns apart."""
+    found: list[tuple[list[tuple[float, float]], list[str]]] = []
+    for level, *_, left, top, width, height, _, text in (row.split("\t") for row in tsv.splitlines()[1:]):
+        if level == "4":
+            (x, y), (w, h) = (int(left), int(top)), (int(width), int(height))
+            found.append(([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], []))
+        elif level == "5":
+            found[-1][1].append(text)
+    return [(box, " ".join(words)) for box, words in found if "".join(words).strip()]
 
 
 def _tesseract_says(option: str) -> list[str]:

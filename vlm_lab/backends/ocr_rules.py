@@ -6,10 +6,9 @@ it; totals are candidates that add up. Try it: `scripts/bench -k ocr`
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
 from itertools import chain, product, takewhile
 from pathlib import Path
 from statistics import median
@@ -22,17 +21,15 @@ WORDS = yaml.safe_load(WORDS_FILE.read_text("utf-8"))
 SIGNS = WORDS["signs"] | {code.lower(): code for code in WORDS["codes"]}
 LEGAL = re.compile(rf"\w.*(?<!\w)(?:{WORDS['legal_forms']})(?!\w)|^(?:ооо|зао|ао|ип)\W|株式会社", re.I)
 CURRENCY = re.compile(rf"(?<![^\W\d])(?:{'|'.join(map(re.escape, SIGNS))})(?![^\W\d])", re.I)
-MONEY = re.compile(
-    r"(?<![\d.,/])[-(]?\s?[$€£¥]?-?\s?(?:(?:\d{1,3}(?:(?P<g>[.,'’ ])\d{3})(?:(?P=g)\d{3})*|"
-    r"\d{1,3}(?:,\d{2})+,\d{3}|\d*)"
-    r"[.,]\s?\d{2}(?![\d%]|\s?%|[.,/:-]\d)-?|(?<=[$€£¥])\d[\d,]*(?![\d.,])|\d[\d,]*(?=\s?円))"
-)
+GROUPED = r"\d{1,3}(?:(?P<g>[.,'’ ])\d{3})(?:(?P=g)\d{3})*|\d{1,3}(?:,\d{2})+,\d{3}|\d*"
+CENTS = r"[.,]\s?\d{2}(?![\d%]|\s?%|[.,/:-]\d)-?"
+WHOLE = r"(?<=[$€£¥])\d[\d,]*(?![\d.,])|\d[\d,]*(?=\s?円)"
+MONEY = re.compile(rf"(?<![\d.,/])[-(]?\s?[$€£¥]?-?\s?(?:(?:{GROUPED}){CENTS}|{WHOLE})")
 DAY, YEAR = r"\d{1,2}(?:st|nd|rd|th|er|º)?", r"'?(?:\d{4}|\d{2})(?!\d)"
-DATE = re.compile(
-    r"(?<![\d.,/-])(?:(?P<iso>\d{4}\s?[-./年]\s?\d{1,2}\s?[-./月]\s?\d{1,2})(?!\d)|\d{1,2}\s?[./-]\s?\d{1,2}\s?[./-]\s?"
-    rf"{YEAR}|{DAY}[.\s-]{{0,2}}(?:de\s)?[^\W\d]{{3,10}}[.,]?[\s-]?(?:del?\s)?{YEAR}|"
-    rf"[^\W\d]{{3,10}}\.?\s?{DAY}[\s,.-]{{1,3}}\d{{4}})"
-)
+ISO = r"(?P<iso>\d{4}\s?[-./年]\s?\d{1,2}\s?[-./月]\s?\d{1,2})(?!\d)"
+DIGITS = rf"\d{{1,2}}\s?[./-]\s?\d{{1,2}}\s?[./-]\s?{YEAR}"
+NAMED = rf"{DAY}[.\s-]{{0,2}}(?:de\s)?[^\W\d]{{3,10}}[.,]?[\s-]?(?:del?\s)?{YEAR}"
+DATE = re.compile(rf"(?<![\d.,/-])(?:{ISO}|{DIGITS}|{NAMED}|[^\W\d]{{3,10}}\.?\s?{DAY}[\s,.-]{{1,3}}\d{{4}})")
 NUMBER = re.compile(r"[\s:.#°º№-]*(?:(?:nr|no|n)\b[\s:.#°º]*)?((?=[\w./-]*\d)\w[\w./-]*\w|\d)", re.I)
 STRENGTHS = {"net": 3.0, "tax": 3.0, "gross": 3.0, "gross_weak": 2.0}  # of labels
 
@@ -62,22 +59,23 @@ def fold(text: str) -> str:
     return "".join(unicodedata.normalize("NFKD", letter)[0].lower()[0] for letter in text)
 
 
-@cache
-def _patterns() -> dict[str, re.Pattern[str]]:
-    joined = {kind: "|".join(words.values()) for kind, words in WORDS["labels"].items()}
-    spaced = {kind: words.replace("№", "n").replace(" ", r"[\W_]*") for kind, words in joined.items()}
-    return {kind: re.compile(rf"(?<![a-zа-я0-9])(?:{words})(?![a-zа-я])") for kind, words in spaced.items()}
+def _pattern(words: Iterable[str]) -> re.Pattern[str]:
+    blanks = "|".join(words).replace("№", "n").replace(" ", r"[\W_]*")
+    return re.compile(rf"(?<![a-zа-я0-9])(?:{blanks})(?![a-zа-я])")
+
+
+LABELS = {kind: _pattern(words.values()) for kind, words in WORDS["labels"].items()}
 
 
 def line(page: int, box: tuple[float, float, float, float], text: str) -> Line:
     """A line with its labels found, except for those in brackets: in "Total (incl. VAT)" VAT is no label."""
     text = unicodedata.normalize("NFC", text)
     aside = [found.span() for found in re.finditer(r"\([^)]+\)", text)]
-    spans = [(*found.span(), kind) for kind, known in _patterns().items() for found in known.finditer(fold(text))]
-    spans = [span for span in spans if not any(start < span[0] < end for start, end in aside)]
+    spans = [(*found.span(), kind) for kind, known in LABELS.items() for found in known.finditer(fold(text))]
     marks: list[tuple[int, int, str]] = []
     for start, end, kind in sorted(spans, key=lambda span: span[0] - span[1]):
-        if start < end and all(end <= mark[0] or start >= mark[1] for mark in marks):
+        free = all(end <= mark[0] or start >= mark[1] for mark in marks)
+        if start < end and free and not any(opened < start < closed for opened, closed in aside):
             marks.append((start, end, kind))
     return Line(page, box, text, tuple(sorted(marks)))
 
