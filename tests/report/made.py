@@ -78,7 +78,7 @@ def records() -> list[dict[str, Any]]:
             row = record(document, outcomes, elapsed_seconds=1.0 + place + number / 10, prompt=PROMPT, **rest)
             row["raw_response"] = f"{model} {HOSTILE}"
             for each in row["fields"]:
-                each.update(actual=None if each["outcome"] == "missing" else HOSTILE, confidence=0.5)
+                each.update(actual=None if each["outcome"] == "missing" else HOSTILE, confidence=0.5 + number / 10)
                 each["expected"] = HOSTILE if each["outcome"] == "exact" else "expected"
             rows.append(row)
     return rows

@@ -110,7 +110,7 @@ def test_a_document_shows_page_values_signs_kinds_and_confidence(page: Any) -> N
     row = page.locator(f"{ROWS}:has-text('totals.gross')")
     wrong = row.locator("td").nth(1)
     assert wrong.locator("[role=img]").get_attribute("aria-label") == "wrong"
-    assert "misread, confidence 50 %" in wrong.inner_text()
+    assert "misread, confidence 60 %" in wrong.inner_text()
     colours = {row.locator("td").nth(n).evaluate("td => getComputedStyle(td.firstChild).color") for n in (1, 3)}
     assert len(colours) == 2
     page.click("#zoom-in")
