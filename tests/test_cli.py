@@ -51,8 +51,9 @@ def test_a_reader_that_has_gone_is_no_traceback(tmp_path: Path) -> None:
     read, write = os.pipe()
     os.close(read)
     command = [sys.executable, "-m", "vlm_lab", "score", str(pairs)]
+    project, buffered = Path(__file__).parents[1], {**os.environ, "PYTHONUNBUFFERED": ""}
     try:
-        done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
+        done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, cwd=project, env=buffered)
     finally:
         os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
