@@ -23,12 +23,11 @@ from vlm_lab.suite import load_documents, load_suite
 
 PROJECT = Path(__file__).parents[1]
 CHROMIUM = "/usr/bin/chromium"
-COLOURS = 128  # of a PNG: a page of text needs no more
 # name and prompts: share of values that are misread, seconds a document
 EXAMPLES = {"example-large": {"default": (0.01, 2.4), "terse": (0.03, 1.6)}, "example-small": {"default": (0.1, 0.7)}}
 SHOTS: dict[str, dict[str, Any]] = {
     "report-summary": {"size": (1280, 1020), "fragment": ""},
-    "report-document": {"size": (1280, 760), "fragment": "#doc=&outcome=errors"},
+    "report-document": {"size": (1400, 760), "fragment": "#doc=&outcome=errors"},
     "report-phone": {"size": (390, 700), "fragment": "#doc=&outcome=errors", "scheme": "dark", "to": ".answers"},
 }
 
@@ -105,7 +104,7 @@ def pictures(run: Path, folder: Path) -> None:
             if "to" in shot:
                 page.locator(shot["to"]).evaluate("node => node.scrollIntoView()")
             picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-            picture.quantize(COLOURS, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+            picture.save(folder / f"{name}.png", optimize=True)
         browser.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vlm_lab.documents import shown
 from vlm_lab.report.text import HEADS, model_row, share, table, troubles
 from vlm_lab.suspects import line
 from vlm_lab.types import Decision, Report, Summary
@@ -30,14 +31,14 @@ def closing_lines(concluded: Conclusion | Report) -> list[str]:
         names = {summary.model for summary in ran}
         decided = [each for each in concluded.decisions if each.suite == suite and each.model in names]
         lines += ["", *(line for each in decided for line in _decision(each))] if decided else []
-    return lines
+    return [shown(each) for each in lines]  # reasons quote replies
 
 
 def _doubts(concluded: Conclusion | Report) -> list[str]:
     suspects = concluded.suspects
     if not suspects:
         return []
-    shown = [f"  {line(each)}" for each in suspects[:FEW]]
+    first = [f"  {line(each)}" for each in suspects[:FEW]]
     more = [f"  and {len(suspects) - FEW} more"] if len(suspects) > FEW else []
     spared = [
         f"  without them: {each.model} ({each.prompt_id}) F1 {share(each.scores['field_f1'])}"
@@ -45,7 +46,7 @@ def _doubts(concluded: Conclusion | Report) -> list[str]:
         if each.scores["field_f1"].value is not None
     ]
     head = f"{len(suspects)} values of the references are doubtful; vlm-lab corrections last lists them:"
-    return ["", head, *shown, *more, *spared]
+    return ["", head, *first, *more, *spared]
 
 
 def _decision(decision: Decision) -> list[str]:
