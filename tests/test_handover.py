@@ -77,9 +77,10 @@ def read(folder: Path, document: Path) -> str:
 
 
 @pytest.mark.slow
-def test_the_script_answers_as_the_suite_did(tmp_path: Path, checkpoint: Callable[[str], Path]) -> None:
+@pytest.mark.parametrize("family", ["llava", "paligemma"])
+def test_the_script_answers_as_the_suite_did(family: str, tmp_path: Path, checkpoint: Callable[[str], Path]) -> None:
     document = project(tmp_path)
-    model = Model(name="m", model_id=str(checkpoint("llava")), generation_kwargs={"max_new_tokens": 12})
+    model = Model(name="m", model_id=str(checkpoint(family)), generation_kwargs={"max_new_tokens": 12})
     candidate = Candidate(model, Runtime(tmp_path / "cache", device="cpu"))
     try:
         said = candidate.generate(make_prompt(model, document.suite.prompts["default"], "default", document, None))
@@ -107,6 +108,20 @@ def test_the_script_asks_a_server_as_the_suite_does(tmp_path: Path) -> None:
     ours = request(model, Runtime(tmp_path / "cache"), replace(read_settings(model), image="png"), prompt)
     expected = {key: value for key, value in ours.items() if key not in ("stream", "stream_options", "logprobs")}
     assert _unpacked(running.asked[0]) == _unpacked(expected)
+
+
+def test_a_model_that_is_asked_page_by_page_is_asked_so(tmp_path: Path) -> None:
+    document = project(tmp_path)
+    page = Image.new("RGB", (40, 60), "white")
+    page.save(document.path, "TIFF", save_all=True, append_images=[page, page])
+    with serving(Step(json.dumps({"choices": [{"message": {"content": "{}"}}]}).encode())) as running:
+        model = server(running.url.removesuffix("/v1"), pages="each")
+        run = run_of(tmp_path, model, document)
+        folder = write(find_winner(read_report(run), read_records(run), "m"), tmp_path / "out")
+        assert read(folder, document.path) == "{}\n" * 3
+    assert [[part["type"] for part in each["messages"][0]["content"]] for each in running.asked] == [
+        ["image_url", "text"]
+    ] * 3
 
 
 def _unpacked(body: Mapping[str, Any]) -> Any:

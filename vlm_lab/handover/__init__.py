@@ -36,7 +36,7 @@ Against it: {against}
 
 {note}prompt.txt is the text as it was sent, schema.json what it asks for; settings.json has all that decides a reply.
 """
-TORCHVISION = "The processors of Qwen models want `pip install torchvision` beside this. "
+TORCHVISION = "Qwen, SmolVLM and InternVL read videos, too, and want torchvision to be installed for it.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def readme(winner: Winner) -> str:
         evidence=decision.evidence if decision else "nothing",
         against="; ".join(decision.against) or "nothing" if decision else "the run decided nothing on this prompt",
         packages=SCRIPTS[winner.model.backend][1],
-        note=TORCHVISION if winner.answer["environment"].get("processor", "").startswith("Qwen") else "",
+        note=TORCHVISION if winner.model.backend == "transformers" else "",
     )
 
 
