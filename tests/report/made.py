@@ -8,7 +8,7 @@ from PIL import Image
 from tests.records import failed, record
 from vlm_lab.report.build import write_report
 from vlm_lab.statistics import summarize
-from vlm_lab.types import Conventions, Decision, Field, Model, Suspect
+from vlm_lab.types import Comparison, Conventions, Decision, Estimate, Field, Model, Suspect
 
 HOSTILE = "<script>document.title='owned'</script></textarea><img src=x onerror=alert(1)>\"'`\x1b[31m\u202egnp.exe"
 DOCUMENTS = ("one", "two", "three", "four")
@@ -25,9 +25,14 @@ def write_run(folder: Path) -> Path:
     models = [Model(name="sharp", model_id="x", prompts=("default", "terse")), Model(name="blunt", model_id="y")]
     planned = {("invoices", model, prompt): list(DOCUMENTS) for model, prompt in CANDIDATES}
     rows = records()
+    difference = Estimate(0.125, 0.05, 0.2, 4)
+    compared = Comparison(
+        suite="invoices", first=CANDIDATES[0], second=CANDIDATES[2], score="field_f1", difference=difference,
+        p_value=0.01, p_adjusted=0.02,
+    )  # fmt: skip
     tail = {
         "summaries": summarize(rows, models, planned),
-        "comparisons": [],
+        "comparisons": [compared],
         "decisions": decisions(),
         "suspects": [Suspect("invoices", "two", "totals.gross", "1<00", {"sharp (default)": HOSTILE}, ("why",))],
     }

@@ -61,10 +61,14 @@ def test_first_page_has_the_word_its_evidence_the_models_and_the_plot(markdown: 
     assert len(first.splitlines()) < 60
 
 
+def test_differences_are_told_from_chance(markdown: str) -> None:
+    assert "| sharp (default) | blunt (default) | +0.125 | +0.050 … +0.200 | 0.020 | 4 | more than chance |" in markdown
+
+
 def test_markdown_renders_in_githubs_flavour(markdown: str, run: Path) -> None:
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(markdown)
     kinds = Counter(each.type for each in tokens)
-    assert kinds["table_open"] == 6
+    assert kinds["table_open"] == 7
     assert not kinds["html_block"]
     inline = [child for each in tokens for child in each.children or ()]
     assert not [child for child in inline if child.type in ("html_inline", "link_open", "code_inline")]

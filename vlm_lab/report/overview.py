@@ -18,6 +18,7 @@ MODEL_HEADS = (
 )  # fmt: skip
 CONDITIONS = ("documents", "references", "prompts", "measured on", "device", "processor", "started", "measured",
               "command", "software", "code")  # fmt: skip
+DIFFERENCE_HEADS = ("first", "second", "field F1", "95 %", "p, Holm", "documents", "word")
 LEGEND = (
     "Intervals are 95 %, bootstrap over documents. Seconds are from decoded pixels to the full reply; a dash is what"
     " was not measured. Unseen: the share of documents that could be booked without anybody looking,"
@@ -87,6 +88,20 @@ def conditions(report: Report, seen: Evidence, words: Words) -> list[tuple[str, 
         str(machine.get("commit") or ""),
     )
     return [(words(key), value) for key, value in zip(CONDITIONS, values, strict=True) if value]
+
+
+def differences(report: Report, suite: str, words: Words) -> list[list[str]]:
+    """Each two candidates of a suite under DIFFERENCE_HEADS: first minus second, paired over documents."""
+    rows = []
+    for each in report.comparisons:
+        found = each.difference
+        if each.suite == suite and each.score == "field_f1" and found.value is not None:
+            names = (f"{model} ({prompt})" for model, prompt in (each.first, each.second))
+            ends = "-" if found.low is None or found.high is None else f"{found.low:+.3f} … {found.high:+.3f}"
+            p_value = number(each.p_adjusted, ".3f")
+            verdict = words("more than chance") if each.decided else words("may be chance")
+            rows.append([*names, f"{found.value:+.3f}", ends, p_value, str(found.n), verdict])
+    return rows
 
 
 def kinds(summaries: Sequence[Summary]) -> list[tuple[str, list[int]]]:

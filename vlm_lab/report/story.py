@@ -87,7 +87,11 @@ def story(
     yield PageBreak()
     yield Heading(2, words("Conditions"))
     yield Table((words("what"), words("as it was")), overview.conditions(report, seen, words))
-    for own in suites.values():
+    for suite, own in suites.items():
+        compared = overview.differences(report, suite, words)
+        if compared:
+            yield Heading(3, words("First minus second"))
+            yield Table([words(head) for head in overview.DIFFERENCE_HEADS], compared)
         yield from _details(own, words)
     yield from _errors(crops, words)
     yield from pictures[1:]
