@@ -76,7 +76,8 @@ def test_envelope_map_and_technical_keys(tmp_path: Path) -> None:
         "status": "done",
         "result": {"data": {"Номер": "7", "Итого": {"Всего": "10,00", "confidence": 0.9}, "bbox": [1, 2]}},
     }
-    rules = "unwrap: result.data\nignore: [confidence, '*.bbox', bbox]\nmap: {invoice_number: Номер, totals.gross: Итого.Всего}"
+    rules = "unwrap: result.data\nignore: [confidence, '*.bbox', bbox]\n"
+    rules += "map: {invoice_number: Номер, totals.gross: Итого.Всего}"
     write_suite(tmp_path, {"a": reference}, rules)
     assert load(tmp_path)[0][0].reference == {"invoice_number": "7", "totals": {"gross": "10,00"}}
 
