@@ -12,6 +12,7 @@ from vlm_lab.config import Candidates
 from vlm_lab.decision import comparisons_for, decide
 from vlm_lab.report.build import write_report
 from vlm_lab.report.forms import write
+from vlm_lab.report.text import has_run
 from vlm_lab.rescoring import without
 from vlm_lab.run_folder import read_records
 from vlm_lab.statistics import summaries_of
@@ -73,12 +74,12 @@ def _conclusion(
     doubtful = tuple(suspects(records(), suites))
     spared = tally(without(records(), doubtful)) if doubtful else {}
     paired = _comparisons(tallies, tally(row for row in records() if row.get("verified")), candidates)
-    whole = [summary for summary in summaries if summary.suite not in run["partial"]]
+    judged = [each for each in summaries if each.suite not in run["partial"] and has_run(each)]
     verified = {name: suite.verified for name, suite in suites.items()}
     return Conclusion(
         summaries,
         tuple(paired),
-        tuple(decide(whole, paired, candidates.models, candidates.rules, verified)),
+        tuple(decide(judged, paired, candidates.models, candidates.rules, verified)),
         doubtful,
         tuple(summaries_of(spared, candidates.models, planned)) if doubtful else (),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vlm_lab.documents import shown
-from vlm_lab.report.text import HEADS, model_row, share, table, troubles
+from vlm_lab.report.text import HEADS, has_run, model_row, share, table, troubles
 from vlm_lab.suspects import line
 from vlm_lab.types import Decision, Report, Summary
 
@@ -25,11 +25,10 @@ def closing_lines(concluded: Conclusion | Report) -> list[str]:
         why = troubles(own)
         lines += ["", *why[:MOST_LINES]] if why else []
         lines += [f"... and {len(why) - MOST_LINES} more reasons, in report.md"] if len(why) > MOST_LINES else []
-        ran = [summary for summary in own if _ran(summary)]
+        ran = [summary for summary in own if has_run(summary)]
         if ran:
             lines += ["", f"{suite}: {own[0].documents} documents", *table(HEADS, [model_row(each) for each in ran])]
-        names = {summary.model for summary in ran}
-        decided = [each for each in concluded.decisions if each.suite == suite and each.model in names]
+        decided = [each for each in concluded.decisions if each.suite == suite]
         lines += ["", *(line for each in decided for line in _decision(each))] if decided else []
     return [shown(each) for each in lines]  # reasons quote replies
 
@@ -55,7 +54,3 @@ def _decision(decision: Decision) -> list[str]:
     if decision.pipeline:
         lines.append(f"    than today's pipeline: {decision.pipeline}")
     return [*lines, *(f"    against: {reason}" for reason in decision.against)]
-
-
-def _ran(summary: Summary) -> bool:
-    return any(summary.statuses.get(status) for status in ("ok", "unparsed", "truncated", "refused", "error"))

@@ -52,6 +52,11 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def has_run(summary: Summary) -> bool:
+    """Whether a candidate was asked at all: one whose weights are elsewhere has nothing to be judged by."""
+    return any(summary.statuses.get(status) for status in ("ok", "unparsed", "truncated", "refused", "error"))
+
+
 def troubles(summaries: Sequence[Summary]) -> list[str]:
     """What kept cells from being simply answered: one line a model and reason, with the first documents' names."""
     reasons: dict[tuple[str, str, str], dict[str, list[str]]] = {}
