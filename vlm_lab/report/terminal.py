@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vlm_lab.documents import shown
 from vlm_lab.report.text import HEADS, has_run, model_row, share, table, troubles
 from vlm_lab.suspects import line
-from vlm_lab.types import Decision, Report, Summary
+from vlm_lab.types import Decision, Report
 
 if TYPE_CHECKING:
     from vlm_lab.report.conclude import Conclusion
