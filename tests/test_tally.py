@@ -5,7 +5,8 @@ import tracemalloc
 import pytest
 
 from tests.records import failed, record
-from vlm_lab.tally import COUNTS, column, tally
+from vlm_lab.paths import column
+from vlm_lab.tally import COUNTS, tally
 
 KEY = ("invoices", "m", "default")
 

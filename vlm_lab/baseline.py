@@ -20,7 +20,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from vlm_lab.comparison import paired
 from vlm_lab.errors import UserError
-from vlm_lab.tally import ANSWERED, column
+from vlm_lab.paths import column
+from vlm_lab.tally import ANSWERED
 from vlm_lab.types import Estimate, Report
 
 LEAST_SHARE = 0.8  # of the baseline's documents that must still be there, unchanged

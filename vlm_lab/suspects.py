@@ -16,8 +16,8 @@ from vlm_lab.checks import checks
 from vlm_lab.documents import shown
 from vlm_lab.fields import canonical
 from vlm_lab.leaves import is_empty, says_nothing
+from vlm_lab.paths import column
 from vlm_lab.roles import role, row_total
-from vlm_lab.tally import column
 from vlm_lab.types import Conventions, Field, Suite, Suspect
 from vlm_lab.valid import invalid
 

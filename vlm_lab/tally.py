@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.money import Money, added, amount_errors
+from vlm_lab.paths import column as column
 
 OUTCOMES = ("exact", "normalized", "wrong", "missing", "spurious")
 COUNTS = (
@@ -106,12 +107,6 @@ def tally(records: Iterable[Mapping[str, Any]]) -> dict[Key, Tally]:
         key = record["suite"], record["model"], record["prompt_id"]
         tallies.setdefault(key, Tally(key)).add(record)
     return tallies
-
-
-def column(path: str) -> str:
-    """The field that a cell belongs to: `line_items[2].amount` -> `line_items[].amount`."""
-    head, bracket, rest = path.partition("[")
-    return f"{head}[]{column(rest.partition(']')[2])}" if bracket else path
 
 
 def _counts(scores: Mapping[str, Any]) -> list[int]:
