@@ -258,11 +258,17 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
 }
 
 
+def made_by(family: str) -> Callable[[Path], None]:
+    from tests import more_checkpoints
+
+    return {**FAMILIES, **more_checkpoints.FAMILIES}[family]
+
+
 def build(family: str, folder: Path) -> Path:
     """The checkpoint of one family in `folder` (made, kept when it is complete already)."""
     if not (folder / "processor_config.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        FAMILIES[family](folder)
+        made_by(family)(folder)
     return folder
 
 

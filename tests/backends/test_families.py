@@ -1,6 +1,7 @@
 """Each family of the table: a tiny checkpoint with its real classes, run over a page, its tokens counted."""
 
 import ast
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.checkpoints import FAMILIES
-from vlm_lab.backends import families
+from tests import checkpoints, more_checkpoints
+from vlm_lab.backends import families, visual_tokens
 from vlm_lab.backends.gateway import MODULES, sources
 from vlm_lab.backends.loaded import Failed, Loaded
 from vlm_lab.types import Model
@@ -17,6 +18,7 @@ from vlm_lab.types import Model
 # PaliGemma's processor asks Pillow's images for an array in the way that numpy 2 warns of; the worker's log has it.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
+FAMILIES = sorted({**checkpoints.FAMILIES, **more_checkpoints.FAMILIES})
 SIZES = [(620, 877), (877, 620), (300, 1500), (90, 40)]
 
 
@@ -50,9 +52,10 @@ def test_a_family_answers_and_its_tokens_are_as_predicted(loaded: Loaded) -> Non
     for size in SIZES:
         reply = loaded.reply(request_of(size))
         assert reply["output_tokens"] in range(1, 5)
-        assert "".join(text for text, _ in reply["tokens"]) == reply["text"]
+        if not loaded.family.after:
+            assert "".join(text for text, _ in reply["tokens"]) == reply["text"]
         predicted = families.predict_visual_tokens(loaded.folder, model, [size])
-        assert reply["visual_tokens"] > 0
+        assert (reply["visual_tokens"] or 0) > 0 or loaded.folder.name == "donut", "Donut's decoder has words only"
         assert predicted == (reply["visual_tokens"] if loaded.family.tokens else None), size
 
 
@@ -60,7 +63,7 @@ def test_a_prompt_shows_the_words_and_one_place_for_each_page(loaded: Loaded) ->
     pages = 2 if loaded.family.many else 1
     words = loaded.words("Lies die Rechnung.", pages)
     assert "Lies die Rechnung." in words
-    assert words.count(loaded.family.image) == pages
+    assert not loaded.family.image or words.count(loaded.family.image) == pages
     assert loaded.reply(request_of(*SIZES[:pages]))["text"] is not None
 
 
@@ -71,9 +74,44 @@ def test_a_budget_of_visual_tokens_is_kept(loaded: Loaded) -> None:
             Loaded(job(loaded.folder, processor_kwargs=wanted))
         return
     small = Loaded(job(loaded.folder, processor_kwargs=wanted)).reply(request_of(SIZES[0]))
-    assert 50 < small["visual_tokens"] <= 100
+    assert 40 < small["visual_tokens"] <= 100
     model = Model(name="tiny", model_id=str(loaded.folder), processor_kwargs=wanted)
-    assert families.predict_visual_tokens(loaded.folder, model, [SIZES[0]]) == small["visual_tokens"]
+    predicted = families.predict_visual_tokens(loaded.folder, model, [SIZES[0]])
+    assert predicted == (small["visual_tokens"] if loaded.family.tokens else None)
+
+
+@pytest.mark.parametrize("name", sorted(set(families.NEED_TORCHVISION.values())))
+def test_what_is_said_to_need_torchvision_does(name: str) -> None:
+    import transformers
+
+    with pytest.raises(ImportError, match="Torchvision"):
+        getattr(transformers, name).from_pretrained("any")
+
+
+@pytest.mark.parametrize(("family", "least"), [("internvl", 16), ("smolvlm", 32)])
+def test_a_budget_below_the_least_that_a_family_can_do_is_refused(
+    checkpoint: Callable[[str], Path], family: str, least: int
+) -> None:
+    with pytest.raises(Failed, match=rf"max_visual_tokens: .* {least} .*got 9"):
+        Loaded(job(checkpoint(family), processor_kwargs={"max_visual_tokens": 9}))
+
+
+def test_tags_of_a_family_that_answers_in_tags_become_json(checkpoint: Callable[[str], Path]) -> None:
+    donut = Loaded(job(checkpoint("donut")))
+    told = "<s_total><s_gross>119.00</s_gross></s_total>"
+    ids = donut.processor.tokenizer(told)["input_ids"]
+    assert json.loads(donut.text(ids)) == {"total": {"gross": "119.00"}}
+
+
+def test_a_reply_that_the_window_leaves_no_room_for_says_so(checkpoint: Callable[[str], Path]) -> None:
+    llava = Loaded(job(checkpoint("llava")))
+    request = request_of(SIZES[0])
+    assert llava.reply(request)["room"] == {}
+    llava.model.config.text_config.max_position_embeddings = llava.reply(request)["prompt_tokens"] + 3
+    reply = llava.reply(request)
+    assert (reply["output_tokens"], reply["finish_reason"]) == (3, "length")
+    assert reply["room"]["max_new_tokens"]["value"] == 3
+    assert "4 asked for" in reply["room"]["max_new_tokens"]["reason"]
 
 
 def test_a_checkpoint_without_a_chat_template_gets_the_familys_form(checkpoint: Callable[[str], Path]) -> None:
@@ -103,7 +141,7 @@ def test_a_model_that_refuses_an_attention_gets_the_next(
 def test_qwen2_vl_makes_a_page_the_tokens_that_are_published(size: tuple[int, int], tokens: int) -> None:
     """An A4 page at 200 and 150 dpi under the hub's own settings."""
     published = {"min_pixels": 3136, "max_pixels": 12845056}
-    assert families.qwen_tokens({}, published, size) == tokens
+    assert visual_tokens.qwen_tokens({}, published, size) == tokens
 
 
 def test_a_family_nobody_knows_is_not_guessed_at(tmp_path: Path) -> None:

@@ -4,31 +4,49 @@ transformers' chat templates and processors do most of the work; an entry here s
 images a model takes, which processor setting is its pixel budget, which token stands for a piece of an image and how
 many of them a page becomes. A new quirk is an entry of about ten lines.
 
-The dry run uses the arithmetic, the worker the rest, perhaps in another interpreter: this module imports nothing of
-ours, is valid on Python 3.9, and needs neither torch nor transformers.
+The dry run uses the arithmetic, the worker the rest, perhaps in another interpreter: this module is valid on
+Python 3.9 and needs neither torch nor transformers.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-Config = Mapping[str, Any]
-Size = tuple[int, int]  # width, height in pixels
+from vlm_lab.backends.visual_tokens import (
+    Config,
+    Size,
+    edge_budget,
+    gemma3_tokens,
+    glm_budget,
+    glm_tokens,
+    llava_next_tokens,
+    llava_tokens,
+    paligemma_tokens,
+    pixtral_budget,
+    pixtral_tokens,
+    qwen_budget,
+    qwen_spelling,
+    qwen_tokens,
+    square_tokens,
+    tiles_budget,
+)  # fmt: skip
+
 Count = Callable[[Config, Config, Size], int]
-Budget = Callable[[Config, int], dict[str, Any]]
+Budget = Callable[[Config, Config, int], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Family:
-    """One entry. `tokens(config, preprocessor, size)` is the visual tokens of one page; `budget(preprocessor, n)` the
-    processor settings that keep a page within n of them; `spelling` turns users' settings into today's names. `image`
-    stands for a page in a prompt, `prompt` is the form of one where a checkpoint has no chat template; `many` is False
-    where a prompt takes one image; `token_keys` name the visual token in config.json."""
+    """One entry. `tokens(config, preprocessor, size)` is the visual tokens of one page; `budget(config, preprocessor,
+    n)` the processor settings that keep a page within n of them; `spelling` turns users' settings into today's names.
+
+    `image` stands for a page in a prompt, `prompt` is the form of one where a checkpoint has no chat template; `many`
+    is False where a prompt takes one image; `after` is the processor's method that makes JSON of a reply in tags of
+    its own; `token_keys` name the visual token in config.json."""
 
     tokens: Count | None = None
     budget: Budget | None = None
@@ -36,107 +54,47 @@ class Family:
     image: str = "<image>"
     prompt: str = "{images}{text}"
     many: bool = True
+    after: str = ""
     token_keys: tuple[str, ...] = ("image_token_id", "image_token_index")
 
 
-def qwen_tokens(config: Config, preprocessor: Config, size: Size) -> int:
-    """Sides rounded to whole tokens, then scaled into the pixel budget (Qwen2-VL's technical report, section 2.1)."""
-    side, low, high = _qwen_sizes(preprocessor)
-    width, height = (max(side, round(length / side) * side) for length in size)
-    if width * height > high:
-        scale = math.sqrt(size[0] * size[1] / high)
-        width, height = (max(side, math.floor(length / scale / side) * side) for length in size)
-    elif width * height < low:
-        scale = math.sqrt(low / (size[0] * size[1]))
-        width, height = (math.ceil(length * scale / side) * side for length in size)
-    return int(width // side) * int(height // side)
-
-
-def _qwen_sizes(preprocessor: Config) -> tuple[int, int, int]:
-    """Pixels: a token's side, the least and the most of an image."""
-    size = preprocessor.get("size") or {}
-    side = preprocessor.get("patch_size", 14) * preprocessor.get("merge_size", 2)
-    low = preprocessor.get("min_pixels") or size.get("shortest_edge") or 56 * 56
-    high = preprocessor.get("max_pixels") or size.get("longest_edge") or 28 * 28 * 1280
-    return side, low, high
-
-
-def qwen_budget(preprocessor: Config, tokens: int) -> dict[str, Any]:
-    side, low, _ = _qwen_sizes(preprocessor)
-    return {"min_pixels": min(low, tokens * side * side), "max_pixels": tokens * side * side}
-
-
-def qwen_spelling(preprocessor: Config, wanted: Config) -> dict[str, Any]:
-    """`min_pixels` and `max_pixels`, as models.yaml and the hub have them, are a `size` since transformers 5."""
-    settings = dict(wanted)
-    _, low, high = _qwen_sizes({**preprocessor, **settings})
-    if {"min_pixels", "max_pixels"} & settings.keys():
-        settings["size"] = {
-            "shortest_edge": settings.pop("min_pixels", low),
-            "longest_edge": settings.pop("max_pixels", high),
-        }
-    return settings
-
-
-def llava_tokens(config: Config, preprocessor: Config, size: Size) -> int:
-    """LLaVA 1.5: every page is one square of the vision tower's size; "default" leaves out its CLS token."""
-    vision = config.get("vision_config") or {}
-    side: int = vision.get("image_size", 336) // vision.get("patch_size", 14)
-    return side * side + (config.get("vision_feature_select_strategy") == "full")
-
-
-def llava_next_tokens(config: Config, preprocessor: Config, size: Size) -> int:
-    """LLaVA-NeXT (AnyRes): the page as a whole, and the tiles of the grid that suits its shape best without the rows
-    or columns of patches that are padding, with a line break after each row of patches."""
-    vision = config.get("vision_config") or {}
-    tile: int = vision.get("image_size", 336)
-    patches: int = tile // vision.get("patch_size", 14)
-    grid = preprocessor.get("image_grid_pinpoints") or config.get("image_grid_pinpoints") or LLAVA_NEXT_GRID
-    best_height, best_width = best_grid(size, grid)
-    columns, rows = patches * (best_width // tile), patches * (best_height // tile)
-    width, height = size
-    if width / height > columns / rows:
-        rows -= (rows - int(round(height * columns / width, 7))) // 2 * 2
-    else:
-        columns -= (columns - int(round(width * rows / height, 7))) // 2 * 2
-    return llava_tokens(config, preprocessor, size) + rows * columns + rows
-
-
-def best_grid(size: Size, grid: Sequence[Sequence[int]]) -> tuple[int, int]:
-    """The (height, width) that keeps most of the page's pixels; of equals the one that wastes least. First wins."""
-
-    def worth(resolution: Sequence[int]) -> tuple[int, int]:
-        height, width = resolution
-        scale = min(width / size[0], height / size[1])
-        kept = min(int(size[0] * scale) * int(size[1] * scale), size[0] * size[1])
-        return kept, kept - width * height
-
-    height, width = max(grid, key=worth)
-    return height, width
-
-
-def gemma3_tokens(config: Config, preprocessor: Config, size: Size) -> int:
-    """Gemma 3 (pan and scan is off unless asked for): the same number for every page."""
-    return int(config.get("mm_tokens_per_image", 256))
-
-
-def paligemma_tokens(config: Config, preprocessor: Config, size: Size) -> int:
-    """PaliGemma: every page is one square."""
-    vision = config.get("vision_config") or {}
-    return int(vision.get("num_image_tokens") or preprocessor["image_seq_length"])
-
-
-LLAVA_NEXT_GRID = ((336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008))
 QWEN = Family(qwen_tokens, qwen_budget, qwen_spelling, image="<|vision_start|><|image_pad|><|vision_end|>")
+GOT = (
+    "<|im_start|>system\n        You should follow the instructions carefully and help me with my tasks.<|im_end|>"
+    "<|im_start|>user\n{images}\n{text}<|im_end|><|im_start|>assistant\n"
+)
 FAMILIES = {
+    "aya_vision": Family(budget=tiles_budget, token_keys=("image_token_index",)),
+    "deepseek_vl": Family(square_tokens, image="<image_placeholder>"),
+    "florence2": Family(image="", prompt="{text}", many=False),  # asked by a task token alone: <OCR>
     "gemma3": Family(gemma3_tokens, image="<start_of_image>"),
-    "internvl": Family(image="<IMG_CONTEXT>"),
+    "glm4v": Family(glm_tokens, glm_budget, image="<|begin_of_image|><|image|><|end_of_image|>"),
+    "got_ocr2": Family(image="<img><imgpad></img>", prompt=GOT, many=False),
+    "idefics3": Family(budget=edge_budget),
+    "internvl": Family(budget=tiles_budget, image="<IMG_CONTEXT>"),
+    "lighton_ocr": Family(pixtral_tokens, pixtral_budget, image="<|image_pad|>"),
     "llava": Family(llava_tokens, prompt="USER: {images}\n{text} ASSISTANT:"),
     "llava_next": Family(llava_next_tokens, prompt="[INST] {images}\n{text} [/INST]"),
-    "paligemma": Family(paligemma_tokens, image="<image>", prompt="{images}{text}"),
+    "llava_onevision": Family(),
+    "mllama": Family(image="<|image|>"),  # seen through cross attention: the one token stands for the whole page
+    "ovis2": Family(budget=tiles_budget),
+    "paddleocr_vl": Family(
+        qwen_tokens, qwen_budget, qwen_spelling, "<|IMAGE_START|><|IMAGE_PLACEHOLDER|><|IMAGE_END|>"
+    ),
+    "paligemma": Family(paligemma_tokens),
     "qwen2_vl": QWEN,
     "qwen2_5_vl": QWEN,
     "qwen3_vl": QWEN,
+    "smolvlm": Family(budget=edge_budget),
+    "vipllava": Family(square_tokens),
+    "vision-encoder-decoder": Family(image="", prompt="{text}", many=False, after="token2json"),  # Donut: <s_cord-v2>
+}
+# Native in transformers 5, but the class named here needs torchvision, which the suite does without.
+NEED_TORCHVISION = {
+    "cohere2_vision": "Cohere2VisionImageProcessor",
+    "lfm2_vl": "Lfm2VlImageProcessor",
+    "mistral3": "PixtralProcessor",
+    "pixtral": "PixtralProcessor",
 }
 
 
@@ -160,7 +118,7 @@ def preprocessor(folder: Path) -> dict[str, Any]:
     return {**read_json(folder / "preprocessor_config.json"), **(nested if isinstance(nested, dict) else {})}
 
 
-def settings(entry: Family, preprocessor: Config, processor_kwargs: Config) -> dict[str, Any]:
+def settings(entry: Family, config: Config, preprocessor: Config, processor_kwargs: Config) -> dict[str, Any]:
     """models.yaml's processor_kwargs with `max_visual_tokens` put into the family's own words.
 
     ValueError where the family has no budget to set.
@@ -172,7 +130,7 @@ def settings(entry: Family, preprocessor: Config, processor_kwargs: Config) -> d
             raise ValueError(
                 "processor_kwargs: max_visual_tokens: this family of models has no pixel budget; remove it"
             )
-        wanted = {**entry.budget(preprocessor, int(tokens)), **wanted}
+        wanted = {**entry.budget(config, preprocessor, int(tokens)), **wanted}
     return entry.spelling(preprocessor, wanted) if entry.spelling else wanted
 
 
@@ -183,7 +141,7 @@ def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> in
     if entry.tokens is None:
         return None
     try:
-        wanted = settings(entry, files, model.processor_kwargs)
+        wanted = settings(entry, config, files, model.processor_kwargs)
         now = {**files, **({"min_pixels": None, "max_pixels": None} if "size" in wanted else {}), **wanted}
         return sum(entry.tokens(config, now, size) for size in sizes)
     except (ArithmeticError, KeyError, TypeError, ValueError):

@@ -22,6 +22,7 @@ from vlm_lab.errors import GenerationError, Skip
 PACKAGES = ("vlm_lab", "vlm_lab.backends")
 MODULES = (
     "vlm_lab.devices",
+    "vlm_lab.backends.visual_tokens",
     "vlm_lab.backends.families",
     "vlm_lab.backends.processors",
     "vlm_lab.backends.tracker",

@@ -6,6 +6,7 @@ of ours only what is sent along with it.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 import warnings
@@ -64,7 +65,9 @@ class Loaded:
     def load_processor(self) -> Any:
         job = self.job
         try:
-            wanted = families.settings(self.family, families.preprocessor(self.folder), job["processor_kwargs"])
+            wanted = families.settings(
+                self.family, self.config, families.preprocessor(self.folder), job["processor_kwargs"]
+            )
         except ValueError as error:
             raise Failed("NotHere", str(error)) from None
         wanted["trust_remote_code"] = job["trust_remote_code"]
@@ -160,8 +163,11 @@ class Loaded:
             over = length + 1 - window
             raise Failed("ContextOverflow", f"the prompt has {length:,} tokens, {over:,} too many for this model's "
                          f"window of {window:,}: send fewer pages or fewer visual tokens")  # fmt: skip
-        if window:
-            kwargs["max_new_tokens"] = min(kwargs["max_new_tokens"], window - length)
+        self.room = {}
+        if window and window - length < kwargs["max_new_tokens"]:
+            why = f"the window of {window:,} has a prompt of {length:,} in it; {kwargs['max_new_tokens']:,} asked for"
+            self.room = {"max_new_tokens": {"value": window - length, "reason": why}}
+            kwargs["max_new_tokens"] = window - length
         single = kwargs.get("num_beams", 1) == 1
         extra = {"streamer": tracker, "logits_processor": [tracker]} if single else {}
         with warnings.catch_warnings():
@@ -170,10 +176,13 @@ class Loaded:
 
     def told(self, inputs: Any, output: Any, tracker: Any) -> Answer:
         prompt = inputs["input_ids"]
-        written = output[0] if self.model.config.is_encoder_decoder else output[0, prompt.shape[1] :]
+        written = output[0, prompt.shape[1] :]
+        if self.model.config.is_encoder_decoder:  # its output starts with a token of its own, perhaps with a prompt
+            written = output[0, len(output[0]) - tracker.puts + 1 :] if tracker.puts else output[0]
         ids = written.tolist()
         logprobs = tracker.logprobs(written)
-        text = self.processor.decode(ids, skip_special_tokens=True)
+        text = self.text(ids)
+        plain = logprobs and not self.family.after
         tokenizer = getattr(self.processor, "tokenizer", self.processor)
         return {
             "text": text,
@@ -181,11 +190,21 @@ class Loaded:
             "prompt_tokens": prompt.shape[1],
             "visual_tokens": self.visual_tokens(prompt),
             "output_tokens": len(ids),
-            "tokens": list(zip(pieces(tokenizer, ids, text), logprobs)) if logprobs else [],  # noqa: B905 - 3.9
+            "tokens": list(zip(pieces(tokenizer, ids, text), logprobs)) if plain else [],  # noqa: B905 - 3.9
             "mean_logprob": sum(logprobs) / len(logprobs) if logprobs else None,
             "image_sizes": self.image_sizes(inputs),
             "peak_memory_bytes": devices.peak_memory(self.device),
+            "room": self.room,
         }
+
+    def text(self, ids: list[int]) -> str:
+        """The reply; of a family that answers in tags (Donut), the JSON that its processor makes of them."""
+        after = getattr(self.processor, self.family.after or "-", None)
+        if after is None:
+            return str(self.processor.decode(ids, skip_special_tokens=True))
+        ends = self.ends() | {self.processor.tokenizer.pad_token_id}
+        told = self.processor.decode([i for i in ids if i not in ends])
+        return json.dumps(after(told), ensure_ascii=False)
 
     def ends(self) -> set[int]:
         end = self.model.generation_config.eos_token_id

@@ -137,7 +137,7 @@ class Transformers:
             tokens=tuple((text, value) for text, value in answer["tokens"]),
             image_sizes=tuple((width, height) for width, height in answer["image_sizes"]),
             peak_memory_bytes=answer["peak_memory_bytes"],
-            environment=self.environment,
+            environment={**self.environment, **answer["room"]},
         )
 
 

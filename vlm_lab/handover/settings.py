@@ -26,8 +26,9 @@ def of_transformers(model: Model, answer: Mapping[str, Any], report: Report, sch
         raise UserError(
             f"{model.name}: {found.folder} is not what was measured ({made_with.get('weights')}); run again"
         )
-    family = families.family(families.read_json(found.folder / "config.json"))
-    processor = families.settings(family, families.preprocessor(found.folder), model.processor_kwargs)
+    config = families.read_json(found.folder / "config.json")
+    family = families.family(config)
+    processor = families.settings(family, config, families.preprocessor(found.folder), model.processor_kwargs)
     chosen = {name: made_with[name]["value"] for name in ("dtype", "attn_implementation")}
     return {
         "model": model.model_id if found.revision else str(found.folder.resolve()),
