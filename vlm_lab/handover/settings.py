@@ -28,6 +28,8 @@ def of_transformers(model: Model, answer: Mapping[str, Any], report: Report, sch
         )
     config = families.read_json(found.folder / "config.json")
     family = families.family(config)
+    if family.after:
+        raise UserError(f"{model.name}: it answers in tags of its own, which the handed-over script cannot read")
     processor = families.settings(family, config, families.preprocessor(found.folder), model.processor_kwargs)
     chosen = {name: made_with[name]["value"] for name in ("dtype", "attn_implementation")}
     return {
