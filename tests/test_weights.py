@@ -60,7 +60,7 @@ def test_a_revision_is_a_branch_a_tag_or_a_commit(tmp_path: Path, home: Path) ->
     new = hub(home / "hub", NEW, main=NEW, v1=OLD)
     cases = {"main": new, "v1": old, OLD: old, NEW: new}
     assert {name: weights.require(model(revision=name), tmp_path).folder for name in cases} == cases
-    with pytest.raises(Skip, match=r"no weights of acme/reader-2B \(revision v2\).*vlm-lab weights fetch reader"):
+    with pytest.raises(Skip, match=r"no weights of acme/reader-2B \(v2\) here; vlm-lab weights fetch reader"):
         weights.require(model(revision="v2"), tmp_path)
 
 
@@ -119,3 +119,15 @@ def test_remote_code_needs_a_commit_or_a_folder_of_ones_own(tmp_path: Path, home
 def test_a_path_that_is_not_there_is_no_hub_id(tmp_path: Path) -> None:
     with pytest.raises(Skip, match=r"no folder \./nowhere; correct `model_id`"):
         weights.require(model(model_id="./nowhere"), tmp_path)
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json", "processor_config.json"])
+def test_code_of_another_repository_is_refused(tmp_path: Path, file: str) -> None:
+    """A commit pins the code that lies beside the weights, not what an auto_map takes from elsewhere."""
+    own = {"AutoModel": "own.Reader", "AutoTokenizer": ["own.Words", None]}
+    folder = checkpoint(tmp_path / "reader", **{file: json.dumps({"auto_map": own})})
+    asked = Model(name="reader", model_id=str(folder), trust_remote_code=True)
+    assert weights.require(asked, tmp_path).folder == folder
+    (folder / file).write_text(json.dumps({"auto_map": {**own, "AutoProcessor": [None, "evil/code--a.Reader"]}}))
+    with pytest.raises(Skip, match="another repository.*evil/code--a.Reader"):
+        weights.require(asked, tmp_path)

@@ -53,7 +53,20 @@ def require(model: Model, cache: Path) -> Weights:
             f"{model.name}: trust_remote_code runs code from {model.model_id}, so `revision` must be a commit of 40 "
             f"hexadecimal digits (got {model.revision!r}); here is {found.revision or 'none known'}"
         )
+    if model.trust_remote_code and (other := sorted(foreign_code(found.folder))):
+        raise Skip(
+            f"{model.name}: its auto_map runs code of another repository, which `revision` does not pin: "
+            f"{', '.join(other)}; copy that code into a local folder with the weights, and name its files in auto_map"
+        )
     return found
+
+
+def foreign_code(folder: Path) -> set[str]:
+    """Classes that a checkpoint's settings take from other repositories: transformers' `repository--module.Class`."""
+    maps = [_json(path).get("auto_map") for path in folder.glob("*config.json")]
+    entries = [entry for each in maps if isinstance(each, dict) for entry in each.values()]
+    names = [name for entry in entries for name in (entry if isinstance(entry, list) else [entry])]
+    return {name for name in names if isinstance(name, str) and "--" in name}
 
 
 def find(model: Model, cache: Path) -> Weights | None:
