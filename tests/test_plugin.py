@@ -321,6 +321,27 @@ def test_what_lies_beside_the_documents_is_not_obeyed(pytester: pytest.Pytester)
     assert sorted(path.name for path in foreign.rglob("*") if path.name != "calls.txt") == before
 
 
+@pytest.mark.parametrize("start", ["its own folder", "the parent's root"])
+def test_it_lives_inside_another_project_and_changes_nothing_there(pytester: pytest.Pytester, start: str) -> None:
+    parent, project = pytester.path, pytester.path / "vlm"
+    (parent / "pytest.ini").write_text("[pytest]\naddopts = --nonsense\n")
+    (parent / "conftest.py").write_text("raise RuntimeError('executed')")
+    (parent / "requirements.txt").write_text("nothing-of-ours==1\n")
+    project.mkdir()
+    write_project(project, "models:\n" + echo())
+    before = sorted(path.as_posix() for path in parent.rglob("*") if project not in path.parents)
+    options = ["-c", "vlm/pytest.ini", "--rootdir", "vlm", "vlm/benchmarks"]
+    command = ["benchmarks"] if start == "its own folder" else options
+    place = project if start == "its own folder" else parent
+    command = [sys.executable, "-m", "pytest", *command]
+    environment = {**os.environ, "HOME": str(project / "home")}  # matplotlib keeps its fonts' list at home
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(records_of(run_folder_of(project))) == 3
+    after = sorted(path.as_posix() for path in parent.rglob("*") if project not in path.parents)
+    assert [path for path in after if not path.endswith("calls.txt")] == before
+
+
 def test_nothing_heavy_is_imported_at_collection_or_in_a_dry_run(pytester: pytest.Pytester) -> None:
     write_project(pytester.path, "models:\n" + echo())
     (pytester.path / "conftest.py").write_text(

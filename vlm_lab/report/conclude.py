@@ -1,7 +1,6 @@
 """The end of a run: what was written becomes summaries, report.json and report.md."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from vlm_lab.report.forms import write
 from vlm_lab.report.text import has_run
 from vlm_lab.rescoring import without
 from vlm_lab.run_folder import read_records
+from vlm_lab.schema import fingerprint
 from vlm_lab.statistics import summaries_of
 from vlm_lab.suspects import suspects
 from vlm_lab.tally import Key, Tally, tally
@@ -128,7 +128,7 @@ def _head(
 def _suite(suite: Suite) -> dict[str, Any]:
     return {
         "name": suite.name,
-        "schema_sha256": _sha256(json.dumps(suite.schema, sort_keys=True)),
+        "schema_sha256": fingerprint(suite.schema),
         "fields": list(suite.fields),
         "empty": suite.empty,
         "verified": suite.verified,
