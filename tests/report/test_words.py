@@ -30,7 +30,7 @@ def texts() -> Iterator[str]:
             yield "".join(re.findall(r'"([^"]*)"', call[1]))
     yield from (*html.LABELS, *overview.MODEL_HEADS, *overview.NAMES.values(), *KINDS, *TOLD_BY_STATUS.values())
     yield from ("decision", "model", "prompt", "for it", "against it", "format")
-    yield from (*overview.CONDITIONS, *overview.DIFFERENCE_HEADS, overview.LEGEND)
+    yield from (*overview.CONDITIONS, *overview.DIFFERENCE_HEADS, *overview.SPARED_HEADS, overview.LEGEND)
 
 
 @pytest.mark.parametrize("language", [each for each in words.languages() if each != words.SOURCE])

@@ -69,6 +69,7 @@ def page(report: Report, data: Mapping[str, Any], seen: Evidence, language: str)
             seen=seen,
             conditions=overview.conditions(report, seen, words.gettext),
             suites=[_suite(name, own, data, seen, words.gettext) for name, own in overview.suites(report).items()],
+            spared={name: overview.spared(report, name) for name in overview.suites(report)},
             compared={name: overview.differences(report, name, words.gettext) for name in overview.suites(report)},
             doubts=len(data["doubts"]),
         )

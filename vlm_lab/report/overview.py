@@ -18,6 +18,7 @@ MODEL_HEADS = (
 )  # fmt: skip
 CONDITIONS = ("documents", "references", "prompts", "measured on", "device", "processor", "started", "measured",
               "command", "software", "code")  # fmt: skip
+SPARED_HEADS = ("model", "field F1", "without suspect references")
 DIFFERENCE_HEADS = ("first", "second", "field F1", "95 %", "p, Holm", "documents", "word")
 LEGEND = (
     "Intervals are 95 %, bootstrap over documents. Seconds are from decoded pixels to the full reply; a dash is what"
@@ -102,6 +103,16 @@ def differences(report: Report, suite: str, words: Words) -> list[list[str]]:
             verdict = words("more than chance") if each.decided else words("may be chance")
             rows.append([*names, f"{found.value:+.3f}", ends, p_value, str(found.n), verdict])
     return rows
+
+
+def spared(report: Report, suite: str) -> list[list[str]]:
+    """Each candidate's F1 with and without the fields whose references are doubtful; nothing where none is."""
+    before = {(each.suite, each.model, each.prompt_id): each.scores["field_f1"] for each in report.summaries}
+    return [
+        [f"{each.model} ({each.prompt_id})", share(before[suite, each.model, each.prompt_id]), share(found)]
+        for each in report.without_suspects
+        if each.suite == suite and (found := each.scores["field_f1"]).value is not None
+    ]
 
 
 def kinds(summaries: Sequence[Summary]) -> list[tuple[str, list[int]]]:

@@ -11,6 +11,7 @@ from vlm_lab.report.crops import Crop
 from vlm_lab.report.evidence import Evidence
 from vlm_lab.report.overview import Words
 from vlm_lab.report.text import interval, share, troubles
+from vlm_lab.suspects import line
 from vlm_lab.types import Decision, Report, Summary
 
 
@@ -87,7 +88,11 @@ def story(
     yield PageBreak()
     yield Heading(2, words("Conditions"))
     yield Table((words("what"), words("as it was")), overview.conditions(report, seen, words))
+    yield from _lines(words("Suspect references"), [line(each) for each in report.suspects])
     for suite, own in suites.items():
+        spared = overview.spared(report, suite)
+        if spared:
+            yield Table([words(head) for head in overview.SPARED_HEADS], spared)
         compared = overview.differences(report, suite, words)
         if compared:
             yield Heading(3, words("First minus second"))
