@@ -183,9 +183,9 @@ ENGLISH = "Quill Systems Ltd", "Invoice No: INV-2041", "Date: 3 April 2024", "To
 RUSSIAN = "ООО Северный ветер", "Счет № 417 от 05.03.2024", "Покупатель: Ромашка", "Всего к оплате: 12 000,00 руб."
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ocr]:
-    """One engine for all tests, which may not call the network, neither when it is built nor when it reads."""
+    """One engine for all tests here, which may not call the network, neither when it is built nor when it reads."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("socket.socket.connect", lambda *_: pytest.fail("the OCR baseline called the network"))
         yield Ocr(MODEL, Runtime(cache=tmp_path_factory.mktemp("cache")))
