@@ -10,6 +10,11 @@ PROJECT = Path(__file__).parents[1]
 pytest_plugins = ("pytester",)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """pytester's runs get a process each: numpy and matplotlib cannot be imported twice in one."""
+    config.option.runpytest = "subprocess"
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Real documents and published scores that lie beside the project on some machines."""

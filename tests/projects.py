@@ -5,10 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# Cannot be imported twice in a process, which is what pytester's runs in this process would do.
-import scipy.optimize
-import scipy.special  # noqa: F401
-
 from tests.suites import REFERENCE, write_suite
 
 PROJECT = Path(__file__).parents[1]

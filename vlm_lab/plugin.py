@@ -81,10 +81,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: session.plan.rank(item.stash[CASE]) if CASE in item.stash else ())
     session.begin([item.stash[CASE] for item in items if CASE in item.stash])
     done = session.plan.done()
-    again = [item for item in items if CASE in item.stash and item.stash[CASE].key in done]
-    if again:
-        config.hook.pytest_deselected(items=again)
-        items[:] = [item for item in items if item not in again]
+    there: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        there[CASE in item.stash and item.stash[CASE].key in done].append(item)
+    if there[True]:
+        config.hook.pytest_deselected(items=there[True])
+        items[:] = there[False]
 
 
 @pytest.fixture(scope="session")
