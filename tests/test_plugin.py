@@ -293,6 +293,7 @@ def test_ctrl_c_leaves_a_report_and_the_command_that_goes_on(pytester: pytest.Py
         (["--documents=nowhere"], "nowhere: no such folder of documents"),
         (["--references=nowhere"], "nowhere: no such folder of references"),
         (["--prompt=ters"], "no prompt 'ters'"),
+        (["--baseline=none.json"], "none.json: cannot be read"),
         (["--rounds=0"], "must be a whole number of 1 or more"),
         (["--resume=2020"], "no run '2020'"),
     ],

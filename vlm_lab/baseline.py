@@ -75,6 +75,11 @@ class GateResult:
     status: Literal["ok", "regressed", "not_comparable"]
     lines: tuple[str, ...]
 
+    @property
+    def exit_status(self) -> int:
+        """0; 1 where a candidate got worse; 6 where that cannot be said."""
+        return {"ok": 0, "regressed": 1, "not_comparable": 6}[self.status]
+
 
 _baseline = TypeAdapter(Baseline)
 

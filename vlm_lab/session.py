@@ -22,7 +22,7 @@ from vlm_lab.report.terminal import closing_lines
 from vlm_lab.types import Case, Generation, Prediction, Prompt, Record, Score, Status
 
 if TYPE_CHECKING:
-    from vlm_lab.baseline import GateResult
+    from vlm_lab.baseline import Baseline, GateResult
     from vlm_lab.report.conclude import Conclusion
 
 
@@ -35,6 +35,7 @@ class Session:
         self.asker = Asker(options, self.plan)
         self.device = describe_device(self.asker.runtime)
         self.started = datetime.now(UTC)
+        self.baseline = _read_baseline(options.baseline)  # now: not after a night's run
         self.dry_warnings: list[str] = []
         self.concluded: Conclusion | None = None
         self.gated: GateResult | None = None
@@ -99,13 +100,13 @@ class Session:
         machine = environment(self.options.project, self.options.seed, self.device)
         plan = self.plan
         self.concluded = conclude(self._folder, self._run(), machine, plan.candidates, plan.cases, plan.notes)
-        if self.options.baseline and not self.options.dry_run:
-            from vlm_lab.baseline import gate, of_run, read_baseline
+        if self.baseline and not self.options.dry_run:
+            from vlm_lab.baseline import gate, of_run
             from vlm_lab.runs import read_report
 
-            records = run_folder.read_records(self._folder, [case.key for case in self.plan.cases])
-            before, now = read_baseline(self.options.baseline), of_run(read_report(self._folder), records)
-            self.gated = gate(before, now, self.options.max_drop, self.options.fail_on_lost_field)
+            records = run_folder.read_records(self._folder, [case.key for case in plan.cases])
+            now = of_run(read_report(self._folder), records)
+            self.gated = gate(self.baseline, now, self.options.max_drop, self.options.fail_on_lost_field)
 
     def _run(self) -> dict[str, Any]:
         return {
@@ -120,7 +121,7 @@ class Session:
     @property
     def exit_status(self) -> int:
         """0; 1 where a candidate got worse than the baseline; 6 where that cannot be said."""
-        return {"ok": 0, "regressed": 1, "not_comparable": 6}[self.gated.status] if self.gated else 0
+        return self.gated.exit_status if self.gated else 0
 
     def closing(self) -> list[str]:
         """The table, what is missing, and where the report lies; the last line says what to do about it."""
@@ -151,3 +152,11 @@ class Session:
     def close(self) -> None:
         """Stops rendering ahead."""
         self.asker.close()
+
+
+def _read_baseline(path: Path | None) -> Baseline | None:
+    if path is None:
+        return None
+    from vlm_lab.baseline import read_baseline  # brings numpy, which collection can do without
+
+    return read_baseline(path)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.money import Money, added, amount_errors
-from vlm_lab.paths import column as column
+from vlm_lab.paths import column
 
 OUTCOMES = ("exact", "normalized", "wrong", "missing", "spurious")
 COUNTS = (

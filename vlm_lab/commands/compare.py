@@ -11,8 +11,6 @@ from vlm_lab.baseline import gate, of_run
 from vlm_lab.run_folder import read_records
 from vlm_lab.runs import find_run, read_report
 
-EXIT = {"ok": 0, "regressed": 1, "not_comparable": 6}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("before", metavar="A", help="path, run id, or last")
@@ -27,4 +25,4 @@ def main(args: argparse.Namespace) -> int:
     before, after = (of_run(read_report(run), read_records(run)) for run in runs)
     result = gate(before, after, args.max_drop, args.fail_on_lost_field)
     print("\n".join([*result.lines, result.status.replace("_", " ")]))
-    return EXIT[result.status]
+    return result.exit_status

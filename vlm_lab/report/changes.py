@@ -12,10 +12,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from vlm_lab.paths import column
 from vlm_lab.report.html import TEMPLATES, environment, style_policy
 from vlm_lab.report.read import read_rows
 from vlm_lab.run_folder import CaseKey, case_key, private_file
-from vlm_lab.tally import ANSWERED, column
+from vlm_lab.tally import ANSWERED
 
 RIGHT = ("exact", "normalized")
 MOST = 2000  # changes that the page lists; the counts have all

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from vlm_lab.types import Estimate, Summary
 
-UNANSWERED = ("unparsed", "truncated", "refused", "error", "skipped", "not_run")
 HEADS = ("model", "prompt", "F1", "95 %", "right", "s/doc", "p95", "tok/s", "answered", "cached")
 
 
