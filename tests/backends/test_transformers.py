@@ -228,13 +228,65 @@ def test_what_is_wrong_is_said_before_anything_is_loaded(
         Transformers(candidate(folder), replace(runtime, device="cuda"))
     with pytest.raises(UserError, match="flash_attention_2 cannot be had: package flash_attn is not installed"):
         Transformers(candidate(folder, attn_implementation="flash_attention_2"), runtime)
-    with pytest.raises(Skip, match="does not start"):
-        Transformers(candidate(folder, python=str(tmp_path / "none")), runtime)
     with pytest.raises(UserError, match="AutoModelForImageTextToText"):
         Transformers(candidate(folder, load_kwargs={"auto_class": "AutoModelForVision2Seq"}), runtime)
     with pytest.raises(UserError, match="reply_timeout, in seconds above 0"):
         Transformers(candidate(folder, backend_kwargs={"timeout": 3}), runtime)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture
+def own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkpoint with code of its own, in Phi-3-vision's form."""
+    from tests.phi3_stand_in.make import make
+
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    make(tmp_path / "own")
+    return tmp_path / "own"
+
+
+def test_code_of_its_own_is_asked_in_its_form(own_code: Path, runtime: Runtime) -> None:
+    """Places for the pages in the text, words for its template, a door and an attention that config.json names."""
+    backend = Transformers(candidate(own_code, trust_remote_code=True, attn_implementation="eager"), runtime)
+    try:
+        one, two = (backend.generate(prompt(pages=pages)) for pages in (1, 2))
+        assert (one.usage.visual_tokens, two.usage.visual_tokens) == (12, 24)
+        assert two.usage.prompt_tokens == (one.usage.prompt_tokens or 0) + 12 + len("\n")
+        form = "<|user|>", "\n", "\n", *TEXT.encode(), "<|end|>", "\n", "<|assistant|>", "\n"
+        assert one.usage.prompt_tokens == 12 + len(form)
+        assert one.raw_response
+        assert (one.image_sizes, two.image_sizes) == (((28, 28),), ((28, 28),) * 2)
+        assert backend.environment["model_class"] == "StandInForCausalLM"
+    finally:
+        backend.close()
+
+
+def test_code_that_needs_what_is_not_here_says_so(own_code: Path, runtime: Runtime) -> None:
+    """torchvision, which the code of Phi-3-vision imports; here or in another interpreter."""
+    code = own_code / "processing_stand_in.py"
+    code.write_text("import torchvision\n" + code.read_text())
+    trusted = candidate(own_code, trust_remote_code=True, attn_implementation="eager")
+    with pytest.raises(GenerationError, match=r"torchvision.* other versions: vlm-lab models env tiny"):
+        Transformers(trusted, runtime)
+    with pytest.raises(Skip, match=rf"python: {sys.executable} lacks .*torchvision.*: vlm-lab models env tiny"):
+        Transformers(replace(trusted, python=sys.executable), runtime)
+
+
+def test_an_interpreter_that_cannot_run_a_model_is_said_with_the_command_that_makes_one(
+    checkpoint: Any, runtime: Runtime, tmp_path: Path
+) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
+    (tmp_path / "odd").write_text("#!/bin/sh\necho no such thing >&2\n")
+    (tmp_path / "odd").chmod(0o755)
+    reasons = {
+        "none": r"does not start \(.*No such file.*\)",
+        "odd": r"is no Python that works \(no such thing\)",
+        "bare/bin/python": r"lacks what this model needs \(ModuleNotFoundError: No module named 'torch'\)",
+    }
+    for name, reason in reasons.items():
+        model = candidate(checkpoint("llava"), python=str(tmp_path / name))
+        with pytest.raises(Skip, match=rf"tiny: python: \S+/{name} {reason}; .* vlm-lab models env tiny$"):
+            Transformers(model, runtime)
 
 
 def test_weights_that_cannot_be_read_are_said_with_their_reason(

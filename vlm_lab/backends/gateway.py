@@ -1,7 +1,7 @@
 """The parent's end of a worker process: start it, ask it with a time limit, end it, say how it died.
 
-execnet brings itself into the other interpreter, so that one needs only what the model needs. The three modules the
-worker is made of are sent as source, which is why it works where vlm_lab is not installed.
+execnet brings itself into the other interpreter, so that one needs only what the model needs. The modules the worker
+is made of are sent as source, which is why it works where vlm_lab is not installed.
 """
 
 import importlib
@@ -143,7 +143,7 @@ def check_interpreter(python: str) -> str:
     try:
         done = subprocess.run([path, "-c", "print(7)"], capture_output=True, text=True, timeout=START_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Skip(f"python: {python} does not start ({error}); correct it in models.yaml") from None
+        raise Skip(f"python: {python} does not start ({error})") from None
     if done.stdout.strip() != "7":
         raise Skip(f"python: {python} is no Python that works ({shown(done.stderr.strip())[-200:]})")
     return path

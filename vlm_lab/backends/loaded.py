@@ -18,6 +18,7 @@ from vlm_lab.backends import families, processors
 from vlm_lab.backends.tracker import Tracker, pieces
 
 Answer = dict[str, Any]
+DOORS = ("AutoModelForImageTextToText", "AutoModelForCausalLM")  # the first is of transformers 4.46
 
 
 class Failed(Exception):
@@ -91,7 +92,7 @@ class Loaded:
                 self.choices = self.choose()
 
     def open_model(self) -> Any:
-        """The one door for image-text-to-text models; `dtype` was spelt `torch_dtype` before transformers 4.56."""
+        """The model, by the spelling that this transformers has: `dtype` was `torch_dtype` before 4.56."""
         job, library = self.job, self.transformers
         recent = tuple(int(part) for part in library.__version__.split(".")[:2]) >= (4, 56)
         kwargs = {
@@ -102,10 +103,16 @@ class Loaded:
             "local_files_only": True,
             **job["load_kwargs"],
         }
+        if "_attn_implementation" in self.config:  # Phi-3-vision's config.json asks for flash, and 4.40 obeys it alone
+            kwargs["_attn_implementation"] = kwargs["attn_implementation"]
         return self.door().from_pretrained(job["folder"], **kwargs)
 
     def door(self) -> Any:
-        return getattr(self.transformers, "AutoModelForImageTextToText", None) or self.transformers.AutoModelForCausalLM
+        """The class that opens image-text-to-text models: for code of its own what the checkpoint names, else the first
+        that this transformers has."""
+        own = self.config.get("auto_map") or {} if self.job["trust_remote_code"] else {}
+        doors = [name for name in DOORS if hasattr(self.transformers, name)]
+        return getattr(self.transformers, next((name for name in doors if name in own), doors[0]))
 
     def describe(self) -> Answer:
         versions = {"torch": str(self.torch.__version__), "transformers": self.transformers.__version__}
@@ -140,25 +147,16 @@ class Loaded:
         pages = [Image.frombytes("RGB", tuple(size), pixels) for size, pixels in request["pages"]]
         if len(pages) > 1 and not self.family.many:
             raise Failed("TooManyImages", f"this model takes one image, the prompt has {len(pages)}; set `pages: each`")
-        text = self.words(request["text"], len(pages))
-        tokenizer = getattr(self.processor, "tokenizer", None)
-        start = getattr(tokenizer, "bos_token", None)
-        again = {"add_special_tokens": False} if start and text.startswith(start) else {}
-        inputs = self.processor(images=pages or None, text=[text], return_tensors="pt", **again)
+        inputs = processors.call(self.processor, self.words(request["text"], len(pages)), pages)
         return inputs.to(self.device, dtype=self.model.dtype)
 
     def words(self, text: str, images: int) -> str:
-        """The prompt in the form that this checkpoint was trained with."""
-        if getattr(self.processor, "chat_template", None):
-            content = [{"type": "image"} for _ in range(images)] + [{"type": "text", "text": text}]
-            message = [{"role": "user", "content": content}]
-            return str(self.processor.apply_chat_template(message, add_generation_prompt=True, tokenize=False))
-        return self.family.prompt.format(images=self.family.image * images, text=text)
+        return processors.words(self.processor, self.family, text, images)
 
     def generate(self, inputs: Any, kwargs: Answer, tracker: Any) -> Any:
         kwargs = generation_settings(kwargs)
         length = inputs["input_ids"].shape[1]
-        window = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        window = getattr(text_config(self.model.config), "max_position_embeddings", None)
         if window and length >= window:
             over = length + 1 - window
             raise Failed("ContextOverflow", f"the prompt has {length:,} tokens, {over:,} too many for this model's "
@@ -212,7 +210,9 @@ class Loaded:
 
     def visual_tokens(self, prompt: Any) -> int | None:
         token = next((self.config[key] for key in self.family.token_keys if key in self.config), None)
-        return None if token is None else int((prompt == token).sum())
+        if token is None:  # Phi-3-vision's processor gives the n-th page ids of -n
+            return int((prompt < 0).sum()) if processors.numbered(self.processor) else None
+        return int((prompt == token).sum())
 
     def image_sizes(self, inputs: Any) -> list[list[int]]:
         """Width and height of each page as the vision tower gets it; of tiles, one tile's."""
@@ -221,6 +221,11 @@ class Loaded:
             return [[int(w) * patch, int(h) * patch] for _, h, w in inputs["image_grid_thw"].tolist()]
         pixels = inputs.get("pixel_values")
         return [] if pixels is None else [[int(pixels.shape[-1]), int(pixels.shape[-2])]] * len(pixels)
+
+
+def text_config(config: Any) -> Any:
+    """The part of a config about words; `get_text_config` is of transformers 4.45."""
+    return config.get_text_config() if hasattr(config, "get_text_config") else getattr(config, "text_config", config)
 
 
 def generation_settings(kwargs: Answer) -> Answer:

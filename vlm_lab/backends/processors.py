@@ -1,10 +1,12 @@
-"""A checkpoint's processor, with the settings of models.yaml, and without torchvision where only videos need it.
+"""A checkpoint's processor: loaded with the settings of models.yaml, without torchvision where only videos need it, and
+asked in the form that it takes.
 
 Runs inside the worker, perhaps in another interpreter: valid on Python 3.9.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,3 +61,31 @@ def without_video(own: Any) -> Any:
 
     ImagesOnly.__name__ = own.__name__
     return ImagesOnly
+
+
+def numbered(processor: Any) -> bool:
+    """Whether it is code of Phi-3-vision's form: a place of its own for each page, <|image_1|>, <|image_2|> ..."""
+    return hasattr(processor, "img_tokens")
+
+
+def words(processor: Any, family: families.Family, text: str, images: int) -> str:
+    """The prompt in the form that this checkpoint was trained with."""
+    if numbered(processor):  # its template is its tokenizer's and takes words
+        content: Any = "".join(f"{place}\n" for place in processor.img_tokens[:images]) + text
+        return _chat(processor.tokenizer, content)
+    if getattr(processor, "chat_template", None):
+        return _chat(processor, [{"type": "image"} for _ in range(images)] + [{"type": "text", "text": text}])
+    return family.prompt.format(images=family.image * images, text=text)
+
+
+def _chat(templated: Any, content: Any) -> str:
+    message = [{"role": "user", "content": content}]
+    return str(templated.apply_chat_template(message, add_generation_prompt=True, tokenize=False))
+
+
+def call(processor: Any, text: str, pages: Sequence[Any]) -> Any:
+    """Ids and pixels of one prompt. A template that writes the start of a text itself must not get a second one."""
+    start = getattr(getattr(processor, "tokenizer", None), "bos_token", None)
+    again = {"add_special_tokens": False} if start and text.startswith(start) else {}
+    texts = text if numbered(processor) else [text]
+    return processor(images=pages or None, text=texts, return_tensors="pt", **again)

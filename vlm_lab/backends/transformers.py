@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab import devices, weights
+from vlm_lab.backends import families
 from vlm_lab.backends.gateway import Worker, pieces
-from vlm_lab.errors import GenerationError, UserError
+from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 
 LOAD_SECONDS, REPLY_SECONDS = 1800.0, 600.0
 RESTARTS = 1
 PACKAGES = ("torch", "transformers", "tokenizers", "pillow")
 CHOICES = ("device", "dtype", "attn_implementation")
+IMPORTS = ("ImportError", "ModuleNotFoundError")
 
 
 class Transformers:
@@ -96,7 +98,10 @@ class Transformers:
         self.close()
 
     def _start(self) -> None:
-        self.worker = Worker(self.model.python, self.runtime.online)
+        try:
+            self.worker = Worker(self.model.python, self.runtime.online)
+        except Skip as error:
+            raise no_interpreter(self.model, str(error)) from None
         try:
             answer = self.worker.ask(self._job(), self.limits["load_timeout"])
         except GenerationError as error:
@@ -104,11 +109,18 @@ class Transformers:
             raise GenerationError(error.kind, f"{self.model.name}: while loading: {error}") from None
         if "error" in answer:
             self.close()
-            kind, message = answer["error"]
-            if kind == "NotHere":
-                raise UserError(f"{self.model.name}: {message}")
-            raise GenerationError(kind, f"{self.model.name}: could not be loaded: {message}")
+            raise self._why_not_loaded(*answer["error"])
         self._remember(answer)
+
+    def _why_not_loaded(self, kind: str, message: str) -> UserError:
+        name, python = self.model.name, self.model.python
+        if kind == "NotHere":
+            return UserError(f"{name}: {message}")
+        if python and kind in IMPORTS:
+            return no_interpreter(self.model, f"python: {python} lacks what this model needs ({message})")
+        own = families.read_json(self.weights.folder / "config.json").get("auto_map")
+        hint = f"; it brings code of its own, which may need other versions: vlm-lab models env {name}" if own else ""
+        return GenerationError(kind, f"{name}: could not be loaded: {message}{hint}")
 
     def _job(self) -> dict[str, Any]:
         return {
@@ -139,6 +151,11 @@ class Transformers:
             peak_memory_bytes=answer["peak_memory_bytes"],
             environment={**self.environment, **answer["room"]},
         )
+
+
+def no_interpreter(model: Model, why: str) -> Skip:
+    """What is wrong with the interpreter that `python:` names, and how to get one that works."""
+    return Skip(f"{model.name}: {why}; correct it in models.yaml, or make one: vlm-lab models env {model.name}")
 
 
 def check_spelling(model: Model) -> None:
