@@ -22,7 +22,7 @@ def schema() -> dict[str, Any]:
     made = create_model("Run", **parts).model_json_schema(ref_template="#/$defs/{model}")  # type: ignore[call-overload]
     made["title"] = "report.json of VLM Lab"
     made["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
-    made["required"] = [name for name in made["properties"] if name not in ("without_suspects", "suspects")]
+    made["required"] = [name for name in made["properties"] if name not in ("without_suspects", "suspects", "probes")]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 
 

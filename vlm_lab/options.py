@@ -6,6 +6,7 @@ any folder.
 
 import argparse
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Options:
     replies: Mode = "use"
     resume: Path | None = None
     rounds: int = 1
+    probe: int = 0
     online: bool = False
     seed: int = 0
     baseline: Path | None = None
@@ -43,6 +45,11 @@ class Options:
     fail_on_lost_field: bool = False
     project: Path = Path()
     command: tuple[str, ...] = ()
+
+    @property
+    def no_model(self) -> str:
+        """The option that keeps models from being called; "" where they are."""
+        return "--dry-run" if self.dry_run else "--replies only" if self.replies == "only" else ""
 
 
 def add_options(group: Any) -> None:
@@ -64,16 +71,18 @@ def add_options(group: Any) -> None:
     add("--replies", choices=("use", "refresh", "only", "off"), default="use", help="the reply cache (default: use)")
     add("--resume", metavar="RUN", help="go on with an interrupted run: path, run id, or last")
     add("--rounds", metavar="N", type=count, default=1, help="timed rounds of a case; the median counts (default: 1)")
+    add("--probe", metavar="N", type=partial(count, least=0), default=0,
+        help="ask each model N of its documents again: do its answers stay the same? (default: 0)")  # fmt: skip
     add("--baseline", metavar="PATH", help="exit 1 when a candidate got worse than this; vlm-lab accept writes one")
     add("--max-drop", metavar="X", type=float, default=0.01, help="how far F1 may fall below it (default: 0.01)")
     add("--fail-on-lost-field", action="store_true", help="with --baseline: no field that was right may be lost")
     add("--online", action="store_true", help="allow downloads from the hub for this run")
 
 
-def count(text: str) -> int:
-    """A number of one or more."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more (got {text!r})")
+def count(text: str, least: int = 1) -> int:
+    """A number of `least` or more."""
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"must be a whole number of {least} or more (got {text!r})")
     return int(text)
 
 
@@ -103,6 +112,7 @@ def read_options(config: pytest.Config) -> Options:
         replies=get("replies"),
         resume=find_run(resume, output_dir) if resume else None,
         rounds=get("rounds"),
+        probe=get("probe"),
         online=get("online"),
         baseline=_path(typed, get("baseline")),
         max_drop=get("max_drop"),

@@ -93,9 +93,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def model(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> Generator[Any]:
     """The candidate, loaded when its first case needs it and freed before the next one is."""
     request.config.stash[TELL_JUNIT] = record_testsuite_property
-    candidate = session_of(request.config).asker.candidate(request.param)
+    session = session_of(request.config)
+    candidate = session.asker.candidate(request.param)
     yield candidate
-    candidate.close()
+    try:
+        if not request.session.shouldfail and not request.session.shouldstop:
+            session.ask_again(candidate)
+    finally:
+        candidate.close()
 
 
 @pytest.fixture

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vlm_lab import dryrun, recording, run_folder
+from vlm_lab import dryrun, probe, recording, run_folder
 from vlm_lab.asking import Asker
+from vlm_lab.backends import Candidate
 from vlm_lab.environment import describe_device, environment
+from vlm_lab.errors import UserError
 from vlm_lab.options import Options
 from vlm_lab.planning import Plan
 from vlm_lab.report.progress import Progress
 from vlm_lab.report.terminal import closing_lines
-from vlm_lab.types import Case, Generation, Prediction, Prompt, Record, Score, Status
+from vlm_lab.runs import read_report
+from vlm_lab.types import Case, Generation, Prediction, Probe, Prompt, Record, Score, Status
+
+TOO_LATE = "the run ended before it, or was resumed after its cases"
 
 if TYPE_CHECKING:
     from vlm_lab.baseline import Baseline, GateResult
@@ -41,6 +47,7 @@ class Session:
         self.gated: GateResult | None = None
         self._folder: Path | None = options.resume
         self._written: Case | None = None
+        self._probes: dict[probe.Key, Probe] = {}
 
     def begin(self, cases: Sequence[Case]) -> None:
         """What was selected, in the order in which it will be asked."""
@@ -88,6 +95,23 @@ class Session:
         place = f"{case.model.name}{'' if first else f'@{case.prompt_id}'}/{case.document.id}.json"
         return place if len(self.plan.suites) < 2 else f"{case.document.suite.name}/{place}"
 
+    def ask_again(self, candidate: Candidate) -> None:
+        """`--probe`, when a model's cases have run and it is still open; not when the run has ended meanwhile."""
+        if self.options.probe and self._folder and not self.options.no_model and self.concluded is None:
+            own = [case for case in self.plan.cases if case.model == candidate.model]
+            options = self.options
+            prompt_of = self.asker.prompt
+            for each in probe.probe(candidate, own, self._folder, prompt_of, options.probe, options.seed):
+                self._probes |= probe.by_key([each])  # one by one: Ctrl-C leaves what was found out
+
+    def _all_probes(self) -> list[Probe]:
+        """Those of this run, those of the run that it goes on with, and why there is no other."""
+        before = _probes_before(self.options.resume)
+        if not self.options.probe:
+            return list(before.values())
+        why = f"{self.options.no_model} calls no model" if self.options.no_model else TOO_LATE
+        return probe.complete({**before, **self._probes}, self.plan.cases, why)
+
     def finish(self) -> None:
         """Builds the report from what was written, where anything was, and holds it against the baseline."""
         if self._folder is None or not (self._folder / run_folder.LINES).exists():
@@ -98,11 +122,10 @@ class Session:
             self.dry_warnings = dryrun.warnings(run_folder.read_records(self._folder))
             self.plan.notes += self.dry_warnings
         machine = environment(self.options.project, self.options.seed, self.device)
-        plan = self.plan
-        self.concluded = conclude(self._folder, self._run(), machine, plan.candidates, plan.cases, plan.notes)
+        plan, probes = self.plan, self._all_probes()
+        self.concluded = conclude(self._folder, self._run(), machine, plan.candidates, plan.cases, plan.notes, probes)
         if self.baseline and not self.options.dry_run:
             from vlm_lab.baseline import gate, of_run
-            from vlm_lab.runs import read_report
 
             records = run_folder.read_records(self._folder, [case.key for case in plan.cases])
             now = of_run(read_report(self._folder), records)
@@ -131,6 +154,8 @@ class Session:
         if self.options.dry_run:
             planned = dryrun.forecast(run_folder.read_records(self._folder), self.options.output_dir)
             lines = ["", "dry run: no model was called", *planned, "", *self.dry_warnings]
+        if self.concluded.probes:
+            lines += ["", *probe.lines(self.concluded.probes)]
         lines += ["", f"report: {self._folder / 'report.html'}"]
         if any(each.statuses.get(status) for each in self.concluded.summaries for status in ("not_run", "error")):
             lines.append(f"go on with: {self._resume_command(self._folder)}")
@@ -152,6 +177,13 @@ class Session:
     def close(self) -> None:
         """Stops rendering ahead."""
         self.asker.close()
+
+
+def _probes_before(resumed: Path | None) -> dict[probe.Key, Probe]:
+    """What the run to be resumed had found out; nothing where it left no report."""
+    with suppress(UserError):
+        return probe.by_key(read_report(resumed).probes) if resumed else {}
+    return {}
 
 
 def _read_baseline(path: Path | None) -> Baseline | None:

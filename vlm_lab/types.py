@@ -329,11 +329,14 @@ class FieldSummary:
 @dataclass(frozen=True, slots=True)
 class AmountError:
     """Sums over the labelled amounts of one field in one currency: how far the wrong ones are off, how much was not
-    read at all, and what all of them come to."""
+    read at all, and what all of them come to; how many are wrong, by how much in the middle and at worst."""
 
     wrong: Decimal = Decimal(0)
     missing: Decimal = Decimal(0)
     total: Decimal = Decimal(0)
+    count: int = 0
+    median: Decimal | None = None
+    worst: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,8 +387,8 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How far a candidate's own confidence tells right from wrong. `source` says where it comes from:
-    log-probabilities, checks, both, or "" for nowhere.
+    """How far the own confidence of a candidate (`suite`, `model`, `prompt_id`) tells right from wrong. `source` says
+    where it comes from: log-probabilities, checks, both, or "" for nowhere.
 
     `bins` is the reliability curve over `values` fields, `error` its expected calibration error; both need
     log-probabilities. `curve` has (share booked, share of those right) over `documents`, the surest first. `unseen` is
@@ -404,11 +407,23 @@ class Calibration:
     threshold: float | None = None
     booked: Estimate = Estimate(None)
     note: str = ""
+    suite: str = ""
+    model: str = ""
+    prompt_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A sentence as data: `kind` names it among `vlm_lab.reasons.SENTENCES`, `figures` are what stands in it."""
+
+    kind: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A value of a reference that may be wrong: `why` has the evidence, `said` what each model answered instead."""
+    """A value of a reference that may be wrong: `why` has the evidence, in English and as `reasons`; `said` is what
+    each model answered instead."""
 
     suite: str
     document: str
@@ -416,6 +431,7 @@ class Suspect:
     reference: Any
     said: Mapping[str, Any]
     why: tuple[str, ...]
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -449,7 +465,8 @@ class Decision:
     """A model's word, which is that of its best prompt, with what speaks for it and what against it.
 
     `more_documents` is how many further invoices would decide, where that is what is missing. `pipeline` says how it
-    compares with the candidate of backend `replay`: the user's present pipeline. `verified` is the suite's.
+    compares with the candidate of backend `replay`: the user's present pipeline. `verified` is the suite's. `reasons`
+    has `evidence`, `against` and `pipeline` under these names as data; those themselves are its English.
     """
 
     suite: str
@@ -461,6 +478,41 @@ class Decision:
     more_documents: int | None = None
     pipeline: str = ""
     verified: bool = False
+    reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A field value that a second reply to the same prompt gives otherwise."""
+
+    document: str
+    path: str
+    first: Any
+    again: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A candidate that was asked `documents` again after it had answered them: one at a time, or as one batch.
+
+    `repeats` replies came, `identical` of them the same to the letter; of their `values` field values `flipped` are
+    others. `cached` counts the first replies that came from the cache, `failed` names documents without a second one,
+    `not_measured` says why there are no figures at all.
+    """
+
+    suite: str
+    model: str
+    prompt_id: str
+    how: Literal["alone", "batch"]
+    documents: tuple[str, ...] = ()
+    cached: int = 0
+    repeats: int = 0
+    identical: int = 0
+    values: int = 0
+    flipped: int = 0
+    flips: tuple[Flip, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    not_measured: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -476,6 +528,8 @@ class Report:
     decisions: Sequence[Decision] = ()
     suspects: Sequence[Suspect] = ()
     without_suspects: Sequence[Summary] = ()
+    probes: Sequence[Probe] = ()
+    calibrations: Sequence[Calibration] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     documents: Sequence[Mapping[str, Any]] = ()
-    notes: Sequence[str] = ()
+    notes: Sequence[str | Reason] = ()

@@ -2,7 +2,7 @@
 
 A backend is a class with `__init__(model, runtime)`, which loads, `generate(prompt) -> Generation` and `close()`.
 Where it can say without loading what decides its replies, a class method `identity(model, runtime)` lets the reply
-cache answer for it.
+cache answer for it. Where it has `generate_batch(prompts)`, `--probe` asks several documents at once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,6 +53,11 @@ class Candidate:
         """True for a backend whose answers were given before: no page is rendered for it and nothing is timed."""
         return bool(getattr(self._backend, "recorded", False))
 
+    @property
+    def batches(self) -> bool:
+        """True for a loaded backend that takes several prompts at once: `generate_batch(prompts)`."""
+        return hasattr(self._backend, "generate_batch")
+
     def predict_visual_tokens(self, sizes: Sequence[tuple[int, int]]) -> int | None:
         """Visual tokens of pages of these sizes, by the family's arithmetic; None where it is not known."""
         tell = getattr(find(self.model.backend, BACKENDS, "backend"), "predict_visual_tokens", None)
@@ -73,9 +78,21 @@ class Candidate:
         """One case's reply, page by page where the model is asked so."""
         self.load()
         assert self._backend is not None  # noqa: S101 - load() raises otherwise
-        if self.model.pages == "each" and len(prompt.pages) > 1:
-            return together([self._backend.generate(replace(prompt, pages=[page])) for page in prompt.pages])
-        return self._backend.generate(prompt)
+        replies = [self._backend.generate(part) for part in self._parts(prompt)]
+        return together(replies) if len(replies) > 1 else replies[0]
+
+    def _parts(self, prompt: Prompt) -> list[Prompt]:
+        """A prompt, or one of each of its pages where the model is asked page by page."""
+        if self.model.pages != "each" or len(prompt.pages) < 2:
+            return [prompt]
+        return [replace(prompt, pages=[page]) for page in prompt.pages]
+
+    def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        """The replies to prompts that are asked at once, in their order; of a model that is asked page by page, all
+        pages of all prompts. Needs a loaded backend that `batches`."""
+        asked = [self._parts(prompt) for prompt in prompts]
+        replies = iter(self._backend.generate_batch([part for parts in asked for part in parts]))  # type: ignore[union-attr]
+        return [together([next(replies) for _ in parts]) if len(parts) > 1 else next(replies) for parts in asked]
 
     def close(self) -> None:
         """Frees everything the model held."""

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vlm_lab.comparison import prompt_warnings
 from vlm_lab.config import Candidates
 from vlm_lab.decision import comparisons_for, decide
+from vlm_lab.probe import lines as probe_lines
 from vlm_lab.report.build import write_report
 from vlm_lab.report.forms import write
 from vlm_lab.report.text import has_run
@@ -18,20 +19,22 @@ from vlm_lab.schema import fingerprint
 from vlm_lab.statistics import summaries_of
 from vlm_lab.suspects import suspects
 from vlm_lab.tally import Key, Tally, tally
-from vlm_lab.types import Case, Comparison, Decision, Document, Model, Suite, Summary, Suspect
+from vlm_lab.types import Case, Comparison, Decision, Document, Model, Probe, Suite, Summary, Suspect
 
 Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What a run comes to: figures, differences, decisions, doubtful references and the figures without those."""
+    """What a run comes to: figures, differences, decisions, doubtful references and the figures without those, and
+    what second answers were."""
 
     summaries: tuple[Summary, ...]
     comparisons: tuple[Comparison, ...] = ()
     decisions: tuple[Decision, ...] = ()
     suspects: tuple[Suspect, ...] = ()
     without_suspects: tuple[Summary, ...] = ()
+    probes: tuple[Probe, ...] = ()
 
 
 def conclude(
@@ -41,6 +44,7 @@ def conclude(
     candidates: Candidates,
     plan: Sequence[Case],
     notes: Sequence[str],
+    probes: Sequence[Probe] = (),
 ) -> Conclusion:
     """Writes report.json, report.md and report.html into the run's folder and returns what they say."""
     order = [case.key for case in plan]
@@ -48,8 +52,8 @@ def conclude(
     def records() -> Iterator[Record]:
         return read_records(folder, order)
 
-    concluded = _conclusion(records, candidates, plan, run)
-    notes = [*notes, *prompt_warnings(concluded.summaries)]
+    concluded = replace(_conclusion(records, candidates, plan, run), probes=tuple(probes))
+    notes = [*notes, *prompt_warnings(concluded.summaries), *probe_lines(probes)]
     head = _head(run, environment, plan, notes)
     tail = {name: getattr(concluded, name) for name in Conclusion.__slots__}
     write_report(folder / "report.json", head, records(), tail)

@@ -1,0 +1,197 @@
+"""`--probe N`: is a second answer the same? A model is asked some of its documents again while it is still loaded.
+
+    scripts/bench -k qwen --probe 5
+
+One at a time, and all of them as a batch where the backend can do that: padding and another order of sums change
+what a model says even when nothing is drawn. Second replies are compared with the first ones and then forgotten.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from vlm_lab.backends import Candidate
+from vlm_lab.documents import shown
+from vlm_lab.errors import UserError
+from vlm_lab.parsing import parse
+from vlm_lab.run_folder import case_key, read_records
+from vlm_lab.scoring import RIGHT, score_values
+from vlm_lab.types import Case, Flip, Generation, Probe, Prompt
+
+How = Literal["alone", "batch"]
+Key = tuple[str, str, str, How]
+Reply = TypeVar("Reply")
+WAYS: tuple[How, ...] = ("alone", "batch")
+NO_ANSWER = "no document has a first answer"
+FEW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A case and its first reply."""
+
+    case: Case
+    reply: Generation
+
+
+def probe(
+    candidate: Candidate,
+    cases: Sequence[Case],
+    folder: Path,
+    prompt_of: Callable[[Case], Prompt],
+    count: int,
+    seed: int,
+) -> Iterator[Probe]:
+    """Asks `count` of one model's `cases`, for each suite and prompt, again; first answers are in the run's folder."""
+    for key, group in grouped(cases).items():
+        first = _chosen(folder, group, count, seed)
+        for how in WAYS:
+            blank = _blank(key, how)
+            why_not = _why_not(candidate, first, how)
+            if why_not:
+                yield replace(blank, not_measured=why_not)
+            else:
+                again = (_alone if how == "alone" else _batch)(candidate, [prompt_of(each.case) for each in first])
+                yield _compared(blank, first, again)
+
+
+def complete(found: Mapping[Key, Probe], cases: Iterable[Case], why: str) -> list[Probe]:
+    """One probe for each candidate of a run and each way of asking; one that is missing was not measured: `why`."""
+    return [
+        found.get((*key, how)) or replace(_blank(key, how), not_measured=why) for key in grouped(cases) for how in WAYS
+    ]
+
+
+def by_key(probes: Iterable[Probe]) -> dict[Key, Probe]:
+    """What a probe is known by."""
+    return {(each.suite, each.model, each.prompt_id, each.how): each for each in probes}
+
+
+def grouped(cases: Iterable[Case]) -> dict[tuple[str, str, str], list[Case]]:
+    """The cases of each suite, model and prompt."""
+    groups: dict[tuple[str, str, str], list[Case]] = {}
+    for case in cases:
+        groups.setdefault(case.key[:3], []).append(case)
+    return groups
+
+
+def _blank(key: tuple[str, str, str], how: How) -> Probe:
+    return Probe(suite=key[0], model=key[1], prompt_id=key[2], how=how)
+
+
+def _chosen(folder: Path, cases: Sequence[Case], count: int, seed: int) -> list[_Answered]:
+    """The first `count` that have an answer, in an order that depends on seed and document alone: it is the same for
+    every candidate."""
+    known = {case.key: case for case in cases}
+    order = sorted(known, key=lambda key: random.Random(f"{seed} {key[3]}").random())  # noqa: S311 - reproducible
+    rows = (row for row in read_records(folder, order) if row["raw_response"] is not None)
+    return [_Answered(known[case_key(row)], _reply(row)) for row in islice(rows, count)]
+
+
+def _reply(row: Mapping[str, Any]) -> Generation:
+    return Generation(
+        raw_response=row["raw_response"],
+        page_responses=tuple(row["page_responses"]),
+        finish_reason=row["finish_reason"],
+        cached=row["cached"],
+    )
+
+
+def _why_not(candidate: Candidate, first: Sequence[_Answered], how: How) -> str:
+    """Why there is nothing to measure; "" where there is."""
+    if not first:
+        return NO_ANSWER
+    broken = _guarded(candidate.load)
+    if broken:
+        return broken
+    if candidate.recorded:
+        return "its answers are replayed"
+    if how == "batch" and len(first) < 2:
+        return "one document is no batch"
+    if how == "batch" and not candidate.batches:
+        return f"backend {candidate.model.backend} asks one prompt at a time"
+    return ""
+
+
+def _alone(candidate: Candidate, prompts: Sequence[Prompt]) -> list[Generation | str]:
+    """Each prompt's second reply, or why there is none."""
+    return [_guarded(lambda prompt=prompt: candidate.generate(prompt)) for prompt in prompts]  # type: ignore[misc]
+
+
+def _batch(candidate: Candidate, prompts: Sequence[Prompt]) -> Sequence[Generation | str]:
+    replies = _guarded(lambda: candidate.generate_batch(prompts))
+    return [replies] * len(prompts) if isinstance(replies, str) else replies
+
+
+def _guarded(ask: Callable[[], Reply]) -> Reply | str:
+    """A backend's own mistakes included: every case has its answer already, and a probe takes none away."""
+    try:
+        return ask()
+    except Exception as error:
+        kind = error.kind if isinstance(error, UserError) else type(error).__name__
+        return f"{kind}: {error}"
+
+
+def _compared(blank: Probe, first: Sequence[_Answered], again: Sequence[Generation | str]) -> Probe:
+    """What became of each first reply's values."""
+    failed = {one.case.document.id: other for one, other in zip(first, again, strict=True) if isinstance(other, str)}
+    pairs = [(one, other) for one, other in zip(first, again, strict=True) if isinstance(other, Generation)]
+    values, flips = 0, list[Flip]()
+    for one, other in pairs:
+        count, changed = _changed(one, other)
+        values += count
+        flips += changed
+    return replace(
+        blank,
+        documents=tuple(each.case.document.id for each in first),
+        cached=sum(each.reply.cached for each in first),
+        repeats=len(pairs),
+        identical=sum(one.reply.raw_response == other.raw_response for one, other in pairs),
+        values=values,
+        flipped=len(flips),
+        flips=tuple(flips),
+        failed=failed,
+        not_measured="" if pairs else next(iter(failed.values())),
+    )
+
+
+def _changed(first: _Answered, again: Generation) -> tuple[int, list[Flip]]:
+    """How many values the two replies have, and those that differ: the second is scored as if the first were the
+    reference, so rows are paired and a value that is only written otherwise is the same."""
+    document = first.case.document
+    suite = document.suite
+    before = parse(first.reply).value or {}
+    results = score_values(parse(again).value, before, suite.fields, suite.conventions).fields
+    changed = [
+        Flip(document.id, each.path, each.expected, each.actual) for each in results if each.outcome not in RIGHT
+    ]
+    return len(results), changed
+
+
+def lines(probes: Sequence[Probe]) -> list[str]:
+    """A line a model and prompt; one for all where none was measured for one and the same reason."""
+    reasons = {each.not_measured for each in probes}
+    if probes and len(reasons) == 1 and "" not in reasons:
+        return [shown(f"asked again: not measured: {reasons.pop()}")]
+    candidates: dict[tuple[str, str, str], list[str]] = {}
+    for each in probes:
+        candidates.setdefault((each.suite, each.model, each.prompt_id), []).append(f"{each.how} {_said(each)}")
+    several = len({suite for suite, _, _ in candidates}) > 1
+    return [
+        shown(f"asked again: {f'{suite}, ' if several else ''}{model} ({prompt_id}): {'; '.join(said)}")
+        for (suite, model, prompt_id), said in candidates.items()
+    ]
+
+
+def _said(probe: Probe) -> str:
+    """`1 of 6 values flipped (inv_2: totals.gross), 2 of 3 replies identical`"""
+    if probe.not_measured:
+        return f"not measured: {probe.not_measured}"
+    where = ", ".join(f"{flip.document}: {flip.path}" for flip in probe.flips[:FEW])
+    more = f", ... and {probe.flipped - FEW} more" if probe.flipped > FEW else ""
+    flipped = f"{probe.flipped} of {probe.values} values flipped{f' ({where}{more})' if where else ''}"
+    failed = f", {len(probe.failed)} without a second reply" if probe.failed else ""
+    return f"{flipped}, {probe.identical} of {probe.repeats} replies identical{failed}"
