@@ -102,3 +102,23 @@ def test_pages_one_by_one_become_one_reply(tmp_path: Path) -> None:
     assert (reply.usage, reply.finish_reason) == (Usage(21, 10, 5), "length")
     value = parse(reply).value
     assert value == {"number": "1", "total": "9", "rows": [{"a": 1}, {"a": 2}]}, "first value wins, rows are appended"
+
+
+def test_a_model_is_not_asked_about_documents_it_is_not_meant_for(tmp_path: Path) -> None:
+    folder = write_suite(tmp_path / "suite", {"slip": REFERENCE, "letter": REFERENCE}, "tags: {file: tags.csv}")
+    (folder / "tags.csv").write_text("document,kind\nslip.png,slip\nletter.png,letter\n")
+    model = "{name: m, model_id: x, backend: 'tests.test_asking:Slow', only: {kind: [slip, receipt]}}"
+    (tmp_path / "models.yaml").write_text(f"models: [{model}]")
+    plan = Plan(Options(models_files=(tmp_path / "models.yaml",), output_dir=tmp_path, cache=tmp_path, replies="off"))
+    plan.begin(plan.of_suite(folder))
+    asker = Asker(plan.options, plan)
+    said = {}
+    for number, case in enumerate(plan.cases):
+        try:
+            said[case.document.id] = ask(asker, number).raw_response
+        except Skip as reason:
+            said[case.document.id] = str(reason)
+    assert said == {
+        "slip": "{}",
+        "letter": "m: meant for other documents (`only` in models.yaml: kind slip or receipt)",
+    }

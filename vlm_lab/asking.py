@@ -61,6 +61,7 @@ class Asker:
         self.key = None
         if self.options.dry_run:
             return dryrun.perfect(case.document)
+        check_meant(case)
         self.key = key = self._key(case, candidate, prompt)
         cached = self.replies.get(key) if key else None
         if cached:
@@ -112,6 +113,14 @@ class Asker:
     def close(self) -> None:
         """Stops rendering ahead."""
         self._ahead.shutdown(wait=False, cancel_futures=True)
+
+
+def check_meant(case: Case) -> None:
+    """Skip where the document has not the tags that the model's `only` asks for."""
+    tags = case.document.tags
+    if any(tags.get(name) not in values for name, values in case.model.only.items()):
+        wanted = "; ".join(f"{name} {' or '.join(values)}" for name, values in case.model.only.items())
+        raise Skip(f"{case.model.name}: meant for other documents (`only` in models.yaml: {wanted})")
 
 
 def _render_quietly(pages: Any) -> None:

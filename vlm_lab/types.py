@@ -98,7 +98,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One candidate of models.yaml. `model_id` is a hub id, a folder, or what its backend takes (replay: a path)."""
+    """One candidate of models.yaml. `model_id` is a hub id, a folder, or what its backend takes (replay: a path).
+    `only` names tags and the values of them that the model is meant for: it is not asked about other documents."""
 
     name: str
     model_id: str
@@ -116,6 +117,7 @@ class Model:
     load_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     backend_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     price: Mapping[str, float] = field(default_factory=dict, hash=False)
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     status: Verdict = "needs_more_data"
     notes: str = ""
 

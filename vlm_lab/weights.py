@@ -89,10 +89,11 @@ def is_path(model_id: str) -> bool:
 
 def places(model: Model, cache: Path) -> Iterator[tuple[Path, str | None]]:
     """Folders that may hold the model, each with its commit where that is known, in the order of preference."""
-    local = Path(model.model_id).expanduser()
-    if local.is_dir():
-        yield local, None
-        return
+    written = Path(model.model_id).expanduser()
+    for local in (written, cache.parent / written):  # the project's own checkpoints, from whatever folder it is run
+        if local.is_dir():
+            yield local, None
+            return
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface").expanduser()
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
     for root in (cache / "hub", hub):

@@ -21,12 +21,16 @@ def pages(pdf: bytes, dpi: int) -> list[Image.Image]:
 def scan(page: Image.Image, seed: int) -> Image.Image:
     """Skew up to 1.2 degrees, blur of half a pixel, light falling off to one side, grain: seeded."""
     chance = np.random.default_rng(seed)
-    angle = float(chance.uniform(0.4, 1.2)) * (1 if chance.random() < 0.5 else -1)
-    turned = page.rotate(angle, Image.Resampling.BICUBIC, fillcolor=(250, 249, 245))
+    turned = page.rotate(tilt(chance), Image.Resampling.BICUBIC, fillcolor=(250, 249, 245))
     soft = np.asarray(turned.filter(ImageFilter.GaussianBlur(0.6)), dtype=np.float32)
     light = np.linspace(1.0, float(chance.uniform(0.82, 0.9)), soft.shape[1], dtype=np.float32)[None, :, None]
     grain = chance.normal(0, 5, soft.shape[:2]).astype(np.float32)[:, :, None]
     return Image.fromarray(np.clip(soft * light + grain, 0, 255).astype(np.uint8))
+
+
+def tilt(chance: np.random.Generator) -> float:
+    """The skew of a scan in degrees, counter-clockwise: the first thing that is drawn from its seed."""
+    return float(chance.uniform(0.4, 1.2)) * (1 if chance.random() < 0.5 else -1)
 
 
 def saved(images: list[Image.Image], form: str, **options: object) -> bytes:

@@ -1,0 +1,112 @@
+"""Train qwen2-vl-nano from nothing on documents that it draws itself.
+
+    .venv/bin/python scripts/train_nano.py                  # about two hours on two cores, minutes on a GPU
+    .venv/bin/python scripts/train_nano.py --smoke          # five minutes: that it learns at all
+    .venv/bin/python scripts/train_nano.py --exam FOLDER    # 200 documents that training never drew, to be run over
+
+An interrupted training goes on where it was. The work folder keeps pictures, states and log.csv; what ships is written
+to --output: weights in bfloat16, config, processor, tokenizer, chat template, and the learning curve.
+"""
+
+import argparse
+import csv
+import json
+import shutil
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import torch  # noqa: E402
+import yaml  # noqa: E402
+
+from vlm_lab.nano import FOLDER, exam, network, pool  # noqa: E402
+from vlm_lab.nano.pictures import MAX_PIXELS, MERGE, PATCH  # noqa: E402
+from vlm_lab.nano.training import RECIPE, SMOKE, Pupil, compiled, train  # noqa: E402
+from vlm_lab.nano.vocabulary import prompt_words, save_processor  # noqa: E402
+from vlm_lab.schema import lean  # noqa: E402
+
+SUITE = ROOT / "benchmarks" / "invoices"
+
+
+def main() -> None:
+    asked = arguments()
+    if asked.exam:
+        exam.write(asked.exam, 200)
+        return
+    torch.manual_seed(asked.seed)
+    work = asked.work / "smoke" if asked.smoke else asked.work
+    draw(work / "pictures", 4 if asked.smoke else asked.shards, asked.seed, asked.processes)
+    templates = [(SUITE / "prompt.md").read_text("utf-8").strip(), terse()]
+    processor = save_processor(work / "model", prompt_words(templates), MAX_PIXELS, PATCH, MERGE)
+    pupil = Pupil(
+        network.build(processor.tokenizer).to(asked.device),
+        processor.tokenizer,
+        lean(json.loads((SUITE / "schema.json").read_text("utf-8"))),
+        templates,
+        [each for path in sorted((work / "pictures").glob("[0-9]*[0-9].npz")) for each in pool.load(path)],
+    )
+    pupil.tower = compiled(pupil.tower)
+    for phase in SMOKE if asked.smoke else RECIPE:
+        train(pupil, phase, work, asked.seed, lambda line: print(line, flush=True))
+    ship(pupil.model, work, work / "shipped" if asked.smoke else asked.output)
+
+
+def arguments() -> Any:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, default=ROOT / "cache" / "nano", help="pictures, states and the log")
+    parser.add_argument("--output", type=Path, default=FOLDER, help="where the checkpoint goes")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--shards", type=int, default=120, help="of 64 pictures each")
+    parser.add_argument("--processes", type=int, default=2, help="that draw")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--smoke", action="store_true", help="the short setting")
+    parser.add_argument("--exam", type=Path, metavar="FOLDER", help="only draw the examination's documents")
+    return parser.parse_args()
+
+
+def draw(folder: Path, shards: int, seed: int, processes: int) -> None:
+    with ProcessPoolExecutor(processes) as workers:
+        list(workers.map(pool.fill, [folder] * shards, range(shards), [seed] * shards))
+
+
+def terse() -> str:
+    """The second prompt that the model learns: models.yaml's own."""
+    return str(yaml.safe_load((ROOT / "models.yaml").read_text("utf-8"))["prompts"]["terse"]["text"]).strip()
+
+
+def ship(model: Any, work: Path, output: Path) -> None:
+    shutil.copytree(work / "model", output, dirs_exist_ok=True)
+    model.to(torch.bfloat16).save_pretrained(output)
+    shutil.copy(work / "log.csv", output / "log.csv")
+    curve(output / "log.csv", output / "learning-curve.svg")
+
+
+def curve(log: Path, picture: Path) -> None:
+    """What share of letters and of the answers' tokens was right, over all steps of all phases."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "nano"
+    from matplotlib import pyplot
+
+    with log.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    figure, axes = pyplot.subplots(figsize=(8, 3.5))
+    for column, label in (("letters_right", "letters"), ("tokens_right", "tokens of the answer")):
+        points = [(at, float(row[column])) for at, row in enumerate(rows) if row[column]]
+        axes.plot(*zip(*points, strict=True), label=label, linewidth=1)
+    for at, row in enumerate(rows):
+        if at == 0 or row["phase"] != rows[at - 1]["phase"]:
+            axes.axvline(at, color="grey", linewidth=0.5)
+            axes.text(at, 1.02, row["phase"], fontsize=8)
+    axes.set(xlabel="lines of log.csv, 20 steps each", ylabel="share right", ylim=(0, 1))
+    axes.legend(loc="lower right")
+    figure.savefig(picture, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Strips, prompts and answers: the answer says what the strip shows and the prompt asks for, and no more."""
+
+import json
+import random
+
+from vlm_lab.nano import lessons
+from vlm_lab.nano.lessons import Strip
+from vlm_lab.nano.pictures import CELL, FIELDS, picture
+from vlm_lab.nano.values import wish
+
+CHANCE = random.Random(4)
+PICTURE = picture(CHANCE, wish(CHANCE, ("slip",)))
+WHOLE = PICTURE.pixels.shape[0] // CELL
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "invoice_number": {"type": "string"},
+        "seller": {"type": "object", "properties": {"name": {"type": "string"}, "tax_id": {"type": "string"}}},
+        "totals": {"type": "object", "properties": {"gross": {"type": "string"}}},
+    },
+}
+
+
+def test_a_whole_page_shows_all_and_its_top_shows_the_seller() -> None:
+    assert Strip(PICTURE, 0, WHOLE).seen == PICTURE.values
+    top = Strip(PICTURE, 0, 4).seen
+    assert top["seller.name"] == PICTURE.values["seller.name"]
+    assert "totals.gross" not in top
+
+
+def test_strips_have_the_height_that_was_asked_for_and_rarely_cut_a_value() -> None:
+    strips = [lessons.strip(random.Random(seed), PICTURE, 8) for seed in range(40)]
+    assert {each.bottom - each.top for each in strips} == {8}
+    assert sum(each.cuts for each in strips) <= 2
+
+
+def test_a_batch_is_of_one_size() -> None:
+    chance = random.Random(1)
+    groups = lessons.grouped([picture(chance, wish(chance, ("till",))) for _ in range(40)])
+    sizes = {each.picture.pixels.shape for each in lessons.batch(chance, groups, 6, 9)}
+    assert len(sizes) == 1
+
+
+def test_an_answer_is_json_in_the_schemas_nesting() -> None:
+    said = lessons.answer({"totals.gross": "12.00", "invoice_number": "7/24", "seller.name": "Zé & Co"})
+    assert json.loads(said) == {"invoice_number": "7/24", "seller": {"name": "Zé & Co"}, "totals": {"gross": "12.00"}}
+
+
+def test_a_pruned_schema_asks_for_these_fields_alone() -> None:
+    kept = lessons.pruned(SCHEMA, ["seller.name"])
+    assert kept["properties"] == {"seller": {"type": "object", "properties": {"name": {"type": "string"}}}}
+
+
+def test_a_prompt_names_the_fields_it_wants() -> None:
+    for seed in range(20):
+        text, wanted = lessons.prompt(random.Random(seed), ("", "Read: {{ schema }}"), SCHEMA)
+        known = {"invoice_number": '"invoice_number"', "seller.name": '"name"', "totals.gross": '"gross"'}
+        if text.startswith("Read:") and len(wanted) < len(FIELDS):
+            assert all((token in text) == (name in wanted) for name, token in known.items())

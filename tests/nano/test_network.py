@@ -1,0 +1,46 @@
+"""The network beside transformers' own parts: the pixels, and which letters a visual token stands for."""
+
+import random
+
+import numpy as np
+import pytest
+
+from vlm_lab.nano.pictures import CELL, MAX_PIXELS, MERGE, PATCH, Picture, picture
+from vlm_lab.nano.values import wish
+from vlm_lab.nano.vocabulary import LETTERS
+
+
+def test_patches_are_the_image_processors() -> None:
+    import torch
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    from vlm_lab.nano.network import patches
+
+    chance = random.Random(2)
+    made = picture(chance, wish(chance)).pixels
+    size = {"shortest_edge": CELL**2 * 16, "longest_edge": MAX_PIXELS}
+    processor = Qwen2VLImageProcessorPil(size=size, patch_size=PATCH, merge_size=MERGE)
+    expected = processor(images=[made], return_tensors="pt")
+    pixels, grid = patches([made])
+    assert torch.equal(grid, expected["image_grid_thw"])
+    assert torch.allclose(pixels, expected["pixel_values"], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "row", "column", "slot"),
+    [(3, 4, 0, 0, 0), (20, 4, 0, 1, 0), (3, 12, 0, 0, 3), (17, 30, 1, 1, 3)],
+)
+def test_a_letter_belongs_to_the_cell_that_its_centre_is_in(x: int, y: int, row: int, column: int, slot: int) -> None:
+    from vlm_lab.nano.network import letter_targets
+
+    page = Picture(np.zeros((32, 32, 3), np.uint8), "k", np.array([[x, y]], np.float32), {}, {})
+    targets = letter_targets(page)
+    assert targets[row, column, slot] == LETTERS.index("k") + 1
+    assert (targets > 0).sum() == 1
+
+
+def test_letters_of_one_cell_stand_from_left_to_right() -> None:
+    from vlm_lab.nano.network import letter_targets
+
+    page = Picture(np.zeros((16, 16, 3), np.uint8), "ba", np.array([[9, 4], [2, 4]], np.float32), {}, {})
+    assert letter_targets(page)[0, 0, :3].tolist() == [LETTERS.index("a") + 1, LETTERS.index("b") + 1, 0]

@@ -1,0 +1,123 @@
+"""Training: the same arithmetic as transformers', the same run after an interruption, and that it learns at all."""
+
+import csv
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vlm_lab.nano.pictures import picture
+from vlm_lab.nano.values import wish
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = {"type": "object", "properties": {"invoice_number": {"type": "string"}}}
+
+
+def pupil(size: int = 12) -> Any:
+    """A fresh one, always the same."""
+    import torch
+
+    from vlm_lab.nano import network
+    from vlm_lab.nano.training import Pupil
+    from vlm_lab.nano.vocabulary import tokenizer
+
+    torch.manual_seed(0)
+    words = tokenizer(["Read", "assistant"])
+    words.chat_template = (
+        "{{ messages[0]['role'] }}<|vision_start|><|image_pad|><|vision_end|>{{ messages[0]['content'][1]['text'] }}"
+    )
+    chance = random.Random(0)
+    pictures = [picture(chance, wish(chance, ("till",))) for _ in range(size)]
+    return Pupil(network.build(words), words, SCHEMA, ["Read {{ schema }}"], pictures)
+
+
+def test_the_tower_is_transformers_own() -> None:
+    """What is trained is what AutoModelForImageTextToText will run."""
+    import torch
+
+    from vlm_lab.nano.network import patches, see
+
+    made = pupil()
+    pages = [made.groups[0][index].pixels[:96, :128] for index in range(2)]
+    visual = made.model.model.visual
+    pixels, grid = patches(pages)
+    with torch.no_grad():
+        expected = visual(pixels, grid_thw=grid).pooler_output
+        found = see(visual, made.tower, pages).flatten(0, 2)
+    assert torch.allclose(found, expected, atol=0.02 * float(expected.abs().max()))
+
+
+def test_states_are_the_models_own() -> None:
+    """Positions, image tokens and padding as the model's forward makes them of the same batch."""
+    import torch
+
+    from vlm_lab.nano.network import patches, see
+
+    made = pupil()
+    page = made.groups[0][0].pixels[:64, :96]
+    ids, _ = made.tokens("Read", ["ab"], (4, 6))
+    pixels, grid = patches([page])
+    kinds = (ids == made.model.config.image_token_id).int()
+    with torch.no_grad():
+        features = see(made.model.model.visual, made.tower, [page])
+        found = made.model.lm_head(made.hidden(ids, features))
+        expected = made.model(input_ids=ids, pixel_values=pixels, image_grid_thw=grid, mm_token_type_ids=kinds).logits
+    assert torch.allclose(found, expected, atol=0.02)
+
+
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from vlm_lab.nano import training
+    from vlm_lab.nano.training import Phase, train
+
+    monkeypatch.setattr(training, "KEEP", 2)
+    phase = Phase("letters", 4, 2, 1e-3, side=6, letters=True)
+    unbroken = pupil()
+    train(unbroken, phase, tmp_path, 0, print)
+    (tmp_path / "letters.pt").unlink()
+    broken, steps = pupil(), []
+    step = broken.step
+
+    def interrupted(*arguments: Any) -> Any:
+        steps.append(1)
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        return step(*arguments)
+
+    broken.step = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        train(broken, phase, tmp_path, 0, print)
+    again = pupil()
+    train(again, phase, tmp_path, 0, print)
+    for name, weight in unbroken.model.state_dict().items():
+        assert torch.equal(weight, again.model.state_dict()[name]), name
+
+
+def test_reading_lessons_move_the_words_alone_while_the_tower_rests(tmp_path: Path) -> None:
+    import torch
+
+    from vlm_lab.nano.training import Phase, train
+
+    made = pupil()
+    before = {name: weight.clone() for name, weight in made.model.state_dict().items()}
+    train(made, Phase("reading", 2, 2, 1e-3, rows=(8, 8), reading=True, tower=False, prompts=True), tmp_path, 0, print)
+    moved = {name for name, weight in made.model.state_dict().items() if not torch.equal(weight, before[name])}
+    assert moved
+    assert not [name for name in moved if ".visual." in name]
+
+
+@pytest.mark.slow
+def test_it_learns(tmp_path: Path) -> None:
+    """The script's short setting: the loss falls, and the tower names letters far beyond chance (below 0.05)."""
+    command = [sys.executable, "scripts/train_nano.py", "--smoke", "--work", str(tmp_path), "--device", "cpu"]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=900)
+    with (tmp_path / "smoke" / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    losses = [float(row["loss"]) for row in rows]
+    assert sum(losses[-3:]) < 0.6 * sum(losses[:3])
+    assert max(float(row["letters_right"]) for row in rows[-4:]) > 0.1
+    assert (tmp_path / "smoke" / "shipped" / "model.safetensors").stat().st_size < 20e6

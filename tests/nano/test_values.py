@@ -1,0 +1,26 @@
+"""What is invented for training: nothing of the samples that ship, and the same again from the same seed."""
+
+import random
+
+from vlm_lab.nano.values import LOOKS, invented, wish
+from vlm_lab.samples.words import COMPANIES
+
+
+def test_the_samples_companies_are_never_drawn() -> None:
+    shipped = {values[0] for companies in COMPANIES.values() for values in companies}
+    chance = random.Random(1)
+    papers = [invented(chance, language, "slip", 2) for language in LOOKS for _ in range(200)]
+    names = {company.name for paper in papers for company in (paper.seller, paper.buyer) if company}
+    assert not names & shipped
+    assert len(names) > 1000
+
+
+def test_a_seed_is_a_document() -> None:
+    assert wish(random.Random(5)) == wish(random.Random(5))
+    assert wish(random.Random(5)) != wish(random.Random(6))
+
+
+def test_a_receipt_has_no_buyer_and_no_due_date() -> None:
+    paper = invented(random.Random(2), "de", "receipt", 3)
+    assert paper.buyer is None
+    assert paper.due is None
