@@ -20,6 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from PIL.Image import Image
+
 from vlm_lab.backends import ocr_rules
 from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
@@ -37,7 +39,7 @@ class Ocr:
     """Raises Skip where RapidOCR is not installed, and for a document that no installed reader can read."""
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
-        self._engine = _rapidocr()
+        self._engine = rapidocr_engine()
         self._environment = {**self.identity(model, runtime), "device": DEVICE}
 
     def generate(self, prompt: Prompt) -> Generation:
@@ -77,10 +79,15 @@ class Ocr:
         return ("tesseract", reason, tesseract) if share > 0.5 else ("rapidocr", reason, self._rapid)
 
     def _rapid(self, page: Page) -> list[Box]:
-        import numpy as np
+        return rapidocr_boxes(self._engine, page.image)
 
-        read = self._engine(np.asarray(page.image)[:, :, ::-1])  # BGR, as OpenCV has it
-        return [] if read.boxes is None else list(zip(read.boxes.tolist(), read.txts, strict=True))
+
+def rapidocr_boxes(engine: Any, image: Image) -> list[Box]:
+    """What RapidOCR finds on an RGB image."""
+    import numpy as np
+
+    read = engine(np.asarray(image)[:, :, ::-1])  # BGR, as OpenCV has it
+    return [] if read.boxes is None else list(zip(read.boxes.tolist(), read.txts, strict=True))
 
 
 def level(page: int, boxes: Sequence[Box]) -> list[ocr_rules.Line]:
@@ -99,8 +106,9 @@ def _share(boxes: Sequence[Box], scripts: Set[str]) -> float:
     return sum(name in scripts for name in letters) / max(len(letters), 1)
 
 
-def _rapidocr() -> Any:
-    """The engine with the models of its package named one by one, so that it never looks for others online."""
+def rapidocr_engine() -> Any:
+    """The engine with the models of its package named one by one, so that it never looks for others online.
+    Raises Skip where the package or its models are missing."""
     try:
         import rapidocr
     except ImportError as error:

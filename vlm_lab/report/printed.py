@@ -1,0 +1,46 @@
+"""How a value may be printed on a page: as it is, a number with its groups and decimal comma, a date in words."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+GROUPS = ("", ",", ".", " ", "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}", "'")
+
+
+def printed(value: Any, conventions: Mapping[str, Any]) -> list[str]:
+    """The likeliest first; nothing for a value so short that every page has it somewhere.
+
+    `conventions`: the suite's `date_order` and `languages`.
+    """
+    text = "" if value is None else str(value)
+    forms = [text, *_amounts(text), *_dates(text, conventions)]
+    return list(dict.fromkeys(form for form in forms if len(form) > 2))
+
+
+def _amounts(text: str) -> list[str]:
+    whole, _, cents = text.lstrip("-").partition(".")
+    if not (whole.isascii() and whole.isdigit() and len(whole) < 16 and (not cents or cents.isdecimal())):
+        return []
+    groups = [f"{int(whole):,}".replace(",", group) for group in GROUPS]
+    if not cents and len(whole) < 3:
+        return []
+    parts = dict.fromkeys((cents.ljust(2, "0"), cents or "00"))
+    return [f"{group}{point}{part}" for part in parts for point in ",." for group in groups if group[-4:-3] != point]
+
+
+def _dates(text: str, conventions: Mapping[str, Any]) -> list[str]:
+    from babel.core import UnknownLocaleError
+    from babel.dates import format_date
+
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return []
+    order = "%m{0}%d{0}%Y" if conventions["date_order"] == "mdy" else "%d{0}%m{0}%Y"
+    forms = [day.strftime(order.format(point)) for point in "./-"]
+    for language in conventions["languages"]:
+        try:
+            forms += [format_date(day, form, language) for form in ("long", "medium", "short")]
+        except (UnknownLocaleError, ValueError):
+            continue
+    return forms
