@@ -25,7 +25,7 @@ import yaml  # noqa: E402
 
 from vlm_lab.nano import FOLDER, exam, network, pool  # noqa: E402
 from vlm_lab.nano.pictures import MAX_PIXELS, MERGE, PATCH  # noqa: E402
-from vlm_lab.nano.training import RECIPE, SMOKE, Pupil, compiled, train  # noqa: E402
+from vlm_lab.nano.training import RECIPE, SMOKE, Pupil, fuse, train  # noqa: E402
 from vlm_lab.nano.vocabulary import prompt_words, save_processor  # noqa: E402
 from vlm_lab.schema import lean  # noqa: E402
 
@@ -49,7 +49,7 @@ def main() -> None:
         templates,
         [each for path in sorted((work / "pictures").glob("[0-9]*[0-9].npz")) for each in pool.load(path)],
     )
-    pupil.tower = compiled(pupil.tower)
+    fuse(pupil)
     for phase in SMOKE if asked.smoke else RECIPE:
         train(pupil, phase, work, asked.seed, lambda line: print(line, flush=True))
     ship(pupil.model, work, work / "shipped" if asked.smoke else asked.output)

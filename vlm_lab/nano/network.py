@@ -113,16 +113,51 @@ class Tower(nn.Module):
         return result
 
 
+class Words(nn.Module):
+    """The language model's arithmetic for sequences that share their positions: what Tower is for the tower."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+        """(sequences, length, width) of embeddings to the last layer's states; `mask` is 0 or minus infinity."""
+        for layer in self.model.layers:
+            states = states + self.attend(layer.self_attn, layer.input_layernorm(states), cos, sin, mask)
+            states = states + layer.mlp(layer.post_attention_layernorm(states))
+        last: Tensor = self.model.norm(states)
+        return last
+
+    def attend(self, attention: Any, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+        shape = (*states.shape[:2], -1, attention.head_dim)
+        parts = (part(states).view(shape).transpose(1, 2) for part in (attention.q_proj, attention.k_proj))
+        value = attention.v_proj(states).view(shape).transpose(1, 2)
+        query, key = (turned(each, cos, sin).to(value.dtype) for each in parts)
+        weights = torch.softmax(query @ key.transpose(-1, -2) * attention.head_dim**-0.5 + mask, -1).to(value.dtype)
+        result: Tensor = attention.o_proj((weights @ value).transpose(1, 2).reshape(*states.shape[:2], -1))
+        return result
+
+
 def turned(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary positions (RoFormer, Su et al. 2021): the halves of a head are the parts of complex numbers."""
     half = states.shape[-1] // 2
     return states * cos + torch.cat((-states[..., half:], states[..., :half]), -1) * sin
 
 
+def continued(model: Any, words: Any, embeddings: Tensor, positions: Tensor) -> Tensor:
+    """The last layer's states of sequences that share `positions` (3, 1, length). Padding stands behind what counts
+    and attention looks back, so it needs no mask of its own."""
+    cos, sin = (each[:1].unsqueeze(1).to(torch.bfloat16) for each in model.rotary_emb(embeddings, positions))
+    length = embeddings.shape[1]
+    mask = torch.full((length, length), -torch.inf, dtype=torch.bfloat16, device=embeddings.device).triu(1)
+    states: Tensor = words(embeddings, cos, sin, mask)
+    return states
+
+
 def see(visual: Any, tower: Any, images: Sequence[NDArray[np.uint8]]) -> Tensor:
     """What the tower makes of images of one size: (images, rows, columns, width). `tower` is a Tower, or one that
     was compiled."""
-    from transformers.models.qwen2_vl.modeling_qwen2_vl import get_vision_position_ids
+    from transformers.vision_utils import get_vision_position_ids
 
     pixels, grid = patches(images)
     pixels, places = pixels.to(visual.device), get_vision_position_ids(grid[:1], MERGE, kwargs={}).to(visual.device)

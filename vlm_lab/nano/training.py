@@ -20,8 +20,8 @@ from torch.nn import functional
 
 from vlm_lab.nano import lessons
 from vlm_lab.nano.lessons import Strip
-from vlm_lab.nano.network import LetterHead, Tower, letter_targets, see
-from vlm_lab.nano.pictures import Picture
+from vlm_lab.nano.network import LetterHead, Tower, Words, continued, letter_targets, patches, see
+from vlm_lab.nano.pictures import CELL, Picture
 
 NONE_WEIGHT, LETTERS_SHARE, KEEP, TELL = 0.2, 0.3, 100, 20
 
@@ -64,6 +64,7 @@ class Pupil:
         self.head = LetterHead().to(model.device)
         self.seen: dict[int, Tensor] = {}
         self.tower: Any = Tower(model.model.visual)
+        self.words: Any = Words(model.model.language_model)
 
     def parameters(self, phase: Phase) -> list[dict[str, Any]]:
         """The tower learns at a third of the rate once there is something to lose."""
@@ -102,11 +103,14 @@ class Pupil:
         return torch.stack([self.remembered(each.picture)[each.top : each.bottom] for each in strips]).float()
 
     def remembered(self, picture: Picture) -> Tensor:
+        """What the resting tower sees of a whole picture: (rows, columns, width), computed by transformers' forward,
+        which is the faster one when nothing is learnt."""
         if id(picture) not in self.seen:
+            pixels, grid = (each.to(self.model.device) for each in patches([picture.pixels]))
             with torch.no_grad():
-                self.seen[id(picture)] = see(self.model.model.visual, self.tower, [picture.pixels])[0].to(
-                    torch.bfloat16
-                )
+                features = self.model.model.visual(pixels, grid_thw=grid).pooler_output
+            rows, columns = (length // CELL for length in picture.pixels.shape[:2])
+            self.seen[id(picture)] = features.view(rows, columns, -1).to(torch.bfloat16)
         return self.seen[id(picture)]
 
     def letters(self, strips: Sequence[Strip], features: Tensor) -> dict[str, Tensor]:
@@ -148,7 +152,6 @@ class Pupil:
         return torch.tensor(rows), len(start)
 
     def hidden(self, ids: Tensor, features: Tensor) -> Tensor:
-        """The last layer's states. Padding stands behind what counts and attention looks back, so no mask is needed."""
         inner = self.model.model
         embeddings = inner.get_input_embeddings()(ids)
         image = (ids == self.model.config.image_token_id).unsqueeze(-1).expand_as(embeddings)
@@ -156,17 +159,14 @@ class Pupil:
         grid = torch.tensor([[1, features.shape[1] * 2, features.shape[2] * 2]], device=ids.device)
         kinds = (ids[:1] == self.model.config.image_token_id).int()
         positions, _ = inner.get_rope_index(ids[:1], kinds, image_grid_thw=grid)
-        positions = positions.expand(-1, len(ids), -1)
-        states: Tensor = inner.language_model(
-            inputs_embeds=embeddings, position_ids=positions, attention_mask=None, use_cache=False
-        ).last_hidden_state
-        return states
+        return continued(inner.language_model, self.words, embeddings, positions)
 
 
-def compiled(tower: Tower) -> Any:
-    """The tower fused by torch's compiler where there is one for this device."""
-    here = torch.cuda.is_available() or shutil.which("g++")
-    return torch.compile(tower, dynamic=False) if here else tower
+def fuse(pupil: Pupil) -> None:
+    """Tower and words compiled, where there is a compiler for this device."""
+    if torch.cuda.is_available() or shutil.which("g++"):
+        pupil.tower = torch.compile(pupil.tower)
+        pupil.words = torch.compile(pupil.words)
 
 
 def train(pupil: Pupil, phase: Phase, folder: Path, seed: int, say: Callable[[str], None]) -> None:
