@@ -15,6 +15,7 @@ from typing import Any
 
 from vlm_lab.backends.loaded import Answer, Failed, Loaded
 
+OUT_OF_MEMORY = "OutOfMemory"
 WATCH_SECONDS = 0.5  # between two looks at whether the parent still lives
 
 
@@ -70,14 +71,32 @@ def guarded(work: Any) -> Answer:
     except Failed as failure:
         return {"error": list(failure.args)}
     except Exception as error:
-        import traceback
+        kind, words = told(error)
+    if kind == OUT_OF_MEMORY:
+        give_back()  # here, where the error is gone, and with it the frames that hold what there was no room for
+    return {"error": [kind, words]}
 
-        traceback.print_exc()
-        kind = "OutOfMemory" if out_of_memory(error) else type(error).__name__
-        return {"error": [kind, " ".join(f"{type(error).__name__}: {error}".split())[:2000]]}
+
+def told(error: Exception) -> tuple[str, str]:
+    """Its kind and words; the whole of it goes to stderr, the end of which an obituary quotes."""
+    import traceback
+
+    traceback.print_exc()
+    kind = OUT_OF_MEMORY if out_of_memory(error) else type(error).__name__
+    return kind, " ".join(f"{type(error).__name__}: {error}".split())[:2000]
 
 
 def out_of_memory(error: Exception) -> bool:
     """torch raises a class of its own for GPUs and a plain RuntimeError for the CPU's allocator."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
+def give_back() -> None:
+    """What a case that did not fit leaves: torch keeps a GPU's memory in pieces of the sizes that were asked for."""
+    import gc
+
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
