@@ -20,7 +20,9 @@ loads is tried the same way, without the columns below.
 - **checked**: a tiny random checkpoint with the family's own classes of model, processor and tokenizer is loaded as a
   user's is and reads pages of four shapes (tests/backends/test_families.py). Weights of the hub were not run.
 - **tokens**: visual tokens are predicted from JSON files, and the prediction equals what the checkpoint counts.
-- **budget**: `processor_kwargs: {max_visual_tokens: N}` works.
+- **budget**: `processor_kwargs: {max_visual_tokens: N}` works: no page becomes more than N tokens. Where a family's
+  smallest page is larger, loading is refused with that number. For LLaVA-NeXT and OneVision the arrangements of tiles
+  that do not fit are left out, for Mllama a page is shrunk until its tiles fit.
 - **pages**: how many images a prompt takes; with one, set `pages: each`.
 
 | model_type | for example | checked | tokens | budget | pages | remarks |
@@ -41,9 +43,9 @@ NOTES = {
     "internvl": ("OpenGVLab/InternVL3-2B-hf", "square tiles and the page as a whole"),
     "lighton_ocr": ("lightonai/LightOnOCR-1B-1025", "transcribes, takes no instructions"),
     "llava": ("llava-hf/llava-1.5-7b-hf", "its processor crops a page to the middle square"),
-    "llava_next": ("llava-hf/llava-v1.6-mistral-7b-hf", "tiles and the page as a whole"),
-    "llava_onevision": ("llava-hf/llava-onevision-qwen2-7b-ov-hf", ""),
-    "mllama": ("meta-llama/Llama-3.2-11B-Vision-Instruct", "by cross attention: one token stands for a page"),
+    "llava_next": ("llava-hf/llava-v1.6-mistral-7b-hf", "tiles and the page as a whole; 1,752 is least"),
+    "llava_onevision": ("llava-hf/llava-onevision-qwen2-7b-ov-hf", "tiles and the page as a whole; 1,485 is least"),
+    "mllama": ("meta-llama/Llama-3.2-11B-Vision-Instruct", "by cross attention, one token in the prompt; 1,601 a tile"),
     "ovis2": ("thisisiron/Ovis2-2B-hf", "square tiles and the page as a whole"),
     "paddleocr_vl": ("PaddlePaddle/PaddleOCR-VL", "prompts are task words: `OCR:`"),
     "paligemma": ("google/paligemma2-3b-pt-448", "every page is one square; no chat template"),

@@ -20,6 +20,8 @@ from vlm_lab.types import Model
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 FAMILIES = sorted({**checkpoints.FAMILIES, **more_checkpoints.FAMILIES})
+# What is asked of families whose smallest page has more than 100 tokens.
+BUDGETS = {"granite_vision": 210, "llava_next": 210, "llava_onevision": 210, "mllama": 140}
 SIZES = [(620, 877), (877, 620), (300, 1500), (90, 40)]
 
 
@@ -69,16 +71,21 @@ def test_a_prompt_shows_the_words_and_one_place_for_each_page(loaded: Loaded) ->
 
 
 def test_a_budget_of_visual_tokens_is_kept(loaded: Loaded) -> None:
-    wanted = {"max_visual_tokens": 100}
+    budget = BUDGETS.get(loaded.folder.name, 100)
+    wanted = {"max_visual_tokens": budget}
     if loaded.family.budget is None:
         with pytest.raises(Failed, match="max_visual_tokens: this family of models has no pixel budget"):
             Loaded(job(loaded.folder, processor_kwargs=wanted))
         return
-    small = Loaded(job(loaded.folder, processor_kwargs=wanted)).reply(request_of(SIZES[0]))
-    assert 40 < small["visual_tokens"] <= 100
+    small = Loaded(job(loaded.folder, processor_kwargs=wanted))
     model = Model(name="tiny", model_id=str(loaded.folder), processor_kwargs=wanted)
-    predicted = families.predict_visual_tokens(loaded.folder, model, [SIZES[0]])
-    assert predicted == (small["visual_tokens"] if loaded.family.tokens else None)
+    for size in SIZES:
+        tokens = small.reply(request_of(size))["visual_tokens"]
+        assert 0 < tokens <= budget, size
+        predicted = families.predict_visual_tokens(loaded.folder, model, [size])
+        assert predicted == (tokens if loaded.family.tokens else None), size
+    kept, free = (each.reply(request_of(SIZES[0]))["visual_tokens"] for each in (small, loaded))
+    assert 40 < kept < free, "no more is given away than must be"
 
 
 @pytest.mark.parametrize("name", sorted(set(families.NEED_TORCHVISION.values())))
@@ -89,7 +96,10 @@ def test_what_is_said_to_need_torchvision_does(name: str) -> None:
         getattr(transformers, name).from_pretrained("any")
 
 
-@pytest.mark.parametrize(("family", "least"), [("internvl", 16), ("smolvlm", 32)])
+LEAST = [("internvl", 16), ("smolvlm", 32), ("mllama", 65), ("llava_next", 200), ("llava_onevision", 136)]
+
+
+@pytest.mark.parametrize(("family", "least"), LEAST)
 def test_a_budget_below_the_least_that_a_family_can_do_is_refused(
     checkpoint: Callable[[str], Path], family: str, least: int
 ) -> None:
@@ -143,6 +153,35 @@ def test_qwen2_vl_makes_a_page_the_tokens_that_are_published(size: tuple[int, in
     """An A4 page at 200 and 150 dpi under the hub's own settings."""
     published = {"min_pixels": 3136, "max_pixels": 12845056}
     assert visual_tokens.qwen_tokens({}, published, size) == tokens
+
+
+@pytest.mark.parametrize(
+    ("config", "least"),
+    [
+        ({"model_type": "llava_next", "vision_config": {"image_size": 336, "patch_size": 14}}, 1752),
+        ({"model_type": "llava_onevision", "vision_config": {"model_type": "siglip", "image_size": 384}}, 1485),
+        ({"model_type": "mllama", "vision_config": {"image_size": 560, "patch_size": 14}}, 1601),
+    ],
+)
+def test_the_least_of_the_hubs_own_checkpoints(config: dict[str, Any], least: int) -> None:
+    entry, tiles = families.family(config), {"image_grid_pinpoints": [[384, 384], [384, 768]]}
+    files = tiles if "onevision" in config["model_type"] else {}
+    families.settings(entry, config, files, {"max_visual_tokens": least})
+    with pytest.raises(ValueError, match=f"{least}.*got {least - 1}"):
+        families.settings(entry, config, files, {"max_visual_tokens": least - 1})
+
+
+def test_mllama_chooses_tiles_as_its_processor_does(checkpoint: Callable[[str], Path]) -> None:
+    from transformers.models.mllama.image_processing_pil_mllama import get_optimal_tiled_canvas
+
+    config = families.read_json(checkpoint("mllama") / "config.json")
+    for width in range(30, 900, 37):
+        for height in range(30, 900, 41):
+            rows, columns = (side // 112 for side in get_optimal_tiled_canvas(height, width, 4, 112))
+            assert visual_tokens.mllama_tokens(config, {}, (width, height)) == rows * columns * 65, (width, height)
+            for tiles in (1, 2, 3):
+                small = visual_tokens.mllama_fit(config, {}, tiles * 65, (width, height))
+                assert visual_tokens.mllama_tokens(config, {}, small) <= tiles * 65, (width, height, tiles)
 
 
 def test_a_family_nobody_knows_is_not_guessed_at(tmp_path: Path) -> None:

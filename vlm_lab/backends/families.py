@@ -23,8 +23,12 @@ from vlm_lab.backends.visual_tokens import (
     gemma3_tokens,
     glm_budget,
     glm_tokens,
+    grids_budget,
     llava_next_tokens,
     llava_tokens,
+    mllama_budget,
+    mllama_fit,
+    mllama_tokens,
     paligemma_tokens,
     pixtral_budget,
     pixtral_tokens,
@@ -37,12 +41,15 @@ from vlm_lab.backends.visual_tokens import (
 
 Count = Callable[[Config, Config, Size], int]
 Budget = Callable[[Config, Config, int], dict[str, Any]]
+Fit = Callable[[Config, Config, int, Size], Size]
 
 
 @dataclass(frozen=True)
 class Family:
     """One entry. `tokens(config, preprocessor, size)` is the visual tokens of one page; `budget(config, preprocessor,
-    n)` the processor settings that keep a page within n of them; `spelling` turns users' settings into today's names.
+    n)` the processor settings that keep a page within n of them, `fit` the size to which a page is shrunk beforehand
+    where no setting can; `shared` names settings that the model's own config must have as well; `spelling` turns users'
+    settings into today's names.
 
     `image` stands for a page in a prompt, `prompt` is the form of one where a checkpoint has no chat template; `many`
     is False where a prompt takes one image; `after` is the processor's method that makes JSON of a reply in tags of
@@ -56,6 +63,8 @@ class Family:
     many: bool = True
     after: str = ""
     token_keys: tuple[str, ...] = ("image_token_id", "image_token_index")
+    fit: Fit | None = None
+    shared: tuple[str, ...] = ()
 
 
 QWEN = Family(qwen_tokens, qwen_budget, qwen_spelling, image="<|vision_start|><|image_pad|><|vision_end|>")
@@ -74,9 +83,11 @@ FAMILIES = {
     "internvl": Family(budget=tiles_budget, image="<IMG_CONTEXT>"),
     "lighton_ocr": Family(pixtral_tokens, pixtral_budget, image="<|image_pad|>"),
     "llava": Family(llava_tokens, prompt="USER: {images}\n{text} ASSISTANT:"),
-    "llava_next": Family(llava_next_tokens, prompt="[INST] {images}\n{text} [/INST]"),
-    "llava_onevision": Family(),
-    "mllama": Family(image="<|image|>"),  # seen through cross attention: the one token stands for the whole page
+    "llava_next": Family(
+        llava_next_tokens, grids_budget, prompt="[INST] {images}\n{text} [/INST]", shared=("image_grid_pinpoints",)
+    ),
+    "llava_onevision": Family(budget=grids_budget, shared=("image_grid_pinpoints",)),
+    "mllama": Family(mllama_tokens, mllama_budget, image="<|image|>", fit=mllama_fit),
     "ovis2": Family(budget=tiles_budget),
     "paddleocr_vl": Family(
         qwen_tokens, qwen_budget, qwen_spelling, "<|IMAGE_START|><|IMAGE_PLACEHOLDER|><|IMAGE_END|>"
@@ -134,6 +145,12 @@ def settings(entry: Family, config: Config, preprocessor: Config, processor_kwar
     return entry.spelling(preprocessor, wanted) if entry.spelling else wanted
 
 
+def fitted(entry: Family, config: Config, preprocessor: Config, processor_kwargs: Config, size: Size) -> Size:
+    """The size at which a page is handed to the processor: its own, but for families that have `fit`."""
+    tokens = processor_kwargs.get("max_visual_tokens")
+    return entry.fit(config, preprocessor, int(tokens), size) if entry.fit and tokens is not None else size
+
+
 def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> int | None:
     """Visual tokens of pages of these sizes (width, height), from JSON files alone; None where nobody knows."""
     config, files = read_json(folder / "config.json"), preprocessor(folder)
@@ -143,6 +160,7 @@ def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> in
     try:
         wanted = settings(entry, config, files, model.processor_kwargs)
         now = {**files, **({"min_pixels": None, "max_pixels": None} if "size" in wanted else {}), **wanted}
+        sizes = [fitted(entry, config, files, model.processor_kwargs, size) for size in sizes]
         return sum(entry.tokens(config, now, size) for size in sizes)
     except (ArithmeticError, KeyError, TypeError, ValueError):
         return None

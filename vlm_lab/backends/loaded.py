@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab import devices
-from vlm_lab.backends import families, processors
+from vlm_lab.backends import families, processors, visual_tokens
 from vlm_lab.backends.tracker import Tracker, pieces
 
 Answer = dict[str, Any]
@@ -42,6 +42,8 @@ class Loaded:
         self.device = self.choices["device"].value
         self.processor = self.load_processor()
         self.model = self.load_model().eval()
+        for name in self.family.shared:  # the model cuts up what the processor joined, by the same table
+            setattr(self.model.config, name, getattr(self.processor.image_processor, name))
         if not self.model_is_placed:
             self.model = self.model.to(self.device)
         self.environment = self.describe()
@@ -147,8 +149,13 @@ class Loaded:
         pages = [Image.frombytes("RGB", tuple(size), pixels) for size, pixels in request["pages"]]
         if len(pages) > 1 and not self.family.many:
             raise Failed("TooManyImages", f"this model takes one image, the prompt has {len(pages)}; set `pages: each`")
-        inputs = processors.call(self.processor, self.words(request["text"], len(pages)), pages)
+        inputs = processors.call(self.processor, self.words(request["text"], len(pages)), self.fitted(pages))
         return inputs.to(self.device, dtype=self.model.dtype)
+
+    def fitted(self, pages: list[Any]) -> list[Any]:
+        files, wanted = families.preprocessor(self.folder), self.job["processor_kwargs"]
+        sizes = [families.fitted(self.family, self.config, files, wanted, page.size) for page in pages]
+        return [page if page.size == size else page.resize(size) for page, size in zip(pages, sizes)]  # noqa: B905 - 3.9
 
     def words(self, text: str, images: int) -> str:
         return processors.words(self.processor, self.family, text, images)
@@ -186,7 +193,7 @@ class Loaded:
             "text": text,
             "finish_reason": "stop" if ids and ids[-1] in self.ends() else "length",
             "prompt_tokens": prompt.shape[1],
-            "visual_tokens": self.visual_tokens(prompt),
+            "visual_tokens": self.visual_tokens(inputs),
             "output_tokens": len(ids),
             "tokens": list(zip(pieces(tokenizer, ids, text), logprobs)) if plain else [],  # noqa: B905 - 3.9
             "mean_logprob": sum(logprobs) / len(logprobs) if logprobs else None,
@@ -208,7 +215,10 @@ class Loaded:
         end = self.model.generation_config.eos_token_id
         return set(end) if isinstance(end, list) else {end}
 
-    def visual_tokens(self, prompt: Any) -> int | None:
+    def visual_tokens(self, inputs: Any) -> int | None:
+        if "aspect_ratio_mask" in inputs:  # Mllama's one token stands for all that its cross attention looks at
+            return int(inputs["aspect_ratio_mask"].sum()) * visual_tokens.mllama_tile(self.config)
+        prompt = inputs["input_ids"]
         token = next((self.config[key] for key in self.family.token_keys if key in self.config), None)
         if token is None:  # Phi-3-vision's processor gives the n-th page ids of -n
             return int((prompt < 0).sum()) if processors.numbered(self.processor) else None

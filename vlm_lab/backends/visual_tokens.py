@@ -12,6 +12,8 @@ from typing import Any
 
 Config = Mapping[str, Any]
 Size = tuple[int, int]
+MLLAMA_TILES = 4
+ANYRES = 9 * 1.1**2  # OneVision's `anyres_max_9` shrinks what is more than 1.1 times too long in each direction
 LLAVA_NEXT_GRID = ((336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008))
 
 
@@ -129,18 +131,88 @@ def edge_budget(config: Config, preprocessor: Config, tokens: int) -> dict[str, 
 def llava_next_tokens(config: Config, preprocessor: Config, size: Size) -> int:
     """LLaVA-NeXT (AnyRes): the page as a whole, and the tiles of the grid that suits its shape best without the rows
     or columns of patches that are padding, with a line break after each row of patches."""
-    vision = config.get("vision_config") or {}
-    tile: int = vision.get("image_size", 336)
-    patches: int = tile // vision.get("patch_size", 14)
-    grid = preprocessor.get("image_grid_pinpoints") or config.get("image_grid_pinpoints") or LLAVA_NEXT_GRID
-    best_height, best_width = best_grid(size, grid)
-    columns, rows = patches * (best_width // tile), patches * (best_height // tile)
+    rows, columns = _patches(config, best_grid(size, _grids(config, preprocessor)))
     width, height = size
     if width / height > columns / rows:
         rows -= (rows - int(round(height * columns / width, 7))) // 2 * 2
     else:
         columns -= (columns - int(round(width * rows / height, 7))) // 2 * 2
     return llava_tokens(config, preprocessor, size) + rows * columns + rows
+
+
+def _grids(config: Config, preprocessor: Config) -> Sequence[Sequence[int]]:
+    """Height and width in pixels of each arrangement of tiles that a checkpoint knows."""
+    return preprocessor.get("image_grid_pinpoints") or config.get("image_grid_pinpoints") or LLAVA_NEXT_GRID
+
+
+def _patches(config: Config, resolution: Sequence[int]) -> tuple[int, int]:
+    """Rows and columns of patches in an arrangement of tiles."""
+    vision = config.get("vision_config") or {}
+    tile: int = vision.get("image_size", 336)
+    patches: int = tile // vision.get("patch_size", 14)
+    return patches * (resolution[0] // tile), patches * (resolution[1] // tile)
+
+
+def grids_budget(config: Config, preprocessor: Config, tokens: int) -> dict[str, Any]:
+    """LLaVA-NeXT and OneVision: the arrangements of tiles that fit for a page of whatever shape. One that OneVision
+    would shrink afterwards (`anyres_max_9`) counts as what is left of it."""
+    grids, base, most = _grids(config, preprocessor), llava_tokens(config, preprocessor, (0, 0)), math.inf
+    if config.get("model_type") == "llava_onevision":
+        base = square_tokens(config, preprocessor, (0, 0))
+        most = math.floor(ANYRES * base)
+
+    def needs(resolution: Sequence[int]) -> int:
+        rows, columns = _patches(config, resolution)
+        return int(min(rows * columns, most)) + rows + base
+
+    fitting = [list(each) for each in grids if needs(each) <= tokens]
+    if not fitting:
+        least = min(map(needs, grids))
+        raise ValueError(f"processor_kwargs: max_visual_tokens: this model needs {least} at least (got {tokens})")
+    return {"image_grid_pinpoints": fitting}
+
+
+def mllama_tokens(config: Config, preprocessor: Config, size: Size) -> int:
+    """Llama 3.2 Vision: what its cross attention looks at, tiles of patches with a CLS token each."""
+    columns, rows = _tiles(config, size, preprocessor.get("max_image_tiles", MLLAMA_TILES))
+    return columns * rows * mllama_tile(config)
+
+
+def mllama_tile(config: Config) -> int:
+    """Tokens of one tile."""
+    return square_tokens(config, {}, (0, 0)) + 1
+
+
+def mllama_budget(config: Config, preprocessor: Config, tokens: int) -> dict[str, Any]:
+    """No setting: the model has positions for its own number of tiles alone, another `max_image_tiles` breaks it."""
+    if tokens < mllama_tile(config):
+        raise ValueError(
+            f"processor_kwargs: max_visual_tokens: one tile of this model has {mllama_tile(config)} (got {tokens})"
+        )
+    return {}
+
+
+def mllama_fit(config: Config, preprocessor: Config, tokens: int, size: Size) -> Size:
+    """The size at which a page takes as many tiles as the budget allows; its own where that is enough already."""
+    if mllama_tokens(config, preprocessor, size) <= tokens:
+        return size
+    columns, rows = _tiles(config, size, tokens // mllama_tile(config))
+    tile = config["vision_config"]["image_size"]
+    scale = min(columns * tile / size[0], rows * tile / size[1])
+    return max(1, math.floor(size[0] * scale)), max(1, math.floor(size[1] * scale))
+
+
+def _tiles(config: Config, size: Size, most: int) -> tuple[int, int]:
+    """Columns and rows of at most `most` tiles: those that a page fits into with the least enlargement, else those that
+    shrink it least; of equals the fewest."""
+    tile = config["vision_config"]["image_size"]
+
+    def worth(grid: Size) -> tuple[bool, float, int]:
+        scale = min(grid[0] * tile / size[0], grid[1] * tile / size[1])
+        return scale >= 1, -scale if scale >= 1 else scale, -grid[0] * grid[1]
+
+    sides = range(1, most + 1)
+    return max(((columns, rows) for columns in sides for rows in sides if columns * rows <= most), key=worth)
 
 
 def best_grid(size: Size, grid: Sequence[Sequence[int]]) -> tuple[int, int]:
