@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.records import failed, record
 from vlm_lab.comparison import adjusted, compare, compare_all, paired, prompt_warnings
 from vlm_lab.power import detectable, found, further_documents
+from vlm_lab.reasons import english
 from vlm_lab.statistics import summaries_of
 from vlm_lab.tally import Tally, tally
 from vlm_lab.types import Comparison, Estimate
@@ -93,7 +94,7 @@ def test_many_prompts_are_warned_of() -> None:
     tallies = tally(records)
     made = prompt_warnings(summaries_of(tallies, [], {key: ["d0", "d1"] for key in tallies}))
     assert len(made) == 1
-    assert made[0].startswith("a (invoices): the best of 2 prompts")
+    assert english(made[0]).startswith("a (invoices): the best of 2 prompts")
     assert len(compare_all(tallies)) == 3
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.records import record
 from tests.runs import write_run
-from vlm_lab.money import amount_errors
+from vlm_lab.money import amount_errors, summed
 from vlm_lab.runs import read_report
 from vlm_lab.tally import tally
 from vlm_lab.types import AmountError, Model
@@ -78,9 +78,10 @@ def test_sums_are_by_column_and_currency_and_survive_the_report(tmp_path: Path) 
         ),
     ]
     rows = [{**row, "fields": [{"kind": None, **each} for each in row["fields"]]} for row in rows]
-    expected = {"rows[].sum": {"EUR": AmountError(Decimal("0.20"), Decimal(0), Decimal("10.30")),
+    cents = Decimal("0.10")
+    expected = {"rows[].sum": {"EUR": AmountError(Decimal("0.20"), Decimal(0), Decimal("10.30"), 2, cents, cents),
                                "CHF": AmountError(Decimal(0), Decimal(7), Decimal(7))}}  # fmt: skip
     (counted,) = tally(rows).values()
-    assert counted.money == expected
+    assert summed(counted.money) == expected
     report = read_report(write_run(tmp_path / "run", rows, [Model(name="m", model_id="x")]))
     assert report.summaries[0].amount_error == expected

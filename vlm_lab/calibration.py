@@ -12,7 +12,7 @@ log-probabilities the checks stand alone: passed, not to be made, failed.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,12 @@ def calibrate(records: Iterable[Mapping[str, Any]], seed: int = 0) -> dict[Key, 
     for record in records:
         key = record["suite"], record["model"], record["prompt_id"]
         seen.setdefault(key, _Seen()).add(record)
-    return {key: _calibration(each, seed) for key, each in seen.items()}
+    return {key: _named(key, _calibration(each, seed)) for key, each in seen.items()}
+
+
+def _named(key: Key, found: Calibration) -> Calibration:
+    suite, model, prompt_id = key
+    return replace(found, suite=suite, model=model, prompt_id=prompt_id)
 
 
 def _checked(checks: Mapping[str, bool | None]) -> float:

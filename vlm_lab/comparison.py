@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vlm_lab.power import detectable, further_documents
 from vlm_lab.statistics import divide, draws, interval, parts
 from vlm_lab.tally import Key, Tally
-from vlm_lab.types import Comparison, Estimate, Summary
+from vlm_lab.types import Comparison, Estimate, Reason, Summary
 
 Array = NDArray[np.float64]
 HEADLINE = "field_f1"
@@ -81,7 +81,7 @@ def adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return made
 
 
-def prompt_warnings(summaries: Sequence[Summary]) -> list[str]:
+def prompt_warnings(summaries: Sequence[Summary]) -> list[Reason]:
     """One line for each model whose best prompt was picked on the documents that it is judged by."""
     prompts: dict[tuple[str, str], int] = {}
     for summary in summaries:
@@ -89,8 +89,7 @@ def prompt_warnings(summaries: Sequence[Summary]) -> list[str]:
             key = summary.suite, summary.model
             prompts[key] = prompts.get(key, 0) + 1
     return [
-        f"{model} ({suite}): the best of {count} prompts was picked on the documents that it is judged by; its figure"
-        " flatters, confirm it on others"
+        Reason("flattered", {"model": model, "suite": suite, "n": count})
         for (suite, model), count in prompts.items()
         if count > 1
     ]

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vlm_lab.comparison import adjusted, compare_all
+from vlm_lab.reasons import english
 from vlm_lab.requirements import LIMITS, Check, check, figure
 from vlm_lab.statistics import SCORES
 from vlm_lab.tally import Key, Tally, tally
-from vlm_lab.types import Comparison, Decision, Model, Report, Rules, Summary, Verdict
+from vlm_lab.types import Comparison, Decision, Model, Reason, Report, Rules, Summary, Verdict
 
 ALIKE = 0.1  # seconds, bytes and money that differ by less than this share are not told apart
 Candidate = tuple[str, str]  # model, prompt
@@ -28,7 +29,7 @@ class _Word:
 
     summary: Summary
     checks: tuple[Check, ...]
-    blocked: tuple[str, ...]
+    blocked: tuple[Reason, ...]
     prompts: int
 
     @property
@@ -89,21 +90,29 @@ def _decisions(
     for word in [*tied, *(word for word in words if word not in tied)]:
         beaten = [_beaten(word, leader, paired, rules)] if word in met and word not in tied and leader else []
         alike = [other.summary.model for other in tied if other is not word] if word in tied else []
-        against = [*beaten, *_against(word, alike, verified)]
-        made.append(
-            Decision(
-                suite=word.summary.suite,
-                model=word.summary.model,
-                prompt_id=word.summary.prompt_id,
-                verdict="rejected" if beaten else word.verdict,
-                evidence="; ".join(each.text for each in word.checks if each.state != "failed") or "none",
-                against=tuple(against),
-                more_documents=_more(word),
-                pipeline=_beside(word, today, paired),
-                verified=verified,
-            )
-        )
+        reasons = {
+            "evidence": tuple(each.reason for each in word.checks if each.state != "failed"),
+            "against": (*beaten, *_against(word, alike, verified)),
+            "pipeline": _beside(word, today, paired),
+        }
+        made.append(_decision(word, "rejected" if beaten else word.verdict, reasons, verified))
     return made
+
+
+def _decision(word: _Word, verdict: Verdict, reasons: Mapping[str, tuple[Reason, ...]], verified: bool) -> Decision:
+    said = {name: tuple(map(english, each)) for name, each in reasons.items()}
+    return Decision(
+        suite=word.summary.suite,
+        model=word.summary.model,
+        prompt_id=word.summary.prompt_id,
+        verdict=verdict,
+        evidence="; ".join(said["evidence"]) or english(Reason("nothing")),
+        against=said["against"],
+        more_documents=_more(word),
+        pipeline="; ".join(said["pipeline"]),
+        verified=verified,
+        reasons=reasons,
+    )
 
 
 def _best(own: Sequence[Summary], model: str, rules: Rules) -> _Word:
@@ -122,17 +131,15 @@ def _best(own: Sequence[Summary], model: str, rules: Rules) -> _Word:
     return min(words, key=lambda word: _rank(word, rules))
 
 
-def _blocked(summary: Summary) -> list[str]:
+def _blocked(summary: Summary) -> list[Reason]:
     """Why nothing can be chosen from this, whatever the figures."""
-    why = {
-        "dry_run": "a dry run: no model was called",
-        "skipped": "{} of {} cells were skipped",
-        "not_run": "{} of {} cells were not run: the run is partial",
-    }
-    found = [
-        text.format(count, summary.documents) for name, text in why.items() if (count := summary.statuses.get(name))
+    if not summary.documents:
+        return [Reason("no_document")]
+    return [
+        Reason(name, {"n": count, "documents": summary.documents})
+        for name in ("dry_run", "skipped", "not_run")
+        if (count := summary.statuses.get(name))
     ]
-    return found if summary.documents else ["no document was planned"]
 
 
 def _rank(word: _Word, rules: Rules) -> tuple[float, ...]:
@@ -172,32 +179,30 @@ def _sign(compared: Comparison, first: Candidate) -> int:
     return 1 if compared.first == first else -1
 
 
-def _beaten(word: _Word, leader: _Word | None, paired: Sequence[Comparison], rules: Rules) -> str:
-    assert leader is not None  # noqa: S101
-    return f"meets every rule, but {_difference(leader, word, paired, rules.prefer[0])}"
+def _beaten(word: _Word, leader: _Word, paired: Sequence[Comparison], rules: Rules) -> Reason:
+    return Reason("beaten", {"what": _difference(leader, word, paired, rules.prefer[0])})
 
 
-def _difference(first: _Word, second: _Word, paired: Sequence[Comparison], score: str) -> str:
-    """`a is better by 0.031 (0.012 to 0.050) in field_f1 on 120 documents`"""
+def _difference(first: _Word, second: _Word, paired: Sequence[Comparison], score: str) -> Reason:
+    """`a differs by +0.031 (+0.012 to +0.050) in field_f1 on 120 documents`"""
     found = _between(paired, first.key, second.key, score)
-    names = f"{first.summary.model} ({first.summary.prompt_id})"
+    figures: dict[str, Any] = {"model": f"{first.summary.model} ({first.summary.prompt_id})", "name": score}
     if found is None or found.difference.value is None:
-        return f"{names} is better in {score}"
+        return Reason("better", figures)
     sign = _sign(found, first.key)
-    value, n = sign * found.difference.value, found.difference.n
+    figures |= {"value": sign * found.difference.value, "n": found.difference.n}
     ends = [sign * end for end in (found.difference.low, found.difference.high) if end is not None]
-    interval = f" ({min(ends):+.3f} to {max(ends):+.3f})" if ends else ""
-    sure = "" if found.decided else ", which may be chance"
-    return f"{names} differs by {value:+.3f}{interval} in {score} on {n} documents{sure}"
+    differs = Reason("differs", {**figures, "low": min(ends), "high": max(ends)}) if ends else None
+    differs = differs or Reason("differs_somehow", figures)
+    return differs if found.decided else Reason("chance", {"what": differs})
 
 
-def _against(word: _Word, alike: Sequence[str], verified: bool) -> list[str]:
-    lines = [*word.blocked, *(each.text for each in word.checks if each.state == "failed")]
-    lines += [f"not decided: {each.text}" for each in word.checks if each.state == "open"]
-    lines += [f"cannot be told from {', '.join(alike)} on these documents"] if alike else []
-    if word.prompts > 1:
-        lines.append(f"the best of {word.prompts} prompts, picked on the same documents (its interval is widened)")
-    return lines if verified else [*lines, "nobody has checked the suite's references (verified: false)"]
+def _against(word: _Word, alike: Sequence[str], verified: bool) -> list[Reason]:
+    found = [*word.blocked, *(each.reason for each in word.checks if each.state == "failed")]
+    found += [Reason("open", {"what": each.reason}) for each in word.checks if each.state == "open"]
+    found += [Reason("alike", {"models": ", ".join(alike)})] if alike else []
+    found += [Reason("best_prompt", {"n": word.prompts})] if word.prompts > 1 else []
+    return found if verified else [*found, Reason("unverified")]
 
 
 def _more(word: _Word) -> int | None:
@@ -207,11 +212,12 @@ def _more(word: _Word) -> int | None:
     return max(known) if known and len(known) == len(needed) and word.verdict == "needs_more_data" else None
 
 
-def _beside(word: _Word, today: _Word | None, paired: Sequence[Comparison]) -> str:
+def _beside(word: _Word, today: _Word | None, paired: Sequence[Comparison]) -> tuple[Reason, ...]:
     """How this candidate compares with the user's present pipeline."""
     if today is None or word is today:
-        return ""
+        return ()
     found = _between(paired, word.key, today.key, "field_f1")
+    model = {"model": today.summary.model}
     if found is None or found.difference.value is None:
-        return f"not compared with {today.summary.model}: no document that both answered"
-    return f"beside {today.summary.model}, {_difference(word, today, [found], 'field_f1')}"
+        return (Reason("not_compared", model),)
+    return (Reason("beside", {**model, "what": _difference(word, today, [found], "field_f1")}),)

@@ -6,6 +6,7 @@ The currency is the one that the document's reference labels, else the one print
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from statistics import median
 from typing import Any
 
 from vlm_lab.amounts import printed_currency
@@ -15,7 +16,7 @@ from vlm_lab.types import AmountError, Conventions, Field
 AMOUNT, CURRENCY = Field("", "amount"), Field("", "currency")
 CONVENTIONS = Conventions()  # numbers and signs are read alike in all suites
 LARGEST = Decimal(10) ** 15  # a figure beyond it is a reading that never was an amount
-Money = dict[str, dict[str, AmountError]]
+Money = dict[str, dict[str, list[AmountError]]]  # path -> currency -> each amount's error
 
 
 def amount_errors(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, AmountError]]:
@@ -28,11 +29,20 @@ def amount_errors(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, s
             yield each["path"], str(*currency), _error(each, expected)
 
 
-def added(money: Money, path: str, currency: str, error: AmountError) -> None:
-    """Adds one error to those of its field and currency."""
-    so_far = money.setdefault(path, {}).get(currency, AmountError())
-    money[path][currency] = AmountError(
-        so_far.wrong + error.wrong, so_far.missing + error.missing, so_far.total + error.total
+def summed(money: Money) -> dict[str, dict[str, AmountError]]:
+    """What the errors of each field and currency come to."""
+    return {path: {currency: _sum(errors) for currency, errors in found.items()} for path, found in money.items()}
+
+
+def _sum(errors: Sequence[AmountError]) -> AmountError:
+    off = [each.wrong for each in errors if each.wrong]
+    return AmountError(
+        wrong=sum(off, Decimal(0)),
+        missing=sum((each.missing for each in errors), Decimal(0)),
+        total=sum((each.total for each in errors), Decimal(0)),
+        count=len(off),
+        median=median(off) if off else None,
+        worst=max(off, default=None),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from vlm_lab.power import CERTAIN, further_documents, standard_error
 from vlm_lab.statistics import SCORES
-from vlm_lab.types import Estimate, Summary
+from vlm_lab.types import Estimate, Reason, Summary
 
 LIMITS: dict[str, Callable[[Summary], float | None]] = {
     "median_seconds": lambda summary: summary.speed.median_seconds,
@@ -21,10 +21,7 @@ LIMITS: dict[str, Callable[[Summary], float | None]] = {
     "max_error_rate": lambda summary: summary.statuses.get("error", 0) / summary.documents,
 }
 TIMED_FOR_P95 = 20  # below, the 95th percentile is the slowest case
-_UNMEASURED = {
-    "cost_per_1000": "needs `price` in models.yaml, and replies timed on this machine",
-    "peak_memory_gb": "the backend does not say",
-}
+_UNMEASURED = {"cost_per_1000": "no_price", "peak_memory_gb": "no_memory"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Check:
     """`more` is how many further documents would settle an open one, where that is what is missing."""
 
     state: Literal["met", "failed", "open"]
-    text: str
+    reason: Reason
     more: int | None = None
 
 
@@ -42,17 +39,18 @@ def check(summary: Summary, name: str, rule: float, prompts: int = 1) -> Check:
         return _limit(summary, name, rule)
     found = figure(summary, name)
     if found is None:
-        return Check("open", f"{name}: no such figure and no such field; figures: {', '.join([*SCORES, *LIMITS])}")
+        return Check("open", Reason("no_figure", {"name": name, "known": ", ".join([*SCORES, *LIMITS])}))
     if found.value is None or found.low is None or found.high is None:
-        return Check("open", f"{name}: {found.n} documents to judge by, too few for an interval")
+        return Check("open", Reason("too_few", {"name": name, "n": found.n}))
     low, high = widened(found, prompts)
-    text = f"{name} {found.value:.3f} ({low:.3f} to {high:.3f}, {found.n} documents), rule {rule:g}"
+    figures = {"name": name, "value": found.value, "low": low, "high": high, "n": found.n, "rule": rule}
+    reason = Reason("interval", figures)
     if low >= rule:
-        return Check("met", text)
+        return Check("met", reason)
     if high < rule:
-        return Check("failed", text)
+        return Check("failed", reason)
     error = standard_error(low, high)
-    return Check("open", text, further_documents(found.value - rule, error, found.n))
+    return Check("open", reason, further_documents(found.value - rule, error, found.n))
 
 
 def figure(summary: Summary, name: str) -> Estimate | None:
@@ -75,15 +73,15 @@ def widened(found: Estimate, prompts: int) -> tuple[float, float]:
 def _limit(summary: Summary, name: str, rule: float) -> Check:
     value = LIMITS[name](summary)
     if value is None:
-        why = _UNMEASURED.get(name, "no reply was timed on this machine; run with --replies=refresh")
-        return Check("open", f"{name}: not measured ({why})")
-    text = f"{name} {value:.3g}, rule {rule:g}"
+        return Check("open", Reason(_UNMEASURED.get(name, "not_timed"), {"name": name}))
+    figures = {"name": name, "value": value, "rule": rule}
+    reason, met = Reason("limit", figures), value <= rule
     if name == "max_error_rate":
-        return Check("met" if value <= rule else "open", text)
-    if name == "p95_seconds" and summary.speed.timed < TIMED_FOR_P95:
-        missing = TIMED_FOR_P95 - summary.speed.timed
-        return Check("open", f"{text}, but only {summary.speed.timed} documents were timed", missing)
-    return Check("met" if value <= rule else "failed", text)
+        return Check("met" if met else "open", reason)
+    timed = summary.speed.timed
+    if name == "p95_seconds" and timed < TIMED_FOR_P95:
+        return Check("open", Reason("few_timed", {**figures, "n": timed}), TIMED_FOR_P95 - timed)
+    return Check("met" if met else "failed", reason)
 
 
 def _gigabytes(size: int | None) -> float | None:

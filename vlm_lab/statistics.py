@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vlm_lab.money import summed
 from vlm_lab.tally import COUNTS, Key, Tally, tally
 from vlm_lab.types import Estimate, FieldSummary, Model, Speed, Summary
 
@@ -153,7 +154,7 @@ def _summary(counted: Tally, planned: Sequence[str], model: Model | None, seed: 
         kinds=dict(counted.kinds.most_common()),
         examples=dict(counted.examples),
         speed=_speed(counted, model),
-        amount_error=counted.money,
+        amount_error=summed(counted.money),
     )
 
 

@@ -6,6 +6,7 @@ their training and their errors, so a family counts once: the letters that its m
 and `Qwen/Qwen2.5-VL-7B` are `qwen`); answers that are replayed are a family for each candidate.
 """
 
+import gettext
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ from vlm_lab.documents import shown
 from vlm_lab.fields import canonical
 from vlm_lab.leaves import is_empty, says_nothing
 from vlm_lab.paths import column
+from vlm_lab.reasons import ENGLISH, english, worded
 from vlm_lab.roles import role, row_total
-from vlm_lab.types import Conventions, Field, Suite, Suspect
+from vlm_lab.types import Conventions, Field, Reason, Suite, Suspect
 from vlm_lab.valid import invalid
 
 AGAINST = ("wrong", "spurious")
@@ -49,7 +51,8 @@ def suspects(records: Iterable[Mapping[str, Any]], suites: Mapping[str, Suite]) 
             why = (*agreed, *arithmetic.get(path, ()), *_misread(path, seen, conventions))
             if why:
                 said = {candidate: value for candidate, (_, value) in seen.said.items()}
-                found.append((weight, Suspect(suite, document, path, seen.reference, said, why)))
+                texts = tuple(map(english, why))
+                found.append((weight, Suspect(suite, document, path, seen.reference, said, texts, why)))
     found.sort(key=lambda each: (-each[0], -len(each[1].why), each[1].suite, each[1].document))
     return [suspect for _, suspect in found]
 
@@ -62,10 +65,15 @@ def family(row: Mapping[str, Any]) -> str:
     return f"replay {row['model']}" if replayed or head is None else head[0].casefold()
 
 
-def line(suspect: Suspect) -> str:
+def line(suspect: Suspect, words: gettext.NullTranslations = ENGLISH) -> str:
     """`scheta-17 Итого.Всего = '100,00': 2 families say '110,00'`, safe for a terminal."""
-    value = "nothing" if suspect.reference is None else repr(suspect.reference)[:60]
-    return shown(f"{suspect.document} {suspect.path} = {value}: {'; '.join(suspect.why)}")
+    value = words.gettext("nothing") if suspect.reference is None else repr(suspect.reference)[:60]
+    return shown(f"{suspect.document} {suspect.path} = {value}: {'; '.join(why(suspect, words))}")
+
+
+def why(suspect: Suspect, words: gettext.NullTranslations) -> list[str]:
+    """The evidence in another language; older runs have its English alone."""
+    return [worded(each, words) for each in suspect.reasons or suspect.why]
 
 
 def _gathered(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, _Seen]]:
@@ -87,7 +95,7 @@ def _candidate(row: Mapping[str, Any]) -> str:
     return f"{row['model']} ({row['prompt_id']})"
 
 
-def _agreement(seen: _Seen, conventions: Conventions) -> tuple[tuple[str, ...], int]:
+def _agreement(seen: _Seen, conventions: Conventions) -> tuple[tuple[Reason, ...], int]:
     """What most families agree on against the reference, and how many they are."""
     families: dict[Any, set[str]] = {}
     examples: dict[Any, Any] = {}
@@ -101,21 +109,29 @@ def _agreement(seen: _Seen, conventions: Conventions) -> tuple[tuple[str, ...], 
     most = max(families, key=lambda key: len(families[key]))
     if len(families[most]) < FAMILIES:
         return (), 0
-    others = f", {seen.agreeing} say as the reference does" if seen.agreeing else ""
-    return (f"{len(families[most])} families say {examples[most]!r}{others}",), len(families[most])
+    figures = {"n": len(families[most]), "value": examples[most], "agreeing": seen.agreeing}
+    return (Reason("disputed" if seen.agreeing else "agreed", figures),), len(families[most])
 
 
-def _misread(path: str, seen: _Seen, conventions: Conventions) -> Iterator[str]:
+def _misread(path: str, seen: _Seen, conventions: Conventions) -> Iterator[Reason]:
     if is_empty(seen.reference):
         return
     if seen.type in READ_AS and canonical(Field("", seen.type), seen.reference, conventions) is None:
-        yield f"is no {seen.type}"
-    reason = invalid(seen.type, seen.reference, path)
-    if reason:
-        yield reason
+        yield Reason(f"no_{seen.type}")
+    said = invalid(seen.type, seen.reference, path)
+    if said:
+        yield _no_code(said)
 
 
-def _contradictions(values: Mapping[str, _Seen], conventions: Conventions) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _no_code(said: str) -> Reason:
+    """What `invalid` says, as data: `no IBAN (why)`, or how many digits an ИНН has instead of its own."""
+    found = re.fullmatch(r"no ([^(]+) \((.*)\)", said)
+    if found:
+        return Reason("no_code", {"name": found[1], "said": found[2]})
+    return Reason("inn_digits", {"digits": re.findall(r"\d+", said)[-1]})
+
+
+def _contradictions(values: Mapping[str, _Seen], conventions: Conventions) -> Iterator[tuple[str, tuple[Reason, ...]]]:
     """The total's path, and what in the reference it does not agree with. Rows alone prove nothing: discounts, tips and
     freight are printed outside them on one true invoice of six; they count where a candidate reads their sum."""
     amounts = {path: seen.reference for path, seen in values.items() if seen.type == "amount"}
@@ -128,12 +144,12 @@ def _contradictions(values: Mapping[str, _Seen], conventions: Conventions) -> It
     results = checks({**value, "rows": [{"amount": row} for row in rows]}, PARTS, conventions)
     why = []
     if results["net_plus_tax"] is False:
-        why.append(f"net {value['net']} and tax {value['tax']} do not make {value['gross']}")
+        why.append(Reason("sum", {name: value[name] for name in ("net", "tax", "gross")}))
     added = _sum(rows, conventions)
     if results["rows_add_up"] is False and any(
         _is(added, said, conventions) for _, said in values[total].said.values()
     ):
-        why.append(f"its {len(rows)} rows add up to {added}, as a candidate says")
+        why.append(Reason("rows", {"n": len(rows), "added": str(added)}))
     if why:
         yield total, tuple(why)
 

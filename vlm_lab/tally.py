@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_lab.money import Money, added, amount_errors
+from vlm_lab.money import Money, amount_errors
 from vlm_lab.paths import column
 
 OUTCOMES = ("exact", "normalized", "wrong", "missing", "spurious")
@@ -82,7 +82,7 @@ class Tally:
         for result in record["fields"]:
             self._add_field(document, result)
         for path, currency, error in amount_errors(record["fields"]):
-            added(self.money, column(path), currency, error)
+            self.money.setdefault(column(path), {}).setdefault(currency, []).append(error)
 
     def _add_field(self, document: str, result: Mapping[str, Any]) -> None:
         if result["outcome"] == "unlabelled":

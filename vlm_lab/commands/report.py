@@ -7,6 +7,7 @@ vlm-lab report A B                      what changed from A to B, field by field
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from vlm_lab.errors import UserError
@@ -15,6 +16,7 @@ from vlm_lab.report.forms import FORMS, write
 from vlm_lab.report.terminal import closing_lines
 from vlm_lab.report.words import languages
 from vlm_lab.runs import find_run, read_report
+from vlm_lab.types import Report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +35,19 @@ def main(args: argparse.Namespace) -> int:
     elif args.format:
         print(write(args.format, runs[0], args.lang))
     else:
-        print("\n".join([*closing_lines(read_report(runs[0])), "", _where(runs[0], args.lang)]))
+        _summary(read_report(runs[0]))
+        print(f"\n{_where(runs[0], args.lang)}")
     return 0
+
+
+def _summary(report: Report) -> None:
+    """With colours where somebody looks at them, plain in a file or a pipe."""
+    if sys.stdout.isatty():
+        from vlm_lab.report.screen import show
+
+        show(report)
+    else:
+        print("\n".join(closing_lines(report)))
 
 
 def _where(run: Path, language: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.calibration import calibrate
 from vlm_lab.comparison import prompt_warnings
 from vlm_lab.config import Candidates
 from vlm_lab.decision import comparisons_for, decide
@@ -19,15 +20,27 @@ from vlm_lab.schema import fingerprint
 from vlm_lab.statistics import summaries_of
 from vlm_lab.suspects import suspects
 from vlm_lab.tally import Key, Tally, tally
-from vlm_lab.types import Case, Comparison, Decision, Document, Model, Probe, Suite, Summary, Suspect
+from vlm_lab.types import (
+    Calibration,
+    Case,
+    Comparison,
+    Decision,
+    Document,
+    Model,
+    Probe,
+    Reason,
+    Suite,
+    Summary,
+    Suspect,
+)
 
 Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What a run comes to: figures, differences, decisions, doubtful references and the figures without those, and
-    what second answers were."""
+    """What a run comes to: figures, differences, decisions, doubtful references and the figures without those, what
+    second answers were, what each candidate's confidence is worth."""
 
     summaries: tuple[Summary, ...]
     comparisons: tuple[Comparison, ...] = ()
@@ -35,6 +48,7 @@ class Conclusion:
     suspects: tuple[Suspect, ...] = ()
     without_suspects: tuple[Summary, ...] = ()
     probes: tuple[Probe, ...] = ()
+    calibrations: tuple[Calibration, ...] = ()
 
 
 def conclude(
@@ -53,8 +67,8 @@ def conclude(
         return read_records(folder, order)
 
     concluded = replace(_conclusion(records, candidates, plan, run), probes=tuple(probes))
-    notes = [*notes, *prompt_warnings(concluded.summaries), *probe_lines(probes)]
-    head = _head(run, environment, plan, notes)
+    told: list[str | Reason] = [*notes, *prompt_warnings(concluded.summaries), *probe_lines(probes)]
+    head = _head(run, environment, plan, told)
     tail = {name: getattr(concluded, name) for name in Conclusion.__slots__}
     write_report(folder / "report.json", head, records(), tail)
     for form in ("md", "html"):
@@ -86,6 +100,7 @@ def _conclusion(
         tuple(decide(judged, paired, candidates.models, candidates.rules, verified)),
         doubtful,
         tuple(summaries_of(spared, candidates.models, planned)) if doubtful else (),
+        calibrations=tuple(calibrate(records()).values()),
     )
 
 
@@ -107,7 +122,7 @@ def _names(comparison: Comparison) -> set[str]:
 
 
 def _head(
-    run: Mapping[str, Any], environment: Mapping[str, Any], plan: Sequence[Case], notes: Sequence[str]
+    run: Mapping[str, Any], environment: Mapping[str, Any], plan: Sequence[Case], notes: Sequence[str | Reason]
 ) -> dict[str, Any]:
     models: dict[str, Model] = {case.model.name: case.model for case in plan}
     documents: dict[tuple[str, str], Document] = {(c.document.suite.name, c.document.id): c.document for c in plan}

@@ -1,6 +1,7 @@
 """What only the records tell: which machines replies were measured on, what a candidate's confidence is worth."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,15 @@ class Evidence:
     worth: Mapping[Key, Calibration]
 
 
-def evidence(rows: Rows) -> Evidence:
-    """One pass over the records, which are not held."""
+def evidence(rows: Rows, kept: Sequence[Calibration] = ()) -> Evidence:
+    """One pass over the records, which are not held. `kept` is what report.json has of calibrations; older ones have
+    none, and theirs are made anew."""
     machines: dict[str, list[str]] = {}
-    worth = calibrate(_noting(rows, machines))
-    return Evidence(machines, worth)
+    noting = _noting(rows, machines)
+    if not kept:
+        return Evidence(machines, calibrate(noting))
+    deque(noting, maxlen=0)  # for the machines alone
+    return Evidence(machines, {(each.suite, each.model, each.prompt_id): each for each in kept})
 
 
 def _noting(rows: Rows, machines: dict[str, list[str]]) -> Iterator[Mapping[str, Any]]:

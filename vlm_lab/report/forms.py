@@ -47,8 +47,9 @@ def write_csv(folder: Path, language: str = "en") -> Path:
     """report_files/tables/; its heads are the same in all languages, as scripts read them."""
     from vlm_lab.report.tables_csv import write_tables
 
-    seen = evidence(read_rows(folder))
-    return write_tables(read_report(folder), seen, read_rows(folder), folder / FILES / "tables")[0].parent
+    report = read_report(folder)
+    seen = evidence(read_rows(folder), report.calibrations)
+    return write_tables(report, seen, read_rows(folder), folder / FILES / "tables")[0].parent
 
 
 def _write(path: Path, text: str) -> Path:
@@ -58,10 +59,10 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _blocks(folder: Path, language: str) -> Iterator[Block]:
-    report, words = read_report(folder), catalogue(language).gettext
+    report, words = read_report(folder), catalogue(language)
     found = crops(report, page_images(report, folder), folder)
-    seen = evidence(read_rows(folder))
-    return story(report, seen, list(_pictures(report, seen, folder, words)), found, words)
+    seen = evidence(read_rows(folder), report.calibrations)
+    return story(report, seen, list(_pictures(report, seen, folder, words.gettext)), found, words)
 
 
 def _pictures(report: Report, seen: Evidence, folder: Path, words: overview.Words) -> Iterator[Picture]:

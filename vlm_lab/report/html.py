@@ -7,7 +7,8 @@ the page as JSON, reaches it as text alone, and the page's policy allows no othe
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,17 @@ from markupsafe import Markup
 from vlm_lab.corrections import entries_of
 from vlm_lab.documents import shown
 from vlm_lab.kinds import KINDS, TOLD_BY_STATUS
+from vlm_lab.reasons import worded
 from vlm_lab.report import overview, plots
 from vlm_lab.report.cells import cells, script
 from vlm_lab.report.evidence import Evidence, evidence
 from vlm_lab.report.pages import page_images
 from vlm_lab.report.read import read_rows
-from vlm_lab.report.text import interval, share, troubles
-from vlm_lab.report.words import catalogue
+from vlm_lab.report.text import absent, interval, never_asked, share, troubles
+from vlm_lab.report.words import catalogue, evidence_of, more, told
 from vlm_lab.run_folder import private_file
 from vlm_lab.runs import read_report
+from vlm_lab.suspects import why
 from vlm_lab.types import Report, Summary
 
 NAME = "report.html"
@@ -44,8 +47,8 @@ def write_html(folder: Path, language: str = "en") -> Path:
     data = cells(report, read_rows(folder), folder)
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
-    seen = evidence(read_rows(folder))
-    data |= {"run": report.run["id"], "doubts": _doubts(report)}
+    seen = evidence(read_rows(folder), report.calibrations)
+    data |= {"run": report.run["id"], "doubts": _doubts(report, language)}
     with private_file(folder / NAME) as file:
         file.write(page(report, data, seen, language).encode("utf-8", "replace"))
     return folder / NAME
@@ -92,29 +95,46 @@ def environment(language: str) -> Environment:
         finalize=lambda value: shown(value) if type(value) is str else value,
     )
     made.install_gettext_translations(catalogue(language))  # type: ignore[attr-defined]
-    made.globals.update(overview=overview, share=share, interval=interval, troubles=troubles)
+    made.globals.update(overview=overview, share=share, interval=interval)
+    in_words: dict[str, Callable[..., Any]] = {
+        "evidence_of": evidence_of,
+        "more": more,
+        "told": told,
+        "troubles": troubles,
+        "worded": worded,
+    }
+    made.globals.update({name: partial(each, words=catalogue(language)) for name, each in in_words.items()})
     return made
 
 
-def _doubts(report: Report) -> list[dict[str, Any]]:
-    """Entries of corrections.json, still to be decided, each with its suite."""
-    return [{**entry, "suite": each.suite} for each in report.suspects for entry in entries_of([each], [])]
+def _doubts(report: Report, language: str) -> list[dict[str, Any]]:
+    """Entries of corrections.json, still to be decided, each with its suite and why it is doubted, as the page says it:
+    the file has that in English."""
+    return [
+        {**entry, "suite": each.suite, "told": why(each, catalogue(language))}
+        for each in report.suspects
+        for entry in entries_of([each], [])
+    ]
 
 
 def _suite(
     name: str, own: Sequence[Summary], data: Mapping[str, Any], seen: Evidence, words: overview.Words
 ) -> dict[str, Any]:
-    """What the template shows of one suite."""
+    """What the template shows of one suite: candidates that were not asked have a line, no column."""
+    asked = [each for each in own if not never_asked(each)]
     drawn = {
         **plots.of_suite(own, seen, words),
         words("How long replies take"): plots.latency(_seconds(data, name), words),
     }
     return {
         "name": name,
-        "summaries": own,
+        "summaries": asked,
+        "absent": [words("Not run: %s") % each for each in absent(own)],
+        "everyone": own,
         "plots": [(title, Markup(plots.svg(draw, title))) for title, draw in drawn.items() if draw],  # noqa: S704
-        "paths": overview.field_paths(own),
-        "kinds": overview.kinds(own),
+        "paths": overview.field_paths(asked),
+        "kinds": overview.kinds(asked),
+        "money": overview.money(asked),
     }
 
 

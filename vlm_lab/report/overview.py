@@ -5,6 +5,7 @@ A row's cells are text already; what is not known is a dash.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from vlm_lab.report.evidence import Evidence
@@ -20,6 +21,12 @@ CONDITIONS = ("documents", "references", "prompts", "measured on", "device", "pr
               "command", "software", "code")  # fmt: skip
 SPARED_HEADS = ("model", "field F1", "without suspect references")
 DIFFERENCE_HEADS = ("first", "second", "field F1", "95 %", "p, Holm", "documents", "word")
+MONEY_HEADS = ("model", "prompt", "field", "currency", "wrong", "off by, median", "off by, worst", "off in all",
+               "not read", "of")  # fmt: skip
+MONEY_LEGEND = (
+    "What errors in amounts come to, in the documents' own currency: how many amounts are wrong and how far off, what"
+    " those that were not read come to, and all true amounts."
+)
 LEGEND = (
     "Intervals are 95 %, bootstrap over documents. Seconds are from decoded pixels to the full reply; a dash is what"
     " was not measured. Unseen: the share of documents that could be booked without anybody looking,"
@@ -113,6 +120,27 @@ def spared(report: Report, suite: str) -> list[list[str]]:
         for each in report.without_suspects
         if each.suite == suite and (found := each.scores["field_f1"]).value is not None
     ]
+
+
+def money(summaries: Sequence[Summary]) -> list[list[str]]:
+    """Each candidate's errors in money under MONEY_HEADS, by field and currency; the worst of a candidate first."""
+    rows = []
+    for each in summaries:
+        found = [
+            (error, path, currency)
+            for path, errors in each.amount_error.items()
+            for currency, error in errors.items()
+            if error.wrong or error.missing
+        ]
+        for error, path, currency in sorted(found, key=lambda row: -row[0].wrong - row[0].missing):
+            figures = (error.median, error.worst, error.wrong, error.missing, error.total)
+            rows.append([each.model, each.prompt_id, path, currency or "-", str(error.count), *map(_sum, figures)])
+    return rows
+
+
+def _sum(amount: Decimal | None) -> str:
+    """`1,234.50`"""
+    return "-" if amount is None else f"{amount:,.2f}"
 
 
 def kinds(summaries: Sequence[Summary]) -> list[tuple[str, list[int]]]:

@@ -5,12 +5,15 @@ The first page is what a head of department reads: which model, how sure, on wha
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from gettext import NullTranslations
 
+from vlm_lab.reasons import worded
 from vlm_lab.report import overview
 from vlm_lab.report.crops import Crop
 from vlm_lab.report.evidence import Evidence
 from vlm_lab.report.overview import Words
-from vlm_lab.report.text import interval, share, troubles
+from vlm_lab.report.text import absent, interval, never_asked, share, troubles
+from vlm_lab.report.words import evidence_of, more, told
 from vlm_lab.suspects import line
 from vlm_lab.types import Decision, Report, Summary
 
@@ -71,24 +74,28 @@ Block = Heading | Text | Items | Table | Picture | PageBreak
 
 
 def story(
-    report: Report, seen: Evidence, pictures: Sequence[Picture], crops: Sequence[Crop], words: Words
+    report: Report, seen: Evidence, pictures: Sequence[Picture], crops: Sequence[Crop], language: NullTranslations
 ) -> Iterator[Block]:
     """All blocks in order; the first page ends with a PageBreak."""
+    words = language.gettext
     suites = overview.suites(report)
     yield Heading(1, words("Run %s") % report.run["id"])
     if report.run["dry_run"]:
         yield Text(words("A dry run: no model was called."), strong=True)
-    yield Text(_headline(report.decisions, words), strong=True)
-    yield from _decisions(report.decisions, words)
+    yield Text(_headline(report.decisions, language), strong=True)
+    yield from _decisions(report.decisions, language)
     for suite, own in suites.items():
         yield Heading(2, suite)
-        yield Table([words(head) for head in overview.MODEL_HEADS], [overview.model_cells(each, seen) for each in own])
+        asked = [overview.model_cells(each, seen) for each in own if not never_asked(each)]
+        if asked:
+            yield Table([words(head) for head in overview.MODEL_HEADS], asked)
+        yield from (Text(words("Not run: %s") % each) for each in absent(own))
     yield Text(words(overview.LEGEND))
     yield from pictures[:1]
     yield PageBreak()
     yield Heading(2, words("Conditions"))
     yield Table((words("what"), words("as it was")), overview.conditions(report, seen, words))
-    yield from _lines(words("Suspect references"), [line(each) for each in report.suspects])
+    yield from _lines(words("Suspect references"), [line(each, language) for each in report.suspects])
     for suite, own in suites.items():
         spared = overview.spared(report, suite)
         if spared:
@@ -97,35 +104,40 @@ def story(
         if compared:
             yield Heading(3, words("First minus second"))
             yield Table([words(head) for head in overview.DIFFERENCE_HEADS], compared)
-        yield from _details(own, words)
+        yield from _details(own, language)
     yield from _errors(crops, words)
     yield from pictures[1:]
-    yield from _lines(words("Notes"), report.notes)
+    yield from _lines(words("Notes"), [worded(each, language) for each in report.notes])
 
 
-def _headline(decisions: Sequence[Decision], words: Words) -> str:
+def _headline(decisions: Sequence[Decision], language: NullTranslations) -> str:
+    words = language.gettext
     chosen = [f"{each.model} ({each.prompt_id})" for each in decisions if each.verdict == "chosen"]
     if chosen:
         return words("Chosen: %s.") % ", ".join(chosen)
     if not decisions:
         return words("Nothing is decided: no model was measured on the whole suite.")
-    more = [each.more_documents for each in decisions if each.more_documents]
-    asks = words("About %s more documents would decide.") % min(more) if more else ""
+    needed = [each.more_documents for each in decisions if each.more_documents]
+    asks = more(min(needed), language) if needed else ""
     return f"{words('No model is chosen.')} {asks}".strip()
 
 
-def _decisions(decisions: Sequence[Decision], words: Words) -> Iterator[Block]:
+def _decisions(decisions: Sequence[Decision], language: NullTranslations) -> Iterator[Block]:
+    words = language.gettext
     if decisions:
         heads = [words(head) for head in ("decision", "model", "prompt", "for it", "against it")]
         rows = [
-            (Word(each.verdict, words(overview.NAMES[each.verdict])), each.model, each.prompt_id, each.evidence,
-             "; ".join([*each.against, *([each.pipeline] if each.pipeline else [])]) or "-")
+            (Word(each.verdict, words(overview.NAMES[each.verdict])), each.model, each.prompt_id,
+             evidence_of(each, language),
+             "; ".join([*told(each, "against", language), *told(each, "pipeline", language)]) or "-")
             for each in decisions
         ]  # fmt: skip
         yield Table(heads, rows)
 
 
-def _details(own: Sequence[Summary], words: Words) -> Iterator[Block]:
+def _details(everyone: Sequence[Summary], language: NullTranslations) -> Iterator[Block]:
+    words = language.gettext
+    own = [each for each in everyone if not never_asked(each)]
     names = [f"{each.model} ({each.prompt_id})" for each in own]
     paths = overview.field_paths(own)
     if paths:
@@ -141,7 +153,12 @@ def _details(own: Sequence[Summary], words: Words) -> Iterator[Block]:
     if kinds:
         yield Heading(3, words("Kinds of error"))
         yield Table([words("kind of error"), *names], [[words(kind), *map(str, counts)] for kind, counts in kinds])
-    yield from _lines(words("Not simply answered"), troubles(own))
+    money = overview.money(own)
+    if money:
+        yield Heading(3, words("Errors in money"))
+        yield Text(words(overview.MONEY_LEGEND))
+        yield Table([words(head) for head in overview.MONEY_HEADS], money)
+    yield from _lines(words("Not simply answered"), troubles(everyone, language))
 
 
 def _tag(summary: Summary, tag: str) -> str:

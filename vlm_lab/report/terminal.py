@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vlm_lab.documents import shown
+from vlm_lab.reasons import ENGLISH, english
 from vlm_lab.report.text import HEADS, has_run, model_row, share, table, troubles
 from vlm_lab.suspects import line
-from vlm_lab.types import Decision, Report
+from vlm_lab.types import Decision, Reason, Report, Summary
 
 if TYPE_CHECKING:
     from vlm_lab.report.conclude import Conclusion
@@ -19,21 +21,32 @@ FEW = 5
 def closing_lines(concluded: Conclusion | Report) -> list[str]:
     """Doubtful references first, then by suite the cells without an answer, the table, the decisions."""
     summaries = concluded.summaries
-    lines = _doubts(concluded)
+    lines = doubts(concluded)
     for suite in dict.fromkeys(summary.suite for summary in summaries):
         own = [summary for summary in summaries if summary.suite == suite]
-        why = troubles(own)
-        lines += ["", *why[:MOST_LINES]] if why else []
-        lines += [f"... and {len(why) - MOST_LINES} more reasons, in report.md"] if len(why) > MOST_LINES else []
+        lines += troubles_of(own)
         ran = [summary for summary in own if has_run(summary)]
         if ran:
-            lines += ["", f"{suite}: {own[0].documents} documents", *table(HEADS, [model_row(each) for each in ran])]
+            lines += ["", headline(suite, own), *table(HEADS, [model_row(each) for each in ran])]
         decided = [each for each in concluded.decisions if each.suite == suite]
-        lines += ["", *(line for each in decided for line in _decision(each))] if decided else []
+        lines += ["", *(line for each in decided for line in decision_lines(each))] if decided else []
     return [shown(each) for each in lines]  # reasons quote replies
 
 
-def _doubts(concluded: Conclusion | Report) -> list[str]:
+def troubles_of(own: Sequence[Summary]) -> list[str]:
+    """Why cells have no answer: the first reasons."""
+    why = troubles(own)
+    more = [f"... and {len(why) - MOST_LINES} more reasons, in report.md"] if len(why) > MOST_LINES else []
+    return ["", *why[:MOST_LINES], *more] if why else []
+
+
+def headline(suite: str, own: Sequence[Summary]) -> str:
+    """`invoices: 24 documents`"""
+    return f"{suite}: {ENGLISH.ngettext('%s document', '%s documents', own[0].documents) % own[0].documents}"
+
+
+def doubts(concluded: Conclusion | Report) -> list[str]:
+    """The first doubtful references, and what the figures are without all of them."""
     suspects = concluded.suspects
     if not suspects:
         return []
@@ -44,11 +57,12 @@ def _doubts(concluded: Conclusion | Report) -> list[str]:
         for each in concluded.without_suspects
         if each.scores["field_f1"].value is not None
     ]
-    head = f"{len(suspects)} values of the references are doubtful; vlm-lab corrections last lists them:"
+    head = english(Reason("doubtful", {"n": len(suspects)}))
     return ["", head, *first, *more, *spared]
 
 
-def _decision(decision: Decision) -> list[str]:
+def decision_lines(decision: Decision) -> list[str]:
+    """A candidate's word and evidence, then what speaks against it."""
     word = decision.verdict.replace("_", " ")
     lines = [f"{decision.model} ({decision.prompt_id}): {word}; {decision.evidence}"]
     if decision.pipeline:

@@ -1,7 +1,9 @@
 """Figures as people read them, and tables of them: the same in the terminal and in report.md."""
 
+import gettext
 from collections.abc import Mapping, Sequence
 
+from vlm_lab.reasons import ENGLISH
 from vlm_lab.types import Estimate, Summary
 
 HEADS = ("model", "prompt", "F1", "95 %", "right", "s/doc", "p95", "tok/s", "answered", "cached")
@@ -56,8 +58,9 @@ def has_run(summary: Summary) -> bool:
     return any(summary.statuses.get(status) for status in ("ok", "unparsed", "truncated", "refused", "error"))
 
 
-def troubles(summaries: Sequence[Summary]) -> list[str]:
-    """What kept cells from being simply answered: one line a model and reason, with the first documents' names."""
+def troubles(summaries: Sequence[Summary], words: gettext.NullTranslations = ENGLISH) -> list[str]:
+    """What kept cells from being simply answered: one line a model and reason, with the first documents' names. The
+    reason itself is what a backend or a reply said."""
     reasons: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for summary in summaries:
         for document, (status, reason) in summary.unanswered.items():
@@ -67,13 +70,29 @@ def troubles(summaries: Sequence[Summary]) -> list[str]:
     lines = []
     for (model, status, reason), prompts in reasons.items():
         whole = all(len(found) == planned[model, prompt_id] for prompt_id, found in prompts.items())
-        which = f"all {sum(map(len, prompts.values()))}" if whole else _named(prompts)
-        lines.append(f"{model}: {which} {status.replace('_', ' ')}{f': {reason}' if reason else ''}")
+        which = words.gettext("all %s") % sum(map(len, prompts.values())) if whole else _named(prompts, words)
+        lines.append(f"{model}: {which} {words.gettext(status.replace('_', ' '))}{f': {reason}' if reason else ''}")
     return lines
 
 
-def _named(prompts: Mapping[str, Sequence[str]]) -> str:
+def absent(summaries: Sequence[Summary]) -> list[str]:
+    """Candidates of which nothing was run, by reason: `a (default), b (terse): no weights`."""
+    reasons: dict[str, list[str]] = {}
+    for each in summaries:
+        if never_asked(each):
+            found = dict.fromkeys(reason.removeprefix(f"{each.model}: ") for _, reason in each.unanswered.values())
+            reasons.setdefault("; ".join(filter(None, found)), []).append(f"{each.model} ({each.prompt_id})")
+    return [f"{', '.join(names)}{f': {reason}' if reason else ''}" for reason, names in reasons.items()]
+
+
+def never_asked(summary: Summary) -> bool:
+    """Whether each cell was skipped or not run; a dry run's cells were looked at."""
+    return bool(summary.statuses) and summary.statuses.keys() <= {"skipped", "not_run"}
+
+
+def _named(prompts: Mapping[str, Sequence[str]], words: gettext.NullTranslations) -> str:
     """`2 (default: inv_1, inv_2)`"""
     named = [f"{prompt_id}: {', '.join(found[:3])}" for prompt_id, found in prompts.items()]
     more = sum(max(len(found) - 3, 0) for found in prompts.values())
-    return f"{sum(map(len, prompts.values()))} ({'; '.join(named)}{f' and {more} more' if more else ''})"
+    rest = f" {words.gettext('and %s more') % more}" if more else ""
+    return f"{sum(map(len, prompts.values()))} ({'; '.join(named)}{rest})"

@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from vlm_lab.errors import UserError
+from vlm_lab.reasons import ENGLISH, worded
+from vlm_lab.types import Decision, Reason
 
 LOCALE = Path(__file__).parent / "locale"
 SOURCE = "en"  # what the code itself is written in; it needs no catalogue
@@ -23,7 +25,7 @@ def languages() -> list[str]:
 def catalogue(language: str) -> gettext.NullTranslations:
     """The words of one language. UserError where there is no file of it."""
     if language == SOURCE:
-        return gettext.NullTranslations()
+        return ENGLISH
     path = LOCALE / f"{language}.po"
     if language not in languages():
         raise UserError(f"--lang {language}: there is {', '.join(languages())}; a new one is a file {path.name}")
@@ -35,3 +37,21 @@ def catalogue(language: str) -> gettext.NullTranslations:
         write_mo(compiled, read_po(file, locale=language))
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)
+
+
+def told(decision: Decision, what: str, words: gettext.NullTranslations) -> list[str]:
+    """A decision's `evidence`, `against` or `pipeline`, a line each; older runs have their English alone."""
+    if decision.reasons:
+        return [worded(each, words) for each in decision.reasons.get(what, ())]
+    said = getattr(decision, what)
+    return [each for each in ([said] if isinstance(said, str) else said) if each]
+
+
+def evidence_of(decision: Decision, words: gettext.NullTranslations) -> str:
+    """What speaks for a candidate, on one line."""
+    return "; ".join(told(decision, "evidence", words)) or worded(Reason("nothing"), words)
+
+
+def more(documents: int, words: gettext.NullTranslations) -> str:
+    """How many documents would decide."""
+    return worded(Reason("more", {"n": documents}), words)

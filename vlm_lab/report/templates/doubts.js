@@ -42,13 +42,13 @@ function doubtNode(each) {
   node.append(make("p", {}, make("strong", {}, visible(each.path)), " ", link),
     make("p", {}, `${word("Reference")}: `, valueNode(each.reference)),
     ...Object.entries(each.said).map(([who, value]) => make("p", {}, `${who}: `, valueNode(value))),
-    make("p", { class: "kind" }, visible(each.why.join("; "))),
+    make("p", { class: "kind" }, visible(each.told.join("; "))),
     make("p", { class: "buttons" }, ...buttons, make("label", { class: "kind" }, `${word("Value on the page")} `, right)));
   return node;
 }
 
 function corrections() {
-  return data.doubts.map(({ suite, ...each }) => {
+  return data.doubts.map(({ suite, told, ...each }) => {
     const { verdict = "", right = "" } = kept[doubtKey({ suite, ...each })] ?? {};
     const correcting = verdict === "reference_wrong" || verdict === "both";
     return { ...each, verdict, right: correcting ? (right === "" ? null : right) : "" };
