@@ -222,6 +222,7 @@ def test_what_is_wrong_is_said_before_anything_is_loaded(
     checkpoint: Any, runtime: Runtime, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = checkpoint("qwen2_vl")
+    capfd.readouterr()  # what building it says
     with pytest.raises(Skip, match="vlm-lab weights fetch tiny"):
         Transformers(candidate(Path("some/model")), runtime)
     with pytest.raises(UserError, match="torch .* sees 0 CUDA devices; use --device auto"):
@@ -287,6 +288,9 @@ def test_an_interpreter_that_cannot_run_a_model_is_said_with_the_command_that_ma
         model = candidate(checkpoint("llava"), python=str(tmp_path / name))
         with pytest.raises(Skip, match=rf"tiny: python: \S+/{name} {reason}; .* vlm-lab models env tiny$"):
             Transformers(model, runtime)
+    model = candidate(checkpoint("llava"), python="bare/bin/python")
+    with pytest.raises(Skip, match=rf"tiny: python: bare/bin/python {reasons['bare/bin/python']}"):
+        Transformers(model, replace(runtime, cache=tmp_path / "cache"))
 
 
 def test_weights_that_cannot_be_read_are_said_with_their_reason(

@@ -84,6 +84,17 @@ def test_env_names_the_commit_that_is_here(home: Path, capsys: pytest.CaptureFix
     assert "weights fetch" not in said
 
 
+def test_env_from_another_folder(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shell's paths start where one types, those of models.yaml where it lies."""
+    (home / "else where").mkdir()
+    monkeypatch.chdir(home / "else where")
+    said = run(capsys, "env", "phi-3-vision", "--models-file", "../models.yaml")
+    assert "-m venv ../envs/phi-3-vision\n../envs/phi-3-vision/bin/python -m pip" in said
+    assert "\n    python: envs/phi-3-vision/bin/python\n" in said
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [("qwen", "no recipe for acme/qwen"), ("phi-vision", "no model 'phi-vision' in models.yaml; did you mean")],

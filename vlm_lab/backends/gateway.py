@@ -139,7 +139,7 @@ def sources() -> list[tuple[str, str, str | None]]:
 
 def check_interpreter(python: str) -> str:
     """The absolute path of another interpreter; Skip where there is none that runs. Links stay: a venv is one."""
-    path = os.path.abspath(os.path.expanduser(python))
+    path = os.path.abspath(python)
     try:
         done = subprocess.run([path, "-c", "print(7)"], capture_output=True, text=True, timeout=START_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -53,7 +53,7 @@ class Transformers:
             **{name: known.get(name) for name in CHOICES},
             "load_kwargs": dict(model.load_kwargs),
             "processor_kwargs": dict(model.processor_kwargs),
-            **versions(model.python),
+            **versions(interpreter(model, runtime)),
         }
 
     def generate(self, prompt: Prompt) -> Generation:
@@ -99,7 +99,7 @@ class Transformers:
 
     def _start(self) -> None:
         try:
-            self.worker = Worker(self.model.python, self.runtime.online)
+            self.worker = Worker(interpreter(self.model, self.runtime), self.runtime.online)
         except Skip as error:
             raise no_interpreter(self.model, str(error)) from None
         try:
@@ -153,6 +153,11 @@ class Transformers:
         )
 
 
+def interpreter(model: Model, runtime: Runtime) -> str | None:
+    """The path that `python:` names; a relative one starts where models.yaml and `cache` lie, not where one types."""
+    return str(runtime.cache.absolute().parent / Path(model.python).expanduser()) if model.python else None
+
+
 def no_interpreter(model: Model, why: str) -> Skip:
     """What is wrong with the interpreter that `python:` names, and how to get one that works."""
     return Skip(f"{model.name}: {why}; correct it in models.yaml, or make one: vlm-lab models env {model.name}")
@@ -183,7 +188,9 @@ def limits(model: Model) -> dict[str, float]:
 def choice_key(model: Model, runtime: Runtime, digest: str) -> str:
     """What device, dtype and attention were chosen *for*: another GPU, driver setting or torch chooses anew."""
     asked = [runtime.device, model.dtype, model.attn_implementation, dict(model.load_kwargs), model.python]
-    text = json.dumps([asked, digest, versions(model.python), devices.hardware()], sort_keys=True, default=str)
+    text = json.dumps(
+        [asked, digest, versions(interpreter(model, runtime)), devices.hardware()], sort_keys=True, default=str
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

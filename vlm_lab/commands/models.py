@@ -5,6 +5,7 @@ vlm-lab models env NAME        the commands that make the interpreter, and the l
 """
 
 import argparse
+import os
 import platform
 import shlex
 import sys
@@ -100,7 +101,7 @@ def guess() -> str:
 
 
 def recipe(model: Model, cache: Path) -> Iterator[str]:
-    """Shell commands, then lines for models.yaml."""
+    """Shell commands for the folder that one types in, then lines for models.yaml, whose paths start where it lies."""
     if model.model_id not in RECIPES:
         known = ", ".join(RECIPES)
         raise UserError(
@@ -109,11 +110,12 @@ def recipe(model: Model, cache: Path) -> Iterator[str]:
         )
     made = RECIPES[model.model_id]
     folder = f"envs/{model.name}"
+    typed = shlex.quote(os.path.relpath(cache.parent / folder))
     found = weights.find(model, cache)
     commit = found.revision if found and found.revision else None
     yield f"# {model.name}: {made.why}"
-    yield f"{made.python} -m venv {shlex.quote(folder)}"
-    yield f"{shlex.quote(folder)}/bin/python -m pip install {' '.join(made.packages)}"
+    yield f"{made.python} -m venv {typed}"
+    yield f"{typed}/bin/python -m pip install {' '.join(made.packages)}"
     if commit is None:
         yield f"vlm-lab weights fetch {model.name}        # prints the commit for `revision` below"
     yield "\n# models.yaml, in its entry:"
