@@ -1,0 +1,88 @@
+"""pytest tests/report/test_overview.py: what the first screen says, row by row."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.records import failed, record
+from tests.report.made import write_run
+from vlm_lab.calibration import calibrate
+from vlm_lab.report import overview
+from vlm_lab.report.evidence import evidence
+from vlm_lab.report.read import read_rows
+from vlm_lab.report.story import Table, Text, story
+from vlm_lab.report.text import absent, never_asked, troubles
+from vlm_lab.report.words import catalogue
+from vlm_lab.runs import read_report
+from vlm_lab.statistics import summarize
+from vlm_lab.types import AmountError, Calibration, Model, Report, Summary
+
+
+def summaries(*statuses: str) -> list[Summary]:
+    """One candidate of two documents for each status."""
+    rows = []
+    for number, status in enumerate(statuses):
+        model = f"m{number}"
+        rows += [
+            record(name, {"a": "exact"}, model=model)
+            if status == "ok"
+            else failed(name, status, f"{model}: no weights", model=model)
+            for name in ("one", "two")
+        ]
+    names = [f"m{number}" for number in range(len(statuses))]
+    planned = {("invoices", name, "default"): ["one", "two"] for name in names}
+    return summarize(rows, [Model(name=name, model_id="x") for name in names], planned)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "lines"),
+    [
+        (("ok", "ok"), []),
+        (("ok", "not_run", "skipped"), ["m1 (default), m2 (default): no weights"]),
+        (("error", "dry_run"), []),
+    ],
+)
+def test_candidates_that_were_never_asked_share_a_line(statuses: tuple[str, ...], lines: list[str]) -> None:
+    assert absent(summaries(*statuses)) == lines
+
+
+def test_they_have_no_row_of_dashes() -> None:
+    own = summaries("ok", "not_run")
+    report = Report(run={"id": "r", "dry_run": False, "started": "", "command": []}, suites=[], models=[], prompts=[],
+                    summaries=own)  # fmt: skip
+    blocks = list(story(report, evidence([]), [], [], catalogue("en")))
+    models = next(block for block in blocks if isinstance(block, Table) and "field F1" in block.heads)
+    assert [row[0] for row in models.rows] == ["m0"]
+    assert Text("Not run: m1 (default): no weights") in blocks
+    assert [each.model for each in own if never_asked(each)] == ["m1"]
+
+
+def test_troubles_are_said_in_russian() -> None:
+    assert troubles(summaries("not_run"), catalogue("ru")) == ["m0: все 2 не запускалось: no weights"]
+
+
+def test_errors_in_money_the_worst_first() -> None:
+    error = AmountError(Decimal("1010"), Decimal("7"), Decimal("25000.5"), 2, Decimal("505"), Decimal("1000"))
+    right = AmountError(total=Decimal(5))
+    found = Summary(
+        suite="s", model="m", prompt_id="p", documents=1, statuses={"ok": 1},
+        amount_error={"tax": {"EUR": AmountError(missing=Decimal(3), total=Decimal(9))},
+                      "gross": {"": error, "EUR": right}},
+    )  # fmt: skip
+    assert overview.money([found]) == [
+        ["m", "p", "gross", "-", "2", "505.00", "1,000.00", "1,010.00", "7.00", "25,000.50"],
+        ["m", "p", "tax", "EUR", "0", "-", "-", "0.00", "3.00", "9.00"],
+    ]
+    assert len(overview.MONEY_HEADS) == 10
+
+
+def test_what_confidence_is_worth_is_read_from_the_report_or_made_anew(tmp_path: Path) -> None:
+    run = write_run(tmp_path)
+    anew = evidence(read_rows(run), read_report(run).calibrations)
+    assert anew.worth == calibrate(read_rows(run))
+    assert len(anew.worth) == 3
+    kept = Calibration(suite="invoices", model="sharp", prompt_id="default", note="kept")
+    found = evidence(read_rows(run), [kept])
+    assert found.worth == {("invoices", "sharp", "default"): kept}
+    assert found.machines == anew.machines
