@@ -7,6 +7,7 @@ import pytest
 
 from vlm_lab.comparison import adjusted
 from vlm_lab.decision import decide
+from vlm_lab.reasons import english
 from vlm_lab.types import Comparison, Decision, Estimate, FieldSummary, Model, Rules, Speed, Summary
 
 RULES = Rules({"field_f1": 0.95, "max_error_rate": 0.01})
@@ -113,6 +114,29 @@ def test_the_clearly_better_one_is_chosen() -> None:
     assert other.against[0] == (
         "meets every rule, but b (default) differs by +0.020 (+0.010 to +0.030) in field_f1 on 100 documents"
     )
+
+
+@pytest.mark.parametrize(
+    ("rules", "evidence"),
+    [
+        ({"field_f1": 0.99, "p95_seconds": 5}, "p95_seconds 4, rule 5"),
+        ({"field_f1": 0.975, "cost_per_1000": 5}, "no rule is met for certain"),
+        ({}, "models.yaml sets no rule"),
+    ],
+)
+def test_only_what_is_met_is_evidence(rules: dict[str, float], evidence: str) -> None:
+    (made,) = decided(summary(), rules=Rules(rules))
+    assert made.evidence == evidence
+
+
+def test_reasons_are_what_the_sentences_are_made_of() -> None:
+    (made,) = decided(summary(low=0.93), verified=False)
+    assert tuple(map(english, made.reasons["against"])) == made.against
+    open_rule = made.reasons["against"][0]
+    assert open_rule.kind == "open"
+    assert open_rule.figures["what"].figures == {
+        "name": "field_f1", "value": 0.97, "low": 0.93, "high": 0.98, "n": 100, "rule": 0.95,
+    }  # fmt: skip
 
 
 def test_two_alike_are_both_shown_the_better_on_the_next_figure_first() -> None:

@@ -91,7 +91,7 @@ def _decisions(
         beaten = [_beaten(word, leader, paired, rules)] if word in met and word not in tied and leader else []
         alike = [other.summary.model for other in tied if other is not word] if word in tied else []
         reasons = {
-            "evidence": tuple(each.reason for each in word.checks if each.state != "failed"),
+            "evidence": _met(word),
             "against": (*beaten, *_against(word, alike, verified)),
             "pipeline": _beside(word, today, paired),
         }
@@ -106,7 +106,7 @@ def _decision(word: _Word, verdict: Verdict, reasons: Mapping[str, tuple[Reason,
         model=word.summary.model,
         prompt_id=word.summary.prompt_id,
         verdict=verdict,
-        evidence="; ".join(said["evidence"]) or english(Reason("nothing")),
+        evidence="; ".join(said["evidence"]),
         against=said["against"],
         more_documents=_more(word),
         pipeline="; ".join(said["pipeline"]),
@@ -195,6 +195,12 @@ def _difference(first: _Word, second: _Word, paired: Sequence[Comparison], score
     differs = Reason("differs", {**figures, "low": min(ends), "high": max(ends)}) if ends else None
     differs = differs or Reason("differs_somehow", figures)
     return differs if found.decided else Reason("chance", {"what": differs})
+
+
+def _met(word: _Word) -> tuple[Reason, ...]:
+    """The rules that are met for certain; what is open speaks for nobody."""
+    met = tuple(each.reason for each in word.checks if each.state == "met")
+    return met or (Reason("none_met" if word.checks else "no_rule"),)
 
 
 def _against(word: _Word, alike: Sequence[str], verified: bool) -> list[Reason]:

@@ -13,8 +13,9 @@ from vlm_lab.types import Reason
 
 ENGLISH = gettext.NullTranslations()  # a msgid is its own translation
 SENTENCES: dict[str, tuple[str] | tuple[str, str]] = {
-    "nothing": ("nothing",),
     # a rule held against a candidate
+    "none_met": ("no rule is met for certain",),
+    "no_rule": ("models.yaml sets no rule",),
     "interval": (
         "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} document), rule {rule:g}",
         "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} documents), rule {rule:g}",

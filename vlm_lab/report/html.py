@@ -129,7 +129,7 @@ def _suite(
     return {
         "name": name,
         "summaries": asked,
-        "absent": [words("Not run: %s") % each for each in absent(own)],
+        "absent": words("Not run: %s") % without if (without := absent(own)) else "",
         "everyone": own,
         "plots": [(title, Markup(plots.svg(draw, title))) for title, draw in drawn.items() if draw],  # noqa: S704
         "paths": overview.field_paths(asked),

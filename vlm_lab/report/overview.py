@@ -139,8 +139,8 @@ def money(summaries: Sequence[Summary]) -> list[list[str]]:
 
 
 def _sum(amount: Decimal | None) -> str:
-    """`1,234.50`"""
-    return "-" if amount is None else f"{amount:,.2f}"
+    """`1 234.50`: a comma is decimal to half of the readers."""
+    return "-" if amount is None else f"{amount:,.2f}".replace(",", " ")
 
 
 def kinds(summaries: Sequence[Summary]) -> list[tuple[str, list[int]]]:

@@ -89,7 +89,9 @@ def story(
         asked = [overview.model_cells(each, seen) for each in own if not never_asked(each)]
         if asked:
             yield Table([words(head) for head in overview.MODEL_HEADS], asked)
-        yield from (Text(words("Not run: %s") % each) for each in absent(own))
+        without = absent(own)
+        if without:
+            yield Text(words("Not run: %s") % without)
     yield Text(words(overview.LEGEND))
     yield from pictures[:1]
     yield PageBreak()

@@ -49,7 +49,7 @@ def told(decision: Decision, what: str, words: gettext.NullTranslations) -> list
 
 def evidence_of(decision: Decision, words: gettext.NullTranslations) -> str:
     """What speaks for a candidate, on one line."""
-    return "; ".join(told(decision, "evidence", words)) or worded(Reason("nothing"), words)
+    return "; ".join(told(decision, "evidence", words))
 
 
 def more(documents: int, words: gettext.NullTranslations) -> str:
