@@ -24,6 +24,7 @@ def test_a_run_is_valid(pytester: pytest.Pytester) -> None:
     report = json.loads((run_folder_of(pytester.path) / "report.json").read_text())
     jsonschema.Draft202012Validator(SCHEMA).validate(report)
     assert {record["status"] for record in report["records"]} == {"ok", "error", "skipped"}
+    assert {each["model"] for each in report["calibrations"]} >= {"m", "fails"}
     del report["records"][0]["raw_response"]
     report["summaries"] = {}
     assert list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(report))

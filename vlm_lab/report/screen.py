@@ -31,7 +31,7 @@ def show(report: Report, console: Console | None = None) -> None:
         for decision in (each for each in report.decisions if each.suite == suite):
             first, *others = decision_lines(decision)
             _print(console, ["", first], COLOURS[decision.verdict])
-            _print(console, others, "default")
+            _print(console, others, "")
 
 
 def _table(ran: list[Summary]) -> Table:
@@ -44,5 +44,5 @@ def _table(ran: list[Summary]) -> Table:
 
 
 def _print(console: Console, lines: list[str], style: str) -> None:
-    for line in lines:
-        console.print(Text(shown(line), style))
+    for line in lines:  # the terminal wraps: a command that is copied stays whole
+        console.print(Text(shown(line), style), soft_wrap=True)
