@@ -178,9 +178,12 @@ def test_rows_are_paired_before_they_are_compared(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_real_checkpoint_repeats_itself(pytester: pytest.Pytester, checkpoint: Callable[[str], Path]) -> None:
+def test_a_real_checkpoint_repeats_itself_alone_and_in_a_batch(
+    pytester: pytest.Pytester, checkpoint: Callable[[str], Path]
+) -> None:
     folder = checkpoint("qwen2_vl")
     models = f"models:\n  - {{name: tiny, model_id: {folder}, generation_kwargs: {{max_new_tokens: 8}}}}\n"
     run(pytester, models, "--probe=2", "--device=cpu").assert_outcomes(passed=3)
-    found = probes_of(pytester.path)["tiny", "default", "alone"]
-    assert (found["repeats"], found["identical"], found["flipped"]) == (2, 2, 0)
+    for how in ("alone", "batch"):
+        found = probes_of(pytester.path)["tiny", "default", how]
+        assert (found["not_measured"], found["repeats"], found["identical"], found["flipped"]) == ("", 2, 2, 0), how

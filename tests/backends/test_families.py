@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests import checkpoints, more_checkpoints
-from vlm_lab.backends import families, visual_tokens
+from vlm_lab.backends import batch, families, visual_tokens
 from vlm_lab.backends.gateway import MODULES, sources
 from vlm_lab.backends.loaded import Failed, Loaded
 from vlm_lab.types import Model
@@ -68,6 +68,14 @@ def test_a_prompt_shows_the_words_and_one_place_for_each_page(loaded: Loaded) ->
     assert "Lies die Rechnung." in words
     assert not loaded.family.image or words.count(loaded.family.image) == pages
     assert loaded.reply(request_of(*SIZES[:pages]))["text"] is not None
+
+
+def test_a_padded_batch_says_what_single_prompts_say(loaded: Loaded) -> None:
+    """On a CPU in float32, that is: it shows that padding is masked and every page goes with its words."""
+    requests = [request_of(size) for size in SIZES[:3]]
+    together = {**requests[0], "pages": [page(size) for size in SIZES[:3]], "texts": [("Read it.", 1)] * 3}
+    replies = batch.replies(loaded, together)["replies"]
+    assert [each["text"] for each in replies] == [loaded.reply(request)["text"] for request in requests]
 
 
 def test_a_budget_of_visual_tokens_is_kept(loaded: Loaded) -> None:

@@ -125,6 +125,15 @@ def test_a_connection_is_kept_between_cases() -> None:
     assert (len(server.asked), len(server.clients)) == (3, 1)
 
 
+def test_a_batch_is_sent_at_the_same_time() -> None:
+    with serving(Step(completion("{}"), delay=0.5)) as server:
+        backend = OpenAI(model(server.url), OFFLINE)
+        replies = backend.generate_batch([prompt(), prompt(), prompt()])
+        backend.close()
+    assert [reply.raw_response for reply in replies] == ["{}"] * 3
+    assert max(server.times) - min(server.times) < 0.5, "no one waits for another's answer"
+
+
 # ---------------------------------------------------------------------- what comes back
 
 

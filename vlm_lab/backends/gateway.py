@@ -27,6 +27,7 @@ MODULES = (
     "vlm_lab.backends.processors",
     "vlm_lab.backends.tracker",
     "vlm_lab.backends.loaded",
+    "vlm_lab.backends.batch",
     "vlm_lab.backends.worker",
 )
 BOOT = """

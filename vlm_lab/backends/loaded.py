@@ -144,16 +144,18 @@ class Loaded:
         return {**self.told(inputs, output, tracker), "timing": timing}
 
     def inputs(self, request: Answer) -> Any:
-        from PIL import Image
-
-        pages = [Image.frombytes("RGB", tuple(size), pixels) for size, pixels in request["pages"]]
+        pages = self.pages(request)
         if len(pages) > 1 and not self.family.many:
             raise Failed("TooManyImages", f"this model takes one image, the prompt has {len(pages)}; set `pages: each`")
-        inputs = processors.call(self.processor, self.words(request["text"], len(pages)), self.fitted(pages))
+        inputs = processors.call(self.processor, self.words(request["text"], len(pages)), pages)
         return inputs.to(self.device, dtype=self.model.dtype)
 
-    def fitted(self, pages: list[Any]) -> list[Any]:
+    def pages(self, request: Answer) -> list[Any]:
+        """Images of a request's pages, of the size at which this family's processor is to get them."""
+        from PIL import Image
+
         files, wanted = families.preprocessor(self.folder), self.job["processor_kwargs"]
+        pages = [Image.frombytes("RGB", tuple(size), pixels) for size, pixels in request["pages"]]
         sizes = [families.fitted(self.family, self.config, files, wanted, page.size) for page in pages]
         return [page if page.size == size else page.resize(size) for page, size in zip(pages, sizes)]  # noqa: B905 - 3.9
 

@@ -6,13 +6,14 @@
       backend_kwargs: {base_url: "http://127.0.0.1:8000/v1", stream: true, logprobs: true}
 
 docs/servers.md has all settings. One case is asked at a time, so that its seconds are its own: a server's throughput
-under load is another question than which model to choose.
+under load is another question than which model to choose. `--probe` alone sends several at once.
 """
 
 import base64
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -25,6 +26,7 @@ from vlm_lab.errors import Skip
 from vlm_lab.schema import lean
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing
 
+AT_ONCE = 16  # prompts that are sent at the same time, at most
 QUALITY = 95  # of a JPEG; below 90 small print suffers
 SPELLINGS = {"max_new_tokens": "max_tokens"}
 LOCAL = ("processor_kwargs", "load_kwargs")  # what only a model that is loaded here can be told
@@ -74,6 +76,11 @@ class OpenAI:
             image_sizes=tuple(page.image.size for page in prompt.pages),
             environment={**self._environment(reply.served), **retries},
         )
+
+    def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        """The replies to prompts that are sent at the same time: how the server puts them together is its own."""
+        with ThreadPoolExecutor(min(len(prompts), AT_ONCE)) as pool:
+            return list(pool.map(self.generate, prompts))
 
     def close(self) -> None:
         """Ends the connection."""

@@ -85,7 +85,22 @@ def _chat(templated: Any, content: Any) -> str:
 
 def call(processor: Any, text: str, pages: Sequence[Any]) -> Any:
     """Ids and pixels of one prompt. A template that writes the start of a text itself must not get a second one."""
-    start = getattr(getattr(processor, "tokenizer", None), "bos_token", None)
-    again = {"add_special_tokens": False} if start and text.startswith(start) else {}
     texts = text if numbered(processor) else [text]
-    return processor(images=pages or None, text=texts, return_tensors="pt", **again)
+    return processor(images=pages or None, text=texts, return_tensors="pt", **_no_second_start(processor, text))
+
+
+def call_all(processor: Any, texts: Sequence[str], pages: Sequence[Any]) -> Any:
+    """Ids and pixels of several prompts; shorter ones are padded on the left, where generation does not go on. `pages`
+    has a list of them for each prompt, or one for each."""
+    again, tokenizer = _no_second_start(processor, texts[0]), processor.tokenizer
+    images = list(pages) or None
+    kept, tokenizer.padding_side = tokenizer.padding_side, "left"
+    try:
+        return processor(images=images, text=list(texts), return_tensors="pt", padding=True, **again)
+    finally:
+        tokenizer.padding_side = kept
+
+
+def _no_second_start(processor: Any, text: str) -> dict[str, Any]:
+    start = getattr(getattr(processor, "tokenizer", None), "bos_token", None)
+    return {"add_special_tokens": False} if start and text.startswith(start) else {}

@@ -9,7 +9,7 @@ the case it had in hand and is started again once; when that one goes too, the m
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -58,23 +58,37 @@ class Transformers:
 
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none and what it means for the next."""
+        return self._generation(self._ask([prompt], {"text": prompt.text}))
+
+    def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        """The replies to prompts that are padded to one batch: words alone, nothing is timed or counted."""
+        answer = self._ask(prompts, {"texts": [(prompt.text, len(prompt.pages)) for prompt in prompts]})
+        return [
+            Generation(raw_response=each["text"], finish_reason=each["finish_reason"], environment=self.environment)
+            for each in answer["replies"]
+        ]
+
+    def _ask(self, prompts: Sequence[Prompt], words: Mapping[str, Any]) -> dict[str, Any]:
+        """The worker's answer to these words about all the prompts' pages."""
         worker = self._alive()
-        images = [page.image if page.image.mode == "RGB" else page.image.convert("RGB") for page in prompt.pages]
+        shown = [page.image for prompt in prompts for page in prompt.pages]
+        images = [image if image.mode == "RGB" else image.convert("RGB") for image in shown]
         pages = [pieces(image.tobytes()) for image in images]
         request = {
             "pages": [(image.size, len(page)) for image, page in zip(images, pages, strict=True)],
-            "text": prompt.text,
             "generation_kwargs": dict(self.model.generation_kwargs),
             "seed": self.runtime.seed,
+            **words,
         }
+        seconds = self.limits["reply_timeout"] * len(prompts)
         try:
-            answer = worker.ask(request, self.limits["reply_timeout"], [piece for page in pages for piece in page])
+            answer = worker.ask(request, seconds, [piece for page in pages for piece in page])
         except GenerationError as error:
             self._bury(str(error))
             raise
         if "error" in answer:
             raise GenerationError(*answer["error"])
-        return self._generation(answer)
+        return answer
 
     def close(self) -> None:
         """Ends the worker: what it held is free when this returns."""

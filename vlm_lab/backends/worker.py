@@ -13,6 +13,7 @@ import threading
 import time
 from typing import Any
 
+from vlm_lab.backends import batch
 from vlm_lab.backends.loaded import Answer, Failed, Loaded
 
 OUT_OF_MEMORY = "OutOfMemory"
@@ -20,7 +21,7 @@ WATCH_SECONDS = 0.5  # between two looks at whether the parent still lives
 
 
 def serve(channel: Any) -> None:
-    """Answers until the channel closes. The first request is the loading, each other one a case."""
+    """Answers until the channel closes. The first request is the loading, each other one a case or a batch."""
     hello = channel.receive()
     die_with_parent(hello["parent"])
     os.dup2(2, 1)  # what libraries print goes where our stderr goes: into a file, never onto a terminal
@@ -36,7 +37,12 @@ def serve(channel: Any) -> None:
     channel.send(answer)
     while "error" not in answer or loaded:
         request = with_pages(channel)
-        channel.send(guarded(lambda request=request: loaded[0].reply(request)))
+        channel.send(guarded(lambda request=request: answered(loaded[0], request)))
+
+
+def answered(loaded: Loaded, request: Answer) -> Answer:
+    """One prompt's reply, or those of a batch (`texts`)."""
+    return batch.replies(loaded, request) if "texts" in request else loaded.reply(request)
 
 
 def with_pages(channel: Any) -> Answer:
