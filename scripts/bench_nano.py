@@ -1,0 +1,108 @@
+"""How well, how fast and how surely qwen2-vl-nano reads: the figures of its card, as Markdown.
+
+    .venv/bin/python scripts/bench_nano.py                                        # 200 documents of unseen seeds
+    .venv/bin/python scripts/bench_nano.py benchmarks/invoices receipts slips     # the samples of its kind
+    .venv/bin/python scripts/bench_nano.py FOLDER                                 # any documents/ and references/
+
+The suite runs it, as it runs any model, without a cache. Figures are over the seven header fields; values count as
+right when they are exact or differ in format alone; an unanswered document has all its fields missing.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from vlm_lab.nano import FOLDER, exam  # noqa: E402
+from vlm_lab.nano.pictures import FIELDS  # noqa: E402
+
+MODELS = """
+prompts: {{terse: {{text: {terse}}}}}
+models:
+  - {{name: qwen2-vl-nano, model_id: {folder}, prompts: [default, terse], generation_kwargs: {{max_new_tokens: 256}}}}
+"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        source = Path(sys.argv[1]) if len(sys.argv) > 1 else work
+        if len(sys.argv) == 1:
+            exam.write(work, 200)
+        rows = run(source, work)
+    parts = tuple(sys.argv[2:])
+    for prompt in ("default", "terse"):
+        chosen = [row for row in rows if row["prompt_id"] == prompt and row["document_name"].startswith(parts or "")]
+        print(f"\n### Prompt {prompt}, {len(chosen)} documents\n")
+        for line in [*fields(chosen), "", *sureness(chosen), "", *cost(chosen)]:
+            print(line)
+
+
+def run(source: Path, work: Path) -> list[dict[str, Any]]:
+    """The records of one run over `source`'s documents and references."""
+    import yaml
+
+    terse = yaml.safe_load((ROOT / "models.yaml").read_text("utf-8"))["prompts"]["terse"]["text"]
+    (work / "models.yaml").write_text(MODELS.format(terse=json.dumps(terse), folder=json.dumps(str(FOLDER))))
+    command = [sys.executable, "-m", "pytest", "-q", "-c", "pytest.ini", "--rootdir", ".", "benchmarks",
+               f"--models-file={work / 'models.yaml'}", f"--documents={source / 'documents'}",
+               f"--references={source / 'references'}", f"--output-dir={work / 'results'}",
+               "--replies=off"]  # fmt: skip
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    (records,) = (work / "results").glob("*/records.jsonl")
+    return [json.loads(line) for line in records.read_text("utf-8").splitlines()]
+
+
+def fields(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Micro F1 by field and over all: 2 right / (expected + answered)."""
+    outcomes: dict[str, Counter[str]] = {name: Counter() for name in FIELDS}
+    for row in rows:
+        for found in row["fields"]:
+            if found["path"] in outcomes:
+                outcomes[found["path"]][found["outcome"]] += 1
+    outcomes["all seven"] = sum(outcomes.values(), Counter())
+    table = ["| field | right | wrong | missing | spurious | F1 |", "|---|---|---|---|---|---|"]
+    for name, count in outcomes.items():
+        right = count["exact"] + count["normalized"]
+        expected, answered = right + count["wrong"] + count["missing"], right + count["wrong"] + count["spurious"]
+        f1 = 2 * right / (expected + answered) if expected + answered else 0.0
+        table.append(f"| {name} | {right} | {count['wrong']} | {count['missing']} | {count['spurious']} | {f1:.3f} |")
+    return table
+
+
+def sureness(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Risk-coverage: of the surest answers, how many are wrong. Confidence is the probability of a value's tokens."""
+    cells = [found for row in rows for found in row["fields"] if found["path"] in FIELDS]
+    answers = [(each["confidence"], each["outcome"] in ("wrong", "spurious")) for each in cells if each["confidence"]]
+    answers.sort(key=lambda each: -each[0])
+    table = ["| the surest | least confidence | wrong |", "|---|---|---|"]
+    for share in (0.5, 0.7, 0.8, 0.9, 0.95, 1.0):
+        kept = answers[: round(share * len(answers))]
+        if kept:
+            table.append(f"| {share:.0%} | {kept[-1][0]:.3f} | {sum(wrong for _, wrong in kept) / len(kept):.1%} |")
+    return table
+
+
+def cost(rows: Iterable[dict[str, Any]]) -> list[str]:
+    kept = [row for row in rows if row["elapsed_seconds"]]
+    seconds = sorted(row["elapsed_seconds"] for row in kept)
+    tokens = sorted(row["usage"]["visual_tokens"] for row in kept)
+    memory = max((row["peak_memory_bytes"] or 0 for row in kept), default=0)
+    header = [[each["outcome"] for each in row["fields"] if each["path"] in FIELDS] for row in kept]
+    right = sum(all(outcome in ("exact", "normalized") for outcome in outcomes) for outcomes in header)
+    median, p95 = (seconds[int(len(seconds) * share)] for share in (0.5, 0.95))
+    return [
+        f"{right} of {len(kept)} documents with all seven right; {median:.2f} s a document at the median, {p95:.2f} s "
+        f"at p95; {tokens[len(tokens) // 2]} visual tokens; {memory / 1e6:.0f} MB at the most"
+    ]
+
+
+if __name__ == "__main__":
+    main()
