@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from vlm_lab.comparison import adjusted
-from vlm_lab.decision import decide
+from vlm_lab.decision import decide, decide_run
 from vlm_lab.reasons import english
-from vlm_lab.types import Comparison, Decision, Estimate, FieldSummary, Model, Rules, Speed, Summary
+from vlm_lab.types import Comparison, Decision, Estimate, FieldSummary, Model, Report, Rules, Speed, Summary
 
 RULES = Rules({"field_f1": 0.95, "max_error_rate": 0.01})
 
@@ -73,6 +73,13 @@ def test_the_interval_decides(low: float, value: float, high: float, word: str) 
 def test_never_chosen_from_what_was_not_measured(statuses: dict[str, int], word: str) -> None:
     (made,) = decided(summary(statuses=statuses))
     assert made.verdict == word
+
+
+@pytest.mark.parametrize(("status", "models"), [("skipped", ["a"]), ("not_run", ["a"]), ("error", ["a", "gone"])])
+def test_a_candidate_that_was_not_asked_has_no_word(status: str, models: list[str]) -> None:
+    summaries = [summary(), summary("gone", statuses={status: 100})]
+    report = Report(run={}, suites=[{"name": "s", "verified": True}], models=[], prompts=[], summaries=summaries)
+    assert sorted(each.model for each in decide_run(report, [], RULES)) == models
 
 
 def test_a_partial_run_rejects_nobody() -> None:

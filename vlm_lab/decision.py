@@ -20,6 +20,7 @@ from vlm_lab.tally import Key, Tally, tally
 from vlm_lab.types import Comparison, Decision, Model, Reason, Report, Rules, Summary, Verdict
 
 ALIKE = 0.1  # seconds, bytes and money that differ by less than this share are not told apart
+NEVER_ASKED = {"skipped", "not_run"}
 Candidate = tuple[str, str]  # model, prompt
 
 
@@ -71,11 +72,12 @@ def comparisons_for(tallies: Mapping[Key, Tally], rules: Rules) -> list[Comparis
 
 
 def decide_run(report: Report, records: Iterable[Mapping[str, Any]], rules: Rules) -> list[Decision]:
-    """The decisions from a finished run, under rules that may have changed since; none from a part of a suite."""
+    """The decisions from a finished run, under rules that may have changed since; none from a part of a suite, none
+    about a candidate that was not asked."""
     verified = {suite["name"]: bool(suite["verified"]) for suite in report.suites}
     partial = report.run.get("partial") or ()
-    whole = [summary for summary in report.summaries if summary.suite not in partial]
-    return decide(whole, comparisons_for(tally(records), rules), report.models, rules, verified)
+    asked = [each for each in report.summaries if each.suite not in partial and each.statuses.keys() - NEVER_ASKED]
+    return decide(asked, comparisons_for(tally(records), rules), report.models, rules, verified)
 
 
 def _decisions(
