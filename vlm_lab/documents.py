@@ -212,6 +212,8 @@ def _check_pixels(path: Path, index: int, width: int, height: int, hint: str) ->
 
 def shown(text: str) -> str:
     """Text from outside made safe for a terminal: no escape sequence, line break or direction mark survives."""
+    if text.isprintable():  # the same judgement, letter by letter in C: a report has a million texts
+        return text
     return "".join(
         c if unicodedata.category(c)[0] not in "CZ" or c == " " else "\N{REPLACEMENT CHARACTER}" for c in text
     )

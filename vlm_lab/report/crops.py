@@ -4,7 +4,7 @@ The first example whose value is found is shown (`places` looks for it); where n
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def crops(report: Report, images: Mapping[DocumentKey, Sequence[str]], folder: P
     read = reader(folder)
     made: list[Crop] = []
     for number, kind in enumerate(shown, 1):
-        example, place = _found(examples[kind], read)
+        example, place = _found(examples[kind], _telling(examples[each] for each in shown[number - 1 :]), read)
         made.append(Crop(kind, total[kind], example.said, _strip(folder, example.images, place, number)))
     return made
 
@@ -71,19 +71,24 @@ def _examples(report: Report, images: Mapping[DocumentKey, Sequence[str]]) -> di
     return found
 
 
-def _found(examples: Sequence[Example], read: Reader) -> tuple[Example, Place | None]:
-    """The first whose place is known without reading a page; else the first, when its pages have been read."""
+def _telling(kinds: Iterable[Sequence[Example]]) -> Counter[Path]:
+    """How many kinds of error each document has an example of: to read one of many spares reading others."""
+    return Counter(path for examples in kinds for path in {example.path for example in examples})
+
+
+def _found(examples: Sequence[Example], telling: Counter[Path], read: Reader) -> tuple[Example, Place | None]:
+    """The first whose place is known without reading a page; else one whose pages are read for it."""
     for example in examples:
-        for place in _known(example, read):
+        place = next(_places(example, read, known_alone=True), None)
+        if place:
             return example, place
-    first = examples[0]
-    pages = [read(address, False) for address in first.images]
-    return first, next(filter(None, (in_lines(pages, forms) for forms in first.forms)), None)
+    best = max(examples, key=lambda example: telling[example.path])
+    return best, next(_places(best, read, known_alone=False), None)
 
 
-def _known(example: Example, read: Reader) -> Iterator[Place]:
-    pages = [read(address, True) for address in example.images]
+def _places(example: Example, read: Reader, known_alone: bool) -> Iterator[Place]:
     for forms in example.forms:
+        pages = (read(address, known_alone) for address in example.images)
         place = in_text(example.path, forms, len(example.images)) or in_lines(pages, forms)
         if place:
             yield place

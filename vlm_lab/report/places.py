@@ -8,7 +8,7 @@ import contextlib
 import ctypes
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,16 +47,14 @@ def in_text(path: Path, forms: Sequence[str], pages: int) -> Place | None:
     return None
 
 
-def in_lines(pages: Sequence[Sequence[Line]], forms: Sequence[str]) -> Place | None:
-    """The line that is most like one of the forms; None where no line is like enough."""
-    found = [
-        (*_likeness(form, text), Place(number, top, bottom))
-        for number, lines in enumerate(pages)
-        for text, top, bottom in lines
-        for form in forms
-    ]
-    best = max(found, key=lambda each: each[:2], default=None)
-    return best[2] if best and best[0] >= ALIKE else None
+def in_lines(pages: Iterable[Sequence[Line]], forms: Sequence[str]) -> Place | None:
+    """On the first page that has one, the line most like one of the forms; None where none is like enough."""
+    for number, lines in enumerate(pages):
+        found = [(*_likeness(form, text), top, bottom) for text, top, bottom in lines for form in forms]
+        likeness, _, top, bottom = max(found, key=lambda each: each[:2], default=(0, 0, 0, 0))
+        if likeness >= ALIKE:
+            return Place(number, top, bottom)
+    return None
 
 
 def reader(folder: Path) -> Reader:
