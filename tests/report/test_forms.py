@@ -18,7 +18,9 @@ from vlm_lab.report.markdown import escaped
 from vlm_lab.runs import read_report
 
 AC, RI = "http://atlassian.com/content", "http://atlassian.com/resource/identifier"
-# Atlassian's "Confluence Storage Format" page: the elements of it that a report may use, with their attributes.
+# https://confluence.atlassian.com/conf91/confluence-storage-format-1442847767.html: the elements that a report may use,
+# with their attributes. https://confluence.atlassian.com/x/fgSPGQ: the parameters of the macro `status`, its colours.
+COLOURS = {"Grey", "Red", "Yellow", "Green", "Blue"}
 ALLOWED = {
     "h1": set(), "h2": set(), "h3": set(), "p": set(), "strong": set(), "ul": set(), "li": set(), "hr": set(),
     "table": set(), "tbody": set(), "tr": set(), "th": set(), "td": set(),
@@ -43,12 +45,21 @@ def test_confluence_is_xml_of_the_storage_format(run: Path) -> None:
     for element in list(root.iter())[1:]:
         assert element.tag in ALLOWED
         assert set(element.attrib) <= ALLOWED[element.tag]
+    for macro in root.iter(f"{{{AC}}}structured-macro"):
+        assert macro.get(f"{{{AC}}}name") == "status"
+        said = {each.get(f"{{{AC}}}name"): each.text for each in macro}
+        assert list(said) == ["colour", "title"]
+        assert said["colour"] in COLOURS
     words = [each.text for each in root.iter(f"{{{AC}}}parameter")]
     assert words == ["Green", "chosen", "Red", "rejected"]
+    inside = {(parent.tag, each.tag) for parent in root.iter() for each in parent}
+    assert {outer for outer, inner in inside if inner in ("td", "th")} == {"tr"}
+    assert {outer for outer, inner in inside if inner == f"{{{RI}}}attachment"} == {f"{{{AC}}}image"}
     attached = [each.get(f"{{{RI}}}filename") for each in root.iter(f"{{{RI}}}attachment")]
     there = {path.name for path in (run / "report_files").rglob("*.png")}
     assert attached
     assert set(attached) <= there
+    assert len(there) == len(list((run / "report_files").rglob("*.png")))  # a page's attachments have no folders
     assert "<script>document" in "".join(root.itertext())
 
 
@@ -141,9 +152,9 @@ def test_changes_are_gained_and_lost(run: Path, tmp_path: Path) -> None:
     _rewrite(other, data["records"])
     found, alone = changes(run, other)
     assert Counter(each.gained for each in found) == {True: 2, False: 6}
-    assert alone == []
+    assert alone == {}
     page = write_changes(run, other).read_text()
-    assert "totals.gross" in page
+    assert "totals.<wbr>gross" in page
     assert "<script" not in page
 
 
@@ -153,7 +164,8 @@ def test_a_case_that_one_run_did_not_answer_is_named(run: Path, tmp_path: Path) 
     _rewrite(other, records)
     found, alone = changes(run, other)
     assert found == []
-    assert alone == [("invoices", "sharp", "default", "one")]
+    assert alone == {("invoices", "sharp", "default", "one"): run.name}
+    assert f"<li>{run.name}, sharp (default): one</li>" in write_changes(run, other).read_text()
 
 
 def test_crops_show_the_place_on_the_page(tmp_path: Path) -> None:

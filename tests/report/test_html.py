@@ -10,6 +10,7 @@ import pytest
 
 from tests.report.made import DOCUMENTS, HOSTILE, PROMPT, write_run
 from vlm_lab.corrections import read_corrections
+from vlm_lab.report.changes import write_changes
 from vlm_lab.report.html import write_html
 from vlm_lab.report.pages import FILES
 
@@ -66,6 +67,15 @@ def until(page: Any, expression: str, argument: Any = None) -> None:
             return
         page.wait_for_timeout(20)
     raise AssertionError(expression)
+
+
+def serious(page: Any) -> list[str]:
+    """What axe-core calls serious or critical on a page."""
+    if not AXE.exists():
+        pytest.skip(f"no {AXE.relative_to(PROJECT)}: npm install --prefix cache/node axe-core")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run()")["violations"]
+    return [each["nodes"][0]["html"] for each in found if each["impact"] in ("serious", "critical")]
 
 
 def test_first_screen_says_decision_conditions_models_fields_and_kinds(page: Any) -> None:
@@ -126,9 +136,88 @@ def test_a_document_shows_page_values_signs_kinds_and_confidence(page: Any) -> N
     assert page.evaluate("document.getElementById('page').style.width") == "140%"
 
 
-def test_a_cell_without_an_answer_says_why(page: Any) -> None:
+def test_who_gave_no_answer_has_a_line_with_the_reason_and_no_column(page: Any) -> None:
     open_at(page, "doc=invoices%2Ffour")
-    assert "needs 9 GB" in page.inner_text(".fields thead th:nth-child(5)")
+    assert "blunt" not in page.inner_text(".fields thead")
+    assert "blunt@default: error: " in page.inner_text(".silent li")
+    assert "needs 9 GB" in page.inner_text(".silent li")
+    page.click(".silent button")
+    page.wait_for_selector("dialog[open]")
+    assert page.inner_text("#prompt") == PROMPT
+    page.keyboard.press("Escape")
+    open_at(page, "doc=invoices%2Ffour&model=blunt%40default")
+    assert page.locator(".fields").count() == 0
+    assert "needs 9 GB" in page.inner_text(".silent li")
+
+
+def test_the_keys_of_the_docs_do_what_they_say(page: Any) -> None:
+    text = (PROJECT / "docs" / "report.md").read_text()
+    told = re.findall(r"`(\S)`", text[text.index("- Keys:") : text.index("- The address")])
+    does = {
+        "j": "document.getElementById('jump').value === 'invoices/two'",
+        "k": "document.getElementById('jump').value === 'invoices/one'",
+        "e": "document.activeElement?.dataset.error === ''",
+        "+": "document.getElementById('page').style.width === '140%'",
+        "-": "document.getElementById('page').style.width === '100%'",
+    }
+    assert told == list(does)
+    open_at(page, "doc=")
+    for key in told:
+        page.keyboard.press(key)
+        until(page, does[key])
+
+
+def test_a_screen_reader_hears_which_document_and_page_it_is(page: Any) -> None:
+    open_at(page, "doc=")
+    live = "[...document.querySelectorAll('#documents [aria-live], #documents [role=status]')].map(n => n.id)"
+    assert page.evaluate(live) == ["count", "page-number", "document-name"]
+    page.focus(".fields button")
+    page.keyboard.press("j")
+    until(page, "document.getElementById('document-name').textContent.startsWith('two')")
+    until(page, "document.activeElement?.id === 'fields'")
+
+
+def test_tab_goes_from_the_filters_to_the_page_to_the_answers(page: Any) -> None:
+    open_at(page, "doc=invoices%2Ftwo")
+    page.focus("#filter-model")
+    seen = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
+    wanted = ["filter-field", "filter-outcome", "filter-tag", "jump", "previous", "next", "next-error", "zoom-out",
+              "zoom-in", "sheet", "doubt", "fields"]  # fmt: skip
+    assert [each for each in dict.fromkeys(seen) if each in wanted] == wanted
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_two_runs_page_fits_and_has_no_serious_issue(
+    browser: Any, run: Path, tmp_path: Path, scheme: str, width: int
+) -> None:
+    other = write_run(tmp_path / "other")
+    text = (other / "report.json").read_text().replace('"outcome": "wrong"', '"outcome": "exact"')
+    (other / "report.json").write_text(text)
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    tab = context.new_page()
+    tab.goto(write_changes(run, other).as_uri())
+    assert tab.locator(".folds").count() == 3
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
+    cut = "[...document.querySelectorAll('.folds')].filter(n => n.scrollWidth > n.parentNode.clientWidth).length"
+    assert tab.evaluate(cut) == 0
+    assert serious(tab) == []
+    context.close()
+
+
+def test_a_document_prints_its_page_and_its_fields_on_few_sheets(page: Any, tmp_path: Path) -> None:
+    import pypdfium2
+
+    open_at(page, "doc=invoices%2Ftwo")
+    page.pdf(path=tmp_path / "page.pdf", format="A4")
+    with pypdfium2.PdfDocument(tmp_path / "page.pdf") as pdf:
+        assert len(pdf) <= 3
+        assert "invoice_number" in "".join(sheet.get_textpage().get_text_range() for sheet in pdf)
+        first = pdf[0].render().to_pil().convert("L")
+    assert first.point(lambda value: 255 * (value < 252)).getbbox()[3] > first.height / 2  # it is no empty sheet
 
 
 def test_keys_go_from_document_to_document_and_from_error_to_error(page: Any) -> None:
@@ -222,15 +311,12 @@ def test_a_phone_scrolls_in_one_direction(page: Any, fragment: str) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_no_serious_issue(page: Any, scheme: str, width: int) -> None:
-    if not AXE.exists():
-        pytest.skip(f"no {AXE.relative_to(PROJECT)}: npm install --prefix cache/node axe-core")
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
-    page.evaluate(AXE.read_text())
-    for fragment in ("", "doc=invoices%2Ftwo", "doubts"):
+    for fragment in ("", "doc=invoices%2Ftwo", "doc=invoices%2Ffour", "doubts"):
         open_at(page, fragment)
-        found = page.evaluate("axe.run()")["violations"]
-        assert [each["nodes"][0]["html"] for each in found if each["impact"] in ("serious", "critical")] == []
+        page.evaluate("document.querySelectorAll('details').forEach(node => { node.open = true })")
+        assert serious(page) == []
 
 
 def test_the_page_without_its_folder_still_says_what_is_missing(browser: Any, run: Path, tmp_path: Path) -> None:

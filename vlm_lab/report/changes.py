@@ -35,21 +35,21 @@ class Change:
     after: Any
 
 
-def changes(first: Path, second: Path) -> tuple[list[Change], list[CaseKey]]:
-    """Every change from the first run to the second, and the cases that only one of them answered."""
+def changes(first: Path, second: Path) -> tuple[list[Change], dict[CaseKey, str]]:
+    """Every change from the first run to the second, and the cases that only one of them answered -> its name."""
     before = {case_key(row): _seen(row) for row in read_rows(first) if row["status"] in ANSWERED}
     found: list[Change] = []
-    alone = set(before)
+    alone = dict.fromkeys(before, first.name)
     for row in read_rows(second):
         key = case_key(row)
         if row["status"] not in ANSWERED:
             continue
         if key not in before:
-            alone.add(key)
+            alone[key] = second.name
             continue
-        alone.discard(key)
+        del alone[key]
         found.extend(_case(key, before[key], row))
-    return found, sorted(alone)
+    return found, alone
 
 
 def write_changes(first: Path, second: Path, language: str = "en") -> Path:
@@ -68,7 +68,7 @@ def write_changes(first: Path, second: Path, language: str = "en") -> Path:
             fields=_by_field(found),
             documents=_by_document(found[:MOST]),
             left_out=max(0, len(found) - MOST),
-            alone=[" ".join(key) for key in alone],
+            alone=_by_candidate(alone),
             gained=sum(change.gained for change in found),
             lost=sum(not change.gained for change in found),
         )
@@ -104,7 +104,18 @@ def _by_field(found: list[Change]) -> list[tuple[str, str, int, int]]:
 
 
 def _by_document(found: list[Change]) -> dict[str, list[Change]]:
+    """Among several suites two documents may have one id."""
+    several = len({change.case[0] for change in found}) > 1
     documents: dict[str, list[Change]] = {}
     for change in found:
-        documents.setdefault(change.case[3], []).append(change)
+        suite, _, _, document = change.case
+        documents.setdefault(f"{suite}/{document}" if several else document, []).append(change)
     return documents
+
+
+def _by_candidate(alone: Mapping[CaseKey, str]) -> list[tuple[str, str, list[str]]]:
+    """Run, candidate, and the documents that this run alone has an answer for."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for (_, model, prompt, document), run in alone.items():
+        found.setdefault((run, f"{model} ({prompt})"), []).append(document)
+    return [(run, name, documents) for (run, name), documents in found.items()]

@@ -161,7 +161,7 @@ LABELS = (
     "page %s", "No document fits these filters.", "%s of %s documents", "reference wrong", "model wrong",
     "both acceptable", "Reference", "Value on the page", "%s of %s decided", "errors",
     "The reply cannot be loaded: report_files/ is not beside report.html.", "all", "any", "doubtful reference",
-    "in %s s",
+    "in %s s", "Not simply answered",
 )  # fmt: skip
 
 

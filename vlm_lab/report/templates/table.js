@@ -83,21 +83,37 @@ function answerCell(doc, column, place) {
 }
 
 function headCell(doc, column) {
-  const cell = doc.cells[column], { model, prompt } = data.candidates[column];
-  const status = word((cell ? cell.status : "not run").replace("_", " "));
-  const told = cell?.seconds ? `${status}, ${word("in %s s", cell.seconds.toPrecision(3))}` : status;
+  const cell = doc.cells[column], { model, prompt } = data.candidates[column], status = word(cell.status.replace("_", " "));
+  const told = cell.seconds ? `${status}, ${word("in %s s", cell.seconds.toPrecision(3))}` : status;
   const node = make("th", { scope: "col" }, model, make("br"), make("small", {}, prompt), make("span", { class: "kind" }, told));
-  if (cell?.why) node.append(make("span", { class: "kind" }, visible(cell.why)));
-  if (cell) {
-    const button = make("button", { type: "button", "data-column": column }, word("Reply and prompt"));
-    button.setAttribute("aria-label", `${word("Reply and prompt")}: ${model} ${prompt}`);
-    node.append(button);
-  }
+  if (cell.why) node.append(make("span", { class: "kind" }, visible(cell.why)));
+  node.append(textsButton(column));
   return node;
 }
 
-function fieldTable(doc, filter) {
-  const columns = columnsOf(doc, filter);
+// Who gave nothing that could be judged has a line below the table, not a column in it.
+function silentList(doc, columns) {
+  const items = columns.map((column) => {
+    const cell = doc.cells[column], status = word((cell ? cell.status : "not run").replace("_", " "));
+    const told = `${candidateName(column)}: ${[status, cell?.why].filter(Boolean).join(": ")} `;
+    return make("li", {}, visible(told), cell && textsButton(column));
+  });
+  return make("div", { class: "silent" }, make("h3", {}, word("Not simply answered")), make("ul", {}, ...items));
+}
+
+function textsButton(column) {
+  const button = make("button", { type: "button", "data-column": column }, word("Reply and prompt"));
+  button.setAttribute("aria-label", `${word("Reply and prompt")}: ${data.candidates[column].model} ${data.candidates[column].prompt}`);
+  return button;
+}
+
+function answersOf(doc, filter) {
+  const columns = columnsOf(doc, filter), judged = columns.filter((column) => /[^n]/.test(doc.cells[column]?.o ?? ""));
+  const silent = columns.filter((column) => !judged.includes(column));
+  return [judged.length ? fieldTable(doc, filter, judged) : null, silent.length ? silentList(doc, silent) : null].filter(Boolean);
+}
+
+function fieldTable(doc, filter, columns) {
   const places = doc.paths.map((path, place) => place).filter((place) => (!filter.field && !filter.outcome)
     || columns.some((column) => fits(doc, column, place, filter)));
   const head = make("tr", {}, make("th", { scope: "col" }, word("field")), make("th", { scope: "col" }, word("expected")),

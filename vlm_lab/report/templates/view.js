@@ -45,7 +45,9 @@ function showDocument(state) {
   byId("document-name").textContent = visible(doc.name);
   byId("document-tags").textContent = visible(Object.entries(doc.tags).map(([key, value]) => `${key}=${value}`).join(", "));
   byId("own-doubts").replaceChildren(...data.doubts.filter((each) => `${each.suite}/${each.document}` === documentKey(doc)).map(doubtNode));
-  byId("fields").replaceChildren(fieldTable(doc, filter));
+  const within = byId("fields").contains(document.activeElement);
+  byId("fields").replaceChildren(...answersOf(doc, filter));
+  if (within) byId("fields").focus({ preventScroll: true }); // what had the focus is gone: the next Tab goes on from here
   if (changed || paper.doc !== doc) showPage(doc, 0);
 }
 
