@@ -137,6 +137,14 @@ def test_svg_is_deterministic_and_has_no_style_of_its_own(run: Path) -> None:
     assert "var(--s0)" in one
 
 
+def test_one_reply_is_no_line_and_one_candidate_no_front(run: Path) -> None:
+    assert plots.latency({"sharp (default)": [1.5]}, str) is None
+    assert plots.latency({"sharp (default)": [1.5, 2.5]}, str) is not None
+    alone = plots.accuracy_by_seconds(read_report(run).summaries[:1], str)
+    assert alone is not None
+    assert "Pareto front" not in plots.svg(alone, "title")
+
+
 def test_pareto_front_has_what_nothing_beats(run: Path) -> None:
     front = plots.pareto(read_report(run).summaries)
     assert [(each.model, each.prompt_id) for each in front] == [("sharp", "default")]

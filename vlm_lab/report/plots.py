@@ -122,7 +122,8 @@ def accuracy_by_seconds(summaries: Sequence[Summary], words: Callable[[str], str
 
     def draw(axes: Any) -> None:
         front = [(each.speed.median_seconds, each.scores["field_f1"].value) for each in pareto(placed)]
-        axes.plot(*zip(*front, strict=True), color=MUTED, linestyle="--", linewidth=1, label=words("Pareto front"))
+        if len(front) > 1:
+            axes.plot(*zip(*front, strict=True), color=MUTED, linestyle="--", linewidth=1, label=words("Pareto front"))
         for place, each in enumerate(placed):
             colour, (low, value, high) = SERIES[place % len(SERIES)], _ends(each)
             seconds = each.speed.median_seconds
@@ -161,8 +162,8 @@ def _legend(axes: Any) -> None:
 
 
 def latency(seconds: Mapping[str, Sequence[float]], words: Callable[[str], str]) -> Draw | None:
-    """Share of documents that were answered within so many seconds, a step line a candidate."""
-    timed = {label: sorted(values) for label, values in seconds.items() if values}
+    """Share of documents that were answered within so many seconds, a step line a candidate; one reply is no line."""
+    timed = {label: sorted(values) for label, values in seconds.items() if len(values) > 1}
     if not timed:
         return None
 
@@ -172,6 +173,7 @@ def latency(seconds: Mapping[str, Sequence[float]], words: Callable[[str], str])
             axes.step(values, shares, where="post", color=SERIES[place % len(SERIES)], linewidth=1.4, label=label)
         every = [value for values in timed.values() for value in values if value > 0]
         _seconds_axis(axes, every or [1.0], words("seconds a document"))
+        axes.set_ylim(0, 102)
         axes.set_ylabel(words("documents answered, %"))
         _legend(axes)
 
