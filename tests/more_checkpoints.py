@@ -7,6 +7,7 @@ Most differ in three things only: names of tokens, the vision tower's numbers, t
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.checkpoints import CHAT, CLIP, SIGLIP, TEXT, mrope, save, tokenizer
 
@@ -100,26 +101,61 @@ def got_ocr2(folder: Path) -> None:
     save(folder, config, text, preprocessor, "", {"processor_class": "GotOcr2Processor"})
 
 
-def glm4v(folder: Path) -> None:
-    from transformers import Glm4vConfig
-
+def glm(folder: Path, config_class: Any, kind: str, text_type: dict[str, Any], vision_type: dict[str, Any]) -> None:
+    """What GLM-4.1V, GLM-4.6V and GLM-OCR share: Qwen's pages, counted as two frames of a film."""
     names = ["<|begin_of_image|>", "<|end_of_image|>", "<|image|>", "<|video|>", "<|begin_of_video|>",
              "<|end_of_video|>"]  # fmt: skip
     text = tokenizer(folder, names)
     start, end, image, video, first, last = text.convert_tokens_to_ids(names)
     rope = {"rope_type": "default", "mrope_section": mrope(), "rope_theta": 1e4, "partial_rotary_factor": 1.0}
-    config = Glm4vConfig(
-        text_config={**TEXT, "vocab_size": len(text), "rope_parameters": rope, "eos_token_id": text.eos_token_id,
-                     "pad_token_id": text.pad_token_id},
+    config = config_class(
+        text_config={**TEXT, **text_type, "vocab_size": len(text), "rope_parameters": rope,
+                     "eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id},
         vision_config={"depth": 2, "hidden_size": 32, "num_heads": 4, "intermediate_size": 64, "out_hidden_size": 32,
-                       "image_size": 112},
+                       "image_size": 112, **vision_type},
         image_token_id=image, video_token_id=video, image_start_token_id=start, image_end_token_id=end,
         video_start_token_id=first, video_end_token_id=last,
     )  # fmt: skip
-    preprocessor = {"image_processor_type": "Glm4vImageProcessor", "patch_size": 14, "temporal_patch_size": 2,
+    preprocessor = {"image_processor_type": f"{kind}ImageProcessor", "patch_size": 14, "temporal_patch_size": 2,
                     "merge_size": 2, "size": {"shortest_edge": 12544, "longest_edge": 401408}}  # fmt: skip
     template = CHAT.replace("IMAGE", "<|begin_of_image|><|image|><|end_of_image|>")
-    save(folder, config, text, preprocessor, template, {"processor_class": "Glm4vProcessor"})
+    save(folder, config, text, preprocessor, template, {"processor_class": f"{kind}Processor"})
+
+
+def glm4v(folder: Path) -> None:
+    from transformers import Glm4vConfig
+
+    glm(folder, Glm4vConfig, "Glm4v", {}, {})
+
+
+def glm46v(folder: Path) -> None:
+    from transformers import Glm46VConfig
+
+    glm(folder, Glm46VConfig, "Glm46V", {"model_type": "glm4v_text"}, {"model_type": "glm4v_vision"})
+
+
+def glm_ocr(folder: Path) -> None:
+    from transformers import GlmOcrConfig
+
+    glm(folder, GlmOcrConfig, "Glm46V", {"head_dim": 8}, {})
+
+
+def idefics2(folder: Path) -> None:
+    """Idefics 2: a perceiver makes the same number of tokens of every page, or of each quarter of it and the whole."""
+    from transformers import Idefics2Config
+
+    text = tokenizer(folder, ["<image>", "<fake_token_around_image>", "<end_of_utterance>"])
+    config = Idefics2Config(
+        text_config={"model_type": "mistral", **TEXT, "vocab_size": len(text), "pad_token_id": text.pad_token_id},
+        vision_config={**LAYERS, "image_size": 112, "patch_size": 14},
+        perceiver_config={"hidden_size": 32, "resampler_n_latents": 16, "resampler_depth": 1, "resampler_n_heads": 4,
+                          "resampler_head_dim": 8, "num_key_value_heads": 2},
+        image_token_id=text.convert_tokens_to_ids("<image>"),
+    )  # fmt: skip
+    preprocessor = {"image_processor_type": "Idefics2ImageProcessor", "do_image_splitting": True,
+                    "size": {"longest_edge": 112, "shortest_edge": 56}}  # fmt: skip
+    processor = {"processor_class": "Idefics2Processor", "image_seq_len": 16}
+    save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image>"), processor)
 
 
 def aya_vision(folder: Path) -> None:
@@ -247,7 +283,7 @@ def vipllava(folder: Path) -> None:
 FAMILIES: dict[str, Callable[[Path], None]] = {
     made.__name__: made
     for made in (
-        aya_vision, deepseek_vl, donut, florence2, glm4v, got_ocr2, granite_vision, lighton_ocr, llava_onevision,
-        mllama, ovis2, paddleocr_vl, vipllava,
+        aya_vision, deepseek_vl, donut, florence2, glm46v, glm4v, glm_ocr, got_ocr2, granite_vision, idefics2,
+        lighton_ocr, llava_onevision, mllama, ovis2, paddleocr_vl, vipllava,
     )
 }  # fmt: skip

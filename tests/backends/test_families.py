@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 FAMILIES = sorted({**checkpoints.FAMILIES, **more_checkpoints.FAMILIES})
 # What is asked of families whose smallest page has more than 100 tokens.
-BUDGETS = {"granite_vision": 210, "llava_next": 210, "llava_onevision": 210, "mllama": 140}
+BUDGETS = {"granite_vision": 210, "idefics2": 79, "llava_next": 210, "llava_onevision": 210, "mllama": 140}
 SIZES = [(620, 877), (877, 620), (300, 1500), (90, 40)]
 
 
@@ -93,7 +93,7 @@ def test_a_budget_of_visual_tokens_is_kept(loaded: Loaded) -> None:
         predicted = families.predict_visual_tokens(loaded.folder, model, [size])
         assert predicted == (tokens if loaded.family.tokens else None), size
     kept, free = (each.reply(request_of(SIZES[0]))["visual_tokens"] for each in (small, loaded))
-    assert 40 < kept < free, "no more is given away than must be"
+    assert 15 < kept < free, "no more is given away than must be"
 
 
 @pytest.mark.parametrize("name", sorted(set(families.NEED_TORCHVISION.values())))

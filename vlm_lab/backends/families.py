@@ -24,6 +24,8 @@ from vlm_lab.backends.visual_tokens import (
     glm_budget,
     glm_tokens,
     grids_budget,
+    idefics2_budget,
+    idefics2_tokens,
     llava_next_tokens,
     llava_tokens,
     mllama_budget,
@@ -68,6 +70,7 @@ class Family:
 
 
 QWEN = Family(qwen_tokens, qwen_budget, qwen_spelling, image="<|vision_start|><|image_pad|><|vision_end|>")
+GLM = Family(glm_tokens, glm_budget, image="<|begin_of_image|><|image|><|end_of_image|>")
 GOT = (
     "<|im_start|>system\n        You should follow the instructions carefully and help me with my tasks.<|im_end|>"
     "<|im_start|>user\n{images}\n{text}<|im_end|><|im_start|>assistant\n"
@@ -77,8 +80,11 @@ FAMILIES = {
     "deepseek_vl": Family(square_tokens, image="<image_placeholder>"),
     "florence2": Family(image="", prompt="{text}", many=False),  # asked by a task token alone: <OCR>
     "gemma3": Family(gemma3_tokens, image="<start_of_image>"),
-    "glm4v": Family(glm_tokens, glm_budget, image="<|begin_of_image|><|image|><|end_of_image|>"),
+    "glm46v": GLM,
+    "glm4v": GLM,
+    "glm_ocr": GLM,
     "got_ocr2": Family(image="<img><imgpad></img>", prompt=GOT, many=False),
+    "idefics2": Family(idefics2_tokens, idefics2_budget),
     "idefics3": Family(budget=edge_budget),
     "internvl": Family(budget=tiles_budget, image="<IMG_CONTEXT>"),
     "lighton_ocr": Family(pixtral_tokens, pixtral_budget, image="<|image_pad|>"),

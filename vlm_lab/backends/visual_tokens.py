@@ -102,6 +102,11 @@ def _pixtral_patch(preprocessor: Config) -> int:
     return int(patch["height"] if isinstance(patch, dict) else patch)
 
 
+def _check(tokens: int, least: int) -> None:
+    if tokens < least:
+        raise ValueError(f"processor_kwargs: max_visual_tokens: this model needs {least} at least (got {tokens})")
+
+
 def tile_tokens(config: Config) -> int:
     """Tokens of one tile: patches of the vision tower, several merged to one."""
     vision = config.get("vision_config") or {}
@@ -114,16 +119,14 @@ def tile_tokens(config: Config) -> int:
 def tiles_budget(config: Config, preprocessor: Config, tokens: int) -> dict[str, Any]:
     """As many tiles as fit, one place kept for the page as a whole."""
     each = tile_tokens(config)
-    if tokens < each:
-        raise ValueError(f"processor_kwargs: max_visual_tokens: one tile of this model has {each} (got {tokens})")
+    _check(tokens, each)
     return {"min_patches": 1, "max_patches": max(1, tokens // each - 1)}
 
 
 def edge_budget(config: Config, preprocessor: Config, tokens: int) -> dict[str, Any]:
     """Idefics 3: the longest edge in whole tiles, one place kept for the page as a whole."""
     each = tile_tokens(config)
-    if tokens < 2 * each:
-        raise ValueError(f"processor_kwargs: max_visual_tokens: this model needs {2 * each} at least (got {tokens})")
+    _check(tokens, 2 * each)
     tile = (preprocessor.get("max_image_size") or {}).get("longest_edge") or config["vision_config"]["image_size"]
     return {"size": {"longest_edge": math.isqrt(tokens // each - 1) * tile}}
 
@@ -165,11 +168,8 @@ def grids_budget(config: Config, preprocessor: Config, tokens: int) -> dict[str,
         rows, columns = _patches(config, resolution)
         return int(min(rows * columns, most)) + rows + base
 
-    fitting = [list(each) for each in grids if needs(each) <= tokens]
-    if not fitting:
-        least = min(map(needs, grids))
-        raise ValueError(f"processor_kwargs: max_visual_tokens: this model needs {least} at least (got {tokens})")
-    return {"image_grid_pinpoints": fitting}
+    _check(tokens, min(map(needs, grids)))
+    return {"image_grid_pinpoints": [list(each) for each in grids if needs(each) <= tokens]}
 
 
 def mllama_tokens(config: Config, preprocessor: Config, size: Size) -> int:
@@ -185,10 +185,7 @@ def mllama_tile(config: Config) -> int:
 
 def mllama_budget(config: Config, preprocessor: Config, tokens: int) -> dict[str, Any]:
     """No setting: the model has positions for its own number of tiles alone, another `max_image_tiles` breaks it."""
-    if tokens < mllama_tile(config):
-        raise ValueError(
-            f"processor_kwargs: max_visual_tokens: one tile of this model has {mllama_tile(config)} (got {tokens})"
-        )
+    _check(tokens, mllama_tile(config))
     return {}
 
 
@@ -226,6 +223,18 @@ def best_grid(size: Size, grid: Sequence[Sequence[int]]) -> tuple[int, int]:
 
     height, width = max(grid, key=worth)
     return height, width
+
+
+def idefics2_tokens(config: Config, preprocessor: Config, size: Size) -> int:
+    """Idefics 2: a fixed number for the page, and for each quarter of it where it is split."""
+    each: int = (config.get("perceiver_config") or {}).get("resampler_n_latents", 64)
+    return each * (5 if preprocessor.get("do_image_splitting") else 1)
+
+
+def idefics2_budget(config: Config, preprocessor: Config, tokens: int) -> dict[str, Any]:
+    each = idefics2_tokens(config, {}, (0, 0))
+    _check(tokens, each)
+    return {"do_image_splitting": bool(preprocessor.get("do_image_splitting")) and tokens >= 5 * each}
 
 
 def gemma3_tokens(config: Config, preprocessor: Config, size: Size) -> int:
