@@ -1,15 +1,18 @@
 """What a large report costs: 10 models x 500 documents x 20 fields of made-up records, written as a run writes them.
 
-python scripts/bench_report.py [FOLDER]      seconds, memory, sizes; and how soon the page can be used in Chromium
+python scripts/bench_report.py [FOLDER]   seconds and memory of every form, each in a process of its own; sizes; and how
+                                          soon the page can be used in Chromium
 """
 
 import json
+import multiprocessing
 import random
 import resource
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,8 @@ from PIL import Image, ImageDraw
 
 from vlm_lab.counts import scores
 from vlm_lab.report.build import write_report
-from vlm_lab.report.html import write_html
+from vlm_lab.report.forms import FORMS, write
+from vlm_lab.report.pages import FILES
 from vlm_lab.statistics import summarize
 from vlm_lab.types import Model
 
@@ -28,7 +32,7 @@ CHROMIUM = "/usr/bin/chromium"
 
 
 def main(folder: Path) -> None:
-    """Writes the run, then the report, and prints what it took."""
+    """Writes the run, then the report in every form, and prints what it took."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [page_of(folder / f"page-{number}.png", number) for number in range(DOCUMENTS)]
     models = [Model(name=f"model-{number}", model_id="x") for number in range(MODELS)]
@@ -36,18 +40,27 @@ def main(folder: Path) -> None:
     summaries = summarize(records(), models, planned)
     write_report(folder / "report.json", head(models, paths), records(), {"summaries": summaries})
     print(f"report.json: {(folder / 'report.json').stat().st_size / 1e6:.0f} MB")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    started = time.perf_counter()
-    page = write_html(folder)
-    print(f"written in {time.perf_counter() - started:.1f} s, page images included")
-    started = time.perf_counter()
-    write_html(folder)
-    print(f"written again in {time.perf_counter() - started:.1f} s, the page images being there")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(f"memory: {peak:.0f} MB at most ({before:.0f} MB before the report)")
+    print(f"{'':46}{'seconds':>8}{'CPU s':>7}{'peak MB':>9}")
+    for names, afresh in ((tuple(FORMS), True), *(((name,), False) for name in FORMS)):
+        if afresh:
+            shutil.rmtree(folder / FILES, ignore_errors=True)
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            seconds, busy, peak = pool.apply(cost, (folder, names))
+        told = f"{', '.join(names)}{', page images drawn' if afresh else ''}"
+        print(f"{told:46} {seconds:7.1f}{busy:7.1f}{peak:9.0f}")
+    page = folder / "report.html"
     print(f"report.html: {page.stat().st_size / 1e6:.1f} MB")
     if Path(CHROMIUM).exists():
         opened(page)
+
+
+def cost(folder: Path, names: Sequence[str]) -> tuple[float, float, float]:
+    """Seconds, those of all processors together, and the most megabytes that this process ever had."""
+    started, busy = time.perf_counter(), time.process_time()
+    for name in names:
+        write(name, folder)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return time.perf_counter() - started, time.process_time() - busy, peak
 
 
 def opened(page: Path) -> None:
