@@ -88,6 +88,9 @@ class Worker:
             raise GenerationError("Timeout", f"no answer within {seconds:g} s") from None
         except (EOFError, OSError, self._channel.RemoteError) as error:
             raise GenerationError("WorkerDied", self._obituary(error)) from None
+        except KeyboardInterrupt:  # pytest has a report to write first; the GPU is free at once
+            self.end()
+            raise
         return answer
 
     def end(self) -> int | None:
