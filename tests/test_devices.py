@@ -38,6 +38,13 @@ def test_with_gpus_auto_takes_them_and_one_too_many_is_an_error(monkeypatch: pyt
         choose_device("cuda:2")
 
 
+def test_torch_2_3_which_knows_no_emulation_is_asked_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version that Phi-3-vision's interpreter has."""
+    gpu(monkeypatch)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    assert choose_dtype("auto", "cuda").value == "bfloat16"
+
+
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "cpu:1", ""])
 def test_a_device_that_does_not_exist_is_named(name: str) -> None:
     with pytest.raises(ValueError, match="known: auto, cpu, cuda, cuda:N, mps"):

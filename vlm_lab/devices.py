@@ -62,7 +62,7 @@ def choose_dtype(wanted: str, device: str) -> Choice:
             raise ValueError(f"dtype: torch cannot load weights as {wanted!r}; known: auto, float32, float16, bfloat16")
         return Choice(name, "asked for")
     if device.startswith("cuda"):
-        if torch.cuda.is_bf16_supported(including_emulation=False):
+        if _bfloat16():
             return Choice("bfloat16", "this GPU computes in bfloat16")
         return Choice("float16", "this GPU has no bfloat16")
     if device == "mps":
@@ -72,6 +72,16 @@ def choose_dtype(wanted: str, device: str) -> Choice:
         if flag in flags:
             return Choice("bfloat16", f"this CPU has {flag}")
     return Choice("float32", f"this CPU has neither {' nor '.join(CPU_BFLOAT16)}: bfloat16 would be slower")
+
+
+def _bfloat16() -> bool:
+    """torch 2.3, which Phi-3-vision's recipe has, knows no `including_emulation`: it never counts emulation."""
+    import torch
+
+    try:
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    except TypeError:
+        return bool(torch.cuda.is_bf16_supported())
 
 
 def choose_attention(wanted: str, device: str, dtype: str, supported: tuple[str, ...] = ATTENTION) -> Choice:

@@ -43,6 +43,13 @@ class Strip:
         }
 
     @property
+    def spelt(self) -> str:
+        """The letters inside, text by text as they were drawn, without spaces."""
+        rows = self.picture.centres[:, 1] / CELL
+        inside = (rows > self.top) & (rows < self.bottom)
+        return "".join(letter for letter, there in zip(self.picture.letters, inside, strict=True) if there)
+
+    @property
     def cuts(self) -> bool:
         """Whether an edge goes through a line that holds a value."""
         edges = (self.top * CELL, self.bottom * CELL)

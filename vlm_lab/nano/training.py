@@ -33,8 +33,9 @@ SMALL = 192 * 192
 class Phase:
     """`letters` supervises the tower, `reading` the words; without `tower` its weights rest and what it sees of each
     picture is computed once. `rows` is the height of the strips at the phase's start and at its end, in cells; with
-    `side` squares of so many cells take their place. With
-    `prompts` the suite's prompts are asked beside the skeleton of JSON, which is short."""
+    `side` squares of so many cells take their place. With `spelling` the answer is all that a strip shows: every token
+    of it has to be read, so words find the letters sooner than by the few values of an invoice. With `prompts` the
+    suite's prompts are asked beside the skeleton of JSON, which is short."""
 
     name: str
     steps: int
@@ -46,6 +47,7 @@ class Phase:
     reading: bool = False
     tower: bool = True
     prompts: bool = False
+    spelling: bool = False
 
 
 RECIPE = (
@@ -90,7 +92,7 @@ class Pupil:
         if phase.letters:
             told |= self.letters(strips, features)
         if phase.reading:
-            told |= self.reading(chance, strips, features, self.templates if phase.prompts else ("",))
+            told |= self.reading(chance, strips, features, phase)
         share = LETTERS_SHARE if phase.reading else 1.0
         told["loss"] = told.get("answer_loss", torch.zeros(())) + share * told.get("letter_loss", torch.zeros(()))
         return told
@@ -137,12 +139,19 @@ class Pupil:
         right = (scores.argmax(-1)[there] == targets[there]).float().mean()
         return {"letter_loss": functional.cross_entropy(scores, targets, weight), "letters_right": right}
 
+    def asked(self, chance: random.Random, strips: Sequence[Strip], phase: Phase) -> tuple[str, list[str]]:
+        """One prompt for the batch, and each strip's answer to it."""
+        if phase.spelling:
+            return "Spell.", [each.spelt for each in strips]
+        text, wanted = lessons.prompt(chance, self.templates if phase.prompts else ("",), self.schema)
+        seen = [{name: value for name, value in each.seen.items() if name in wanted} for each in strips]
+        return text, [lessons.answer(each) for each in seen]
+
     def reading(
-        self, chance: random.Random, strips: Sequence[Strip], features: Tensor, templates: Sequence[str]
+        self, chance: random.Random, strips: Sequence[Strip], features: Tensor, phase: Phase
     ) -> dict[str, Tensor]:
-        text, wanted = lessons.prompt(chance, templates, self.schema)
-        answers = [{name: value for name, value in each.seen.items() if name in wanted} for each in strips]
-        ids, begin = self.tokens(text, [lessons.answer(each) for each in answers], features.shape[1:3])
+        text, answers = self.asked(chance, strips, phase)
+        ids, begin = self.tokens(text, answers, features.shape[1:3])
         ids = ids.to(features.device)
         hidden = self.hidden(ids, features)[:, begin - 1 : -1]
         scores, targets = self.model.lm_head(hidden).flatten(0, 1).float(), ids[:, begin:].flatten()
