@@ -154,8 +154,7 @@ class Session:
         if self.options.dry_run:
             planned = dryrun.forecast(run_folder.read_records(self._folder), self.options.output_dir)
             lines = ["", "dry run: no model was called", *planned, "", *self.dry_warnings]
-        if self.concluded.probes:
-            lines += ["", *probe.lines(self.concluded.probes)]
+            lines += probe.lines(self.concluded.probes)
         lines += ["", f"report: {self._folder / 'report.html'}"]
         if any(each.statuses.get(status) for each in self.concluded.summaries for status in ("not_run", "error")):
             lines.append(f"go on with: {self._resume_command(self._folder)}")

@@ -201,7 +201,8 @@ def train(pupil: Pupil, phase: Phase, folder: Path, seed: int, say: Callable[[st
     pupil.model.requires_grad_(True)
     pupil.model.model.visual.requires_grad_(phase.tower)
     step = resume(pupil, optimizer, folder / f"{phase.name}.pt")
-    pupil.seen.clear()
+    if phase.tower:
+        pupil.seen.clear()
     began, told_before = time.monotonic(), step
     while step < phase.steps:
         chance = random.Random(f"{seed}/{phase.name}/{step}")  # noqa: S311 - lessons, not secrets

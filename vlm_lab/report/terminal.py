@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vlm_lab import probe
 from vlm_lab.documents import shown
 from vlm_lab.reasons import ENGLISH, english
 from vlm_lab.report.text import HEADS, has_run, model_row, share, table, troubles
@@ -30,6 +31,7 @@ def closing_lines(concluded: Conclusion | Report) -> list[str]:
             lines += ["", headline(suite, own), *table(HEADS, [model_row(each) for each in ran])]
         decided = [each for each in concluded.decisions if each.suite == suite]
         lines += ["", *(line for each in decided for line in decision_lines(each))] if decided else []
+    lines += ["", *probe.lines(concluded.probes)] if concluded.probes else []
     return [shown(each) for each in lines]  # reasons quote replies
 
 
