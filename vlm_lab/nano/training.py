@@ -51,9 +51,11 @@ class Phase:
 
 
 RECIPE = (
-    Phase("letters", 2600, 40, 1.5e-3, side=8, letters=True),
-    Phase("reading", 2500, 16, 1.2e-3, rows=(7, 26), reading=True, tower=False),
-    Phase("pages", 500, 16, 8e-4, letters=True, reading=True, prompts=True),
+    Phase("letters", 3500, 40, 1.5e-3, side=8, letters=True),
+    Phase("letters-on-pages", 160, 8, 8e-4, letters=True),
+    Phase("spelling", 1500, 32, 1.2e-3, rows=(2, 5), reading=True, tower=False, spelling=True),
+    Phase("reading", 2000, 16, 1.2e-3, rows=(7, 22), reading=True, tower=False),
+    Phase("pages", 680, 8, 8e-4, letters=True, reading=True, prompts=True),
 )
 SMOKE = (Phase("letters", 300, 40, 1.5e-3, side=8, letters=True),)
 
@@ -64,7 +66,7 @@ class Pupil:
     def __init__(self, model: Any, tokenizer: Any, schema: Mapping[str, Any], templates: Sequence[str],
                  pictures: Sequence[Picture]) -> None:  # fmt: skip
         self.model, self.tokenizer, self.schema = model, tokenizer, schema
-        self.templates = ("", *templates)
+        self.templates = ("", "", *templates)  # as often short as long: a page costs half as much
         self.groups = lessons.grouped(pictures)
         self.head = LetterHead().to(model.device)
         self.seen: dict[int, Tensor] = {}
