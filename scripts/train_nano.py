@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 import yaml  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
 
 from vlm_lab.nano import FOLDER, exam, network, pool  # noqa: E402
 from vlm_lab.nano.pictures import MAX_PIXELS, MERGE, PATCH  # noqa: E402
@@ -49,6 +50,8 @@ def main() -> None:
         templates,
         [each for path in sorted((work / "pictures").glob("[0-9]*[0-9].npz")) for each in pool.load(path)],
     )
+    if asked.start:
+        pupil.model.load_state_dict(load_file(asked.start / "model.safetensors"), strict=False)  # tied words are one
     fuse(pupil)
     for phase in SMOKE if asked.smoke else RECIPE:
         train(pupil, phase, work, asked.seed, lambda line: print(line, flush=True))
@@ -63,6 +66,7 @@ def arguments() -> Any:
     parser.add_argument("--shards", type=int, default=120, help="of 64 pictures each")
     parser.add_argument("--processes", type=int, default=2, help="that draw")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, metavar="FOLDER", help="go on from a checkpoint's weights")
     parser.add_argument("--smoke", action="store_true", help="the short setting")
     parser.add_argument("--exam", type=Path, metavar="FOLDER", help="only draw the examination's documents")
     return parser.parse_args()

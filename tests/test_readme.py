@@ -89,19 +89,25 @@ def test_the_users_file_is_shown_as_it_is() -> None:
 def test_the_sample_is_what_comes_out(tmp_path: Path) -> None:
     """On a machine without weights and without Tesseract, which PATH hides. Seconds differ from machine to machine; the
     rest must be the same, F1 to within 0.02."""
-    command = [sys.executable, "-m", "pytest", "-c", "pytest.ini", "--rootdir", ".", "benchmarks", "-k", "ocr or phi"]
+    command = [sys.executable, "-m", "pytest", "-c", "pytest.ini", "--rootdir", ".", "benchmarks"]
+    command += ["-k", "ocr or nano or phi"]
     environment = {**os.environ, "PATH": str(tmp_path), "HF_HOME": str(tmp_path)}
     done = subprocess.run(
         [*command, "--output-dir", str(tmp_path)], cwd=PROJECT, capture_output=True, text=True, env=environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    shown = [line.split() for line in README.splitlines() if re.match(r"    (model|ocr) +(prompt|default) ", line)]
-    printed = [line.split() for line in done.stdout.splitlines() if re.match(r"(model|ocr) +(prompt|default) ", line)]
+    row = r" *(model|ocr|qwen2-vl-nano) +(prompt|default|terse) "
+    shown, printed = (
+        [line.split() for line in text.splitlines() if re.match(row, line)] for text in (README, done.stdout)
+    )
     assert printed[0] == shown[0], "the table's heads"
-    assert abs(float(printed[1][2]) - float(shown[1][2])) <= 0.02, "F1"
-    assert printed[1][8] == shown[1][8] == "20/24", "answered"
+    assert [line[:2] for line in printed] == [line[:2] for line in shown]
+    for told, found, tolerance in zip(shown[1:], printed[1:], (0.02, 0.05, 0.05), strict=True):
+        assert abs(float(told[2]) - float(found[2])) <= tolerance, "F1; a CPU without bfloat16 reads a digit otherwise"
+        assert told[8] == found[8], "answered"
     for start in (
         "ocr: 4 (default: ",
+        "qwen2-vl-nano: 28 (default: ",
         "phi-3-vision: all 24 skipped: no weights of microsoft/Phi-3-vision-128k-instruct",
     ):
         assert f"    {start}" in README
