@@ -101,15 +101,14 @@ def curve(log: Path, picture: Path) -> None:
         rows = list(csv.DictReader(file))
     figure, axes = pyplot.subplots(figsize=(8, 3.5))
     for column, label in (("letters_right", "letters"), ("tokens_right", "tokens of the answer")):
-        points = [(at, float(row[column])) for at, row in enumerate(rows) if row[column]]
-        axes.plot(*zip(*points, strict=True), label=label, linewidth=1)
+        axes.plot([float(row[column] or "nan") for row in rows], label=label, linewidth=1)
     for at, row in enumerate(rows):
         if at == 0 or row["phase"] != rows[at - 1]["phase"]:
             axes.axvline(at, color="grey", linewidth=0.5)
-            axes.text(at, 1.02, row["phase"], fontsize=8)
+            axes.text(at, 1.02, row["phase"], fontsize=8, rotation=40)
     axes.set(xlabel="lines of log.csv, 20 steps each", ylabel="share right", ylim=(0, 1))
     axes.legend(loc="lower right")
-    figure.savefig(picture, metadata={"Date": None})
+    figure.savefig(picture, bbox_inches="tight", metadata={"Date": None})
 
 
 if __name__ == "__main__":
