@@ -12,6 +12,7 @@ from vlm_lab.documents import Pages
 from vlm_lab.nano import FOLDER, exam, lessons
 from vlm_lab.nano.pictures import FIELDS
 from vlm_lab.parsing import parse
+from vlm_lab.schema import leaves
 from vlm_lab.types import Generation, Model, Prompt, Runtime
 
 LEAST = 0.3
@@ -51,8 +52,8 @@ def test_it_reads(nano: Transformers, documents: list[tuple[Path, dict[str, Any]
     right, sure = 0, dict[bool, list[float]]({True: [], False: []})
     for path, reference in documents:
         prediction = parse(asked(nano, path))
-        for name, expected in exam.flat(reference).items():
-            hit = exam.flat(prediction.value or {}).get(name) == expected
+        for name, expected in leaves(reference):
+            hit = dict(leaves(prediction.value or {})).get(name) == expected
             right += hit
             sure[hit].append(prediction.confidences.get(name, 0.0))
     assert right / (len(FIELDS) * len(documents)) >= LEAST
@@ -65,4 +66,4 @@ def test_asked_for_one_field_it_gives_that_one(
     nano: Transformers, documents: list[tuple[Path, dict[str, Any]]]
 ) -> None:
     answers = [parse(asked(nano, path, ("totals.gross",))).value or {} for path, _ in documents[:6]]
-    assert sum(set(exam.flat(each)) == {"totals.gross"} for each in answers) >= 4
+    assert sum(set(dict(leaves(each))) == {"totals.gross"} for each in answers) >= 4

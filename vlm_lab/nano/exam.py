@@ -6,9 +6,7 @@ itself runs the model over them as it runs any other.
 
 import json
 import random
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from vlm_lab.nano.lessons import nested
 from vlm_lab.nano.pictures import answer_values
@@ -32,11 +30,3 @@ def write(folder: Path, count: int, seed: int = SEED) -> None:
         (folder / "documents" / f"{stem}.{form}").write_bytes(FORMATS[form](drawing.pdf, seed + index))
         answer = nested(answer_values(drawing.reference))
         (folder / "references" / f"{stem}.json").write_text(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
-
-
-def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested objects by dotted paths: what `lessons.nested` undoes."""
-    leaves: dict[str, Any] = {}
-    for name, part in value.items():
-        leaves |= flat(part, f"{prefix}{name}.") if isinstance(part, Mapping) else {prefix + name: part}
-    return leaves

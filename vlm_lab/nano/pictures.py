@@ -21,6 +21,7 @@ from vlm_lab.samples.data import CURRENCIES
 from vlm_lab.samples.drawing import draw
 from vlm_lab.samples.layouts import LAYOUTS
 from vlm_lab.samples.sheet import Placed
+from vlm_lab.schema import leaves
 
 PATCH, MERGE = 8, 2
 CELL = PATCH * MERGE
@@ -97,8 +98,8 @@ def jpeg(page: Image.Image, quality: int) -> Image.Image:
 
 def answer_values(reference: dict[str, Any]) -> dict[str, str]:
     """The seven header fields of a reference by their dotted paths."""
-    flat = {f"{key}.{part}": text for key in ("seller", "totals") for part, text in reference[key].items()}
-    return {name: str({**reference, **flat}[name]) for name in FIELDS}
+    found = dict(leaves(reference))
+    return {name: str(found[name]) for name in FIELDS}
 
 
 def printed_as(wish: Wish) -> dict[str, set[str]]:

@@ -14,16 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from vlm_lab.nano import lessons
 from vlm_lab.nano.lessons import Strip
-from vlm_lab.nano.network import LetterHead, Tower, Words, continued, letter_targets, patches, see
-from vlm_lab.nano.pictures import CELL, Picture
+from vlm_lab.nano.network import LetterHead, Tower, Words, continued, letter_targets, linear_patches, see, see_whole
+from vlm_lab.nano.pictures import Picture
 
 NONE_WEIGHT, LETTERS_SHARE, KEEP, TELL = 0.2, 0.3, 100, 20
 SMALL = 192 * 192
@@ -113,19 +111,14 @@ class Pupil:
             return torch.stack([self.remembered(each.picture)[each.top : each.bottom] for each in strips]).float()
         images = [each.pixels for each in strips]
         small = images[0].shape[0] * images[0].shape[1] <= SMALL
-        return see(self.visual, self.tower, images) if small else self.seen_whole(images)
+        return see(self.visual, self.tower, images) if small else see_whole(self.visual, images)
 
     def remembered(self, picture: Picture) -> Tensor:
         """What the resting tower sees of a whole picture: (rows, columns, width)."""
         if id(picture) not in self.seen:
             with torch.no_grad():
-                self.seen[id(picture)] = self.seen_whole([picture.pixels])[0].to(torch.bfloat16)
+                self.seen[id(picture)] = see_whole(self.visual, [picture.pixels])[0].to(torch.bfloat16)
         return self.seen[id(picture)]
-
-    def seen_whole(self, images: Sequence[NDArray[np.uint8]]) -> Tensor:
-        pixels, grid = (each.to(self.model.device) for each in patches(images))
-        features: Tensor = self.visual(pixels, grid_thw=grid).pooler_output
-        return features.view(len(images), *(length // CELL for length in images[0].shape[:2]), -1)
 
     def letters(self, strips: Sequence[Strip], features: Tensor) -> dict[str, Tensor]:
         targets = torch.stack(
@@ -181,12 +174,6 @@ class Pupil:
         kinds = (ids[:1] == self.model.config.image_token_id).int()
         positions, _ = inner.get_rope_index(ids[:1], kinds, image_grid_thw=grid)
         return continued(inner.language_model, self.words, embeddings, positions)
-
-
-def linear_patches(visual: Any) -> None:
-    """The patch embedding is a convolution whose stride is its kernel: as a matrix it is ten times as fast on a CPU."""
-    embed = visual.patch_embed
-    embed.forward = lambda pixels: functional.linear(pixels, embed.proj.weight.flatten(1))
 
 
 def fuse(pupil: Pupil) -> None:
