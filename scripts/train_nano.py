@@ -11,8 +11,10 @@ to --output: weights in bfloat16, config, processor, tokenizer, chat template, a
 import argparse
 import csv
 import json
+import random
 import shutil
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,12 +27,16 @@ import yaml  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
 from vlm_lab.nano import FOLDER, exam, network, pool  # noqa: E402
-from vlm_lab.nano.pictures import MAX_PIXELS, MERGE, PATCH  # noqa: E402
-from vlm_lab.nano.training import RECIPE, SMOKE, Pupil, fuse, train  # noqa: E402
+from vlm_lab.nano.pictures import MAX_PIXELS, MERGE, PATCH, Picture  # noqa: E402
+from vlm_lab.nano.practice import practice  # noqa: E402
+from vlm_lab.nano.pupil import Pupil, fuse  # noqa: E402
+from vlm_lab.nano.recipe import RECIPE, SMOKE  # noqa: E402
+from vlm_lab.nano.training import train  # noqa: E402
 from vlm_lab.nano.vocabulary import prompt_words, save_processor  # noqa: E402
 from vlm_lab.schema import lean  # noqa: E402
 
 SUITE = ROOT / "benchmarks" / "invoices"
+PRACTICE = 44  # shards of print to learn letters from; more are hardly seen twice
 
 
 def main() -> None:
@@ -40,7 +46,9 @@ def main() -> None:
         return
     torch.manual_seed(asked.seed)
     work = asked.work / "smoke" if asked.smoke else asked.work
-    draw(work / "pictures", 4 if asked.smoke else asked.shards, asked.seed, asked.processes)
+    shards = 4 if asked.smoke else asked.shards
+    draw(work / "pictures", shards, f"{asked.seed}", pool.invoice, asked.processes)
+    draw(work / "practice", min(shards, PRACTICE), f"practice/{asked.seed}", practice, asked.processes)
     templates = [(SUITE / "prompt.md").read_text("utf-8").strip(), terse()]
     processor = save_processor(work / "model", prompt_words(templates), MAX_PIXELS, PATCH, MERGE)
     pupil = Pupil(
@@ -48,7 +56,8 @@ def main() -> None:
         processor.tokenizer,
         lean(json.loads((SUITE / "schema.json").read_text("utf-8"))),
         templates,
-        [each for path in sorted((work / "pictures").glob("[0-9]*[0-9].npz")) for each in pool.load(path)],
+        pool.opened(work / "pictures"),
+        pool.opened(work / "practice"),
     )
     if asked.start:
         pupil.model.load_state_dict(load_file(asked.start / "model.safetensors"), strict=False)  # tied words are one
@@ -72,9 +81,9 @@ def arguments() -> Any:
     return parser.parse_args()
 
 
-def draw(folder: Path, shards: int, seed: int, processes: int) -> None:
+def draw(folder: Path, shards: int, seed: str, what: Callable[[random.Random], Picture], processes: int) -> None:
     with ProcessPoolExecutor(processes) as workers:
-        list(workers.map(pool.fill, [folder] * shards, range(shards), [seed] * shards))
+        list(workers.map(pool.fill, [folder] * shards, range(shards), [seed] * shards, [what] * shards))
 
 
 def terse() -> str:

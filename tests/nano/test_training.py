@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from vlm_lab.nano.lessons import Lesson
 from vlm_lab.nano.pictures import picture
 from vlm_lab.nano.values import wish
 
@@ -21,7 +22,7 @@ def pupil(size: int = 12) -> Any:
     import torch
 
     from vlm_lab.nano import network
-    from vlm_lab.nano.training import Pupil
+    from vlm_lab.nano.pupil import Pupil
     from vlm_lab.nano.vocabulary import tokenizer
 
     torch.manual_seed(0)
@@ -58,12 +59,12 @@ def test_states_are_the_models_own() -> None:
 
     made = pupil()
     page = made.groups[0][0].pixels[:64, :96]
-    ids, _ = made.tokens("Read", ["ab"], (4, 6))
+    ids, _, _ = made.tokens(Lesson("Read", ["ab"], [{}]), (4, 6))
     pixels, grid = patches([page])
     kinds = (ids == made.model.config.image_token_id).int()
     with torch.no_grad():
         features = see(made.model.model.visual, made.tower, [page])
-        found = made.model.lm_head(made.hidden(ids, features))
+        found = made.model.lm_head(made.hidden(ids, features)[0])
         expected = made.model(input_ids=ids, pixel_values=pixels, image_grid_thw=grid, mm_token_type_ids=kinds).logits
     assert torch.allclose(found, expected, atol=0.02)
 
@@ -72,7 +73,8 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path, m
     import torch
 
     from vlm_lab.nano import training
-    from vlm_lab.nano.training import Phase, train
+    from vlm_lab.nano.recipe import Phase
+    from vlm_lab.nano.training import train
 
     monkeypatch.setattr(training, "KEEP", 2)
     phase = Phase("letters", 4, 2, 1e-3, side=6, letters=True)
@@ -100,7 +102,8 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path, m
 def test_reading_lessons_move_the_words_alone_while_the_tower_rests(tmp_path: Path) -> None:
     import torch
 
-    from vlm_lab.nano.training import Phase, train
+    from vlm_lab.nano.recipe import Phase
+    from vlm_lab.nano.training import train
 
     made = pupil()
     before = {name: weight.clone() for name, weight in made.model.state_dict().items()}

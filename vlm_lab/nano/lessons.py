@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.nano.pictures import CELL, FIELDS, Picture
+from vlm_lab.nano.pointing import pointed
 
 CUT = 7.0
 
@@ -37,23 +38,65 @@ class Strip:
     def seen(self) -> dict[str, str]:
         """The values that are printed inside."""
         return {
-            name: value
-            for name, value in self.picture.values.items()
-            if any(self.top * CELL < spot < self.bottom * CELL for spot in self.picture.spots[name])
+            name: self.picture.values[name]
+            for name in FIELDS
+            if name in self.picture.values
+            and any(self.top * CELL < y < self.bottom * CELL for y in self.picture.heights(name))
         }
 
     @property
-    def spelt(self) -> str:
-        """The letters inside, text by text as they were drawn, without spaces."""
+    def inside(self) -> list[int]:
+        """The letters inside, text by text as they were drawn."""
         rows = self.picture.centres[:, 1] / CELL
-        inside = (rows > self.top) & (rows < self.bottom)
-        return "".join(letter for letter, there in zip(self.picture.letters, inside, strict=True) if there)
+        return [int(index) for index in np.flatnonzero((rows > self.top) & (rows < self.bottom))]
+
+    def cells(self, letters: Sequence[int]) -> list[int]:
+        """The visual tokens that these letters stand in, those outside left out."""
+        right = self.right or self.picture.pixels.shape[1] // CELL
+        spots = self.picture.centres[list(letters)] // CELL
+        return [
+            int((y - self.top) * (right - self.left) + x - self.left)
+            for x, y in spots
+            if self.top <= y < self.bottom and self.left <= x < right
+        ]
 
     @property
     def cuts(self) -> bool:
         """Whether an edge goes through a line that holds a value."""
         edges = (self.top * CELL, self.bottom * CELL)
-        return any(abs(spot - edge) < CUT for spots in self.picture.spots.values() for spot in spots for edge in edges)
+        heights = [y for name in self.picture.spots for y in self.picture.heights(name)]
+        return any(abs(y - edge) < CUT for y in heights for edge in edges)
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One prompt for strips of one size, each one's answer, and for the characters of each answer that are read from
+    the page the visual tokens that they stand in."""
+
+    prompt: str
+    answers: list[str]
+    cells: list[dict[int, list[int]]]
+
+
+def spelling(strips: Sequence[Strip]) -> Lesson:
+    """All letters that a strip shows."""
+    answers = ["".join(each.picture.letters[index] for index in each.inside) for each in strips]
+    cells = [{at: each.cells([index]) for at, index in enumerate(each.inside)} for each in strips]
+    return Lesson("Spell.", answers, cells)
+
+
+def reading(
+    chance: random.Random, strips: Sequence[Strip], templates: Sequence[str], schema: Mapping[str, Any]
+) -> Lesson:
+    """The values that a strip shows, as far as the prompt asks for them."""
+    text, wanted = prompt(chance, templates, schema)
+    answers, cells = [], []
+    for each in strips:
+        values = {name: value for name, value in each.seen.items() if name in wanted}
+        answers.append(answer(values))
+        letters = pointed(each.picture, values, answers[-1])
+        cells.append({at: each.cells(found) for at, found in letters.items()})
+    return Lesson(text, answers, cells)
 
 
 def strip(chance: random.Random, picture: Picture, rows: int) -> Strip:

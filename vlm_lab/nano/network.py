@@ -14,6 +14,7 @@ from vlm_lab.nano.vocabulary import LETTERS, VISION
 
 WIDTH, HEADS, LAYERS = 192, 6, 4
 SLOTS = 6
+POINTING = 2  # the third of four layers: what it finds, the fourth can still use
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -120,22 +121,25 @@ class Words(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
-        """(sequences, length, width) of embeddings to the last layer's states; `mask` is 0 or minus infinity."""
-        for layer in self.model.layers:
-            states = states + self.attend(layer.self_attn, layer.input_layernorm(states), cos, sin, mask)
+    def forward(self, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """(sequences, length, width) of embeddings to the last layer's states, and where the layer that points looks:
+        (sequences, heads, length, length). `mask` is 0 or minus infinity."""
+        looks = mask
+        for index, layer in enumerate(self.model.layers):
+            seen, weights = self.attend(layer.self_attn, layer.input_layernorm(states), cos, sin, mask)
+            states = states + seen
             states = states + layer.mlp(layer.post_attention_layernorm(states))
-        last: Tensor = self.model.norm(states)
-        return last
+            looks = weights if index == POINTING else looks
+        return self.model.norm(states), looks
 
-    def attend(self, attention: Any, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+    def attend(self, attention: Any, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         shape = (*states.shape[:2], -1, attention.head_dim)
         parts = (part(states).view(shape).transpose(1, 2) for part in (attention.q_proj, attention.k_proj))
         value = attention.v_proj(states).view(shape).transpose(1, 2)
         query, key = (turned(each, cos, sin).to(value.dtype) for each in parts)
-        weights = torch.softmax(query @ key.transpose(-1, -2) * attention.head_dim**-0.5 + mask, -1).to(value.dtype)
-        result: Tensor = attention.o_proj((weights @ value).transpose(1, 2).reshape(*states.shape[:2], -1))
-        return result
+        weights = torch.softmax(query @ key.transpose(-1, -2) * attention.head_dim**-0.5 + mask, -1)
+        mixed = (weights.to(value.dtype) @ value).transpose(1, 2).reshape(*states.shape[:2], -1)
+        return attention.o_proj(mixed), weights
 
 
 def turned(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -144,14 +148,14 @@ def turned(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return states * cos + torch.cat((-states[..., half:], states[..., :half]), -1) * sin
 
 
-def continued(model: Any, words: Any, embeddings: Tensor, positions: Tensor) -> Tensor:
-    """The last layer's states of sequences that share `positions` (3, 1, length). Padding stands behind what counts
-    and attention looks back, so it needs no mask of its own."""
+def continued(model: Any, words: Any, embeddings: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """What Words gives for sequences that share `positions` (3, 1, length). Padding stands behind what counts and
+    attention looks back, so it needs no mask of its own."""
     cos, sin = (each[:1].unsqueeze(1).to(torch.bfloat16) for each in model.rotary_emb(embeddings, positions))
     length = embeddings.shape[1]
     mask = torch.full((length, length), -torch.inf, dtype=torch.bfloat16, device=embeddings.device).triu(1)
-    states: Tensor = words(embeddings, cos, sin, mask)
-    return states
+    states, looks = words(embeddings, cos, sin, mask)
+    return states, looks
 
 
 def see(visual: Any, tower: Any, images: Sequence[NDArray[np.uint8]]) -> Tensor:

@@ -7,7 +7,7 @@ without that it never leaves the plateau.
 import io
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,22 +33,34 @@ FIELDS = ("invoice_number", "issue_date", "currency", "seller.name", "totals.net
 @dataclass(frozen=True, slots=True)
 class Picture:
     """`pixels` (height, width, 3) in bytes, both sides multiples of 16; `centres` (letters, 2) as x, y in its pixels;
-    `values` what each field's answer is and `spots` where it is printed, as the y of its line."""
+    `values` what each field's answer is and `spots` where it is printed: the first of its letters and the one after
+    the last."""
 
     pixels: NDArray[np.uint8]
     letters: str
     centres: NDArray[np.float32]
     values: dict[str, str]
-    spots: dict[str, list[float]]
+    spots: dict[str, list[tuple[int, int]]]
+
+    def heights(self, name: str) -> list[float]:
+        """The y of each line that holds this field's value."""
+        return [float(self.centres[start:end, 1].mean()) for start, end in self.spots[name]]
 
 
 def picture(chance: random.Random, wish: Wish) -> Picture:
-    """Draw a wish, and let happen to it what happens to paper: nothing, a scanner, or a wide margin."""
+    """Draw a wish as it comes from a file, a scanner or a desk."""
     drawing = draw(wish.paper, wish.layout, wish.look, wish.colour)
+    bare = photographed(chance, drawing.pdf, drawing.texts, LAYOUTS[wish.layout][1])
+    spots = {name: spans(found, drawing.texts) for name, found in printed_as(wish).items()}
+    return replace(bare, values=answer_values(drawing.reference), spots=spots)
+
+
+def photographed(chance: random.Random, pdf: bytes, texts: tuple[Placed, ...], family: str) -> Picture:
+    """What happens to paper: nothing, a scanner, or a wide margin. Without values yet."""
     form, seed = chance.choice(("clean", "clean", "scan", "scan", "margin")), chance.randrange(2**31)
     dpi = 150 if form == "clean" else 130
-    page = damage.pages(drawing.pdf, dpi)[0]
-    letters, points = places(drawing.texts, LAYOUTS[wish.layout][1])
+    page = damage.pages(pdf, dpi)[0]
+    letters, points = places(texts, family)
     centres = (points * np.float32(dpi / 72)).astype(np.float32)
     if form == "scan":
         centres = turned(centres, page.size, damage.tilt(np.random.default_rng(seed)))
@@ -57,9 +69,7 @@ def picture(chance: random.Random, wish: Wish) -> Picture:
         page, centres = ImageOps.expand(page, MARGIN, "white"), centres + MARGIN
     small = page.resize(model_size(*page.size), Image.Resampling.BICUBIC)
     centres = (centres * np.divide(small.size, page.size)).astype(np.float32)
-    values = answer_values(drawing.reference)
-    spots = {name: lines(found, drawing.texts, centres) for name, found in printed_as(wish).items()}
-    return Picture(np.asarray(small, np.uint8), letters, centres, values, spots)
+    return Picture(np.asarray(small, np.uint8), letters, centres, {}, {})
 
 
 def model_size(width: int, height: int) -> tuple[int, int]:
@@ -115,12 +125,12 @@ def printed_as(wish: Wish) -> dict[str, set[str]]:
     }
 
 
-def lines(wanted: set[str], texts: tuple[Placed, ...], centres: NDArray[np.float32]) -> list[float]:
-    """The y of each place where one of the texts is printed."""
+def spans(wanted: set[str], texts: tuple[Placed, ...]) -> list[tuple[int, int]]:
+    """The letters of each place where one of the texts is printed."""
     found, at = [], 0
     for text in texts:
-        count = sum(not letter.isspace() for letter in text.text)
+        end = at + sum(not letter.isspace() for letter in text.text)
         if text.text in wanted:
-            found.append(float(centres[at : at + count, 1].mean()))
-        at += count
+            found.append((at, end))
+        at = end
     return found

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,22 @@ from vlm_lab.nano.values import wish
 SHARD = 64
 
 
-def fill(folder: Path, index: int, seed: int = 0) -> None:
+def invoice(chance: random.Random) -> Picture:
+    return picture(chance, wish(chance))
+
+
+def fill(folder: Path, index: int, seed: str, draw: Callable[[random.Random], Picture] = invoice) -> None:
     """Draw one shard if it is not there yet; the same seed and index draw the same pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{index:05d}.npz"
     if not path.exists():
         chance = random.Random(f"{seed}/{index}")  # noqa: S311 - drawings, not secrets
-        save(path, [picture(chance, wish(chance)) for _ in range(SHARD)])
+        save(path, [draw(chance) for _ in range(SHARD)])
+
+
+def opened(folder: Path) -> list[Picture]:
+    """All pictures of a folder's shards."""
+    return [each for path in sorted(folder.glob("[0-9]*[0-9].npz")) for each in load(path)]
 
 
 def save(path: Path, pictures: list[Picture]) -> None:

@@ -1,0 +1,49 @@
+"""Sheets full of print to learn letters from: five times as many on a page as an invoice has, for the same arithmetic.
+
+Set in the layouts' fonts, sizes and inks, and treated as their paper is; what they say means nothing.
+"""
+
+import random
+
+from vlm_lab.nano.pictures import Picture, photographed
+from vlm_lab.nano.values import FORMS, company, word
+from vlm_lab.samples.sheet import Sheet
+
+WIDTH, MARGIN = 236.0, 8.0
+INKS = ("#111111", "#111111", "#333333", "#666666")
+
+
+def practice(chance: random.Random) -> Picture:
+    """One sheet: lines of words, numbers, amounts and dates from edge to edge; it asks for no field."""
+    family = chance.choice(("sans", "sans", "mono"))
+    colour = "#" + "".join(f"{chance.randrange(16, 144):02x}" for _ in range(3))
+    sheet = Sheet(WIDTH, chance.randrange(280, 366), family, colour)
+    y = MARGIN
+    while y < sheet.height - 20:
+        size = chance.choice((7.5, 7.5, 8, 8.5, 8.5, 9, 10, 13))
+        y += size * chance.uniform(1.15, 1.5)
+        line(chance, sheet, y, size)
+    return photographed(chance, sheet.finish(), tuple(sheet.placed), family)
+
+
+def line(chance: random.Random, sheet: Sheet, y: float, size: float) -> None:
+    bold, ink = chance.random() < 0.4, chance.choice((*INKS, sheet.colour))
+    x = MARGIN + chance.uniform(0, 16)
+    while True:
+        text = scribble(chance)
+        sheet.text(x, y, text, size, bold, ink=ink)
+        x += sheet.placed[-1].width + chance.uniform(0.25, 1.2) * size
+        if x > WIDTH - 40:
+            break
+
+
+def scribble(chance: random.Random) -> str:
+    """A word or a number such as invoices have."""
+    digits = "".join(chance.choices("0123456789", k=chance.randrange(2, 10)))
+    mark = chance.choice((".", ",", "/", "-", " ", ".", ","))
+    money = f"{chance.choice(('', '', '£'))}{digits[:5]}{chance.choice('.,')}{digits[-2:]}{chance.choice(('', ' €'))}"
+    language = chance.choice(tuple(FORMS))
+    number = chance.choice((money, digits, mark.join((digits[:2], digits[-2:], digits[:4])), f"INV{digits}"))
+    text = chance.choice((word(chance), word(chance).lower(), company(chance, language).name))
+    odd = "".join(chance.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789&:%°n.,-/'+éèàüöäß", k=chance.randrange(2, 8)))
+    return chance.choices((number, text, odd), (5, 3, 1.5))[0]

@@ -1,0 +1,35 @@
+"""The phases of a training: what is taught, in which order, for how long."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """`letters` supervises the tower, `reading` the words; without `tower` its weights rest and what it sees of each
+    picture is computed once. `rows` is the height of the strips at the phase's start and at its end, in cells; with
+    `side` squares of so many cells take their place. `practice` is the share of them that is cut from sheets full of
+    print. With `spelling` the answer is all that a strip shows: every token of it has to be read, so words find the
+    letters sooner than by the few values of an invoice. With `prompts` the suite's prompts are asked beside the
+    skeleton of JSON, which is short."""
+
+    name: str
+    steps: int
+    size: int
+    rate: float
+    rows: tuple[int, int] = (100, 100)
+    side: int = 0
+    practice: float = 0.0
+    letters: bool = False
+    reading: bool = False
+    tower: bool = True
+    prompts: bool = False
+    spelling: bool = False
+
+
+RECIPE = (
+    Phase("letters", 3200, 40, 6e-3, side=8, practice=0.75, letters=True),
+    Phase("spelling", 600, 32, 3e-3, rows=(2, 5), practice=0.5, reading=True, tower=False, spelling=True),
+    Phase("reading", 2000, 16, 3e-3, rows=(7, 22), reading=True, tower=False),
+    Phase("pages", 680, 8, 2e-3, letters=True, reading=True, prompts=True),
+)
+SMOKE = (Phase("letters", 300, 40, 6e-3, side=8, practice=0.75, letters=True),)
