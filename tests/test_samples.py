@@ -46,7 +46,7 @@ def same_bytes(folder: Path, written: list[tuple[catalogue.Sample, int]]) -> Non
 
 
 def test_some_are_drawn_again_byte_for_byte(tmp_path: Path) -> None:
-    same_bytes(tmp_path, catalogue.write(tmp_path, range(0, 24, 5)))
+    same_bytes(tmp_path, catalogue.write(tmp_path, range(0, 26, 5)))
 
 
 @pytest.mark.slow
@@ -60,7 +60,7 @@ def test_all_are_drawn_again_byte_for_byte(tmp_path: Path) -> None:
 def test_the_folder_holds_the_catalogue_and_is_small() -> None:
     files = [path for path in (SUITE / "documents").rglob("*") if path.is_file()]
     assert sorted(path.relative_to(SUITE / "documents").as_posix() for path in files) == sorted(PATHS)
-    assert len(PATHS) == 24
+    assert len(PATHS) == 26
     assert sum(path.stat().st_size for path in files) < 6_000_000
 
 
@@ -97,7 +97,7 @@ def test_texts_stay_on_the_page_and_apart(layout: str, language: str) -> None:
             assert apart or text.page != other.page or abs(text.y - other.y) > 0.6 * min(text.size, other.size)
 
 
-@pytest.mark.parametrize("index", range(24), ids=PATHS)
+@pytest.mark.parametrize("index", range(26), ids=PATHS)
 def test_everything_in_the_reference_is_printed(index: int) -> None:
     values, drawing = catalogue.drawn(index)
     look, answer = catalogue.SAMPLES[index].look, drawing.reference

@@ -1,4 +1,4 @@
-"""The 24 documents that ship: which values, which layout, which file."""
+"""The 26 documents that ship: which values, which layout, which file."""
 
 import csv
 import json
@@ -59,6 +59,8 @@ SAMPLES = (
     Sample("Счета/2024-03/Счёт 18.pdf", "ru", "invoice", "form", 27, RUSSIAN),
     Sample("Счета/2024-04/скан.jpg", "ru", "invoice", "banner", 4, RUSSIAN, "jpg", "#274156"),
     Sample("Счета/чек.png", "ru", "receipt", "counter", 3, RUSSIAN, "png", "#8a1f2d"),
+    Sample("slips/slip 06.webp", "fr", "slip", "slip", 3, WRITTEN, "webp", "#0f6e6e"),
+    Sample("receipts/counter 03.jpg", "de", "receipt", "counter", 2, LETTER, "jpg", "#5b3c88"),
 )
 
 
