@@ -8,6 +8,7 @@ import pytest
 
 from tests.records import failed, record
 from vlm_lab.calibration import NEEDED, calibrate
+from vlm_lab.reasons import english
 from vlm_lab.types import Calibration
 
 KEY = ("invoices", "m", "default")
@@ -53,7 +54,7 @@ def test_documents_of_one_confidence_are_booked_together_or_not_at_all() -> None
     found = calibration([answer("a", [(0.9, "exact")]), answer("b", [(0.9, "wrong")]), answer("c", [(0.8, "exact")])])
     assert found.curve == ((pytest.approx(2 / 3), 0.5), (1.0, pytest.approx(2 / 3)))
     assert found.unseen.value == 0
-    assert "at no confidence" in found.note
+    assert "at no confidence are 99% of" in english(found.note)
 
 
 @pytest.mark.parametrize("fate", ["failed check", "no usable answer", "no confidence"])
@@ -85,7 +86,7 @@ def test_checks_alone_tell_sure_documents_from_others() -> None:
 def test_without_any_confidence_nothing_is_claimed() -> None:
     found = calibration([answer(i, [(None, "exact")]) for i in range(5)])
     assert (found.source, found.unseen.value, found.documents) == ("", None, 5)
-    assert "no log-probabilities" in found.note
+    assert "no log-probabilities" in english(found.note)
 
 
 @pytest.mark.parametrize(("documents", "shown"), [(40, False), (NEEDED - 1, False), (NEEDED, True)])
@@ -93,7 +94,7 @@ def test_99_in_100_is_not_shown_by_fewer_than_299(documents: int, shown: bool) -
     found = calibration([answer(i, [(0.9, "exact")]) for i in range(documents)])
     assert found.unseen.value == 1.0
     assert (found.unseen.low == 1.0) is shown
-    assert (str(NEEDED) in found.note) is not shown
+    assert (str(NEEDED) in english(found.note)) is not shown
     assert found.booked.low == pytest.approx(0.05 ** (1 / documents))
 
 

@@ -10,6 +10,7 @@ from tests.suites import write_suite
 from vlm_lab.corrections import entries_of
 from vlm_lab.errors import UserError
 from vlm_lab.paths import MISSING, find, replaced
+from vlm_lab.reasons import english
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.types import Suspect
 
@@ -32,7 +33,7 @@ def corrected(folder: Path, *entries: dict[str, Any], name: str = "corrections.j
     write_suite(folder, {"a": REFERENCE}, rules)
     (folder / name).write_text(json.dumps(entries), "utf-8")
     (document,), notes = load_documents(load_suite(folder))
-    return document.reference, [note for note in notes if "the schema has no field" not in note]
+    return document.reference, [english(note) for note in notes if note.kind != "no_field"]
 
 
 def test_a_wrong_reference_is_replaced_and_named(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlm_lab.names import LONGEST, slug, slugs
+from vlm_lab.reasons import english
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_ids_are_safe_and_unique_whatever_the_names(names: list[str]) -> None:
 def test_two_documents_of_one_stem_keep_their_suffixes_and_it_is_said() -> None:
     ids, notes = slugs(["a.jpg", "a.pdf", "b.pdf"])
     assert ids == ["a.jpg", "a.pdf", "b"]
-    assert notes == [
+    assert [*map(english, notes)] == [
         "a.jpg: another document is called 'a' too; this one is 'a.jpg'",
         "a.pdf: another document is called 'a' too; this one is 'a.pdf'",
     ]

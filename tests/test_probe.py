@@ -9,6 +9,8 @@ import pytest
 
 from tests.projects import calls_of, echo, records_of, run_folder_of, write_project
 from tests.suites import REFERENCE
+from vlm_lab.reasons import english
+from vlm_lab.types import Reason
 
 # Answers otherwise when it is asked about a document again, and knows batches, which it answers in a third way.
 MOODY = """
@@ -49,6 +51,10 @@ def run(pytester: pytest.Pytester, models: str, *options: str) -> pytest.RunResu
 def probes_of(folder: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
     report = json.loads((run_folder_of(folder) / "report.json").read_text())
     return {(each["model"], each["prompt_id"], each["how"]): each for each in report["probes"]}
+
+
+def said(why: Any) -> str:
+    return english(Reason(**why)) if isinstance(why, dict) else str(why)
 
 
 def test_a_model_that_repeats_itself_flips_nothing(pytester: pytest.Pytester) -> None:
@@ -120,7 +126,7 @@ def test_what_was_not_measured_says_why_and_documents_without_a_second_reply_are
     assert (found["m", "alone"]["repeats"], found["m", "alone"]["values"]) == (2, 4)
     assert found["m", "alone"]["failed"] == {"inv_2": "ValueError: of its own"}
     result.stdout.fnmatch_lines(["*2 of 2 replies identical, 1 without a second reply*"])
-    why = {key: each["not_measured"] for key, each in found.items()}
+    why = {key: said(each["not_measured"]) for key, each in found.items()}
     assert why["m", "alone"] == ""
     assert why["m", "batch"] == "backend moody:Moody asks one prompt at a time"
     assert why["dies", "alone"] == "ValueError: of its own"
@@ -148,7 +154,7 @@ def test_a_run_that_ends_early_says_so_and_goes_on(pytester: pytest.Pytester) ->
     run(pytester, models, "--probe=1", "-x")
     early = probes_of(pytester.path)
     assert early["a", "default", "alone"]["repeats"] == 1
-    assert early["b", "default", "alone"]["not_measured"].startswith("the run ended before it")
+    assert said(early["b", "default", "alone"]["not_measured"]).startswith("the run ended before it")
     run(pytester, models, "--probe=1", "--resume=last")
     late = probes_of(pytester.path)
     assert late["a", "default", "alone"] == early["a", "default", "alone"], "kept from the run that it goes on with"

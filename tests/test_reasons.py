@@ -15,7 +15,7 @@ from vlm_lab.report.words import SOURCE, catalogue, languages
 from vlm_lab.types import Reason
 
 OTHERS = [each for each in languages() if each != SOURCE]
-NAMES = r"`price`|models\.yaml|--replies=refresh|\(verified: false\)|vlm-lab corrections last"
+NAMES = r"`price`|models\.yaml|--replies=refresh|\(verified: false\)|vlm-lab corrections last|JSON|\(max_new_tokens\)"
 
 
 def places(text: str) -> set[str]:
@@ -25,7 +25,7 @@ def places(text: str) -> set[str]:
 def filled(kind: str, n: int) -> Reason:
     """With figures of every kind; names are digits, so that the words left are the sentence's own."""
     known: dict[str, Any] = dict.fromkeys(places("".join(SENTENCES[kind])), "7") | {"n": n, "what": Reason("no_date")}
-    return Reason(kind, {**known, **dict.fromkeys(("low", "high", "value", "rule"), 0.5)})
+    return Reason(kind, {**known, **dict.fromkeys(("low", "high", "value", "rule", "target", "limit"), 0.5)})
 
 
 CASES = [pytest.param(filled(kind, n), id=f"{kind} {n}") for kind in SENTENCES for n in (1, 2, 5, 21)]

@@ -8,6 +8,7 @@ import pytest
 
 from tests.suites import write_suite
 from vlm_lab.errors import UserError
+from vlm_lab.reasons import english
 from vlm_lab.scoring import score_values
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.types import Conventions, Field
@@ -128,4 +129,4 @@ def test_a_reference_that_is_nested_too_deeply_is_a_note(tmp_path: Path) -> None
     deep = '{"a": ' * 900 + "1" + "}" * 900
     load = load_documents(load_suite(write_suite(tmp_path, {"inv_1": deep}, 'ignore: ["confidence"]')))
     assert load[0][0].reference is None
-    assert any("nested too deeply" in note for note in load[1])
+    assert any("nested too deeply" in english(note) for note in load[1])

@@ -7,11 +7,13 @@ import pytest
 
 from tests.suites import REFERENCE, write_suite
 from vlm_lab.errors import UserError
+from vlm_lab.reasons import english
 from vlm_lab.suite import load_documents, load_suite
 
 
 def load(folder: Path, **paths: Path):  # type: ignore[no-untyped-def]
-    return load_documents(load_suite(folder, **paths))
+    documents, notes = load_documents(load_suite(folder, **paths))
+    return documents, tuple(map(english, notes))
 
 
 def test_a_reference_beside_the_documents_own_path_wins(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vlm_lab.suspects import family, line, suspects
-from vlm_lab.types import Conventions, Suite
+from vlm_lab.types import Conventions, Reason, Suite
 from vlm_lab.valid import invalid
 
 RU = {"s": Suite(name="s", folder=Path(), documents=Path(), references=Path(), conventions=Conventions("dmy", ("ru",)))}
@@ -37,6 +37,12 @@ def replayed(path: str, *fields: tuple[str, str, Any, Any, str]) -> dict[str, An
 
 def total(actual: Any, outcome: str = "wrong", expected: Any = "100.00") -> tuple[str, str, Any, Any, str]:
     return "Итого", "amount", expected, actual, outcome
+
+
+def test_an_answer_that_looks_like_a_sentence_of_ours_is_only_shown() -> None:
+    said = [{"kind": "none", "figures": {}}]
+    found = suspects([row("Qwen/Qwen2", total(said)), row("phi", total(said))], {})
+    assert line(found[0]).endswith("2 families say [{'kind': 'none', 'figures': {}}]")
 
 
 @pytest.mark.parametrize(
@@ -165,4 +171,4 @@ def test_true_references_are_rarely_doubted(shared: Path) -> None:
 )
 @pytest.mark.parametrize("kind", ["tax_id", "inn", "iban", "text"])
 def test_nothing_escapes_from_check_digits(kind: str, value: Any) -> None:
-    assert isinstance(invalid(kind, value, "ИНН"), str | None)
+    assert isinstance(invalid(kind, value, "ИНН"), Reason | None)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from vlm_lab.statistics import Array, draws, estimates, interval
 from vlm_lab.tally import ANSWERED, Key
-from vlm_lab.types import Calibration, Estimate, ReliabilityBin
+from vlm_lab.types import Calibration, Estimate, Reason, ReliabilityBin
 
 TARGET = 0.99
 NEEDED = 299  # documents without an error that show 99 % at a level of 95 %: log 0.05 / log 0.99
@@ -78,8 +78,7 @@ def _calibration(seen: _Seen, seed: int) -> Calibration:
     known = {"log-probabilities": seen.values, "checks": any(check != UNKNOWN for _, check, _ in seen.documents)}
     source = " and ".join(name for name, there in known.items() if there)
     if not source:
-        note = "the backend gives no log-probabilities, and no check could be made"
-        return Calibration(documents=len(seen.documents), note=note)
+        return Calibration(documents=len(seen.documents), note=Reason("no_confidence"))
     bins, error = _reliability(seen, seed)
     confidence = np.array([_sure(least, check, bool(seen.values)) for least, check, _ in seen.documents])
     right = np.array([correct for _, _, correct in seen.documents], dtype=np.float64)
@@ -151,7 +150,7 @@ def _booking(confidence: Array, right: Array, seed: int) -> dict[str, Any]:
     drawn_low, drawn_high = _resampled(right, order, ends, seed)
     met = np.flatnonzero(good >= TARGET * total)
     if not len(met):
-        note = f"at no confidence are {TARGET:.0%} of these documents right"
+        note = Reason("never_sure", {"target": TARGET})
         return {"curve": curve, "unseen": Estimate(0.0, 0.0, drawn_high, n), "note": note}
     at, lowest = met[-1], _lower_bound(good, total)
     share, shown = float(total[at] / n), float(total[lowest >= TARGET].max(initial=0) / n)
@@ -182,10 +181,8 @@ def _lower_bound(good: Array, total: Array) -> Array:
     return np.where(good > 0, betaincinv(np.maximum(good, 1), total - good + 1, 0.05), 0.0)
 
 
-def _note(booked: Estimate, wrong: int) -> str:
+def _note(booked: Estimate, wrong: int) -> Reason:
     if (booked.low or 0) >= TARGET:
-        return "the threshold was chosen on these documents: confirm it on others"
-    return (
-        f"{wrong} of {booked.n} booked documents were wrong, which shows {booked.low:.1%} and not {TARGET:.0%}: that "
-        f"takes {NEEDED} without an error"
-    )
+        return Reason("confirm")
+    figures = {"wrong": wrong, "n": booked.n, "low": booked.low, "target": TARGET, "needed": NEEDED}
+    return Reason("not_shown", figures)

@@ -18,7 +18,7 @@ from typing import Any
 from vlm_lab.documents import shown
 from vlm_lab.errors import UserError
 from vlm_lab.paths import MISSING, find, replaced
-from vlm_lab.types import Suspect
+from vlm_lab.types import Reason, Suspect
 
 NAME = "corrections.json"
 VERDICTS = ("", "reference_wrong", "model_wrong", "both")
@@ -46,23 +46,24 @@ class Corrections:
 
     def apply(
         self, identity: str, name: str, reference: dict[str, Any] | None
-    ) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
-        """The reference with this document's corrections in it, and a line about each. A reference that is no longer
-        what the person saw is left as it is, and the line says so."""
+    ) -> tuple[dict[str, Any] | None, tuple[Reason, ...]]:
+        """The reference with this document's corrections in it, and a note on each. A reference that is no longer
+        what the person saw is left as it is, and the note says so."""
         notes = []
         for key in dict.fromkeys((identity, name)):
             for correction in self.by_document.get(key, ()):
                 self.used.add(key)
                 if correction.verdict in CORRECTING:
-                    reference, note = _corrected(correction, reference)
-                    notes.append(f"{NAME}: {identity} {shown(correction.path)}: {note}")
+                    place = f"{NAME}: {identity} {shown(correction.path)}"
+                    reference, kind, figures = _corrected(correction, reference)
+                    notes.append(Reason(kind, {"place": place, **figures}))
         return reference, tuple(notes)
 
-    def unused(self) -> Iterator[str]:
-        """A line for each document that is named and not there."""
+    def unused(self) -> Iterator[Reason]:
+        """A note on each document that is named and not there."""
         for key in self.by_document:
             if key not in self.used:
-                yield f"{NAME}: no document {shown(key)}; its corrections are not used"
+                yield Reason("unused_correction", {"file": NAME, "name": shown(key)})
 
 
 def read_corrections(path: Path) -> Corrections:
@@ -116,20 +117,23 @@ def _correction(place: str, entry: Mapping[str, Any]) -> Correction:
     return Correction(document, path, entry.get("reference"), verdict, right)
 
 
-def _corrected(correction: Correction, reference: dict[str, Any] | None) -> tuple[dict[str, Any] | None, str]:
+def _corrected(
+    correction: Correction, reference: dict[str, Any] | None
+) -> tuple[dict[str, Any] | None, str, dict[str, Any]]:
+    """What the reference is now, and the kind and figures of the note on it."""
     if reference is None:
-        return None, "has no reference to correct"
+        return None, "none_to_correct", {}
     path = correction.path.removesuffix("[]")
     now = find(reference, path)
     now = None if now is MISSING else now
     if _alike(now, correction.right):
-        return reference, f"the reference is {_say(correction.right)} already"
+        return reference, "correct_already", {"now": _say(correction.right)}
     if not _alike(now, correction.reference):
-        return reference, f"not corrected: the reference is {_say(now)} now, not {_say(correction.reference)}"
+        return reference, "changed_since", {"now": _say(now), "then": _say(correction.reference)}
     changed = replaced(reference, path, correction.right)
     if changed is MISSING:
-        return reference, "not corrected: the reference has no such row"
-    return changed, f"corrected from {_say(now)} to {_say(correction.right)}"
+        return reference, "no_row", {}
+    return changed, "corrected", {"then": _say(now), "now": _say(correction.right)}
 
 
 def _alike(one: Any, other: Any) -> bool:
@@ -137,5 +141,5 @@ def _alike(one: Any, other: Any) -> bool:
     return one is other or str(one) == str(other)
 
 
-def _say(value: Any) -> str:
-    return "nothing" if value is None else shown(repr(value))
+def _say(value: Any) -> Reason | str:
+    return Reason("nothing") if value is None else shown(repr(value))

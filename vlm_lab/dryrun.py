@@ -16,11 +16,12 @@ from typing import Any
 from vlm_lab import recording
 from vlm_lab.backends import Candidate
 from vlm_lab.errors import Skip, UserError
+from vlm_lab.reasons import english
 from vlm_lab.replies import Replies
 from vlm_lab.report.progress import duration
 from vlm_lab.runs import read_report
 from vlm_lab.scoring import score as score_prediction
-from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Record, Score
+from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Reason, Record, Score
 
 CHARACTERS_PER_TOKEN = 2.5  # of JSON with numbers in it; Cyrillic needs more tokens, see `about_tokens`
 
@@ -96,17 +97,17 @@ def seconds_before(output_dir: Path) -> dict[tuple[str, str], float]:
     return found
 
 
-def warnings(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What a real run over these cases would stumble on, one line each, each line once."""
-    lines: dict[str, None] = {}
+def warnings(records: Iterable[Mapping[str, Any]]) -> list[Reason | str]:
+    """What a real run over these cases would stumble on, each once."""
+    found: list[Reason | str] = []
     for row in records:
         dry, document = row.get("dry_run") or {}, row["document"]
         limit = row["generation_kwargs"].get("max_new_tokens")
         tokens = dry.get("reference_tokens")
         if tokens and limit and tokens > limit:
-            lines[f"{document} needs about {tokens:,} tokens, the limit is {limit:,} (max_new_tokens)"] = None
+            found.append(Reason("too_long", {"document": document, "n": tokens, "limit": limit}))
         if dry.get("perfect", {}).get("document_right") is False:
-            lines[f"{document}: its reference does not score 1.0 against itself; see the case's file"] = None
+            found.append(Reason("not_itself", {"document": document}))
         if dry and dry["weights"] != "here":
-            lines[dry["weights"]] = None
-    return list(lines)
+            found.append(dry["weights"])
+    return list({english(each): each for each in found}.values())

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Container, Sequence
 
 from vlm_lab.documents import shown
+from vlm_lab.types import Reason
 
 LONGEST = 100  # characters; with a model's name and a suffix still a legal file name anywhere
 
@@ -22,8 +23,8 @@ def slug(name: str) -> str:
     return re.sub(r"-*[^a-z0-9._-]+-*", "-", ascii_name).strip(".-_")[:LONGEST].rstrip(".-_") or "document"
 
 
-def slugs(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """An id for each relative path, and a line for each that needed its suffix or a number to be its own."""
+def slugs(names: Sequence[str]) -> tuple[list[str], list[Reason]]:
+    """An id for each relative path, and a note on each that needed its suffix or a number to be its own."""
     bare = [slug(_stem(name)) for name in names]
     twins = {identity for identity, count in Counter(bare).items() if count > 1}
     taken: dict[str, None] = {}
@@ -32,7 +33,7 @@ def slugs(names: Sequence[str]) -> tuple[list[str], list[str]]:
         unique = _numbered(slug(name) if identity in twins else identity, taken)
         taken[unique] = None
         if unique != identity:
-            notes.append(f"{shown(name)}: another document is called {identity!r} too; this one is {unique!r}")
+            notes.append(Reason("namesake", {"name": shown(name), "called": identity, "id": unique}))
     return list(taken), notes
 
 

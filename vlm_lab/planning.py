@@ -7,11 +7,12 @@ from pathlib import Path
 from vlm_lab.config import Candidates, check_prompts, load_candidates
 from vlm_lab.errors import UserError
 from vlm_lab.options import Options
+from vlm_lab.reasons import english
 from vlm_lab.run_folder import CaseKey, case_key, read_records
 from vlm_lab.sampling import sample
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite_check import check_suite
-from vlm_lab.types import Case, Document, Model, Suite
+from vlm_lab.types import Case, Document, Model, Reason, Suite
 
 MOST_NOTES = 10
 
@@ -23,7 +24,7 @@ class Plan:
         self.options = options
         self.candidates: Candidates = load_candidates(options.models_files)
         self.suites: dict[Path, tuple[Suite, tuple[Document, ...]]] = {}
-        self.notes: list[str] = []
+        self.notes: list[Reason | str] = []
         self.cases: list[Case] = []
         self._found: dict[Suite, int] = {}
         self._ranks: dict[CaseKey, tuple[int, int]] = {}
@@ -100,6 +101,6 @@ class Plan:
         return [
             f"{dry}{len(self.cases)} cases: {', '.join(models)} on {on}",
             f"device: {device}",
-            *self.notes[:MOST_NOTES],
+            *map(english, self.notes[:MOST_NOTES]),
             *([f"and {more} more, in report.md"] if more > 0 else []),
         ]

@@ -19,13 +19,12 @@ from vlm_lab.errors import UserError
 from vlm_lab.parsing import parse
 from vlm_lab.run_folder import case_key, read_records
 from vlm_lab.scoring import RIGHT, score_values
-from vlm_lab.types import Case, Flip, Generation, Probe, Prompt
+from vlm_lab.types import Case, Flip, Generation, Probe, Prompt, Reason
 
 How = Literal["alone", "batch"]
 Key = tuple[str, str, str, How]
 Reply = TypeVar("Reply")
 WAYS: tuple[How, ...] = ("alone", "batch")
-NO_ANSWER = "no document has a first answer"
 FEW = 3
 
 
@@ -58,7 +57,7 @@ def probe(
                 yield _compared(blank, first, again)
 
 
-def complete(found: Mapping[Key, Probe], cases: Iterable[Case], why: str) -> list[Probe]:
+def complete(found: Mapping[Key, Probe], cases: Iterable[Case], why: Reason) -> list[Probe]:
     """One probe for each candidate of a run and each way of asking; one that is missing was not measured: `why`."""
     return [
         found.get((*key, how)) or replace(_blank(key, how), not_measured=why) for key in grouped(cases) for how in WAYS
@@ -100,19 +99,19 @@ def _reply(row: Mapping[str, Any]) -> Generation:
     )
 
 
-def _why_not(candidate: Candidate, first: Sequence[_Answered], how: How) -> str:
+def _why_not(candidate: Candidate, first: Sequence[_Answered], how: How) -> Reason | str:
     """Why there is nothing to measure; "" where there is."""
     if not first:
-        return NO_ANSWER
+        return Reason("no_first_answer")
     broken = _guarded(candidate.load)
     if broken:
         return broken
     if candidate.recorded:
-        return "its answers are replayed"
+        return Reason("replayed")
     if how == "batch" and len(first) < 2:
-        return "one document is no batch"
+        return Reason("no_batch")
     if how == "batch" and not candidate.batches:
-        return f"backend {candidate.model.backend} asks one prompt at a time"
+        return Reason("one_at_a_time", {"backend": candidate.model.backend})
     return ""
 
 
@@ -171,27 +170,43 @@ def _changed(first: _Answered, again: Generation) -> tuple[int, list[Flip]]:
     return len(results), changed
 
 
-def lines(probes: Sequence[Probe]) -> list[str]:
+def lines(probes: Sequence[Probe]) -> list[Reason]:
     """A line a model and prompt; one for all where none was measured for one and the same reason."""
-    reasons = {each.not_measured for each in probes}
-    if probes and len(reasons) == 1 and "" not in reasons:
-        return [shown(f"asked again: not measured: {reasons.pop()}")]
-    candidates: dict[tuple[str, str, str], list[str]] = {}
-    for each in probes:
-        candidates.setdefault((each.suite, each.model, each.prompt_id), []).append(f"{each.how} {_said(each)}")
+    why = probes[0].not_measured if probes else ""
+    if why and all(each.not_measured == why for each in probes):
+        return [Reason("not_asked_again", {"why": _safe(why)})]
+    found = by_key(probes)
+    candidates = dict.fromkeys((each.suite, each.model, each.prompt_id) for each in probes)
     several = len({suite for suite, _, _ in candidates}) > 1
     return [
-        shown(f"asked again: {f'{suite}, ' if several else ''}{model} ({prompt_id}): {'; '.join(said)}")
-        for (suite, model, prompt_id), said in candidates.items()
+        Reason(
+            "asked_again",
+            {
+                "candidate": shown(f"{f'{key[0]}, ' if several else ''}{key[1]} ({key[2]})"),
+                **{how: _said(found.get((*key, how)) or _blank(key, how)) for how in WAYS},
+            },
+        )
+        for key in candidates
     ]
 
 
-def _said(probe: Probe) -> str:
+def _said(probe: Probe) -> Reason:
     """`1 of 6 values flipped (inv_2: totals.gross), 2 of 3 replies identical`"""
     if probe.not_measured:
-        return f"not measured: {probe.not_measured}"
-    where = ", ".join(f"{flip.document}: {flip.path}" for flip in probe.flips[:FEW])
-    more = f", ... and {probe.flipped - FEW} more" if probe.flipped > FEW else ""
-    flipped = f"{probe.flipped} of {probe.values} values flipped{f' ({where}{more})' if where else ''}"
-    failed = f", {len(probe.failed)} without a second reply" if probe.failed else ""
-    return f"{flipped}, {probe.identical} of {probe.repeats} replies identical{failed}"
+        return Reason("not_measured", {"why": _safe(probe.not_measured)})
+    counts = {name: getattr(probe, name) for name in ("flipped", "values", "identical", "repeats")}
+    failed = Reason("no_second_reply", {"n": len(probe.failed)}) if probe.failed else ""
+    return Reason("flipped", {**counts, "where": _where(probe), "failed": failed})
+
+
+def _where(probe: Probe) -> Reason | str:
+    """The first values that flipped, in brackets."""
+    places = shown(", ".join(f"{flip.document}: {flip.path}" for flip in probe.flips[:FEW]))
+    if probe.flipped > FEW:
+        return Reason("more_flips", {"places": places, "n": probe.flipped - FEW})
+    return f" ({places})" if places else ""
+
+
+def _safe(why: Reason | str) -> Reason | str:
+    """An error's own text is from outside."""
+    return shown(why) if isinstance(why, str) else why

@@ -14,9 +14,9 @@ from typing import Any
 from vlm_lab.documents import shown
 from vlm_lab.paths import MISSING, find, put
 from vlm_lab.schema import paths_not_in
-from vlm_lab.types import Suite
+from vlm_lab.types import Reason, Suite
 
-Told = tuple[str, ...]
+Told = tuple[Reason, ...]
 CODES = ("identifier", "tax_id", "iban")  # types whose values are no quantities, whatever digits they have
 
 
@@ -57,17 +57,17 @@ def read_reference(path: Path, suite: Suite) -> tuple[dict[str, Any] | None, Tol
     try:
         data = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        return None, (f"{name}: is not readable JSON ({error}); its document runs unscored",)
+        return None, (Reason("unreadable", {"name": name, "said": str(error)}),)
     if suite.unwrap:
         data = at(data, suite.unwrap)
     if not isinstance(data, Mapping):
-        inside = f" at {suite.unwrap}" if suite.unwrap else ""
-        return None, (f"{name}: holds no object{inside} (got {type(data).__name__}); its document runs unscored",)
+        kind = "no_object_at" if suite.unwrap else "no_object"
+        return None, (Reason(kind, {"name": name, "path": suite.unwrap, "type": type(data).__name__}),)
     types = {field.path: field.type for field in suite.fields}
     try:
         fields = _shaped(drop(mapped(data, suite.map), suite.ignore), types, "")
     except RecursionError:
-        return None, (f"{name}: is nested too deeply to be read; its document runs unscored",)
+        return None, (Reason("too_deep", {"name": name}),)
     return fields, _misfits(name, fields, suite)
 
 
@@ -155,5 +155,5 @@ def _misfits(name: str, data: dict[str, Any], suite: Suite) -> Told:
     unknown = paths_not_in(data, suite.fields)
     if not unknown:
         return ()
-    few = ", ".join(shown(path) for path in unknown[:3]) + (" ..." if len(unknown) > 3 else "")
-    return (f"{name}: the schema has no field {few}; not scored",)
+    first = ", ".join(shown(path) for path in unknown[:3]) + (" ..." if len(unknown) > 3 else "")
+    return (Reason("no_field", {"name": name, "fields": first}),)

@@ -20,12 +20,11 @@ from vlm_lab.environment import describe_device, environment
 from vlm_lab.errors import UserError
 from vlm_lab.options import Options
 from vlm_lab.planning import Plan
+from vlm_lab.reasons import english
 from vlm_lab.report.progress import Progress
 from vlm_lab.report.terminal import closing_lines
 from vlm_lab.runs import read_report
-from vlm_lab.types import Case, Generation, Prediction, Probe, Prompt, Record, Score, Status
-
-TOO_LATE = "the run ended before it, or was resumed after its cases"
+from vlm_lab.types import Case, Generation, Prediction, Probe, Prompt, Reason, Record, Score, Status
 
 if TYPE_CHECKING:
     from vlm_lab.baseline import Baseline, GateResult
@@ -42,7 +41,7 @@ class Session:
         self.device = describe_device(self.asker.runtime)
         self.started = datetime.now(UTC)
         self.baseline = _read_baseline(options.baseline)  # now: not after a night's run
-        self.dry_warnings: list[str] = []
+        self.dry_warnings: list[Reason | str] = []
         self.concluded: Conclusion | None = None
         self.gated: GateResult | None = None
         self._folder: Path | None = options.resume
@@ -109,7 +108,8 @@ class Session:
         before = _probes_before(self.options.resume)
         if not self.options.probe:
             return list(before.values())
-        why = f"{self.options.no_model} calls no model" if self.options.no_model else TOO_LATE
+        no_model = self.options.no_model
+        why = Reason("calls_no_model", {"option": no_model}) if no_model else Reason("too_late")
         return probe.complete({**before, **self._probes}, self.plan.cases, why)
 
     def finish(self) -> None:
@@ -153,8 +153,8 @@ class Session:
         lines = closing_lines(self.concluded)
         if self.options.dry_run:
             planned = dryrun.forecast(run_folder.read_records(self._folder), self.options.output_dir)
-            lines = ["", "dry run: no model was called", *planned, "", *self.dry_warnings]
-            lines += probe.lines(self.concluded.probes)
+            lines = ["", "dry run: no model was called", *planned, ""]
+            lines += map(english, [*self.dry_warnings, *probe.lines(self.concluded.probes)])
         lines += ["", f"report: {self._folder / 'report.html'}"]
         if any(each.statuses.get(status) for each in self.concluded.summaries for status in ("not_run", "error")):
             lines.append(f"go on with: {self._resume_command(self._folder)}")

@@ -15,11 +15,12 @@ from vlm_lab.corrections import Corrections, read_corrections
 from vlm_lab.documents import is_document, shown
 from vlm_lab.errors import UserError
 from vlm_lab.names import slugs
+from vlm_lab.reasons import few
 from vlm_lab.references import ReferenceIndex, read_reference
 from vlm_lab.schema import fields_of_schema
 from vlm_lab.strict import Source, build, read_yaml
 from vlm_lab.tags import is_verified, tag_table, tags_of, verified_names
-from vlm_lab.types import Conventions, Document, Suite
+from vlm_lab.types import Conventions, Document, Reason, Suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def load_suite(
     )
 
 
-def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[str, ...]]:
-    """All documents in the order of their names, and one line for each thing that a user should know about them."""
+def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Reason, ...]]:
+    """All documents in the order of their names, and a note on each thing that a user should know about them."""
     names = find_documents(suite)
     root = suite.documents if suite.documents.is_dir() else suite.documents.parent
     index = ReferenceIndex(suite)
@@ -167,19 +168,10 @@ def _corrections_path(source: Source, folder: Path, name: str | None) -> Path | 
     return path if path.is_file() else None
 
 
-def _unmatched(suite: Suite, documents: Sequence[Document], index: ReferenceIndex) -> Iterable[str]:
+def _unmatched(suite: Suite, documents: Sequence[Document], index: ReferenceIndex) -> Iterable[Reason]:
     alone = [document.name for document in documents if document.reference_path is None]
     if alone:
-        yield f"{_count(alone, 'document')} without reference: {_few(alone)}; they run unscored"
+        yield Reason("unmatched", {"n": len(alone), "names": few([*map(shown, alone)])})
     unused = [name for name, path in index.paths.items() if path not in index.used]
     if unused:
-        yield f"{_count(unused, 'reference')} without document: {_few(unused)}"
-
-
-def _count(names: Sequence[str], noun: str) -> str:
-    return f"{len(names)} {noun}{'s' if len(names) > 1 else ''}"
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(shown(name) for name in names[:3]) + more
+        yield Reason("unused", {"n": len(unused), "names": few([*map(shown, unused)])})

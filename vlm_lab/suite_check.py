@@ -19,20 +19,20 @@ from vlm_lab.documents import shown
 from vlm_lab.fields import canonical
 from vlm_lab.init.guessing import is_number_code
 from vlm_lab.leaves import is_empty
+from vlm_lab.reasons import SENTENCES, english, few
 from vlm_lab.references import CODES, read_reference
 from vlm_lab.run_folder import private_file
 from vlm_lab.schema import leaves
-from vlm_lab.types import Conventions, Document, Field, Suite
+from vlm_lab.types import Conventions, Document, Field, Reason, Suite
 from vlm_lab.valid import invalid
 
-FORMAT = 1  # raised when the same suite would be judged otherwise
+FORMAT = 2  # raised when the same suite would be judged otherwise
 MUST_BE_ONE = ("field_f1_strict", "row_f1", "cell_f1")
-FEW = 3
-Found = tuple[tuple[str, ...], tuple[str, ...]]
+Found = tuple[tuple[str, ...], tuple[Reason, ...]]
 
 
 def check_suite(suite: Suite, documents: Sequence[Document], cache: Path | None = None) -> Found:
-    """(errors, notes), a line each: errors stop a run. With `cache`, a folder, an unchanged suite is checked once."""
+    """(errors, notes): errors stop a run. With `cache`, a folder, an unchanged suite is checked once."""
     known = [document for document in documents if document.reference is not None]
     path = cache / "checks" / f"{_key(suite, known)}.json" if cache else None
     stored = _stored(path)
@@ -49,7 +49,7 @@ def _errors(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
     held = list(dict.fromkeys(path for document in documents for path, _ in leaves(document.reference)))
     if asked and not set(asked) & set(held):
         place = f"{suite.folder / 'schema.json'} and {suite.references}"
-        yield f"{place} share no field: the schema has {_few(asked)}; the references have {_few(held)}; {REMEDY}"
+        yield f"{place} share no field: the schema has {_names(asked)}; the references have {_names(held)}; {REMEDY}"
         return
     for document in documents:
         yield from _self_score(document)
@@ -73,9 +73,9 @@ def _self_score(document: Document) -> Iterator[str]:
     yield f"{document.name}: its reference does not score 1.0 against itself: {told}"
 
 
-def _notes(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
+def _notes(suite: Suite, documents: Sequence[Document]) -> Iterator[Reason]:
     if not documents:
-        yield f"{suite.name}: no document has a reference; nothing will be scored"
+        yield Reason("no_reference", {"suite": suite.name})
         return
     values: dict[str, list[Any]] = {}
     for document in documents:
@@ -84,14 +84,14 @@ def _notes(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
                 values.setdefault(path, []).append(value)
     unseen = [field.path for field in suite.fields if field.path not in values]
     if unseen:
-        yield f"in no reference, never scored: {_few(unseen)}"
+        yield Reason("never_scored", {"fields": few([*map(shown, unseen)])})
     yield from _numbers(suite, documents)
     yield from _about_types(suite, values)
     verified = sum(document.verified for document in documents)
-    yield f"{verified} of {len(documents)} references are verified by a person"
+    yield Reason("verified", {"verified": verified, "n": len(documents)})
 
 
-def _numbers(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
+def _numbers(suite: Suite, documents: Sequence[Document]) -> Iterator[Reason]:
     """Identifiers that the files hold as JSON numbers; read without fields, a reference is as it was written."""
     codes = {field.path for field in suite.fields if field.type in CODES}
     found: dict[str, list[Any]] = {}
@@ -101,34 +101,38 @@ def _numbers(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
             if path in codes and is_number_code(value):
                 found.setdefault(path, []).append(value)
     for path, values in found.items():
-        told = f"{len(values)} came as JSON numbers, for example {values[0]}"
-        yield f"{shown(path)}: {told}; compared as identifiers, but zeros at the front may be lost"
+        yield Reason("numbers", {"field": shown(path), "n": len(values), "value": str(values[0])})
 
 
-def _about_types(suite: Suite, values: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+def _about_types(suite: Suite, values: Mapping[str, Sequence[Any]]) -> Iterator[Reason]:
     written: dict[str, Counter[str]] = {"date": Counter(), "amount": Counter()}
     for field in suite.fields:
         seen = values.get(field.path, ())
+        place = {"field": shown(field.path), "seen": len(seen)}
         odd = [value for value in seen if canonical(field, value, suite.conventions) is None]
         if odd:
-            yield f"{shown(field.path)}: {len(odd)} of {len(seen)} are no {field.type}, for example {_show(odd[0])}"
+            yield Reason("no_type", {**place, "n": len(odd), "type": field.type, "value": _show(odd[0])})
         wrong = [reason for reason in (invalid(field.type, value, field.path) for value in seen) if reason]
         if wrong:
-            yield f"{shown(field.path)}: {len(wrong)} of {len(seen)}: {wrong[0]}"
+            yield Reason("invalid", {**place, "n": len(wrong), "why": wrong[0]})
         if field.type in written:
             written[field.type].update(_writing(field, value, suite.conventions) for value in seen)
     for kind, ways in written.items():
         if ways:
-            yield f"{kind}s are written " + ", ".join(f"{way} ({count})" for way, count in ways.most_common(4))
+            yield Reason(f"{kind}s_written", {"ways": [_way(way, count) for way, count in ways.most_common(4)]})
 
 
 def _writing(field: Field, value: Any, conventions: Conventions) -> str:
-    """One word for how a value is written."""
+    """How a value is written: by an example that all can read, or the kind of sentence that says it."""
     if not isinstance(value, str):
-        return "as JSON numbers"
+        return "way_numbers"
     if canonical(field, value, conventions) is None:
-        return "otherwise"
+        return "way_otherwise"
     return next(way for way, is_so in WAYS[field.type] if is_so(value))
+
+
+def _way(way: str, count: int) -> Reason | str:
+    return Reason(way, {"n": count}) if way in SENTENCES else f"{way} ({count})"
 
 
 def _has(*parts: str) -> Callable[[str], bool]:
@@ -152,19 +156,17 @@ def _always(value: str) -> bool:
 
 
 WAYS: Mapping[str, Sequence[tuple[str, Callable[[str], bool]]]] = {
-    "date": (("2024-03-12", _is_iso), ("12 March 2024", _has_letters), ("12.03.2024", _always)),
+    "date": (("2024-03-12", _is_iso), ("way_month", _has_letters), ("12.03.2024", _always)),
     "amount": (
-        ("with their currency", lambda value: _has_letters(value) or _has("$", "€", "₽", "£", "¥")(value)),
+        ("way_currency", lambda value: _has_letters(value) or _has("$", "€", "₽", "£", "¥")(value)),
         ("1.234,56", _comma_last),
         ("1234.56", _always),
     ),
 }
 
 
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(shown(name) for name in names[:FEW]) + (
-        f" and {len(names) - FEW} more" if len(names) > FEW else ""
-    )
+def _names(names: Sequence[str]) -> str:
+    return english(few([*map(shown, names)]))
 
 
 def _show(value: Any) -> str:
@@ -185,9 +187,9 @@ def _stored(path: Path | None) -> Found | None:
         return None
     try:
         errors, notes = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        return tuple(errors), tuple(Reason(**each) for each in notes)
+    except (OSError, ValueError, TypeError):
         return None
-    return tuple(errors), tuple(notes)
 
 
 def _store(path: Path | None, found: Found) -> None:
@@ -197,6 +199,6 @@ def _store(path: Path | None, found: Found) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with private_file(path) as file:
-            file.write(json.dumps(found).encode())
+            file.write(json.dumps(found, default=asdict).encode())
     except OSError:
         return

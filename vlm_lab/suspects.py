@@ -109,7 +109,7 @@ def _agreement(seen: _Seen, conventions: Conventions) -> tuple[tuple[Reason, ...
     most = max(families, key=lambda key: len(families[key]))
     if len(families[most]) < FAMILIES:
         return (), 0
-    figures = {"n": len(families[most]), "value": examples[most], "agreeing": seen.agreeing}
+    figures = {"n": len(families[most]), "value": repr(examples[most]), "agreeing": seen.agreeing}
     return (Reason("disputed" if seen.agreeing else "agreed", figures),), len(families[most])
 
 
@@ -120,15 +120,7 @@ def _misread(path: str, seen: _Seen, conventions: Conventions) -> Iterator[Reaso
         yield Reason(f"no_{seen.type}")
     said = invalid(seen.type, seen.reference, path)
     if said:
-        yield _no_code(said)
-
-
-def _no_code(said: str) -> Reason:
-    """What `invalid` says, as data: `no IBAN (why)`, or how many digits an ИНН has instead of its own."""
-    found = re.fullmatch(r"no ([^(]+) \((.*)\)", said)
-    if found:
-        return Reason("no_code", {"name": found[1], "said": found[2]})
-    return Reason("inn_digits", {"digits": re.findall(r"\d+", said)[-1]})
+        yield said
 
 
 def _contradictions(values: Mapping[str, _Seen], conventions: Conventions) -> Iterator[tuple[str, tuple[Reason, ...]]]:

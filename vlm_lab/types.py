@@ -408,7 +408,7 @@ class Calibration:
     unseen: Estimate = Estimate(None)
     threshold: float | None = None
     booked: Estimate = Estimate(None)
-    note: str = ""
+    note: str | Reason = ""
     suite: str = ""
     model: str = ""
     prompt_id: str = ""
@@ -514,7 +514,7 @@ class Probe:
     flipped: int = 0
     flips: tuple[Flip, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
-    not_measured: str = ""
+    not_measured: str | Reason = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,11 @@ number begins with its country. Any other tax id may be right, whatever it looks
 import importlib
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
+from vlm_lab.types import Reason
+
+Valid = Literal[""]
 EU = "at|be|bg|cy|cz|de|dk|ee|el|es|fi|fr|hr|hu|ie|it|lt|lu|lv|mt|nl|pl|pt|ro|se|si|sk|xi"
 # What a tax id begins with -> who judges it, and what it is called.
 COUNTRIES: tuple[tuple[re.Pattern[str], str, str], ...] = (
@@ -19,12 +22,12 @@ COUNTRIES: tuple[tuple[re.Pattern[str], str, str], ...] = (
 )
 
 
-def invalid(kind: str, value: Any, path: str = "") -> str | None:
+def invalid(kind: str, value: Any, path: str = "") -> Reason | None:
     """Why a value is no valid `tax_id`, `inn` or `iban`; None where it is one, or where nothing can be said."""
     return judged(kind, value, path) or None
 
 
-def judged(kind: str, value: Any, path: str = "", languages: Sequence[str] = ()) -> str | None:
+def judged(kind: str, value: Any, path: str = "", languages: Sequence[str] = ()) -> Reason | Valid | None:
     """As `invalid`, and "" where the value is a valid one. A tax id at a `path` that says ИНН is one of these, whatever
     its length; one of ten or twelve bare digits only where the suite is Russian (English is everywhere), since a German
     tax number has as many."""
@@ -42,15 +45,15 @@ def judged(kind: str, value: Any, path: str = "", languages: Sequence[str] = ())
     return _tax_id(text, {*languages} - {"en"} == {"ru"}) if kind == "tax_id" else None
 
 
-def _named_inn(text: str) -> str | None:
+def _named_inn(text: str) -> Reason | Valid:
     """Why digits under a name that says ИНН are none: by their number, too."""
     digits = re.sub(r"\D", "", text)
     if len(digits) not in (10, 12):
-        return f"an ИНН has 10 or 12 digits, not {len(digits)}: zeros at the front may be lost"
+        return Reason("inn_digits", {"digits": len(digits)})
     return _inn(digits)
 
 
-def _tax_id(text: str, russian: bool) -> str | None:
+def _tax_id(text: str, russian: bool) -> Reason | Valid | None:
     text = re.sub(r"^(vat|ustidnr|ustid|mwst|tva|iva|btw)(id|no|nr|number)?(?=[a-z]{2}\w*\d)", "", text)
     text = re.sub(r"^gr(?=\d{9}$)", "el", re.sub(r"(?<=\d)(mwst|tva|iva|tpv)$", "", text))  # VIES writes Greece so
     if text.startswith("инн"):
@@ -63,14 +66,14 @@ def _tax_id(text: str, russian: bool) -> str | None:
     return None
 
 
-def _inn(text: str) -> str:
+def _inn(text: str) -> Reason | Valid:
     return _said("stdnum.ru.inn", text, "ИНН")
 
 
-def _said(module: str, text: str, name: str) -> str:
+def _said(module: str, text: str, name: str) -> Reason | Valid:
     """Why python-stdnum's `module` says that this is no such code; "" where it is one."""
     try:
         importlib.import_module(module).validate(text)
     except ValueError as error:
-        return f"no {name} ({str(error).rstrip('.').lower()})"
+        return Reason("no_code", {"name": name, "said": str(error).rstrip(".").lower()})
     return ""

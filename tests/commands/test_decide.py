@@ -9,8 +9,9 @@ import yaml
 from tests.commands.test_accept_compare import command
 from tests.records import record
 from tests.runs import write_run
+from vlm_lab.commands.decide import lines
 from vlm_lab.config import load_candidates
-from vlm_lab.types import Model
+from vlm_lab.types import Decision, Model
 
 FILE = """\
 # The candidates.
@@ -66,6 +67,14 @@ def test_the_word_and_its_evidence(folder: Path, capsys: pytest.CaptureFixture[s
     assert out.startswith("good: chosen (prompt default, invoices)\n  for:     field_f1 1.000 (")
     assert "bad: rejected" in out
     assert (folder / "models.yaml").read_text() == FILE, "only --write writes"
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 more document would"), (7, "7 more documents would")])
+def test_how_many_documents_would_decide(count: int, said: str) -> None:
+    decision = Decision(
+        suite="s", model="m", prompt_id="p", verdict="needs_more_data", evidence="e", more_documents=count
+    )
+    assert [*lines(decision)][-1] == f"  About {said} decide."
 
 
 def test_write_changes_status_and_notes_and_nothing_else(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """pytest tests/report/test_overview.py: what the first screen says, row by row."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from tests.records import failed, record
 from tests.report.made import write_run
 from vlm_lab.calibration import calibrate
-from vlm_lab.report import overview
+from vlm_lab.reasons import ENGLISH
+from vlm_lab.report import forms, overview
 from vlm_lab.report.evidence import evidence
 from vlm_lab.report.read import read_rows
 from vlm_lab.report.story import Table, Text, story
@@ -16,7 +18,7 @@ from vlm_lab.report.text import absent, never_asked, troubles
 from vlm_lab.report.words import catalogue
 from vlm_lab.runs import read_report
 from vlm_lab.statistics import summarize
-from vlm_lab.types import AmountError, Calibration, Model, Report, Summary
+from vlm_lab.types import AmountError, Calibration, Decision, Model, Reason, Report, Summary
 
 
 def summaries(*statuses: str) -> list[Summary]:
@@ -75,6 +77,55 @@ def test_errors_in_money_the_worst_first() -> None:
         ["m", "p", "tax", "EUR", "0", "-", "-", "0.00", "3.00", "9.00"],
     ]
     assert len(overview.MONEY_HEADS) == 10
+
+
+def report_of(statuses: tuple[str, ...], decisions: tuple[Decision, ...] = (), dry_run: bool = False) -> Report:
+    return Report(
+        run={"id": "r", "dry_run": dry_run}, suites=(), models=(), prompts=(), summaries=summaries(*statuses),
+        decisions=decisions,
+    )  # fmt: skip
+
+
+UNDECIDED = Decision(
+    suite="invoices", model="m0", prompt_id="p", verdict="needs_more_data", evidence="", more_documents=1
+)
+
+
+@pytest.mark.parametrize(
+    ("report", "line"),
+    [
+        (report_of(("ok",), dry_run=True), "Nothing is decided: a dry run calls no model."),
+        (report_of(("skipped", "skipped")), "Nothing is decided: no model was run."),
+        (report_of(("ok", "skipped")), "Nothing is decided: only a part of the suite was run."),
+        (report_of(("ok",), (UNDECIDED,)), "No model is chosen. About 1 more document would decide."),
+        (report_of(("ok",), (replace(UNDECIDED, verdict="chosen"),)), "Chosen: m0 (p)."),
+    ],
+)
+def test_one_sentence_says_what_is_decided_or_why_nothing_is(report: Report, line: str) -> None:
+    assert overview.headlines(report, ENGLISH) == [line]
+
+
+def test_each_of_several_suites_has_its_sentence() -> None:
+    (other,) = summaries("skipped")
+    both = replace(report_of(("ok",), (UNDECIDED,)), summaries=[*summaries("ok"), replace(other, suite="receipts")])
+    first, second = overview.headlines(both, ENGLISH)
+    assert first.startswith("invoices: No model is chosen.")
+    assert second == "receipts: Nothing is decided: no model was run."
+
+
+def test_what_a_share_booked_unseen_does_not_show_is_said_in_every_form(tmp_path: Path) -> None:
+    run = write_run(tmp_path)
+    report = read_report(run)
+    said = overview.doubts_of_worth(report.summaries, evidence(read_rows(run)), ENGLISH)
+    assert said[0] == (
+        "sharp (default): 0 of 2 booked documents were wrong, which shows 22.4% and not 99%: that takes 299 without an"
+        " error"
+    )
+    for form in ("md", "html"):
+        assert said[0] in forms.write(form, run).read_text().replace("\\", ""), form
+    unasked = evidence(read_rows(run), [Calibration(suite="invoices", model="sharp", prompt_id="default",
+                                                    note=Reason("no_confidence"))])  # fmt: skip
+    assert overview.doubts_of_worth(report.summaries, unasked, ENGLISH) == []
 
 
 def test_what_confidence_is_worth_is_read_from_the_report_or_made_anew(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
+from tests.projects import echo, run_folder_of, write_project
 from tests.report.made import write_run
 from tests.test_reasons import filled
 from vlm_lab.kinds import KINDS, TOLD_BY_STATUS
@@ -87,6 +89,93 @@ def test_no_reason_stays_english_in_russian(tmp_path: Path, form: str) -> None:
         assert not [piece for piece in pieces if len(piece) > 12 and re.search(rf"(?<!\w){re.escape(piece)}", said)]
         longest = max(re.split(r"[^а-яё ]+", worded(reason, words.catalogue("ru")), flags=re.IGNORECASE), key=len)
         assert longest in said
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "number": {"type": "string", "x-vlm-lab": {"type": "identifier"}},
+        "iban": {"type": "string", "x-vlm-lab": {"type": "iban"}},
+        "date": {"type": "string", "format": "date"},
+        "gross": {"type": "string", "format": "decimal"},
+        "phone": {"type": "string"},
+    },
+}
+REFERENCES = {
+    "iso": {"number": 12345, "date": "2024-03-12", "gross": "10.00", "iban": "DE00"},
+    "dotted": {"number": "A-2", "date": "12.03.2024", "gross": "1.234,56", "surplus": "x"},
+    "letters": {"number": "A-3", "date": "12 March 2024", "gross": "10 EUR"},
+    "odd": {"number": "A-4", "date": "soon", "gross": 10.5},
+    "torn": "{not json",
+    "bare": "[1]",
+}
+# Flips one value when it is asked again.
+FICKLE = """
+import json
+from echo import Echo
+
+class Fickle(Echo):
+    def generate(self, prompt):
+        self.times = getattr(self, "times", 0) + 1
+        self.settings["answer"] = {"number": "A-4" if self.times < 9 else "A-5", "date": "soon"}
+        return super().generate(prompt)
+"""
+CORRECTIONS = [
+    {"document": "dotted", "path": "gross", "reference": "1.234,56", "verdict": "reference_wrong", "right": None},
+    {"document": "odd", "path": "date", "reference": "late", "verdict": "reference_wrong", "right": "later"},
+    {"document": "gone", "path": "gross", "reference": "1", "verdict": "both", "right": "2"},
+]
+
+
+def noted_run(folder: Path) -> None:
+    """A project of which a run has much to say: about references, corrections, second answers, a short limit."""
+    models = echo("m1", ", generation_kwargs: {max_new_tokens: 9}").replace("echo:Echo", "fickle:Fickle")
+    write_project(folder, "models:\n" + models + echo("m2", answer={"number": "A-2"}), REFERENCES)
+    (folder / "fickle.py").write_text(FICKLE)
+    suite = folder / "benchmarks" / "invoices"
+    (suite / "schema.json").write_text(json.dumps(SCHEMA))
+    (suite / "corrections.json").write_text(json.dumps(CORRECTIONS))
+    (suite / "references" / "lonely.json").write_text("{}")
+    for name in ("iso.jpg", "extra.png"):
+        (suite / "documents" / name).write_bytes((suite / "documents" / "torn.png").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("options", "kinds", "said"),
+    [
+        pytest.param(
+            ["--probe=4"],
+            {"namesake", "unreadable", "no_object", "no_field", "corrected", "changed_since", "unused_correction",
+             "unmatched", "unused", "never_scored", "numbers", "no_type", "invalid", "dates_written",
+             "amounts_written", "verified", "asked_again"},
+            "Ни одна модель не выбрана.", id="run",
+        ),
+        pytest.param(
+            ["--dry-run", "--probe=4"], {"too_long", "not_asked_again"},
+            "Решения нет: пробный прогон не вызывает моделей.", id="dry run",
+        ),
+        pytest.param(["-k", "odd"], {"verified"}, "Решения нет: прогон охватил только часть набора.", id="part"),
+    ],
+)  # fmt: skip
+def test_a_real_run_is_told_in_russian(
+    pytester: pytest.Pytester, options: list[str], kinds: set[str], said: str
+) -> None:
+    noted_run(pytester.path)
+    pytester.runpytest("benchmarks", "-p", "no:cacheprovider", *options)
+    run = run_folder_of(pytester.path)
+    notes = json.loads((run / "report.json").read_text())["notes"]
+    assert [note for note in notes if isinstance(note, str)] == []
+    assert kinds <= {note["kind"] for note in notes}
+    for form in ("md", "confluence", "html"):
+        shown = visible(forms.write(form, run, "ru").read_text())
+        assert said in shown
+        assert re.findall(r"(?<![\w./-])[A-Za-z']+(?:,? [a-z']+){2,}", shown) == [], form
+
+
+def visible(page: str) -> str:
+    """What a reader sees of it."""
+    bare = re.sub(r"(?s)<(script|style|svg)\b.*?</\1>|<[^>]*>|\\|\u2060", "", page)
+    return unescape(bare)
 
 
 def test_a_run_from_before_reasons_shows_what_it_says(tmp_path: Path) -> None:

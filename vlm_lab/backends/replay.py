@@ -17,6 +17,7 @@ from typing import Any
 
 from vlm_lab.documents import digest
 from vlm_lab.errors import GenerationError, Skip, UserError
+from vlm_lab.reasons import english
 from vlm_lab.references import ReferenceIndex, read_reference
 from vlm_lab.run_folder import LINES, read_records
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Suite, Timing, Usage
@@ -64,7 +65,7 @@ class Replay:
             raise Skip(f"{self.path} has no JSON file for {prompt.document_id!r}")
         value, told = read_reference(found, prompt.suite)
         if value is None:
-            raise GenerationError("BadReply", " ".join(told))
+            raise GenerationError("BadReply", " ".join(map(english, told)))
         return Generation(raw_response=json.dumps(value, ensure_ascii=False), finish_reason="stop", cached=True,
                           environment={"replayed": digest(found)})  # fmt: skip
 

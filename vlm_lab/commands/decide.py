@@ -11,10 +11,11 @@ from pathlib import Path
 from vlm_lab.config import load_candidates
 from vlm_lab.decision import decide_run
 from vlm_lab.errors import UserError
+from vlm_lab.reasons import english
 from vlm_lab.run_folder import read_records
 from vlm_lab.runs import add_run, find_run, read_report
 from vlm_lab.status import write_status
-from vlm_lab.types import Decision
+from vlm_lab.types import Decision, Reason
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,4 +46,4 @@ def lines(decision: Decision) -> Iterator[str]:
     if decision.pipeline:
         yield f"  {decision.pipeline}"
     if decision.more_documents:
-        yield f"  about {decision.more_documents} more documents would decide, if they are like these"
+        yield f"  {english(Reason('more', {'n': decision.more_documents}))}"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from vlm_lab.documents import shown
 from vlm_lab.errors import UserError
+from vlm_lab.reasons import english
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite_init import FEW_REFERENCES, Proposal, few, notes, propose, write
 
@@ -67,7 +68,7 @@ def _check(folder: Path) -> int:
 
     documents, told = load_documents(load_suite(folder))
     errors, found = check_suite(documents[0].suite, documents)
-    print("\n".join([*told, *found, *errors]))
+    print("\n".join([*map(english, (*told, *found)), *errors]))
     scored = sum(document.reference is not None for document in documents)
     if errors:
         print(f"{folder}: correct suite.yaml or schema.json, then: vlm-lab init --check {folder}")

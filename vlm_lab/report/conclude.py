@@ -57,7 +57,7 @@ def conclude(
     environment: Mapping[str, Any],
     candidates: Candidates,
     plan: Sequence[Case],
-    notes: Sequence[str],
+    notes: Sequence[str | Reason],
     probes: Sequence[Probe] = (),
 ) -> Conclusion:
     """Writes report.json, report.md and report.html into the run's folder and returns what they say."""
@@ -67,7 +67,7 @@ def conclude(
         return read_records(folder, order)
 
     concluded = replace(_conclusion(records, candidates, plan, run), probes=tuple(probes))
-    told: list[str | Reason] = [*notes, *prompt_warnings(concluded.summaries), *probe_lines(probes)]
+    told = [*notes, *prompt_warnings(concluded.summaries), *probe_lines(probes)]
     head = _head(run, environment, plan, told)
     tail = {name: getattr(concluded, name) for name in Conclusion.__slots__}
     write_report(folder / "report.json", head, records(), tail)

@@ -69,6 +69,7 @@ def page(report: Report, data: Mapping[str, Any], seen: Evidence, language: str)
             code=Markup(code),  # noqa: S704 - our own file
             data=Markup(script({**data, "words": _labels(words.gettext)})),  # noqa: S704 - escaped by `script`
             report=report,
+            headlines=overview.headlines(report, words),
             seen=seen,
             conditions=overview.conditions(report, seen, words.gettext),
             suites=[_suite(name, own, data, seen, words.gettext) for name, own in overview.suites(report).items()],
@@ -97,6 +98,7 @@ def environment(language: str) -> Environment:
     made.install_gettext_translations(catalogue(language))  # type: ignore[attr-defined]
     made.globals.update(overview=overview, share=share, interval=interval)
     in_words: dict[str, Callable[..., Any]] = {
+        "doubts_of_worth": overview.doubts_of_worth,
         "evidence_of": evidence_of,
         "more": more,
         "told": told,

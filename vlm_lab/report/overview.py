@@ -6,11 +6,14 @@ A row's cells are text already; what is not known is a dash.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from gettext import NullTranslations
 from typing import Any
 
+from vlm_lab.reasons import worded
 from vlm_lab.report.evidence import Evidence
-from vlm_lab.report.text import interval, number, share
-from vlm_lab.types import Calibration, Estimate, Report, Summary
+from vlm_lab.report.text import has_run, interval, number, share
+from vlm_lab.report.words import more
+from vlm_lab.types import Calibration, Estimate, Reason, Report, Summary
 
 Words = Callable[[str], str]
 MODEL_HEADS = (
@@ -45,6 +48,25 @@ def suites(report: Report) -> dict[str, list[Summary]]:
     return found
 
 
+def headlines(report: Report, language: NullTranslations) -> list[str]:
+    """What is decided, in a sentence; one a suite where there are several."""
+    said = {name: _headline(report, name, own, language) for name, own in suites(report).items()}
+    return [f"{name}: {line}" if len(said) > 1 else line for name, line in said.items()]
+
+
+def _headline(report: Report, suite: str, own: Sequence[Summary], language: NullTranslations) -> str:
+    words, decisions = language.gettext, [each for each in report.decisions if each.suite == suite]
+    chosen = [f"{each.model} ({each.prompt_id})" for each in decisions if each.verdict == "chosen"]
+    if chosen:
+        return words("Chosen: %s.") % ", ".join(chosen)
+    if not decisions:
+        why = "dry" if report.run["dry_run"] else "part" if any(map(has_run, own)) else "none_ran"
+        return worded(Reason("undecided", {"why": Reason(why)}), language)
+    needed = [each.more_documents for each in decisions if each.more_documents]
+    asks = more(min(needed), language) if needed else ""
+    return f"{words('No model is chosen.')} {asks}".strip()
+
+
 def model_cells(summary: Summary, seen: Evidence) -> list[str]:
     """One candidate under MODEL_HEADS."""
     scores, speed, statuses = summary.scores, summary.speed, summary.statuses
@@ -73,6 +95,16 @@ def fully_right(found: Estimate | None) -> str:
 def unseen(worth: Calibration | None) -> str:
     """Share of documents that could be booked without anybody looking, at the target's precision."""
     return "-" if worth is None or worth.unseen.value is None else f"{worth.unseen.value:.0%}"
+
+
+def doubts_of_worth(own: Sequence[Summary], seen: Evidence, words: NullTranslations) -> list[str]:
+    """What each candidate's share that could be booked unseen does not show."""
+    found = {(each.model, each.prompt_id): seen.worth.get((each.suite, each.model, each.prompt_id)) for each in own}
+    return [
+        f"{model} ({prompt_id}): {worded(worth.note, words)}"
+        for (model, prompt_id), worth in found.items()
+        if worth and worth.note and worth.documents
+    ]
 
 
 def conditions(report: Report, seen: Evidence, words: Words) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from vlm_lab import probe
 from vlm_lab.documents import shown
+from vlm_lab.reasons import english
 from vlm_lab.report.terminal import decision_lines, doubts, headline, troubles_of
 from vlm_lab.report.text import HEADS, has_run, model_row
 from vlm_lab.types import Report, Summary
@@ -33,7 +34,7 @@ def show(report: Report, console: Console | None = None) -> None:
             first, *others = decision_lines(decision)
             _print(console, ["", first], COLOURS[decision.verdict])
             _print(console, others, "")
-    _print(console, probe.lines(report.probes), "")
+    _print(console, [*map(english, probe.lines(report.probes))], "")
 
 
 def _table(ran: list[Summary]) -> Table:

@@ -13,7 +13,7 @@ from vlm_lab.report.crops import Crop
 from vlm_lab.report.evidence import Evidence
 from vlm_lab.report.overview import Words
 from vlm_lab.report.text import absent, interval, never_asked, share, troubles
-from vlm_lab.report.words import evidence_of, more, told
+from vlm_lab.report.words import evidence_of, told
 from vlm_lab.suspects import line
 from vlm_lab.types import Decision, Report, Summary
 
@@ -80,9 +80,7 @@ def story(
     words = language.gettext
     suites = overview.suites(report)
     yield Heading(1, words("Run %s") % report.run["id"])
-    if report.run["dry_run"]:
-        yield Text(words("A dry run: no model was called."), strong=True)
-    yield Text(_headline(report.decisions, language), strong=True)
+    yield from (Text(said, strong=True) for said in overview.headlines(report, language))
     yield from _decisions(report.decisions, language)
     for suite, own in suites.items():
         yield Heading(2, suite)
@@ -106,22 +104,10 @@ def story(
         if compared:
             yield Heading(3, words("First minus second"))
             yield Table([words(head) for head in overview.DIFFERENCE_HEADS], compared)
-        yield from _details(own, language)
+        yield from _details(own, seen, language)
     yield from _errors(crops, words)
     yield from pictures[1:]
     yield from _lines(words("Notes"), [worded(each, language) for each in report.notes])
-
-
-def _headline(decisions: Sequence[Decision], language: NullTranslations) -> str:
-    words = language.gettext
-    chosen = [f"{each.model} ({each.prompt_id})" for each in decisions if each.verdict == "chosen"]
-    if chosen:
-        return words("Chosen: %s.") % ", ".join(chosen)
-    if not decisions:
-        return words("Nothing is decided: no model was measured on the whole suite.")
-    needed = [each.more_documents for each in decisions if each.more_documents]
-    asks = more(min(needed), language) if needed else ""
-    return f"{words('No model is chosen.')} {asks}".strip()
 
 
 def _decisions(decisions: Sequence[Decision], language: NullTranslations) -> Iterator[Block]:
@@ -137,7 +123,7 @@ def _decisions(decisions: Sequence[Decision], language: NullTranslations) -> Ite
         yield Table(heads, rows)
 
 
-def _details(everyone: Sequence[Summary], language: NullTranslations) -> Iterator[Block]:
+def _details(everyone: Sequence[Summary], seen: Evidence, language: NullTranslations) -> Iterator[Block]:
     words = language.gettext
     own = [each for each in everyone if not never_asked(each)]
     names = [f"{each.model} ({each.prompt_id})" for each in own]
@@ -160,6 +146,7 @@ def _details(everyone: Sequence[Summary], language: NullTranslations) -> Iterato
         yield Heading(3, words("Errors in money"))
         yield Text(words(overview.MONEY_LEGEND))
         yield Table([words(head) for head in overview.MONEY_HEADS], money)
+    yield from _lines(words("Booked unseen"), overview.doubts_of_worth(own, seen, language))
     yield from _lines(words("Not simply answered"), troubles(everyone, language))
 
 
@@ -175,8 +162,8 @@ def _errors(crops: Sequence[Crop], words: Words) -> Iterator[Block]:
     for crop in crops:
         example = crop.example
         yield Text(f"{words(crop.kind)}: {crop.count}", strong=True)
-        values = (words("expected"), str(example["expected"]), words("answered"), str(example["actual"]))
-        yield Text("{}, {}: {} {}, {} {}".format(example["document"], example["path"], *(each[:80] for each in values)))
+        values = tuple(str(example[name])[:80] for name in ("expected", "actual"))
+        yield Text(f"{example['document']}, {example['path']}: {words('expected %s, answered %s') % values}")
         if crop.address:
             yield Picture(crop.address, f"{example['document']}: {example['path']}")
 

@@ -31,7 +31,7 @@ def closing_lines(concluded: Conclusion | Report) -> list[str]:
             lines += ["", headline(suite, own), *table(HEADS, [model_row(each) for each in ran])]
         decided = [each for each in concluded.decisions if each.suite == suite]
         lines += ["", *(line for each in decided for line in decision_lines(each))] if decided else []
-    lines += ["", *probe.lines(concluded.probes)] if concluded.probes else []
+    lines += ["", *map(english, probe.lines(concluded.probes))] if concluded.probes else []
     return [shown(each) for each in lines]  # reasons quote replies
 
 
