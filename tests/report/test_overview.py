@@ -118,8 +118,8 @@ def test_what_a_share_booked_unseen_does_not_show_is_said_in_every_form(tmp_path
     report = read_report(run)
     said = overview.doubts_of_worth(report.summaries, evidence(read_rows(run)), ENGLISH)
     assert said[0] == (
-        "sharp (default): 0 of 2 booked documents were wrong, which shows 22.4% and not 99%: that takes 299 without an"
-        " error"
+        "sharp (default), sharp (terse): 0 of 2 booked documents were wrong, which shows 22.4% and not 99%: that takes"
+        " 299 without an error"
     )
     for form in ("md", "html"):
         assert said[0] in forms.write(form, run).read_text().replace("\\", ""), form

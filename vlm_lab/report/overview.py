@@ -98,13 +98,13 @@ def unseen(worth: Calibration | None) -> str:
 
 
 def doubts_of_worth(own: Sequence[Summary], seen: Evidence, words: NullTranslations) -> list[str]:
-    """What each candidate's share that could be booked unseen does not show."""
-    found = {(each.model, each.prompt_id): seen.worth.get((each.suite, each.model, each.prompt_id)) for each in own}
-    return [
-        f"{model} ({prompt_id}): {worded(worth.note, words)}"
-        for (model, prompt_id), worth in found.items()
-        if worth and worth.note and worth.documents
-    ]
+    """What the shares that could be booked unseen do not show: `a (default), b (default): why`."""
+    found: dict[str, list[str]] = {}
+    for each in own:
+        worth = seen.worth.get((each.suite, each.model, each.prompt_id))
+        if worth and worth.note and worth.documents:
+            found.setdefault(worded(worth.note, words), []).append(f"{each.model} ({each.prompt_id})")
+    return [f"{', '.join(names)}: {said}" for said, names in found.items()]
 
 
 def conditions(report: Report, seen: Evidence, words: Words) -> list[tuple[str, str]]:
