@@ -1,6 +1,7 @@
 """Training: the same arithmetic as transformers', the same run after an interruption, and that it learns at all."""
 
 import csv
+import math
 import random
 import subprocess
 import sys
@@ -67,6 +68,19 @@ def test_states_are_the_models_own() -> None:
         found = made.model.lm_head(made.hidden(ids, features)[0])
         expected = made.model(input_ids=ids, pixel_values=pixels, image_grid_thw=grid, mm_token_type_ids=kinds).logits
     assert torch.allclose(found, expected, atol=0.02)
+
+
+def test_attention_is_held_against_where_an_answer_is_printed() -> None:
+    """Two heads, two tokens, three visual tokens; the second token is read from nowhere."""
+    import torch
+
+    from vlm_lab.nano.pupil import pointing
+
+    looks = torch.tensor([[[[0.5, 0.25, 0.25], [1, 0, 0]], [[0.0, 0.5, 0.5], [1, 0, 0]]]])
+    told = pointing(looks, torch.tensor([[[False, True, True], [False, False, False]]]))
+    assert float(told["pointing"]) == pytest.approx(0.75)
+    assert float(told["pointing_loss"]) == pytest.approx(0.5 * math.log(2))
+    assert float(pointing(looks, torch.zeros(1, 2, 3, dtype=torch.bool))["pointing_loss"]) == 0.0
 
 
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,7 +147,8 @@ def pointing(looks: Tensor, goal: Tensor) -> dict[str, Tensor]:
     visual tokens) says; tokens that are read from nowhere may look anywhere."""
     there = goal.any(-1)
     share = (looks * goal.unsqueeze(1)).sum(-1).transpose(1, 2)[there]
-    return {"pointing_loss": -share.clamp_min(1e-6).log().mean(), "pointing": share.mean()}
+    count = max(1, len(share)) * looks.shape[1]
+    return {"pointing_loss": -share.clamp_min(1e-6).log().sum() / count, "pointing": share.sum() / count}
 
 
 def fuse(pupil: Pupil) -> None:
