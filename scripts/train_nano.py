@@ -1,6 +1,6 @@
 """Train qwen2-vl-nano from nothing on documents that it draws itself.
 
-    .venv/bin/python scripts/train_nano.py                  # about two hours on two cores, minutes on a GPU
+    .venv/bin/python scripts/train_nano.py                  # an hour and a half on two cores
     .venv/bin/python scripts/train_nano.py --smoke          # five minutes: that it learns at all
     .venv/bin/python scripts/train_nano.py --exam FOLDER    # 200 documents that training never drew, to be run over
 
@@ -36,7 +36,8 @@ from vlm_lab.nano.vocabulary import prompt_words, save_processor  # noqa: E402
 from vlm_lab.schema import lean  # noqa: E402
 
 SUITE = ROOT / "benchmarks" / "invoices"
-PRACTICE = 44  # shards of print to learn letters from; more are hardly seen twice
+CURVES = {"letters_right": "letters", "tokens_right": "tokens of the answer", "pointing": "attention on its letters"}
+PRACTICE = 44  # shards of print to learn letters from
 
 
 def main() -> None:
@@ -99,7 +100,8 @@ def ship(model: Any, work: Path, output: Path) -> None:
 
 
 def curve(log: Path, picture: Path) -> None:
-    """What share of letters and of the answers' tokens was right, over all steps of all phases."""
+    """What share of letters and of the answers' tokens was right, and of the attention where it should be, over all steps
+    of all phases."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -109,7 +111,7 @@ def curve(log: Path, picture: Path) -> None:
     with log.open(newline="") as file:
         rows = list(csv.DictReader(file))
     figure, axes = pyplot.subplots(figsize=(8, 3.5))
-    for column, label in (("letters_right", "letters"), ("tokens_right", "tokens of the answer")):
+    for column, label in CURVES.items():
         axes.plot([float(row[column] or "nan") for row in rows], label=label, linewidth=1)
     for at, row in enumerate(rows):
         if at == 0 or row["phase"] != rows[at - 1]["phase"]:

@@ -28,8 +28,9 @@ class Phase:
 
 RECIPE = (
     Phase("letters", 3200, 40, 6e-3, side=8, practice=0.75, letters=True),
-    Phase("spelling", 600, 32, 3e-3, rows=(2, 5), practice=0.5, reading=True, tower=False, spelling=True),
-    Phase("reading", 2000, 16, 3e-3, rows=(7, 22), reading=True, tower=False),
-    Phase("pages", 680, 8, 2e-3, letters=True, reading=True, prompts=True),
+    Phase("letters-on-pages", 140, 8, 3e-3, letters=True),
+    Phase("spelling", 160, 24, 4e-3, rows=(2, 5), reading=True, tower=False, spelling=True),
+    Phase("reading", 1200, 16, 4e-3, rows=(7, 26), reading=True, tower=False),
+    Phase("pages", 1550, 8, 2e-3, letters=True, reading=True, prompts=True),
 )
-SMOKE = (Phase("letters", 300, 40, 6e-3, side=8, practice=0.75, letters=True),)
+SMOKE = (Phase("letters", 250, 40, 6e-3, side=8, practice=0.75, letters=True),)
