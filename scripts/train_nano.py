@@ -100,8 +100,7 @@ def ship(model: Any, work: Path, output: Path) -> None:
 
 
 def curve(log: Path, picture: Path) -> None:
-    """What share of letters and of the answers' tokens was right, and of the attention where it should be, over all steps
-    of all phases."""
+    """What share of letters and of the answers' tokens was right, and of the attention where it should be, by step."""
     import matplotlib
 
     matplotlib.use("svg")

@@ -15,8 +15,8 @@ from vlm_lab.parsing import parse
 from vlm_lab.schema import leaves
 from vlm_lab.types import Generation, Model, Prompt, Runtime
 
-LEAST = 0.3
-"""Share of header values right on 12 unseen documents, asked in the short form; about 0.5 was measured on 200."""
+LEAST = 0.65
+"""Share of header values right on 12 unseen documents, asked in the short form; 0.85 was measured on 200."""
 
 
 @pytest.fixture(scope="module")
@@ -65,5 +65,5 @@ def test_it_reads(nano: Transformers, documents: list[tuple[Path, dict[str, Any]
 def test_asked_for_one_field_it_gives_that_one(
     nano: Transformers, documents: list[tuple[Path, dict[str, Any]]]
 ) -> None:
-    answers = [parse(asked(nano, path, ("totals.gross",))).value or {} for path, _ in documents[:6]]
-    assert sum(set(dict(leaves(each))) == {"totals.gross"} for each in answers) >= 4
+    answers = [parse(asked(nano, path, ("invoice_number",))).value or {} for path, _ in documents[:6]]
+    assert sum(set(dict(leaves(each))) == {"invoice_number"} for each in answers) >= 4

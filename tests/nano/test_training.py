@@ -136,5 +136,5 @@ def test_it_learns(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     losses = [float(row["loss"]) for row in rows]
     assert sum(losses[-3:]) < 0.6 * sum(losses[:3])
-    assert max(float(row["letters_right"]) for row in rows[-4:]) > 0.1
+    assert max(float(row["letters_right"]) for row in rows[-4:]) > 0.3
     assert (tmp_path / "smoke" / "shipped" / "model.safetensors").stat().st_size < 20e6

@@ -14,7 +14,12 @@ from vlm_lab.nano.vocabulary import LETTERS, VISION
 
 WIDTH, HEADS, LAYERS = 192, 6, 4
 SLOTS = 6
-POINTING = 2  # the third of four layers: what it finds, the fourth can still use
+POINTING = (
+    1,
+    2,
+    3,
+)  # layers: each sees where the one before it looked for the letters before, so it knows how far it is
+POINTERS = 4  # of such a layer's heads; the others look where they like
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -122,15 +127,16 @@ class Words(nn.Module):
         self.model = model
 
     def forward(self, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(sequences, length, width) of embeddings to the last layer's states, and where the layer that points looks:
+        """(sequences, length, width) of embeddings to the last layer's states, and where the heads that point look:
         (sequences, heads, length, length). `mask` is 0 or minus infinity."""
-        looks = mask
+        looks = []
         for index, layer in enumerate(self.model.layers):
             seen, weights = self.attend(layer.self_attn, layer.input_layernorm(states), cos, sin, mask)
             states = states + seen
             states = states + layer.mlp(layer.post_attention_layernorm(states))
-            looks = weights if index == POINTING else looks
-        return self.model.norm(states), looks
+            if index in POINTING:
+                looks.append(weights[:, :POINTERS])
+        return self.model.norm(states), torch.cat(looks, 1)
 
     def attend(self, attention: Any, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         shape = (*states.shape[:2], -1, attention.head_dim)

@@ -17,7 +17,6 @@ from vlm_lab.nano.recipe import Phase
 
 NONE_WEIGHT, LETTERS_SHARE, POINTING_SHARE = 0.2, 0.3, 0.3
 SMALL = 192 * 192
-POINTERS = 4  # of the layer's heads; the others look where they like
 
 
 class Pupil:
@@ -102,7 +101,7 @@ class Pupil:
         real = targets != self.tokenizer.pad_token_id
         right = (scores.argmax(-1)[real] == targets[real]).float().mean()
         first = int((ids[0] == self.model.config.image_token_id).nonzero()[0])
-        looks = looks[:, :POINTERS, begin - 1 : -1, first : first + goal.shape[-1]]
+        looks = looks[:, :, begin - 1 : -1, first : first + goal.shape[-1]]
         return {"answer_loss": functional.cross_entropy(scores[real], targets[real]), "tokens_right": right,
                 **pointing(looks, goal)}  # fmt: skip
 

@@ -28,9 +28,10 @@ class Phase:
 
 RECIPE = (
     Phase("letters", 3200, 40, 6e-3, side=8, practice=0.75, letters=True),
-    Phase("letters-on-pages", 140, 8, 3e-3, letters=True),
+    Phase("letters-on-pages", 340, 8, 3e-3, letters=True),
     Phase("spelling", 160, 24, 4e-3, rows=(2, 5), reading=True, tower=False, spelling=True),
     Phase("reading", 1200, 16, 4e-3, rows=(7, 26), reading=True, tower=False),
-    Phase("pages", 1550, 8, 2e-3, letters=True, reading=True, prompts=True),
+    Phase("prompts", 2000, 16, 3e-3, rows=(8, 26), reading=True, tower=False, prompts=True),
 )
+"""The run that made what ships, without its detours: see its card."""
 SMOKE = (Phase("letters", 250, 40, 6e-3, side=8, practice=0.75, letters=True),)
