@@ -33,7 +33,7 @@ def alignment(name: str, value: str, shown: str) -> Iterator[tuple[int, int]]:
     """Pairs of a character in the value and the letter it is read from, in the text as it was printed."""
     if name == "issue_date":
         yield from date_alignment(value, shown)
-    elif name == "invoice_number" or name == "seller.name":
+    elif name in ("invoice_number", "seller.name"):
         solid = [index for index, letter in enumerate(value) if not letter.isspace()]
         yield from ((offset, index) for index, offset in enumerate(solid))
     elif name.startswith("totals."):

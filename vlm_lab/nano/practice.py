@@ -6,7 +6,7 @@ Set in the layouts' fonts, sizes and inks, and treated as their paper is; what t
 import random
 
 from vlm_lab.nano.pictures import Picture, photographed
-from vlm_lab.nano.values import FORMS, company, word
+from vlm_lab.nano.values import FORMS, company, dark, word
 from vlm_lab.samples.sheet import Sheet
 
 WIDTH, MARGIN = 236.0, 8.0
@@ -16,7 +16,7 @@ INKS = ("#111111", "#111111", "#333333", "#666666")
 def practice(chance: random.Random) -> Picture:
     """One sheet: lines of words, numbers, amounts and dates from edge to edge; it asks for no field."""
     family = chance.choice(("sans", "sans", "mono"))
-    colour = "#" + "".join(f"{chance.randrange(16, 144):02x}" for _ in range(3))
+    colour = dark(chance)
     sheet = Sheet(WIDTH, chance.randrange(280, 366), family, colour)
     y = MARGIN
     while y < sheet.height - 20:

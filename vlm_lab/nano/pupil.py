@@ -53,8 +53,7 @@ class Pupil:
                     *lessons.crops(chance, self.groups, phase.size - full, phase.side)]  # fmt: skip
         start, end = phase.rows
         rows = round(start + (end - start) * min(1.0, progress * 1.5)) + chance.randrange(-1, 2)
-        groups = self.practice if chance.random() < phase.practice else self.groups
-        return lessons.batch(chance, groups, phase.size, rows)
+        return lessons.batch(chance, self.groups, phase.size, rows)
 
     def features(self, strips: Sequence[Strip], tower: bool) -> Tensor:
         """(strips, rows, columns, width), of which nothing is learnt unless the tower learns. Large pictures go through

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Phase:
     """`letters` supervises the tower, `reading` the words; without `tower` its weights rest and what it sees of each
     picture is computed once. `rows` is the height of the strips at the phase's start and at its end, in cells; with
-    `side` squares of so many cells take their place. `practice` is the share of them that is cut from sheets full of
+    `side` squares of so many cells take their place, of which `practice` is the share that is cut from sheets full of
     print. With `spelling` the answer is all that a strip shows: every token of it has to be read, so words find the
     letters sooner than by the few values of an invoice. With `prompts` the suite's prompts are asked beside the
     skeleton of JSON, which is short."""

@@ -42,8 +42,13 @@ def wish(chance: random.Random, layouts: tuple[str, ...] = tuple(KINDS)) -> Wish
     """One document: language, layout, one to four rows, marks, dates and a dark colour."""
     language, layout = chance.choice(tuple(LOOKS)), chance.choice(layouts)
     marks, dates = (chance.choice(choices) for choices in LOOKS[language])
-    colour = "#" + "".join(f"{chance.randrange(16, 144):02x}" for _ in range(3))
+    colour = dark(chance)
     return Wish(invented(chance, language, KINDS[layout], chance.randrange(1, 5)), layout, Look(marks, dates), colour)
+
+
+def dark(chance: random.Random) -> str:
+    """A colour that can be read on white."""
+    return "#" + "".join(f"{chance.randrange(16, 144):02x}" for _ in range(3))
 
 
 def invented(chance: random.Random, language: str, kind: str, rows: int) -> Paper:
