@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 
 from vlm_lab.counts import scores
 from vlm_lab.report.build import write_report
+from vlm_lab.report.evidence import gathered
 from vlm_lab.report.forms import FORMS, write
 from vlm_lab.report.pages import FILES
 from vlm_lab.statistics import summarize
@@ -38,7 +39,9 @@ def main(folder: Path) -> None:
     models = [Model(name=f"model-{number}", model_id="x") for number in range(MODELS)]
     planned = {("invoices", model.name, "default"): [document_id(n) for n in range(DOCUMENTS)] for model in models}
     summaries = summarize(records(), models, planned)
-    write_report(folder / "report.json", head(models, paths), records(), {"summaries": summaries})
+    seen = gathered(records())
+    tail = {"summaries": summaries, "calibrations": tuple(seen.worth.values()), "machines": seen.machines}
+    write_report(folder / "report.json", head(models, paths), records(), tail)
     print(f"report.json: {(folder / 'report.json').stat().st_size / 1e6:.0f} MB")
     print(f"{'':46}{'seconds':>8}{'CPU s':>7}{'peak MB':>9}")
     for names, afresh in ((tuple(FORMS), True), *(((name,), False) for name in FORMS)):
@@ -140,7 +143,8 @@ def record(model: str, document: str, dice: random.Random, error_rate: float) ->
         "model_id": "x", "prompt_id": "default", "prompt": "Return the invoice as JSON. " * 60, "status": "ok",
         "raw_response": json.dumps([each["actual"] for each in fields]) + " " * 1500, "reason": "", "error": None,
         "elapsed_seconds": dice.lognormvariate(0.5, 0.4), "fields": fields, "scores": scores(*counts, rows),
-        "tags": {}, "environment": {}, "usage": {}, "measured_at": None, "peak_memory_bytes": None, "cached": False,
+        "tags": {}, "environment": {"device": "cpu"}, "usage": {}, "measured_at": None, "peak_memory_bytes": None,
+        "cached": False,
     }  # fmt: skip
 
 

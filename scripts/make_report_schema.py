@@ -12,7 +12,7 @@ from pydantic import create_model
 from vlm_lab.report.build import SCHEMA_VERSION
 from vlm_lab.types import Record, Report
 
-OPTIONAL = ("without_suspects", "suspects", "probes", "calibrations")  # runs without them are read too
+OPTIONAL = ("without_suspects", "suspects", "probes", "calibrations", "machines")  # runs without them are read too
 PATH = Path(__file__).parents[1] / "vlm_lab" / "report" / "report.schema.json"
 
 

@@ -532,6 +532,7 @@ class Report:
     without_suspects: Sequence[Summary] = ()
     probes: Sequence[Probe] = ()
     calibrations: Sequence[Calibration] = ()
+    machines: Mapping[str, Sequence[str]] = field(default_factory=dict)  # device, dtype -> models that answered
     environment: Mapping[str, Any] = field(default_factory=dict)
     documents: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str | Reason] = ()

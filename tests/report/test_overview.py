@@ -11,7 +11,7 @@ from tests.report.made import write_run
 from vlm_lab.calibration import calibrate
 from vlm_lab.reasons import ENGLISH
 from vlm_lab.report import forms, overview
-from vlm_lab.report.evidence import evidence
+from vlm_lab.report.evidence import evidence, gathered
 from vlm_lab.report.read import read_rows
 from vlm_lab.report.story import Table, Text, story
 from vlm_lab.report.text import absent, never_asked, troubles
@@ -53,7 +53,7 @@ def test_they_have_no_row_of_dashes() -> None:
     own = summaries("ok", "not_run")
     report = Report(run={"id": "r", "dry_run": False, "started": "", "command": []}, suites=[], models=[], prompts=[],
                     summaries=own)  # fmt: skip
-    blocks = list(story(report, evidence([]), [], [], catalogue("en")))
+    blocks = list(story(report, gathered([]), [], [], catalogue("en")))
     models = next(block for block in blocks if isinstance(block, Table) and "field F1" in block.heads)
     assert [row[0] for row in models.rows] == ["m0"]
     assert Text("Not run: m1 (default): no weights") in blocks
@@ -116,24 +116,25 @@ def test_each_of_several_suites_has_its_sentence() -> None:
 def test_what_a_share_booked_unseen_does_not_show_is_said_in_every_form(tmp_path: Path) -> None:
     run = write_run(tmp_path)
     report = read_report(run)
-    said = overview.doubts_of_worth(report.summaries, evidence(read_rows(run)), ENGLISH)
+    said = overview.doubts_of_worth(report.summaries, gathered(read_rows(run)), ENGLISH)
     assert said[0] == (
         "sharp (default), sharp (terse): 0 of 2 booked documents were wrong, which shows 22.4% and not 99%: that takes"
         " 299 without an error"
     )
     for form in ("md", "html"):
         assert said[0] in forms.write(form, run).read_text().replace("\\", ""), form
-    unasked = evidence(read_rows(run), [Calibration(suite="invoices", model="sharp", prompt_id="default",
-                                                    note=Reason("no_confidence"))])  # fmt: skip
-    assert overview.doubts_of_worth(report.summaries, unasked, ENGLISH) == []
+    unasked = Calibration(suite="invoices", model="sharp", prompt_id="default", note=Reason("no_confidence"))
+    report = replace(report, machines={"cpu": ["sharp"]}, calibrations=[unasked])
+    assert overview.doubts_of_worth(report.summaries, evidence(report, []), ENGLISH) == []
 
 
 def test_what_confidence_is_worth_is_read_from_the_report_or_made_anew(tmp_path: Path) -> None:
     run = write_run(tmp_path)
-    anew = evidence(read_rows(run), read_report(run).calibrations)
+    old = read_report(run)
+    anew = evidence(old, read_rows(run))
     assert anew.worth == calibrate(read_rows(run))
     assert len(anew.worth) == 3
     kept = Calibration(suite="invoices", model="sharp", prompt_id="default", note="kept")
-    found = evidence(read_rows(run), [kept])
+    found = evidence(replace(old, machines=anew.machines, calibrations=[kept]), [])
     assert found.worth == {("invoices", "sharp", "default"): kept}
     assert found.machines == anew.machines

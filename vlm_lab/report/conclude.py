@@ -2,16 +2,16 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.calibration import calibrate
 from vlm_lab.comparison import prompt_warnings
 from vlm_lab.config import Candidates
 from vlm_lab.decision import comparisons_for, decide
 from vlm_lab.probe import lines as probe_lines
 from vlm_lab.report.build import write_report
+from vlm_lab.report.evidence import gathered
 from vlm_lab.report.forms import write
 from vlm_lab.report.text import has_run
 from vlm_lab.rescoring import without
@@ -40,7 +40,7 @@ Record = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Conclusion:
     """What a run comes to: figures, differences, decisions, doubtful references and the figures without those, what
-    second answers were, what each candidate's confidence is worth."""
+    second answers were, what each candidate's confidence is worth, and on which machines it answered."""
 
     summaries: tuple[Summary, ...]
     comparisons: tuple[Comparison, ...] = ()
@@ -49,6 +49,7 @@ class Conclusion:
     without_suspects: tuple[Summary, ...] = ()
     probes: tuple[Probe, ...] = ()
     calibrations: tuple[Calibration, ...] = ()
+    machines: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def conclude(
@@ -94,13 +95,15 @@ def _conclusion(
     paired = _comparisons(tallies, tally(row for row in records() if row.get("verified")), candidates)
     judged = [each for each in summaries if each.suite not in run["partial"] and has_run(each)]
     verified = {name: suite.verified for name, suite in suites.items()}
+    seen = gathered(records())
     return Conclusion(
         summaries,
         tuple(paired),
         tuple(decide(judged, paired, candidates.models, candidates.rules, verified)),
         doubtful,
         tuple(summaries_of(spared, candidates.models, planned)) if doubtful else (),
-        calibrations=tuple(calibrate(records()).values()),
+        calibrations=tuple(seen.worth.values()),
+        machines=seen.machines,
     )
 
 

@@ -1,13 +1,12 @@
 """What only the records tell: which machines replies were measured on, what a candidate's confidence is worth."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vlm_lab.calibration import calibrate
 from vlm_lab.tally import Key
-from vlm_lab.types import Calibration
+from vlm_lab.types import Calibration, Report
 
 Rows = Iterable[Mapping[str, Any]]
 
@@ -16,19 +15,21 @@ Rows = Iterable[Mapping[str, Any]]
 class Evidence:
     """`machines` has device and dtype -> the models that answered there; `worth` is by candidate."""
 
-    machines: Mapping[str, list[str]]
+    machines: Mapping[str, Sequence[str]]
     worth: Mapping[Key, Calibration]
 
 
-def evidence(rows: Rows, kept: Sequence[Calibration] = ()) -> Evidence:
-    """One pass over the records, which are not held. `kept` is what report.json has of calibrations; older ones have
-    none, and theirs are made anew."""
+def evidence(report: Report, rows: Rows) -> Evidence:
+    """What report.json keeps of it; an older one does not, and its records are gone over."""
+    if not report.machines:
+        return gathered(rows)
+    return Evidence(report.machines, {(each.suite, each.model, each.prompt_id): each for each in report.calibrations})
+
+
+def gathered(rows: Rows) -> Evidence:
+    """One pass over the records, which are not held."""
     machines: dict[str, list[str]] = {}
-    noting = _noting(rows, machines)
-    if not kept:
-        return Evidence(machines, calibrate(noting))
-    deque(noting, maxlen=0)  # for the machines alone
-    return Evidence(machines, {(each.suite, each.model, each.prompt_id): each for each in kept})
+    return Evidence(machines, calibrate(_noting(rows, machines)))
 
 
 def _noting(rows: Rows, machines: dict[str, list[str]]) -> Iterator[Mapping[str, Any]]:

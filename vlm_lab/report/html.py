@@ -47,7 +47,7 @@ def write_html(folder: Path, language: str = "en") -> Path:
     data = cells(report, read_rows(folder), folder)
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
-    seen = evidence(read_rows(folder), report.calibrations)
+    seen = evidence(report, read_rows(folder))
     data |= {"run": report.run["id"], "doubts": _doubts(report, language)}
     with private_file(folder / NAME) as file:
         file.write(page(report, data, seen, language).encode("utf-8", "replace"))
