@@ -1,6 +1,7 @@
 """Train qwen2-vl-nano from nothing on documents that it draws itself.
 
     .venv/bin/python scripts/train_nano.py                  # an hour and a half on two cores
+    .venv/bin/python scripts/train_nano.py --start vlm_lab/nano/qwen2-vl-nano --seed 8     # on with what ships
     .venv/bin/python scripts/train_nano.py --smoke          # five minutes: that it learns at all
     .venv/bin/python scripts/train_nano.py --exam FOLDER    # 200 documents that training never drew, to be run over
 
@@ -24,13 +25,12 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 import yaml  # noqa: E402
-from safetensors.torch import load_file  # noqa: E402
 
 from vlm_lab.nano import FOLDER, exam, network, pool  # noqa: E402
 from vlm_lab.nano.pictures import MAX_PIXELS, MERGE, PATCH, Picture  # noqa: E402
 from vlm_lab.nano.practice import practice  # noqa: E402
 from vlm_lab.nano.pupil import Pupil, fuse  # noqa: E402
-from vlm_lab.nano.recipe import RECIPE, SMOKE  # noqa: E402
+from vlm_lab.nano.recipe import FURTHER, RECIPE, SMOKE  # noqa: E402
 from vlm_lab.nano.training import train  # noqa: E402
 from vlm_lab.nano.vocabulary import prompt_words, save_processor  # noqa: E402
 from vlm_lab.schema import lean  # noqa: E402
@@ -53,17 +53,15 @@ def main() -> None:
     templates = [(SUITE / "prompt.md").read_text("utf-8").strip(), terse()]
     processor = save_processor(work / "model", prompt_words(templates), MAX_PIXELS, PATCH, MERGE)
     pupil = Pupil(
-        network.build(processor.tokenizer).to(asked.device),
+        (network.opened(asked.start) if asked.start else network.build(processor.tokenizer)).to(asked.device),
         processor.tokenizer,
         lean(json.loads((SUITE / "schema.json").read_text("utf-8"))),
         templates,
         pool.opened(work / "pictures"),
         pool.opened(work / "practice"),
     )
-    if asked.start:
-        pupil.model.load_state_dict(load_file(asked.start / "model.safetensors"), strict=False)  # tied words are one
     fuse(pupil)
-    for phase in SMOKE if asked.smoke else RECIPE:
+    for phase in SMOKE if asked.smoke else FURTHER if asked.start else RECIPE:
         train(pupil, phase, work, asked.seed, lambda line: print(line, flush=True))
     ship(pupil.model, work, work / "shipped" if asked.smoke else asked.output)
 

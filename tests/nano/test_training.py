@@ -127,6 +127,51 @@ def test_reading_lessons_move_the_words_alone_while_the_tower_rests(tmp_path: Pa
     assert not [name for name in moved if ".visual." in name]
 
 
+def test_a_head_learns_alone_what_a_resting_tower_shows(tmp_path: Path) -> None:
+    """So that a checkpoint, which ships without its head, can go on without its tower being undone."""
+    import torch
+
+    from vlm_lab.nano.recipe import Phase
+    from vlm_lab.nano.training import train
+
+    made = pupil()
+    before = {name: weight.clone() for name, weight in made.model.state_dict().items()}
+    head = made.head.linear.weight.clone()
+    train(made, Phase("head", 2, 2, 1e-3, letters=True, tower=False), tmp_path, 0, print)
+    assert not torch.equal(made.head.linear.weight, head)
+    assert all(torch.equal(weight, before[name]) for name, weight in made.model.state_dict().items())
+
+
+def test_training_goes_on_from_what_was_saved(tmp_path: Path) -> None:
+    """The file's names of weights are not the model's in memory: read without transformers, nothing would be taken."""
+    import torch
+
+    from vlm_lab.nano import network
+
+    made = pupil().model
+    made.save_pretrained(tmp_path)
+    again = network.opened(tmp_path).state_dict()
+    assert all(torch.equal(weight, again[name]) for name, weight in made.state_dict().items())
+
+
+@pytest.mark.parametrize(("share", "asked"), [(0.0, ["read"] * 4), (1.0, ["spell"] * 4)])
+def test_a_share_of_the_steps_spells_low_strips(share: float, asked: list[str]) -> None:
+    from vlm_lab.nano.recipe import Phase
+
+    made, lessons = pupil(), []
+
+    def reading(lesson: Lesson, features: Any) -> dict[str, Any]:
+        lessons.append(("spell" if lesson.prompt == "Spell." else "read", features.shape[1]))
+        return {"answer_loss": 0.0, "pointing_loss": 0.0}
+
+    made.reading = reading
+    phase = Phase("reading", 4, 2, 1e-3, rows=(9, 9), reading=True, tower=False, spelling=share)
+    for step in range(4):
+        made.step(random.Random(step), phase, 0.0)
+    assert [kind for kind, _ in lessons] == asked
+    assert all((rows < 5) == (kind == "spell") for kind, rows in lessons)
+
+
 @pytest.mark.slow
 def test_it_learns(tmp_path: Path) -> None:
     """The script's short setting: the loss falls, and the tower names letters far beyond chance (below 0.05)."""

@@ -1,6 +1,7 @@
 """The model: Qwen2-VL's own class at three million parameters, and the head that teaches its vision tower letters."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,14 @@ def build(tokenizer: Any) -> Any:
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     return model
+
+
+def opened(folder: Path) -> Any:
+    """A checkpoint to go on from, in the precision that training wants. transformers itself reads it: the names of
+    weights in the file are not those of the model in memory."""
+    from transformers import Qwen2VLForConditionalGeneration
+
+    return Qwen2VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
 
 
 class LetterHead(nn.Module):

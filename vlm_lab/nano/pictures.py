@@ -25,7 +25,7 @@ from vlm_lab.schema import leaves
 
 PATCH, MERGE = 8, 2
 CELL = PATCH * MERGE
-MAX_PIXELS = 115_200
+MAX_PIXELS = 200_704
 MARGIN = 40
 FIELDS = ("invoice_number", "issue_date", "currency", "seller.name", "totals.net", "totals.tax", "totals.gross")
 
@@ -58,7 +58,7 @@ def picture(chance: random.Random, wish: Wish) -> Picture:
 def photographed(chance: random.Random, pdf: bytes, texts: tuple[Placed, ...], family: str) -> Picture:
     """What happens to paper: nothing, a scanner, or a wide margin. Without values yet."""
     form, seed = chance.choice(("clean", "clean", "scan", "scan", "margin")), chance.randrange(2**31)
-    dpi = 150 if form == "clean" else 130
+    dpi = {"clean": 150, "scan": chance.choice((130, 150)), "margin": 130}[form]
     page = damage.pages(pdf, dpi)[0]
     letters, points = places(texts, family)
     centres = (points * np.float32(dpi / 72)).astype(np.float32)

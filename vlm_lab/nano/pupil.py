@@ -17,6 +17,7 @@ from vlm_lab.nano.recipe import Phase
 
 NONE_WEIGHT, LETTERS_SHARE, POINTING_SHARE = 0.2, 0.3, 0.3
 SMALL = 192 * 192
+SPELT = 24
 
 
 class Pupil:
@@ -25,7 +26,7 @@ class Pupil:
     def __init__(self, model: Any, tokenizer: Any, schema: Mapping[str, Any], templates: Sequence[str],
                  pictures: Sequence[Picture], practice: Sequence[Picture] = ()) -> None:  # fmt: skip
         self.model, self.tokenizer, self.schema = model, tokenizer, schema
-        self.templates = ("", "", *templates)  # as often short as long: a page costs half as much
+        self.templates = ("", "", "", *templates)  # more often short than long: a page costs half as much
         self.groups, self.practice = lessons.grouped(pictures), lessons.grouped(practice)
         self.head = LetterHead().to(model.device)
         self.seen: dict[int, Tensor] = {}
@@ -37,13 +38,14 @@ class Pupil:
 
     def step(self, chance: random.Random, phase: Phase, progress: float) -> dict[str, Tensor]:
         """One lesson: its loss, and what share of letters or of the answer's tokens was right."""
-        strips = self.strips(chance, phase, progress)
+        spelt = chance.random() < phase.spelling
+        strips = self.lines(chance) if spelt else self.strips(chance, phase, progress)
         told: dict[str, Tensor] = {}
         features = self.features(strips, phase.tower)
         if phase.letters:
             told |= self.letters(strips, features)
         if phase.reading:
-            told |= self.reading(self.lesson(chance, strips, phase), features)
+            told |= self.reading(lessons.spelling(strips) if spelt else self.lesson(chance, strips, phase), features)
         return told | {"loss": total(told)}
 
     def strips(self, chance: random.Random, phase: Phase, progress: float) -> list[Strip]:
@@ -54,6 +56,10 @@ class Pupil:
         start, end = phase.rows
         rows = round(start + (end - start) * min(1.0, progress * 1.5)) + chance.randrange(-1, 2)
         return lessons.batch(chance, self.groups, phase.size, rows)
+
+    def lines(self, chance: random.Random) -> list[Strip]:
+        """Low strips to spell, of sheets full of print where there are such."""
+        return lessons.batch(chance, self.practice or self.groups, SPELT, chance.randrange(2, 5))
 
     def features(self, strips: Sequence[Strip], tower: bool) -> Tensor:
         """(strips, rows, columns, width), of which nothing is learnt unless the tower learns. Large pictures go through
@@ -88,8 +94,6 @@ class Pupil:
         return known[strip.top : strip.bottom, strip.left : strip.right]
 
     def lesson(self, chance: random.Random, strips: Sequence[Strip], phase: Phase) -> Lesson:
-        if phase.spelling:
-            return lessons.spelling(strips)
         return lessons.reading(chance, strips, self.templates if phase.prompts else ("",), self.schema)
 
     def reading(self, lesson: Lesson, features: Tensor) -> dict[str, Tensor]:

@@ -46,17 +46,19 @@ def train(pupil: Pupil, phase: Phase, folder: Path, seed: int, say: Callable[[st
 def optimizers(pupil: Pupil, phase: Phase) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the layers' matrices, which learn twice as fast by it, and AdamW for the rest. The
     tower learns at a third of the rate once there is something to lose."""
-    tower = [*pupil.visual.named_parameters(), *pupil.head.named_parameters()]
     words = [(name, part) for name, part in pupil.model.named_parameters() if ".visual." not in name]
-    taught = [(part, name, 0.3 if phase.reading else 1.0) for name, part in tower if phase.tower]
-    taught += [(part, name, 1.0) for name, part in words if phase.reading]
+    shares = ((pupil.visual.named_parameters(), phase.tower, 0.3 if phase.reading else 1.0),
+              (pupil.head.named_parameters(), phase.letters, 1.0), (words, phase.reading, 1.0))  # fmt: skip
+    taught = [(part, name, share) for parts, learns, share in shares if learns for name, part in parts]
     matrices: list[dict[str, Any]] = []
     rest: list[dict[str, Any]] = []
     for part, name, share in taught:
         inner = part.ndim == 2 and any(place in name for place in ("layers.", "blocks.", "merger."))
         (matrices if inner else rest).append({"params": [part], "share": share, "lr": phase.rate})
-    return [torch.optim.Muon(matrices, momentum=0.95, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(rest, betas=(0.9, 0.98), weight_decay=0.02)]  # fmt: skip
+    made: list[torch.optim.Optimizer] = []
+    if matrices:  # the head alone has none
+        made.append(torch.optim.Muon(matrices, momentum=0.95, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"))
+    return [*made, torch.optim.AdamW(rest, betas=(0.9, 0.98), weight_decay=0.02)]
 
 
 def learn(
