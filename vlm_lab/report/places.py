@@ -19,7 +19,7 @@ from vlm_lab.report.pages import FILES
 from vlm_lab.run_folder import private_file
 
 MOST_READ = 1  # pages that one report has read by OCR: one takes seconds, and somebody waits for the report
-READ_AT = 960  # pixels of the longer side: of 169 values on real pages 155 are found, at 1280 156 with twice the memory
+READ_AT = 960  # pixels of the longer side: 155 of 169 values on real pages are found, at 1280 156
 LEGIBLE = 64  # pixels: on a smaller image no letter can be told
 ALIKE = 87  # of 100: one character in eight may be misread, none in a shorter value
 SHORT = 4  # characters: such a value must stand as a word
