@@ -40,6 +40,7 @@ FURTHER = (
     Phase("letters-on-larger-pages", 400, 6, 2e-3, letters=True),
     Phase("reading-larger", 1500, 16, 1.5e-3, rows=(16, 36), reading=True, tower=False, prompts=True, spelling=0.15),
 )
-"""What a checkpoint goes on with; what ships stopped at step 1,400 of the last phase. Its head was not kept, and one that knows nothing would undo the tower: it learns
-alone first. Words that can read are undone by the rates that they learnt at, hence a lower one."""
+"""What a checkpoint goes on with; what ships stopped at step 1,400 of the last phase. A checkpoint has no head, and one
+that knows nothing would undo the tower: it learns alone first. Words that can read are undone by the rates that they
+learnt at, hence a lower one."""
 SMOKE = (Phase("letters", 250, 40, 6e-3, side=8, practice=0.75, letters=True),)
