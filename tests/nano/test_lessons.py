@@ -23,7 +23,7 @@ SCHEMA = {
 
 def test_a_whole_page_shows_all_and_its_top_shows_the_seller() -> None:
     assert Strip(PICTURE, 0, WHOLE).seen == PICTURE.values
-    top = Strip(PICTURE, 0, 4).seen
+    top = Strip(PICTURE, 0, WHOLE // 4).seen
     assert top["seller.name"] == PICTURE.values["seller.name"]
     assert "totals.gross" not in top
 
