@@ -1,12 +1,13 @@
 """Train qwen2-vl-nano from nothing on documents that it draws itself.
 
     .venv/bin/python scripts/train_nano.py                  # an hour and a half on two cores
-    .venv/bin/python scripts/train_nano.py --start vlm_lab/nano/qwen2-vl-nano --seed 8     # on with what ships
+    .venv/bin/python scripts/train_nano.py --start vlm_lab/nano/qwen2-vl-nano --seed 8 --work cache/nano-8   # goes on
     .venv/bin/python scripts/train_nano.py --smoke          # five minutes: that it learns at all
     .venv/bin/python scripts/train_nano.py --exam FOLDER    # 200 documents that training never drew, to be run over
 
-An interrupted training goes on where it was. The work folder keeps pictures, states and log.csv; what ships is written
-to --output: weights in bfloat16, config, processor, tokenizer, chat template, and the learning curve.
+An interrupted training goes on where it was, so another seed needs another work folder. That folder keeps pictures,
+states and log.csv; what ships is written to --output: weights in bfloat16, config, processor, tokenizer, chat template,
+and the learning curve.
 """
 
 import argparse

@@ -8,9 +8,9 @@ class Phase:
     """`letters` supervises the tower, `reading` the words; without `tower` its weights rest and what it sees of each
     picture is computed once. `rows` is the height of the strips at the phase's start and at its end, in cells; with
     `side` squares of so many cells take their place, of which `practice` is the share that is cut from sheets full of
-    print. `spelling` is the share of steps whose answer is all that a low strip shows: every token of it has to be
-    read, so words learn to follow print sooner than by the few values of an invoice. With `prompts` the suite's prompts
-    are asked beside the skeleton of JSON, which is short."""
+    print. `spelling` is the share of steps whose answers are all that low strips show, always 24 of them: every token
+    has to be read, so words learn to follow print sooner than by the few values of an invoice. With `prompts` the
+    suite's prompts are asked beside the skeleton of JSON, which is short."""
 
     name: str
     steps: int
