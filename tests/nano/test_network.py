@@ -28,7 +28,7 @@ def test_patches_are_the_image_processors() -> None:
 
 @pytest.mark.parametrize(
     ("x", "y", "row", "column", "slot"),
-    [(3, 4, 0, 0, 0), (20, 4, 0, 1, 0), (3, 12, 0, 0, 3), (17, 30, 1, 1, 3)],
+    [(3, 4, 0, 0, 0), (20, 4, 0, 1, 0), (3, 12, 0, 0, 4), (17, 30, 1, 1, 4)],
 )
 def test_a_letter_belongs_to_the_cell_that_its_centre_is_in(x: int, y: int, row: int, column: int, slot: int) -> None:
     from vlm_lab.nano.network import letter_targets
@@ -37,6 +37,15 @@ def test_a_letter_belongs_to_the_cell_that_its_centre_is_in(x: int, y: int, row:
     targets = letter_targets(page)
     assert targets[row, column, slot] == LETTERS.index("k") + 1
     assert (targets > 0).sum() == 1
+
+
+def test_four_letters_have_a_place_in_half_a_cell() -> None:
+    """As narrow ones of a slip's print stand there."""
+    from vlm_lab.nano.network import letter_targets
+
+    centres = np.array([[2, 3], [6, 3], [10, 3], [14, 3]], np.float32)
+    page = Picture(np.zeros((32, 32, 3), np.uint8), "illi", centres, {}, {})
+    assert [LETTERS[target - 1] for target in letter_targets(page)[0, 0, :4]] == list("illi")
 
 
 def test_letters_of_one_cell_stand_from_left_to_right() -> None:

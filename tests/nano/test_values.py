@@ -2,7 +2,8 @@
 
 import random
 
-from vlm_lab.nano.values import LOOKS, invented, wish
+from vlm_lab.nano.values import LOOKS, any_word, invented, wish
+from vlm_lab.nano.vocabulary import LETTERS
 from vlm_lab.samples.words import COMPANIES
 
 
@@ -13,6 +14,21 @@ def test_the_samples_companies_are_never_drawn() -> None:
     names = {company.name for paper in papers for company in (paper.seller, paper.buyer) if company}
     assert not names & shipped
     assert len(names) > 1000
+
+
+def test_training_prints_names_that_no_syllable_gives_away() -> None:
+    """Some are of few letters that come again and again, all can be said."""
+    chance = random.Random(3)
+    words = [any_word(chance) for _ in range(400)]
+    assert max(map(len, words)) == 13
+    assert sum(len(set(each.lower())) <= 4 < len(each) for each in words) > 20
+    assert {letter for each in words for letter in each} <= set(LETTERS)
+
+
+def test_names_are_made_of_the_words_that_are_asked_for() -> None:
+    drawn = wish(random.Random(5), spell=lambda _: "Xq")
+    assert "Xq" in drawn.paper.seller.name
+    assert drawn.paper.seller.name != wish(random.Random(5)).paper.seller.name
 
 
 def test_a_seed_is_a_document() -> None:

@@ -1,4 +1,4 @@
-"""qwen2-vl-nano: a vision-language model of three million parameters that this repository trains from nothing.
+"""qwen2-vl-nano: a vision-language model of four million parameters that this repository trains from nothing.
 
 It reads the slips and receipts that `vlm_lab.samples` draws, and no others: enough for a machine without weights to run
 a model that reads, and for tests to see one. Values -> pictures -> lessons -> training -> exam; the shipped weights

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.nano.pictures import Picture, picture
-from vlm_lab.nano.values import wish
+from vlm_lab.nano.values import any_word, wish
 
 SHARD = 64
 
 
 def invoice(chance: random.Random) -> Picture:
-    return picture(chance, wish(chance))
+    return picture(chance, wish(chance, spell=any_word))
 
 
 def fill(folder: Path, index: int, seed: str, draw: Callable[[random.Random], Picture] = invoice) -> None:

@@ -6,7 +6,7 @@ Set in the layouts' fonts, sizes and inks, and treated as their paper is; what t
 import random
 
 from vlm_lab.nano.pictures import Picture, photographed
-from vlm_lab.nano.values import FORMS, company, dark, word
+from vlm_lab.nano.values import FORMS, any_word, company, dark
 from vlm_lab.samples.sheet import Sheet
 
 WIDTH, MARGIN = 236.0, 8.0
@@ -39,11 +39,23 @@ def line(chance: random.Random, sheet: Sheet, y: float, size: float) -> None:
 
 def scribble(chance: random.Random) -> str:
     """A word or a number such as invoices have."""
-    digits = "".join(chance.choices("0123456789", k=chance.randrange(2, 10)))
+    return chance.choices((number, text, oddity), (5, 4, 1.5))[0](chance)
+
+
+def number(chance: random.Random) -> str:
+    """Of any digits or, as easily lost count of, of two."""
+    known = chance.choice(("0123456789", "0123456789", "".join(chance.sample("0123456789", 2))))
+    digits = "".join(chance.choices(known, k=chance.randrange(2, 10)))
     mark = chance.choice((".", ",", "/", "-", " ", ".", ","))
     money = f"{chance.choice(('', '', '£'))}{digits[:5]}{chance.choice('.,')}{digits[-2:]}{chance.choice(('', ' €'))}"
-    language = chance.choice(tuple(FORMS))
-    number = chance.choice((money, digits, mark.join((digits[:2], digits[-2:], digits[:4])), f"INV{digits}"))
-    text = chance.choice((word(chance), word(chance).lower(), company(chance, language).name))
-    odd = "".join(chance.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789&:%°n.,-/'+éèàüöäß", k=chance.randrange(2, 8)))
-    return chance.choices((number, text, odd), (5, 3, 1.5))[0]
+    return chance.choice((money, digits, mark.join((digits[:2], digits[-2:], digits[:4])), f"INV{digits}"))
+
+
+def text(chance: random.Random) -> str:
+    name = company(chance, chance.choice(tuple(FORMS)), any_word).name
+    return chance.choice((any_word(chance), any_word(chance).lower(), any_word(chance).upper()[:8], name, name))
+
+
+def oddity(chance: random.Random) -> str:
+    known = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789&:%°n.,-/'+éèàüöäß"
+    return "".join(chance.choices(known, k=chance.randrange(2, 8)))

@@ -12,12 +12,13 @@ from torch.nn import functional
 from vlm_lab.nano import lessons
 from vlm_lab.nano.lessons import Lesson, Strip
 from vlm_lab.nano.network import LetterHead, Tower, Words, continued, letter_targets, linear_patches, see, see_whole
-from vlm_lab.nano.pictures import Picture
+from vlm_lab.nano.pictures import CELL, Picture
 from vlm_lab.nano.recipe import Phase
 
 NONE_WEIGHT, LETTERS_SHARE, POINTING_SHARE = 0.2, 0.3, 0.3
 SMALL = 192 * 192
 SPELT = 24
+ASTRAY = 0.05
 
 
 class Pupil:
@@ -41,11 +42,13 @@ class Pupil:
         spelt = chance.random() < phase.spelling
         strips = self.lines(chance) if spelt else self.strips(chance, phase, progress)
         told: dict[str, Tensor] = {}
-        features = self.features(strips, phase.tower)
+        features = self.glimpses(strips, phase.bands) if phase.bands else self.features(strips, phase.tower)
         if phase.letters:
             told |= self.letters(strips, features)
         if phase.reading:
-            told |= self.reading(lessons.spelling(strips) if spelt else self.lesson(chance, strips, phase), features)
+            told |= self.reading(
+                lessons.spelling(strips) if spelt else self.lesson(chance, strips, phase), features, chance
+            )
         return told | {"loss": total(told)}
 
     def strips(self, chance: random.Random, phase: Phase, progress: float) -> list[Strip]:
@@ -58,8 +61,9 @@ class Pupil:
         return lessons.batch(chance, self.groups, phase.size, rows)
 
     def lines(self, chance: random.Random) -> list[Strip]:
-        """Low strips to spell, of sheets full of print where there are such."""
-        return lessons.batch(chance, self.practice or self.groups, SPELT, chance.randrange(2, 5))
+        """Low strips to spell, of sheets full of print twice as often as of invoices where there are such."""
+        sheets = chance.choice((self.practice, self.practice, self.groups)) or self.groups
+        return lessons.batch(chance, sheets, SPELT, chance.randrange(2, 7))
 
     def features(self, strips: Sequence[Strip], tower: bool) -> Tensor:
         """(strips, rows, columns, width), of which nothing is learnt unless the tower learns. Large pictures go through
@@ -76,6 +80,21 @@ class Pupil:
             with torch.no_grad():
                 self.seen[id(picture)] = see_whole(self.visual, [picture.pixels])[0].to(torch.bfloat16)
         return self.seen[id(picture)]
+
+    def glimpses(self, strips: Sequence[Strip], rows: int) -> Tensor:
+        """The same of strips that the resting tower sees in bands of so many rows, with a row more above and below so
+        that no line is cut: a quarter of the arithmetic, and each visit to a page cuts it elsewhere."""
+        rows = min(rows, strips[0].bottom - strips[0].top)
+        whole = strips[0].picture.pixels.shape[0] // CELL
+        tall = min(rows + 2, whole)
+        bands = [(each, top, min(max(0, top - 1), whole - tall))
+                 for each in strips for top in range(each.top, each.bottom, rows)]  # fmt: skip
+        images = [each.picture.pixels[start * CELL : (start + tall) * CELL] for each, _, start in bands]
+        with torch.no_grad():
+            seen = see(self.visual, self.tower, images).float()
+        parts = [view[top - start : min(top + rows, each.bottom) - start]
+                 for view, (each, top, start) in zip(seen, bands, strict=True)]  # fmt: skip
+        return torch.cat(parts).unflatten(0, (len(strips), -1))
 
     def letters(self, strips: Sequence[Strip], features: Tensor) -> dict[str, Tensor]:
         targets = torch.stack([self.printed(each) for each in strips]).to(features.device, torch.long).flatten()
@@ -96,10 +115,10 @@ class Pupil:
     def lesson(self, chance: random.Random, strips: Sequence[Strip], phase: Phase) -> Lesson:
         return lessons.reading(chance, strips, self.templates if phase.prompts else ("",), self.schema)
 
-    def reading(self, lesson: Lesson, features: Tensor) -> dict[str, Tensor]:
+    def reading(self, lesson: Lesson, features: Tensor, chance: random.Random) -> dict[str, Tensor]:
         ids, begin, goal = self.tokens(lesson, features.shape[1:3])
         ids, goal = ids.to(features.device), goal.to(features.device)
-        states, looks = self.hidden(ids, features)
+        states, looks = self.hidden(astray(chance, ids, begin, goal), features)
         scores, targets = self.model.lm_head(states[:, begin - 1 : -1]).flatten(0, 1).float(), ids[:, begin:].flatten()
         real = targets != self.tokenizer.pad_token_id
         right = (scores.argmax(-1)[real] == targets[real]).float().mean()
@@ -134,6 +153,18 @@ class Pupil:
         kinds = (ids[:1] == self.model.config.image_token_id).int()
         positions, _ = inner.get_rope_index(ids[:1], kinds, image_grid_thw=grid)
         return continued(inner.language_model, self.words, embeddings, positions)
+
+
+def astray(chance: random.Random, ids: Tensor, begin: int, goal: Tensor) -> Tensor:
+    """One in twenty of the letters that are read from a page replaced by another one. What is to come next stays right:
+    words learn to keep their place on the page after a mistake, and not to guess by the letters before."""
+    there = torch.zeros_like(ids, dtype=torch.bool)
+    there[:, begin:] = goal.any(-1)
+    letters = ids[there]
+    draws = torch.Generator().manual_seed(chance.getrandbits(32))
+    others = letters[torch.randperm(len(letters), generator=draws)]
+    changed = (torch.rand(len(letters), generator=draws) < ASTRAY).to(ids.device)
+    return ids.masked_scatter(there, torch.where(changed, others, letters))
 
 
 def total(told: Mapping[str, Tensor]) -> Tensor:
