@@ -94,7 +94,7 @@ class Pupil:
             seen = see(self.visual, self.tower, images).float()
         parts = [view[top - start : min(top + rows, each.bottom) - start]
                  for view, (each, top, start) in zip(seen, bands, strict=True)]  # fmt: skip
-        return torch.cat(parts).unflatten(0, (len(strips), -1))
+        return torch.cat(parts).view(len(strips), -1, *seen.shape[2:])
 
     def letters(self, strips: Sequence[Strip], features: Tensor) -> dict[str, Tensor]:
         targets = torch.stack([self.printed(each) for each in strips]).to(features.device, torch.long).flatten()
