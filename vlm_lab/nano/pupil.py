@@ -83,7 +83,7 @@ class Pupil:
 
     def glimpses(self, strips: Sequence[Strip], rows: int) -> Tensor:
         """The same of strips that the resting tower sees in bands of so many rows, with a row more above and below so
-        that no line is cut: a quarter of the arithmetic, and each visit to a page cuts it elsewhere."""
+        that no line is cut: a third of the time, and each visit to a page cuts it elsewhere."""
         rows = min(rows, strips[0].bottom - strips[0].top)
         whole = strips[0].picture.pixels.shape[0] // CELL
         tall = min(rows + 2, whole)
