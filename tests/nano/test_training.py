@@ -37,8 +37,9 @@ def pupil(size: int = 12) -> Any:
     return Pupil(network.build(words), words, SCHEMA, ["Read {{ schema }}"], pictures)
 
 
-def test_the_tower_is_transformers_own() -> None:
-    """What is trained is what AutoModelForImageTextToText will run."""
+@pytest.mark.parametrize("learns", [False, True])
+def test_the_tower_is_transformers_own(learns: bool) -> None:
+    """What is trained is what AutoModelForImageTextToText will run; a resting tower's attention is another function."""
     import torch
 
     from vlm_lab.nano.network import patches, see
@@ -49,7 +50,8 @@ def test_the_tower_is_transformers_own() -> None:
     pixels, grid = patches(pages)
     with torch.no_grad():
         expected = visual(pixels, grid_thw=grid).pooler_output
-        found = see(visual, made.tower, pages).flatten(0, 2)
+    with torch.set_grad_enabled(learns):
+        found = see(visual, made.tower, pages).flatten(0, 2).detach()
     assert torch.allclose(found, expected, atol=0.02 * float(expected.abs().max()))
 
 

@@ -75,9 +75,8 @@ def letter_targets(picture: Picture) -> NDArray[np.int64]:
         x, y = picture.centres[index] / cell
         row, column, half = int(y), int(x), int(y * 2) % 2
         if 0 <= row < rows and 0 <= column < columns and filled[row, column, half] < SLOTS // 2:
-            targets[row, column, half * SLOTS // 2 + filled[row, column, half]] = (
-                LETTERS.find(picture.letters[index]) + 1
-            )
+            slot = half * SLOTS // 2 + filled[row, column, half]
+            targets[row, column, slot] = LETTERS.find(picture.letters[index]) + 1
             filled[row, column, half] += 1
     return targets
 

@@ -1,4 +1,4 @@
-"""Training from nothing: letters first, then reading from what the tower sees, then both together.
+"""Training, phase by phase: letters first, then reading from what the resting tower sees.
 
 Each step draws from a generator of its own, so a run that was interrupted goes on as if it had not been. The state is
 kept every 100 steps, the log is a line every 20.
