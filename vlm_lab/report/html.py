@@ -131,7 +131,7 @@ def _suite(
     return {
         "name": name,
         "summaries": asked,
-        "absent": words("Not run: %s") % without if (without := absent(own)) else "",
+        "absent": absent(own),
         "everyone": own,
         "plots": [(title, Markup(plots.svg(draw, title))) for title, draw in drawn.items() if draw],  # noqa: S704
         "paths": overview.field_paths(asked),

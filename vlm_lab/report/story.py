@@ -87,9 +87,7 @@ def story(
         asked = [overview.model_cells(each, seen) for each in own if not never_asked(each)]
         if asked:
             yield Table([words(head) for head in overview.MODEL_HEADS], asked)
-        without = absent(own)
-        if without:
-            yield Text(words("Not run: %s") % without)
+        yield from _lines(words("Not run"), absent(own))
     yield Text(words(overview.LEGEND))
     yield from pictures[:1]
     yield PageBreak()

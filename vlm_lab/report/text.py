@@ -75,14 +75,14 @@ def troubles(summaries: Sequence[Summary], words: gettext.NullTranslations = ENG
     return lines
 
 
-def absent(summaries: Sequence[Summary]) -> str:
-    """Candidates of which nothing was run, by reason: `a (default), b (terse): no weights · c (default): 9 GB`."""
+def absent(summaries: Sequence[Summary]) -> list[str]:
+    """Candidates of which nothing was run, a line for each reason: `a (default), b (terse): no weights`."""
     reasons: dict[str, list[str]] = {}
     for each in summaries:
         if never_asked(each):
             found = dict.fromkeys(reason.removeprefix(f"{each.model}: ") for _, reason in each.unanswered.values())
             reasons.setdefault("; ".join(filter(None, found)), []).append(f"{each.model} ({each.prompt_id})")
-    return " · ".join(f"{', '.join(names)}{f': {reason}' if reason else ''}" for reason, names in reasons.items())
+    return [f"{', '.join(names)}{f': {reason}' if reason else ''}" for reason, names in reasons.items()]
 
 
 def never_asked(summary: Summary) -> bool:
