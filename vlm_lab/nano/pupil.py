@@ -27,7 +27,7 @@ class Pupil:
     def __init__(self, model: Any, tokenizer: Any, schema: Mapping[str, Any], templates: Sequence[str],
                  pictures: Sequence[Picture], practice: Sequence[Picture] = ()) -> None:  # fmt: skip
         self.model, self.tokenizer, self.schema = model, tokenizer, schema
-        self.templates = ("", "", "", *templates)  # more often short than long: a page costs half as much
+        self.templates = ("", "", *templates, templates[0])  # the short one costs half, the suite's own has to be known
         self.groups, self.practice = lessons.grouped(pictures), lessons.grouped(practice)
         self.head = LetterHead().to(model.device)
         self.seen: dict[int, Tensor] = {}

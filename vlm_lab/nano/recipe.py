@@ -29,18 +29,18 @@ class Phase:
     bands: int = 0
 
 
+WHOLE = Phase("reading-whole", 110, 16, 4e-4, reading=True, tower=False, prompts=True)
+"""Pages as they are read later: bands cut a few letters, here there are none."""
 RECIPE = (
     Phase("letters", 4500, 40, 6e-3, side=8, practice=0.65, letters=True),
     Phase("letters-on-pages", 300, 6, 2e-3, letters=True),
-    Phase("reading", 4000, 16, 4e-3, (6, 36), reading=True, tower=False, prompts=True, spelling=0.4, bands=6),
+    Phase("reading", 5500, 16, 4e-3, (6, 36), reading=True, tower=False, prompts=True, spelling=0.6, bands=6),
+    WHOLE,
 )
-"""From nothing: what three runs came to, put in a row; it was not run as one, see the card."""
+"""From nothing: what four runs came to, put in a row; it was not run as one, see the card."""
 FURTHER = (
-    Phase("head", 100, 16, 5e-3, letters=True, tower=False),
-    Phase("letters-varied", 3000, 40, 2.5e-3, side=8, practice=0.6, letters=True),
-    Phase("letters-on-pages-varied", 150, 6, 1e-3, letters=True),
-    Phase("reading-varied", 2500, 16, 3.5e-3, (6, 36), reading=True, tower=False, prompts=True, spelling=0.4, bands=6),
+    Phase("reading-in-turns", 2900, 16, 3e-3, (10, 36), reading=True, tower=False, prompts=True, spelling=0.6, bands=6),
+    WHOLE,
 )
-"""What a checkpoint goes on with. It has no head, and one that knows nothing would undo the tower: it learns alone
-first."""
+"""What a checkpoint goes on with. Its tower rests: it has no head for letters, and a new one would undo it."""
 SMOKE = (Phase("letters", 250, 40, 6e-3, side=8, practice=0.75, letters=True),)
