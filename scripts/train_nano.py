@@ -32,7 +32,7 @@ from vlm_lab.nano.pictures import MAX_PIXELS, MERGE, PATCH, Picture  # noqa: E40
 from vlm_lab.nano.practice import practice  # noqa: E402
 from vlm_lab.nano.pupil import Pupil, fuse  # noqa: E402
 from vlm_lab.nano.recipe import FURTHER, RECIPE, SMOKE  # noqa: E402
-from vlm_lab.nano.training import train  # noqa: E402
+from vlm_lab.nano.training import remember, train  # noqa: E402
 from vlm_lab.nano.vocabulary import prompt_words, save_processor  # noqa: E402
 from vlm_lab.schema import lean  # noqa: E402
 
@@ -49,6 +49,8 @@ def main() -> None:
     torch.manual_seed(asked.seed)
     work = asked.work / "smoke" if asked.smoke else asked.work
     shards = 4 if asked.smoke else asked.shards
+    if asked.start:
+        remember(asked.start, work)
     draw(work / "pictures", shards, f"{asked.seed}", pool.invoice, asked.processes)
     draw(work / "practice", min(shards, PRACTICE), f"practice/{asked.seed}", practice, asked.processes)
     templates = [(SUITE / "prompt.md").read_text("utf-8").strip(), terse()]

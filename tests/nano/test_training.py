@@ -193,6 +193,20 @@ def test_training_goes_on_from_what_was_saved(tmp_path: Path) -> None:
     assert all(torch.equal(weight, again[name]) for name, weight in made.state_dict().items())
 
 
+def test_its_log_goes_on_too(tmp_path: Path) -> None:
+    from vlm_lab.nano.training import remember
+
+    start, work = tmp_path / "start", tmp_path / "work"
+    remember(start, work)
+    assert not work.exists()
+    start.mkdir()
+    (start / "log.csv").write_text("phase\nletters\n")
+    remember(start, work)
+    (start / "log.csv").write_text("another\n")
+    remember(start, work)
+    assert (work / "log.csv").read_text() == "phase\nletters\n"
+
+
 @pytest.mark.parametrize(("share", "asked"), [(0.0, ["read"] * 4), (1.0, ["spell"] * 4)])
 def test_a_share_of_the_steps_spells_low_strips(share: float, asked: list[str]) -> None:
     from vlm_lab.nano.recipe import Phase

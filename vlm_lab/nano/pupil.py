@@ -42,7 +42,7 @@ class Pupil:
         spelt = chance.random() < phase.spelling
         strips = self.lines(chance) if spelt else self.strips(chance, phase, progress)
         told: dict[str, Tensor] = {}
-        features = self.glimpses(strips, phase.bands) if phase.bands else self.features(strips, phase.tower)
+        features = self.features(strips, phase)
         if phase.letters:
             told |= self.letters(strips, features)
         if phase.reading:
@@ -65,10 +65,12 @@ class Pupil:
         sheets = chance.choice((self.practice, self.practice, self.groups)) or self.groups
         return lessons.batch(chance, sheets, SPELT, chance.randrange(2, 7))
 
-    def features(self, strips: Sequence[Strip], tower: bool) -> Tensor:
+    def features(self, strips: Sequence[Strip], phase: Phase) -> Tensor:
         """(strips, rows, columns, width), of which nothing is learnt unless the tower learns. Large pictures go through
         transformers' own forward: its attention does not keep all pairs of patches."""
-        if not tower:
+        if phase.bands:
+            return self.glimpses(strips, phase.bands)
+        if not phase.tower:
             return torch.stack([self.remembered(each.picture)[each.top : each.bottom] for each in strips]).float()
         images = [each.pixels for each in strips]
         small = images[0].shape[0] * images[0].shape[1] <= SMALL
@@ -82,8 +84,8 @@ class Pupil:
         return self.seen[id(picture)]
 
     def glimpses(self, strips: Sequence[Strip], rows: int) -> Tensor:
-        """The same of strips that the resting tower sees in bands of so many rows, with a row more above and below so
-        that no line is cut: a third of the time, and each visit to a page cuts it elsewhere."""
+        """What the resting tower sees of strips in bands of so many rows, with a row more above and below so that
+        no line is cut: a third of the time that whole pages take, and each visit to a page cuts it elsewhere."""
         rows = min(rows, strips[0].bottom - strips[0].top)
         whole = strips[0].picture.pixels.shape[0] // CELL
         tall = min(rows + 2, whole)

@@ -7,6 +7,7 @@ kept every 100 steps, the log is a line every 20.
 import csv
 import json
 import random
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from vlm_lab.nano.pupil import Pupil
 from vlm_lab.nano.recipe import Phase
 
 KEEP, TELL = 100, 20
+LOG = "log.csv"
 COLUMNS = ("loss", "letters_right", "tokens_right", "pointing")
 
 
@@ -41,6 +43,13 @@ def train(pupil: Pupil, phase: Phase, folder: Path, seed: int, say: Callable[[st
             began, told_before = time.monotonic(), step
         if step % KEEP == 0 or step == phase.steps:
             keep(pupil, teachers, step, folder / f"{phase.name}.pt")
+
+
+def remember(start: Path, folder: Path) -> None:
+    """The log of a training that goes on begins with how its start was trained."""
+    if (start / LOG).exists() and not (folder / LOG).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(start / LOG, folder / LOG)
 
 
 def optimizers(pupil: Pupil, phase: Phase) -> list[torch.optim.Optimizer]:
@@ -89,7 +98,7 @@ def log(
     folder: Path, phase: Phase, step: int, told: Mapping[str, Tensor], rate: float, say: Callable[[str], None]
 ) -> None:
     figures = {name: round(float(value.detach()), 4) for name, value in told.items()}
-    path = folder / "log.csv"
+    path = folder / LOG
     new = not path.exists()
     with path.open("a", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
