@@ -1,6 +1,7 @@
 """How well, how fast and how surely qwen2-vl-nano reads: the figures of its card, as Markdown.
 
     .venv/bin/python scripts/bench_nano.py                                        # 200 documents of unseen seeds
+    .venv/bin/python scripts/bench_nano.py --choices                              # does it keep to a choice of fields
     .venv/bin/python scripts/bench_nano.py benchmarks/invoices receipts slips     # the samples of its kind
     .venv/bin/python scripts/bench_nano.py FOLDER                                 # any documents/ and references/
 
@@ -9,6 +10,7 @@ right when they are exact or differ in format alone; an unanswered document has 
 """
 
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -20,8 +22,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from vlm_lab.nano import FOLDER, exam  # noqa: E402
+import yaml  # noqa: E402
+
+from vlm_lab.backends.transformers import Transformers  # noqa: E402
+from vlm_lab.documents import Pages  # noqa: E402
+from vlm_lab.nano import FOLDER, exam, lessons  # noqa: E402
 from vlm_lab.nano.pictures import FIELDS  # noqa: E402
+from vlm_lab.parsing import parse  # noqa: E402
+from vlm_lab.schema import lean, leaves  # noqa: E402
+from vlm_lab.types import Model, Prompt, Runtime  # noqa: E402
 
 MODELS = """
 prompts: {{terse: {{text: {terse}}}}}
@@ -33,6 +42,9 @@ models:
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
+        if sys.argv[1:] == ["--choices"]:
+            choices(work)
+            return
         source = Path(sys.argv[1]) if len(sys.argv) > 1 else work
         if len(sys.argv) == 1:
             exam.write(work, 200)
@@ -47,10 +59,8 @@ def main() -> None:
 
 def run(source: Path, work: Path) -> list[dict[str, Any]]:
     """The records of one run over `source`'s documents and references."""
-    import yaml
-
-    terse = yaml.safe_load((ROOT / "models.yaml").read_text("utf-8"))["prompts"]["terse"]["text"]
-    (work / "models.yaml").write_text(MODELS.format(terse=json.dumps(terse), folder=json.dumps(str(FOLDER))))
+    told = MODELS.format(terse=json.dumps(prompts()["terse"]), folder=json.dumps(str(FOLDER)))
+    (work / "models.yaml").write_text(told)
     command = [sys.executable, "-m", "pytest", "-q", "-c", "pytest.ini", "--rootdir", ".", "benchmarks",
                f"--models-file={work / 'models.yaml'}", f"--documents={source / 'documents'}",
                f"--references={source / 'references'}", f"--output-dir={work / 'results'}",
@@ -58,6 +68,41 @@ def run(source: Path, work: Path) -> list[dict[str, Any]]:
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     (records,) = (work / "results").glob("*/records.jsonl")
     return [json.loads(line) for line in records.read_text("utf-8").splitlines()]
+
+
+def choices(work: Path) -> None:
+    """50 documents, each asked for some of the fields in the words of each prompt."""
+    exam.write(work, 50, seed=4000)
+    nano = Transformers(Model(name="nano", model_id=str(FOLDER)), Runtime(work / "cache", device="cpu"))
+    schema = lean(json.loads((ROOT / "benchmarks/invoices/schema.json").read_text("utf-8")))
+    chance = random.Random(0)  # noqa: S311 - a choice, no secret
+    for name, template in prompts().items():
+        told = [chosen(nano, path, *some(chance, template, schema)) for path in sorted((work / "documents").iterdir())]
+        kept, right, asked = (sum(each) for each in zip(*told, strict=True))
+        print(f"{name}: {kept} of {len(told)} answers hold what was asked for alone; {right} of {asked} values exact")
+
+
+def chosen(nano: Transformers, path: Path, text: str, wanted: list[str]) -> tuple[bool, int, int]:
+    """Whether the answer has just the fields that were wanted, how many of them are right, and how many they are."""
+    prompt = Prompt(id="choice", text=text, pages=Pages(path, 1, 150), document_id=path.stem, document_name=path.name)
+    found = dict(leaves(parse(nano.generate(prompt)).value or {}))
+    reference = path.parents[1] / "references" / f"{path.stem}.json"
+    expected = dict(leaves(json.loads(reference.read_text("utf-8"))))
+    return set(found) == set(wanted), sum(found.get(name) == expected[name] for name in wanted), len(wanted)
+
+
+def prompts() -> dict[str, str]:
+    terse = yaml.safe_load((ROOT / "models.yaml").read_text("utf-8"))["prompts"]["terse"]["text"]
+    default = (ROOT / "benchmarks/invoices/prompt.md").read_text("utf-8")
+    return {"default": default.strip(), "terse": str(terse).strip(), "skeleton of JSON": ""}
+
+
+def some(chance: random.Random, template: str, schema: dict[str, Any]) -> tuple[str, list[str]]:
+    """A prompt for fewer than all fields."""
+    while True:
+        text, wanted = lessons.prompt(chance, [template], schema)
+        if len(wanted) < len(FIELDS):
+            return text, wanted
 
 
 def fields(rows: Iterable[dict[str, Any]]) -> list[str]:
