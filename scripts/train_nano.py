@@ -12,6 +12,7 @@ and the learning curve. tcmalloc (LD_PRELOAD) saves what the kernel spends on me
 
 import argparse
 import csv
+import itertools
 import json
 import random
 import shutil
@@ -101,7 +102,7 @@ def ship(model: Any, work: Path, output: Path) -> None:
 
 
 def curve(log: Path, picture: Path) -> None:
-    """What share of letters and of the answers' tokens was right, and of the attention where it should be, by step."""
+    """By step: what share of letters was right, of the answers' tokens, and of the attention where it should be."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -113,12 +114,13 @@ def curve(log: Path, picture: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(8, 3.5))
     for column, label in CURVES.items():
         axes.plot([float(row[column] or "nan") for row in rows], label=label, linewidth=1)
-    for at, row in enumerate(rows):
-        if at == 0 or row["phase"] != rows[at - 1]["phase"]:
-            axes.axvline(at, color="grey", linewidth=0.5)
-            axes.text(at, 1.02, row["phase"], fontsize=8, rotation=40)
+    for phase, lines in itertools.groupby(range(len(rows)), lambda at: rows[at]["phase"]):
+        first, *others = lines
+        axes.axvline(first, color="grey", linewidth=0.5)
+        if len(others) > len(rows) / 40:  # the names of shorter phases would lie on each other
+            axes.text(first, 1.02, phase, fontsize=8, rotation=40)
     axes.set(xlabel="lines of log.csv, 20 steps each", ylabel="share right", ylim=(0, 1))
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
     figure.savefig(picture, bbox_inches="tight", metadata={"Date": None})
 
 

@@ -189,8 +189,11 @@ def test_training_goes_on_from_what_was_saved(tmp_path: Path) -> None:
 
     made = pupil().model
     made.save_pretrained(tmp_path)
-    again = network.opened(tmp_path).state_dict()
-    assert all(torch.equal(weight, again[name]) for name, weight in made.state_dict().items())
+    config = (tmp_path / "config.json").read_text()
+    again = network.opened(tmp_path)
+    assert all(torch.equal(weight, again.state_dict()[name]) for name, weight in made.state_dict().items())
+    again.save_pretrained(tmp_path)
+    assert (tmp_path / "config.json").read_text() == config
 
 
 def test_its_log_goes_on_too(tmp_path: Path) -> None:

@@ -50,7 +50,10 @@ def opened(folder: Path) -> Any:
     weights in the file are not those of the model in memory."""
     from transformers import Qwen2VLForConditionalGeneration
 
-    return Qwen2VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    model: Any = Qwen2VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    for part in (model.config.text_config, model.config.vision_config):
+        part.dtype = None  # said here, it would ship beside weights of another precision
+    return model
 
 
 class LetterHead(nn.Module):
