@@ -22,14 +22,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import yaml  # noqa: E402
-
 from vlm_lab.backends.transformers import Transformers  # noqa: E402
 from vlm_lab.documents import Pages  # noqa: E402
 from vlm_lab.nano import FOLDER, exam, lessons  # noqa: E402
 from vlm_lab.nano.pictures import FIELDS  # noqa: E402
 from vlm_lab.parsing import parse  # noqa: E402
-from vlm_lab.schema import lean, leaves  # noqa: E402
+from vlm_lab.schema import leaves  # noqa: E402
 from vlm_lab.types import Model, Prompt, Runtime  # noqa: E402
 
 MODELS = """
@@ -59,8 +57,8 @@ def main() -> None:
 
 def run(source: Path, work: Path) -> list[dict[str, Any]]:
     """The records of one run over `source`'s documents and references."""
-    told = MODELS.format(terse=json.dumps(prompts()["terse"]), folder=json.dumps(str(FOLDER)))
-    (work / "models.yaml").write_text(told)
+    terse = lessons.taught(ROOT)[0]["terse"]
+    (work / "models.yaml").write_text(MODELS.format(terse=json.dumps(terse), folder=json.dumps(str(FOLDER))))
     command = [sys.executable, "-m", "pytest", "-q", "-c", "pytest.ini", "--rootdir", ".", "benchmarks",
                f"--models-file={work / 'models.yaml'}", f"--documents={source / 'documents'}",
                f"--references={source / 'references'}", f"--output-dir={work / 'results'}",
@@ -74,9 +72,9 @@ def choices(work: Path) -> None:
     """50 documents, each asked for some of the fields in the words of each prompt."""
     exam.write(work, 50, seed=4000)
     nano = Transformers(Model(name="nano", model_id=str(FOLDER)), Runtime(work / "cache", device="cpu"))
-    schema = lean(json.loads((ROOT / "benchmarks/invoices/schema.json").read_text("utf-8")))
+    prompts, schema = lessons.taught(ROOT)
     chance = random.Random(0)  # noqa: S311 - a choice, no secret
-    for name, template in prompts().items():
+    for name, template in {**prompts, "skeleton of JSON": ""}.items():
         told = [chosen(nano, path, *some(chance, template, schema)) for path in sorted((work / "documents").iterdir())]
         kept, right, asked = (sum(each) for each in zip(*told, strict=True))
         print(f"{name}: {kept} of {len(told)} answers hold what was asked for alone; {right} of {asked} values exact")
@@ -89,12 +87,6 @@ def chosen(nano: Transformers, path: Path, text: str, wanted: list[str]) -> tupl
     reference = path.parents[1] / "references" / f"{path.stem}.json"
     expected = dict(leaves(json.loads(reference.read_text("utf-8"))))
     return set(found) == set(wanted), sum(found.get(name) == expected[name] for name in wanted), len(wanted)
-
-
-def prompts() -> dict[str, str]:
-    terse = yaml.safe_load((ROOT / "models.yaml").read_text("utf-8"))["prompts"]["terse"]["text"]
-    default = (ROOT / "benchmarks/invoices/prompt.md").read_text("utf-8")
-    return {"default": default.strip(), "terse": str(terse).strip(), "skeleton of JSON": ""}
 
 
 def some(chance: random.Random, template: str, schema: dict[str, Any]) -> tuple[str, list[str]]:

@@ -13,7 +13,6 @@ and the learning curve. tcmalloc (LD_PRELOAD) saves what the kernel spends on me
 import argparse
 import csv
 import itertools
-import json
 import random
 import shutil
 import sys
@@ -26,18 +25,15 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
-import yaml  # noqa: E402
 
-from vlm_lab.nano import FOLDER, exam, network, pool  # noqa: E402
+from vlm_lab.nano import FOLDER, exam, lessons, network, pool  # noqa: E402
 from vlm_lab.nano.pictures import MAX_PIXELS, MERGE, PATCH, Picture  # noqa: E402
 from vlm_lab.nano.practice import practice  # noqa: E402
 from vlm_lab.nano.pupil import Pupil, fuse  # noqa: E402
 from vlm_lab.nano.recipe import FURTHER, RECIPE, SMOKE  # noqa: E402
-from vlm_lab.nano.training import remember, train  # noqa: E402
+from vlm_lab.nano.training import LOG, remember, train  # noqa: E402
 from vlm_lab.nano.vocabulary import prompt_words, save_processor  # noqa: E402
-from vlm_lab.schema import lean  # noqa: E402
 
-SUITE = ROOT / "benchmarks" / "invoices"
 CURVES = {"letters_right": "letters", "tokens_right": "tokens of the answer", "pointing": "attention on its letters"}
 PRACTICE = 60  # shards of print to learn letters from
 
@@ -54,12 +50,13 @@ def main() -> None:
         remember(asked.start, work)
     draw(work / "pictures", shards, f"{asked.seed}", pool.invoice, asked.processes)
     draw(work / "practice", min(shards, PRACTICE), f"practice/{asked.seed}", practice, asked.processes)
-    templates = [(SUITE / "prompt.md").read_text("utf-8").strip(), terse()]
+    prompts, schema = lessons.taught(ROOT)
+    templates = list(prompts.values())
     processor = save_processor(work / "model", prompt_words(templates), MAX_PIXELS, PATCH, MERGE)
     pupil = Pupil(
         (network.opened(asked.start) if asked.start else network.build(processor.tokenizer)).to(asked.device),
         processor.tokenizer,
-        lean(json.loads((SUITE / "schema.json").read_text("utf-8"))),
+        schema,
         templates,
         pool.opened(work / "pictures"),
         pool.opened(work / "practice"),
@@ -89,16 +86,11 @@ def draw(folder: Path, shards: int, seed: str, what: Callable[[random.Random], P
         list(workers.map(pool.fill, [folder] * shards, range(shards), [seed] * shards, [what] * shards))
 
 
-def terse() -> str:
-    """The second prompt that the model learns: models.yaml's own."""
-    return str(yaml.safe_load((ROOT / "models.yaml").read_text("utf-8"))["prompts"]["terse"]["text"]).strip()
-
-
 def ship(model: Any, work: Path, output: Path) -> None:
     shutil.copytree(work / "model", output, dirs_exist_ok=True)
     model.to(torch.bfloat16).save_pretrained(output)
-    shutil.copy(work / "log.csv", output / "log.csv")
-    curve(output / "log.csv", output / "learning-curve.svg")
+    shutil.copy(work / LOG, output / LOG)
+    curve(output / LOG, output / "learning-curve.svg")
 
 
 def curve(log: Path, picture: Path) -> None:

@@ -2,11 +2,14 @@
 
 import json
 import random
+from pathlib import Path
 
 from vlm_lab.nano import lessons
 from vlm_lab.nano.lessons import Strip
 from vlm_lab.nano.pictures import CELL, FIELDS, picture
 from vlm_lab.nano.values import wish
+from vlm_lab.prompts import prompt_text
+from vlm_lab.suite import load_suite
 
 CHANCE = random.Random(4)
 PICTURE = picture(CHANCE, wish(CHANCE, ("slip",)))
@@ -57,3 +60,12 @@ def test_a_prompt_names_the_fields_it_wants() -> None:
         known = {"invoice_number": '"invoice_number"', "seller.name": '"name"', "totals.gross": '"gross"'}
         if text.startswith("Read:") and len(wanted) < len(FIELDS):
             assert all((token in text) == (name in wanted) for name, token in known.items())
+
+
+def test_what_is_taught_are_the_words_that_the_suite_sends() -> None:
+    root = Path(__file__).resolve().parents[2]
+    texts, schema = lessons.taught(root)
+    assert list(texts) == ["default", "terse"]
+    for name, text in texts.items():
+        asked = {lessons.prompt(random.Random(seed), [text], schema)[0] for seed in range(20)}
+        assert prompt_text(text, load_suite(root / "benchmarks" / "invoices"), name) in asked

@@ -8,13 +8,17 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vlm_lab.config import load_candidates
 from vlm_lab.nano.pictures import CELL, FIELDS, Picture
 from vlm_lab.nano.pointing import pointed
+from vlm_lab.schema import lean
+from vlm_lab.suite import load_suite
 
 CUT = 7.0
 
@@ -160,6 +164,13 @@ def pruned(schema: Mapping[str, Any], wanted: Sequence[str], prefix: str = "") -
         elif prefix + name in wanted:
             kept[name] = part
     return {**schema, "properties": kept}
+
+
+def taught(root: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """The two prompts that are taught, by name, and the JSON Schema that they show: the repository's own suite's."""
+    suite = load_suite(root / "benchmarks" / "invoices")
+    texts = {**load_candidates([root / "models.yaml"]).prompts, **suite.prompts}
+    return {name: texts[name].strip() for name in ("default", "terse")}, lean(suite.schema)
 
 
 def prompt(chance: random.Random, templates: Sequence[str], schema: Mapping[str, Any]) -> tuple[str, list[str]]:
