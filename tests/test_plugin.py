@@ -369,3 +369,14 @@ def test_the_disk_is_full(pytester: pytest.Pytester) -> None:
     assert "cannot be written (No space left on device)" in result.stdout.str()
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+
+
+def test_a_warning_of_a_library_ends_nothing(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    warns = "import warnings\nwarnings.warn('this format is old', DeprecationWarning)\n"
+    echo_file = pytester.path / "echo.py"
+    echo_file.write_text(echo_file.read_text().replace("import json, time", f"import json, time\n{warns}", 1))
+    hook = "import warnings\ndef pytest_sessionfinish(): warnings.warn('odd picture', RuntimeWarning)\n"
+    (pytester.path / "conftest.py").write_text(hook)
+    run(pytester).assert_outcomes(passed=3)
+    assert (run_folder_of(pytester.path) / "report.html").exists()
