@@ -69,6 +69,45 @@ def test_what_is_wrong_is_said_with_file_line_and_key(tmp_path: Path, old: str, 
     assert said in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("load_kwargs: {trust_remote_code: true}", "load_kwargs.trust_remote_code: stands beside load_kwargs"),
+        ("load_kwargs: {use_safetensors: false}", "load_kwargs.use_safetensors: stands beside load_kwargs"),
+        ("load_kwargs: {revision: main}", "load_kwargs.revision: stands beside load_kwargs"),
+        ("load_kwargs: {attn_implementation: eager}", "load_kwargs.attn_implementation: stands beside"),
+        ("load_kwargs: {code_revision: main}", "load_kwargs.code_revision: is not taken"),
+        ("load_kwargs: {use_kernels: true}", "load_kwargs.use_kernels: is not taken"),
+        ("load_kwargs: {adapter_kwargs: {revision: main}}", "load_kwargs.adapter_kwargs.revision: stands beside"),
+        ("processor_kwargs: {trust_remote_code: true}", "processor_kwargs.trust_remote_code: stands beside"),
+        ("generation_kwargs: {custom_generate: a/b}", "generation_kwargs.custom_generate: is not taken: runs code"),
+        ("generation_kwargs: {trust_remote_code: true}", "generation_kwargs.trust_remote_code: stands beside"),
+        ("backend_kwargs: {extra_body: {model: other}}", "extra_body.model: is not taken: it is `model_id`"),
+        ("backend_kwargs: {extra_body: {messages: []}}", "extra_body.messages: is not taken"),
+        ("attn_implementation: org/kernel", "attn_implementation: a kernel of the hub is code"),
+        ("attn_implementation: org/kernel@main", "attn_implementation: a kernel of the hub is code"),
+    ],
+)
+def test_what_would_lift_a_guard_is_refused_by_name(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(UserError) as error:
+        load_candidates([write(tmp_path, GOOD.replace("generation_kwargs: {temperature: 0.2}", line, 1))])
+    assert said in str(error.value)
+    assert "models.yaml:9: models[0]." in str(error.value)
+
+
+def test_a_pinned_kernel_and_a_quantisations_own_dtype_are_taken(tmp_path: Path) -> None:
+    kernel = f"trust_remote_code: true\n    attn_implementation: org/kernel@{'a' * 40}"
+    quantised = "load_kwargs: {quantization_config: {dtype: int8}}"
+    text = GOOD.replace("model_id: hub/a", f"model_id: hub/a\n    {kernel}\n    {quantised}", 1)
+    assert load_candidates([write(tmp_path, text)]).models[0].trust_remote_code
+
+
+def test_plugins_are_modules_names(tmp_path: Path) -> None:
+    assert load_candidates([write(tmp_path, f"plugins: [acme.types]\n{GOOD}")]).plugins == ("acme.types",)
+    with pytest.raises(UserError, match=r"models.yaml:1: plugins\[0\]: must be a module's name.*'acme:types'"):
+        load_candidates([write(tmp_path, f"plugins: ['acme:types']\n{GOOD}")])
+
+
 def test_one_name_in_two_files_is_refused(tmp_path: Path) -> None:
     other = write(tmp_path, GOOD, "more.yaml")
     with pytest.raises(UserError, match="two models are named"):

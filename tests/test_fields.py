@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from vlm_lab.errors import UserError
 from vlm_lab.fields import TYPES, canonical, compare
+from vlm_lab.late import allow_plugins
 from vlm_lab.types import Conventions, Field
 
 SETTINGS = settings(max_examples=50, deadline=None)  # other work on the machine is no failure
@@ -189,7 +190,10 @@ def failing(value, conventions):
     return {}[value] if value == "a" else [value]
 
 
-def test_a_user_adds_a_type_by_naming_a_function():
+def test_a_user_adds_a_type_by_naming_a_function_that_models_yaml_allows():
+    with pytest.raises(UserError, match=rf"only where models.yaml allows it: plugins: \[{__name__}\]"):
+        outcome(f"{__name__}:postcode", "10 115", "10115")
+    allow_plugins([__name__])
     assert outcome(f"{__name__}:postcode", "10 115", "10115") == "normalized"
     assert outcome(f"{__name__}:failing", "a", "b") == "wrong"
     with pytest.raises(UserError, match="no field type 'colour'; known: address"):

@@ -380,3 +380,18 @@ def test_a_warning_of_a_library_ends_nothing(pytester: pytest.Pytester) -> None:
     (pytester.path / "conftest.py").write_text(hook)
     run(pytester).assert_outcomes(passed=3)
     assert (run_folder_of(pytester.path) / "report.html").exists()
+
+
+def test_a_schema_calls_code_only_where_models_yaml_allows_it(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    own = "from pathlib import Path\ndef code(value, conventions):\n    Path('called').touch()\n    return str(value)\n"
+    (pytester.path / "own_types.py").write_text(own)
+    schema = pytester.path / "benchmarks" / "invoices" / "schema.json"
+    schema.write_text(schema.read_text().replace('"identifier"', '"own_types:code"'))
+    refused = run(pytester)
+    assert refused.ret == 4
+    refused.stdout.fnmatch_lines("*schema.json: invoice_number: field type 'own_types:code' is code of your own*")
+    assert not (pytester.path / "called").exists()
+    (pytester.path / "models.yaml").write_text("plugins: [own_types]\nmodels:\n" + echo(answer=WRONG))
+    run(pytester).assert_outcomes(passed=3)
+    assert (pytester.path / "called").exists()

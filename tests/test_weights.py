@@ -95,7 +95,15 @@ def test_pickles_are_used_only_where_they_are_asked_for(tmp_path: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(Skip, match=r"lacks model\.safetensors"):
         weights.require(model(model_id=str(folder)), tmp_path)
-    assert weights.require(model(model_id=str(folder), load_kwargs={"use_safetensors": False}), tmp_path).complete
+    assert weights.require(model(model_id=str(folder), use_safetensors=False), tmp_path).complete
+
+
+def test_pickles_need_a_commit_as_remote_code_does(tmp_path: Path, home: Path) -> None:
+    snapshot = hub(home / "hub", OLD, main=OLD)
+    (snapshot / "model.safetensors").rename(snapshot / "pytorch_model.bin")
+    with pytest.raises(Skip, match=f"reads pickles and runs code from .* must be a commit .*'main'.*{OLD}"):
+        weights.require(model(use_safetensors=False), tmp_path)
+    assert weights.require(model(use_safetensors=False, revision=OLD), tmp_path).complete
 
 
 def test_a_digest_follows_the_files_and_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

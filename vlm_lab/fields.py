@@ -1,8 +1,9 @@
 """Field types: when two values are equal exactly, equal in all but format, or not equal.
 
 A type is one function `(value, Conventions) -> canonical value | None`: None where the value is none of this type, else
-something hashable that is equal for two ways of writing the same. To add one, write the function anywhere and name it
-in schema.json as `"x-vlm-lab": {"type": "your_package.module:function"}`, or add a line to TYPES:
+something hashable that is equal for two ways of writing the same. To add one, write the function anywhere, name it in
+schema.json as `"x-vlm-lab": {"type": "your_package.module:function"}`, and its module in models.yaml as
+`plugins: [your_package.module]`; or add a line to TYPES:
 
     def postcode(value, conventions):
         digits = str(value).replace(" ", "")
@@ -17,7 +18,7 @@ from typing import Any
 from rapidfuzz.distance import Indel
 
 from vlm_lab.amounts import same_amount, same_quantity
-from vlm_lab.late import find
+from vlm_lab.late import find_allowed
 from vlm_lab.types import Conventions, Field, Outcome
 
 Canonical = Callable[[Any, Conventions], Hashable | None]
@@ -87,6 +88,6 @@ def similarity(expected: Any, actual: Any) -> float:
 
 @lru_cache(maxsize=256)
 def type_of(name: str) -> Canonical:
-    """The function of a type's name. UserError where there is none."""
-    function: Canonical = find(name, TYPES, "field type")
+    """The function of a type's name. UserError where there is none, or where it is not allowed."""
+    function: Canonical = find_allowed(name, TYPES, "field type")
     return function

@@ -62,10 +62,10 @@ def plan(model: Model) -> Plan:
 def needed(names: Sequence[str], model: Model) -> list[str]:
     """The files that transformers reads, and those that say what may be done with them.
 
-    Weights are safetensors unless the model says `load_kwargs: {use_safetensors: false}`: a pickle can run anything.
+    Weights are safetensors unless the model says `use_safetensors: false`: a pickle can run anything.
     Python files only with `trust_remote_code`. Folders hold other forms of the same weights.
     """
-    endings = [*SETTINGS, ".bin" if model.load_kwargs.get("use_safetensors") is False else ".safetensors"]
+    endings = [*SETTINGS, ".safetensors" if model.use_safetensors else ".bin"]
     endings += [".py"] if model.trust_remote_code else []
     return [
         name
@@ -133,7 +133,7 @@ def _no_weights(model: Model, names: Sequence[str] | dict[str, int]) -> str:
     if any(name.endswith((".bin", ".safetensors")) for name in names):
         return (
             f"{model.name}: {model.model_id} has weights in a form that is not allowed (pickles can run any code); "
-            "allow them in models.yaml with load_kwargs: {use_safetensors: false}, or choose another checkpoint"
+            "allow them in models.yaml with use_safetensors: false and a commit, or choose another checkpoint"
         )
     return f"{model.name}: {model.model_id} has no weights that transformers reads; is it the right model_id?"
 

@@ -1,10 +1,31 @@
-"""Names -> objects, imported only when used: one rule for every table of names, and for a user's own `module:Name`."""
+"""Names -> objects, imported only when used: one rule for every table of names, and for a user's own `module:Name`.
+
+Where a name comes from data (a schema, a record of somebody else's run), only modules that models.yaml lists under
+`plugins` are imported: data never decides which code runs.
+"""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vlm_lab.errors import UserError
+
+_plugins: set[str] = set()  # modules that models.yaml lists: of this process, as what is imported is
+
+
+def allow_plugins(modules: Iterable[str]) -> None:
+    """From now on, names in data may lead to these modules."""
+    _plugins.update(modules)
+
+
+def find_allowed(name: str, table: Mapping[str, str], what: str) -> Any:
+    """As `find`, for a name that stands in data. UserError where it leads to a module that nobody allowed."""
+    module = name.partition(":")[0]
+    if name not in table and ":" in name and module not in _plugins:
+        raise UserError(
+            f"{what} {name!r} is code of your own, which runs only where models.yaml allows it: plugins: [{module}]"
+        )
+    return find(name, table, what)
 
 
 def find(name: str, table: Mapping[str, str], what: str) -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vlm_lab.config import Candidates, check_prompts, load_candidates
 from vlm_lab.errors import UserError
+from vlm_lab.late import allow_plugins
 from vlm_lab.options import Options
 from vlm_lab.reasons import english
 from vlm_lab.run_folder import CaseKey, case_key, read_records
@@ -23,6 +24,7 @@ class Plan:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.candidates: Candidates = load_candidates(options.models_files)
+        allow_plugins(self.candidates.plugins)
         self.suites: dict[Path, tuple[Suite, tuple[Document, ...]]] = {}
         self.notes: list[Reason | str] = []
         self.cases: list[Case] = []

@@ -20,7 +20,7 @@ from vlm_lab.references import ReferenceIndex, read_reference
 from vlm_lab.schema import fields_of_schema
 from vlm_lab.strict import Source, build, read_yaml
 from vlm_lab.tags import is_verified, tag_table, tags_of, verified_names
-from vlm_lab.types import Conventions, Document, Reason, Suite
+from vlm_lab.types import Conventions, Document, Field, Reason, Suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def load_suite(
         dpi=said.pages.get("dpi", 150),
         prompts=_read_prompts(source, folder, said.prompts),
         schema=read,
-        fields=fields_of_schema(read),
+        fields=_fields_of(read, schema_path),
         corrections=_corrections_path(source, folder, said.corrections),
     )
 
@@ -118,6 +118,13 @@ def _read_schema(path: Path) -> dict[str, Any]:
     if not isinstance(schema, dict):
         raise UserError(f"{path}: must be a JSON Schema, an object with `properties` (got {type(schema).__name__})")
     return schema
+
+
+def _fields_of(schema: Mapping[str, Any], path: Path) -> tuple[Field, ...]:
+    try:
+        return fields_of_schema(schema)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def _read_prompts(source: Source, folder: Path, names: Mapping[str, str]) -> dict[str, str]:

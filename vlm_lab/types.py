@@ -110,6 +110,7 @@ class Model:
     dtype: str = "auto"
     attn_implementation: str = "auto"
     trust_remote_code: bool = False
+    use_safetensors: bool = True
     python: str | None = None
     pages: PageMode = "together"
     dpi: int | None = None

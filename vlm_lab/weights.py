@@ -19,6 +19,7 @@ from vlm_lab.types import Model
 COMMIT = re.compile(r"[0-9a-f]{40}")
 INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "spiece.model", "tekken.json")
+PICKLES = "use_safetensors: false reads pickles and"
 NOT_MODELS = {"hub", "datasets", "replies", "modules", "xet", "assets"}  # other things that caches hold
 
 
@@ -48,11 +49,13 @@ def require(model: Model, cache: Path) -> Weights:
     if not found.complete:
         names = ", ".join(found.missing[:3]) + (" ..." if len(found.missing) > 3 else "")
         raise Skip(f"{model.name}: {found.folder} is incomplete, it lacks {names}; {fetch}")
-    if model.trust_remote_code and not (COMMIT.fullmatch(model.revision) or Path(model.model_id).expanduser().is_dir()):
-        raise Skip(
-            f"{model.name}: trust_remote_code runs code from {model.model_id}, so `revision` must be a commit of 40 "
-            f"hexadecimal digits (got {model.revision!r}); here is {found.revision or 'none known'}"
-        )
+    if not (COMMIT.fullmatch(model.revision) or Path(model.model_id).expanduser().is_dir()):
+        for allowed, what in ((model.trust_remote_code, "trust_remote_code"), (not model.use_safetensors, PICKLES)):
+            if allowed:
+                raise Skip(
+                    f"{model.name}: {what} runs code from {model.model_id}, so `revision` must be a commit of 40 "
+                    f"hexadecimal digits (got {model.revision!r}); here is {found.revision or 'none known'}"
+                )
     if model.trust_remote_code and (other := sorted(foreign_code(found.folder))):
         raise Skip(
             f"{model.name}: its auto_map runs code of another repository, which `revision` does not pin: "
@@ -71,7 +74,7 @@ def foreign_code(folder: Path) -> set[str]:
 
 def find(model: Model, cache: Path) -> Weights | None:
     """The first place that has the model at its revision; complete ones are preferred."""
-    pickles = model.load_kwargs.get("use_safetensors") is False
+    pickles = not model.use_safetensors
     first = None
     for folder, revision in places(model, cache):
         missing = tuple(lacking(folder, pickles))

@@ -33,7 +33,14 @@ def page(size: tuple[int, int]) -> tuple[tuple[int, int], bytes]:
 
 def job(folder: Path, **kwargs: Any) -> dict[str, Any]:
     plain = {"device": "cpu", "dtype": "float32", "attn_implementation": "auto", "trust_remote_code": False}
-    return {"folder": str(folder), **plain, "processor_kwargs": {}, "load_kwargs": {}, **kwargs}
+    return {
+        "folder": str(folder),
+        **plain,
+        "processor_kwargs": {},
+        "load_kwargs": {},
+        "use_safetensors": True,
+        **kwargs,
+    }
 
 
 def request_of(*sizes: tuple[int, int], text: str = "Read it.") -> dict[str, Any]:

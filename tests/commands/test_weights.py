@@ -124,7 +124,7 @@ def test_pickles_and_code_only_where_the_model_says_so() -> None:
     names = sorted({**FILES, **NOT_WANTED, "additional_chat_templates/tools.jinja": b"", "a/b.py": b""})
     safe = Model(name="m", model_id="x")
     assert set(needed(names, safe)) == {*FILES, "additional_chat_templates/tools.jinja"}
-    allowed = Model(name="m", model_id="x", trust_remote_code=True, load_kwargs={"use_safetensors": False})
+    allowed = Model(name="m", model_id="x", trust_remote_code=True, use_safetensors=False)
     assert {"pytorch_model.bin", "modeling_reader.py"} <= set(needed(names, allowed))
     assert "model.safetensors" not in needed(names, allowed)
 

@@ -98,12 +98,12 @@ class Loaded:
         job, library = self.job, self.transformers
         recent = tuple(int(part) for part in library.__version__.split(".")[:2]) >= (4, 56)
         kwargs = {
-            "use_safetensors": True,
+            **job["load_kwargs"],
+            "use_safetensors": job["use_safetensors"],
             "dtype" if recent else "torch_dtype": getattr(self.torch, self.choices["dtype"].value),
             "attn_implementation": self.choices["attn_implementation"].value,
             "trust_remote_code": job["trust_remote_code"],
             "local_files_only": True,
-            **job["load_kwargs"],
         }
         if "_attn_implementation" in self.config:  # Phi-3-vision's config.json asks for flash, and 4.40 obeys it alone
             kwargs["_attn_implementation"] = kwargs["attn_implementation"]

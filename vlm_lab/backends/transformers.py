@@ -143,6 +143,7 @@ class Transformers:
             "dtype": self.model.dtype,
             "attn_implementation": self.model.attn_implementation,
             "trust_remote_code": self.model.trust_remote_code,
+            "use_safetensors": self.model.use_safetensors,
             "processor_kwargs": dict(self.model.processor_kwargs),
             "load_kwargs": dict(self.model.load_kwargs),
         }

@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from vlm_lab.config import allow_plugins_of
 from vlm_lab.corrections import NAME, entries_of, read_entries
 from vlm_lab.documents import shown
 from vlm_lab.errors import UserError
@@ -35,6 +36,7 @@ def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
     names = sorted({row["suite"] for row in read_records(run)})
     folders = {name: Path("benchmarks") / name for name in names}
+    allow_plugins_of([Path("models.yaml")])
     suites = {name: load_suite(folder) for name, folder in folders.items() if folder.is_dir()}
     found = suspects(read_records(run), suites)
     print("\n".join(line(suspect) for suspect in found[:SHOWN]))

@@ -64,8 +64,10 @@ def summary(found: Proposal, written: list[Path], differs: bool) -> Iterator[str
 
 
 def _check(folder: Path) -> int:
+    from vlm_lab.config import allow_plugins_of
     from vlm_lab.suite_check import check_suite
 
+    allow_plugins_of([Path("models.yaml")])
     documents, told = load_documents(load_suite(folder))
     errors, found = check_suite(documents[0].suite, documents)
     print("\n".join([*map(english, (*told, *found)), *errors]))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.config import allow_plugins_of
 from vlm_lab.errors import UserError
 from vlm_lab.handover.settings import SETTINGS
 from vlm_lab.schema import fingerprint
@@ -130,6 +131,7 @@ def _suite(report: Report, name: str, folder: Path | None) -> Suite:
         raise UserError(f"{name} was measured on {', '.join(names) or 'nothing'}; say which suite with --suite=FOLDER")
     options = report.run.get("options") or {}
     place = folder or _path(options.get("suite")) or Path(options.get("project") or ".") / "benchmarks" / wanted
+    allow_plugins_of(map(Path, options.get("models_files") or ()))
     suite = load_suite(place, schema=_path(options.get("schema")))
     measured = next((each["schema_sha256"] for each in report.suites if each["name"] == wanted), None)
     if fingerprint(suite.schema) != measured:

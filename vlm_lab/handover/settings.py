@@ -38,7 +38,7 @@ def of_transformers(model: Model, answer: Mapping[str, Any], report: Report, sch
         "weights": found.digest,
         "trust_remote_code": model.trust_remote_code,
         "device": made_with["device"]["value"],
-        "load_kwargs": {**chosen, **model.load_kwargs},
+        "load_kwargs": {**model.load_kwargs, **chosen, "use_safetensors": model.use_safetensors},
         "size": processor.pop("size", None),
         "processor_kwargs": processor,
         "generation_kwargs": generation_settings(dict(answer["generation_kwargs"])),
