@@ -1,12 +1,21 @@
 """schema.json -> fields, and fields of a reference where there is no schema."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from vlm_lab.errors import UserError
-from vlm_lab.schema import fields_of_reference, fields_of_schema, lean, paths_not_in
+from vlm_lab.schema import (
+    DECIMAL,
+    GRAMMAR_FORMATS,
+    fields_of_reference,
+    fields_of_schema,
+    grammar_schema,
+    lean,
+    paths_not_in,
+)
 from vlm_lab.types import Field
 
 SHIPPED = json.loads((Path(__file__).parents[1] / "benchmarks" / "invoices" / "schema.json").read_text("utf-8"))
@@ -130,3 +139,33 @@ def test_types_of_a_reference_are_inferred_only_where_all_values_are_of_them():
 def test_paths_that_no_field_has_are_named_once():
     reference = {"invoice_number": "1", "iban": "x", "line_items": [{"amount": "1", "vat": "2"}, {"vat": "3"}]}
     assert paths_not_in(reference, fields_of_schema(SHIPPED)) == ["iban", "line_items[].vat"]
+
+
+def test_a_property_may_be_named_as_a_keyword_is():
+    named = {"x-ref": {"type": "string"}, "format": {"type": "string", "format": "decimal"}, "$schema": {}}
+    schema = {"properties": named, "x-vlm-lab": "text", "enum": [{"x-kept": 1}]}
+    assert lean(schema) == {"properties": named, "enum": [{"x-kept": 1}]}
+    decimal = {"type": "string", "pattern": DECIMAL}
+    assert grammar_schema(schema)["properties"] == {**named, "format": decimal}
+
+
+FORMATS = ["decimal", "date", "iri", "our-own", *GRAMMAR_FORMATS]
+
+
+@pytest.mark.parametrize("schema", [SHIPPED, *({"properties": {"a": {"format": name}}} for name in FORMATS)])
+def test_what_a_server_is_sent_compiles_to_a_grammar(schema):
+    """llguidance is what vLLM and llama.cpp compile with; it refuses a format that it does not know."""
+    llguidance = pytest.importorskip("llguidance")
+    grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(grammar_schema(schema)))
+    assert llguidance.LLMatcher.validate_grammar(grammar) == ""
+    unknown = llguidance.LLMatcher.grammar_from_json_schema(json.dumps({"type": "string", "format": "decimal"}))
+    assert "Unknown format: decimal" in llguidance.LLMatcher.validate_grammar(unknown)
+
+
+def test_a_decimal_is_a_pattern_and_ones_own_pattern_stays():
+    sent = grammar_schema(SHIPPED)["properties"]["totals"]["properties"]["net"]
+    assert "format" not in sent
+    for text, fits in {"119.00": True, "-5": True, "119,00": False, "EUR 5": False, "": False}.items():
+        assert bool(re.search(sent["pattern"], text)) == fits
+    own = {"properties": {"a": {"format": "decimal", "pattern": "^[0-9]{2}$"}}}
+    assert grammar_schema(own) == {"properties": {"a": {"pattern": "^[0-9]{2}$"}}}

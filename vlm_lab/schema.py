@@ -6,7 +6,7 @@ else the schema's `format`, else its JSON type; `vlm_lab.fields` knows the types
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import Any
@@ -19,6 +19,11 @@ from vlm_lab.types import Field
 KEY = "x-vlm-lab"
 FORMATS = {"date": "date", "date-time": "date", "decimal": "amount"}
 JSON_TYPES = {"number": "amount", "integer": "amount", "boolean": "boolean", "string": "text"}
+# Formats that llguidance (vLLM, llama.cpp) and OpenAI's structured outputs both compile; another one is refused.
+GRAMMAR_FORMATS = ("date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
+DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
+SCHEMAS_BY_NAME = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+VALUES = ("enum", "const", "default", "examples", "required")
 DEEPEST = 32  # a schema that refers to itself ends here at the latest
 
 
@@ -38,7 +43,15 @@ def fields_of_reference(reference: Mapping[str, Any]) -> tuple[Field, ...]:
 
 def lean(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema as a prompt shows it: without `$schema` and the keys that only we read."""
-    return {key: _lean(value) for key, value in schema.items() if key != "$schema" and not key.startswith("x-")}
+    rewritten: dict[str, Any] = _rewritten(schema, _without_own_keys)
+    return rewritten
+
+
+def grammar_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema that a server compiles to a grammar: as a prompt shows it, with no `format` that is ours or that
+    engines refuse; a decimal is a pattern."""
+    rewritten: dict[str, Any] = _rewritten(lean(schema), _with_known_format)
+    return rewritten
 
 
 def fingerprint(schema: Mapping[str, Any]) -> str:
@@ -67,10 +80,30 @@ def leaves(value: Any) -> Iterator[tuple[str, Any]]:
             yield f"{path}[]" if isinstance(each, list) else path, each
 
 
-def _lean(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return lean(value)
-    return [_lean(item) for item in value] if isinstance(value, list) else value
+def _rewritten(node: Any, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
+    """A schema with `change` made to each schema in it; a property may be named as a keyword is."""
+    if isinstance(node, list):
+        return [_rewritten(item, change) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    changed = {}
+    for key, value in change(node).items():
+        if key in SCHEMAS_BY_NAME and isinstance(value, Mapping):
+            changed[key] = {name: _rewritten(inner, change) for name, inner in value.items()}
+        else:
+            changed[key] = value if key in VALUES else _rewritten(value, change)
+    return changed
+
+
+def _without_own_keys(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in node.items() if key != "$schema" and not key.startswith("x-")}
+
+
+def _with_known_format(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "format" not in node or node["format"] in GRAMMAR_FORMATS:
+        return node
+    rest = {key: value for key, value in node.items() if key != "format"}
+    return {"pattern": DECIMAL, **rest} if node["format"] == "decimal" else rest
 
 
 def _fields(node: Any, root: Mapping[str, Any], path: str, depth: int) -> Iterator[Field]:

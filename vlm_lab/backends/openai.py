@@ -23,7 +23,7 @@ from vlm_lab.backends import http_replies
 from vlm_lab.backends.http_client import Client
 from vlm_lab.backends.http_settings import Settings, api_key, check_host, read_settings
 from vlm_lab.errors import Skip
-from vlm_lab.schema import lean
+from vlm_lab.schema import grammar_schema
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing
 
 AT_ONCE = 16  # prompts that are sent at the same time, at most
@@ -107,7 +107,7 @@ def request(model: Model, runtime: Runtime, settings: Settings, prompt: Prompt) 
     if settings.logprobs:
         body["logprobs"] = True
     if settings.response_format == "json_schema" and prompt.schema:
-        named = {"name": "document", "schema": lean(prompt.schema)}
+        named = {"name": "document", "schema": grammar_schema(prompt.schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
     if settings.stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
