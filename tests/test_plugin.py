@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -395,3 +396,39 @@ def test_a_schema_calls_code_only_where_models_yaml_allows_it(pytester: pytest.P
     (pytester.path / "models.yaml").write_text("plugins: [own_types]\nmodels:\n" + echo(answer=WRONG))
     run(pytester).assert_outcomes(passed=3)
     assert (pytester.path / "called").exists()
+
+
+def write_odd_pdf(path: Path, crop_box: tuple[int, int, int, int] | None, baseline: int) -> None:
+    """A page that says its amount at a height of `baseline`, perhaps cropped to a place beside it."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    canvas = Canvas(str(path), pagesize=(300, 400))
+    if crop_box:
+        canvas.setCropBox(crop_box)
+    canvas.drawString(40, baseline, "119.00")
+    canvas.save()
+
+
+def test_what_one_document_raises_costs_its_picture_not_the_report(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n  - {name: old, backend: replay, model_id: answers.jsonl}\n")
+    documents = pytester.path / "benchmarks" / "invoices" / "documents"
+    for name, crop_box, baseline in (("inv_1", (1000, 1000, 1200, 1200), 200), ("inv_2", None, -60)):
+        (documents / f"{name}.png").unlink()
+        write_odd_pdf(documents / f"{name}.pdf", crop_box, baseline)
+    lines = [json.dumps({"id": f"inv_{number}", "prediction": WRONG}) for number in (1, 2, 3)]
+    (pytester.path / "answers.jsonl").write_text("\n".join(lines))
+    run(pytester).assert_outcomes(passed=3)
+    folder = run_folder_of(pytester.path)
+    assert {path.name for path in folder.glob("report.*")} == {"report.json", "report.md", "report.html"}
+    drawn = sorted(path.name for path in (folder / "report_files" / "pages").iterdir())
+    assert drawn == ["invoices--inv_2-1.jpg", "invoices--inv_3-1.jpg"]
+
+
+def test_a_document_that_a_library_fails_over_is_an_error_of_its_own(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    documents = pytester.path / "benchmarks" / "invoices" / "documents"
+    (documents / "inv_2.png").unlink()
+    write_odd_pdf(documents / "inv_2.pdf", (1000, 1000, 1200, 1200), 200)
+    run(pytester).assert_outcomes(passed=2, failed=1)
+    failed = next(row for row in records_of(run_folder_of(pytester.path)) if row["status"] == "error")
+    assert failed["error"]["message"].startswith("inv_2.pdf: cannot be rendered (ValueError: Crop exceeds")

@@ -10,6 +10,7 @@ import threading
 import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, overload
@@ -69,7 +70,8 @@ class Pages(Sequence[Page]):
 
     @cached_property
     def total(self) -> int:
-        return _count_pdf(self.path) if _kind(self.path) == "pdf" else _count_image(self.path)
+        with document_errors(self.path):
+            return _count_pdf(self.path) if _kind(self.path) == "pdf" else _count_image(self.path)
 
     @property
     def indices(self) -> tuple[int, ...]:
@@ -82,8 +84,9 @@ class Pages(Sequence[Page]):
 
     @cached_property
     def _pages(self) -> tuple[Page, ...]:
-        render = _render_pdf if _kind(self.path) == "pdf" else _render_image
-        return tuple(render(self.path, self.indices, self.dpi))
+        with document_errors(self.path):
+            render = _render_pdf if _kind(self.path) == "pdf" else _render_image
+            return tuple(render(self.path, self.indices, self.dpi))
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -94,6 +97,18 @@ class Pages(Sequence[Page]):
     def __getitem__(self, index: slice) -> tuple[Page, ...]: ...
     def __getitem__(self, index: int | slice) -> Page | tuple[Page, ...]:
         return self.rendered()[index]
+
+
+@contextmanager
+def document_errors(path: Path) -> Iterator[None]:
+    """Whatever a library raises over one document is that document's error: what such files hold nobody foresees."""
+    try:
+        yield
+    except DocumentError:
+        raise
+    except Exception as error:
+        why = shown(f"{type(error).__name__}: {error}"[:200])
+        raise DocumentError(f"{shown(path.name)}: cannot be rendered ({why}); save it anew as PDF or PNG") from error
 
 
 def _is_pdf(head: bytes) -> bool:

@@ -5,6 +5,7 @@ The first example whose value is found is shown (`places` looks for it); where n
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ class Example:
 
 
 def crops(report: Report, images: Mapping[DocumentKey, Sequence[str]], folder: Path) -> list[Crop]:
-    """The commonest kinds of error of a run; the strips are written under report_files/crops/."""
+    """The commonest kinds of error of a run; the strips are written under report_files/crops/. One whose strip cannot
+    be drawn has none."""
     total: Counter[str] = Counter()
     for summary in report.summaries:
         total.update(summary.kinds)
@@ -88,15 +90,30 @@ def _found(examples: Sequence[Example], telling: Counter[Path], read: Reader) ->
 
 def _places(example: Example, read: Reader, known_alone: bool) -> Iterator[Place]:
     for forms in example.forms:
-        pages = (read(address, known_alone) for address in example.images)
-        place = in_text(example.path, forms, len(example.images)) or in_lines(pages, forms)
+        place = _place_of(example, forms, read, known_alone)
         if place:
             yield place
+
+
+def _place_of(example: Example, forms: Sequence[str], read: Reader, known_alone: bool) -> Place | None:
+    """Where one of the forms stands; None also where a library fails over the document: it costs the strip alone."""
+    with suppress(Exception):
+        pages = (read(address, known_alone) for address in example.images)
+        return in_text(example.path, forms, len(example.images)) or in_lines(pages, forms)
+    return None
 
 
 def _strip(folder: Path, images: Sequence[str], place: Place | None, number: int) -> str:
     if not images:
         return ""
+    address = f"{FILES}/crops/error-{number}.png"
+    with suppress(Exception):  # as above: the page is somebody's document
+        _draw_strip(folder, images, place, address)
+        return address
+    return ""
+
+
+def _draw_strip(folder: Path, images: Sequence[str], place: Place | None, address: str) -> None:
     with Image.open(folder / images[place.page if place else 0]) as page:
         strip = page.convert("L")
     if place:
@@ -104,8 +121,6 @@ def _strip(folder: Path, images: Sequence[str], place: Place | None, number: int
         strip = strip.crop((0, int(top * strip.height), strip.width, int(bottom * strip.height)))
     else:
         strip.thumbnail(WHOLE)
-    address = f"{FILES}/crops/error-{number}.png"
     (folder / address).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with private_file(folder / address) as file:
         strip.save(file, "PNG")
-    return address

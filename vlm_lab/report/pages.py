@@ -47,13 +47,13 @@ def _draw(document: Mapping[str, Any], limits: Mapping[str, int], most: int | No
     """The first page last: where it lies, the others do."""
     try:
         pages = Pages(Path(document.get("path", "")), most or limits["max"], limits["dpi"]).rendered()
-    except UserError:
+        for number, page in reversed(list(enumerate(pages, 1))):
+            image = page.image
+            image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+            with private_file(stem.with_name(f"{stem.name}-{number}.jpg")) as file:
+                image.save(file, "JPEG", quality=QUALITY)
+    except (UserError, ValueError, MemoryError):  # a page may be too narrow for a smaller picture
         return
-    for number, page in reversed(list(enumerate(pages, 1))):
-        image = page.image
-        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
-        with private_file(stem.with_name(f"{stem.name}-{number}.jpg")) as file:
-            image.save(file, "JPEG", quality=QUALITY)
 
 
 def _there(place: Path, stem: str) -> Iterator[str]:

@@ -94,8 +94,9 @@ def _printed(pdf: Any, forms: Sequence[str], pages: int) -> Iterator[Place]:
             found = text.search(form, match_whole_word=True).get_next()
             if found and text.count_rects(*found):
                 left, low, right, high = text.get_rect(0)
-                ends = _down(page, left, low), _down(page, right, high)
-                yield Place(number, min(ends), max(ends))
+                top, bottom = sorted((_down(page, left, low), _down(page, right, high)))
+                if top >= 0 and bottom <= 1:  # else it is printed where nobody sees it: beside the crop box
+                    yield Place(number, top, bottom)
 
 
 def _down(page: Any, x: float, y: float) -> float:
