@@ -432,3 +432,14 @@ def test_a_document_that_a_library_fails_over_is_an_error_of_its_own(pytester: p
     run(pytester).assert_outcomes(passed=2, failed=1)
     failed = next(row for row in records_of(run_folder_of(pytester.path)) if row["status"] == "error")
     assert failed["error"]["message"].startswith("inv_2.pdf: cannot be rendered (ValueError: Crop exceeds")
+
+
+def test_workers_of_xdist_are_refused_with_the_line_that_works(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("xdist")
+    write_project(pytester.path, "models:\n" + echo())
+    for option in (["-n", "2"], ["-n2"], ["--numprocesses=2", "--dist", "load"]):
+        refused = run(pytester, *option, "-k", "inv_1")
+        assert refused.ret == 4
+        refused.stdout.fnmatch_lines("*not for them; type: scripts/bench *-p no:cacheprovider -k inv_1 *")
+        assert not any(word in refused.stdout.str().partition("type: ")[2] for word in (" -n", "--dist", "numproc"))
+        assert not (pytester.path / "results").exists()

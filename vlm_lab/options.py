@@ -5,6 +5,9 @@ any folder.
 """
 
 import argparse
+import re
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +18,9 @@ import pytest
 from vlm_lab.errors import UserError
 from vlm_lab.replies import Mode
 from vlm_lab.runs import find_run
+
+FROM_SCRIPT = ("-c", "--rootdir")  # what scripts/bench adds to what was typed
+XDIST = ("-n", "--numprocesses", "--dist", "--tx", "--maxprocesses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +95,11 @@ def count(text: str, least: int = 1) -> int:
 def read_options(config: pytest.Config) -> Options:
     """What was typed, with paths made absolute. UserError where a run to resume does not exist."""
     get = config.getoption
-    if get("numprocesses", None):
-        raise UserError("models are loaded once and timed: run without -n (pytest-xdist)")
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist; the process that started it only hands out tests
+        typed = typed_again(config.workerinput["mainargv"][1:], config.rootpath, XDIST)
+        raise UserError(
+            f"models are loaded once and timed one by one, so -n is not for them; type: {shlex.join(typed)}"
+        )
     typed = config.invocation_params.dir
     project = config.rootpath
     output_dir = _path(typed, get("output_dir")) or project / "results"
@@ -120,6 +129,26 @@ def read_options(config: pytest.Config) -> Options:
         project=project,
         command=tuple(config.invocation_params.args),
     )
+
+
+def typed_again(command: Sequence[str], project: Path, without: Sequence[str]) -> list[str]:
+    """What was typed, for scripts/bench, without some options and their values."""
+    left_out = (*FROM_SCRIPT, *without)
+    ours = ("benchmarks", str(project / "benchmarks"))
+    kept: list[str] = []
+    skip_value = False
+    for word in command:
+        if not skip_value and not _is_one_of(word, left_out) and word not in ours:
+            kept.append(word)
+        skip_value = word in left_out
+    return ["scripts/bench", *kept]
+
+
+def _is_one_of(word: str, options: Sequence[str]) -> bool:
+    """Whether a word is one of these options, with its value in it or not: `--resume`, `--resume=last`, `-n2`."""
+    inside = tuple(f"{option}=" for option in options)
+    short = [option for option in options if len(option) == 2]
+    return word in options or word.startswith(inside) or any(re.match(rf"{option}\w", word) for option in short)
 
 
 def _path(base: Path, text: str | None) -> Path | None:

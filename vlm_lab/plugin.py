@@ -221,6 +221,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Builds the report from what was written, however the run ended."""
     if session.config.stash.get(MISTAKE, False):
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["vlm_lab_mistake"] = True
     elif SESSION in session.config.stash and not session.config.option.collectonly:
         run = session.config.stash[SESSION]
         with plain_errors():
@@ -228,6 +230,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = session.exitstatus or run.exit_status
         if run.gated and TELL_JUNIT in session.config.stash:
             session.config.stash[TELL_JUNIT]("vlm-lab gate", "; ".join([run.gated.status, *run.gated.lines]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a worker of pytest-xdist refused ends the whole run as it would have ended the worker's."""
+    if node.workeroutput.get("vlm_lab_mistake"):
+        node.config.stash[MISTAKE] = True
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

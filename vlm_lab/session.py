@@ -18,7 +18,7 @@ from vlm_lab.asking import Asker
 from vlm_lab.backends import Candidate
 from vlm_lab.environment import describe_device, environment
 from vlm_lab.errors import UserError
-from vlm_lab.options import Options
+from vlm_lab.options import Options, typed_again
 from vlm_lab.planning import Plan
 from vlm_lab.reasons import english
 from vlm_lab.report.progress import Progress
@@ -164,14 +164,9 @@ class Session:
 
     def _resume_command(self, folder: Path) -> str:
         """What was typed, with the run to go on with; its id is enough where runs are looked for."""
-        typed = list(self.options.command)
-        for option in ("-c", "--rootdir", "--resume"):
-            for place in [place for place, word in enumerate(typed) if word == option]:
-                typed[place : place + 2] = ["", ""]
-        ours = ("", "benchmarks", str(self.options.project / "benchmarks"))
-        kept = [word for word in typed if word not in ours and not word.startswith(("--rootdir=", "--resume="))]
         run = folder.name if folder.parent == self.options.project / "results" else str(folder)
-        return shlex.join(["scripts/bench", *kept, "--resume", run])
+        typed = typed_again(self.options.command, self.options.project, ["--resume"])
+        return shlex.join([*typed, "--resume", run])
 
     def close(self) -> None:
         """Stops rendering ahead."""
