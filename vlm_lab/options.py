@@ -96,9 +96,9 @@ def read_options(config: pytest.Config) -> Options:
     """What was typed, with paths made absolute. UserError where a run to resume does not exist."""
     get = config.getoption
     if hasattr(config, "workerinput"):  # a worker of pytest-xdist; the process that started it only hands out tests
-        typed = typed_again(config.workerinput["mainargv"][1:], config.rootpath, XDIST)
+        works = typed_again(config.workerinput["mainargv"][1:], config.rootpath, XDIST)
         raise UserError(
-            f"models are loaded once and timed one by one, so -n is not for them; type: {shlex.join(typed)}"
+            f"models are loaded once and timed one by one, so -n is not for them; type: {shlex.join(works)}"
         )
     typed = config.invocation_params.dir
     project = config.rootpath
