@@ -12,6 +12,7 @@ from vlm_lab.backends import Candidate
 from vlm_lab.errors import Skip
 from vlm_lab.options import Options
 from vlm_lab.planning import Plan
+from vlm_lab.replies import Mode
 from vlm_lab.types import Generation, Model, Prompt, Runtime
 
 
@@ -32,11 +33,37 @@ class Slow:
         pass
 
 
+class ChoosesWhenLoaded:
+    """Stands for a model whose device is known on this machine only after it was loaded once."""
+
+    chosen: str | None = None
+    identities_read = 0
+
+    def __init__(self, model: Model, runtime: Runtime) -> None:
+        ChoosesWhenLoaded.chosen = "cpu"
+
+    @classmethod
+    def identity(cls, model: Model, runtime: Runtime) -> dict[str, str | None]:
+        cls.identities_read += 1
+        return {"device": cls.chosen}
+
+    def generate(self, prompt: Prompt) -> Generation:
+        return Generation(raw_response="{}")
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture
 def asker(tmp_path: Path) -> Asker:
+    return make_asker(tmp_path, Slow, "off")
+
+
+def make_asker(tmp_path: Path, backend: type, replies: Mode) -> Asker:
     write_suite(tmp_path / "suite", {f"d{n}": REFERENCE for n in range(3)})
-    (tmp_path / "models.yaml").write_text("models: [{name: m, model_id: x, backend: 'tests.test_asking:Slow'}]")
-    options = Options(models_files=(tmp_path / "models.yaml",), output_dir=tmp_path, cache=tmp_path, replies="off")
+    models = f"models: [{{name: m, model_id: x, backend: 'tests.test_asking:{backend.__name__}'}}]"
+    (tmp_path / "models.yaml").write_text(models)
+    options = Options(models_files=(tmp_path / "models.yaml",), output_dir=tmp_path, cache=tmp_path, replies=replies)
     plan = Plan(options)
     plan.begin(plan.of_suite(tmp_path / "suite"))
     return Asker(options, plan)
@@ -66,6 +93,22 @@ def test_the_next_pages_are_ready_when_the_model_is(asker: Asker, monkeypatch: p
     assert Slow.ready == [True, True]
     assert first.elapsed_seconds is not None
     assert 0.3 <= first.elapsed_seconds < 0.45, "rendering is no part of a case's seconds"
+
+
+def test_what_decides_a_reply_is_read_once_a_run_and_once_more_when_loaded(tmp_path: Path) -> None:
+    ChoosesWhenLoaded.identities_read = 0
+    asker = make_asker(tmp_path, ChoosesWhenLoaded, "use")
+    for number in range(3):
+        ask(asker, number)
+    assert ChoosesWhenLoaded.identities_read == 2
+
+
+def test_the_first_reply_of_a_machine_is_found_by_the_next_run(tmp_path: Path) -> None:
+    ChoosesWhenLoaded.chosen = None
+    first_run = make_asker(tmp_path, ChoosesWhenLoaded, "use")
+    assert [ask(first_run, number).cached for number in range(3)] == [False] * 3
+    next_run = make_asker(tmp_path, ChoosesWhenLoaded, "use")
+    assert [ask(next_run, number).cached for number in range(3)] == [True] * 3
 
 
 def test_memory_holds_this_document_and_the_next_alone(asker: Asker) -> None:

@@ -62,22 +62,28 @@ class Asker:
         if self.options.dry_run:
             return dryrun.perfect(case.document)
         check_meant(case)
-        self.key = key = self._key(case, candidate, prompt)
-        cached = self.replies.get(key) if key else None
-        if cached:
+        self.key = self._key(case, candidate, prompt)
+        if cached := self._stored():
             return cached
         if self.options.replies == "only":
             raise Skip(f"{case.model.name}: no cached reply for {case.document.id}; run without --replies=only")
         candidate.load()
         if candidate.recorded:
             return candidate.generate(prompt)
-        self.key = key = key or self._key(case, candidate, prompt)
+        loaded_key = self._key(case, candidate, prompt)
+        if loaded_key != self.key:  # where device and dtype were not known before, they are now
+            self.key = loaded_key
+            if cached := self._stored():
+                return cached
         prompt.pages.rendered()  # type: ignore[attr-defined]
         self._render_ahead(case)
         generation = self._timed(candidate, prompt, timer)
-        if key:
-            self.replies.put(key, generation)
+        if self.key:
+            self.replies.put(self.key, generation)
         return generation
+
+    def _stored(self) -> Generation | None:
+        return self.replies.get(self.key) if self.key else None
 
     def planned_key(self, case: Case, prompt: Prompt) -> str | None:
         """What the reply would be stored under; None where weights are missing or only a loaded model can tell."""

@@ -5,8 +5,9 @@ Where it can say without loading what decides its replies, a class method `ident
 cache answer for it. Where it has `generate_batch(prompts)`, `--probe` asks several documents at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, replace
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from vlm_lab.errors import UserError
@@ -41,9 +42,16 @@ class Candidate:
         self.model, self.runtime = model, runtime
         self._backend: Backend | None = None
         self._why_not: UserError | None = None
+        self._identity: Callable[[], Mapping[str, Any] | None] = cache(self._read_identity)
 
     def identity(self) -> Mapping[str, Any] | None:
-        """What decides this model's replies beside prompt and pages; None where nothing but loading it can tell."""
+        """What decides this model's replies beside prompt and pages; None where nothing but loading it can tell.
+
+        Read once, and once more when the model was loaded: it asks the metadata of all installed packages.
+        """
+        return self._identity()
+
+    def _read_identity(self) -> Mapping[str, Any] | None:
         cls = find(self.model.backend, BACKENDS, "backend")
         tell = getattr(cls, "identity", None)
         return tell(self.model, self.runtime) if tell else {}
@@ -73,6 +81,7 @@ class Candidate:
             except UserError as error:
                 self._why_not = error
                 raise
+            self._identity = cache(self._read_identity)  # a worker has chosen its device, dtype and attention
 
     def generate(self, prompt: Prompt) -> Generation:
         """One case's reply, page by page where the model is asked so."""
