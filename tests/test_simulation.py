@@ -1,4 +1,4 @@
-"""pytest tests/test_simulation.py: a quick, seeded look at what scripts/simulate_decisions.py measures in full."""
+"""pytest tests/test_simulation.py: a quick, seeded look at what tools/simulate_decisions.py measures in full."""
 
 import importlib.util
 from pathlib import Path
@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "simulate_decisions.py"
+SCRIPT = Path(__file__).parents[1] / "tools" / "simulate_decisions.py"
 RUNS = 150  # the share of 150 runs has a standard error of 1.8 points at 95 %
 
 

@@ -5,7 +5,7 @@ stand or fall together, so documents are what is resampled. Percentile, because 
 right everywhere; its percentiles are moved outwards as Student's t asks (Hesterberg 2015, "What Teachers Should Know
 About the Bootstrap", section 4.3), without which intervals of 20 documents cover 92 % instead of 95 %.
 
-python scripts/bench_statistics.py
+python tools/bench_statistics.py
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ from vlm_lab.types import Estimate, FieldSummary, Model, Speed, Summary
 RESAMPLES = 10_000
 MOST_DRAWS = 10_000_000  # resamples x documents: beyond 1,000 documents fewer resamples do, and memory stays flat
 LEVEL = 0.95
-UNSEEN = 0.25  # of a document; scripts/simulate_decisions.py shows what it is good for
+UNSEEN = 0.25  # of a document; tools/simulate_decisions.py shows what it is good for
 Array = NDArray[np.float64]
 _RIGHT = ("exact", "normalized")
 _EXPECTED, _GIVEN = (*_RIGHT, "wrong", "missing"), (*_RIGHT, "wrong", "spurious")

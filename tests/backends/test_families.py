@@ -221,6 +221,6 @@ def test_what_the_worker_is_made_of_is_python_3_9_and_brings_all_of_ours() -> No
 
 
 def test_the_page_of_families_is_up_to_date() -> None:
-    script = Path(__file__).parents[2] / "scripts" / "make_model_table.py"
+    script = Path(__file__).parents[2] / "tools" / "make_model_table.py"
     made = runpy.run_path(str(script))
     assert made["PAGE"].read_text("utf-8") == made["text"](), f"run {script.name}"

@@ -231,7 +231,7 @@ def test_a_share_of_the_steps_spells_low_strips(share: float, asked: list[str]) 
 @pytest.mark.slow
 def test_it_learns(tmp_path: Path) -> None:
     """The script's short setting: the loss falls, and the tower names letters far beyond chance (below 0.05)."""
-    command = [sys.executable, "scripts/train_nano.py", "--smoke", "--work", str(tmp_path), "--device", "cpu"]
+    command = [sys.executable, "tools/train_nano.py", "--smoke", "--work", str(tmp_path), "--device", "cpu"]
     subprocess.run(command, cwd=ROOT, check=True, timeout=900)
     with (tmp_path / "smoke" / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

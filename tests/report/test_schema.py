@@ -14,8 +14,8 @@ SCHEMA = json.loads((PROJECT / "vlm_lab" / "report" / "report.schema.json").read
 
 
 def test_schema_is_that_of_the_types() -> None:
-    made = runpy.run_path(str(PROJECT / "scripts" / "make_report_schema.py"))["schema"]()
-    assert made == SCHEMA, "python scripts/make_report_schema.py"
+    made = runpy.run_path(str(PROJECT / "tools" / "make_report_schema.py"))["schema"]()
+    assert made == SCHEMA, "python tools/make_report_schema.py"
 
 
 def test_a_run_is_valid(pytester: pytest.Pytester) -> None:

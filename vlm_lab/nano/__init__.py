@@ -4,7 +4,7 @@ It reads the slips and receipts that `vlm_lab.samples` draws, and no others: eno
 a model that reads, and for tests to see one. Values -> pictures -> lessons -> training -> exam; the shipped weights
 lie beside this file in `qwen2-vl-nano/`.
 
-    .venv/bin/python scripts/train_nano.py --help
+    .venv/bin/python tools/train_nano.py --help
 """
 
 from pathlib import Path

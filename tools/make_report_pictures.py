@@ -3,7 +3,7 @@
 The OCR baseline is real; the candidates called example-* replay the references with made-up mistakes and made-up
 seconds, so that there is something to compare on any machine.
 
-python scripts/make_report_pictures.py            docs/pictures/*.png, in about a minute
+python tools/make_report_pictures.py            docs/pictures/*.png, in about a minute
 """
 
 import io

@@ -1,6 +1,6 @@
 """What a large report costs: 10 models x 500 documents x 20 fields of made-up records, written as a run writes them.
 
-python scripts/bench_report.py [FOLDER]   seconds and memory of every form, each in a process of its own; sizes; and how
+python tools/bench_report.py [FOLDER]   seconds and memory of every form, each in a process of its own; sizes; and how
                                           soon the page can be used in Chromium
 """
 

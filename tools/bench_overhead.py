@@ -1,6 +1,6 @@
 """What the suite costs beside a loop written by hand: whole processes, the same checkpoint, the same PDF files.
 
-    .venv/bin/python scripts/bench_overhead.py [--model FOLDER] [--tokens 128] [--documents 120] [--limit 1.11]
+    .venv/bin/python tools/bench_overhead.py [--model FOLDER] [--tokens 128] [--documents 120] [--limit 1.11]
 
 Either side starts from nothing and ends with its answers on disk. The loop renders a file's page, asks the model and
 writes the reply; the suite is `pytest benchmarks` as users type it: collection, worker, cache, scoring, records,

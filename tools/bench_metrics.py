@@ -1,6 +1,6 @@
 """Documents per CPU second of our score and of each published metric, beside the package `anls_star`, in one process.
 
-python scripts/bench_metrics.py [PAIRS.jsonl]
+python tools/bench_metrics.py [PAIRS.jsonl]
 
 PAIRS.jsonl has "id", "reference" (or "ref") and "prediction" (or "pred") on each line; without it, receipts of our own
 making. Then one invoice of 200 line items with a tenth of its cells wrong.

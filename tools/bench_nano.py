@@ -1,9 +1,9 @@
 """How well, how fast and how surely qwen2-vl-nano reads: the figures of its card, as Markdown.
 
-    .venv/bin/python scripts/bench_nano.py                                        # 200 documents of unseen seeds
-    .venv/bin/python scripts/bench_nano.py --choices                              # does it keep to a choice of fields
-    .venv/bin/python scripts/bench_nano.py benchmarks/invoices receipts slips     # the samples of its kind
-    .venv/bin/python scripts/bench_nano.py FOLDER                                 # any documents/ and references/
+    .venv/bin/python tools/bench_nano.py                                        # 200 documents of unseen seeds
+    .venv/bin/python tools/bench_nano.py --choices                              # does it keep to a choice of fields
+    .venv/bin/python tools/bench_nano.py benchmarks/invoices receipts slips     # the samples of its kind
+    .venv/bin/python tools/bench_nano.py FOLDER                                 # any documents/ and references/
 
 The suite runs it, as it runs any model, without a cache. Figures are over the seven header fields; values count as
 right when they are exact or differ in format alone; an unanswered document has all its fields missing.

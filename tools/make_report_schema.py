@@ -1,6 +1,6 @@
 """Writes vlm_lab/report/report.schema.json, the JSON Schema of report.json, from the types that are written there.
 
-python scripts/make_report_schema.py
+python tools/make_report_schema.py
 """
 
 import json

@@ -1,6 +1,6 @@
 """docs/models.md, from the table of families and the checkpoints that the tests build.
 
-.venv/bin/python scripts/make_model_table.py
+.venv/bin/python tools/make_model_table.py
 """
 
 import sys
@@ -14,7 +14,7 @@ from vlm_lab.backends import families
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 HEAD = """# Families of models
 
-Made by `scripts/make_model_table.py`; do not edit. Any other model that transformers' `AutoModelForImageTextToText`
+Made by `tools/make_model_table.py`; do not edit. Any other model that transformers' `AutoModelForImageTextToText`
 loads is tried the same way, without the columns below.
 
 - **checked**: a tiny random checkpoint with the family's own classes of model, processor and tokenizer is loaded as a

@@ -1,6 +1,6 @@
 """Do the figures keep their promises? Runs of known truth: do intervals cover, is `chosen` wrong, does the gate err?
 
-python scripts/simulate_decisions.py [RUNS]
+python tools/simulate_decisions.py [RUNS]
 
 A simulated invoice has eight fields and a difficulty of its own (Beta, correlation 0.2 between its fields), which both
 candidates of a comparison share; that is what makes pairing worth while and counting fields wrong.

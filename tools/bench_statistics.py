@@ -1,6 +1,6 @@
 """How long the figures of 10 models x 300 documents take, every one from 10,000 resamples.
 
-python scripts/bench_statistics.py
+python tools/bench_statistics.py
 """
 
 import time

@@ -1,6 +1,6 @@
 """What the suite adds to a case beyond rendering and the model: milliseconds, memory, cached cases a second.
 
-.venv/bin/python scripts/bench_harness.py [CASES]
+.venv/bin/python tools/bench_harness.py [CASES]
 
 Runs pytest on a suite of CASES small documents (1,000 unless said) in a temp folder: once with `replay`, which has no
 model and looks at no page; then twice with an instant backend, the second time from the reply cache. Also times
