@@ -22,10 +22,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from training.nano import FOLDER, batches, test_set  # noqa: E402
+from training.nano.rendering import FIELDS  # noqa: E402
 from vlm_lab.backends.transformers import Transformers  # noqa: E402
 from vlm_lab.documents import Pages  # noqa: E402
-from vlm_lab.nano import FOLDER, exam, lessons  # noqa: E402
-from vlm_lab.nano.pictures import FIELDS  # noqa: E402
 from vlm_lab.parsing import parse  # noqa: E402
 from vlm_lab.schema import leaves  # noqa: E402
 from vlm_lab.types import Model, Prompt, Runtime  # noqa: E402
@@ -45,7 +45,7 @@ def main() -> None:
             return
         source = Path(sys.argv[1]) if len(sys.argv) > 1 else work
         if len(sys.argv) == 1:
-            exam.write(work, 200)
+            test_set.write(work, 200)
         rows = run(source, work)
     parts = tuple(sys.argv[2:])
     for prompt in ("default", "terse"):
@@ -57,7 +57,7 @@ def main() -> None:
 
 def run(source: Path, work: Path) -> list[dict[str, Any]]:
     """The records of one run over `source`'s documents and references."""
-    terse = lessons.taught(ROOT)[0]["terse"]
+    terse = batches.taught(ROOT)[0]["terse"]
     (work / "models.yaml").write_text(MODELS.format(terse=json.dumps(terse), folder=json.dumps(str(FOLDER))))
     command = [sys.executable, "-m", "pytest", "-q", "-c", "pytest.ini", "--rootdir", ".", "benchmarks",
                f"--models-file={work / 'models.yaml'}", f"--documents={source / 'documents'}",
@@ -70,9 +70,9 @@ def run(source: Path, work: Path) -> list[dict[str, Any]]:
 
 def choices(work: Path) -> None:
     """50 documents, each asked for some of the fields in the words of each prompt."""
-    exam.write(work, 50, seed=4000)
+    test_set.write(work, 50, seed=4000)
     nano = Transformers(Model(name="nano", model_id=str(FOLDER)), Runtime(work / "cache", device="cpu"))
-    prompts, schema = lessons.taught(ROOT)
+    prompts, schema = batches.taught(ROOT)
     chance = random.Random(0)  # noqa: S311 - a choice, no secret
     for name, template in {**prompts, "skeleton of JSON": ""}.items():
         told = [chosen(nano, path, *some(chance, template, schema)) for path in sorted((work / "documents").iterdir())]
@@ -92,7 +92,7 @@ def chosen(nano: Transformers, path: Path, text: str, wanted: list[str]) -> tupl
 def some(chance: random.Random, template: str, schema: dict[str, Any]) -> tuple[str, list[str]]:
     """A prompt for fewer than all fields."""
     while True:
-        text, wanted = lessons.prompt(chance, [template], schema)
+        text, wanted = batches.prompt(chance, [template], schema)
         if len(wanted) < len(FIELDS):
             return text, wanted
 

@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from vlm_lab.samples.catalogue import write, write_tags  # noqa: E402
+from training.synthetic.catalogue import write, write_tags  # noqa: E402
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "benchmarks" / "invoices"

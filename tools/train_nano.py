@@ -1,7 +1,7 @@
 """Train qwen2-vl-nano from nothing on documents that it draws itself.
 
     .venv/bin/python tools/train_nano.py                  # some three hours on two cores
-    .venv/bin/python tools/train_nano.py --start vlm_lab/nano/qwen2-vl-nano --seed 9 --work cache/nano-9   # goes on
+    .venv/bin/python tools/train_nano.py --start checkpoints/qwen2-vl-nano --seed 9 --work cache/nano-9   # goes on
     .venv/bin/python tools/train_nano.py --smoke          # five minutes: that it learns at all
     .venv/bin/python tools/train_nano.py --exam FOLDER    # 200 documents that training never drew, to be run over
 
@@ -26,13 +26,13 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 
-from vlm_lab.nano import FOLDER, exam, lessons, network, pool  # noqa: E402
-from vlm_lab.nano.pictures import MAX_PIXELS, MERGE, PATCH, Picture  # noqa: E402
-from vlm_lab.nano.practice import practice  # noqa: E402
-from vlm_lab.nano.pupil import Pupil, fuse  # noqa: E402
-from vlm_lab.nano.recipe import FURTHER, RECIPE, SMOKE  # noqa: E402
-from vlm_lab.nano.training import LOG, remember, train  # noqa: E402
-from vlm_lab.nano.vocabulary import prompt_words, save_processor  # noqa: E402
+from training.nano import FOLDER, batches, model, shards, test_set  # noqa: E402
+from training.nano.glyph_sheets import practice  # noqa: E402
+from training.nano.loop import LOG, remember, train  # noqa: E402
+from training.nano.rendering import MAX_PIXELS, MERGE, PATCH, Picture  # noqa: E402
+from training.nano.schedule import FURTHER, RECIPE, SMOKE  # noqa: E402
+from training.nano.tokenizer import prompt_words, save_processor  # noqa: E402
+from training.nano.trainer import Pupil, fuse  # noqa: E402
 
 CURVES = {"letters_right": "letters", "tokens_right": "tokens of the answer", "pointing": "attention on its letters"}
 PRACTICE = 60  # shards of print to learn letters from
@@ -41,25 +41,25 @@ PRACTICE = 60  # shards of print to learn letters from
 def main() -> None:
     asked = arguments()
     if asked.exam:
-        exam.write(asked.exam, 200)
+        test_set.write(asked.exam, 200)
         return
     torch.manual_seed(asked.seed)
     work = asked.work / "smoke" if asked.smoke else asked.work
-    shards = 4 if asked.smoke else asked.shards
+    shard_count = 4 if asked.smoke else asked.shards
     if asked.start:
         remember(asked.start, work)
-    draw(work / "pictures", shards, f"{asked.seed}", pool.invoice, asked.processes)
-    draw(work / "practice", min(shards, PRACTICE), f"practice/{asked.seed}", practice, asked.processes)
-    prompts, schema = lessons.taught(ROOT)
+    draw(work / "pictures", shard_count, f"{asked.seed}", shards.invoice, asked.processes)
+    draw(work / "practice", min(shard_count, PRACTICE), f"practice/{asked.seed}", practice, asked.processes)
+    prompts, schema = batches.taught(ROOT)
     templates = list(prompts.values())
     processor = save_processor(work / "model", prompt_words(templates), MAX_PIXELS, PATCH, MERGE)
     pupil = Pupil(
-        (network.opened(asked.start) if asked.start else network.build(processor.tokenizer)).to(asked.device),
+        (model.opened(asked.start) if asked.start else model.build(processor.tokenizer)).to(asked.device),
         processor.tokenizer,
         schema,
         templates,
-        pool.opened(work / "pictures"),
-        pool.opened(work / "practice"),
+        shards.opened(work / "pictures"),
+        shards.opened(work / "practice"),
     )
     fuse(pupil)
     for phase in SMOKE if asked.smoke else FURTHER if asked.start else RECIPE:
@@ -81,14 +81,14 @@ def arguments() -> Any:
     return parser.parse_args()
 
 
-def draw(folder: Path, shards: int, seed: str, what: Callable[[random.Random], Picture], processes: int) -> None:
+def draw(folder: Path, count: int, seed: str, what: Callable[[random.Random], Picture], processes: int) -> None:
     with ProcessPoolExecutor(processes) as workers:
-        list(workers.map(pool.fill, [folder] * shards, range(shards), [seed] * shards, [what] * shards))
+        list(workers.map(shards.fill, [folder] * count, range(count), [seed] * count, [what] * count))
 
 
-def ship(model: Any, work: Path, output: Path) -> None:
+def ship(trained: Any, work: Path, output: Path) -> None:
     shutil.copytree(work / "model", output, dirs_exist_ok=True)
-    model.to(torch.bfloat16).save_pretrained(output)
+    trained.to(torch.bfloat16).save_pretrained(output)
     shutil.copy(work / LOG, output / LOG)
     curve(output / LOG, output / "learning-curve.svg")
 
