@@ -217,6 +217,14 @@ def test_lists_inside_rows_are_aligned_too():
     assert outcomes(score_values(prediction, reference)) == {"menu[0].sub[0].nm": "wrong"}
 
 
+def test_a_row_whose_inner_rows_say_nothing_is_not_expected():
+    reference = {"rows": [{"sub": [{"nm": ""}]}, {"sub": [{"nm": "a"}]}]}
+    scores = score_values({}, reference).scores
+    assert (scores["rows_right"], scores["rows_expected"], scores["row_f1"]) == (0, 2, 0.0), (
+        "the second row and the one in it"
+    )
+
+
 def test_a_key_of_another_spelling_is_found_and_is_no_exact_match():
     prediction = {"Invoice Number": "INV-1", "issueDate": "2024-03-12", "LineItems": [{"Amount": "1"}]}
     reference = {"invoice_number": "INV-1", "issue_date": "2024-03-12", "line_items": [{"amount": "1"}]}

@@ -204,16 +204,22 @@ def _extra(work: _Work, row: Part, labels: Collection[str], place: _Place) -> bo
 
 
 def _canonicals(work: _Work, row: Part) -> dict[str, Hashable]:
-    """What alignment compares: the canonical value of each cell, or its text where it is not of its type."""
+    """What alignment compares, of the cells that say something: the canonical value, or the text of what is not of its
+    type; of a list inside the row all that it holds."""
     cells: dict[str, Hashable] = {}
     for path, value in row.leaves.items():
         if path in work.fields and not is_empty(value):
             found = canonical(work.fields[path], value, work.conventions)
             cells[path] = str(value) if found is None else found
     for path, rows in row.tables.items():
-        if path in work.tables and rows:
+        if path in work.tables and _says_something(work, path, rows):
             cells[path] = _fingerprint(rows)
     return cells
+
+
+def _says_something(work: _Work, table: str, rows: Sequence[Any]) -> bool:
+    """Whether any row has a cell that does: else nothing in the list is judged."""
+    return any(_canonicals(work, row_part(row, table, work.tables)) for row in rows)
 
 
 def _fingerprint(value: Any) -> str:
