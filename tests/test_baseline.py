@@ -10,7 +10,7 @@ from tests.records import failed, record
 from vlm_lab.baseline import Baseline, encode, gate, read_baseline, snapshot
 from vlm_lab.errors import UserError
 
-PATHS = ("number", "date", "gross", "rows[0].sum")
+HEADER_FIELDS, CELLS = ("number", "date", "gross"), ("rows[].sum",)
 HEAD: dict[str, Any] = {
     "run": {"id": "20260102T030405Z"},
     "suites": [{"name": "invoices", "schema_sha256": "s"}],
@@ -19,14 +19,17 @@ HEAD: dict[str, Any] = {
 
 
 def run(wrong: Mapping[int, tuple[str, ...]] | None = None, head: Mapping[str, Any] = HEAD, n: int = 20) -> Baseline:
-    """Twenty documents, right but for the paths named."""
+    """Twenty documents, right but for the fields named."""
     return snapshot(head, records(wrong or {}, n))
 
 
 def records(wrong: Mapping[int, tuple[str, ...]], n: int = 20) -> list[dict[str, Any]]:
-    return [
-        record(f"inv_{i}", {path: "wrong" if path in wrong.get(i, ()) else "exact" for path in PATHS}) for i in range(n)
-    ]
+    made = []
+    for i in range(n):
+        header_fields = {path: "wrong" if path in wrong.get(i, ()) else "exact" for path in HEADER_FIELDS}
+        cells = {field: ["wrong" if field in wrong.get(i, ()) else "exact"] for field in CELLS}
+        made.append(record(f"inv_{i}", header_fields, cells))
+    return made
 
 
 def test_the_same_answers_are_ok() -> None:
@@ -60,7 +63,7 @@ def test_a_real_drop_that_is_allowed() -> None:
 
 
 def test_line_items_are_gated() -> None:
-    result = gate(run(), run(dict.fromkeys(range(10), ("rows[0].sum",))))
+    result = gate(run(), run(dict.fromkeys(range(10), ("rows[].sum",))))
     assert result.status == "regressed"
     assert "cell_f1 fell by 0.500" in result.lines[0]
 
@@ -119,3 +122,14 @@ def test_what_is_no_baseline_is_one_line(tmp_path: Path, text: str) -> None:
         read_baseline(path)
     with pytest.raises(UserError, match="cannot be read"):
         read_baseline(tmp_path / "none.json")
+
+
+def test_an_older_baseline_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    path.write_text(encode(run()).decode().replace('"schema_version": 2', '"schema_version": 1'))
+    with pytest.raises(UserError) as refused:
+        read_baseline(path)
+    assert str(refused.value) == (
+        f"{path}: is no baseline of this version (schema_version 2 is wanted, it has 1); write it anew with"
+        " vlm-lab accept"
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.records import record
+from tests.records import cell, header_field, record
 from tests.runs import write_run
 from vlm_lab.money import amount_errors, summed
 from vlm_lab.runs import read_report
@@ -15,7 +15,12 @@ from vlm_lab.types import AmountError, Model
 
 
 def result(path: str, expected: Any, actual: Any, outcome: str = "wrong", kind: str = "amount") -> dict[str, Any]:
-    return {"path": path, "type": kind, "expected": expected, "actual": actual, "outcome": outcome}
+    said = {"type": kind, "expected": expected, "actual": actual, "outcome": outcome, "kind": None}
+    return {**header_field(path), **said}
+
+
+def in_row(row: int, *said: Any) -> dict[str, Any]:
+    return {**result("", *said), **cell("rows[].sum", row)}
 
 
 @pytest.mark.parametrize(
@@ -69,15 +74,14 @@ def test_the_currency_is_the_documents_own(labels: list[str], printed: Any, curr
 
 
 def test_sums_are_by_column_and_currency_and_survive_the_report(tmp_path: Path) -> None:
-    euro = [result("rows[0].sum", "10.10", "10.00"), result("rows[1].sum", "0.20", "0.10")]
+    euro = [in_row(0, "10.10", "10.00"), in_row(1, "0.20", "0.10")]
     rows = [
         record("a", fields=[*euro, result("currency", "EUR", "EUR", "exact", "currency")]),
         record(
             "b",
-            fields=[result("rows[0].sum", "7", None, "missing"), result("currency", "CHF", "", "missing", "currency")],
+            fields=[in_row(0, "7", None, "missing"), result("currency", "CHF", "", "missing", "currency")],
         ),
     ]
-    rows = [{**row, "fields": [{"kind": None, **each} for each in row["fields"]]} for row in rows]
     cents = Decimal("0.10")
     expected = {"rows[].sum": {"EUR": AmountError(Decimal("0.20"), Decimal(0), Decimal("10.30"), 2, cents, cents),
                                "CHF": AmountError(Decimal(0), Decimal(7), Decimal(7))}}  # fmt: skip

@@ -59,7 +59,12 @@ def test_what_a_crash_tore_off_costs_no_other_line(tmp_path: Path, torn: str) ->
 def test_any_reply_comes_back_as_it_was(reply: str) -> None:
     value = {"name": reply}
     line = encode(
-        record("a", raw_response=reply, prediction=value, fields=(FieldResult("n", "text", 1, reply, "wrong"),))
+        record(
+            "a",
+            raw_response=reply,
+            prediction=value,
+            fields=(FieldResult(path="n", field="n", type="text", expected=1, actual=reply, outcome="wrong"),),
+        )
     )
     assert b"\n" not in line
     back = json.loads(line)

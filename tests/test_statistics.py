@@ -22,9 +22,7 @@ def summary(*records: dict[str, object], planned: tuple[str, ...] = (), model: M
 
 
 # Two documents: a has 3 fields right (one by format) of 4, b has 1 right, 1 wrong, 1 missing, 1 spurious.
-A = record(
-    "a", {"p": "exact", "q": "exact", "r": "normalized", "s": "wrong", "rows[0].x": "exact", "rows[1].x": "wrong"}
-)
+A = record("a", {"p": "exact", "q": "exact", "r": "normalized", "s": "wrong"}, {"rows[].x": ("exact", "wrong")})
 B = record("b", {"p": "exact", "q": "wrong", "r": "missing", "s": "spurious"})
 C = record("c", {"p": "exact"})
 

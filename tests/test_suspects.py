@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.records import cell, header_field
 from vlm_lab.suspects import family, line, suspects
 from vlm_lab.types import Conventions, Reason, Suite
 from vlm_lab.valid import invalid
@@ -13,12 +14,19 @@ from vlm_lab.valid import invalid
 RU = {"s": Suite(name="s", folder=Path(), documents=Path(), references=Path(), conventions=Conventions("dmy", ("ru",)))}
 
 
-EXTRA_ROW = ("r[+1].x", "text", None, "a", "spurious")
+EXTRA_ROW = (cell("r[].x", 1, spurious=True), "text", None, "a", "spurious")
+Place = str | dict[str, Any]
 
 
-def row(model_id: str, *fields: tuple[str, str, Any, Any, str]) -> dict[str, Any]:
-    """A record with (path, type, expected, actual, outcome) for each field."""
-    names = ("path", "type", "expected", "actual", "outcome")
+def result(place: Place, *said: Any) -> dict[str, Any]:
+    """A header field where the place is a path."""
+    names = ("type", "expected", "actual", "outcome")
+    where = header_field(place) if isinstance(place, str) else place
+    return {**where, **dict(zip(names, said, strict=True))}
+
+
+def row(model_id: str, *fields: tuple[Place, str, Any, Any, str]) -> dict[str, Any]:
+    """A record with (place, type, expected, actual, outcome) for each field."""
     return {
         "suite": "s",
         "document": "d",
@@ -26,11 +34,11 @@ def row(model_id: str, *fields: tuple[str, str, Any, Any, str]) -> dict[str, Any
         "model_id": model_id,
         "prompt_id": "default",
         "environment": {},
-        "fields": [dict(zip(names, field, strict=True)) for field in fields],
+        "fields": [result(*field) for field in fields],
     }
 
 
-def replayed(path: str, *fields: tuple[str, str, Any, Any, str]) -> dict[str, Any]:
+def replayed(path: str, *fields: tuple[Place, str, Any, Any, str]) -> dict[str, Any]:
     """A record of the replay backend, reading a folder."""
     return {**row(path, *fields), "environment": {"replayed": "a digest"}}
 
@@ -92,6 +100,7 @@ def test_families(model_id: str, name: str) -> None:
     assert family(row(model_id)).removeprefix("replay ") == name
 
 
+AMOUNT = [cell("rows[].amount", row) for row in range(2)]
 NET, TAX, GROSS = ("Итого.Без НДС", "100,00"), ("Итого.НДС", "20,00"), ("Итого.Всего с НДС", "120,00 руб.")
 
 
@@ -104,19 +113,19 @@ NET, TAX, GROSS = ("Итого.Без НДС", "100,00"), ("Итого.НДС", 
         ((("totals.net", "10.00"), ("totals.tax", "2.00"), ("totals.gross", "21.00")), ["totals.gross"]),
         ((NET, TAX), []),
         ((NET, ("НДС", "без НДС"), GROSS), ["НДС"]),
-        ((("rows[0].amount", "60.00"), ("rows[1].amount", "60.00"), ("totals.gross", "21.00")), []),
+        (((AMOUNT[0], "60.00"), (AMOUNT[1], "60.00"), ("totals.gross", "21.00")), []),
     ],
     ids=["right", "wrong", "a cent", "english", "no gross", "words", "rows alone"],
 )
-def test_a_documents_own_arithmetic(values: tuple[tuple[str, str], ...], doubted: list[str]) -> None:
+def test_a_documents_own_arithmetic(values: tuple[tuple[Place, str], ...], doubted: list[str]) -> None:
     records = [row("qwen", *((path, "amount", value, value, "exact") for path, value in values))]
     assert [each.path for each in suspects(records, RU)] == doubted
 
 
 def test_rows_count_where_a_candidate_reads_their_sum() -> None:
     rows = (
-        ("rows[0].amount", "amount", "60.00", "60.00", "exact"),
-        ("rows[1].amount", "amount", "60.00", "60.00", "exact"),
+        (AMOUNT[0], "amount", "60.00", "60.00", "exact"),
+        (AMOUNT[1], "amount", "60.00", "60.00", "exact"),
     )
     (found,) = suspects([row("qwen", *rows, ("totals.gross", "amount", "210.00", "120.00", "wrong"))], {})
     assert (found.path, found.why) == ("totals.gross", ("its 2 rows add up to 120.00, as a candidate says",))

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ from vlm_lab.types import Model
 
 MODELS, DOCUMENTS = 10, 500
 HEADS = [f"part_{number // 4}.field_{number}" for number in range(12)]
-CELLS = [f"line_items[{row}].{name}" for row in range(2) for name in ("description", "quantity", "price", "amount")]
+COLUMNS = ("description", "quantity", "price", "amount")
+CELLS = [(f"line_items[{row}]", name) for row in range(2) for name in COLUMNS]
 CHROMIUM = "/usr/bin/chromium"
 
 
@@ -132,10 +133,14 @@ def records() -> Iterator[dict[str, Any]]:
 
 def record(model: str, document: str, dice: random.Random, error_rate: float) -> dict[str, Any]:
     """One answered case."""
-    fields = [result(path, document, dice, error_rate) for path in HEADS + CELLS]
+    places = [{"path": path, "field": path, "in_row": False, "rows": []} for path in HEADS]
+    places += [
+        {"path": f"{row}.{name}", "field": f"line_items[].{name}", "in_row": True, "rows": [row]} for row, name in CELLS
+    ]
+    fields = [result(place, document, dice, error_rate) for place in places]
     counts: list[dict[str, int]] = [{}, {}]
     for each in fields:
-        inside = "[" in each["path"]
+        inside = each["in_row"]
         counts[inside][each["outcome"]] = counts[inside].get(each["outcome"], 0) + 1
     rows = {"rows_right": 1, "rows_expected": 2, "rows_predicted": 2}
     return {
@@ -148,14 +153,14 @@ def record(model: str, document: str, dice: random.Random, error_rate: float) ->
     }  # fmt: skip
 
 
-def result(path: str, document: str, dice: random.Random, error_rate: float) -> dict[str, Any]:
+def result(place: Mapping[str, Any], document: str, dice: random.Random, error_rate: float) -> dict[str, Any]:
     """One field, wrong as often as the model is."""
-    expected = f"{path[-6:]} of {document}"
+    expected = f"{place['path'][-6:]} of {document}"
     outcome = "wrong" if dice.random() < error_rate else "missing" if dice.random() < error_rate / 2 else "exact"
     actual = {"wrong": expected[::-1], "missing": None, "exact": expected}[outcome]
     kind = "one character misread" if outcome == "wrong" else None
-    rest = {"type": "text", "similarity": None, "confidence": dice.random()}
-    return {"path": path, "expected": expected, "actual": actual, "outcome": outcome, "kind": kind, **rest}
+    rest = {"type": "text", "similarity": None, "confidence": dice.random(), "in_spurious_row": False}
+    return {**place, "expected": expected, "actual": actual, "outcome": outcome, "kind": kind, **rest}
 
 
 if __name__ == "__main__":

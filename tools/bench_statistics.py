@@ -19,7 +19,9 @@ def record(model: str, document: int, draw: np.random.Generator) -> dict[str, ob
     """A document with about a tenth of its fields wrong."""
     outcomes = draw.choice(OUTCOMES[:4], size=FIELDS, p=[0.8, 0.1, 0.07, 0.03]).tolist()
     values = {"type": "amount", "expected": "1,234.50", "actual": "1,234.56"}
-    fields = [{"path": f"field_{i}", "outcome": outcome, **values} for i, outcome in enumerate(outcomes)]
+    paths = [f"field_{number}" for number in range(FIELDS)]
+    places = [{"path": path, "field": path, "in_row": False, "rows": [], "in_spurious_row": False} for path in paths]
+    fields = [{**place, "outcome": outcome, **values} for place, outcome in zip(places, outcomes, strict=True)]
     counts = {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
     return {
         "suite": "s", "model": model, "prompt_id": "default", "document": f"d{document}", "status": "ok",

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from pydantic import create_model
 
-from vlm_lab.report.build import SCHEMA_VERSION
+from vlm_lab.runs import SCHEMA_VERSION
 from vlm_lab.types import Record, Report
 
 OPTIONAL = ("without_suspects", "suspects", "probes", "calibrations", "machines")  # runs without them are read too

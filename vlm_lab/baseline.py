@@ -7,7 +7,9 @@ file and reference are the same are compared, and only under the same schema and
 pytest benchmarks --baseline results/baseline.json
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +22,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from vlm_lab.comparison import paired
 from vlm_lab.errors import UserError
-from vlm_lab.paths import column
 from vlm_lab.tally import ANSWERED
 from vlm_lab.types import Estimate, Report
 
+SCHEMA_VERSION: Literal[2] = 2
+GATED: tuple[Literal["field_f1", "cell_f1"], ...] = ("field_f1", "cell_f1")
 LEAST_SHARE = 0.8  # of the baseline's documents that must still be there, unchanged
 RIGHT = ("exact", "normalized")
 MOST_NAMES = 8
@@ -33,13 +36,28 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One document as it was answered. `outcomes` is by path, cells' paths with their row."""
+    """One document as it was answered: the outcome of each header field, and by field those of the cells, by path."""
 
     document_sha256: str | None
     reference_sha256: str | None
     status: str
     seconds: float | None = None
-    outcomes: Mapping[str, str] = field(default_factory=dict)
+    header_fields: Mapping[str, str] = field(default_factory=dict)
+    cells: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def counts(self, score: Literal["field_f1", "cell_f1"]) -> tuple[float, float]:
+        """Right, and the mean of what was expected and what was given: their ratio is F1."""
+        columns = self.cells.values() if score == "cell_f1" else [self.header_fields]
+        own = [outcome for column in columns for outcome in column.values()]
+        right, wrong = sum(outcome in RIGHT for outcome in own), own.count("wrong")
+        return right, right + wrong + (own.count("missing") + own.count("spurious")) / 2
+
+    def outcomes(self) -> dict[tuple[str, str], str]:
+        """All of them by field and path; a header field's path is its field's."""
+        found = {(path, path): outcome for path, outcome in self.header_fields.items()}
+        for name, column in self.cells.items():
+            found |= {(name, path): outcome for path, outcome in column.items()}
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +80,7 @@ class Candidate:
 class Baseline:
     """What `accept` writes. `run` is the id of the run that was accepted."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     run: str
     accepted: str
     candidates: Sequence[Candidate]
@@ -103,13 +121,18 @@ def snapshot(head: Mapping[str, Any], records: Iterable[Mapping[str, Any]]) -> B
     candidates = [
         Candidate(*key, schemas.get(key[0]), prompts.get((key[0], key[2])), found) for key, found in documents.items()
     ]
-    return Baseline(1, head["run"]["id"], now, candidates)
+    return Baseline(SCHEMA_VERSION, head["run"]["id"], now, candidates)
 
 
 def _past(record: Mapping[str, Any]) -> Past:
-    outcomes = {each["path"]: each["outcome"] for each in record["fields"] if each["outcome"] != "unlabelled"}
+    header_fields: dict[str, str] = {}
+    cells: dict[str, dict[str, str]] = {}
+    for result in record["fields"]:
+        if result["outcome"] != "unlabelled":
+            place = cells.setdefault(result["field"], {}) if result["in_row"] else header_fields
+            place[result["path"]] = result["outcome"]
     hashes = record.get("document_sha256"), record.get("reference_sha256")
-    return Past(*hashes, record["status"], record.get("elapsed_seconds"), outcomes)
+    return Past(*hashes, record["status"], record.get("elapsed_seconds"), header_fields, cells)
 
 
 def encode(baseline: Baseline) -> bytes:
@@ -120,15 +143,31 @@ def encode(baseline: Baseline) -> bytes:
 def read_baseline(path: Path) -> Baseline:
     """UserError where the file is not there or is no baseline."""
     try:
-        return _baseline.validate_json(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); vlm-lab accept writes one") from None
+    try:
+        return _baseline.validate_json(data)
     except ValidationError as error:
+        version = _version(data)
+        if version not in (None, SCHEMA_VERSION):
+            raise UserError(
+                f"{path}: is no baseline of this version (schema_version {SCHEMA_VERSION} is wanted, it has {version});"
+                " write it anew with vlm-lab accept"
+            ) from None
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UserError(
             f"{path}: is no baseline ({place}: {first['msg']}); write it anew with vlm-lab accept"
         ) from None
+
+
+def _version(data: bytes) -> int | None:
+    """What a file says of its own version; None where it says nothing of the kind."""
+    with suppress(ValueError):
+        said = json.loads(data)
+        return said.get("schema_version") if isinstance(said, dict) else None
+    return None
 
 
 def gate(
@@ -187,8 +226,8 @@ def _drops(pairs: Sequence[tuple[Past, Past]], max_drop: float, seed: int) -> li
     failures: list[str] = []
     if not pairs:
         return failures
-    for score, cells in (("field_f1", False), ("cell_f1", True)):
-        was, is_now = (np.array([_counts(each, cells) for each in side]) for side in zip(*pairs, strict=True))
+    for score in GATED:
+        was, is_now = (np.array([each.counts(score) for each in side]) for side in zip(*pairs, strict=True))
         change = drop(is_now, was, seed)
         if has_fallen(change, max_drop) and change.value is not None and change.low is not None:
             ends = f"{-change.high:.3f} to {-change.low:.3f}" if change.high is not None else ""
@@ -208,22 +247,16 @@ def has_fallen(change: Estimate, max_drop: float) -> bool:
     return change.value is not None and change.high is not None and -change.value > max_drop and change.high < 0
 
 
-def _counts(past: Past, cells: bool) -> tuple[float, float]:
-    """Right, and the mean of what was expected and what was given: their ratio is F1."""
-    own = [outcome for path, outcome in past.outcomes.items() if ("[" in path) == cells]
-    right, wrong = sum(outcome in RIGHT for outcome in own), own.count("wrong")
-    return right, right + wrong + (own.count("missing") + own.count("spurious")) / 2
-
-
 def _lost(compared: Iterable[tuple[str, tuple[Past, Past]]]) -> str:
     """`totals.gross on inv_3, inv_7; issue_date on inv_9`: right before, and not now."""
     fields: dict[str, dict[str, None]] = {}
     for document, (before, now) in compared:
-        for path, outcome in before.outcomes.items():
-            if outcome in RIGHT and now.outcomes.get(path) not in RIGHT:
-                fields.setdefault(column(path), {})[document] = None
+        present = now.outcomes()
+        for (name, path), outcome in before.outcomes().items():
+            if outcome in RIGHT and present.get((name, path)) not in RIGHT:
+                fields.setdefault(name, {})[document] = None
     rows = sorted(fields.items(), key=lambda row: -len(row[1]))
-    return "; ".join(f"{path} on {_names(list(documents))}" for path, documents in rows)
+    return "; ".join(f"{name} on {_names(list(documents))}" for name, documents in rows)
 
 
 def _speed(pairs: Sequence[tuple[Past, Past]]) -> str:

@@ -3,7 +3,6 @@
 A format that is merely different is no error at all (`vlm_lab.fields`); these are for values that do not mean the same.
 """
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date as Date
@@ -27,7 +26,9 @@ Places = Mapping[Hashable, Sequence[str]]
 class Wrong:
     """One wrong value: as printed, as its type reads it, and where else in the reference the answer stands."""
 
-    field: Field
+    field: str
+    in_row: bool
+    type: str
     expected: str
     actual: str
     meant: Hashable | None
@@ -35,29 +36,34 @@ class Wrong:
     elsewhere: Sequence[str]
 
 
-def kind(field: Field, expected: Any, actual: Any, places: Places, conventions: Conventions) -> str | None:
+def kind(result: FieldResult, places: Places, conventions: Conventions) -> str | None:
     """The name of the error, None where no question fits. `places` is what `places_of` says of the reference."""
+    field, expected, actual = Field(result.field, result.type), result.expected, result.actual
     meant, read = canonical(field, expected, conventions), canonical(field, actual, conventions)
     where = () if len(str(actual)) < SHORTEST else places.get(_key(read, actual, conventions), ())
     one, other = _number(meant), _number(read)
     printed, answered = _alike(one, other) or (text(str(expected), conventions), text(str(actual), conventions))
-    wrong = Wrong(field, (printed or "")[:LONGEST], (answered or "")[:LONGEST], one, other, where)
+    wrong = Wrong(
+        field=result.field,
+        in_row=result.in_row,
+        type=result.type,
+        expected=(printed or "")[:LONGEST],
+        actual=(answered or "")[:LONGEST],
+        meant=one,
+        read=other,
+        elsewhere=where,
+    )
     return next((name for name, fits in KINDS.items() if fits(wrong)), None)
 
 
 def places_of(results: Iterable[FieldResult], conventions: Conventions) -> Places:
-    """Value -> the paths (without row numbers) at which the reference has it."""
+    """Value -> the fields in which the reference has it."""
     places: dict[Hashable, list[str]] = {}
     for result in results:
         if result.expected is not None:
             read = canonical(Field("", result.type), result.expected, conventions)
-            places.setdefault(_key(read, result.expected, conventions), []).append(generic(result.path))
+            places.setdefault(_key(read, result.expected, conventions), []).append(result.field)
     return places
-
-
-def generic(path: str) -> str:
-    """A result's path as the fields have it: `line_items[2].amount` -> `line_items[].amount`."""
-    return re.sub(r"\[\+?\d+\]", "[]", path)
 
 
 def _key(read: Hashable | None, value: Any, conventions: Conventions) -> Hashable:
@@ -88,7 +94,7 @@ def _shifted(wrong: Wrong) -> bool:
     if not (isinstance(wrong.meant, Decimal) and isinstance(wrong.read, Decimal) and wrong.meant and wrong.read):
         return False
     digits = _digits(wrong.meant)
-    return digits == _digits(wrong.read) and (len(digits) > 1 or wrong.field.type != "quantity")
+    return digits == _digits(wrong.read) and (len(digits) > 1 or wrong.type != "quantity")
 
 
 def _digits(number: Decimal) -> str:
@@ -105,21 +111,21 @@ def _day_month(wrong: Wrong) -> bool:
 
 
 def _net_gross(wrong: Wrong) -> bool:
-    mine = wrong.field.path.rpartition(".")[2]
+    mine = wrong.field.rpartition(".")[2]
     return any({mine, path.rpartition(".")[2]} == {"net", "gross"} for path in wrong.elsewhere)
 
 
 def _seller_buyer(wrong: Wrong) -> bool:
-    mine = wrong.field.path.partition(".")[0]
+    mine = wrong.field.partition(".")[0]
     return any({mine, path.partition(".")[0]} in SIDES for path in wrong.elsewhere)
 
 
 def _other_row(wrong: Wrong) -> bool:
-    return "[]" in wrong.field.path and wrong.field.path in wrong.elsewhere
+    return wrong.in_row and wrong.field in wrong.elsewhere
 
 
 def _other_field(wrong: Wrong) -> bool:
-    return any(path != wrong.field.path for path in wrong.elsewhere)
+    return any(path != wrong.field for path in wrong.elsewhere)
 
 
 def _transposed(wrong: Wrong) -> bool:

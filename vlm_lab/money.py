@@ -16,17 +16,17 @@ from vlm_lab.types import AmountError, Conventions, Field
 AMOUNT, CURRENCY = Field("", "amount"), Field("", "currency")
 CONVENTIONS = Conventions()  # numbers and signs are read alike in all suites
 LARGEST = Decimal(10) ** 15  # a figure beyond it is a reading that never was an amount
-Money = dict[str, dict[str, list[AmountError]]]  # path -> currency -> each amount's error
+Money = dict[str, dict[str, list[AmountError]]]  # field -> currency -> each amount's error
 
 
 def amount_errors(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, AmountError]]:
-    """Path, currency and error of each labelled amount among the field results of one document."""
+    """Field, currency and error of each labelled amount among the field results of one document."""
     labelled = {_read(CURRENCY, each["expected"]) for each in results if each["type"] == "currency"} - {None}
     for each in results:
         expected = _amount(each["expected"]) if each["type"] == "amount" and each["outcome"] != "unlabelled" else None
         if expected is not None:
             currency = labelled if len(labelled) == 1 else {printed_currency(each["expected"])}
-            yield each["path"], str(*currency), _error(each, expected)
+            yield each["field"], str(*currency), _error(each, expected)
 
 
 def summed(money: Money) -> dict[str, dict[str, AmountError]]:

@@ -67,9 +67,3 @@ def _steps(data: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
 def _new_step(path: str) -> tuple[str, str]:
     key, _, rest = path.partition(".")
     return key, rest
-
-
-def column(path: str) -> str:
-    """The field that a cell belongs to: `line_items[2].amount` -> `line_items[].amount`."""
-    head, bracket, rest = path.partition("[")
-    return f"{head}[]{column(rest.partition(']')[2])}" if bracket else path

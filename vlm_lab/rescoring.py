@@ -3,7 +3,6 @@
 Counted anew from the record's own fields; nothing is parsed or aligned again.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -12,7 +11,6 @@ from vlm_lab.counts import ROWS, scores
 from vlm_lab.types import Suspect
 
 RIGHT = ("exact", "normalized", "unlabelled")
-_ROW = re.compile(r"\[\d+\]")
 
 
 def without(records: Iterable[Mapping[str, Any]], suspects: Iterable[Suspect]) -> Iterator[Mapping[str, Any]]:
@@ -30,18 +28,19 @@ def without(records: Iterable[Mapping[str, Any]], suspects: Iterable[Suspect]) -
 
 def rescored(fields: Iterable[Mapping[str, Any]], before: Mapping[str, Any]) -> dict[str, Any]:
     """The scores of these fields; how many rows there are on either side stays as it was."""
-    heads: Counter[str] = Counter()
+    header_fields: Counter[str] = Counter()
     cells: Counter[str] = Counter()
-    rows: dict[str, list[str]] = {}
-    for each in fields:
-        path, outcome = each["path"], each["outcome"]
-        (cells if "[" in path.removesuffix("[]") else heads)[outcome] += 1
-        for found in _ROW.finditer(path):
-            rows.setdefault(path[: found.end()], []).append(outcome)
+    rows: dict[tuple[str, ...], list[str]] = {}  # a row by the rows around it and its own name
+    for result in fields:
+        (cells if result["in_row"] else header_fields)[result["outcome"]] += 1
+        around = tuple(result["rows"])
+        for depth in range(len(around)):
+            rows.setdefault(around[: depth + 1], []).append(result["outcome"])
     counts = {name: before.get(name, 0) for name in ROWS}
-    counts["rows_right"] = sum(_is_right(outcomes) for row, outcomes in rows.items() if "[+" not in row)
-    return scores(heads, cells, counts)
+    counts["rows_right"] = sum(map(_is_right, rows.values()))
+    return scores(header_fields, cells, counts)
 
 
 def _is_right(outcomes: list[str]) -> bool:
+    """A spurious row has nothing that is right in it."""
     return all(outcome in RIGHT for outcome in outcomes) and set(outcomes) != {"unlabelled"}

@@ -11,6 +11,7 @@ from vlm_lab.errors import UserError
 from vlm_lab.run_folder import LINES
 from vlm_lab.types import Report
 
+SCHEMA_VERSION = 2  # of report.json: raised once for all changes of its keys between two releases
 _report = TypeAdapter(Report)
 
 
@@ -38,6 +39,8 @@ def read_report(run: Path) -> Report:
     try:
         with path.open(encoding="utf-8") as file:
             data = json.loads("".join(_outside_records(file)))
+        if "schema_version" in data and data["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema_version {SCHEMA_VERSION} is wanted, it has {data['schema_version']}")
         return _report.validate_python({key: data[key] for key in Report.__dataclass_fields__ if key in data})
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); scripts/bench --resume {run.name}") from None

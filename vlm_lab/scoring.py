@@ -17,7 +17,7 @@ from typing import Any, Literal
 from vlm_lab.counts import scores
 from vlm_lab.diffs import difference
 from vlm_lab.fields import canonical, compare, same_print
-from vlm_lab.kinds import TOLD_BY_STATUS, Places, generic, kind, places_of
+from vlm_lab.kinds import TOLD_BY_STATUS, Places, kind, places_of
 from vlm_lab.leaves import Part, document_part, is_empty, nested, respell, row_part, says_nothing, table_paths
 from vlm_lab.parsing import SCHEMA_ECHO
 from vlm_lab.rows import align, split_and_merged
@@ -95,22 +95,32 @@ def _work(
 ) -> _Work:
     known = {each.path: each for each in fields or fields_of_reference(reference)}
     work = _Work(known, table_paths(known.values()), conventions, empty, confidences)
-    _part(work, document_part(reference, work.tables), document_part(value, work.tables), _Place("", "", ""))
+    _part(work, document_part(reference, work.tables), document_part(value, work.tables), _Place())
     return work
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a part is: in the fields' paths, in the results, and in the prediction."""
+    """Where a part is: in the fields' paths, in the results, and in the prediction; and the rows around it, none of
+    which the whole document has."""
 
-    path: str
-    shown: str
-    predicted: str
+    path: str = ""
+    shown: str = ""
+    predicted: str = ""
+    rows: tuple[str, ...] = ()
+    spurious: bool = False
 
-    def row(self, table: str, shown: str, predicted: str) -> "_Place":
+    def row(self, table: str, shown: str, predicted: str, spurious: bool = False) -> "_Place":
         """The place of a row of `table`."""
         inside = table[len(self.path) :]
-        return _Place(f"{table}[]", f"{self.shown}{inside}[{shown}]", f"{self.predicted}{inside}[{predicted}]")
+        row = f"{self.shown}{inside}[{shown}]"
+        return _Place(
+            path=f"{table}[]",
+            shown=row,
+            predicted=f"{self.predicted}{inside}[{predicted}]",
+            rows=(*self.rows, row),
+            spurious=self.spurious or spurious,
+        )
 
 
 def _part(work: _Work, expected: Part, actual: Part, place: _Place) -> bool:
@@ -149,11 +159,21 @@ def _add(
 ) -> None:
     inside = path[len(place.path) :]
     confidence = work.confidences.get(f"{place.predicted}{inside}") if work.confidences else None
-    type_name = work.fields[path].type
-    (work.cells if place.path else work.heads)[outcome] += 1
-    work.results.append(
-        FieldResult(f"{place.shown}{inside}", type_name, expected, actual, outcome, similar, confidence)
+    result = FieldResult(
+        path=f"{place.shown}{inside}",
+        field=path,
+        in_row=bool(place.rows),
+        rows=place.rows,
+        in_spurious_row=place.spurious,
+        type=work.fields[path].type,
+        expected=expected,
+        actual=actual,
+        outcome=outcome,
+        similarity=similar,
+        confidence=confidence,
     )
+    (work.cells if result.in_row else work.heads)[outcome] += 1
+    work.results.append(result)
 
 
 def _inside_null(path: str, expected: Part) -> bool:
@@ -179,7 +199,9 @@ def _table(work: _Work, path: str, expected: Part, actual: Part, place: _Place) 
     if not labels and work.empty == "absent" and _denies(path, expected):
         labels = set(work.fields)
     for index in sorted(set(range(len(given))) - set(pairs.values())):
-        work.rows["rows_predicted"] += _extra(work, given[index], labels, place.row(path, f"+{index}", str(index)))
+        work.rows["rows_predicted"] += _extra(
+            work, given[index], labels, place.row(path, f"+{index}", str(index), True)
+        )
     split, merged = split_and_merged(keys, others, pairs)
     work.rows.update(rows_split=split, rows_merged=merged)
 
@@ -242,5 +264,4 @@ def _with_kind(result: FieldResult, places: Places, conventions: Conventions, lo
         return replace(result, kind=lost)
     if result.outcome != "wrong":
         return result
-    each = Field(generic(result.path), result.type)
-    return replace(result, kind=kind(each, result.expected, result.actual, places, conventions))
+    return replace(result, kind=kind(result, places, conventions))

@@ -17,7 +17,6 @@ from vlm_lab.checks import checks
 from vlm_lab.documents import shown
 from vlm_lab.fields import canonical
 from vlm_lab.leaves import is_empty, says_nothing
-from vlm_lab.paths import column
 from vlm_lab.reasons import ENGLISH, english, worded
 from vlm_lab.roles import role, row_total
 from vlm_lab.types import Conventions, Field, Reason, Suite, Suspect
@@ -34,6 +33,8 @@ PARTS = (*(Field(name, "amount") for name in ("net", "tax", "gross")), Field("ro
 class _Seen:
     """One labelled value of one document, and what each candidate said against it."""
 
+    field_path: str
+    in_row: bool
     type: str
     reference: Any
     said: dict[str, tuple[str, Any]] = field(default_factory=dict)  # candidate -> family, value
@@ -81,9 +82,10 @@ def _gathered(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dic
     for row in records:
         values = together.setdefault((row["suite"], row["document"]), {})
         for each in row.get("fields") or ():
-            if "[+" in each["path"] or each["outcome"] == "unlabelled":
+            if each["in_spurious_row"] or each["outcome"] == "unlabelled":
                 continue
-            seen = values.setdefault(each["path"], _Seen(each["type"], each["expected"]))
+            blank = _Seen(each["field"], each["in_row"], each["type"], each["expected"])
+            seen = values.setdefault(each["path"], blank)
             if each["outcome"] in AGAINST and not says_nothing(each["actual"]):
                 seen.said[_candidate(row)] = family(row), each["actual"]
             elif each["outcome"] in ("exact", "normalized"):
@@ -126,13 +128,13 @@ def _misread(path: str, seen: _Seen, conventions: Conventions) -> Iterator[Reaso
 def _contradictions(values: Mapping[str, _Seen], conventions: Conventions) -> Iterator[tuple[str, tuple[Reason, ...]]]:
     """The total's path, and what in the reference it does not agree with. Rows alone prove nothing: discounts, tips and
     freight are printed outside them on one true invoice of six; they count where a candidate reads their sum."""
-    amounts = {path: seen.reference for path, seen in values.items() if seen.type == "amount"}
-    parts = _parts(amounts)
+    amounts = {path: seen for path, seen in values.items() if seen.type == "amount"}
+    parts = _parts([path for path, seen in amounts.items() if not seen.in_row])
     total = parts.get("gross") or parts.get("net")
     if total is None:
         return
-    value = {role: amounts[path] for role, path in parts.items() if role != "rate"}
-    rows = _row_totals(amounts)
+    value = {role: amounts[path].reference for role, path in parts.items() if role != "rate"}
+    rows = _row_totals([seen for seen in amounts.values() if seen.in_row])
     results = checks({**value, "rows": [{"amount": row} for row in rows]}, PARTS, conventions)
     why = []
     if results["net_plus_tax"] is False:
@@ -146,22 +148,21 @@ def _contradictions(values: Mapping[str, _Seen], conventions: Conventions) -> It
         yield total, tuple(why)
 
 
-def _parts(amounts: Mapping[str, Any]) -> dict[str, str]:
+def _parts(header_fields: Iterable[str]) -> dict[str, str]:
     """Role -> path, for roles that one field outside lists plays."""
     roles: dict[str, list[str]] = {}
-    for path in amounts:
-        played = None if "[" in path else role(path)
+    for path in header_fields:
+        played = role(path)
         if played:
             roles.setdefault(played, []).append(path)
     return {role: paths[0] for role, paths in roles.items() if len(paths) == 1}
 
 
-def _row_totals(amounts: Mapping[str, Any]) -> list[Any]:
+def _row_totals(cells: Iterable[_Seen]) -> list[Any]:
     """The rows' totals, where one column of one list is named as such."""
     columns: dict[str, list[Any]] = {}
-    for path, value in amounts.items():
-        if "[" in path:
-            columns.setdefault(column(path), []).append(value)
+    for cell in cells:
+        columns.setdefault(cell.field_path, []).append(cell.reference)
     found = row_total(columns)
     return columns[found] if found else []
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.money import Money, amount_errors
-from vlm_lab.paths import column
 
 OUTCOMES = ("exact", "normalized", "wrong", "missing", "spurious")
 COUNTS = (
@@ -53,7 +52,7 @@ class Tally:
         return np.array(self.rows, dtype=np.float64).reshape(len(self.rows), len(COUNTS))
 
     def field_counts(self, path: str) -> NDArray[np.float64]:
-        """documents x OUTCOMES of one field; a cell's path stands for the column (`line_items[].amount`)."""
+        """documents x OUTCOMES of one field, in all rows where it has any (`line_items[].amount`)."""
         seen = self.fields[path]
         counts = np.zeros((len(self.documents), len(OUTCOMES)))
         for place, document in enumerate(self.documents):
@@ -82,12 +81,12 @@ class Tally:
         for result in record["fields"]:
             self._add_field(document, result)
         for path, currency, error in amount_errors(record["fields"]):
-            self.money.setdefault(column(path), {}).setdefault(currency, []).append(error)
+            self.money.setdefault(path, {}).setdefault(currency, []).append(error)
 
     def _add_field(self, document: str, result: Mapping[str, Any]) -> None:
         if result["outcome"] == "unlabelled":
             return
-        seen = self.fields[column(result["path"])].setdefault(document, {})
+        seen = self.fields[result["field"]].setdefault(document, {})
         seen[result["outcome"]] = seen.get(result["outcome"], 0) + 1
         kind = result.get("kind") or ("format" if result["outcome"] == "normalized" else None)
         if kind:

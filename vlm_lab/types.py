@@ -222,12 +222,21 @@ class Prediction:
     confidences: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FieldResult:
     """One field of one document. `path` of a cell has its reference row (`line_items[2].amount`); a spurious row's
-    cells have the row they came from (`line_items[+1].amount`). `similarity` is 0..1; `kind` names the error."""
+    cells have the row they came from (`line_items[+1].amount`). `similarity` is 0..1; `kind` names the error.
+
+    `field` is the schema's path (`line_items[].amount`). It and what follows are decided when scored and never read off
+    a path, since keys may have brackets, too: whether this is a cell and no header field; the rows that the cell stands
+    in, the outermost first; whether one of these is a spurious one.
+    """
 
     path: str
+    field: str
+    in_row: bool = False
+    rows: tuple[str, ...] = ()
+    in_spurious_row: bool = False
     type: str
     expected: Any
     actual: Any

@@ -12,7 +12,7 @@ from vlm_lab.types import Comparison, Conventions, Decision, Estimate, Field, Mo
 
 HOSTILE = "<script>document.title='owned'</script></textarea><img src=x onerror=alert(1)>\"'`\x1b[31m\u202egnp.exe"
 DOCUMENTS = ("one", "two", "three", "four")
-FIELDS = ("invoice_number", "totals.gross", "line_items[0].amount")
+FIELDS = ("invoice_number", "totals.gross", "line_items[].amount")
 CANDIDATES = (("sharp", "default"), ("sharp", "terse"), ("blunt", "default"))
 PROMPT = "Answer as JSON </textarea></script> {}"
 
@@ -76,11 +76,12 @@ def records() -> list[dict[str, Any]]:
                 outcomes = dict(zip(FIELDS, ("wrong", "missing", "spurious"), strict=True))
             elif number == 1:
                 outcomes["totals.gross"] = "wrong"
+            cells = {"line_items[].amount": [outcomes.pop("line_items[].amount")]}
             rest = {"model": model, "prompt_id": prompt, "tags": {"language": "ru" if number % 2 else "de"}}
             if model == "blunt" and number == 3:
                 rows.append(failed(document, prompt=PROMPT, fields=[], **rest))
                 continue
-            row = record(document, outcomes, elapsed_seconds=1.0 + place + number / 10, prompt=PROMPT, **rest)
+            row = record(document, outcomes, cells, elapsed_seconds=1.0 + place + number / 10, prompt=PROMPT, **rest)
             row["raw_response"] = f"{model} {HOSTILE}"
             for each in row["fields"]:
                 each.update(actual=None if each["outcome"] == "missing" else HOSTILE, confidence=0.5 + number / 10)

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.run_folder import private_file
-
-SCHEMA_VERSION = 1
+from vlm_lab.runs import SCHEMA_VERSION
 
 
 def write_report(

@@ -2,8 +2,9 @@
 results. Long texts (replies, prompts) go into one small script a document, loaded when somebody asks for it: a page
 that was opened from disk may load scripts and nothing else.
 
-A document's `paths` and `expected` stand once. A cell has one letter a path (`n`: not in this answer), and the values,
-kinds and confidences of those that are not simply exact.
+A document's `paths`, `fields` (as numbers: their names stand once for all documents) and `expected` stand once. A cell
+has one letter a path (`n`: not in this answer), and the values, kinds and confidences of those that are not simply
+exact.
 """
 
 import json
@@ -25,33 +26,38 @@ def cells(report: Report, rows: Iterable[Mapping[str, Any]], folder: Path) -> di
     candidates = [(each.suite, each.model, each.prompt_id) for each in report.summaries]
     columns = {key: place for place, key in enumerate(candidates)}
     documents = {(each["suite"], each["id"]): _document(each) for each in report.documents}
+    fields: dict[str, int] = {}
     texts: dict[DocumentKey, dict[int, tuple[Any, Any]]] = {}
     for row in rows:
         column, key = columns[row["suite"], row["model"], row["prompt_id"]], (row["suite"], row["document"])
-        documents[key]["cells"][column] = _cell(row, documents[key])
+        documents[key]["cells"][column] = _cell(row, documents[key], fields)
         texts.setdefault(key, {})[column] = row.get("raw_response"), row.get("prompt")
     for key, said in texts.items():
         documents[key]["texts"] = _write_texts(folder, key, said)
     return {
         "candidates": [{"suite": suite, "model": model, "prompt": prompt} for suite, model, prompt in candidates],
+        "fields": list(fields),
         "documents": list(documents.values()),
     }
 
 
 def _document(document: Mapping[str, Any]) -> dict[str, Any]:
     known = {key: document[key] for key in ("suite", "id", "name", "tags")}
-    return {**known, "paths": [], "expected": [], "cells": {}}
+    return {**known, "paths": [], "fields": [], "expected": [], "cells": {}}
 
 
-def _cell(row: Mapping[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    places = {path: place for place, path in enumerate(document["paths"])}
+def _cell(row: Mapping[str, Any], document: dict[str, Any], fields: dict[str, int]) -> dict[str, Any]:
+    keys = zip(document["fields"], document["paths"], strict=True)
+    places = {key: place for place, key in enumerate(keys)}
     letters: dict[int, str] = {}
     said: dict[int, list[Any]] = {}
     sure: dict[int, float] = {}
     for each in row["fields"]:
-        place = places.get(each["path"])
+        number = fields.setdefault(each["field"], len(fields))
+        place = places.get((number, each["path"]))
         if place is None:
-            place = places[each["path"]] = len(places)
+            place = places[number, each["path"]] = len(places)
+            document["fields"].append(number)
             document["paths"].append(each["path"])
             document["expected"].append(each["expected"])
         letters[place] = LETTERS[each["outcome"]]

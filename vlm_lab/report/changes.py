@@ -12,7 +12,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from vlm_lab.paths import column
 from vlm_lab.report.html import TEMPLATES, environment, style_policy
 from vlm_lab.report.read import read_rows
 from vlm_lab.run_folder import CaseKey, case_key, private_file
@@ -20,7 +19,7 @@ from vlm_lab.tally import ANSWERED
 
 RIGHT = ("exact", "normalized")
 MOST = 2000  # changes that the page lists; the counts have all
-Seen = dict[str, tuple[str, Any]]  # path -> outcome, answered
+Seen = dict[tuple[str, str], tuple[str, Any]]  # field, path -> outcome, answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,7 @@ class Change:
     """One value that one run had right and the other had not."""
 
     case: CaseKey
+    field: str
     path: str
     gained: bool
     expected: Any
@@ -80,17 +80,17 @@ def write_changes(first: Path, second: Path, language: str = "en") -> Path:
 
 
 def _seen(row: Mapping[str, Any]) -> Seen:
-    return {each["path"]: (each["outcome"], each["actual"]) for each in row["fields"]}
+    return {(each["field"], each["path"]): (each["outcome"], each["actual"]) for each in row["fields"]}
 
 
 def _case(key: CaseKey, before: Seen, row: Mapping[str, Any]) -> Iterator[Change]:
     """A value that the other run says nothing of (a spurious row) was right there, as nothing was asked for."""
     now = _seen(row)
-    expected = {each["path"]: each["expected"] for each in row["fields"]}
-    for path in dict.fromkeys([*now, *before]):
-        old, new = before.get(path, ("exact", None)), now.get(path, ("exact", None))
+    expected = {(each["field"], each["path"]): each["expected"] for each in row["fields"]}
+    for place in dict.fromkeys([*now, *before]):
+        old, new = before.get(place, ("exact", None)), now.get(place, ("exact", None))
         if "unlabelled" not in (old[0], new[0]) and (old[0] in RIGHT) != (new[0] in RIGHT):
-            yield Change(key, path, new[0] in RIGHT, expected.get(path), old[1], new[1])
+            yield Change(key, *place, new[0] in RIGHT, expected.get(place), old[1], new[1])
 
 
 def _by_field(found: list[Change]) -> list[tuple[str, str, int, int]]:
@@ -98,7 +98,7 @@ def _by_field(found: list[Change]) -> list[tuple[str, str, int, int]]:
     counts: dict[tuple[str, str], Counter[bool]] = {}
     for change in found:
         _, model, prompt, _ = change.case
-        counts.setdefault((f"{model} ({prompt})", column(change.path)), Counter())[change.gained] += 1
+        counts.setdefault((f"{model} ({prompt})", change.field), Counter())[change.gained] += 1
     rows = [(name, path, count[True], count[False]) for (name, path), count in counts.items()]
     return sorted(rows, key=lambda row: (-row[3], -row[2], row[0], row[1]))
 

@@ -34,7 +34,6 @@ function valueNode(value) {
 
 const candidateName = (column) => `${data.candidates[column].model}@${data.candidates[column].prompt}`;
 const documentKey = (doc) => `${doc.suite}/${doc.id}`;
-const generic = (path) => path.replace(/\[\+?\d+\]/g, "[]");
 const doubtful = new Set(data.doubts.map((each) => `${each.suite}/${each.document}\n${each.path}`));
 
 function columnsOf(doc, filter) {
@@ -49,7 +48,7 @@ function letter(doc, column, place) {
 
 // Does this result belong to what the filters ask for?
 function fits(doc, column, place, filter) {
-  if (filter.field && generic(doc.paths[place]) !== filter.field) return false;
+  if (filter.field && data.fields[doc.fields[place]] !== filter.field) return false;
   const found = letter(doc, column, place);
   if (filter.outcome === "errors") return ERRORS.includes(found);
   if (filter.outcome === "doubtful") return doubtful.has(`${documentKey(doc)}\n${doc.paths[place]}`);

@@ -19,7 +19,7 @@ function fill(select, options, chosen) {
 }
 
 const once = (values) => [...new Set(values)].sort();
-const allFields = once(data.documents.flatMap((doc) => doc.paths.map(generic)));
+const allFields = once(data.fields);
 const allTags = once(data.documents.flatMap((doc) => Object.entries(doc.tags).map(([key, value]) => `${key}=${value}`)));
 
 function showFilters(filter) {

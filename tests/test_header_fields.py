@@ -1,0 +1,133 @@
+"""pytest tests/test_header_fields.py: what a header field is and what a cell is decided once, for all who count.
+
+The score, the summary, the gate and the figures without doubtful references must agree, whatever a key looks like.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.records import record
+from vlm_lab.baseline import GATED, Baseline, encode, gate, read_baseline, snapshot
+from vlm_lab.reasons import english
+from vlm_lab.requirements import check
+from vlm_lab.rescoring import rescored, without
+from vlm_lab.scoring import score_values
+from vlm_lab.statistics import summarize
+from vlm_lab.suspects import suspects
+from vlm_lab.types import Model, Suspect
+
+DOCUMENTS = 20
+HEAD: dict[str, Any] = {
+    "run": {"id": "20260102T030405Z"},
+    "suites": [{"name": "invoices", "schema_sha256": "s"}],
+    "prompts": [{"suite": "invoices", "id": "default", "sha256": "p"}],
+}
+
+
+def scored(answer: Any, reference: Any, document: str = "d", **other: Any) -> dict[str, Any]:
+    """A record of this answer, as it is written."""
+    made = score_values(answer, reference)
+    return record(document, fields=[asdict(each) for each in made.fields], scores=dict(made.scores), **other)
+
+
+def run(answer: Any, reference: Any) -> Baseline:
+    """A run of documents that are all answered so."""
+    return snapshot(HEAD, [scored(answer, reference, f"inv_{number}") for number in range(DOCUMENTS)])
+
+
+ROWS = [{"x": str(number), "y": str(number)} for number in range(10)]
+LISTED = {"number": "1", "gross": "9", "tags": ["a", "b"], "rows": ROWS}
+
+
+def test_a_lost_list_of_plain_values_is_lost_for_the_gate_too(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    path.write_bytes(encode(run(LISTED, LISTED)))
+    lost = {**LISTED, "tags": ["c"]}
+    assert scored(lost, LISTED)["scores"]["field_f1"] == pytest.approx(2 / 3)
+    result = gate(read_baseline(path), run(lost, LISTED), max_drop=0.1)
+    assert result.status == "regressed"
+    assert "field_f1 fell by 0.333" in result.lines[0]
+    assert "lost tags[] on inv_0" in result.lines[1]
+
+
+BRACKETS = {"Total [EUR]": "9", "Total [USD]": "10", "no": "1"}
+
+
+def test_fields_that_differ_between_brackets_stay_two() -> None:
+    row = scored({**BRACKETS, "Total [EUR]": "8"}, BRACKETS)
+    (summary,) = summarize([row], [Model(name="m", model_id="x")], {("invoices", "m", "default"): ["d"]})
+    assert list(summary.fields) == list(BRACKETS)
+    assert summary.fields["Total [EUR]"].outcomes["wrong"] == 1
+    assert summary.fields["Total [USD]"].outcomes["wrong"] == 0
+    ruled = check(summary, "Total [EUR]", 0.9)
+    assert english(ruled.reason) == "Total [EUR]: 1 document to judge by, too few for an interval"
+
+
+def test_a_column_with_a_bracket_in_its_key_is_one_field_in_the_gate() -> None:
+    rows = {"rows": [{"Price [EUR]": str(number), "Price [USD]": "7"} for number in range(3)]}
+    lost = {"rows": [{**row, "Price [EUR]": "0.5"} for row in rows["rows"]]}
+    result = gate(run(rows, rows), run(lost, rows))
+    assert result.status == "regressed"
+    assert "lost rows[].Price [EUR] on inv_0" in result.lines[1]
+
+
+def test_where_nothing_is_suspected_figures_stay() -> None:
+    row = scored({**BRACKETS, "Total [EUR]": "8"}, BRACKETS)
+    elsewhere = Suspect("invoices", "d", "no such field", None, {}, ())
+    (left,) = without([row], [elsewhere])
+    assert left["scores"] == row["scores"]
+
+
+def test_an_amount_in_a_key_with_brackets_is_no_row() -> None:
+    """Net, tax and gross are header fields, and contradict each other."""
+    amounts = {"net [EUR]": "100.00", "tax [EUR]": "20.00", "gross [EUR]": "210.00"}
+    row = scored(amounts, amounts)
+    assert [each["type"] for each in row["fields"]] == ["amount"] * 3
+    found = suspects([{**row, "model_id": "x"}], {})
+    assert [each.path for each in found] == ["gross [EUR]"]
+
+
+def test_what_is_kept_of_each_place() -> None:
+    reference = {"tags": ["a"], "rows": [{"sub": [{"x [1]": "1"}]}], "mixed": [{"k": "1"}]}
+    answer = {**reference, "mixed": [{"k": "1"}, {"k": "2"}]}
+    row = scored(answer, reference)
+    kept = [(each["path"], each["field"], each["in_row"], each["rows"], each["in_spurious_row"])
+            for each in row["fields"]]  # fmt: skip
+    assert kept == [
+        ("tags[]", "tags[]", False, (), False),
+        ("rows[0].sub[0].x [1]", "rows[].sub[].x [1]", True, ("rows[0]", "rows[0].sub[0]"), False),
+        ("mixed[0].k", "mixed[].k", True, ("mixed[0]",), False),
+        ("mixed[+1].k", "mixed[].k", True, ("mixed[+1]",), True),
+    ]
+
+
+KEYS = st.text("ab0[].+1", min_size=1, max_size=6) | st.sampled_from(
+    ["a[0]", "a[+1].b", "Total [EUR]", "rows[2]", "a[]"]
+)
+PLAIN = st.sampled_from(["1", "2", "x", "y", "", None, 3])
+VALUES = st.recursive(
+    PLAIN | st.lists(PLAIN, max_size=3),
+    lambda inner: (
+        st.lists(st.dictionaries(KEYS, inner, max_size=3), max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
+    ),
+    max_leaves=10,
+)
+OBJECTS = st.dictionaries(KEYS, VALUES, max_size=4)
+
+
+@settings(max_examples=200, deadline=None)  # other work on the machine is no failure
+@given(OBJECTS, OBJECTS, st.sampled_from(["unlabelled", "absent"]))
+def test_all_count_alike(reference: Any, answer: Any, empty: Any) -> None:
+    mixed = {**reference, **answer} if len(answer) % 2 else answer
+    made = score_values(mixed, reference, empty=empty)
+    row = record("d", fields=[asdict(each) for each in made.fields], scores=dict(made.scores))
+    assert rescored(row["fields"], row["scores"]) == row["scores"]
+    (candidate,) = snapshot(HEAD, [row]).candidates
+    for score in GATED:
+        right, judged = candidate.documents["d"].counts(score)
+        assert (right / judged if judged else None) == made.scores[score]
