@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlm_lab.counts import scores
-
-RIGHT = ("exact", "normalized")
+from vlm_lab.outcomes import CORRECT
 
 
 def record(
@@ -18,7 +17,7 @@ def record(
     ["exact", "wrong"]}. A cell is alone in its row."""
     header_fields, inside = list((outcomes or {}).values()), [each for row in (cells or {}).values() for each in row]
     rows = {
-        "rows_right": sum(outcome in RIGHT for outcome in inside),
+        "rows_right": sum(outcome in CORRECT for outcome in inside),
         "rows_expected": sum(outcome != "spurious" for outcome in inside),
         "rows_predicted": sum(outcome != "missing" for outcome in inside),
     }

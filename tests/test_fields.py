@@ -150,6 +150,8 @@ def test_months_are_read_in_the_suites_languages_only():
         ("tax_id", "DE 123.456.789", "DE123456789", "normalized"),
         ("tax_id", "DE123456789", "USt-IdNr.: DE123456789", "normalized"),
         ("tax_id", "7701234567", "ИНН 7701234567", "normalized"),
+        ("tax_id", "12345678Z", "IVA 12345678Z", "normalized"),
+        ("tax_id", "123456789012", "ИИН: 123456789012", "normalized"),
         ("tax_id", "CHE-123.456.789 MWST", "CHE123456789", "normalized"),
         ("tax_id", "DE123456789", "123456789", "wrong"),
         ("tax_id", "EL123456789", "GR 123456789", "normalized"),

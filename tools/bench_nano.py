@@ -26,6 +26,7 @@ from training.nano import FOLDER, batches, test_set  # noqa: E402
 from training.nano.rendering import FIELDS  # noqa: E402
 from vlm_lab.backends.transformers import Transformers  # noqa: E402
 from vlm_lab.documents import Pages  # noqa: E402
+from vlm_lab.outcomes import CORRECT, EXPECTED, PREDICTED  # noqa: E402
 from vlm_lab.parsing import parse  # noqa: E402
 from vlm_lab.schema import leaves  # noqa: E402
 from vlm_lab.types import Model, Prompt, Runtime  # noqa: E402
@@ -107,8 +108,9 @@ def fields(rows: Iterable[dict[str, Any]]) -> list[str]:
     outcomes["all seven"] = sum(outcomes.values(), Counter())
     table = ["| field | right | wrong | missing | spurious | F1 |", "|---|---|---|---|---|---|"]
     for name, count in outcomes.items():
-        right = count["exact"] + count["normalized"]
-        expected, answered = right + count["wrong"] + count["missing"], right + count["wrong"] + count["spurious"]
+        right, expected, answered = (
+            sum(count[outcome] for outcome in outcomes) for outcomes in (CORRECT, EXPECTED, PREDICTED)
+        )
         f1 = 2 * right / (expected + answered) if expected + answered else 0.0
         table.append(f"| {name} | {right} | {count['wrong']} | {count['missing']} | {count['spurious']} | {f1:.3f} |")
     return table
@@ -133,7 +135,7 @@ def cost(rows: Iterable[dict[str, Any]]) -> list[str]:
     tokens = sorted(row["usage"]["visual_tokens"] for row in kept)
     memory = max((row["peak_memory_bytes"] or 0 for row in kept), default=0)
     header = [[each["outcome"] for each in row["fields"] if each["path"] in FIELDS] for row in kept]
-    right = sum(all(outcome in ("exact", "normalized") for outcome in outcomes) for outcomes in header)
+    right = sum(all(outcome in CORRECT for outcome in outcomes) for outcomes in header)
     median, p95 = (seconds[int(len(seconds) * share)] for share in (0.5, 0.95))
     return [
         f"{right} of {len(kept)} documents with all seven right; {median:.2f} s a document at the median, {p95:.2f} s "

@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 
+from vlm_lab.outcomes import JUDGED
 from vlm_lab.statistics import RESAMPLES, summarize
-from vlm_lab.tally import OUTCOMES
 from vlm_lab.types import Model
 
 MODELS, DOCUMENTS, FIELDS = 10, 300, 12
@@ -17,12 +17,12 @@ LANGUAGES = ("en", "de", "ru")
 
 def record(model: str, document: int, draw: np.random.Generator) -> dict[str, object]:
     """A document with about a tenth of its fields wrong."""
-    outcomes = draw.choice(OUTCOMES[:4], size=FIELDS, p=[0.8, 0.1, 0.07, 0.03]).tolist()
+    outcomes = draw.choice(JUDGED[:4], size=FIELDS, p=[0.8, 0.1, 0.07, 0.03]).tolist()
     values = {"type": "amount", "expected": "1,234.50", "actual": "1,234.56"}
     paths = [f"field_{number}" for number in range(FIELDS)]
     places = [{"path": path, "field": path, "in_row": False, "rows": [], "in_spurious_row": False} for path in paths]
     fields = [{**place, "outcome": outcome, **values} for place, outcome in zip(places, outcomes, strict=True)]
-    counts = {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
+    counts = {outcome: outcomes.count(outcome) for outcome in JUDGED}
     return {
         "suite": "s", "model": model, "prompt_id": "default", "document": f"d{document}", "status": "ok",
         "tags": {"language": LANGUAGES[document % 3]}, "fields": fields,

@@ -27,7 +27,7 @@ SIGNS = {
 }  # fmt: skip
 
 # ISO 4217, current codes.
-_CODES = (
+_CURRENCY_CODES = (
     "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF "
     "CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD "
     "HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD "
@@ -35,7 +35,7 @@ _CODES = (
     "PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS "
     "TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG "
 )
-CODES = frozenset(_CODES.split())
+CURRENCY_CODES = frozenset(_CURRENCY_CODES.split())
 
 _PIECES = "x × * pcs pc pce pieces piece ea each st stk stck stück stuck szt шт ud un u unit units item items 個"
 PIECES = frozenset(_PIECES.split())
@@ -73,7 +73,7 @@ def currency(value: Any, conventions: Conventions) -> str | None:
         return None
     word = value.strip().strip(".").casefold()
     code = SIGNS.get(word) or word.upper()
-    return code if code in CODES else None
+    return code if code in CURRENCY_CODES else None
 
 
 def printed_currency(value: Any) -> str:
@@ -145,7 +145,7 @@ def _is_negative(before: str, after: str) -> bool:
 def _is_money(around: str) -> bool:
     """Whether only currencies (or nothing) stand around a number: `12 Stück` is no amount, `12 EUR` is one."""
     words = [word.strip(".,:=/").casefold() for word in around.split()]
-    return all(not word or word in SIGNS or word.upper() in CODES for word in words)
+    return all(not word or word in SIGNS or word.upper() in CURRENCY_CODES for word in words)
 
 
 def _of_number(value: Any) -> Decimal | None:

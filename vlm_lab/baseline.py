@@ -22,13 +22,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from vlm_lab.comparison import paired
 from vlm_lab.errors import UserError
-from vlm_lab.tally import ANSWERED
+from vlm_lab.outcomes import ANSWERED, CORRECT, EXPECTED, JUDGED, PREDICTED
 from vlm_lab.types import Estimate, Report
 
 SCHEMA_VERSION: Literal[2] = 2
 GATED: tuple[Literal["field_f1", "cell_f1"], ...] = ("field_f1", "cell_f1")
 LEAST_SHARE = 0.8  # of the baseline's documents that must still be there, unchanged
-RIGHT = ("exact", "normalized")
 MOST_NAMES = 8
 Counts = NDArray[np.float64]
 Key = tuple[str, str, str]
@@ -49,8 +48,10 @@ class Past:
         """Right, and the mean of what was expected and what was given: their ratio is F1."""
         columns = self.cells.values() if score == "cell_f1" else [self.header_fields]
         own = [outcome for column in columns for outcome in column.values()]
-        right, wrong = sum(outcome in RIGHT for outcome in own), own.count("wrong")
-        return right, right + wrong + (own.count("missing") + own.count("spurious")) / 2
+        correct, expected, predicted = (
+            sum(outcome in outcomes for outcome in own) for outcomes in (CORRECT, EXPECTED, PREDICTED)
+        )
+        return correct, (expected + predicted) / 2
 
     def outcomes(self) -> dict[tuple[str, str], str]:
         """All of them by field and path; a header field's path is its field's."""
@@ -128,7 +129,7 @@ def _past(record: Mapping[str, Any]) -> Past:
     header_fields: dict[str, str] = {}
     cells: dict[str, dict[str, str]] = {}
     for result in record["fields"]:
-        if result["outcome"] != "unlabelled":
+        if result["outcome"] in JUDGED:
             place = cells.setdefault(result["field"], {}) if result["in_row"] else header_fields
             place[result["path"]] = result["outcome"]
     hashes = record.get("document_sha256"), record.get("reference_sha256")
@@ -253,7 +254,7 @@ def _lost(compared: Iterable[tuple[str, tuple[Past, Past]]]) -> str:
     for document, (before, now) in compared:
         present = now.outcomes()
         for (name, path), outcome in before.outcomes().items():
-            if outcome in RIGHT and present.get((name, path)) not in RIGHT:
+            if outcome in CORRECT and present.get((name, path)) not in CORRECT:
                 fields.setdefault(name, {})[document] = None
     rows = sorted(fields.items(), key=lambda row: -len(row[1]))
     return "; ".join(f"{name} on {_names(list(documents))}" for name, documents in rows)

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vlm_lab.outcomes import ANSWERED, CORRECT, PREDICTED
 from vlm_lab.statistics import Array, draws, estimates, interval
-from vlm_lab.tally import ANSWERED, Key
+from vlm_lab.tally import Key
 from vlm_lab.types import Calibration, Estimate, Reason, ReliabilityBin
 
 TARGET = 0.99
@@ -28,8 +29,6 @@ BINS = 10
 PER_BIN = 20  # values, below which a bin says nothing
 RESAMPLES = 2000  # of the threshold: each needs the documents in order, which counts alone do not
 FAILED, UNKNOWN, PASSED = 0.0, 0.5, 1.0  # a document's place where only checks are known
-GIVEN = ("exact", "normalized", "wrong", "spurious")
-RIGHT = ("exact", "normalized")
 
 
 @dataclass(slots=True)
@@ -45,9 +44,9 @@ class _Seen:
         if record["status"] not in ANSWERED or right is None:
             return
         sure = [
-            (float(each["confidence"]), each["outcome"] in RIGHT)
+            (float(each["confidence"]), each["outcome"] in CORRECT)
             for each in record["fields"]
-            if each["outcome"] in GIVEN and each.get("confidence") is not None
+            if each["outcome"] in PREDICTED and each.get("confidence") is not None
         ]
         self.values += [(len(self.documents), confidence, correct) for confidence, correct in sure]
         usable = record["status"] == "ok"

@@ -14,14 +14,12 @@ from vlm_lab.leaves import nested
 from vlm_lab.roles import role, row_total
 from vlm_lab.schema import leaves
 from vlm_lab.types import Conventions, Field
-from vlm_lab.valid import judged
+from vlm_lab.valid import CHECKED_TYPES, judged
 
 CENT = Decimal("0.01")
 
 ISSUED = frozenset({"issue_date", "invoice_date", "date"})
 DUE = frozenset({"due_date", "payment_due"})
-
-CODES = ("tax_id", "iban")
 
 Values = Sequence[tuple[Field, Any]]
 T = TypeVar("T")
@@ -75,7 +73,7 @@ def _in_order(issued: Date | None, due: Date | None) -> bool | None:
 
 def _digits(found: Values, conventions: Conventions) -> Iterator[bool]:
     for field, said in found:
-        code = canonical(field, said, conventions) if field.type in CODES else None
+        code = canonical(field, said, conventions) if field.type in CHECKED_TYPES else None
         verdict = judged(field.type, code, field.path, conventions.languages)
         if verdict is not None:
             yield not verdict

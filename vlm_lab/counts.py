@@ -7,9 +7,8 @@ is exact + normalized. `unlabelled` is in none of them.
 from collections.abc import Mapping
 from typing import Any
 
-from vlm_lab.types import Outcome
+from vlm_lab.outcomes import CORRECT, EXPECTED, JUDGED, OUTCOMES, PREDICTED
 
-OUTCOMES: tuple[Outcome, ...] = ("exact", "normalized", "wrong", "missing", "spurious", "unlabelled")
 ROWS = ("rows_right", "rows_expected", "rows_predicted", "rows_split", "rows_merged")
 Counts = Mapping[str, int]
 
@@ -21,7 +20,7 @@ def scores(heads: Counts, cells: Counts, rows: Counts) -> dict[str, Any]:
     labelled = expected + given + expected_cells + given_cells
     return {
         **{outcome: heads.get(outcome, 0) for outcome in OUTCOMES},
-        **{f"cells_{outcome}": cells.get(outcome, 0) for outcome in OUTCOMES if outcome != "unlabelled"},
+        **{f"cells_{outcome}": cells.get(outcome, 0) for outcome in JUDGED},
         **{name: rows.get(name, 0) for name in ROWS},
         "field_f1": f1(right, expected, given),
         "field_f1_strict": f1(heads.get("exact", 0), expected, given),
@@ -42,6 +41,7 @@ def f1(right: int, expected: int, given: int) -> float | None:
 
 def _totals(counts: Counts) -> tuple[int, int, int]:
     """Right, expected (recall's denominator) and given (precision's)."""
-    right = counts.get("exact", 0) + counts.get("normalized", 0)
-    judged = right + counts.get("wrong", 0)
-    return right, judged + counts.get("missing", 0), judged + counts.get("spurious", 0)
+    right, expected, given = (
+        sum(counts.get(outcome, 0) for outcome in outcomes) for outcomes in (CORRECT, EXPECTED, PREDICTED)
+    )
+    return right, expected, given

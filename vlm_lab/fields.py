@@ -37,6 +37,7 @@ TYPES: dict[str, str] = {
     "list": "vlm_lab.texts:values",
     "boolean": "vlm_lab.texts:boolean",
 }
+CODE_TYPES = ("identifier", "tax_id", "iban")  # types whose values are no quantities, whatever digits they have
 PLAIN = Field("", "text")
 LONGEST = 2000  # characters of each text that a similarity looks at
 

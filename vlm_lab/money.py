@@ -11,6 +11,7 @@ from typing import Any
 
 from vlm_lab.amounts import printed_currency
 from vlm_lab.fields import canonical
+from vlm_lab.outcomes import CORRECT
 from vlm_lab.types import AmountError, Conventions, Field
 
 AMOUNT, CURRENCY = Field("", "amount"), Field("", "currency")
@@ -49,7 +50,7 @@ def _sum(errors: Sequence[AmountError]) -> AmountError:
 def _error(result: Mapping[str, Any], expected: Decimal) -> AmountError:
     """What is right, in whatever format, is no error; what is no amount is as good as missing."""
     size = abs(expected)
-    if result["outcome"] in ("exact", "normalized"):
+    if result["outcome"] in CORRECT:
         return AmountError(total=size)
     actual = _amount(result["actual"]) if result["outcome"] == "wrong" else None
     return AmountError(missing=size, total=size) if actual is None else AmountError(abs(expected - actual), total=size)

@@ -16,9 +16,10 @@ from typing import Any, Literal, TypeVar
 from vlm_lab.backends import Candidate
 from vlm_lab.documents import shown
 from vlm_lab.errors import UserError
+from vlm_lab.outcomes import CORRECT
 from vlm_lab.parsing import parse
 from vlm_lab.run_folder import case_key, read_records
-from vlm_lab.scoring import RIGHT, score_values
+from vlm_lab.scoring import score_values
 from vlm_lab.types import Case, Flip, Generation, Probe, Prompt, Reason
 
 How = Literal["alone", "batch"]
@@ -165,7 +166,7 @@ def _changed(first: _Answered, again: Generation) -> tuple[int, list[Flip]]:
     before = parse(first.reply).value or {}
     results = score_values(parse(again).value, before, suite.fields, suite.conventions).fields
     changed = [
-        Flip(document.id, each.path, each.expected, each.actual) for each in results if each.outcome not in RIGHT
+        Flip(document.id, each.path, each.expected, each.actual) for each in results if each.outcome not in CORRECT
     ]
     return len(results), changed
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.documents import shown
+from vlm_lab.fields import CODE_TYPES
 from vlm_lab.paths import MISSING, find, put
 from vlm_lab.schema import paths_not_in
 from vlm_lab.types import Reason, Suite
 
 Told = tuple[Reason, ...]
-CODES = ("identifier", "tax_id", "iban")  # types whose values are no quantities, whatever digits they have
 
 
 class ReferenceIndex:
@@ -139,7 +139,7 @@ def _shaped(value: Any, types: Mapping[str, str], path: str) -> Any:
         return _shaped(value[0], types, path) if single else [_shaped(item, types, f"{path}[]") for item in value]
     if path not in types and types.get(f"{path}[]") == "list" and value not in (None, ""):
         return [value]
-    return _digits(value) if types.get(path) in CODES else value
+    return _digits(value) if types.get(path) in CODE_TYPES else value
 
 
 def _digits(value: Any) -> Any:

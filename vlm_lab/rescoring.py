@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from vlm_lab.counts import ROWS, scores
+from vlm_lab.outcomes import CORRECT, JUDGED
 from vlm_lab.types import Suspect
-
-RIGHT = ("exact", "normalized", "unlabelled")
 
 
 def without(records: Iterable[Mapping[str, Any]], suspects: Iterable[Suspect]) -> Iterator[Mapping[str, Any]]:
@@ -43,4 +42,5 @@ def rescored(fields: Iterable[Mapping[str, Any]], before: Mapping[str, Any]) -> 
 
 def _is_right(outcomes: list[str]) -> bool:
     """A spurious row has nothing that is right in it."""
-    return all(outcome in RIGHT for outcome in outcomes) and set(outcomes) != {"unlabelled"}
+    judged = [outcome for outcome in outcomes if outcome in JUDGED]
+    return bool(judged) and all(outcome in CORRECT for outcome in judged)

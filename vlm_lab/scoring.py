@@ -19,13 +19,13 @@ from vlm_lab.diffs import difference
 from vlm_lab.fields import canonical, compare, same_print
 from vlm_lab.kinds import TOLD_BY_STATUS, Places, kind, places_of
 from vlm_lab.leaves import Part, document_part, is_empty, nested, respell, row_part, says_nothing, table_paths
+from vlm_lab.outcomes import CORRECT, JUDGED
 from vlm_lab.parsing import SCHEMA_ECHO
 from vlm_lab.rows import align, split_and_merged
 from vlm_lab.schema import fields_of_reference
 from vlm_lab.types import Conventions, Document, Field, FieldResult, Outcome, Prediction, PredictionStatus, Score
 
 DEFAULT = Conventions()
-RIGHT = ("exact", "normalized")
 
 
 def score(prediction: Prediction, document: Document) -> Score:
@@ -137,7 +137,7 @@ def _part(work: _Work, expected: Part, actual: Part, place: _Place) -> bool:
     for path in dict.fromkeys((*expected.tables, *actual.tables)):
         if path in work.tables:
             _table(work, path, expected, actual, place)
-    return all(result.outcome in (*RIGHT, "unlabelled") for result in work.results[first:])
+    return all(result.outcome in CORRECT for result in work.results[first:] if result.outcome in JUDGED)
 
 
 def _leaf(work: _Work, path: str, expected: Any, part: Part, place: _Place) -> None:

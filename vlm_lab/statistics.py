@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.money import summed
+from vlm_lab.outcomes import CORRECT, EXPECTED, JUDGED, PREDICTED
 from vlm_lab.tally import COUNTS, Key, Tally, tally
 from vlm_lab.types import Estimate, FieldSummary, Model, Speed, Summary
 
@@ -25,15 +26,13 @@ MOST_DRAWS = 10_000_000  # resamples x documents: beyond 1,000 documents fewer r
 LEVEL = 0.95
 UNSEEN = 0.25  # of a document; tools/simulate_decisions.py shows what it is good for
 Array = NDArray[np.float64]
-_RIGHT = ("exact", "normalized")
-_EXPECTED, _GIVEN = (*_RIGHT, "wrong", "missing"), (*_RIGHT, "wrong", "spurious")
-_CELLS = [[f"cells_{name}" for name in names] for names in (_RIGHT, _EXPECTED, _GIVEN)]
+_CELLS = [[f"cells_{name}" for name in names] for names in (CORRECT, EXPECTED, PREDICTED)]
 # Each score is a ratio of sums over documents: what is counted above, and the means of what stands below.
 SCORES: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
-    "field_f1": (_RIGHT, [_EXPECTED, _GIVEN]),
-    "field_f1_strict": (("exact",), [_EXPECTED, _GIVEN]),
-    "precision": (_RIGHT, [_GIVEN]),
-    "recall": (_RIGHT, [_EXPECTED]),
+    "field_f1": (CORRECT, [EXPECTED, PREDICTED]),
+    "field_f1_strict": (("exact",), [EXPECTED, PREDICTED]),
+    "precision": (CORRECT, [PREDICTED]),
+    "recall": (CORRECT, [EXPECTED]),
     "row_f1": (("rows_right",), [("rows_expected",), ("rows_predicted",)]),
     "cell_f1": (_CELLS[0], _CELLS[1:]),
     "documents_right": (("document_right",), [("documents_judged",)]),
@@ -168,8 +167,9 @@ def _figures(counted: Tally, seed: int) -> dict[str, dict[str, Estimate]]:
     blocks = [(tops, bottoms)]
     for path in counted.fields:
         counts = counted.field_counts(path)
+        correct = counts[:, [JUDGED.index(outcome) for outcome in CORRECT]]
         names.append(("field", path))
-        blocks.append((counts[:, :2].sum(-1, keepdims=True), counts.sum(-1, keepdims=True)))
+        blocks.append((correct.sum(-1, keepdims=True), counts.sum(-1, keepdims=True)))
     for tag, inside in _tags(counted).items():
         for name in ("field_f1", "documents_right"):
             column = list(SCORES).index(name)

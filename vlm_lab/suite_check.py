@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.documents import shown
-from vlm_lab.fields import canonical
+from vlm_lab.fields import CODE_TYPES, canonical
 from vlm_lab.init.guessing import is_number_code
 from vlm_lab.leaves import is_empty
 from vlm_lab.reasons import SENTENCES, english, few
-from vlm_lab.references import CODES, read_reference
+from vlm_lab.references import read_reference
 from vlm_lab.run_folder import private_file
 from vlm_lab.schema import leaves
 from vlm_lab.types import Conventions, Document, Field, Reason, Suite
@@ -93,7 +93,7 @@ def _notes(suite: Suite, documents: Sequence[Document]) -> Iterator[Reason]:
 
 def _numbers(suite: Suite, documents: Sequence[Document]) -> Iterator[Reason]:
     """Identifiers that the files hold as JSON numbers; read without fields, a reference is as it was written."""
-    codes = {field.path for field in suite.fields if field.type in CODES}
+    codes = {field.path for field in suite.fields if field.type in CODE_TYPES}
     found: dict[str, list[Any]] = {}
     for document in documents:
         raw = read_reference(document.reference_path, replace(suite, fields=()))[0] if document.reference_path else None

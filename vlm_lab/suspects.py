@@ -17,12 +17,12 @@ from vlm_lab.checks import checks
 from vlm_lab.documents import shown
 from vlm_lab.fields import canonical
 from vlm_lab.leaves import is_empty, says_nothing
+from vlm_lab.outcomes import CORRECT, JUDGED, PREDICTED
 from vlm_lab.reasons import ENGLISH, english, worded
 from vlm_lab.roles import role, row_total
 from vlm_lab.types import Conventions, Field, Reason, Suite, Suspect
 from vlm_lab.valid import invalid
 
-AGAINST = ("wrong", "spurious")
 FAMILIES = 2  # that must agree
 READ_AS = ("date", "amount")  # types of which every value must be one
 
@@ -82,14 +82,14 @@ def _gathered(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dic
     for row in records:
         values = together.setdefault((row["suite"], row["document"]), {})
         for each in row.get("fields") or ():
-            if each["in_spurious_row"] or each["outcome"] == "unlabelled":
+            if each["in_spurious_row"] or each["outcome"] not in JUDGED:
                 continue
             blank = _Seen(each["field"], each["in_row"], each["type"], each["expected"])
             seen = values.setdefault(each["path"], blank)
-            if each["outcome"] in AGAINST and not says_nothing(each["actual"]):
-                seen.said[_candidate(row)] = family(row), each["actual"]
-            elif each["outcome"] in ("exact", "normalized"):
+            if each["outcome"] in CORRECT:
                 seen.agreeing += 1
+            elif each["outcome"] in PREDICTED and not says_nothing(each["actual"]):
+                seen.said[_candidate(row)] = family(row), each["actual"]
     return together
 
 

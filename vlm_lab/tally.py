@@ -13,18 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.money import Money, amount_errors
+from vlm_lab.outcomes import ANSWERED, JUDGED
 
-OUTCOMES = ("exact", "normalized", "wrong", "missing", "spurious")
 COUNTS = (
-    *OUTCOMES,
-    *(f"cells_{outcome}" for outcome in OUTCOMES),
+    *JUDGED,
+    *(f"cells_{outcome}" for outcome in JUDGED),
     "rows_right",
     "rows_expected",
     "rows_predicted",
     "document_right",
     "documents_judged",
 )
-ANSWERED = ("ok", "unparsed", "truncated", "refused")
 EXAMPLES = 5  # of a kind of error; the report shows no more
 Key = tuple[str, str, str]  # suite, model, prompt_id
 
@@ -52,17 +51,17 @@ class Tally:
         return np.array(self.rows, dtype=np.float64).reshape(len(self.rows), len(COUNTS))
 
     def field_counts(self, path: str) -> NDArray[np.float64]:
-        """documents x OUTCOMES of one field, in all rows where it has any (`line_items[].amount`)."""
+        """documents x JUDGED of one field, in all rows where it has any (`line_items[].amount`)."""
         seen = self.fields[path]
-        counts = np.zeros((len(self.documents), len(OUTCOMES)))
+        counts = np.zeros((len(self.documents), len(JUDGED)))
         for place, document in enumerate(self.documents):
             for outcome, count in seen.get(document, {}).items():
-                counts[place, OUTCOMES.index(outcome)] = count
+                counts[place, JUDGED.index(outcome)] = count
         return counts
 
     def outcomes(self, path: str) -> dict[str, int]:
         """How often each outcome of one field, over all documents."""
-        return dict(zip(OUTCOMES, self.field_counts(path).sum(0).astype(int).tolist(), strict=True))
+        return dict(zip(JUDGED, self.field_counts(path).sum(0).astype(int).tolist(), strict=True))
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Counts one record."""
@@ -84,7 +83,7 @@ class Tally:
             self.money.setdefault(path, {}).setdefault(currency, []).append(error)
 
     def _add_field(self, document: str, result: Mapping[str, Any]) -> None:
-        if result["outcome"] == "unlabelled":
+        if result["outcome"] not in JUDGED:
             return
         seen = self.fields[result["field"]].setdefault(document, {})
         seen[result["outcome"]] = seen.get(result["outcome"], 0) + 1

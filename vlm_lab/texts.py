@@ -37,10 +37,16 @@ LEGAL_FORMS = {
 _FORMS = re.compile(r"\b(" + "|".join(sorted(LEGAL_FORMS, key=len, reverse=True)) + r")\b")
 _SPACE = re.compile(r"(?<!\d) | (?!\d)")
 _NUMBER_WORD = re.compile(r"(?:n[or°º]\.?|№|#)(?=\d)")
-_TAX_LABEL = re.compile(
-    r"^(?:ust-?id-?nr|ust-?id|steuernummer|vat(?:id|no|number|regno)?|tva|piva|partitaiva|nif|cif|btw|uid|ein|taxid|инн|tin)"
-    r"(?=[a-z]{0,3}\d)"
+# What a tax id is called: as a key, its words apart or not, and printed before one. Before a number the tax's own
+# name is a label, too, which as a key is an amount, and so are `uid` and `ein`, which as keys are anything.
+TAX_ID_NAMES = (
+    r"инн|унп|иин|бин|(?:vat|tax) ?(?:id(?:entification)?|number|num|no|nr|reg(?:istration)?|payer)+"
+    r"|ust ?id(?:ent)?(?:nr|nummer)?|steuer ?(?:id|nummer|nr)+|nif|cif|p(?:artita)? ?iva|btw ?(?:nummer|nr|id)+|tin"
+    r"|cnpj|gstin|abn|siret|siren"
 )
+TAX_ID_LABELS = rf"{TAX_ID_NAMES}|vat|mwst|tva|iva|btw|uid|ein"
+TAX_ID_ENDING = r"(?<=\d)(?:mwst|tva|iva|tpv)$"
+_TAX_LABEL = re.compile(rf"^(?:{TAX_ID_LABELS})(?=[a-z]{{0,3}}\d)")
 _TRUE, _FALSE = {"true", "yes", "ja", "oui", "да", "x", "1"}, {"false", "no", "nein", "non", "нет", "0"}
 
 
@@ -72,7 +78,7 @@ def tax_id(value: Any, conventions: Conventions) -> str | None:
     found = _code(value)
     if found is None:
         return None
-    bare = re.sub(r"(?<=\d)(mwst|tva|iva)$", "", _TAX_LABEL.sub("", found) or found)
+    bare = re.sub(TAX_ID_ENDING, "", _TAX_LABEL.sub("", found) or found)
     return f"el{bare[2:]}" if re.fullmatch(r"gr\d{9}", bare) else bare  # VIES writes Greece so
 
 

@@ -9,9 +9,11 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from vlm_lab.texts import TAX_ID_ENDING, TAX_ID_LABELS
 from vlm_lab.types import Reason
 
 Valid = Literal[""]
+CHECKED_TYPES = ("tax_id", "iban")  # types whose values have check digits
 EU = "at|be|bg|cy|cz|de|dk|ee|el|es|fi|fr|hr|hu|ie|it|lt|lu|lv|mt|nl|pl|pt|ro|se|si|sk|xi"
 # What a tax id begins with -> who judges it, and what it is called.
 COUNTRIES: tuple[tuple[re.Pattern[str], str, str], ...] = (
@@ -54,8 +56,8 @@ def _named_inn(text: str) -> Reason | Valid:
 
 
 def _tax_id(text: str, russian: bool) -> Reason | Valid | None:
-    text = re.sub(r"^(vat|ustidnr|ustid|mwst|tva|iva|btw)(id|no|nr|number)?(?=[a-z]{2}\w*\d)", "", text)
-    text = re.sub(r"^gr(?=\d{9}$)", "el", re.sub(r"(?<=\d)(mwst|tva|iva|tpv)$", "", text))  # VIES writes Greece so
+    text = re.sub(rf"^({TAX_ID_LABELS})(?=[a-z]{{2}}\w*\d)", "", text)
+    text = re.sub(r"^gr(?=\d{9}$)", "el", re.sub(TAX_ID_ENDING, "", text))  # VIES writes Greece so
     if text.startswith("инн"):
         return _named_inn(text)
     if text.isdigit():

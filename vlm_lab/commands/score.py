@@ -15,10 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.counts import OUTCOMES
 from vlm_lab.counts import scores as scores_of
 from vlm_lab.late import find
 from vlm_lab.metrics import METRICS, Counts
+from vlm_lab.outcomes import JUDGED
 from vlm_lab.pairs import Pair, read_pairs
 from vlm_lab.scoring import score_values
 
@@ -87,7 +87,7 @@ def _ours(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     sums: Counter[str] = Counter()
     for each in scores:
         sums.update({name: value for name, value in each.items() if type(value) is int})
-    cells: dict[str, int] = {outcome: sums[f"cells_{outcome}"] for outcome in OUTCOMES}
+    cells: dict[str, int] = {outcome: sums[f"cells_{outcome}"] for outcome in JUDGED}
     judged = [each["document_right"] for each in scores if each["document_right"] is not None]
     micro = {name: value for name, value in scores_of(sums, cells, sums).items() if name != "document_right"}
     return {**micro, "documents_right": sum(judged) / len(judged) if judged else None}
@@ -107,7 +107,7 @@ def table(sums: Mapping[str, Any]) -> Iterator[str]:
     ours, kieval = sums["ours"], sums["kieval"]
     yield ""
     for title, prefix in (("fields", ""), ("cells", "cells_")):
-        yield f"{title + ':':<8}" + ", ".join(f"{ours[prefix + outcome]} {outcome}" for outcome in OUTCOMES[:5])
+        yield f"{title + ':':<8}" + ", ".join(f"{ours[prefix + outcome]} {outcome}" for outcome in JUDGED)
     if sums["kinds"]:
         yield "kinds:  " + ", ".join(f"{times} {name}" for name, times in sums["kinds"].items())
     yield "kieval: " + ", ".join(f"{kieval[name]} {name}" for name in ("labelled", "exact", "wrong", "unmatched"))

@@ -16,9 +16,9 @@ from typing import Any
 from vlm_lab.config import allow_plugins_of
 from vlm_lab.errors import UserError
 from vlm_lab.handover.settings import SETTINGS
+from vlm_lab.outcomes import ANSWERED
 from vlm_lab.schema import fingerprint
 from vlm_lab.suite import load_suite
-from vlm_lab.tally import ANSWERED
 from vlm_lab.types import Decision, Model, Report, Suite
 
 SCRIPTS = {

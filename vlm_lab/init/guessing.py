@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlm_lab.amounts import is_ambiguous
-from vlm_lab.fields import canonical
+from vlm_lab.fields import CODE_TYPES, canonical
 from vlm_lab.inference import guess
 from vlm_lab.init.envelope import words
 from vlm_lab.init.shape import Column
 from vlm_lab.leaves import says_nothing
+from vlm_lab.texts import TAX_ID_NAMES
 from vlm_lab.types import Conventions, Field
 from vlm_lab.valid import invalid
 
@@ -27,9 +28,7 @@ SHORTEST_CODE = 5  # digits of a number whose lost zeros anybody would miss
 # English, Russian, German, French, Spanish, Italian, Dutch words of keys, as `words` writes them; the first that fits.
 NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("iban", re.compile(r"\biban\b")),
-    ("tax_id", re.compile(
-        r"\b(инн|унп|иин|бин|vat ?(id|no|nr|num|number|reg)\w*|tax ?(id|no|nr|num|number|payer)\w*|ust ?id\w*|nif|cif"
-        r"|p(artita)? ?iva|btw ?(nr|nummer|id)|tin|cnpj|gstin|abn|steuer ?(id|nr|nummer)|siret|siren)\b")),
+    ("tax_id", re.compile(rf"\b({TAX_ID_NAMES})\b")),
     ("currency", re.compile(r"валют|currency|währung|waehrung|devise\b|moneda|valuta")),
     ("date", re.compile(r"\bдата|\bдаты\b|срок (оплаты|до)|\bdate|date\b|datum|fecha|\bdue\b|fällig")),
     ("address", re.compile(r"адрес|address|anschrift|adresse|direcci|indirizzo|\badres\b")),
@@ -158,7 +157,7 @@ def _doubts(column: Column, kind: str, sure: bool, conventions: Conventions) -> 
 
 
 def _about_codes(path: str, kind: str, values: tuple[Any, ...]) -> Iterator[str]:
-    if kind not in ("identifier", "tax_id", "iban"):
+    if kind not in CODE_TYPES:
         return
     numbers = [value for value in values if is_number_code(value)]
     if numbers:

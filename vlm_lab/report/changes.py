@@ -12,12 +12,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from vlm_lab.outcomes import ANSWERED, CORRECT
 from vlm_lab.report.html import TEMPLATES, environment, style_policy
 from vlm_lab.report.read import read_rows
 from vlm_lab.run_folder import CaseKey, case_key, private_file
-from vlm_lab.tally import ANSWERED
 
-RIGHT = ("exact", "normalized")
 MOST = 2000  # changes that the page lists; the counts have all
 Seen = dict[tuple[str, str], tuple[str, Any]]  # field, path -> outcome, answered
 
@@ -89,8 +88,8 @@ def _case(key: CaseKey, before: Seen, row: Mapping[str, Any]) -> Iterator[Change
     expected = {(each["field"], each["path"]): each["expected"] for each in row["fields"]}
     for place in dict.fromkeys([*now, *before]):
         old, new = before.get(place, ("exact", None)), now.get(place, ("exact", None))
-        if "unlabelled" not in (old[0], new[0]) and (old[0] in RIGHT) != (new[0] in RIGHT):
-            yield Change(key, *place, new[0] in RIGHT, expected.get(place), old[1], new[1])
+        if "unlabelled" not in (old[0], new[0]) and (old[0] in CORRECT) != (new[0] in CORRECT):
+            yield Change(key, *place, new[0] in CORRECT, expected.get(place), old[1], new[1])
 
 
 def _by_field(found: list[Change]) -> list[tuple[str, str, int, int]]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from gettext import NullTranslations
 from typing import Any
 
+from vlm_lab.outcomes import ANSWERED
 from vlm_lab.reasons import worded
 from vlm_lab.report.evidence import Evidence
 from vlm_lab.report.text import has_run, interval, number, share
@@ -35,7 +36,6 @@ LEGEND = (
     " was not measured. Unseen: the share of documents that could be booked without anybody looking,"
     " 99 % of them right."
 )
-ANSWERED = ("ok", "unparsed", "truncated", "refused")
 SIGNS = {"chosen": "✓", "rejected": "✗", "needs_more_data": "?"}
 NAMES = {"chosen": "chosen", "rejected": "rejected", "needs_more_data": "needs more data"}
 

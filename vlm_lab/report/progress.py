@@ -3,7 +3,8 @@
 import time
 from collections.abc import Sequence
 
-from vlm_lab.counts import OUTCOMES, f1
+from vlm_lab.counts import f1
+from vlm_lab.outcomes import CORRECT, EXPECTED, PREDICTED
 from vlm_lab.types import Case, Record
 
 
@@ -32,11 +33,9 @@ class Progress:
         """Takes a written case into account."""
         self.done += 1
         self.errors += record.status == "error"
-        exact, normalized, wrong, missing, spurious = (record.scores.get(name, 0) for name in OUTCOMES[:5])
-        judged = exact + normalized + wrong
         sums = self.sums.setdefault((record.model, record.prompt_id), [0, 0, 0])
-        for place, count in enumerate((exact + normalized, judged + missing, judged + spurious)):
-            sums[place] += count
+        for place, outcomes in enumerate((CORRECT, EXPECTED, PREDICTED)):
+            sums[place] += sum(record.scores.get(outcome, 0) for outcome in outcomes)
 
     def _f1(self, group: tuple[str, str]) -> str:
         value = f1(*self.sums[group]) if group in self.sums else None

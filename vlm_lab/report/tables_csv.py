@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.documents import shown
+from vlm_lab.outcomes import JUDGED
 from vlm_lab.report import overview
 from vlm_lab.report.evidence import Evidence
 from vlm_lab.run_folder import private_file
 from vlm_lab.types import Report
 
 FORMULA = ("=", "+", "-", "@")
-FIELD_HEADS = ("suite", "model", "prompt", "field", "right", "low", "high", "documents", "exact", "normalized", "wrong",
-               "missing", "spurious")  # fmt: skip
+FIELD_HEADS = ("suite", "model", "prompt", "field", "right", "low", "high", "documents", *JUDGED)
 RESULT_HEADS = ("suite", "model", "prompt", "document", "status", "path", "outcome", "kind", "expected", "actual",
                 "confidence")  # fmt: skip
 
@@ -36,7 +36,7 @@ def _fields(report: Report) -> Iterator[Sequence[Any]]:
     for each in report.summaries:
         for path, found in each.fields.items():
             right = found.accuracy
-            counts = [found.outcomes.get(outcome, 0) for outcome in FIELD_HEADS[8:]]
+            counts = [found.outcomes.get(outcome, 0) for outcome in JUDGED]
             yield each.suite, each.model, each.prompt_id, path, right.value, right.low, right.high, right.n, *counts
 
 

@@ -3,6 +3,7 @@
 import gettext
 from collections.abc import Mapping, Sequence
 
+from vlm_lab.outcomes import ANSWERED
 from vlm_lab.reasons import ENGLISH
 from vlm_lab.types import Estimate, Summary
 
@@ -30,7 +31,7 @@ def model_row(summary: Summary) -> list[str]:
     """One model x prompt under HEADS."""
     scores, speed = summary.scores, summary.speed
     right = scores.get("documents_right", Estimate(None))
-    answered = sum(summary.statuses.get(status, 0) for status in ("ok", "unparsed", "truncated", "refused"))
+    answered = sum(summary.statuses.get(status, 0) for status in ANSWERED)
     return [
         summary.model,
         summary.prompt_id,
@@ -55,7 +56,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def has_run(summary: Summary) -> bool:
     """Whether a candidate was asked at all: one whose weights are elsewhere has nothing to be judged by."""
-    return any(summary.statuses.get(status) for status in ("ok", "unparsed", "truncated", "refused", "error"))
+    return any(summary.statuses.get(status) for status in (*ANSWERED, "error"))
 
 
 def troubles(summaries: Sequence[Summary], words: gettext.NullTranslations = ENGLISH) -> list[str]:
