@@ -7,7 +7,7 @@ from typing import Any
 
 from vlm_lab.report.build import write_report
 from vlm_lab.statistics import summarize
-from vlm_lab.types import Model
+from vlm_lab.types import CandidateKey, Model
 
 
 def write_run(
@@ -20,9 +20,9 @@ def write_run(
     """records.jsonl and report.json in `folder`; every record is of the suite `invoices`."""
     folder.mkdir(parents=True)
     (folder / "records.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in records))
-    planned: dict[tuple[str, str, str], list[str]] = {}
+    planned: dict[CandidateKey, list[str]] = {}
     for each in records:
-        planned.setdefault((each["suite"], each["model"], each["prompt_id"]), []).append(each["document"])
+        planned.setdefault(CandidateKey.of_record(each), []).append(each["document"])
     head = {
         "run": {"id": folder.name, "dry_run": dry_run},
         "suites": [{"name": "invoices", "schema_sha256": "s", "verified": True}],

@@ -9,9 +9,9 @@ import pytest
 from tests.records import failed, record
 from vlm_lab.calibration import NEEDED, calibrate
 from vlm_lab.reasons import english
-from vlm_lab.types import Calibration
+from vlm_lab.types import Calibration, CandidateKey
 
-KEY = ("invoices", "m", "default")
+KEY = CandidateKey("invoices", "m", "default")
 
 
 def answer(name: object, values: Sequence[tuple[float | None, str]], **other: Any) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from vlm_lab.run_folder import read_records
 from vlm_lab.runs import read_report
 from vlm_lab.statistics import summarize
 from vlm_lab.suite import load_documents, load_suite
-from vlm_lab.types import Decision, Document, Model, Runtime
+from vlm_lab.types import CandidateKey, Decision, Document, Model, Runtime
 
 DECISION = Decision(suite="invoices", model="m", prompt_id="default", verdict="chosen", evidence="field_f1 0.981",
                     against=("nobody has checked",))  # fmt: skip
@@ -61,7 +61,7 @@ def run_of(folder: Path, model: Model, document: Document, **answer: Any) -> Pat
         "models": [model],
         "prompts": [],
     }
-    summaries = summarize([row], [model], {("invoices", model.name, "default"): [document.id]})
+    summaries = summarize([row], [model], {CandidateKey("invoices", model.name, "default"): [document.id]})
     write_report(run / "report.json", head, [row], {"summaries": summaries, "decisions": [DECISION]})
     return run
 

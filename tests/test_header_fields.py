@@ -19,7 +19,7 @@ from vlm_lab.rescoring import rescored, without
 from vlm_lab.scoring import score_values
 from vlm_lab.statistics import summarize
 from vlm_lab.suspects import suspects
-from vlm_lab.types import Model, Suspect
+from vlm_lab.types import CandidateKey, Model, Suspect
 
 DOCUMENTS = 20
 HEAD: dict[str, Any] = {
@@ -60,7 +60,8 @@ BRACKETS = {"Total [EUR]": "9", "Total [USD]": "10", "no": "1"}
 
 def test_fields_that_differ_between_brackets_stay_two() -> None:
     row = scored({**BRACKETS, "Total [EUR]": "8"}, BRACKETS)
-    (summary,) = summarize([row], [Model(name="m", model_id="x")], {("invoices", "m", "default"): ["d"]})
+    planned = {CandidateKey("invoices", "m", "default"): ["d"]}
+    (summary,) = summarize([row], [Model(name="m", model_id="x")], planned)
     assert list(summary.fields) == list(BRACKETS)
     assert summary.fields["Total [EUR]"].outcomes["wrong"] == 1
     assert summary.fields["Total [USD]"].outcomes["wrong"] == 0

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tests.records import failed, record
 from vlm_lab.statistics import estimates, summarize
-from vlm_lab.types import Model, Summary
+from vlm_lab.types import CandidateKey, Model, Summary
 
 MODEL = Model(name="m", model_id="x")
-KEY = ("invoices", "m", "default")
+KEY = CandidateKey("invoices", "m", "default")
 
 
 def summary(*records: dict[str, object], planned: tuple[str, ...] = (), model: Model = MODEL) -> Summary:

@@ -1,11 +1,13 @@
 """pytest tests/test_tally.py: records become counts, and no reply stays in memory."""
 
+import json
 import tracemalloc
 
 from tests.records import failed, record
 from vlm_lab.tally import COUNTS, tally
+from vlm_lab.types import CandidateKey, Summary
 
-KEY = ("invoices", "m", "default")
+KEY = CandidateKey("invoices", "m", "default")
 
 
 def test_a_row_is_a_document_and_a_column_a_count() -> None:
@@ -50,3 +52,10 @@ def test_replies_are_not_kept() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3_000_000, "200 replies of 100 kB went through"
+
+
+def test_a_candidate_is_the_same_by_its_record_and_by_its_figures() -> None:
+    """Beside a label there is no other way to write one: `m (default)` is a key of the report's JSON."""
+    (key,) = tally([record("a", {"no": "exact"})])
+    assert key == Summary(suite="invoices", model="m", prompt_id="default", documents=1, statuses={}).candidate
+    assert (key.label, json.dumps(key)) == ("m (default)", '["invoices", "m", "default"]')

@@ -24,7 +24,7 @@ from vlm_lab.report.evidence import gathered
 from vlm_lab.report.forms import FORMS, write
 from vlm_lab.report.pages import FILES
 from vlm_lab.statistics import summarize
-from vlm_lab.types import Model
+from vlm_lab.types import CandidateKey, Model
 
 MODELS, DOCUMENTS = 10, 500
 HEADS = [f"part_{number // 4}.field_{number}" for number in range(12)]
@@ -38,7 +38,9 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [page_of(folder / f"page-{number}.png", number) for number in range(DOCUMENTS)]
     models = [Model(name=f"model-{number}", model_id="x") for number in range(MODELS)]
-    planned = {("invoices", model.name, "default"): [document_id(n) for n in range(DOCUMENTS)] for model in models}
+    planned = {
+        CandidateKey("invoices", model.name, "default"): [document_id(n) for n in range(DOCUMENTS)] for model in models
+    }
     summaries = summarize(records(), models, planned)
     seen = gathered(records())
     tail = {"summaries": summaries, "calibrations": tuple(seen.worth.values()), "machines": seen.machines}

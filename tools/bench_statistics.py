@@ -9,7 +9,7 @@ import numpy as np
 
 from vlm_lab.outcomes import JUDGED
 from vlm_lab.statistics import RESAMPLES, summarize
-from vlm_lab.types import Model
+from vlm_lab.types import CandidateKey, Model
 
 MODELS, DOCUMENTS, FIELDS = 10, 300, 12
 LANGUAGES = ("en", "de", "ru")
@@ -35,7 +35,7 @@ def main() -> None:
     draw = np.random.default_rng(0)
     names = [f"model-{number}" for number in range(MODELS)]
     records = [record(name, document, draw) for name in names for document in range(DOCUMENTS)]
-    planned = {("s", name, "default"): [f"d{document}" for document in range(DOCUMENTS)] for name in names}
+    planned = {CandidateKey("s", name, "default"): [f"d{document}" for document in range(DOCUMENTS)] for name in names}
     started = time.perf_counter()
     summaries = summarize(records, [Model(name=name, model_id="x") for name in names], planned)
     seconds = time.perf_counter() - started

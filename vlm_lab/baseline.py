@@ -23,14 +23,13 @@ from pydantic import TypeAdapter, ValidationError
 from vlm_lab.comparison import paired
 from vlm_lab.errors import UserError
 from vlm_lab.outcomes import ANSWERED, CORRECT, EXPECTED, JUDGED, PREDICTED
-from vlm_lab.types import Estimate, Report
+from vlm_lab.types import CandidateKey, Estimate, OfCandidate, Report
 
 SCHEMA_VERSION: Literal[2] = 2
 GATED: tuple[Literal["field_f1", "cell_f1"], ...] = ("field_f1", "cell_f1")
 LEAST_SHARE = 0.8  # of the baseline's documents that must still be there, unchanged
 MOST_NAMES = 8
 Counts = NDArray[np.float64]
-Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(OfCandidate):
     """One model with one prompt over one suite."""
 
     suite: str
@@ -71,10 +70,6 @@ class Candidate:
     schema_sha256: str | None
     prompt_sha256: str | None
     documents: Mapping[str, Past] = field(default_factory=dict)
-
-    @property
-    def key(self) -> Key:
-        return self.suite, self.model, self.prompt_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +109,13 @@ def snapshot(head: Mapping[str, Any], records: Iterable[Mapping[str, Any]]) -> B
     """A run as a baseline; `head` is what report.json says beside its records."""
     schemas = {suite["name"]: suite["schema_sha256"] for suite in head["suites"]}
     prompts = {(prompt["suite"], prompt["id"]): prompt["sha256"] for prompt in head["prompts"]}
-    documents: dict[Key, dict[str, Past]] = {}
+    documents: dict[CandidateKey, dict[str, Past]] = {}
     for record in records:
-        key = record["suite"], record["model"], record["prompt_id"]
-        documents.setdefault(key, {})[record["document"]] = _past(record)
+        documents.setdefault(CandidateKey.of_record(record), {})[record["document"]] = _past(record)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     candidates = [
-        Candidate(*key, schemas.get(key[0]), prompts.get((key[0], key[2])), found) for key, found in documents.items()
+        Candidate(*key, schemas.get(key.suite), prompts.get((key.suite, key.prompt_id)), found)
+        for key, found in documents.items()
     ]
     return Baseline(SCHEMA_VERSION, head["run"]["id"], now, candidates)
 
@@ -175,13 +170,17 @@ def gate(
     before: Baseline, now: Baseline, max_drop: float = 0.01, fail_on_lost_field: bool = False, seed: int = 0
 ) -> GateResult:
     """Holds a run against a baseline, candidate by candidate. One that regressed outweighs one not comparable."""
-    run = {candidate.key: candidate for candidate in now.candidates}
+    run = {candidate.candidate: candidate for candidate in now.candidates}
     results = [
-        _gate(candidate, run[candidate.key], max_drop, fail_on_lost_field, seed)
+        _gate(candidate, run[candidate.candidate], max_drop, fail_on_lost_field, seed)
         for candidate in before.candidates
-        if candidate.key in run
+        if candidate.candidate in run
     ]
-    absent = [f"left out: {_name(each)} was not in this run" for each in before.candidates if each.key not in run]
+    absent = [
+        f"left out: {each.candidate.label} was not in this run"
+        for each in before.candidates
+        if each.candidate not in run
+    ]
     if not results:
         return GateResult("not_comparable", (*absent, f"no candidate of the baseline ({before.run}) was run"))
     order = ("regressed", "not_comparable", "ok")
@@ -190,7 +189,7 @@ def gate(
 
 
 def _gate(before: Candidate, now: Candidate, max_drop: float, fail_on_lost_field: bool, seed: int) -> GateResult:
-    name = _name(before)
+    name = before.candidate.label
     for what in ("schema", "prompt"):
         if getattr(before, f"{what}_sha256") != getattr(now, f"{what}_sha256"):
             return GateResult("not_comparable", (f"{name}: not comparable: the {what} is another one",))
@@ -271,7 +270,3 @@ def _speed(pairs: Sequence[tuple[Past, Past]]) -> str:
 def _names(documents: Sequence[str]) -> str:
     more = len(documents) - MOST_NAMES
     return ", ".join(documents[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
-
-
-def _name(candidate: Candidate) -> str:
-    return f"{candidate.model} ({candidate.prompt_id})"

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from vlm_lab.outcomes import ANSWERED, CORRECT, PREDICTED
 from vlm_lab.statistics import Array, draws, estimates, interval
-from vlm_lab.tally import Key
-from vlm_lab.types import Calibration, Estimate, Reason, ReliabilityBin
+from vlm_lab.types import Calibration, CandidateKey, Estimate, Reason, ReliabilityBin
 
 TARGET = 0.99
 NEEDED = 299  # documents without an error that show 99 % at a level of 95 %: log 0.05 / log 0.99
@@ -54,18 +53,12 @@ class _Seen:
         self.documents.append((least, _checked(record.get("checks") or {}) if usable else FAILED, bool(right)))
 
 
-def calibrate(records: Iterable[Mapping[str, Any]], seed: int = 0) -> dict[Key, Calibration]:
+def calibrate(records: Iterable[Mapping[str, Any]], seed: int = 0) -> dict[CandidateKey, Calibration]:
     """What each suite x model x prompt's confidence is worth, in one pass over the records."""
-    seen: dict[Key, _Seen] = {}
+    seen: dict[CandidateKey, _Seen] = {}
     for record in records:
-        key = record["suite"], record["model"], record["prompt_id"]
-        seen.setdefault(key, _Seen()).add(record)
-    return {key: _named(key, _calibration(each, seed)) for key, each in seen.items()}
-
-
-def _named(key: Key, found: Calibration) -> Calibration:
-    suite, model, prompt_id = key
-    return replace(found, suite=suite, model=model, prompt_id=prompt_id)
+        seen.setdefault(CandidateKey.of_record(record), _Seen()).add(record)
+    return {key: replace(_calibration(each, seed), **key._asdict()) for key, each in seen.items()}
 
 
 def _checked(checks: Mapping[str, bool | None]) -> float:

@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 from vlm_lab.power import detectable, further_documents
 from vlm_lab.statistics import divide, draws, interval, parts
-from vlm_lab.tally import Key, Tally
-from vlm_lab.types import Comparison, Estimate, Reason, Summary
+from vlm_lab.tally import Tally
+from vlm_lab.types import CandidateKey, Comparison, Estimate, Reason, Summary
 
 Array = NDArray[np.float64]
 HEADLINE = "field_f1"
 
 
-def compare_all(tallies: Mapping[Key, Tally], score: str = HEADLINE, seed: int = 0) -> list[Comparison]:
+def compare_all(tallies: Mapping[CandidateKey, Tally], score: str = HEADLINE, seed: int = 0) -> list[Comparison]:
     """Every two candidates (model x prompt) of a suite, in the run's order."""
     compared = [
         compare(first, second, score, seed)
         for first, second in combinations([each for each in tallies.values() if each.documents], 2)
-        if first.key[0] == second.key[0]
+        if first.key.suite == second.key.suite
     ]
     return adjusted(compared)
 
@@ -40,7 +40,7 @@ def compare(first: Tally, second: Tally, score: str = HEADLINE, seed: int = 0) -
     judged = ours[:, 1] + theirs[:, 1] > 0
     difference, error, p_value = paired(ours[judged], theirs[judged], seed)
     return Comparison(
-        suite=first.key[0],
+        suite=first.key.suite,
         first=first.key[1:],
         second=second.key[1:],
         score=score,

@@ -16,12 +16,11 @@ from vlm_lab.comparison import adjusted, compare_all
 from vlm_lab.reasons import english
 from vlm_lab.requirements import LIMITS, Check, check, figure
 from vlm_lab.statistics import SCORES
-from vlm_lab.tally import Key, Tally, tally
-from vlm_lab.types import Comparison, Decision, Model, Reason, Report, Rules, Summary, Verdict
+from vlm_lab.tally import Tally, tally
+from vlm_lab.types import CandidateKey, Comparison, Decision, Model, Reason, Report, Rules, Summary, Verdict
 
 ALIKE = 0.1  # seconds, bytes and money that differ by less than this share are not told apart
 NEVER_ASKED = {"skipped", "not_run"}
-Candidate = tuple[str, str]  # model, prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,8 @@ class _Word:
     prompts: int
 
     @property
-    def key(self) -> Candidate:
+    def key(self) -> tuple[str, str]:
+        """Model and prompt, as comparisons name it."""
         return self.summary.model, self.summary.prompt_id
 
     @property
@@ -65,7 +65,7 @@ def decide(
     return decisions
 
 
-def comparisons_for(tallies: Mapping[Key, Tally], rules: Rules) -> list[Comparison]:
+def comparisons_for(tallies: Mapping[CandidateKey, Tally], rules: Rules) -> list[Comparison]:
     """All that `decide` needs: every pair on the headline, and on the figure that is preferred first."""
     first = [name for name in rules.prefer[:1] if name in SCORES]
     return adjusted([each for score in dict.fromkeys(("field_f1", *first)) for each in compare_all(tallies, score)])
@@ -173,11 +173,13 @@ def _worse(word: _Word, leader: _Word, paired: Sequence[Comparison], rules: Rule
     return bool(found and found.decided and (found.difference.value or 0) * _sign(found, leader.key) > 0)
 
 
-def _between(paired: Sequence[Comparison], first: Candidate, second: Candidate, score: str) -> Comparison | None:
+def _between(
+    paired: Sequence[Comparison], first: tuple[str, str], second: tuple[str, str], score: str
+) -> Comparison | None:
     return next((each for each in paired if {each.first, each.second} == {first, second} and each.score == score), None)
 
 
-def _sign(compared: Comparison, first: Candidate) -> int:
+def _sign(compared: Comparison, first: tuple[str, str]) -> int:
     return 1 if compared.first == first else -1
 
 
@@ -188,7 +190,7 @@ def _beaten(word: _Word, leader: _Word, paired: Sequence[Comparison], rules: Rul
 def _difference(first: _Word, second: _Word, paired: Sequence[Comparison], score: str) -> Reason:
     """`a differs by +0.031 (+0.012 to +0.050) in field_f1 on 120 documents`"""
     found = _between(paired, first.key, second.key, score)
-    figures: dict[str, Any] = {"model": f"{first.summary.model} ({first.summary.prompt_id})", "name": score}
+    figures: dict[str, Any] = {"model": first.summary.candidate.label, "name": score}
     if found is None or found.difference.value is None:
         return Reason("better", figures)
     sign = _sign(found, first.key)

@@ -21,7 +21,7 @@ from vlm_lab.replies import Replies
 from vlm_lab.report.progress import duration
 from vlm_lab.runs import read_report
 from vlm_lab.scoring import score as score_prediction
-from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Reason, Record, Score
+from vlm_lab.types import CandidateKey, Case, Document, Generation, Prediction, Prompt, Reason, Record, Score
 
 CHARACTERS_PER_TOKEN = 2.5  # of JSON with numbers in it; Cyrillic needs more tokens, see `about_tokens`
 
@@ -68,32 +68,32 @@ def _weights(candidate: Candidate) -> str:
 
 def forecast(records: Iterable[Mapping[str, Any]], output_dir: Path) -> list[str]:
     """What a real run would be, one line a model x prompt: cases, cached replies, visual tokens, time."""
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in records:
         if row.get("dry_run"):
-            groups.setdefault((row["model"], row["prompt_id"]), []).append(row["dry_run"])
+            groups.setdefault(CandidateKey.of_record(row).label, []).append(row["dry_run"])
     before = seconds_before(output_dir)
-    return [_forecast(group, dry, before.get(group)) for group, dry in groups.items()]
+    return [_forecast(label, dry, before.get(label)) for label, dry in groups.items()]
 
 
-def _forecast(group: tuple[str, str], dry: Sequence[Mapping[str, Any]], seconds: float | None) -> str:
+def _forecast(label: str, dry: Sequence[Mapping[str, Any]], seconds: float | None) -> str:
     cached = sum(bool(each["cached"]) for each in dry)
     tokens = [each["visual_tokens"] for each in dry if each["visual_tokens"] is not None]
-    said = [f"{group[0]} ({group[1]}): {len(dry)} cases", f"{cached} cached" if cached else ""]
+    said = [f"{label}: {len(dry)} cases", f"{cached} cached" if cached else ""]
     said.append(f"about {median(tokens):,.0f} visual tokens each" if tokens else "")
     open_cases = len(dry) - cached
     said.append(f"about {duration(seconds * open_cases)} as in former runs" if seconds and open_cases else "")
     return ", ".join(part for part in said if part)
 
 
-def seconds_before(output_dir: Path) -> dict[tuple[str, str], float]:
-    """Median seconds a case by model and prompt, each from the newest run that timed it."""
-    found: dict[tuple[str, str], float] = {}
+def seconds_before(output_dir: Path) -> dict[str, float]:
+    """Median seconds a case by label, each from the newest run that timed it."""
+    found: dict[str, float] = {}
     for path in sorted(output_dir.glob("*/report.json"), reverse=True):
         with suppress(UserError):
             for summary in read_report(path.parent).summaries:
                 if summary.speed.median_seconds:
-                    found.setdefault((summary.model, summary.prompt_id), summary.speed.median_seconds)
+                    found.setdefault(summary.candidate.label, summary.speed.median_seconds)
     return found
 
 

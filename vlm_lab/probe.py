@@ -20,10 +20,10 @@ from vlm_lab.outcomes import CORRECT
 from vlm_lab.parsing import parse
 from vlm_lab.run_folder import case_key, read_records
 from vlm_lab.scoring import score_values
-from vlm_lab.types import Case, Flip, Generation, Probe, Prompt, Reason
+from vlm_lab.types import CandidateKey, Case, Flip, Generation, Probe, Prompt, Reason
 
 How = Literal["alone", "batch"]
-Key = tuple[str, str, str, How]
+ProbeKey = tuple[CandidateKey, How]
 Reply = TypeVar("Reply")
 WAYS: tuple[How, ...] = ("alone", "batch")
 FEW = 3
@@ -58,28 +58,28 @@ def probe(
                 yield _compared(blank, first, again)
 
 
-def complete(found: Mapping[Key, Probe], cases: Iterable[Case], why: Reason) -> list[Probe]:
+def complete(found: Mapping[ProbeKey, Probe], cases: Iterable[Case], why: Reason) -> list[Probe]:
     """One probe for each candidate of a run and each way of asking; one that is missing was not measured: `why`."""
     return [
-        found.get((*key, how)) or replace(_blank(key, how), not_measured=why) for key in grouped(cases) for how in WAYS
+        found.get((key, how)) or replace(_blank(key, how), not_measured=why) for key in grouped(cases) for how in WAYS
     ]
 
 
-def by_key(probes: Iterable[Probe]) -> dict[Key, Probe]:
+def by_key(probes: Iterable[Probe]) -> dict[ProbeKey, Probe]:
     """What a probe is known by."""
-    return {(each.suite, each.model, each.prompt_id, each.how): each for each in probes}
+    return {(each.candidate, each.how): each for each in probes}
 
 
-def grouped(cases: Iterable[Case]) -> dict[tuple[str, str, str], list[Case]]:
+def grouped(cases: Iterable[Case]) -> dict[CandidateKey, list[Case]]:
     """The cases of each suite, model and prompt."""
-    groups: dict[tuple[str, str, str], list[Case]] = {}
+    groups: dict[CandidateKey, list[Case]] = {}
     for case in cases:
-        groups.setdefault(case.key[:3], []).append(case)
+        groups.setdefault(case.candidate, []).append(case)
     return groups
 
 
-def _blank(key: tuple[str, str, str], how: How) -> Probe:
-    return Probe(suite=key[0], model=key[1], prompt_id=key[2], how=how)
+def _blank(key: CandidateKey, how: How) -> Probe:
+    return Probe(**key._asdict(), how=how)
 
 
 def _chosen(folder: Path, cases: Sequence[Case], count: int, seed: int) -> list[_Answered]:
@@ -177,14 +177,14 @@ def lines(probes: Sequence[Probe]) -> list[Reason]:
     if why and all(each.not_measured == why for each in probes):
         return [Reason("not_asked_again", {"why": _safe(why)})]
     found = by_key(probes)
-    candidates = dict.fromkeys((each.suite, each.model, each.prompt_id) for each in probes)
-    several = len({suite for suite, _, _ in candidates}) > 1
+    candidates = dict.fromkeys(each.candidate for each in probes)
+    several = len({key.suite for key in candidates}) > 1
     return [
         Reason(
             "asked_again",
             {
-                "candidate": shown(f"{f'{key[0]}, ' if several else ''}{key[1]} ({key[2]})"),
-                **{how: _said(found.get((*key, how)) or _blank(key, how)) for how in WAYS},
+                "candidate": shown(f"{key.suite}, {key.label}" if several else key.label),
+                **{how: _said(found.get((key, how)) or _blank(key, how)) for how in WAYS},
             },
         )
         for key in candidates

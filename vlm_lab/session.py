@@ -46,7 +46,7 @@ class Session:
         self.gated: GateResult | None = None
         self._folder: Path | None = options.resume
         self._written: Case | None = None
-        self._probes: dict[probe.Key, Probe] = {}
+        self._probes: dict[probe.ProbeKey, Probe] = {}
 
     def begin(self, cases: Sequence[Case]) -> None:
         """What was selected, in the order in which it will be asked."""
@@ -173,7 +173,7 @@ class Session:
         self.asker.close()
 
 
-def _probes_before(resumed: Path | None) -> dict[probe.Key, Probe]:
+def _probes_before(resumed: Path | None) -> dict[probe.ProbeKey, Probe]:
     """What the run to be resumed had found out; nothing where it left no report."""
     with suppress(UserError):
         return probe.by_key(read_report(resumed).probes) if resumed else {}

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from vlm_lab.money import summed
 from vlm_lab.outcomes import CORRECT, EXPECTED, JUDGED, PREDICTED
-from vlm_lab.tally import COUNTS, Key, Tally, tally
-from vlm_lab.types import Estimate, FieldSummary, Model, Speed, Summary
+from vlm_lab.tally import COUNTS, Tally, tally
+from vlm_lab.types import CandidateKey, Estimate, FieldSummary, Model, Speed, Summary
 
 RESAMPLES = 10_000
 MOST_DRAWS = 10_000_000  # resamples x documents: beyond 1,000 documents fewer resamples do, and memory stays flat
@@ -115,19 +115,26 @@ def _tail(n: int) -> float:
 
 
 def summarize(
-    records: Iterable[Mapping[str, Any]], models: Sequence[Model], planned: Mapping[Key, Sequence[str]], seed: int = 0
+    records: Iterable[Mapping[str, Any]],
+    models: Sequence[Model],
+    planned: Mapping[CandidateKey, Sequence[str]],
+    seed: int = 0,
 ) -> list[Summary]:
     """One summary for each planned suite x model x prompt; a planned cell without a record is `not_run`."""
     return summaries_of(tally(records), models, planned, seed)
 
 
 def summaries_of(
-    tallies: Mapping[Key, Tally], models: Sequence[Model], planned: Mapping[Key, Sequence[str]], seed: int = 0
+    tallies: Mapping[CandidateKey, Tally],
+    models: Sequence[Model],
+    planned: Mapping[CandidateKey, Sequence[str]],
+    seed: int = 0,
 ) -> list[Summary]:
     """`summarize` for records that are counted already."""
     known = {model.name: model for model in models}
     return [
-        _summary(tallies.get(key, Tally(key)), documents, known.get(key[1]), seed) for key, documents in planned.items()
+        _summary(tallies.get(key, Tally(key)), documents, known.get(key.model), seed)
+        for key, documents in planned.items()
     ]
 
 

@@ -20,7 +20,7 @@ from vlm_lab.leaves import is_empty, says_nothing
 from vlm_lab.outcomes import CORRECT, JUDGED, PREDICTED
 from vlm_lab.reasons import ENGLISH, english, worded
 from vlm_lab.roles import role, row_total
-from vlm_lab.types import Conventions, Field, Reason, Suite, Suspect
+from vlm_lab.types import CandidateKey, Conventions, Field, Reason, Suite, Suspect
 from vlm_lab.valid import invalid
 
 FAMILIES = 2  # that must agree
@@ -89,12 +89,8 @@ def _gathered(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dic
             if each["outcome"] in CORRECT:
                 seen.agreeing += 1
             elif each["outcome"] in PREDICTED and not says_nothing(each["actual"]):
-                seen.said[_candidate(row)] = family(row), each["actual"]
+                seen.said[CandidateKey.of_record(row).label] = family(row), each["actual"]
     return together
-
-
-def _candidate(row: Mapping[str, Any]) -> str:
-    return f"{row['model']} ({row['prompt_id']})"
 
 
 def _agreement(seen: _Seen, conventions: Conventions) -> tuple[tuple[Reason, ...], int]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vlm_lab.money import Money, amount_errors
 from vlm_lab.outcomes import ANSWERED, JUDGED
+from vlm_lab.types import CandidateKey
 
 COUNTS = (
     *JUDGED,
@@ -25,14 +26,13 @@ COUNTS = (
     "documents_judged",
 )
 EXAMPLES = 5  # of a kind of error; the report shows no more
-Key = tuple[str, str, str]  # suite, model, prompt_id
 
 
 @dataclass(slots=True)
 class Tally:
     """One model with one prompt over one suite. `counts` has the answered documents alone, in `documents`' order."""
 
-    key: Key
+    key: CandidateKey
     statuses: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     documents: list[str] = field(default_factory=list)
@@ -98,11 +98,11 @@ class Tally:
 TIMED = ("elapsed_seconds", "cached", "environment", "measured_at", "usage", "peak_memory_bytes")
 
 
-def tally(records: Iterable[Mapping[str, Any]]) -> dict[Key, Tally]:
+def tally(records: Iterable[Mapping[str, Any]]) -> dict[CandidateKey, Tally]:
     """Counts for every suite x model x prompt, in the order in which they first appear."""
-    tallies: dict[Key, Tally] = {}
+    tallies: dict[CandidateKey, Tally] = {}
     for record in records:
-        key = record["suite"], record["model"], record["prompt_id"]
+        key = CandidateKey.of_record(record)
         tallies.setdefault(key, Tally(key)).add(record)
     return tallies
 

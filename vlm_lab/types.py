@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,6 +23,37 @@ PredictionStatus = Literal["ok", "unparsed", "truncated", "refused"]
 Status = Literal["ok", "unparsed", "truncated", "refused", "error", "skipped", "dry_run"]
 Verdict = Literal["chosen", "rejected", "needs_more_data"]
 PageMode = Literal["together", "each", "first"]
+
+
+class CandidateKey(NamedTuple):
+    """A model with one of its prompts over one suite: what is judged, compared and decided on."""
+
+    suite: str
+    model: str
+    prompt_id: str
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> CandidateKey:
+        """Whose answer a line of records.jsonl is."""
+        return cls(record["suite"], record["model"], record["prompt_id"])
+
+    @property
+    def label(self) -> str:
+        """`qwen2-vl-2b (terse)`: what a candidate is called where its suite is known."""
+        return f"{self.model} ({self.prompt_id})"
+
+
+class OfCandidate:
+    """What is about one candidate says about which."""
+
+    __slots__ = ()
+    suite: str
+    model: str
+    prompt_id: str
+
+    @property
+    def candidate(self) -> CandidateKey:
+        return CandidateKey(self.suite, self.model, self.prompt_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +169,14 @@ class Case:
         return f"{self.model.name}-{self.prompt_id}-{self.document.id}"
 
     @property
+    def candidate(self) -> CandidateKey:
+        """Whose case it is."""
+        return CandidateKey(self.document.suite.name, self.model.name, self.prompt_id)
+
+    @property
     def key(self) -> tuple[str, str, str, str]:
         """What makes this the same case in another run."""
-        return self.document.suite.name, self.model.name, self.prompt_id, self.document.id
+        return *self.candidate, self.document.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +403,7 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(OfCandidate):
     """One model with one prompt over one suite. `statuses` add up to `documents`; `unanswered` names each cell that is
     not simply `ok`, with status and reason; `scores` are over the documents that were answered, well or not.
     `amount_error` is by field and currency, "" where that is not known."""
@@ -398,7 +434,7 @@ class ReliabilityBin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
+class Calibration(OfCandidate):
     """How far the own confidence of a candidate (`suite`, `model`, `prompt_id`) tells right from wrong. `source` says
     where it comes from: log-probabilities, checks, both, or "" for nowhere.
 
@@ -473,7 +509,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(OfCandidate):
     """A model's word, which is that of its best prompt, with what speaks for it and what against it.
 
     `more_documents` is how many further invoices would decide, where that is what is missing. `pipeline` says how it
@@ -504,7 +540,7 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class Probe(OfCandidate):
     """A candidate that was asked `documents` again after it had answered them: one at a time, or as one batch.
 
     `repeats` replies came, `identical` of them the same to the letter; of their `values` field values `flipped` are

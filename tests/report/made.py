@@ -8,7 +8,7 @@ from PIL import Image
 from tests.records import failed, record
 from vlm_lab.report.build import write_report
 from vlm_lab.statistics import summarize
-from vlm_lab.types import Comparison, Conventions, Decision, Estimate, Field, Model, Suspect
+from vlm_lab.types import CandidateKey, Comparison, Conventions, Decision, Estimate, Field, Model, Suspect
 
 HOSTILE = "<script>document.title='owned'</script></textarea><img src=x onerror=alert(1)>\"'`\x1b[31m\u202egnp.exe"
 DOCUMENTS = ("one", "two", "three", "four")
@@ -23,7 +23,7 @@ def write_run(folder: Path) -> Path:
     for number, document in enumerate(DOCUMENTS):
         Image.new("RGB", (210, 297), (250, 250, 200 + number)).save(folder / f"{document}.png")
     models = [Model(name="sharp", model_id="x", prompts=("default", "terse")), Model(name="blunt", model_id="y")]
-    planned = {("invoices", model, prompt): list(DOCUMENTS) for model, prompt in CANDIDATES}
+    planned = {CandidateKey("invoices", model, prompt): list(DOCUMENTS) for model, prompt in CANDIDATES}
     rows = records()
     difference = Estimate(0.125, 0.05, 0.2, 4)
     compared = Comparison(

@@ -18,7 +18,7 @@ from vlm_lab.report.text import absent, never_asked, troubles
 from vlm_lab.report.words import catalogue
 from vlm_lab.runs import read_report
 from vlm_lab.statistics import summarize
-from vlm_lab.types import AmountError, Calibration, Decision, Model, Reason, Report, Summary
+from vlm_lab.types import AmountError, Calibration, CandidateKey, Decision, Model, Reason, Report, Summary
 
 
 def summaries(*statuses: str) -> list[Summary]:
@@ -33,7 +33,7 @@ def summaries(*statuses: str) -> list[Summary]:
             for name in ("one", "two")
         ]
     names = [f"m{number}" for number in range(len(statuses))]
-    planned = {("invoices", name, "default"): ["one", "two"] for name in names}
+    planned = {CandidateKey("invoices", name, "default"): ["one", "two"] for name in names}
     return summarize(rows, [Model(name=name, model_id="x") for name in names], planned)
 
 

@@ -19,7 +19,7 @@ from vlm_lab.handover.settings import SETTINGS
 from vlm_lab.outcomes import ANSWERED
 from vlm_lab.schema import fingerprint
 from vlm_lab.suite import load_suite
-from vlm_lab.types import Decision, Model, Report, Suite
+from vlm_lab.types import CandidateKey, Decision, Model, Report, Suite
 
 SCRIPTS = {
     "transformers": ("read_with_transformers.py", "transformers torch accelerate sentencepiece pypdfium2 pillow"),
@@ -50,6 +50,10 @@ class Winner:
     answer: Mapping[str, Any]
     report: Report
 
+    @property
+    def candidate(self) -> CandidateKey:
+        return CandidateKey(self.suite.name, self.model.name, self.prompt_id)
+
 
 def find_winner(
     report: Report,
@@ -72,8 +76,10 @@ def find_winner(
         (each.prompt_id for each in report.decisions if (each.suite, each.model) == (suite.name, name)), None
     )
     chosen = prompt_id or decided or model.prompts[0]
-    key = suite.name, name, chosen
-    answers = [row for row in records if _key(row) == key and row["status"] in ANSWERED and row["prompt"]]
+    key = CandidateKey(suite.name, name, chosen)
+    answers = [
+        row for row in records if CandidateKey.of_record(row) == key and row["status"] in ANSWERED and row["prompt"]
+    ]
     if not answers:
         raise UserError(f"{name}: the run has no answer of it with prompt {chosen!r}; give another with --prompt")
     return Winner(model, chosen, suite, max(answers, key=lambda row: row["measured_at"] or ""), report)
@@ -107,7 +113,7 @@ def readme(winner: Winner) -> str:
     """What it is, why it was taken, how to run it."""
     decision = _decision(winner)
     verified = next((each["verified"] for each in winner.report.suites if each["name"] == winner.suite.name), False)
-    counted = [each for each in winner.report.summaries if _of(each.suite, each.model, each.prompt_id, winner)]
+    counted = [each for each in winner.report.summaries if each.candidate == winner.candidate]
     return README.format(
         model=winner.model.name,
         prompt_id=winner.prompt_id,
@@ -157,16 +163,8 @@ def _pages(winner: Winner) -> dict[str, Any]:
 
 
 def _decision(winner: Winner) -> Decision | None:
-    found = (each for each in winner.report.decisions if _of(each.suite, each.model, each.prompt_id, winner))
+    found = (each for each in winner.report.decisions if each.candidate == winner.candidate)
     return next(found, None)
-
-
-def _of(suite: str, model: str, prompt_id: str, winner: Winner) -> bool:
-    return (suite, model, prompt_id) == (winner.suite.name, winner.model.name, winner.prompt_id)
-
-
-def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    return row["suite"], row["model"], row["prompt_id"]
 
 
 def _own(name: str) -> str:

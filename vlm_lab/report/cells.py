@@ -15,7 +15,7 @@ from typing import Any
 from vlm_lab.names import slug
 from vlm_lab.report.pages import FILES, DocumentKey
 from vlm_lab.run_folder import private_file
-from vlm_lab.types import Report
+from vlm_lab.types import CandidateKey, Report
 
 LETTERS = {"exact": "e", "normalized": "f", "wrong": "w", "missing": "m", "spurious": "s", "unlabelled": "u"}
 ABSENT = "n"
@@ -23,13 +23,13 @@ ABSENT = "n"
 
 def cells(report: Report, rows: Iterable[Mapping[str, Any]], folder: Path) -> dict[str, Any]:
     """The tables; replies and prompts are written into `folder` on the way."""
-    candidates = [(each.suite, each.model, each.prompt_id) for each in report.summaries]
+    candidates = [each.candidate for each in report.summaries]
     columns = {key: place for place, key in enumerate(candidates)}
     documents = {(each["suite"], each["id"]): _document(each) for each in report.documents}
     fields: dict[str, int] = {}
     texts: dict[DocumentKey, dict[int, tuple[Any, Any]]] = {}
     for row in rows:
-        column, key = columns[row["suite"], row["model"], row["prompt_id"]], (row["suite"], row["document"])
+        column, key = columns[CandidateKey.of_record(row)], (row["suite"], row["document"])
         documents[key]["cells"][column] = _cell(row, documents[key], fields)
         texts.setdefault(key, {})[column] = row.get("raw_response"), row.get("prompt")
     for key, said in texts.items():

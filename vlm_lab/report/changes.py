@@ -16,6 +16,7 @@ from vlm_lab.outcomes import ANSWERED, CORRECT
 from vlm_lab.report.html import TEMPLATES, environment, style_policy
 from vlm_lab.report.read import read_rows
 from vlm_lab.run_folder import CaseKey, case_key, private_file
+from vlm_lab.types import CandidateKey
 
 MOST = 2000  # changes that the page lists; the counts have all
 Seen = dict[tuple[str, str], tuple[str, Any]]  # field, path -> outcome, answered
@@ -96,8 +97,8 @@ def _by_field(found: list[Change]) -> list[tuple[str, str, int, int]]:
     """Candidate, field, gained, lost; where most was lost first."""
     counts: dict[tuple[str, str], Counter[bool]] = {}
     for change in found:
-        _, model, prompt, _ = change.case
-        counts.setdefault((f"{model} ({prompt})", change.field), Counter())[change.gained] += 1
+        name = CandidateKey(*change.case[:3]).label
+        counts.setdefault((name, change.field), Counter())[change.gained] += 1
     rows = [(name, path, count[True], count[False]) for (name, path), count in counts.items()]
     return sorted(rows, key=lambda row: (-row[3], -row[2], row[0], row[1]))
 
@@ -115,6 +116,6 @@ def _by_document(found: list[Change]) -> dict[str, list[Change]]:
 def _by_candidate(alone: Mapping[CaseKey, str]) -> list[tuple[str, str, list[str]]]:
     """Run, candidate, and the documents that this run alone has an answer for."""
     found: dict[tuple[str, str], list[str]] = {}
-    for (_, model, prompt, document), run in alone.items():
-        found.setdefault((run, f"{model} ({prompt})"), []).append(document)
+    for (*candidate, document), run in alone.items():
+        found.setdefault((run, CandidateKey(*candidate).label), []).append(document)
     return [(run, name, documents) for (run, name), documents in found.items()]

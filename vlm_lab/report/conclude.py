@@ -19,9 +19,10 @@ from vlm_lab.run_folder import read_records
 from vlm_lab.schema import fingerprint
 from vlm_lab.statistics import summaries_of
 from vlm_lab.suspects import suspects
-from vlm_lab.tally import Key, Tally, tally
+from vlm_lab.tally import Tally, tally
 from vlm_lab.types import (
     Calibration,
+    CandidateKey,
     Case,
     Comparison,
     Decision,
@@ -81,10 +82,9 @@ def _conclusion(
     records: Callable[[], Iterator[Record]], candidates: Candidates, plan: Sequence[Case], run: Record
 ) -> Conclusion:
     """Each figure is a pass over the records, none of which holds them."""
-    planned: dict[Key, list[str]] = {}
+    planned: dict[CandidateKey, list[str]] = {}
     for case in plan:
-        suite, model, prompt_id, document = case.key
-        planned.setdefault((suite, model, prompt_id), []).append(document)
+        planned.setdefault(case.candidate, []).append(case.document.id)
     tallies = tally(records())
     summaries = tuple(summaries_of(tallies, candidates.models, planned))
     if run["dry_run"]:
@@ -108,7 +108,7 @@ def _conclusion(
 
 
 def _comparisons(
-    tallies: Mapping[Key, Tally], verified: Mapping[Key, Tally], candidates: Candidates
+    tallies: Mapping[CandidateKey, Tally], verified: Mapping[CandidateKey, Tally], candidates: Candidates
 ) -> list[Comparison]:
     """Between models on all documents; beside the user's present pipeline on those that a person has verified, because
     the other references are what that pipeline wrote."""

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlm_lab.calibration import calibrate
-from vlm_lab.tally import Key
-from vlm_lab.types import Calibration, Report
+from vlm_lab.types import Calibration, CandidateKey, Report
 
 Rows = Iterable[Mapping[str, Any]]
 
@@ -16,14 +15,14 @@ class Evidence:
     """`machines` has device and dtype -> the models that answered there; `worth` is by candidate."""
 
     machines: Mapping[str, Sequence[str]]
-    worth: Mapping[Key, Calibration]
+    worth: Mapping[CandidateKey, Calibration]
 
 
 def evidence(report: Report, rows: Rows) -> Evidence:
     """What report.json keeps of it; an older one does not, and its records are gone over."""
     if not report.machines:
         return gathered(rows)
-    return Evidence(report.machines, {(each.suite, each.model, each.prompt_id): each for each in report.calibrations})
+    return Evidence(report.machines, {each.candidate: each for each in report.calibrations})
 
 
 def gathered(rows: Rows) -> Evidence:

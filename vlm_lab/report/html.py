@@ -29,7 +29,7 @@ from vlm_lab.report.words import catalogue, evidence_of, more, told
 from vlm_lab.run_folder import private_file
 from vlm_lab.runs import read_report
 from vlm_lab.suspects import why
-from vlm_lab.types import Report, Summary
+from vlm_lab.types import CandidateKey, Report, Summary
 
 NAME = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -145,9 +145,9 @@ def _seconds(data: Mapping[str, Any], suite: str) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for document in data["documents"]:
         for column, cell in document["cells"].items():
-            candidate = data["candidates"][column]
-            if candidate["suite"] == suite and cell.get("seconds"):
-                found.setdefault(f"{candidate['model']} ({candidate['prompt']})", []).append(cell["seconds"])
+            candidate = CandidateKey(*data["candidates"][column].values())
+            if candidate.suite == suite and cell.get("seconds"):
+                found.setdefault(candidate.label, []).append(cell["seconds"])
     return found
 
 

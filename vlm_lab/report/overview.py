@@ -14,7 +14,7 @@ from vlm_lab.reasons import worded
 from vlm_lab.report.evidence import Evidence
 from vlm_lab.report.text import has_run, interval, number, share
 from vlm_lab.report.words import more
-from vlm_lab.types import Calibration, Estimate, Reason, Report, Summary
+from vlm_lab.types import Calibration, CandidateKey, Estimate, Reason, Report, Summary
 
 Words = Callable[[str], str]
 MODEL_HEADS = (
@@ -56,7 +56,7 @@ def headlines(report: Report, language: NullTranslations) -> list[str]:
 
 def _headline(report: Report, suite: str, own: Sequence[Summary], language: NullTranslations) -> str:
     words, decisions = language.gettext, [each for each in report.decisions if each.suite == suite]
-    chosen = [f"{each.model} ({each.prompt_id})" for each in decisions if each.verdict == "chosen"]
+    chosen = [each.candidate.label for each in decisions if each.verdict == "chosen"]
     if chosen:
         return words("Chosen: %s.") % ", ".join(chosen)
     if not decisions:
@@ -77,7 +77,7 @@ def model_cells(summary: Summary, seen: Evidence) -> list[str]:
         share(scores.get("field_f1")),
         interval(scores.get("field_f1")),
         fully_right(scores.get("documents_right")),
-        unseen(seen.worth.get((summary.suite, summary.model, summary.prompt_id))),
+        unseen(seen.worth.get(summary.candidate)),
         number(speed.median_seconds),
         number(speed.p95_seconds),
         number(speed.tokens_per_second, ".0f"),
@@ -101,9 +101,9 @@ def doubts_of_worth(own: Sequence[Summary], seen: Evidence, words: NullTranslati
     """What the shares that could be booked unseen do not show: `a (default), b (default): why`."""
     found: dict[str, list[str]] = {}
     for each in own:
-        worth = seen.worth.get((each.suite, each.model, each.prompt_id))
+        worth = seen.worth.get(each.candidate)
         if worth and worth.note and worth.documents:
-            found.setdefault(worded(worth.note, words), []).append(f"{each.model} ({each.prompt_id})")
+            found.setdefault(worded(worth.note, words), []).append(each.candidate.label)
     return [f"{', '.join(names)}: {said}" for said, names in found.items()]
 
 
@@ -136,7 +136,7 @@ def differences(report: Report, suite: str, words: Words) -> list[list[str]]:
     for each in report.comparisons:
         found = each.difference
         if each.suite == suite and each.score == "field_f1" and found.value is not None:
-            names = (f"{model} ({prompt})" for model, prompt in (each.first, each.second))
+            names = (CandidateKey(suite, *pair).label for pair in (each.first, each.second))
             ends = "-" if found.low is None or found.high is None else f"{found.low:+.3f} … {found.high:+.3f}"
             p_value = number(each.p_adjusted, ".3f")
             verdict = words("more than chance") if each.decided else words("may be chance")
@@ -146,9 +146,9 @@ def differences(report: Report, suite: str, words: Words) -> list[list[str]]:
 
 def spared(report: Report, suite: str) -> list[list[str]]:
     """Each candidate's F1 with and without the fields whose references are doubtful; nothing where none is."""
-    before = {(each.suite, each.model, each.prompt_id): each.scores["field_f1"] for each in report.summaries}
+    before = {each.candidate: each.scores["field_f1"] for each in report.summaries}
     return [
-        [f"{each.model} ({each.prompt_id})", share(before[suite, each.model, each.prompt_id]), share(found)]
+        [each.candidate.label, share(before[each.candidate]), share(found)]
         for each in report.without_suspects
         if each.suite == suite and (found := each.scores["field_f1"]).value is not None
     ]

@@ -94,7 +94,7 @@ def _declared(style: str) -> list[tuple[str, str]]:
 
 def name(summary: Summary) -> str:
     """`qwen2-vl-2b (terse)`"""
-    return f"{summary.model} ({summary.prompt_id})"
+    return summary.candidate.label
 
 
 def pareto(summaries: Sequence[Summary]) -> list[Summary]:
@@ -219,8 +219,8 @@ def risk_coverage(curves: Mapping[str, Sequence[tuple[float, float]]], words: Ca
 
 def of_suite(own: Sequence[Summary], seen: Evidence, words: Callable[[str], str]) -> dict[str, Draw | None]:
     """Title -> plot of one suite's candidates; None where there is nothing to show."""
-    curves = {name(each): seen.worth[key].curve for each in own
-              if (key := (each.suite, each.model, each.prompt_id)) in seen.worth}  # fmt: skip
+    known = [each.candidate for each in own if each.candidate in seen.worth]
+    curves = {candidate.label: seen.worth[candidate].curve for candidate in known}
     return {
         words("Accuracy against seconds"): accuracy_by_seconds(own, words),
         words("Prompts compared"): prompts(own, words),

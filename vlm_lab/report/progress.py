@@ -26,7 +26,7 @@ class Progress:
         group = case.model.name, case.prompt_id
         self.seen[group] = self.seen.get(group, 0) + 1
         place = f"document {self.seen[group]} of {self.sizes.get(group, 0)}, {case.document.id}"
-        said = [f"{case.model.name} ({case.prompt_id}): {place}", self._f1(group), self._errors(), self._left()]
+        said = [f"{case.candidate.label}: {place}", self._f1(group), self._errors(), self._left()]
         return "; ".join(part for part in said if part)
 
     def note(self, record: Record) -> None:

@@ -124,7 +124,7 @@ def _decisions(decisions: Sequence[Decision], language: NullTranslations) -> Ite
 def _details(everyone: Sequence[Summary], seen: Evidence, language: NullTranslations) -> Iterator[Block]:
     words = language.gettext
     own = [each for each in everyone if not never_asked(each)]
-    names = [f"{each.model} ({each.prompt_id})" for each in own]
+    names = [each.candidate.label for each in own]
     paths = overview.field_paths(own)
     if paths:
         yield Heading(3, words("Fields"))

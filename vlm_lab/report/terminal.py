@@ -55,7 +55,7 @@ def doubts(concluded: Conclusion | Report) -> list[str]:
     first = [f"  {line(each)}" for each in suspects[:FEW]]
     more = [f"  and {len(suspects) - FEW} more"] if len(suspects) > FEW else []
     spared = [
-        f"  without them: {each.model} ({each.prompt_id}) F1 {share(each.scores['field_f1'])}"
+        f"  without them: {each.candidate.label} F1 {share(each.scores['field_f1'])}"
         for each in concluded.without_suspects
         if each.scores["field_f1"].value is not None
     ]
@@ -66,7 +66,7 @@ def doubts(concluded: Conclusion | Report) -> list[str]:
 def decision_lines(decision: Decision) -> list[str]:
     """A candidate's word and evidence, then what speaks against it."""
     word = decision.verdict.replace("_", " ")
-    lines = [f"{decision.model} ({decision.prompt_id}): {word}; {decision.evidence}"]
+    lines = [f"{decision.candidate.label}: {word}; {decision.evidence}"]
     if decision.pipeline:
         lines.append(f"    than today's pipeline: {decision.pipeline}")
     return [*lines, *(f"    against: {reason}" for reason in decision.against)]

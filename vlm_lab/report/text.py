@@ -82,7 +82,7 @@ def absent(summaries: Sequence[Summary]) -> list[str]:
     for each in summaries:
         if never_asked(each):
             found = dict.fromkeys(reason.removeprefix(f"{each.model}: ") for _, reason in each.unanswered.values())
-            reasons.setdefault("; ".join(filter(None, found)), []).append(f"{each.model} ({each.prompt_id})")
+            reasons.setdefault("; ".join(filter(None, found)), []).append(each.candidate.label)
     return [f"{', '.join(names)}{f': {reason}' if reason else ''}" for reason, names in reasons.items()]
 
 
