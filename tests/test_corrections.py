@@ -12,7 +12,7 @@ from vlm_lab.errors import UserError
 from vlm_lab.paths import MISSING, find, replaced
 from vlm_lab.reasons import english
 from vlm_lab.suite import load_documents, load_suite
-from vlm_lab.types import Suspect
+from vlm_lab.types import Reason, Suspect
 
 REFERENCE = {"invoice_number": "A-17", "totals": {"gross": "119.00"}, "rows": [{"x": "1"}, {"x": "2"}]}
 
@@ -108,10 +108,14 @@ def test_files_that_are_none(tmp_path: Path, text: str) -> None:
         load_documents(load_suite(tmp_path))
 
 
+WHY = (Reason("rows", {"n": 2, "added": "120.00"}),)
+
+
 def test_what_a_person_decided_stays_as_it_is() -> None:
     known = [entry(comment="I looked")]
-    suspects = [Suspect("s", "a", path, "x", {"m": "y"}, ("why",)) for path in ("totals.gross", "invoice_number")]
+    suspects = [Suspect("s", "a", path, "x", {"m": "y"}, WHY) for path in ("totals.gross", "invoice_number")]
     entries = entries_of(suspects, known)
+    assert entries[1]["why"] == ["its 2 rows add up to 120.00, as a candidate says"], "a person reads the file"
     assert entries[0] == known[0]
     assert [(each["path"], each["verdict"], each["right"]) for each in entries[1:]] == [("invoice_number", "", "")]
 

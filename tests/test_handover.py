@@ -30,10 +30,11 @@ from vlm_lab.run_folder import read_records
 from vlm_lab.runs import read_report
 from vlm_lab.statistics import summarize
 from vlm_lab.suite import load_documents, load_suite
-from vlm_lab.types import CandidateKey, Decision, Document, Model, Runtime
+from vlm_lab.types import CandidateKey, Decision, Document, Model, Reason, Runtime
 
-DECISION = Decision(suite="invoices", model="m", prompt_id="default", verdict="chosen", evidence="field_f1 0.981",
-                    against=("nobody has checked",))  # fmt: skip
+DECISION = Decision(suite="invoices", model="m", prompt_id="default", verdict="chosen",
+                    reasons={"evidence": (Reason("limit", {"name": "field_f1", "value": 0.981, "rule": 0.95}),),
+                             "against": (Reason("unverified"),)})  # fmt: skip
 
 
 def project(folder: Path) -> Document:

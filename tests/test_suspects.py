@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.records import cell, header_field
+from vlm_lab.reasons import english
 from vlm_lab.suspects import family, line, suspects
-from vlm_lab.types import Conventions, Reason, Suite
+from vlm_lab.types import Conventions, Reason, Suite, Suspect
 from vlm_lab.valid import invalid
 
 RU = {"s": Suite(name="s", folder=Path(), documents=Path(), references=Path(), conventions=Conventions("dmy", ("ru",)))}
@@ -36,6 +37,10 @@ def row(model_id: str, *fields: tuple[Place, str, Any, Any, str]) -> dict[str, A
         "environment": {},
         "fields": [result(*field) for field in fields],
     }
+
+
+def sentences(suspect: Suspect) -> tuple[str, ...]:
+    return tuple(map(english, suspect.reasons))
 
 
 def replayed(path: str, *fields: tuple[Place, str, Any, Any, str]) -> dict[str, Any]:
@@ -77,8 +82,8 @@ def test_what_each_candidate_said_is_listed() -> None:
     records.append(row("ocr", total("100.00", "exact")))
     (found,) = suspects(records, {})
     assert found.said == {"qwen (default)": "110.00", "phi (default)": "110,00", "llava (default)": "90.00"}
-    assert found.why == ("2 families say '110.00', 1 say as the reference does",)
-    assert line(found) == f"d Итого = '100.00': {found.why[0]}"
+    assert sentences(found) == ("2 families say '110.00', 1 say as the reference does",)
+    assert line(found) == f"d Итого = '100.00': {sentences(found)[0]}"
 
 
 def test_more_families_come_first() -> None:
@@ -128,7 +133,7 @@ def test_rows_count_where_a_candidate_reads_their_sum() -> None:
         (AMOUNT[1], "amount", "60.00", "60.00", "exact"),
     )
     (found,) = suspects([row("qwen", *rows, ("totals.gross", "amount", "210.00", "120.00", "wrong"))], {})
-    assert (found.path, found.why) == ("totals.gross", ("its 2 rows add up to 120.00, as a candidate says",))
+    assert (found.path, sentences(found)) == ("totals.gross", ("its 2 rows add up to 120.00, as a candidate says",))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +159,7 @@ def test_rows_count_where_a_candidate_reads_their_sum() -> None:
 )
 def test_values_that_are_none_of_their_type(path: str, kind: str, value: Any, why: str | None) -> None:
     found = suspects([row("qwen", (path, kind, value, value, "exact"))], RU)
-    assert [each.why for each in found] == ([(why,)] if why else [])
+    assert [sentences(each) for each in found] == ([(why,)] if why else [])
 
 
 def test_true_references_are_rarely_doubted(shared: Path) -> None:

@@ -12,7 +12,6 @@ from pydantic import create_model
 from vlm_lab.runs import SCHEMA_VERSION
 from vlm_lab.types import Record, Report
 
-OPTIONAL = ("without_suspects", "suspects", "probes", "calibrations", "machines")  # runs without them are read too
 PATH = Path(__file__).parents[1] / "vlm_lab" / "report" / "report.schema.json"
 
 
@@ -23,7 +22,7 @@ def schema() -> dict[str, Any]:
     made = create_model("Run", **parts).model_json_schema(ref_template="#/$defs/{model}")  # type: ignore[call-overload]
     made["title"] = "report.json of VLM Lab"
     made["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
-    made["required"] = [name for name in made["properties"] if name not in OPTIONAL]
+    made["required"] = list(made["properties"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 
 

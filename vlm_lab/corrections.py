@@ -18,6 +18,7 @@ from typing import Any
 from vlm_lab.documents import shown
 from vlm_lab.errors import UserError
 from vlm_lab.paths import MISSING, find, replaced
+from vlm_lab.reasons import english
 from vlm_lab.types import Reason, Suspect
 
 NAME = "corrections.json"
@@ -99,7 +100,7 @@ def _entry(suspect: Suspect) -> dict[str, Any]:
         "path": suspect.path,
         "reference": suspect.reference,
         "said": dict(suspect.said),
-        "why": list(suspect.why),
+        "why": [english(reason) for reason in suspect.reasons],
         "verdict": "",
         "right": TO_FILL_IN,
     }

@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vlm_lab.comparison import adjusted, compare_all
-from vlm_lab.reasons import english
 from vlm_lab.requirements import LIMITS, Check, check, figure
 from vlm_lab.statistics import SCORES
 from vlm_lab.tally import Tally, tally
-from vlm_lab.types import CandidateKey, Comparison, Decision, Model, Reason, Report, Rules, Summary, Verdict
+from vlm_lab.types import About, CandidateKey, Comparison, Decision, Model, Reason, Report, Rules, Summary, Verdict
 
 ALIKE = 0.1  # seconds, bytes and money that differ by less than this share are not told apart
 NEVER_ASKED = {"skipped", "not_run"}
@@ -92,7 +91,7 @@ def _decisions(
     for word in [*tied, *(word for word in words if word not in tied)]:
         beaten = [_beaten(word, leader, paired, rules)] if word in met and word not in tied and leader else []
         alike = [other.summary.model for other in tied if other is not word] if word in tied else []
-        reasons = {
+        reasons: dict[About, tuple[Reason, ...]] = {
             "evidence": _met(word),
             "against": (*beaten, *_against(word, alike, verified)),
             "pipeline": _beside(word, today, paired),
@@ -101,19 +100,15 @@ def _decisions(
     return made
 
 
-def _decision(word: _Word, verdict: Verdict, reasons: Mapping[str, tuple[Reason, ...]], verified: bool) -> Decision:
-    said = {name: tuple(map(english, each)) for name, each in reasons.items()}
+def _decision(word: _Word, verdict: Verdict, reasons: Mapping[About, tuple[Reason, ...]], verified: bool) -> Decision:
     return Decision(
         suite=word.summary.suite,
         model=word.summary.model,
         prompt_id=word.summary.prompt_id,
         verdict=verdict,
-        evidence="; ".join(said["evidence"]),
-        against=said["against"],
-        more_documents=_more(word),
-        pipeline="; ".join(said["pipeline"]),
-        verified=verified,
         reasons=reasons,
+        more_documents=_more(word),
+        verified=verified,
     )
 
 

@@ -10,7 +10,7 @@ import gettext
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlm_lab.types import Reason
+from vlm_lab.types import About, Decision, Reason
 
 ENGLISH = gettext.NullTranslations()  # a msgid is its own translation
 SENTENCES: dict[str, tuple[str, ...]] = {
@@ -166,12 +166,17 @@ def english(reason: Reason | str) -> str:
 
 
 def worded(reason: Reason | str, words: gettext.NullTranslations) -> str:
-    """A reason in the language of `words`; a plain text, as older runs have it, stays as it is."""
+    """A reason in the language of `words`; a plain text, as backends and servers say it, stays as it is."""
     if isinstance(reason, str):
         return reason
     forms, figures = SENTENCES[reason.kind], reason.figures
     said = words.gettext(forms[0]) if len(forms) == 1 else words.ngettext(forms[0], forms[1], figures["n"])
     return said.format(**{key: _figure(value, words) for key, value in figures.items()})
+
+
+def decision_sentences(decision: Decision, about: About, words: gettext.NullTranslations = ENGLISH) -> list[str]:
+    """What a decision says about one thing, a sentence for each reason."""
+    return [worded(reason, words) for reason in decision.reasons.get(about, ())]
 
 
 def few(names: Sequence[str], most: int = 3) -> Reason | str:

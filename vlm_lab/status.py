@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
+from vlm_lab.reasons import decision_sentences
 from vlm_lab.types import Decision, Verdict
 
 CAUTION: tuple[Verdict, ...] = ("chosen", "needs_more_data", "rejected")
@@ -68,6 +69,7 @@ def _load(path: Path) -> tuple[Any, Any]:
 
 def _note(present: str, decision: Decision, run: str) -> str:
     own = _OURS.sub("", present)
-    against = f"; against: {decision.against[0]}" if decision.against else ""
-    text = f"[vlm-lab {run}, prompt {decision.prompt_id}: {decision.evidence}{against}]"
+    evidence = "; ".join(decision_sentences(decision, "evidence"))
+    against = "".join(f"; against: {first}" for first in decision_sentences(decision, "against")[:1])
+    text = f"[vlm-lab {run}, prompt {decision.prompt_id}: {evidence}{against}]"
     return f"{own} {text}".strip().replace("\n", " ")

@@ -18,7 +18,7 @@ from vlm_lab.documents import shown
 from vlm_lab.fields import canonical
 from vlm_lab.leaves import is_empty, says_nothing
 from vlm_lab.outcomes import CORRECT, JUDGED, PREDICTED
-from vlm_lab.reasons import ENGLISH, english, worded
+from vlm_lab.reasons import ENGLISH, worded
 from vlm_lab.roles import role, row_total
 from vlm_lab.types import CandidateKey, Conventions, Field, Reason, Suite, Suspect
 from vlm_lab.valid import invalid
@@ -52,9 +52,8 @@ def suspects(records: Iterable[Mapping[str, Any]], suites: Mapping[str, Suite]) 
             why = (*agreed, *arithmetic.get(path, ()), *_misread(path, seen, conventions))
             if why:
                 said = {candidate: value for candidate, (_, value) in seen.said.items()}
-                texts = tuple(map(english, why))
-                found.append((weight, Suspect(suite, document, path, seen.reference, said, texts, why)))
-    found.sort(key=lambda each: (-each[0], -len(each[1].why), each[1].suite, each[1].document))
+                found.append((weight, Suspect(suite, document, path, seen.reference, said, why)))
+    found.sort(key=lambda each: (-each[0], -len(each[1].reasons), each[1].suite, each[1].document))
     return [suspect for _, suspect in found]
 
 
@@ -73,8 +72,8 @@ def line(suspect: Suspect, words: gettext.NullTranslations = ENGLISH) -> str:
 
 
 def why(suspect: Suspect, words: gettext.NullTranslations) -> list[str]:
-    """The evidence in another language; older runs have its English alone."""
-    return [worded(each, words) for each in suspect.reasons or suspect.why]
+    """Why it is doubted, a sentence for each reason."""
+    return [worded(reason, words) for reason in suspect.reasons]
 
 
 def _gathered(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, _Seen]]:

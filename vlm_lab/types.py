@@ -23,6 +23,7 @@ PredictionStatus = Literal["ok", "unparsed", "truncated", "refused"]
 Status = Literal["ok", "unparsed", "truncated", "refused", "error", "skipped", "dry_run"]
 Verdict = Literal["chosen", "rejected", "needs_more_data"]
 PageMode = Literal["together", "each", "first"]
+About = Literal["evidence", "against", "pipeline"]  # what a decision gives reasons for
 
 
 class CandidateKey(NamedTuple):
@@ -470,16 +471,15 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A value of a reference that may be wrong: `why` has the evidence, in English and as `reasons`; `said` is what
-    each model answered instead."""
+    """A value of a reference that may be wrong, and the `reasons` to think so; `said` is what each model answered
+    instead."""
 
     suite: str
     document: str
     path: str
     reference: Any
     said: Mapping[str, Any]
-    why: tuple[str, ...]
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -510,23 +510,20 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision(OfCandidate):
-    """A model's word, which is that of its best prompt, with what speaks for it and what against it.
+    """A model's word, which is that of its best prompt.
 
-    `more_documents` is how many further invoices would decide, where that is what is missing. `pipeline` says how it
-    compares with the candidate of backend `replay`: the user's present pipeline. `verified` is the suite's. `reasons`
-    has `evidence`, `against` and `pipeline` under these names as data; those themselves are its English.
+    `reasons` has what speaks for it (`evidence`), what speaks against it (`against`), and how it compares with the
+    candidate of backend `replay`, the user's present pipeline (`pipeline`). `more_documents` is how many further
+    invoices would decide, where that is what is missing. `verified` is the suite's.
     """
 
     suite: str
     model: str
     prompt_id: str
     verdict: Verdict
-    evidence: str
-    against: tuple[str, ...] = ()
+    reasons: Mapping[About, tuple[Reason, ...]] = field(default_factory=dict)
     more_documents: int | None = None
-    pipeline: str = ""
     verified: bool = False
-    reasons: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

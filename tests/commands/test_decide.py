@@ -71,9 +71,7 @@ def test_the_word_and_its_evidence(folder: Path, capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize(("count", "said"), [(1, "1 more document would"), (7, "7 more documents would")])
 def test_how_many_documents_would_decide(count: int, said: str) -> None:
-    decision = Decision(
-        suite="s", model="m", prompt_id="p", verdict="needs_more_data", evidence="e", more_documents=count
-    )
+    decision = Decision(suite="s", model="m", prompt_id="p", verdict="needs_more_data", more_documents=count)
     assert [*lines(decision)][-1] == f"  About {said} decide."
 
 

@@ -7,14 +7,17 @@ from PIL import Image
 
 from tests.records import failed, record
 from vlm_lab.report.build import write_report
+from vlm_lab.report.evidence import gathered
 from vlm_lab.statistics import summarize
-from vlm_lab.types import CandidateKey, Comparison, Conventions, Decision, Estimate, Field, Model, Suspect
+from vlm_lab.types import CandidateKey, Comparison, Conventions, Decision, Estimate, Field, Model, Reason, Suspect
 
 HOSTILE = "<script>document.title='owned'</script></textarea><img src=x onerror=alert(1)>\"'`\x1b[31m\u202egnp.exe"
 DOCUMENTS = ("one", "two", "three", "four")
 FIELDS = ("invoice_number", "totals.gross", "line_items[].amount")
 CANDIDATES = (("sharp", "default"), ("sharp", "terse"), ("blunt", "default"))
 PROMPT = "Answer as JSON </textarea></script> {}"
+
+WHY = (Reason("agreed", {"n": 2, "value": "'1.00'"}),)
 
 
 def write_run(folder: Path) -> Path:
@@ -30,11 +33,14 @@ def write_run(folder: Path) -> Path:
         suite="invoices", first=CANDIDATES[0], second=CANDIDATES[2], score="field_f1", difference=difference,
         p_value=0.01, p_adjusted=0.02,
     )  # fmt: skip
+    seen = gathered(rows)
     tail = {
+        "machines": seen.machines,
+        "calibrations": list(seen.worth.values()),
         "summaries": summarize(rows, models, planned),
         "comparisons": [compared],
         "decisions": decisions(),
-        "suspects": [Suspect("invoices", "two", "totals.gross", "1<00", {"sharp (default)": HOSTILE}, ("why",))],
+        "suspects": [Suspect("invoices", "two", "totals.gross", "1<00", {"sharp (default)": HOSTILE}, WHY)],
     }
     write_report(folder / "report.json", head(folder, models), rows, tail)
     return folder
@@ -92,8 +98,10 @@ def records() -> list[dict[str, Any]]:
 
 def decisions() -> list[Decision]:
     """One of each word."""
-    words = (("sharp", "chosen", ()), ("blunt", "rejected", (f"against {HOSTILE}",)))
+    words = (("sharp", "chosen", ()), ("blunt", "rejected", (Reason("chance", {"what": f"against {HOSTILE}"}),)))
+    evidence = (Reason("limit", {"name": "field_f1", "value": 1.0, "rule": 0.95}),)
     return [
-        Decision(suite="invoices", model=model, prompt_id="default", verdict=verdict, evidence="field_f1", against=why)  # type: ignore[arg-type]
-        for model, verdict, why in words
-    ]
+        Decision(suite="invoices", model=model, prompt_id="default", verdict=verdict,
+                 reasons={"evidence": evidence, "against": against})  # type: ignore[arg-type]
+        for model, verdict, against in words
+    ]  # fmt: skip

@@ -11,6 +11,7 @@ from tests.report.made import write_run
 from vlm_lab.calibration import calibrate
 from vlm_lab.reasons import ENGLISH
 from vlm_lab.report import forms, overview
+from vlm_lab.report.build import plain
 from vlm_lab.report.evidence import evidence, gathered
 from vlm_lab.report.read import read_rows
 from vlm_lab.report.story import Heading, Items, Table, story
@@ -86,9 +87,7 @@ def report_of(statuses: tuple[str, ...], decisions: tuple[Decision, ...] = (), d
     )  # fmt: skip
 
 
-UNDECIDED = Decision(
-    suite="invoices", model="m0", prompt_id="p", verdict="needs_more_data", evidence="", more_documents=1
-)
+UNDECIDED = Decision(suite="invoices", model="m0", prompt_id="p", verdict="needs_more_data", more_documents=1)
 
 
 @pytest.mark.parametrize(
@@ -125,16 +124,17 @@ def test_what_a_share_booked_unseen_does_not_show_is_said_in_every_form(tmp_path
         assert said[0] in forms.write(form, run).read_text().replace("\\", ""), form
     unasked = Calibration(suite="invoices", model="sharp", prompt_id="default", note=Reason("no_confidence"))
     report = replace(report, machines={"cpu": ["sharp"]}, calibrations=[unasked])
-    assert overview.doubts_of_worth(report.summaries, evidence(report, []), ENGLISH) == []
+    assert overview.doubts_of_worth(report.summaries, evidence(report), ENGLISH) == []
 
 
-def test_what_confidence_is_worth_is_read_from_the_report_or_made_anew(tmp_path: Path) -> None:
+def test_what_confidence_is_worth_is_read_from_the_report(tmp_path: Path) -> None:
     run = write_run(tmp_path)
-    old = read_report(run)
-    anew = evidence(old, read_rows(run))
-    assert anew.worth == calibrate(read_rows(run))
-    assert len(anew.worth) == 3
+    report = read_report(run)
+    worth, anew = evidence(report).worth, calibrate(read_rows(run))
+    assert list(worth) == list(anew)
+    assert plain(list(worth.values())) == plain(list(anew.values())), "tuples are lists in JSON"
+    assert len(worth) == 3
     kept = Calibration(suite="invoices", model="sharp", prompt_id="default", note="kept")
-    found = evidence(replace(old, machines=anew.machines, calibrations=[kept]), [])
+    found = evidence(replace(report, calibrations=[kept]))
     assert found.worth == {("invoices", "sharp", "default"): kept}
-    assert found.machines == anew.machines
+    assert found.machines == report.machines

@@ -11,7 +11,7 @@ from tests.report.made import write_run
 from vlm_lab.cli import main
 from vlm_lab.report.screen import show
 from vlm_lab.runs import read_report
-from vlm_lab.types import Report
+from vlm_lab.types import About, Reason, Report
 
 HOSTILE = "[bold]x[/bold] [link=http://e.x]y \x1b[35m\x1b]0;title\x07"
 
@@ -20,7 +20,9 @@ HOSTILE = "[bold]x[/bold] [link=http://e.x]y \x1b[35m\x1b]0;title\x07"
 def report(tmp_path: Path) -> Report:
     found = read_report(write_run(tmp_path / "20260102T030405Z"))
     chosen, rejected = found.decisions
-    return replace(found, decisions=[chosen, replace(rejected, evidence=HOSTILE, against=(HOSTILE,))])
+    hostile = (Reason("chance", {"what": HOSTILE}),)
+    reasons: dict[About, tuple[Reason, ...]] = {"evidence": hostile, "against": hostile}
+    return replace(found, decisions=[chosen, replace(rejected, reasons=reasons)])
 
 
 def shown_on(report: Report, width: int = 120) -> str:

@@ -18,10 +18,8 @@ class Evidence:
     worth: Mapping[CandidateKey, Calibration]
 
 
-def evidence(report: Report, rows: Rows) -> Evidence:
-    """What report.json keeps of it; an older one does not, and its records are gone over."""
-    if not report.machines:
-        return gathered(rows)
+def evidence(report: Report) -> Evidence:
+    """What report.json keeps of it."""
     return Evidence(report.machines, {each.candidate: each for each in report.calibrations})
 
 

@@ -48,7 +48,7 @@ def write_csv(folder: Path, language: str = "en") -> Path:
     from vlm_lab.report.tables_csv import write_tables
 
     report = read_report(folder)
-    seen = evidence(report, read_rows(folder))
+    seen = evidence(report)
     return write_tables(report, seen, read_rows(folder), folder / FILES / "tables")[0].parent
 
 
@@ -61,7 +61,7 @@ def _write(path: Path, text: str) -> Path:
 def _blocks(folder: Path, language: str) -> Iterator[Block]:
     report, words = read_report(folder), catalogue(language)
     found = crops(report, page_images(report, folder), folder)
-    seen = evidence(report, read_rows(folder))
+    seen = evidence(report)
     return story(report, seen, list(_pictures(report, seen, folder, words.gettext)), found, words)
 
 

@@ -18,14 +18,14 @@ from markupsafe import Markup
 from vlm_lab.corrections import entries_of
 from vlm_lab.documents import shown
 from vlm_lab.kinds import KINDS, TOLD_BY_STATUS
-from vlm_lab.reasons import worded
+from vlm_lab.reasons import decision_sentences, worded
 from vlm_lab.report import overview, plots
 from vlm_lab.report.cells import cells, script
 from vlm_lab.report.evidence import Evidence, evidence
 from vlm_lab.report.pages import page_images
 from vlm_lab.report.read import read_rows
 from vlm_lab.report.text import absent, interval, never_asked, share, troubles
-from vlm_lab.report.words import catalogue, evidence_of, more, told
+from vlm_lab.report.words import catalogue, evidence_of, more
 from vlm_lab.run_folder import private_file
 from vlm_lab.runs import read_report
 from vlm_lab.suspects import why
@@ -47,7 +47,7 @@ def write_html(folder: Path, language: str = "en") -> Path:
     data = cells(report, read_rows(folder), folder)
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
-    seen = evidence(report, read_rows(folder))
+    seen = evidence(report)
     data |= {"run": report.run["id"], "doubts": _doubts(report, language)}
     with private_file(folder / NAME) as file:
         file.write(page(report, data, seen, language).encode("utf-8", "replace"))
@@ -98,10 +98,10 @@ def environment(language: str) -> Environment:
     made.install_gettext_translations(catalogue(language))  # type: ignore[attr-defined]
     made.globals.update(overview=overview, share=share, interval=interval)
     in_words: dict[str, Callable[..., Any]] = {
+        "decision_sentences": decision_sentences,
         "doubts_of_worth": overview.doubts_of_worth,
         "evidence_of": evidence_of,
         "more": more,
-        "told": told,
         "troubles": troubles,
         "worded": worded,
     }

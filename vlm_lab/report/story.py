@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from gettext import NullTranslations
 
-from vlm_lab.reasons import worded
+from vlm_lab.reasons import decision_sentences, worded
 from vlm_lab.report import overview
 from vlm_lab.report.crops import Crop
 from vlm_lab.report.evidence import Evidence
 from vlm_lab.report.overview import Words
 from vlm_lab.report.text import absent, interval, never_asked, share, troubles
-from vlm_lab.report.words import evidence_of, told
+from vlm_lab.report.words import evidence_of
 from vlm_lab.suspects import line
 from vlm_lab.types import Decision, Report, Summary
 
@@ -115,10 +115,16 @@ def _decisions(decisions: Sequence[Decision], language: NullTranslations) -> Ite
         rows = [
             (Word(each.verdict, words(overview.NAMES[each.verdict])), each.model, each.prompt_id,
              evidence_of(each, language),
-             "; ".join([*told(each, "against", language), *told(each, "pipeline", language)]) or "-")
+             _against(each, language))
             for each in decisions
         ]  # fmt: skip
         yield Table(heads, rows)
+
+
+def _against(decision: Decision, language: NullTranslations) -> str:
+    """What speaks against a candidate, and how it compares with the present pipeline."""
+    against = decision_sentences(decision, "against", language)
+    return "; ".join([*against, *decision_sentences(decision, "pipeline", language)]) or "-"
 
 
 def _details(everyone: Sequence[Summary], seen: Evidence, language: NullTranslations) -> Iterator[Block]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from vlm_lab.errors import UserError
-from vlm_lab.reasons import ENGLISH, worded
+from vlm_lab.reasons import ENGLISH, decision_sentences, worded
 from vlm_lab.types import Decision, Reason
 
 LOCALE = Path(__file__).parent / "locale"
@@ -39,17 +39,9 @@ def catalogue(language: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
-def told(decision: Decision, what: str, words: gettext.NullTranslations) -> list[str]:
-    """A decision's `evidence`, `against` or `pipeline`, a line each; older runs have their English alone."""
-    if decision.reasons:
-        return [worded(each, words) for each in decision.reasons.get(what, ())]
-    said = getattr(decision, what)
-    return [each for each in ([said] if isinstance(said, str) else said) if each]
-
-
 def evidence_of(decision: Decision, words: gettext.NullTranslations) -> str:
     """What speaks for a candidate, on one line."""
-    return "; ".join(told(decision, "evidence", words))
+    return "; ".join(decision_sentences(decision, "evidence", words))
 
 
 def more(documents: int, words: gettext.NullTranslations) -> str:
