@@ -7,7 +7,7 @@ import pytest
 
 from vlm_lab.comparison import adjusted
 from vlm_lab.decision import decide, decide_run
-from vlm_lab.reasons import decision_sentences
+from vlm_lab.reasons import worded_all
 from vlm_lab.types import Comparison, Decision, Estimate, FieldSummary, Model, Report, Rules, Speed, Summary
 
 RULES = Rules({"field_f1": 0.95, "max_error_rate": 0.01})
@@ -85,7 +85,7 @@ def test_a_candidate_that_was_not_asked_has_no_word(status: str, models: list[st
 def test_a_partial_run_rejects_nobody() -> None:
     (made,) = decided(summary(low=0.1, value=0.2, high=0.3, statuses={"ok": 5, "not_run": 95}))
     assert made.verdict == "needs_more_data"
-    assert decision_sentences(made, "against")[0] == "95 of 100 cells were not run: the run is partial"
+    assert worded_all(made.reasons_for("against"))[0] == "95 of 100 cells were not run: the run is partial"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,9 @@ def test_a_partial_run_rejects_nobody() -> None:
 def test_rules(name: str, rule: float, word: str) -> None:
     (made,) = decided(summary(), rules=Rules({name: rule}))
     assert made.verdict == word
-    assert any(name in line for line in (*decision_sentences(made, "evidence"), *decision_sentences(made, "against")))
+    assert any(
+        name in line for line in (*worded_all(made.reasons_for("evidence")), *worded_all(made.reasons_for("against")))
+    )
 
 
 def test_p95_of_few_says_little() -> None:
@@ -118,7 +120,7 @@ def test_the_clearly_better_one_is_chosen() -> None:
     compared = adjusted([versus("b", "a", 0.02, 0.001)])
     best, other = decided(summary("a"), summary("b", value=0.975), comparisons=compared)
     assert [(each.model, each.verdict) for each in (best, other)] == [("b", "chosen"), ("a", "rejected")]
-    assert decision_sentences(other, "against")[0] == (
+    assert worded_all(other.reasons_for("against"))[0] == (
         "meets every rule, but b (default) differs by +0.020 (+0.010 to +0.030) in field_f1 on 100 documents"
     )
 
@@ -133,7 +135,7 @@ def test_the_clearly_better_one_is_chosen() -> None:
 )
 def test_only_what_is_met_is_evidence(rules: dict[str, float], evidence: str) -> None:
     (made,) = decided(summary(), rules=Rules(rules))
-    assert decision_sentences(made, "evidence") == [evidence]
+    assert worded_all(made.reasons_for("evidence")) == [evidence]
 
 
 def test_reasons_are_what_the_sentences_are_made_of() -> None:
@@ -155,7 +157,7 @@ def test_two_alike_are_both_shown_the_better_on_the_next_figure_first() -> None:
         rules=rules,
     )
     assert [(each.model, each.verdict) for each in made] == [("b", "chosen"), ("a", "chosen")]
-    assert "cannot be told from a" in decision_sentences(made[0], "against")[0]
+    assert "cannot be told from a" in worded_all(made[0].reasons_for("against"))[0]
 
 
 def test_a_models_word_is_that_of_its_best_prompt() -> None:
@@ -163,7 +165,7 @@ def test_a_models_word_is_that_of_its_best_prompt() -> None:
     assert (made.verdict, made.prompt_id) == ("needs_more_data", "terse"), "the best of two must clear a wider interval"
     (made,) = decided(summary(low=0.5, value=0.6, high=0.7), summary(low=0.965, value=0.98, prompt_id="terse"))
     assert (made.verdict, made.prompt_id) == ("chosen", "terse")
-    assert any("best of 2 prompts" in line for line in decision_sentences(made, "against"))
+    assert any("best of 2 prompts" in line for line in worded_all(made.reasons_for("against")))
 
 
 def test_beside_todays_pipeline_and_unchecked_references() -> None:
@@ -176,9 +178,9 @@ def test_beside_todays_pipeline_and_unchecked_references() -> None:
         comparisons=compared,
         verified=False,
     )
-    assert decision_sentences(new, "pipeline") == [
+    assert worded_all(new.reasons_for("pipeline")) == [
         "beside old, a (default) differs by +0.070 (+0.060 to +0.080) in field_f1 on 100 documents"
     ]
-    assert decision_sentences(old, "pipeline") == []
-    against = decision_sentences(new, "against")
+    assert worded_all(old.reasons_for("pipeline")) == []
+    against = worded_all(new.reasons_for("against"))
     assert (new.verified, against[-1]) == (False, "nobody has checked the suite's references (verified: false)")

@@ -7,10 +7,10 @@ sentence `* 2` is the same for one and many in English and is not in others.
 """
 
 import gettext
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from vlm_lab.types import About, Decision, Reason
+from vlm_lab.types import Reason
 
 ENGLISH = gettext.NullTranslations()  # a msgid is its own translation
 SENTENCES: dict[str, tuple[str, ...]] = {
@@ -174,9 +174,9 @@ def worded(reason: Reason | str, words: gettext.NullTranslations) -> str:
     return said.format(**{key: _figure(value, words) for key, value in figures.items()})
 
 
-def decision_sentences(decision: Decision, about: About, words: gettext.NullTranslations = ENGLISH) -> list[str]:
-    """What a decision says about one thing, a sentence for each reason."""
-    return [worded(reason, words) for reason in decision.reasons.get(about, ())]
+def worded_all(reasons: Iterable[Reason], words: gettext.NullTranslations = ENGLISH) -> list[str]:
+    """A sentence for each reason."""
+    return [worded(reason, words) for reason in reasons]
 
 
 def few(names: Sequence[str], most: int = 3) -> Reason | str:

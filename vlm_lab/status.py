@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
-from vlm_lab.reasons import decision_sentences
+from vlm_lab.reasons import worded_all
 from vlm_lab.types import Decision, Verdict
 
 CAUTION: tuple[Verdict, ...] = ("chosen", "needs_more_data", "rejected")
@@ -69,7 +69,7 @@ def _load(path: Path) -> tuple[Any, Any]:
 
 def _note(present: str, decision: Decision, run: str) -> str:
     own = _OURS.sub("", present)
-    evidence = "; ".join(decision_sentences(decision, "evidence"))
-    against = "".join(f"; against: {first}" for first in decision_sentences(decision, "against")[:1])
+    evidence = "; ".join(worded_all(decision.reasons_for("evidence")))
+    against = "".join(f"; against: {first}" for first in worded_all(decision.reasons_for("against"))[:1])
     text = f"[vlm-lab {run}, prompt {decision.prompt_id}: {evidence}{against}]"
     return f"{own} {text}".strip().replace("\n", " ")

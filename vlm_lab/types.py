@@ -525,6 +525,10 @@ class Decision(OfCandidate):
     more_documents: int | None = None
     verified: bool = False
 
+    def reasons_for(self, about: About) -> tuple[Reason, ...]:
+        """Why it was decided so, in one respect."""
+        return self.reasons.get(about, ())
+
 
 @dataclass(frozen=True, slots=True)
 class Flip:

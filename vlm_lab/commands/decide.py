@@ -11,7 +11,7 @@ from pathlib import Path
 from vlm_lab.config import load_candidates
 from vlm_lab.decision import decide_run
 from vlm_lab.errors import UserError
-from vlm_lab.reasons import decision_sentences, english
+from vlm_lab.reasons import english, worded_all
 from vlm_lab.run_folder import read_records
 from vlm_lab.runs import add_run, find_run, read_report
 from vlm_lab.status import write_status
@@ -40,10 +40,10 @@ def main(args: argparse.Namespace) -> int:
 def lines(decision: Decision) -> Iterator[str]:
     """One decision as text."""
     yield f"{decision.model}: {decision.verdict} (prompt {decision.prompt_id}, {decision.suite})"
-    yield f"  for:     {'; '.join(decision_sentences(decision, 'evidence'))}"
-    for line in decision_sentences(decision, "against"):
+    yield f"  for:     {'; '.join(worded_all(decision.reasons_for('evidence')))}"
+    for line in worded_all(decision.reasons_for("against")):
         yield f"  against: {line}"
-    beside = "; ".join(decision_sentences(decision, "pipeline"))
+    beside = "; ".join(worded_all(decision.reasons_for("pipeline")))
     if beside:
         yield f"  {beside}"
     if decision.more_documents:

@@ -17,7 +17,7 @@ from vlm_lab.config import allow_plugins_of
 from vlm_lab.errors import UserError
 from vlm_lab.handover.settings import SETTINGS
 from vlm_lab.outcomes import ANSWERED
-from vlm_lab.reasons import decision_sentences
+from vlm_lab.reasons import worded_all
 from vlm_lab.schema import fingerprint
 from vlm_lab.suite import load_suite
 from vlm_lab.types import CandidateKey, Decision, Model, Report, Suite
@@ -123,8 +123,8 @@ def readme(winner: Winner) -> str:
         documents=counted[0].documents if counted else 0,
         suite=winner.suite.name,
         references="references that a person has checked" if verified else "references that nobody has checked",
-        evidence="; ".join(decision_sentences(decision, "evidence")) if decision else "nothing",
-        against="; ".join(decision_sentences(decision, "against")) or "nothing"
+        evidence="; ".join(worded_all(decision.reasons_for("evidence"))) if decision else "nothing",
+        against="; ".join(worded_all(decision.reasons_for("against"))) or "nothing"
         if decision
         else "the run decided nothing on this prompt",
         packages=SCRIPTS[winner.model.backend][1],

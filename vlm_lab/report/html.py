@@ -18,7 +18,7 @@ from markupsafe import Markup
 from vlm_lab.corrections import entries_of
 from vlm_lab.documents import shown
 from vlm_lab.kinds import KINDS, TOLD_BY_STATUS
-from vlm_lab.reasons import decision_sentences, worded
+from vlm_lab.reasons import worded, worded_all
 from vlm_lab.report import overview, plots
 from vlm_lab.report.cells import cells, script
 from vlm_lab.report.evidence import Evidence, evidence
@@ -98,7 +98,7 @@ def environment(language: str) -> Environment:
     made.install_gettext_translations(catalogue(language))  # type: ignore[attr-defined]
     made.globals.update(overview=overview, share=share, interval=interval)
     in_words: dict[str, Callable[..., Any]] = {
-        "decision_sentences": decision_sentences,
+        "worded_all": worded_all,
         "doubts_of_worth": overview.doubts_of_worth,
         "evidence_of": evidence_of,
         "more": more,

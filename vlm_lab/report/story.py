@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from gettext import NullTranslations
 
-from vlm_lab.reasons import decision_sentences, worded
+from vlm_lab.reasons import worded, worded_all
 from vlm_lab.report import overview
 from vlm_lab.report.crops import Crop
 from vlm_lab.report.evidence import Evidence
@@ -123,8 +123,8 @@ def _decisions(decisions: Sequence[Decision], language: NullTranslations) -> Ite
 
 def _against(decision: Decision, language: NullTranslations) -> str:
     """What speaks against a candidate, and how it compares with the present pipeline."""
-    against = decision_sentences(decision, "against", language)
-    return "; ".join([*against, *decision_sentences(decision, "pipeline", language)]) or "-"
+    against = worded_all(decision.reasons_for("against"), language)
+    return "; ".join([*against, *worded_all(decision.reasons_for("pipeline"), language)]) or "-"
 
 
 def _details(everyone: Sequence[Summary], seen: Evidence, language: NullTranslations) -> Iterator[Block]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vlm_lab import probe
 from vlm_lab.documents import shown
-from vlm_lab.reasons import ENGLISH, decision_sentences, english
+from vlm_lab.reasons import ENGLISH, english, worded_all
 from vlm_lab.report.text import HEADS, has_run, model_row, share, table, troubles
 from vlm_lab.suspects import line
 from vlm_lab.types import Decision, Reason, Report, Summary
@@ -66,7 +66,7 @@ def doubts(concluded: Conclusion | Report) -> list[str]:
 def decision_lines(decision: Decision) -> list[str]:
     """A candidate's word and evidence, then what speaks against it."""
     word = decision.verdict.replace("_", " ")
-    lines = [f"{decision.candidate.label}: {word}; {'; '.join(decision_sentences(decision, 'evidence'))}"]
-    beside = "; ".join(decision_sentences(decision, "pipeline"))
+    lines = [f"{decision.candidate.label}: {word}; {'; '.join(worded_all(decision.reasons_for('evidence')))}"]
+    beside = "; ".join(worded_all(decision.reasons_for("pipeline")))
     lines += [f"    than today's pipeline: {beside}"] if beside else []
-    return [*lines, *(f"    against: {reason}" for reason in decision_sentences(decision, "against"))]
+    return [*lines, *(f"    against: {reason}" for reason in worded_all(decision.reasons_for("against")))]

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from vlm_lab.errors import UserError
-from vlm_lab.reasons import ENGLISH, decision_sentences, worded
+from vlm_lab.reasons import ENGLISH, worded, worded_all
 from vlm_lab.types import Decision, Reason
 
 LOCALE = Path(__file__).parent / "locale"
@@ -41,7 +41,7 @@ def catalogue(language: str) -> gettext.NullTranslations:
 
 def evidence_of(decision: Decision, words: gettext.NullTranslations) -> str:
     """What speaks for a candidate, on one line."""
-    return "; ".join(decision_sentences(decision, "evidence", words))
+    return "; ".join(worded_all(decision.reasons_for("evidence"), words))
 
 
 def more(documents: int, words: gettext.NullTranslations) -> str:
