@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.report.build import write_report
-from vlm_lab.statistics import summarize
+from vlm_lab.analysis.statistics import summarize
+from vlm_lab.records.report_json import write_report
 from vlm_lab.types import CandidateKey, Model
 
 

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.records import record
-from vlm_lab.baseline import GATED, Baseline, encode, gate, read_baseline, snapshot
-from vlm_lab.reasons import english
-from vlm_lab.requirements import check
-from vlm_lab.rescoring import rescored, without
+from tests.case_records import record
+from vlm_lab.analysis.label_errors import suspects
+from vlm_lab.analysis.rescoring import rescored, without
+from vlm_lab.analysis.statistics import summarize
+from vlm_lab.decision.regression_gate import GATED, Baseline, encode, gate, read_baseline, snapshot
+from vlm_lab.decision.requirements import check
+from vlm_lab.messages import english
 from vlm_lab.scoring import score_values
-from vlm_lab.statistics import summarize
-from vlm_lab.suspects import suspects
 from vlm_lab.types import CandidateKey, Model, Suspect
 
 DOCUMENTS = 20

@@ -19,8 +19,8 @@ import pytest
 
 from tests.projects import PROJECT, records_of, run_folder_of, write_project
 from tests.suites import REFERENCE
-from vlm_lab import weights
-from vlm_lab.commands.models import RECIPES
+from vlm_lab.backends.transformers import weights
+from vlm_lab.cli.models import RECIPES
 
 RECIPE = RECIPES["microsoft/Phi-3-vision-128k-instruct"]
 PAGE = PROJECT / "benchmarks" / "invoices" / "documents" / "slips" / "slip 02.png"

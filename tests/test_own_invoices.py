@@ -10,9 +10,9 @@ import pytest
 
 from tests.pipelines import COUNT, WRONG, fields_of, write_json, write_pipeline
 from tests.projects import PROJECT, records_of
-from vlm_lab.cli import main
+from vlm_lab.analysis.label_errors import suspects
+from vlm_lab.cli.main import main
 from vlm_lab.suite import load_documents, load_suite
-from vlm_lab.suspects import suspects
 
 MODELS = """
 models:

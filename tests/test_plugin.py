@@ -12,7 +12,7 @@ import pytest
 
 from tests.projects import calls_of, echo, records_of, run_folder_of, write_project
 from tests.suites import REFERENCE, write_suite
-from vlm_lab.cli import main
+from vlm_lab.cli.main import main
 
 WRONG = {"invoice_number": "A-71", "totals": {"gross": "119,00"}}
 
@@ -146,9 +146,9 @@ def test_a_reply_is_found_by_all_that_decided_it_and_nothing_else(
         text = echo(extra=extra.get(change, ""), **({"seconds": 0.001} if change == "backend_kwargs" else {}))
         (pytester.path / "models.yaml").write_text("models:\n" + text)
     # The files of a run are hashed once per process, and pytester runs in this one.
-    from vlm_lab import documents
+    from vlm_lab.suite import pages
 
-    documents.digest.cache_clear()
+    pages.digest.cache_clear()
     run(pytester).assert_outcomes(passed=3)
     assert sum("inv_" in line or "other" in line for line in calls_of(pytester.path)) == asked
 
@@ -361,7 +361,7 @@ def test_nothing_heavy_is_imported_at_collection_or_in_a_dry_run(pytester: pytes
 def test_the_disk_is_full(pytester: pytest.Pytester) -> None:
     write_project(pytester.path, "models:\n" + echo())
     (pytester.path / "conftest.py").write_text(
-        "import vlm_lab.run_folder as r, errno, os\n"
+        "import vlm_lab.records.run_folder as r, errno, os\n"
         "def full(fd): raise OSError(errno.ENOSPC, 'No space left on device')\n"
         "r.os = type('os', (), {**vars(os), 'fsync': staticmethod(full)})\n"
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vlm_lab.cli import COMMANDS
-from vlm_lab.options import add_options
+from vlm_lab.cli.main import COMMANDS
+from vlm_lab.run.options import add_options
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.late import find
 from vlm_lab.metrics import METRICS
-from vlm_lab.pairs import Pair, read_pairs
+from vlm_lab.metrics.pairs import Pair, read_pairs
+from vlm_lab.registry import find
 from vlm_lab.scoring import score_values
 
 Scorer = Callable[[Any, Any], Any]

@@ -24,12 +24,11 @@ sys.path.insert(0, str(ROOT))
 
 from training.nano import FOLDER, batches, test_set  # noqa: E402
 from training.nano.rendering import FIELDS  # noqa: E402
-from vlm_lab.backends.transformers import Transformers  # noqa: E402
-from vlm_lab.documents import Pages  # noqa: E402
-from vlm_lab.outcomes import CORRECT, EXPECTED, PREDICTED  # noqa: E402
+from vlm_lab.backends.transformers.backend import Transformers  # noqa: E402
+from vlm_lab.fields.schema import leaves  # noqa: E402
 from vlm_lab.parsing import parse  # noqa: E402
-from vlm_lab.schema import leaves  # noqa: E402
-from vlm_lab.types import Model, Prompt, Runtime  # noqa: E402
+from vlm_lab.suite.pages import Pages  # noqa: E402
+from vlm_lab.types import CORRECT, EXPECTED, PREDICTED, Model, Prompt, Runtime  # noqa: E402  # noqa: E402
 
 MODELS = """
 prompts: {{terse: {{text: {terse}}}}}

@@ -18,12 +18,12 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from vlm_lab.counts import scores
-from vlm_lab.report.build import write_report
-from vlm_lab.report.evidence import gathered
-from vlm_lab.report.forms import FORMS, write
-from vlm_lab.report.pages import FILES
-from vlm_lab.statistics import summarize
+from vlm_lab.analysis.evidence import gathered
+from vlm_lab.analysis.statistics import summarize
+from vlm_lab.records.report_json import write_report
+from vlm_lab.report.formats import FORMS, write
+from vlm_lab.report.images.pages import FILES
+from vlm_lab.scoring.counts import scores
 from vlm_lab.types import CandidateKey, Model
 
 MODELS, DOCUMENTS = 10, 500

@@ -7,9 +7,8 @@ import time
 
 import numpy as np
 
-from vlm_lab.outcomes import JUDGED
-from vlm_lab.statistics import RESAMPLES, summarize
-from vlm_lab.types import CandidateKey, Model
+from vlm_lab.analysis.statistics import RESAMPLES, summarize
+from vlm_lab.types import JUDGED, CandidateKey, Model
 
 MODELS, DOCUMENTS, FIELDS = 10, 300, 12
 LANGUAGES = ("en", "de", "ru")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests import checkpoints, more_checkpoints
-from vlm_lab.backends import families
+from vlm_lab.backends.transformers import families
 
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 HEAD = """# Families of models
@@ -18,7 +18,8 @@ Made by `tools/make_model_table.py`; do not edit. Any other model that transform
 loads is tried the same way, without the columns below.
 
 - **checked**: a tiny random checkpoint with the family's own classes of model, processor and tokenizer is loaded as a
-  user's is and reads pages of four shapes (tests/backends/test_families.py). Weights of the hub were not run.
+  user's is and reads pages of four shapes (tests/backends/transformers/test_families.py). Weights
+  of the hub were not run.
 - **tokens**: visual tokens are predicted from JSON files, and the prediction equals what the checkpoint counts.
 - **budget**: `processor_kwargs: {max_visual_tokens: N}` works: no page becomes more than N tokens. Where a family's
   smallest page is larger, loading is refused with that number. For LLaVA-NeXT and OneVision the arrangements of tiles

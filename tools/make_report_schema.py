@@ -1,4 +1,4 @@
-"""Writes vlm_lab/report/report.schema.json, the JSON Schema of report.json, from the types that are written there.
+"""Writes vlm_lab/records/report.schema.json, the JSON Schema of report.json, from the types that are written there.
 
 python tools/make_report_schema.py
 """
@@ -9,10 +9,10 @@ from typing import Any, get_type_hints
 
 from pydantic import create_model
 
-from vlm_lab.runs import SCHEMA_VERSION
+from vlm_lab.records.report_json import SCHEMA_VERSION
 from vlm_lab.types import Record, Report
 
-PATH = Path(__file__).parents[1] / "vlm_lab" / "report" / "report.schema.json"
+PATH = Path(__file__).parents[1] / "vlm_lab" / "records" / "report.schema.json"
 
 
 def schema() -> dict[str, Any]:

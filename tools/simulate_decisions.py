@@ -11,11 +11,11 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_lab.baseline import drop, has_fallen
-from vlm_lab.comparison import paired
-from vlm_lab.decision import decide
-from vlm_lab.power import found
-from vlm_lab.statistics import estimates
+from vlm_lab.analysis.comparison import paired
+from vlm_lab.analysis.power import found
+from vlm_lab.analysis.statistics import estimates
+from vlm_lab.decision.decide import decide
+from vlm_lab.decision.regression_gate import drop, has_fallen
 from vlm_lab.types import Estimate, Rules, Summary
 
 FIELDS = 8

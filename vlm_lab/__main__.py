@@ -2,6 +2,6 @@
 
 import sys
 
-from vlm_lab.cli import main
+from vlm_lab.cli.main import main
 
 sys.exit(main())

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from vlm_lab.errors import DiskError, Skip, UserError
-from vlm_lab.options import add_options, read_options
-from vlm_lab.session import Session
+from vlm_lab.run.options import add_options, read_options
+from vlm_lab.run.session import Session
 from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Record, Score, Status
 
 SESSION = pytest.StashKey[Session]()

@@ -8,8 +8,7 @@ import pytest
 from tests.suites import REFERENCE, write_suite
 from vlm_lab.backends.replay import Replay
 from vlm_lab.errors import GenerationError, Skip, UserError
-from vlm_lab.prompts import make_prompt
-from vlm_lab.suite import load_documents, load_suite
+from vlm_lab.suite import load_documents, load_suite, make_prompt
 from vlm_lab.types import Model, Prompt, Runtime
 
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from PIL import Image
 
-from tests.records import failed, record
-from vlm_lab.report.build import write_report
-from vlm_lab.report.evidence import gathered
-from vlm_lab.statistics import summarize
-from vlm_lab.types import CandidateKey, Comparison, Conventions, Decision, Estimate, Field, Model, Reason, Suspect
+from tests.case_records import failed, record
+from vlm_lab.analysis.evidence import gathered
+from vlm_lab.analysis.statistics import summarize
+from vlm_lab.messages import Reason
+from vlm_lab.records.report_json import write_report
+from vlm_lab.types import CandidateKey, Comparison, Conventions, Decision, Estimate, Field, Model, Suspect
 
 HOSTILE = "<script>document.title='owned'</script></textarea><img src=x onerror=alert(1)>\"'`\x1b[31m\u202egnp.exe"
 DOCUMENTS = ("one", "two", "three", "four")

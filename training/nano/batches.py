@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from training.nano.attention_targets import pointed
 from training.nano.rendering import CELL, FIELDS, Picture
-from vlm_lab.config import load_candidates
-from vlm_lab.schema import lean
+from vlm_lab.config.models_file import load_candidates
+from vlm_lab.fields.schema import lean
 from vlm_lab.suite import load_suite
 
 CUT = 7.0

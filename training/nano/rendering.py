@@ -21,7 +21,7 @@ from training.synthetic.canvas import Placed
 from training.synthetic.layouts import LAYOUTS
 from training.synthetic.render import draw
 from training.synthetic.values import CURRENCIES
-from vlm_lab.schema import leaves
+from vlm_lab.fields.schema import leaves
 
 PATCH, MERGE = 8, 2
 CELL = PATCH * MERGE

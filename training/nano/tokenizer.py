@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.backends import processors
+from vlm_lab.backends.transformers import processors
 
 END, PAD, START = "<|im_end|>", "<|pad|>", "<|im_start|>"
 VISION = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")

@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.documents import digest
 from vlm_lab.errors import GenerationError, Skip, UserError
-from vlm_lab.reasons import english
-from vlm_lab.references import ReferenceIndex, read_reference
-from vlm_lab.run_folder import LINES, read_records
+from vlm_lab.messages import english
+from vlm_lab.records.run_folder import LINES, read_records
+from vlm_lab.suite.pages import digest
+from vlm_lab.suite.references import ReferenceIndex, read_reference
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Suite, Timing, Usage
 
 

@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 
 from markupsafe import escape
 
-from vlm_lab.documents import shown
-from vlm_lab.report.story import Block, Heading, Items, PageBreak, Picture, Table, Text, Word
+from vlm_lab.report.blocks import Block, Heading, Items, PageBreak, Picture, Table, Text, Word
+from vlm_lab.sanitize import shown
 
 NAME = "report.confluence.xml"
 COLOURS = {"chosen": "Green", "rejected": "Red", "needs_more_data": "Yellow"}

@@ -6,9 +6,9 @@ Replies, names and references are hostile text: whatever could be markup is esca
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from vlm_lab.documents import shown
-from vlm_lab.report.overview import SIGNS
-from vlm_lab.report.story import Block, Heading, Items, PageBreak, Picture, Table, Text, Word
+from vlm_lab.report.blocks import Block, Heading, Items, PageBreak, Picture, Table, Text, Word
+from vlm_lab.report.tables import SIGNS
+from vlm_lab.sanitize import shown
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 _LINKS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)  # what GitHub makes a link of by itself

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from vlm_lab.report.evidence import Evidence
+from vlm_lab.analysis.evidence import Evidence
 from vlm_lab.types import Summary
 
 SERIES = ("#0b61a4", "#b3541e", "#3d7a2a", "#8a3ffc", "#9b1c5a", "#00707a", "#7a5c00", "#5b5f97", "#c0392b", "#44546a")

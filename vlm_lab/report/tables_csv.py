@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.documents import shown
-from vlm_lab.outcomes import JUDGED
-from vlm_lab.report import overview
-from vlm_lab.report.evidence import Evidence
-from vlm_lab.run_folder import private_file
-from vlm_lab.types import Report
+from vlm_lab.analysis.evidence import Evidence
+from vlm_lab.files import private_file
+from vlm_lab.report import tables
+from vlm_lab.sanitize import shown
+from vlm_lab.types import JUDGED, Report
 
 FORMULA = ("=", "+", "-", "@")
 FIELD_HEADS = ("suite", "model", "prompt", "field", "right", "low", "high", "documents", *JUDGED)
@@ -25,8 +24,8 @@ RESULT_HEADS = ("suite", "model", "prompt", "document", "status", "path", "outco
 def write_tables(report: Report, seen: Evidence, rows: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
     """Writes the three files into `folder`; where they lie."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    models = [[each.suite, *overview.model_cells(each, seen)] for each in report.summaries]
-    _write(folder / "models.csv", ("suite", *overview.MODEL_HEADS), models)
+    models = [[each.suite, *tables.model_cells(each, seen)] for each in report.summaries]
+    _write(folder / "models.csv", ("suite", *tables.MODEL_HEADS), models)
     _write(folder / "fields.csv", FIELD_HEADS, _fields(report))
     _write(folder / "results.csv", RESULT_HEADS, _results(rows))
     return [folder / f"{name}.csv" for name in ("models", "fields", "results")]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vlm_lab import probe
-from vlm_lab.documents import shown
-from vlm_lab.reasons import ENGLISH, english, worded_all
-from vlm_lab.report.text import HEADS, has_run, model_row, share, table, troubles
-from vlm_lab.suspects import line
-from vlm_lab.types import Decision, Reason, Report, Summary
+from vlm_lab.analysis import repeatability
+from vlm_lab.analysis.label_errors import line
+from vlm_lab.messages import ENGLISH, Reason, english, worded_all
+from vlm_lab.report.formatting import HEADS, has_run, model_row, share, table, troubles
+from vlm_lab.sanitize import shown
+from vlm_lab.types import Decision, Report, Summary
 
 if TYPE_CHECKING:
-    from vlm_lab.report.conclude import Conclusion
+    from vlm_lab.types import Conclusion
 
 MOST_LINES = 20
 FEW = 5
@@ -31,7 +31,7 @@ def closing_lines(concluded: Conclusion | Report) -> list[str]:
             lines += ["", headline(suite, own), *table(HEADS, [model_row(each) for each in ran])]
         decided = [each for each in concluded.decisions if each.suite == suite]
         lines += ["", *(line for each in decided for line in decision_lines(each))] if decided else []
-    lines += ["", *map(english, probe.lines(concluded.probes))] if concluded.probes else []
+    lines += ["", *map(english, repeatability.lines(concluded.probes))] if concluded.probes else []
     return [shown(each) for each in lines]  # reasons quote replies
 
 

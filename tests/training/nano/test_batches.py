@@ -8,8 +8,8 @@ from training.nano import batches
 from training.nano.batches import Strip
 from training.nano.random_documents import wish
 from training.nano.rendering import CELL, FIELDS, picture
-from vlm_lab.prompts import prompt_text
 from vlm_lab.suite import load_suite
+from vlm_lab.suite.prompts import prompt_text
 
 CHANCE = random.Random(4)
 PICTURE = picture(CHANCE, wish(CHANCE, ("slip",)))

@@ -9,12 +9,12 @@ import pytest
 
 from training.nano import FOLDER, batches, test_set
 from training.nano.rendering import FIELDS
-from vlm_lab import weights
-from vlm_lab.backends.transformers import Transformers
-from vlm_lab.config import load_candidates
-from vlm_lab.documents import Pages
+from vlm_lab.backends.transformers import weights
+from vlm_lab.backends.transformers.backend import Transformers
+from vlm_lab.config.models_file import load_candidates
+from vlm_lab.fields.schema import leaves
 from vlm_lab.parsing import parse
-from vlm_lab.schema import leaves
+from vlm_lab.suite.pages import Pages
 from vlm_lab.types import Generation, Model, Prompt, Runtime
 
 LEAST = 0.92

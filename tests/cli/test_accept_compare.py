@@ -1,0 +1,58 @@
+"""`vlm-lab accept` and `vlm-lab compare`: a run is kept, and held against another."""
+
+import argparse
+import importlib
+from pathlib import Path
+
+import pytest
+
+from tests.case_records import record
+from tests.runs import write_run
+from vlm_lab.decision.regression_gate import gate, of_run, read_baseline
+from vlm_lab.errors import UserError
+from vlm_lab.records.report_json import read_report
+from vlm_lab.records.run_folder import read_records
+from vlm_lab.types import Model
+
+MODELS = [Model(name="m", model_id="x")]
+
+
+def command(name: str, *typed: str) -> int:
+    """As `vlm-lab NAME ...` calls it."""
+    module = importlib.import_module(f"vlm_lab.cli.{name}")
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)
+    return int(module.main(parser.parse_args(typed)))
+
+
+def write(folder: Path, wrong: int = 0, prompt: str = "p", dry_run: bool = False) -> Path:
+    rows = [record(f"inv_{i}", {"gross": "wrong" if i < wrong else "exact", "date": "exact"}) for i in range(20)]
+    return write_run(folder, rows, MODELS, prompt, dry_run)
+
+
+def test_accept_writes_a_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write(tmp_path / "results" / "1")
+    assert command("accept", "--output-dir", str(tmp_path / "results")) == 0
+    path = tmp_path / "results" / "baseline.json"
+    assert capsys.readouterr().out == f"{path}: 1 candidates, 20 answers of 1\n"
+    assert gate(read_baseline(path), of_run(read_report(run), read_records(run))).status == "ok"
+
+
+def test_a_dry_run_is_nothing_to_accept(tmp_path: Path) -> None:
+    write(tmp_path / "1", dry_run=True)
+    with pytest.raises(UserError, match="1 was a dry run"):
+        command("accept", "1", "--output-dir", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "prompt", "options", "status"),
+    [(0, "p", (), 0), (10, "p", (), 1), (10, "q", (), 6), (1, "p", (), 0), (1, "p", ("--fail-on-lost-field",), 1),
+     (10, "p", ("--max-drop=0.5",), 0)],
+)  # fmt: skip
+def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: int, prompt: str,
+                 options: tuple[str, ...], status: int) -> None:  # fmt: skip
+    write(tmp_path / "a")
+    write(tmp_path / "b", wrong, prompt)
+    assert command("compare", "a", "b", "--output-dir", str(tmp_path), *options) == status
+    words = {0: "ok", 1: "regressed", 6: "not comparable"}
+    assert capsys.readouterr().out.splitlines()[-1] == words[status]

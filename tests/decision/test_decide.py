@@ -1,0 +1,186 @@
+"""pytest tests/decision/test_decide.py: no word without its evidence."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from vlm_lab.analysis.comparison import adjusted
+from vlm_lab.decision.decide import decide, decide_run
+from vlm_lab.messages import worded_all
+from vlm_lab.types import Comparison, Decision, Estimate, FieldSummary, Model, Report, Rules, Speed, Summary
+
+RULES = Rules({"field_f1": 0.95, "max_error_rate": 0.01})
+
+
+def summary(model: str = "a", low: float = 0.96, value: float = 0.97, high: float = 0.98, **other: object) -> Summary:
+    made = Summary(
+        suite="s", model=model, prompt_id="default", documents=100, statuses={"ok": 100},
+        scores={"field_f1": Estimate(value, low, high, 100)},
+        fields={"totals.gross": FieldSummary({}, Estimate(0.99, 0.985, 0.995, 100))},
+        speed=Speed(timed=100, median_seconds=2.0, p95_seconds=4.0, peak_memory_bytes=5_000_000_000),
+    )  # fmt: skip
+    return replace(made, **other)  # type: ignore[arg-type]
+
+
+def decided(
+    *summaries: Summary,
+    rules: Rules = RULES,
+    comparisons: Sequence[Comparison] = (),
+    models: Sequence[Model] = (),
+    verified: bool = True,
+) -> list[Decision]:
+    return decide(summaries, comparisons, models, rules, {"s": verified})
+
+
+def versus(first: str, second: str, value: float, p_value: float) -> Comparison:
+    interval = Estimate(value, value - 0.01, value + 0.01, 100)
+    return Comparison(
+        suite="s", first=(first, "default"), second=(second, "default"), score="field_f1",
+        difference=interval, p_value=p_value, p_adjusted=p_value,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "word"),
+    [
+        (0.951, 0.97, 0.98, "chosen"),
+        (0.95, 0.97, 0.98, "chosen"),
+        (0.949, 0.97, 0.98, "needs_more_data"),
+        (0.90, 0.94, 0.96, "needs_more_data"),
+        (0.90, 0.92, 0.95, "needs_more_data"),
+        (0.90, 0.92, 0.949, "rejected"),
+    ],
+)
+def test_the_interval_decides(low: float, value: float, high: float, word: str) -> None:
+    (made,) = decided(summary(low=low, value=value, high=high))
+    assert made.verdict == word
+    assert (made.more_documents is not None) == (word == "needs_more_data")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "word"),
+    [
+        ({"ok": 100}, "chosen"),
+        ({"ok": 90, "unparsed": 10}, "chosen"),  # counted in the figures
+        ({"ok": 99, "error": 1}, "chosen"),
+        ({"ok": 98, "error": 2}, "needs_more_data"),
+        ({"ok": 99, "skipped": 1}, "needs_more_data"),
+        ({"ok": 99, "not_run": 1}, "needs_more_data"),
+        ({"dry_run": 100}, "needs_more_data"),
+    ],
+)
+def test_never_chosen_from_what_was_not_measured(statuses: dict[str, int], word: str) -> None:
+    (made,) = decided(summary(statuses=statuses))
+    assert made.verdict == word
+
+
+@pytest.mark.parametrize(("status", "models"), [("skipped", ["a"]), ("not_run", ["a"]), ("error", ["a", "gone"])])
+def test_a_candidate_that_was_not_asked_has_no_word(status: str, models: list[str]) -> None:
+    summaries = [summary(), summary("gone", statuses={status: 100})]
+    report = Report(run={}, suites=[{"name": "s", "verified": True}], models=[], prompts=[], summaries=summaries)
+    assert sorted(each.model for each in decide_run(report, [], RULES)) == models
+
+
+def test_a_partial_run_rejects_nobody() -> None:
+    (made,) = decided(summary(low=0.1, value=0.2, high=0.3, statuses={"ok": 5, "not_run": 95}))
+    assert made.verdict == "needs_more_data"
+    assert worded_all(made.reasons_for("against"))[0] == "95 of 100 cells were not run: the run is partial"
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "word"),
+    [
+        ("totals.gross", 0.98, "chosen"),
+        ("totals.gross", 0.999, "rejected"),
+        ("totals.gros", 0.98, "needs_more_data"),
+        ("p95_seconds", 4, "chosen"),
+        ("p95_seconds", 3.9, "rejected"),
+        ("median_seconds", 1, "rejected"),
+        ("peak_memory_gb", 5, "chosen"),
+        ("peak_memory_gb", 4, "rejected"),
+        ("cost_per_1000", 4, "needs_more_data"),  # no price
+        ("row_f1", 0.5, "needs_more_data"),  # no rows
+    ],
+)
+def test_rules(name: str, rule: float, word: str) -> None:
+    (made,) = decided(summary(), rules=Rules({name: rule}))
+    assert made.verdict == word
+    assert any(
+        name in line for line in (*worded_all(made.reasons_for("evidence")), *worded_all(made.reasons_for("against")))
+    )
+
+
+def test_p95_of_few_says_little() -> None:
+    (made,) = decided(summary(speed=Speed(timed=5, p95_seconds=1.0)), rules=Rules({"p95_seconds": 8}))
+    assert (made.verdict, made.more_documents) == ("needs_more_data", 15)
+
+
+def test_the_clearly_better_one_is_chosen() -> None:
+    compared = adjusted([versus("b", "a", 0.02, 0.001)])
+    best, other = decided(summary("a"), summary("b", value=0.975), comparisons=compared)
+    assert [(each.model, each.verdict) for each in (best, other)] == [("b", "chosen"), ("a", "rejected")]
+    assert worded_all(other.reasons_for("against"))[0] == (
+        "meets every rule, but b (default) differs by +0.020 (+0.010 to +0.030) in field_f1 on 100 documents"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rules", "evidence"),
+    [
+        ({"field_f1": 0.99, "p95_seconds": 5}, "p95_seconds 4, rule 5"),
+        ({"field_f1": 0.975, "cost_per_1000": 5}, "no rule is met for certain"),
+        ({}, "models.yaml sets no rule"),
+    ],
+)
+def test_only_what_is_met_is_evidence(rules: dict[str, float], evidence: str) -> None:
+    (made,) = decided(summary(), rules=Rules(rules))
+    assert worded_all(made.reasons_for("evidence")) == [evidence]
+
+
+def test_reasons_are_what_the_sentences_are_made_of() -> None:
+    (made,) = decided(summary(low=0.93), verified=False)
+    open_rule = made.reasons["against"][0]
+    assert open_rule.kind == "open"
+    assert open_rule.figures["what"].figures == {
+        "name": "field_f1", "value": 0.97, "low": 0.93, "high": 0.98, "n": 100, "rule": 0.95,
+    }  # fmt: skip
+
+
+def test_two_alike_are_both_shown_the_better_on_the_next_figure_first() -> None:
+    slow, fast = Speed(timed=100, p95_seconds=9.0), Speed(timed=100, p95_seconds=2.0)
+    rules = Rules({"field_f1": 0.95}, ("field_f1", "p95_seconds"))
+    made = decided(
+        summary("a", value=0.975, speed=slow),
+        summary("b", speed=fast),
+        comparisons=[versus("a", "b", 0.005, 0.4)],
+        rules=rules,
+    )
+    assert [(each.model, each.verdict) for each in made] == [("b", "chosen"), ("a", "chosen")]
+    assert "cannot be told from a" in worded_all(made[0].reasons_for("against"))[0]
+
+
+def test_a_models_word_is_that_of_its_best_prompt() -> None:
+    (made,) = decided(summary(low=0.5, value=0.6, high=0.7), summary(low=0.952, value=0.98, prompt_id="terse"))
+    assert (made.verdict, made.prompt_id) == ("needs_more_data", "terse"), "the best of two must clear a wider interval"
+    (made,) = decided(summary(low=0.5, value=0.6, high=0.7), summary(low=0.965, value=0.98, prompt_id="terse"))
+    assert (made.verdict, made.prompt_id) == ("chosen", "terse")
+    assert any("best of 2 prompts" in line for line in worded_all(made.reasons_for("against")))
+
+
+def test_beside_todays_pipeline_and_unchecked_references() -> None:
+    models = [Model(name="a", model_id="x"), Model(name="old", model_id="out", backend="replay")]
+    compared = [versus("old", "a", -0.07, 0.001)]
+    new, old = decided(
+        summary("a"),
+        summary("old", 0.85, 0.9, 0.93),
+        models=models,
+        comparisons=compared,
+        verified=False,
+    )
+    assert worded_all(new.reasons_for("pipeline")) == [
+        "beside old, a (default) differs by +0.070 (+0.060 to +0.080) in field_f1 on 100 documents"
+    ]
+    assert worded_all(old.reasons_for("pipeline")) == []
+    against = worded_all(new.reasons_for("against"))
+    assert (new.verified, against[-1]) == (False, "nobody has checked the suite's references (verified: false)")

@@ -1,0 +1,349 @@
+"""report.html as somebody uses it: opened from disk in Chromium, driven by keyboard and pointer."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.report.made import DOCUMENTS, HOSTILE, PROMPT, write_run
+from vlm_lab.report.html.changes import write_changes
+from vlm_lab.report.html.page import write_html
+from vlm_lab.report.images.pages import FILES
+from vlm_lab.suite.corrections import read_corrections
+
+PROJECT = Path(__file__).parents[3]
+CHROMIUM = Path("/usr/bin/chromium")
+AXE = PROJECT / "cache" / "node" / "node_modules" / "axe-core" / "axe.min.js"
+pytestmark = pytest.mark.slow  # a browser
+ROWS = ".fields tbody tr"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_run(tmp_path_factory.mktemp("run"))
+    write_html(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    with api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Any, run: Path) -> Iterator[Any]:
+    """A tab in which neither an error nor a request to another place may occur."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    tab, told = context.new_page(), []
+    tab.on("console", lambda message: told.append(message.text))
+    tab.on("pageerror", lambda error: told.append(str(error)))
+    tab.on("dialog", lambda dialog: told.append("dialog"))
+    tab.on("request", lambda asked: asked.url.startswith(run.as_uri()) or told.append(asked.url))
+    tab.goto((run / "report.html").as_uri())
+    yield tab
+    assert told == []
+    assert tab.title() == "Run 20260102T030405Z"
+    context.close()
+
+
+def open_at(page: Any, fragment: str) -> None:
+    page.evaluate("fragment => { location.hash = fragment }", fragment)
+    page.wait_for_timeout(50)
+
+
+def until(page: Any, expression: str, argument: Any = None) -> None:
+    """Waits for it from here: the browser's own waiting evaluates text in the page, which the policy forbids."""
+    for _ in range(100):
+        if page.evaluate(expression, argument):
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(expression)
+
+
+def serious(page: Any) -> list[str]:
+    """What axe-core calls serious or critical on a page."""
+    if not AXE.exists():
+        pytest.skip(f"no {AXE.relative_to(PROJECT)}: npm install --prefix cache/node axe-core")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run()")["violations"]
+    return [each["nodes"][0]["html"] for each in found if each["impact"] in ("serious", "critical")]
+
+
+def test_first_screen_says_decision_conditions_models_fields_and_kinds(page: Any) -> None:
+    text = page.inner_text("#summary")
+    for said in ("chosen sharp", "rejected blunt", "Models", "Accuracy against seconds", "Prompts compared",
+                 "How long replies take", "Risk and coverage", "Kinds of error", "misread", "Conditions", "cpu",
+                 "nobody has checked", "4 (invoices)", "needs 9 GB"):  # fmt: skip
+        assert said in re.sub(r"[✓✗] ", "", text)
+    assert page.locator("figure svg[role=img]").count() == 4
+    assert page.locator("figure svg use").count() > 10
+    assert page.locator("#documents").is_hidden()
+
+
+def test_heat_map_leads_to_the_errors_behind_a_figure(page: Any) -> None:
+    page.click(".heat tr:has-text('totals.gross') td:nth-child(2) a")
+    assert page.input_value("#filter-model") == "sharp@default"
+    assert page.input_value("#filter-field") == "totals.gross"
+    assert page.locator("#jump option").count() == 1
+    assert page.locator(ROWS).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("filters", "documents"),
+    [({}, 4), ({"tag": "language=ru"}, 2), ({"outcome": "s"}, 3), ({"model": "sharp@terse", "outcome": "errors"}, 1),
+     ({"model": "sharp@default", "field": "invoice_number", "outcome": "w"}, 0), ({"outcome": "doubtful"}, 1)],
+)  # fmt: skip
+def test_filters_keep_the_documents_that_fit(page: Any, filters: dict[str, str], documents: int) -> None:
+    open_at(page, "doc=")
+    for name, value in filters.items():
+        page.select_option(f"#filter-{name}", value)
+    expected = f"{documents} of 4 documents" if documents else "No document fits"
+    until(page, "text => document.getElementById('count').textContent.startsWith(text)", expected)
+    assert page.locator("#jump option").count() == documents
+
+
+def test_the_address_alone_brings_document_and_filter_back(page: Any, run: Path, browser: Any) -> None:
+    open_at(page, "doc=")
+    page.select_option("#filter-model", "blunt@default")
+    page.keyboard.press("Tab")
+    page.click("#next")
+    other = browser.new_page()
+    other.goto(page.url)
+    assert other.input_value("#jump") == page.input_value("#jump") == "invoices/two"
+    assert other.input_value("#filter-model") == "blunt@default"
+    other.close()
+
+
+def test_a_document_shows_page_values_signs_kinds_and_confidence(page: Any) -> None:
+    open_at(page, "doc=invoices%2Ftwo")
+    assert page.evaluate("document.getElementById('page').naturalWidth") == 210
+    row = page.locator(f"{ROWS}:has-text('totals.gross')")
+    wrong = row.locator("td").nth(1)
+    assert wrong.locator("[role=img]").get_attribute("aria-label") == "wrong"
+    assert "misread, confidence 60 %" in wrong.inner_text()
+    colours = {row.locator("td").nth(n).evaluate("td => getComputedStyle(td.firstChild).color") for n in (1, 3)}
+    assert len(colours) == 2
+    page.click("#zoom-in")
+    assert page.evaluate("document.getElementById('page').style.width") == "140%"
+
+
+def test_who_gave_no_answer_has_a_line_with_the_reason_and_no_column(page: Any) -> None:
+    open_at(page, "doc=invoices%2Ffour")
+    assert "blunt" not in page.inner_text(".fields thead")
+    assert "blunt@default: error: " in page.inner_text(".silent li")
+    assert "needs 9 GB" in page.inner_text(".silent li")
+    page.click(".silent button")
+    page.wait_for_selector("dialog[open]")
+    assert page.inner_text("#prompt") == PROMPT
+    page.keyboard.press("Escape")
+    open_at(page, "doc=invoices%2Ffour&model=blunt%40default")
+    assert page.locator(".fields").count() == 0
+    assert "needs 9 GB" in page.inner_text(".silent li")
+
+
+def test_the_keys_of_the_docs_do_what_they_say(page: Any) -> None:
+    text = (PROJECT / "docs" / "report.md").read_text()
+    told = re.findall(r"`(\S)`", text[text.index("- Keys:") : text.index("- The address")])
+    does = {
+        "j": "document.getElementById('jump').value === 'invoices/two'",
+        "k": "document.getElementById('jump').value === 'invoices/one'",
+        "e": "document.activeElement?.dataset.error === ''",
+        "+": "document.getElementById('page').style.width === '140%'",
+        "-": "document.getElementById('page').style.width === '100%'",
+    }
+    assert told == list(does)
+    open_at(page, "doc=")
+    for key in told:
+        page.keyboard.press(key)
+        until(page, does[key])
+
+
+def test_a_screen_reader_hears_which_document_and_page_it_is(page: Any) -> None:
+    open_at(page, "doc=")
+    live = "[...document.querySelectorAll('#documents [aria-live], #documents [role=status]')].map(n => n.id)"
+    assert page.evaluate(live) == ["count", "page-number", "document-name"]
+    page.focus(".fields button")
+    page.keyboard.press("j")
+    until(page, "document.getElementById('document-name').textContent.startsWith('two')")
+    until(page, "document.activeElement?.id === 'fields'")
+
+
+def test_tab_goes_from_the_filters_to_the_page_to_the_answers(page: Any) -> None:
+    open_at(page, "doc=invoices%2Ftwo")
+    page.focus("#filter-model")
+    seen = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
+    wanted = ["filter-field", "filter-outcome", "filter-tag", "jump", "previous", "next", "next-error", "zoom-out",
+              "zoom-in", "sheet", "doubt", "fields"]  # fmt: skip
+    assert [each for each in dict.fromkeys(seen) if each in wanted] == wanted
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_two_runs_page_fits_and_has_no_serious_issue(
+    browser: Any, run: Path, tmp_path: Path, scheme: str, width: int
+) -> None:
+    other = write_run(tmp_path / "other")
+    text = (other / "report.json").read_text().replace('"outcome": "wrong"', '"outcome": "exact"')
+    (other / "report.json").write_text(text)
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    tab = context.new_page()
+    tab.goto(write_changes(run, other).as_uri())
+    assert tab.locator(".folds").count() == 3
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
+    cut = "[...document.querySelectorAll('.folds')].filter(n => n.scrollWidth > n.parentNode.clientWidth).length"
+    assert tab.evaluate(cut) == 0
+    assert serious(tab) == []
+    context.close()
+
+
+def test_a_document_prints_its_page_and_its_fields_on_few_sheets(page: Any, tmp_path: Path) -> None:
+    import pypdfium2
+
+    open_at(page, "doc=invoices%2Ftwo")
+    page.pdf(path=tmp_path / "page.pdf", format="A4")
+    with pypdfium2.PdfDocument(tmp_path / "page.pdf") as pdf:
+        assert len(pdf) <= 3
+        assert "invoice_number" in "".join(sheet.get_textpage().get_text_range() for sheet in pdf)
+        first = pdf[0].render().to_pil().convert("L")
+    assert first.point(lambda value: 255 * (value < 252)).getbbox()[3] > first.height / 2  # it is no empty sheet
+
+
+def test_keys_go_from_document_to_document_and_from_error_to_error(page: Any) -> None:
+    open_at(page, "doc=")
+    for key, document in (("j", "two"), ("j", "three"), ("k", "two"), ("ArrowRight", "three"), ("ArrowLeft", "two")):
+        page.keyboard.press(key)
+        until(page, "name => document.getElementById('jump').value === name", f"invoices/{document}")
+    errors = page.locator("#fields [data-error]").count()
+    for _ in range(errors):
+        page.keyboard.press("e")
+        assert page.evaluate("document.activeElement?.dataset.error") == ""
+    page.keyboard.press("e")
+    until(page, "document.getElementById('jump').value === 'invoices/three'")
+    until(page, "document.activeElement?.dataset.error === ''")
+
+
+def test_reply_and_prompt_are_one_click_away_and_stay_text(page: Any) -> None:
+    open_at(page, "doc=invoices%2Fone")
+    page.click("button[aria-label='Reply and prompt: blunt default']")
+    page.wait_for_selector("dialog[open]")
+    assert page.inner_text("#prompt") == PROMPT
+    reply = page.inner_text("#reply")
+    assert reply.startswith("blunt <script>document.title")
+    assert "\u202e" not in reply
+    assert "⟨U+202E⟩" in reply
+    page.keyboard.press("Escape")
+    assert page.locator("dialog[open]").count() == 0
+
+
+def test_hostile_text_makes_no_element_anywhere(page: Any) -> None:
+    for fragment in ("", "doc=invoices%2Fone", "doubts", "doc=<img src=x>&model=\"'"):
+        open_at(page, fragment)
+        assert page.locator("img[src=x], textarea").count() == 0
+        assert page.locator("script:not([type])").count() == 1
+
+
+def test_no_hostile_character_reaches_the_file_unescaped(run: Path) -> None:
+    text = (run / "report.html").read_text()
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "<img src" not in text
+    assert text.count("</script>") == 2
+
+
+def test_policy_allows_no_other_script_style_or_place(browser: Any, run: Path) -> None:
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', (run / "report.html").read_text())
+    assert policy is not None
+    assert "default-src &#39;none&#39;" in policy[1]
+    assert "unsafe" not in policy[1]
+    assert "http" not in policy[1]
+    tab, refused = browser.new_page(), []
+    tab.on("console", lambda message: refused.append(message.text))
+    tab.goto((run / "report.html").as_uri())
+    assert not tab.evaluate("() => fetch('http://127.0.0.1:9/').then(() => true, () => false)")
+    assert "Content Security Policy" in refused[0]
+    tab.close()
+
+
+def test_suspects_are_decided_by_a_key_and_handed_out(page: Any, tmp_path: Path) -> None:
+    page.click("nav a:has-text('Suspect references')")
+    page.focus(".doubt")
+    page.keyboard.press("r")
+    page.fill(".doubt input", "119.00")
+    assert page.inner_text("#decided") == "1 of 1 decided"
+    with page.expect_download() as started:
+        page.click("#hand-out")
+    started.value.save_as(tmp_path / "corrections.json")
+    (entry,) = json.loads((tmp_path / "corrections.json").read_text())
+    assert (entry["document"], entry["path"]) == ("two", "totals.gross")
+    assert (entry["reference"], entry["verdict"], entry["right"]) == ("1<00", "reference_wrong", "119.00")
+    assert read_corrections(tmp_path / "corrections.json").by_document["two"][0].right == "119.00"
+
+
+def test_dark_mode_changes_page_and_plots(page: Any) -> None:
+    look = """() => [getComputedStyle(document.body).backgroundColor,
+                     getComputedStyle(document.querySelector("svg text")).fill]"""
+    light = page.evaluate(look)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(look)
+    assert light[0] == "rgb(255, 255, 255)"
+    assert all(one != other for one, other in zip(light, dark, strict=True))
+
+
+@pytest.mark.parametrize("fragment", ["", "doc=invoices%2Fone", "doubts"])
+def test_a_phone_scrolls_in_one_direction(page: Any, fragment: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    open_at(page, fragment)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_no_serious_issue(page: Any, scheme: str, width: int) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    for fragment in ("", "doc=invoices%2Ftwo", "doc=invoices%2Ffour", "doubts"):
+        open_at(page, fragment)
+        page.evaluate("document.querySelectorAll('details').forEach(node => { node.open = true })")
+        assert serious(page) == []
+
+
+def test_the_page_without_its_folder_still_says_what_is_missing(browser: Any, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_bytes((run / "report.html").read_bytes())
+    alone = browser.new_page()
+    alone.goto((tmp_path / "report.html").as_uri() + "#doc=invoices%2Fone")
+    alone.click("button[aria-label='Reply and prompt: blunt default']")
+    alone.wait_for_selector("dialog[open]")
+    assert "report_files/ is not beside" in alone.inner_text("#reply")
+    alone.close()
+
+
+def test_the_same_run_gives_the_same_page(run: Path) -> None:
+    before = (run / "report.html").read_bytes()
+    write_html(run)
+    assert (run / "report.html").read_bytes() == before
+    assert len(list((run / FILES / "pages").iterdir())) == len(DOCUMENTS)
+
+
+def test_pages_that_were_drawn_outlive_their_documents(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    write_html(folder)
+    (folder / "one.png").unlink()
+    (folder / FILES / "pages" / "invoices--two-1.jpg").unlink()
+    (folder / "two.png").unlink()
+    write_html(folder)
+    text = (folder / "report.html").read_text()
+    assert "invoices--one-1.jpg" in text
+    assert "invoices--two-1.jpg" not in text
+    assert HOSTILE not in text

@@ -1,0 +1,213 @@
+"""The report in other forms: what a wiki, a spreadsheet and GitHub make of it, hostile text included."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.report.made import HOSTILE, write_run
+from vlm_lab.errors import UserError
+from vlm_lab.records.report_json import read_report
+from vlm_lab.report import formats, plots
+from vlm_lab.report.html.changes import changes, write_changes
+from vlm_lab.report.markdown import escaped
+
+AC, RI = "http://atlassian.com/content", "http://atlassian.com/resource/identifier"
+# https://confluence.atlassian.com/conf91/confluence-storage-format-1442847767.html: the elements that a report may use,
+# with their attributes. https://confluence.atlassian.com/x/fgSPGQ: the parameters of the macro `status`, its colours.
+COLOURS = {"Grey", "Red", "Yellow", "Green", "Blue"}
+ALLOWED = {
+    "h1": set(), "h2": set(), "h3": set(), "p": set(), "strong": set(), "ul": set(), "li": set(), "hr": set(),
+    "table": set(), "tbody": set(), "tr": set(), "th": set(), "td": set(),
+    f"{{{AC}}}structured-macro": {f"{{{AC}}}name"}, f"{{{AC}}}parameter": {f"{{{AC}}}name"},
+    f"{{{AC}}}image": {f"{{{AC}}}alt"}, f"{{{RI}}}attachment": {f"{{{RI}}}filename"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def markdown(run: Path) -> str:
+    return formats.write("md", run).read_text()
+
+
+def test_confluence_is_xml_of_the_storage_format(run: Path) -> None:
+    body = formats.write("confluence", run).read_text()
+    root = ElementTree.fromstring(f'<page xmlns:ac="{AC}" xmlns:ri="{RI}">{body}</page>')  # noqa: S314
+    for element in list(root.iter())[1:]:
+        assert element.tag in ALLOWED
+        assert set(element.attrib) <= ALLOWED[element.tag]
+    for macro in root.iter(f"{{{AC}}}structured-macro"):
+        assert macro.get(f"{{{AC}}}name") == "status"
+        said = {each.get(f"{{{AC}}}name"): each.text for each in macro}
+        assert list(said) == ["colour", "title"]
+        assert said["colour"] in COLOURS
+    words = [each.text for each in root.iter(f"{{{AC}}}parameter")]
+    assert words == ["Green", "chosen", "Red", "rejected"]
+    inside = {(parent.tag, each.tag) for parent in root.iter() for each in parent}
+    assert {outer for outer, inner in inside if inner in ("td", "th")} == {"tr"}
+    assert {outer for outer, inner in inside if inner == f"{{{RI}}}attachment"} == {f"{{{AC}}}image"}
+    attached = [each.get(f"{{{RI}}}filename") for each in root.iter(f"{{{RI}}}attachment")]
+    there = {path.name for path in (run / "report_files").rglob("*.png")}
+    assert attached
+    assert set(attached) <= there
+    assert len(there) == len(list((run / "report_files").rglob("*.png")))  # a page's attachments have no folders
+    assert "<script>document" in "".join(root.itertext())
+
+
+def test_first_page_has_the_word_its_evidence_the_models_and_the_plot(markdown: str) -> None:
+    first = markdown.split("\n---\n")[0]
+    assert "**Chosen: sharp (default).**" in first
+    assert "✗ **rejected** | blunt" in first
+    assert "| blunt | default | 0.000 |" in first
+    assert "suite-1-plot-1.png" in first
+    assert len(first.splitlines()) < 60
+
+
+def test_differences_are_told_from_chance(markdown: str) -> None:
+    assert "| sharp (default) | blunt (default) | +0.125 | +0.050 … +0.200 | 0.020 | 4 | more than chance |" in markdown
+
+
+def test_markdown_renders_in_githubs_flavour(markdown: str, run: Path) -> None:
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(markdown)
+    kinds = Counter(each.type for each in tokens)
+    assert kinds["table_open"] == 7
+    assert not kinds["html_block"]
+    inline = [child for each in tokens for child in each.children or ()]
+    assert not [child for child in inline if child.type in ("html_inline", "link_open", "code_inline")]
+    images = [child.attrs["src"] for child in inline if child.type == "image"]
+    assert images
+    assert all((run / str(address)).is_file() for address in images)
+    for line in markdown.splitlines():
+        if line.startswith("| blunt"):
+            assert line.replace("\\|", "").count("|") in (13, 6)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a|b", "[x](javascript:y)", "<b>", "`code`", "*a*", "_a_", "~~a~~", "a\nb", "\x1b[31m", "&lt;", "![i](x)",
+     "http://example.com", "www.example.com", "a@example.com", HOSTILE],
+)  # fmt: skip
+def test_hostile_text_stays_text_in_markdown(text: str) -> None:
+    rendered = MarkdownIt("gfm-like", {"linkify": False}).render(f"| head |\n|---|\n| {escaped(text)} |\n")
+    root = ElementTree.fromstring(f"<r>{rendered}</r>")  # noqa: S314
+    assert {each.tag for each in root.iter()} <= {"r", "table", "thead", "tbody", "tr", "th", "td"}
+    assert root.findtext(".//td", "").replace("\u2060", "").startswith(text.split("\n")[0].split("\x1b")[0].strip())
+
+
+def test_csv_has_every_result_and_no_formula(run: Path) -> None:
+    place = formats.write("csv", run)
+    rows = _table(place / "results.csv")
+    assert len(rows) == 3 * 11 + 1
+    assert rows[-1]["status"] == "error"
+    models = _table(place / "models.csv")
+    assert [each["model"] for each in models] == ["sharp", "sharp", "blunt"]
+    assert len(_table(place / "fields.csv")) == 9
+
+
+def test_csv_defuses_formulas(tmp_path: Path) -> None:
+    run = write_run(tmp_path)
+    text = (run / "report.json").read_text().replace('"expected": "expected"', '"expected": "=cmd()"')
+    (run / "report.json").write_text(text.replace('"actual": null', '"actual": "-12.50"'))
+    rows = _table(formats.write("csv", run) / "results.csv")
+    assert {each["expected"] for each in rows if "cmd" in each["expected"]} == {"'=cmd()"}
+    assert "-12.50" in {each["actual"] for each in rows}
+
+
+@pytest.mark.parametrize("form", ["md", "confluence"])
+def test_the_same_run_gives_the_same_bytes(run: Path, form: str) -> None:
+    before = formats.write(form, run).read_bytes(), _pictures(run)
+    assert (formats.write(form, run).read_bytes(), _pictures(run)) == before
+
+
+def test_svg_is_deterministic_and_has_no_style_of_its_own(run: Path) -> None:
+    draw = plots.accuracy_by_seconds(read_report(run).summaries, str)
+    assert draw is not None
+    one = plots.svg(draw, 'title "<b>"')
+    assert one == plots.svg(draw, 'title "<b>"')
+    assert "style" not in one
+    assert "var(--s0)" in one
+
+
+def test_one_reply_is_no_line_and_one_candidate_no_front(run: Path) -> None:
+    assert plots.latency({"sharp (default)": [1.5]}, str) is None
+    assert plots.latency({"sharp (default)": [1.5, 2.5]}, str) is not None
+    alone = plots.accuracy_by_seconds(read_report(run).summaries[:1], str)
+    assert alone is not None
+    assert "Pareto front" not in plots.svg(alone, "title")
+
+
+def test_pareto_front_has_what_nothing_beats(run: Path) -> None:
+    front = plots.pareto(read_report(run).summaries)
+    assert [(each.model, each.prompt_id) for each in front] == [("sharp", "default")]
+
+
+def test_changes_are_gained_and_lost(run: Path, tmp_path: Path) -> None:
+    other = write_run(tmp_path)
+    data = json.loads((other / "report.json").read_text())
+    for row in data["records"]:
+        for each in row["fields"]:
+            if row["model"] == "sharp" and each["path"] == "totals.gross":
+                each["outcome"] = "exact" if each["outcome"] == "wrong" else "missing"
+    _rewrite(other, data["records"])
+    found, alone = changes(run, other)
+    assert Counter(each.gained for each in found) == {True: 2, False: 6}
+    assert alone == {}
+    page = write_changes(run, other).read_text()
+    assert "totals.<wbr>gross" in page
+    assert "<script" not in page
+
+
+def test_a_case_that_one_run_did_not_answer_is_named(run: Path, tmp_path: Path) -> None:
+    other = write_run(tmp_path)
+    records = json.loads((other / "report.json").read_text())["records"][1:]
+    _rewrite(other, records)
+    found, alone = changes(run, other)
+    assert found == []
+    assert alone == {("invoices", "sharp", "default", "one"): run.name}
+    assert f"<li>{run.name}, sharp (default): one</li>" in write_changes(run, other).read_text()
+
+
+def test_crops_show_the_place_on_the_page(tmp_path: Path) -> None:
+    from PIL import Image
+    from reportlab.pdfgen.canvas import Canvas
+
+    run = write_run(tmp_path)
+    canvas = Canvas(str(run / "two.pdf"), pagesize=(210, 297))
+    canvas.drawString(20, 40, "Total expected")
+    canvas.save()
+    (run / "report.json").write_text((run / "report.json").read_text().replace("two.png", "two.pdf"))
+    formats.write("md", run)
+    with Image.open(run / "report_files" / "crops" / "error-1.png") as strip:
+        assert strip.width > 3 * strip.height
+        assert strip.getextrema()[0] < 128
+
+
+def test_an_unknown_language_is_said(run: Path) -> None:
+    with pytest.raises(UserError, match="there is en"):
+        formats.write("md", run, "xx")
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _pictures(run: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (run / "report_files").rglob("*.png")}
+
+
+def _rewrite(run: Path, records: list[dict[str, Any]]) -> None:
+    """report.json with other records, each on its own line."""
+    text = (run / "report.json").read_text()
+    head, _, rest = text.partition('"records": [\n')
+    tail = rest[rest.index("\n]") :]
+    (run / "report.json").write_text(head + '"records": [\n' + ",\n".join(map(json.dumps, records)) + tail)

@@ -1,0 +1,179 @@
+"""Every text of the report has its words in each language that ships."""
+
+import json
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.pofile import read_po
+from jinja2.ext import babel_extract
+
+from tests.projects import echo, run_folder_of, write_project
+from tests.report.made import write_run
+from tests.test_messages import filled
+from vlm_lab.messages import SENTENCES, english, worded
+from vlm_lab.records.report_json import plain
+from vlm_lab.report import formats, tables, translation
+from vlm_lab.report.html.page import LABELS, TEMPLATES
+from vlm_lab.scoring.error_types import KINDS, TOLD_BY_STATUS
+
+REPORT = Path(translation.__file__).parent
+CODE = ("tables.py", "blocks.py", "plots.py", "html/page.py", "formats.py")
+
+
+def texts() -> Iterator[str]:
+    """What templates, code and scripts say."""
+    for template in TEMPLATES.glob("*.html"):
+        with template.open("rb") as file:
+            options = {"trimmed": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
+            for _, _, found, _ in babel_extract(file, ("_", "gettext", "ngettext"), (), options):
+                if found:  # not a name that stands for a text of the code
+                    yield found if isinstance(found, str) else found[0]
+    for name in CODE:
+        for call in re.finditer(r'words\(\s*((?:"[^"]*"\s*)+)\)', (REPORT / name).read_text()):
+            yield "".join(re.findall(r'"([^"]*)"', call[1]))
+    yield from (*LABELS, *tables.MODEL_HEADS, *tables.NAMES.values(), *KINDS, *TOLD_BY_STATUS.values())
+    yield from ("decision", "model", "prompt", "for it", "against it", "format")
+    yield from (*tables.CONDITIONS, *tables.DIFFERENCE_HEADS, *tables.SPARED_HEADS, tables.LEGEND)
+    yield from (*tables.MONEY_HEADS, tables.MONEY_LEGEND, "all %s", "and %s more", "skipped", "not run")
+
+
+@pytest.mark.parametrize("language", [each for each in translation.languages() if each != translation.SOURCE])
+def test_nothing_is_left_untranslated(language: str) -> None:
+    with (translation.LOCALE / f"{language}.po").open("rb") as file:
+        known = {message.id: message.string for message in read_po(file, locale=language)}
+    missing = sorted({text for text in texts() if not known.get(text)})
+    assert missing == []
+
+
+@pytest.mark.parametrize("language", [each for each in translation.languages() if each != translation.SOURCE])
+def test_translations_keep_their_places(language: str) -> None:
+    with (translation.LOCALE / f"{language}.po").open("rb") as file:
+        for message in read_po(file, locale=language):
+            if message.id:
+                assert str(message.id).count("%s") == str(message.string).count("%s")
+
+
+@pytest.mark.parametrize(
+    ("form", "said"), [("md", "Выбрано: sharp"), ("confluence", "<h3>Поля</h3>"), ("html", "Решения")]
+)
+def test_a_report_in_russian(tmp_path: Path, form: str, said: str) -> None:
+    written: Any = formats.write(form, write_run(tmp_path), "ru")
+    assert said in written.read_text()
+
+
+def every_reason(folder: Path) -> Path:
+    """A run whose decisions, doubts and notes have each sentence that there is."""
+    run = write_run(folder)
+    report = json.loads((run / "report.json").read_text())
+    reasons = json.loads(plain([filled(kind, 5) for kind in SENTENCES]))
+    first, second = report["decisions"]
+    first |= {"reasons": {"evidence": reasons, "against": [], "pipeline": []}, "more_documents": 5}
+    second |= {"reasons": {"evidence": [], "against": reasons, "pipeline": reasons[-2:]}}
+    report["suspects"][0]["reasons"] = report["notes"] = reasons
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in report.items() if key != "records"]
+    rows = ",\n".join(map(json.dumps, report["records"]))
+    (run / "report.json").write_text("{" + ",\n".join(lines) + f',\n"records": [\n{rows}\n]}}')
+    return run
+
+
+@pytest.mark.parametrize("form", ["md", "confluence", "html"])
+def test_no_reason_stays_english_in_russian(tmp_path: Path, form: str) -> None:
+    written = formats.write(form, every_reason(tmp_path), "ru").read_text()
+    said = re.sub(r'("why":\[.*?\](?=,"verdict"))|\\|&#39;|&#34;|\u2060', "", written)  # corrections.json has English
+    for kind in SENTENCES:
+        reason = filled(kind, 5)
+        pieces = re.split(r"[\d.'`()*_:]+", english(reason))
+        assert not [piece for piece in pieces if len(piece) > 12 and re.search(rf"(?<!\w){re.escape(piece)}", said)]
+        longest = max(re.split(r"[^а-яё ]+", worded(reason, translation.catalogue("ru")), flags=re.IGNORECASE), key=len)
+        assert longest in said
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "number": {"type": "string", "x-vlm-lab": {"type": "identifier"}},
+        "iban": {"type": "string", "x-vlm-lab": {"type": "iban"}},
+        "date": {"type": "string", "format": "date"},
+        "gross": {"type": "string", "format": "decimal"},
+        "phone": {"type": "string"},
+    },
+}
+REFERENCES = {
+    "iso": {"number": 12345, "date": "2024-03-12", "gross": "10.00", "iban": "DE00"},
+    "dotted": {"number": "A-2", "date": "12.03.2024", "gross": "1.234,56", "surplus": "x"},
+    "letters": {"number": "A-3", "date": "12 March 2024", "gross": "10 EUR"},
+    "odd": {"number": "A-4", "date": "soon", "gross": 10.5},
+    "torn": "{not json",
+    "bare": "[1]",
+}
+# Flips one value when it is asked again.
+FICKLE = """
+import json
+from echo import Echo
+
+class Fickle(Echo):
+    def generate(self, prompt):
+        self.times = getattr(self, "times", 0) + 1
+        self.settings["answer"] = {"number": "A-4" if self.times < 9 else "A-5", "date": "soon"}
+        return super().generate(prompt)
+"""
+CORRECTIONS = [
+    {"document": "dotted", "path": "gross", "reference": "1.234,56", "verdict": "reference_wrong", "right": None},
+    {"document": "odd", "path": "date", "reference": "late", "verdict": "reference_wrong", "right": "later"},
+    {"document": "gone", "path": "gross", "reference": "1", "verdict": "both", "right": "2"},
+]
+
+
+def noted_run(folder: Path) -> None:
+    """A project of which a run has much to say: about references, corrections, second answers, a short limit."""
+    models = echo("m1", ", generation_kwargs: {max_new_tokens: 9}").replace("echo:Echo", "fickle:Fickle")
+    write_project(folder, "models:\n" + models + echo("m2", answer={"number": "A-2"}), REFERENCES)
+    (folder / "fickle.py").write_text(FICKLE)
+    suite = folder / "benchmarks" / "invoices"
+    (suite / "schema.json").write_text(json.dumps(SCHEMA))
+    (suite / "corrections.json").write_text(json.dumps(CORRECTIONS))
+    (suite / "references" / "lonely.json").write_text("{}")
+    for name in ("iso.jpg", "extra.png"):
+        (suite / "documents" / name).write_bytes((suite / "documents" / "torn.png").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("options", "kinds", "said"),
+    [
+        pytest.param(
+            ["--probe=4"],
+            {"namesake", "unreadable", "no_object", "no_field", "corrected", "changed_since", "unused_correction",
+             "unmatched", "unused", "never_scored", "numbers", "no_type", "invalid", "dates_written",
+             "amounts_written", "verified", "asked_again"},
+            "Ни одна модель не выбрана.", id="run",
+        ),
+        pytest.param(
+            ["--dry-run", "--probe=4"], {"too_long", "not_asked_again"},
+            "Решения нет: пробный прогон не вызывает моделей.", id="dry run",
+        ),
+        pytest.param(["-k", "odd"], {"verified"}, "Решения нет: прогон охватил только часть набора.", id="part"),
+    ],
+)  # fmt: skip
+def test_a_real_run_is_told_in_russian(
+    pytester: pytest.Pytester, options: list[str], kinds: set[str], said: str
+) -> None:
+    noted_run(pytester.path)
+    pytester.runpytest("benchmarks", "-p", "no:cacheprovider", *options)
+    run = run_folder_of(pytester.path)
+    notes = json.loads((run / "report.json").read_text())["notes"]
+    assert [note for note in notes if isinstance(note, str)] == []
+    assert kinds <= {note["kind"] for note in notes}
+    for form in ("md", "confluence", "html"):
+        shown = visible(formats.write(form, run, "ru").read_text())
+        assert said in shown
+        assert re.findall(r"(?<![\w./-])[A-Za-z']+(?:,? [a-z']+){2,}", shown) == [], form
+
+
+def visible(page: str) -> str:
+    """What a reader sees of it."""
+    bare = re.sub(r"(?s)<(script|style|svg)\b.*?</\1>|<[^>]*>|\\|\u2060", "", page)
+    return unescape(bare)

@@ -1,0 +1,168 @@
+"""pytest tests/run/test_inference.py: pages are rendered while the model works, and no case's
+seconds hold its rendering."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.suites import REFERENCE, write_suite
+from vlm_lab.backends.candidate import Candidate
+from vlm_lab.errors import Skip
+from vlm_lab.run.inference import Asker
+from vlm_lab.run.options import Options
+from vlm_lab.run.plan import Plan
+from vlm_lab.run.reply_cache import Mode
+from vlm_lab.suite import pages
+from vlm_lab.types import Generation, Model, Prompt, Runtime
+
+
+class Slow:
+    """Stands for a model that works for a while and notes which pages were ready when it was asked."""
+
+    ready: list[bool]
+
+    def __init__(self, model: Model, runtime: Runtime) -> None:
+        Slow.ready = []
+
+    def generate(self, prompt: Prompt) -> Generation:
+        Slow.ready.append("_pages" in prompt.pages.__dict__)
+        time.sleep(0.3)
+        return Generation(raw_response="{}")
+
+    def close(self) -> None:
+        pass
+
+
+class ChoosesWhenLoaded:
+    """Stands for a model whose device is known on this machine only after it was loaded once."""
+
+    chosen: str | None = None
+    identities_read = 0
+
+    def __init__(self, model: Model, runtime: Runtime) -> None:
+        ChoosesWhenLoaded.chosen = "cpu"
+
+    @classmethod
+    def identity(cls, model: Model, runtime: Runtime) -> dict[str, str | None]:
+        cls.identities_read += 1
+        return {"device": cls.chosen}
+
+    def generate(self, prompt: Prompt) -> Generation:
+        return Generation(raw_response="{}")
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def asker(tmp_path: Path) -> Asker:
+    return make_asker(tmp_path, Slow, "off")
+
+
+def make_asker(tmp_path: Path, backend: type, replies: Mode) -> Asker:
+    write_suite(tmp_path / "suite", {f"d{n}": REFERENCE for n in range(3)})
+    models = f"models: [{{name: m, model_id: x, backend: 'tests.test_asking:{backend.__name__}'}}]"
+    (tmp_path / "models.yaml").write_text(models)
+    options = Options(models_files=(tmp_path / "models.yaml",), output_dir=tmp_path, cache=tmp_path, replies=replies)
+    plan = Plan(options)
+    plan.begin(plan.of_suite(tmp_path / "suite"))
+    return Asker(options, plan)
+
+
+def ask(asker: Asker, number: int) -> Generation:
+    case = asker.plan.cases[number]
+    candidate = asker.open or asker.candidate(case.model)
+    return asker.generate(case, candidate, asker.prompt(case), lambda call: call())
+
+
+def test_the_next_pages_are_ready_when_the_model_is(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[tuple[str, float]] = []
+    render = pages._render_image
+
+    def slow_render(path: Path, indices: object, dpi: int):  # type: ignore[no-untyped-def]
+        time.sleep(0.2)
+        rendered.append((path.stem, time.perf_counter()))
+        return render(path, indices, dpi)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pages, "_render_image", slow_render)
+    first = ask(asker, 0)
+    ended = time.perf_counter()
+    ask(asker, 1)
+    assert [name for name, _ in rendered[:2]] == ["d0", "d1"], "each rendered once, the second before it was asked for"
+    assert rendered[1][1] < ended, "while the model worked on the first"
+    assert Slow.ready == [True, True]
+    assert first.elapsed_seconds is not None
+    assert 0.3 <= first.elapsed_seconds < 0.45, "rendering is no part of a case's seconds"
+
+
+def test_what_decides_a_reply_is_read_once_a_run_and_once_more_when_loaded(tmp_path: Path) -> None:
+    ChoosesWhenLoaded.identities_read = 0
+    asker = make_asker(tmp_path, ChoosesWhenLoaded, "use")
+    for number in range(3):
+        ask(asker, number)
+    assert ChoosesWhenLoaded.identities_read == 2
+
+
+def test_the_first_reply_of_a_machine_is_found_by_the_next_run(tmp_path: Path) -> None:
+    ChoosesWhenLoaded.chosen = None
+    first_run = make_asker(tmp_path, ChoosesWhenLoaded, "use")
+    assert [ask(first_run, number).cached for number in range(3)] == [False] * 3
+    next_run = make_asker(tmp_path, ChoosesWhenLoaded, "use")
+    assert [ask(next_run, number).cached for number in range(3)] == [True] * 3
+
+
+def test_memory_holds_this_document_and_the_next_alone(asker: Asker) -> None:
+    for number in range(3):
+        ask(asker, number)
+        assert len(asker._pages) <= 2
+
+
+def test_a_backend_that_cannot_be_built_says_why_to_every_case_and_is_tried_once(tmp_path: Path) -> None:
+    model = Model(name="r", model_id=str(tmp_path / "nowhere"), backend="replay")
+    candidate = Candidate(model, Runtime(tmp_path))
+    reasons = []
+    for _ in range(2):
+        with pytest.raises(Skip) as reason:
+            candidate.load()
+        reasons.append(reason.value)
+    assert reasons[0] is reasons[1]
+
+
+def test_pages_one_by_one_become_one_reply(tmp_path: Path) -> None:
+    from vlm_lab.backends.candidate import together
+    from vlm_lab.parsing import parse
+    from vlm_lab.types import Usage
+
+    replies = [
+        Generation(raw_response='{"number": "1", "rows": [{"a": 1}]}', finish_reason="stop", usage=Usage(10, 5, 2)),
+        Generation(
+            raw_response='{"number": "2", "total": "9", "rows": [{"a": 2}]}',
+            finish_reason="length",
+            usage=Usage(11, 5, 3),
+        ),
+    ]
+    reply = together(replies)
+    assert (reply.usage, reply.finish_reason) == (Usage(21, 10, 5), "length")
+    value = parse(reply).value
+    assert value == {"number": "1", "total": "9", "rows": [{"a": 1}, {"a": 2}]}, "first value wins, rows are appended"
+
+
+def test_a_model_is_not_asked_about_documents_it_is_not_meant_for(tmp_path: Path) -> None:
+    folder = write_suite(tmp_path / "suite", {"slip": REFERENCE, "letter": REFERENCE}, "tags: {file: tags.csv}")
+    (folder / "tags.csv").write_text("document,kind\nslip.png,slip\nletter.png,letter\n")
+    model = "{name: m, model_id: x, backend: 'tests.test_asking:Slow', only: {kind: [slip, receipt]}}"
+    (tmp_path / "models.yaml").write_text(f"models: [{model}]")
+    plan = Plan(Options(models_files=(tmp_path / "models.yaml",), output_dir=tmp_path, cache=tmp_path, replies="off"))
+    plan.begin(plan.of_suite(folder))
+    asker = Asker(plan.options, plan)
+    said = {}
+    for number, case in enumerate(plan.cases):
+        try:
+            said[case.document.id] = ask(asker, number).raw_response
+        except Skip as reason:
+            said[case.document.id] = str(reason)
+    assert said == {
+        "slip": "{}",
+        "letter": "m: meant for other documents (`only` in models.yaml: kind slip or receipt)",
+    }

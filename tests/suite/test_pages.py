@@ -1,0 +1,175 @@
+"""pytest tests/suite/test_pages.py: pages as a person sees them, from real files; what is broken
+says so in one line."""
+
+from pathlib import Path
+
+import pypdfium2
+import pytest
+from PIL import Image, ImageDraw
+
+from vlm_lab.errors import DocumentError
+from vlm_lab.sanitize import shown
+from vlm_lab.suite import pages as documents
+from vlm_lab.suite.pages import Pages, is_document
+
+RED, WHITE, BLACK = (255, 0, 0), (255, 255, 255), (0, 0, 0)
+
+
+def picture(size: tuple[int, int] = (40, 20)) -> Image.Image:
+    """White, its top left quarter red: one can see which way up it is."""
+    image = Image.new("RGB", size, "white")
+    ImageDraw.Draw(image).rectangle((0, 0, size[0] // 2 - 1, size[1] // 2 - 1), fill="red")
+    return image
+
+
+def pdf(path: Path, sizes: list[tuple[int, int]], rotation: int = 0) -> Path:
+    document = pypdfium2.PdfDocument.new()
+    for size in sizes:
+        document.new_page(*size).set_rotation(rotation)
+    document.save(path)
+    return path
+
+
+def pages(path: Path, max_pages: int = 4, dpi: int = 72) -> list[Image.Image]:
+    return [page.image for page in Pages(path, max_pages, dpi)]
+
+
+def near(pixel: object, colour: tuple[int, int, int]) -> bool:
+    return all(abs(a - b) < 40 for a, b in zip(pixel, colour, strict=True))  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_content_decides_what_a_file_is_not_its_name(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "scan.pdf"
+    picture().save(path, kind)
+    (image,) = pages(path)
+    assert image.mode == "RGB"
+    assert near(image.getpixel((3, 3)), RED)
+
+
+def test_pdf_is_rendered_at_the_dpi_asked_for(tmp_path: Path) -> None:
+    path = pdf(tmp_path / "a.png", [(72, 144)])
+    assert [image.size for image in pages(path, dpi=150)] == [(150, 300)]
+
+
+def test_pdf_rotation_is_honoured(tmp_path: Path) -> None:
+    assert pages(pdf(tmp_path / "a.pdf", [(72, 144)], rotation=90))[0].size == (144, 72)
+
+
+def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
+    image = picture()
+    exif = image.getexif()
+    exif[0x0112] = 6  # turn a quarter clockwise to see it upright
+    image.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    (turned,) = pages(tmp_path / "a.jpg")
+    assert turned.size == (20, 40)
+    assert near(turned.getpixel((17, 3)), RED)
+    assert near(turned.getpixel((3, 3)), WHITE)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_lies_on_white_paper(tmp_path: Path, mode: str) -> None:
+    layer = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    layer.putpixel((4, 4), (0, 0, 0, 255))
+    layer.convert(mode).save(tmp_path / "a.png")
+    (image,) = pages(tmp_path / "a.png")
+    assert image.getpixel((0, 0)) == WHITE
+    assert image.getpixel((4, 4)) == BLACK
+
+
+def test_sixteen_bit_scan_keeps_its_greys(tmp_path: Path) -> None:
+    Image.new("I;16", (4, 4), 32768).save(tmp_path / "a.tiff")
+    assert pages(tmp_path / "a.tiff")[0].getpixel((0, 0)) == (128, 128, 128)
+
+
+def test_max_pages_limits_what_is_rendered_and_says_what_there_was(tmp_path: Path) -> None:
+    found = Pages(pdf(tmp_path / "a.pdf", [(72, 72)] * 5), max_pages=2, dpi=72)
+    assert (found.total, found.indices, len(found)) == (5, (0, 1), 2)
+    assert [page.index for page in found] == [0, 1]
+
+
+def test_tiff_frames_are_pages_and_those_of_an_animation_are_not(tmp_path: Path) -> None:
+    for name in ("a.tiff", "a.webp"):
+        picture().save(tmp_path / name, save_all=True, append_images=[Image.new("RGB", (40, 20), "blue")])
+    assert len(pages(tmp_path / "a.tiff")) == 2
+    assert len(pages(tmp_path / "a.webp")) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"%PDF-1.4 too few", "is not a readable PDF"),
+        (b"15 bytes of junk", "is no PDF, JPEG, PNG, TIFF or WEBP"),
+        (b"tiny", "has 4 bytes"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "a.pdf"),
+        (b"\xff\xd8\xff" + b"\0" * 40, "a.pdf"),
+    ],
+)
+def test_a_broken_file_is_one_line_that_names_it(tmp_path: Path, data: bytes, said: str) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(data)
+    with pytest.raises(DocumentError, match="a.pdf") as error:
+        pages(path)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_truncated_image_names_its_page(tmp_path: Path) -> None:
+    Image.effect_noise((200, 200), 60).save(tmp_path / "a.jpg")
+    data = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data[: len(data) // 2])
+    with pytest.raises(DocumentError, match=r"a\.jpg: page 1 is broken"):
+        pages(tmp_path / "a.jpg")
+
+
+def test_bombs_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    huge = pdf(tmp_path / "huge.pdf", [(14_400, 14_400)])
+    with pytest.raises(DocumentError, match="page 1 is 60,000 x 60,000 pixels.*set a lower dpi"):
+        pages(huge, dpi=300)
+    Image.new("1", (10_000, 9_000)).save(tmp_path / "huge.png")
+    with pytest.raises(DocumentError, match="page 1 is 10,000 x 9,000 pixels"):
+        pages(tmp_path / "huge.png")
+    monkeypatch.setattr(documents, "MAX_FILE_BYTES", 100)
+    with pytest.raises(DocumentError, match="the limit is 100; split the file"):
+        pages(huge)
+
+
+def test_hostile_names_reach_no_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b[31m\nb.pdf"
+    path.write_bytes(b"not a document at all")
+    with pytest.raises(DocumentError) as error:
+        pages(path)
+    assert "\x1b" not in str(error.value)
+    assert shown("Счёт 17 – № 5") == "Счёт 17 – № 5"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "expected"),
+    [("a.PDF", b"", True), ("a.bin", b"%PDF-1.7", True), ("a.txt", b"hello", False), ("b", b"\x89PNG\r\n\x1a\n", True)],
+)
+def test_what_counts_as_a_document(tmp_path: Path, name: str, data: bytes, expected: bool) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert is_document(tmp_path / name) is expected
+
+
+ODD = {
+    "copy_protected.pdf": 2,
+    "fifteen_bytes.pdf": "has 15 bytes",
+    "invalid_5p.pdf": 5,
+    "not_a_pdf.pdf": "is not a readable PDF",
+    "owner_password.pdf": 1,
+    "user_password.pdf": "needs a password",
+    "webp_named_png.png": 1,
+    "without_basefont.pdf": 3,
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), ODD.items())
+def test_real_files_that_mislead_pipelines(shared: Path, name: str, expected: int | str) -> None:
+    found = Pages(shared / "odd_inputs" / name, 4, 50)
+    if isinstance(expected, int):
+        assert found.total == expected
+        assert len(found.rendered()) == min(expected, 4)
+    else:
+        with pytest.raises(DocumentError, match=expected):
+            found.rendered()

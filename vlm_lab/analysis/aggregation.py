@@ -1,0 +1,112 @@
+"""Records -> counts: one pass over a run's lines, after which no reply is held in memory.
+
+A `Tally` is one model with one prompt over one suite: a row a document, a column a count, as numpy arrays, which is
+what resampling needs.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vlm_lab.analysis.amount_errors import Money, amount_errors
+from vlm_lab.types import ANSWERED, JUDGED, CandidateKey
+
+COUNTS = (
+    *JUDGED,
+    *(f"cells_{outcome}" for outcome in JUDGED),
+    "rows_right",
+    "rows_expected",
+    "rows_predicted",
+    "document_right",
+    "documents_judged",
+)
+EXAMPLES = 5  # of a kind of error; the report shows no more
+
+
+@dataclass(slots=True)
+class Tally:
+    """One model with one prompt over one suite. `counts` has the answered documents alone, in `documents`' order."""
+
+    key: CandidateKey
+    statuses: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    documents: list[str] = field(default_factory=list)
+    rows: list[list[int]] = field(default_factory=list)
+    tags: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    fields: dict[str, dict[str, dict[str, int]]] = field(default_factory=lambda: defaultdict(dict))
+    kinds: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    timings: list[dict[str, Any]] = field(default_factory=list)
+    cached: int = 0
+    money: Money = field(default_factory=dict)
+
+    @property
+    def counts(self) -> NDArray[np.float64]:
+        """documents x COUNTS."""
+        return np.array(self.rows, dtype=np.float64).reshape(len(self.rows), len(COUNTS))
+
+    def field_counts(self, path: str) -> NDArray[np.float64]:
+        """documents x JUDGED of one field, in all rows where it has any (`line_items[].amount`)."""
+        seen = self.fields[path]
+        counts = np.zeros((len(self.documents), len(JUDGED)))
+        for place, document in enumerate(self.documents):
+            for outcome, count in seen.get(document, {}).items():
+                counts[place, JUDGED.index(outcome)] = count
+        return counts
+
+    def outcomes(self, path: str) -> dict[str, int]:
+        """How often each outcome of one field, over all documents."""
+        return dict(zip(JUDGED, self.field_counts(path).sum(0).astype(int).tolist(), strict=True))
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Counts one record."""
+        document = record["document"]
+        self.statuses[document] = record["status"]
+        self.tags[document] = record.get("tags", {})
+        reason = (record.get("error") or {}).get("message") or record.get("reason")
+        if reason:
+            self.reasons[document] = reason
+        if record["status"] not in ANSWERED:
+            return
+        self.cached += bool(record.get("cached"))
+        self.timings.append({key: record.get(key) for key in TIMED})
+        self.documents.append(document)
+        self.rows.append(_counts(record["scores"]))
+        for result in record["fields"]:
+            self._add_field(document, result)
+        for path, currency, error in amount_errors(record["fields"]):
+            self.money.setdefault(path, {}).setdefault(currency, []).append(error)
+
+    def _add_field(self, document: str, result: Mapping[str, Any]) -> None:
+        if result["outcome"] not in JUDGED:
+            return
+        seen = self.fields[result["field"]].setdefault(document, {})
+        seen[result["outcome"]] = seen.get(result["outcome"], 0) + 1
+        kind = result.get("kind") or ("format" if result["outcome"] == "normalized" else None)
+        if kind:
+            self.kinds[kind] += 1
+            if len(self.examples[kind]) < EXAMPLES:
+                keys = ("path", "expected", "actual")
+                self.examples[kind].append({"document": document, **{key: result[key] for key in keys}})
+
+
+TIMED = ("elapsed_seconds", "cached", "environment", "measured_at", "usage", "peak_memory_bytes")
+
+
+def tally(records: Iterable[Mapping[str, Any]]) -> dict[CandidateKey, Tally]:
+    """Counts for every suite x model x prompt, in the order in which they first appear."""
+    tallies: dict[CandidateKey, Tally] = {}
+    for record in records:
+        key = CandidateKey.of_record(record)
+        tallies.setdefault(key, Tally(key)).add(record)
+    return tallies
+
+
+def _counts(scores: Mapping[str, Any]) -> list[int]:
+    right = scores.get("document_right")
+    judged = [int(bool(right)), int(right is not None)]
+    return [int(scores.get(name) or 0) for name in COUNTS[:-2]] + judged

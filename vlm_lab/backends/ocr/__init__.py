@@ -1,0 +1,1 @@
+"""Pages -> lines of print (`backend`) -> the fields that rules find in them (`rules`)."""

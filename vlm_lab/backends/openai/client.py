@@ -1,0 +1,175 @@
+"""One request after another to a server that may be slow, busy, broken or hostile.
+
+Waits and tries again where that can help (429, 5xx, a lost connection), never after a timeout: a model that was too
+slow once would cost the same again. `Retry-After` is honoured up to MOST_WAIT. Redirects are not followed and, on a
+private network, no proxy of the environment is used: either would send documents elsewhere.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from vlm_lab.backends.openai.settings import Settings
+from vlm_lab.errors import GenerationError, Skip
+from vlm_lab.sanitize import shown
+
+if TYPE_CHECKING:
+    import httpx2
+
+CONNECT_SECONDS = 10.0
+FIRST_WAIT, MOST_WAIT = 0.5, 60.0
+MOST_BYTES = 64 * 1024 * 1024  # no reply is longer; a server that never stops must not fill the memory
+AGAIN = (408, 425, 429)
+TOO_LONG = ("context_length_exceeded", "context length", "context size", "maximum context", "too many tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply's bytes, each piece with the seconds after sending at which it came, and how often it was asked for."""
+
+    pieces: tuple[tuple[float, bytes], ...]
+    attempts: int
+    waited: float
+
+
+class _TryAgain(Exception):
+    """What went wrong, and how long to wait if the server said so."""
+
+    def __init__(self, kind: str, message: str, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.kind, self.wait = kind, wait
+
+
+class Client:
+    """A connection that is kept open between cases. The key is in its headers and nowhere else."""
+
+    def __init__(self, settings: Settings, key: str | None, private: bool) -> None:
+        try:
+            import httpx2
+        except ImportError:
+            raise Skip('the backend `openai` needs httpx2: pip install "vlm-lab[server]"') from None
+        self.settings, self._key, self._errors = settings, key, httpx2
+        self._http = httpx2.Client(
+            base_url=settings.base_url.rstrip("/") + "/",
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=httpx2.Timeout(settings.timeout, connect=min(CONNECT_SECONDS, settings.timeout)),
+            transport=httpx2.HTTPTransport() if private else None,  # an own transport: no proxies
+            follow_redirects=False,
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def check(self, start: str) -> None:
+        """Skip where nobody answers (`start` says how a server is started) or the key is refused."""
+        url = self.settings.base_url
+        try:
+            response = self._http.get("models", timeout=min(CONNECT_SECONDS, self.settings.timeout))
+        except self._errors.HTTPError as error:
+            raise Skip(f"no server answers at {url} ({self._safe(str(error))}); {start}") from None
+        if response.status_code in (401, 403):
+            name = self.settings.api_key_env
+            which = f"the key in {name} is refused" if name else "it wants a key; name its variable with api_key_env"
+            raise Skip(f"{url} answered {response.status_code}: {which}")
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """The answer to one request. GenerationError says why there is none, after how many attempts."""
+        waited = 0.0
+        for attempt in range(1, self.settings.retries + 2):
+            try:
+                return Answer(self._once(path, body), attempt, waited)
+            except _TryAgain as problem:
+                if attempt > self.settings.retries:
+                    raise GenerationError(problem.kind, f"{problem} ({attempt} attempts)") from None
+                wait = pause(attempt, problem.wait)
+                time.sleep(wait)
+                waited += wait
+        raise AssertionError("unreachable: the loop returns or raises")
+
+    def _once(self, path: str, body: Mapping[str, Any]) -> tuple[tuple[float, bytes], ...]:
+        started = time.perf_counter()
+        with self._problems(), self._http.stream("POST", path, json=body) as response:
+            pieces = tuple(self._pieces(response, started))
+            if response.status_code != 200:
+                self._refuse(response, b"".join(piece for _, piece in pieces))
+        return pieces
+
+    def _pieces(self, response: "httpx2.Response", started: float) -> Iterator[tuple[float, bytes]]:
+        size = 0
+        for piece in response.iter_bytes():
+            seconds = time.perf_counter() - started
+            size += len(piece)
+            if seconds > self.settings.timeout:
+                raise GenerationError("Timeout", f"no whole reply within {self.settings.timeout:g} s")
+            if size > MOST_BYTES:
+                raise GenerationError("BadReply", f"more than {MOST_BYTES} bytes; it was not read to its end")
+            yield seconds, piece
+
+    @contextmanager
+    def _problems(self) -> Iterator[None]:
+        """The library's exceptions as ours. A connection that is refused while a run goes on may come back."""
+        try:
+            yield
+        except self._errors.ConnectTimeout as error:
+            raise _TryAgain("ConnectionLost", f"{self.settings.base_url}: {self._safe(str(error))}") from None
+        except self._errors.TimeoutException:
+            raise GenerationError("Timeout", f"no reply within {self.settings.timeout:g} s") from None
+        except self._errors.TransportError as error:
+            raise _TryAgain("ConnectionLost", f"{self.settings.base_url}: {self._safe(str(error))}") from None
+        except self._errors.HTTPError as error:
+            raise GenerationError("BadReply", self._safe(str(error))) from None
+
+    def _refuse(self, response: "httpx2.Response", data: bytes) -> None:
+        """Raises what a status other than 200 means."""
+        status, said = response.status_code, self._safe(complaint(data))
+        message = f"{self.settings.base_url} answered {status}: {said or 'nothing more'}"
+        if status in AGAIN or status >= 500:
+            kind = "RateLimited" if status == 429 else "ServerError"
+            raise _TryAgain(kind, message, retry_after(response.headers.get("Retry-After")))
+        if any(words in said.lower() for words in TOO_LONG):
+            raise GenerationError("ContextOverflow", f"{message}: send fewer pages, or give the server a larger window")
+        raise GenerationError("Refused", message)
+
+    def _safe(self, text: str) -> str:
+        """Text of a server on one line, short, without the key that some repeat."""
+        text = text.replace(self._key, "***") if self._key else text
+        return shown(" ".join(text.split()))[:300]
+
+
+def complaint(data: bytes) -> str:
+    """What an error's body says: the OpenAI form, FastAPI's, or its plain text."""
+    text = data[:100_000].decode("utf-8", "replace")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    for key in ("error", "message", "detail"):
+        if isinstance(value, Mapping) and key in value:
+            value = value[key]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def pause(attempt: int, asked: float | None) -> float:
+    """Seconds before the next attempt: what the server asked for, else twice as long each time; never too long."""
+    return min(MOST_WAIT, FIRST_WAIT * 2 ** (attempt - 1) if asked is None else asked)
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds that a `Retry-After` asks for (a number or a date, RFC 9110 10.2.3); None where it says nothing."""
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(header)
+        except (ValueError, TypeError):
+            return None
+        seconds = ((until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -1,0 +1,49 @@
+"""Several prompts at once, as one padded batch: what `--probe` holds against the replies to single ones.
+
+Runs inside the worker, perhaps in another interpreter: valid on Python 3.9. Replies alone come back: seconds, tokens
+and probabilities of a batch are nobody's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vlm_lab.backends.transformers import processors
+from vlm_lab.backends.transformers.loaded_model import Answer, Failed, Loaded
+from vlm_lab.backends.transformers.streamer import Tracker
+
+
+def replies(loaded: Loaded, request: Answer) -> Answer:
+    """The replies to `request["texts"]`: (words, number of pages) each, the pages of all of them in `pages`."""
+    torch = loaded.torch
+    torch.manual_seed(request["seed"])
+    inputs = padded(loaded, request)
+    tracker = Tracker()
+    with torch.inference_mode():
+        output = loaded.generate(inputs, request["generation_kwargs"], tracker)
+    start = inputs["input_ids"].shape[1]
+    if loaded.model.config.is_encoder_decoder:
+        start = output.shape[1] - tracker.puts + 1 if tracker.puts else 0
+    return {"replies": [reply(loaded, row[start:].tolist()) for row in output]}
+
+
+def padded(loaded: Loaded, request: Answer) -> Any:
+    """Ids and pixels of all prompts, on the model's device."""
+    if processors.numbered(loaded.processor):
+        raise Failed("NoBatch", "this model's own code takes one prompt at a time")
+    left, texts = loaded.pages(request), []
+    pages: list[Any] = []
+    for text, count in request["texts"]:
+        texts.append(loaded.words(text, count))
+        pages += [left[:count]] if loaded.family.many else left[:count]
+        left = left[count:]
+    inputs = processors.call_all(loaded.processor, texts, pages)
+    return inputs.to(loaded.device, dtype=loaded.model.dtype)
+
+
+def reply(loaded: Loaded, ids: list[int]) -> Answer:
+    """One row of a batch, without the padding after its end."""
+    ends = loaded.ends()
+    last = next((place for place, token in enumerate(ids) if token in ends), None)
+    written = ids if last is None else ids[: last + 1]
+    return {"text": loaded.text(written), "finish_reason": "length" if last is None else "stop"}

@@ -1,0 +1,180 @@
+"""What really differs between families of vision-language models, by config.json's `model_type`.
+
+transformers' chat templates and processors do most of the work; an entry here says only what they do not: how many
+images a model takes, which processor setting is its pixel budget, which token stands for a piece of an image and how
+many of them a page becomes. A new quirk is an entry of about ten lines.
+
+The dry run uses the arithmetic, the worker the rest, perhaps in another interpreter: this module is valid on
+Python 3.9 and needs neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlm_lab.backends.transformers.visual_tokens import (  # fmt: skip
+    Config,
+    Size,
+    edge_budget,
+    gemma3_tokens,
+    glm_budget,
+    glm_tokens,
+    grids_budget,
+    idefics2_budget,
+    idefics2_tokens,
+    llava_next_tokens,
+    llava_tokens,
+    mllama_budget,
+    mllama_fit,
+    mllama_tokens,
+    paligemma_tokens,
+    pixtral_budget,
+    pixtral_tokens,
+    qwen_budget,
+    qwen_spelling,
+    qwen_tokens,
+    square_tokens,
+    tiles_budget,
+)
+
+Count = Callable[[Config, Config, Size], int]
+Budget = Callable[[Config, Config, int], dict[str, Any]]
+Fit = Callable[[Config, Config, int, Size], Size]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One entry. `tokens(config, preprocessor, size)` is the visual tokens of one page; `budget(config, preprocessor,
+    n)` the processor settings that keep a page within n of them, `fit` the size to which a page is shrunk beforehand
+    where no setting can; `shared` names settings that the model's own config must have as well; `spelling` turns users'
+    settings into today's names.
+
+    `image` stands for a page in a prompt, `prompt` is the form of one where a checkpoint has no chat template; `many`
+    is False where a prompt takes one image; `after` is the processor's method that makes JSON of a reply in tags of
+    its own; `token_keys` name the visual token in config.json."""
+
+    tokens: Count | None = None
+    budget: Budget | None = None
+    spelling: Callable[[Config, Config], dict[str, Any]] | None = None
+    image: str = "<image>"
+    prompt: str = "{images}{text}"
+    many: bool = True
+    after: str = ""
+    token_keys: tuple[str, ...] = ("image_token_id", "image_token_index")
+    fit: Fit | None = None
+    shared: tuple[str, ...] = ()
+
+
+QWEN = Family(qwen_tokens, qwen_budget, qwen_spelling, image="<|vision_start|><|image_pad|><|vision_end|>")
+GLM = Family(glm_tokens, glm_budget, image="<|begin_of_image|><|image|><|end_of_image|>")
+GOT = (
+    "<|im_start|>system\n        You should follow the instructions carefully and help me with my tasks.<|im_end|>"
+    "<|im_start|>user\n{images}\n{text}<|im_end|><|im_start|>assistant\n"
+)
+FAMILIES = {
+    "aya_vision": Family(budget=tiles_budget, token_keys=("image_token_index",)),
+    "deepseek_vl": Family(square_tokens, image="<image_placeholder>"),
+    "florence2": Family(image="", prompt="{text}", many=False),  # asked by a task token alone: <OCR>
+    "gemma3": Family(gemma3_tokens, image="<start_of_image>"),
+    "glm46v": GLM,
+    "glm4v": GLM,
+    "glm_ocr": GLM,
+    "got_ocr2": Family(image="<img><imgpad></img>", prompt=GOT, many=False),
+    "idefics2": Family(idefics2_tokens, idefics2_budget),
+    "idefics3": Family(budget=edge_budget),
+    "internvl": Family(budget=tiles_budget, image="<IMG_CONTEXT>"),
+    "lighton_ocr": Family(pixtral_tokens, pixtral_budget, image="<|image_pad|>"),
+    "llava": Family(llava_tokens, prompt="USER: {images}\n{text} ASSISTANT:"),
+    "llava_next": Family(
+        llava_next_tokens, grids_budget, prompt="[INST] {images}\n{text} [/INST]", shared=("image_grid_pinpoints",)
+    ),
+    "llava_onevision": Family(budget=grids_budget, shared=("image_grid_pinpoints",)),
+    "mllama": Family(mllama_tokens, mllama_budget, image="<|image|>", fit=mllama_fit),
+    "ovis2": Family(budget=tiles_budget),
+    "paddleocr_vl": Family(
+        qwen_tokens, qwen_budget, qwen_spelling, "<|IMAGE_START|><|IMAGE_PLACEHOLDER|><|IMAGE_END|>"
+    ),
+    "paligemma": Family(paligemma_tokens),
+    "qwen2_vl": QWEN,
+    "qwen2_5_vl": QWEN,
+    "qwen3_vl": QWEN,
+    "smolvlm": Family(budget=edge_budget),
+    "vipllava": Family(square_tokens),
+    "vision-encoder-decoder": Family(image="", prompt="{text}", many=False, after="token2json"),  # Donut: <s_cord-v2>
+}
+# Native in transformers 5, but the class named here needs torchvision, which the suite does without.
+NEED_TORCHVISION = {
+    "cohere2_vision": "Cohere2VisionImageProcessor",
+    "lfm2_vl": "Lfm2VlImageProcessor",
+    "mistral3": "PixtralProcessor",
+    "pixtral": "PixtralProcessor",
+}
+
+
+def family(config: Config) -> Family:
+    """The entry of a config.json; a family without one gets what holds for most."""
+    return FAMILIES.get(str(config.get("model_type")), Family())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; {} where there is none."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def preprocessor(folder: Path) -> dict[str, Any]:
+    """The image processor's settings: preprocessor_config.json, or the part of processor_config.json that has them."""
+    nested = read_json(folder / "processor_config.json").get("image_processor")
+    return {**read_json(folder / "preprocessor_config.json"), **(nested if isinstance(nested, dict) else {})}
+
+
+def settings(entry: Family, config: Config, preprocessor: Config, processor_kwargs: Config) -> dict[str, Any]:
+    """models.yaml's processor_kwargs with `max_visual_tokens` put into the family's own words.
+
+    ValueError where the family has no budget to set.
+    """
+    wanted = dict(processor_kwargs)
+    tokens = wanted.pop("max_visual_tokens", None)
+    if tokens is not None:
+        if entry.budget is None:
+            raise ValueError(
+                "processor_kwargs: max_visual_tokens: this family of models has no pixel budget; remove it"
+            )
+        wanted = {**entry.budget(config, preprocessor, int(tokens)), **wanted}
+    return entry.spelling(preprocessor, wanted) if entry.spelling else wanted
+
+
+def fitted(entry: Family, config: Config, preprocessor: Config, processor_kwargs: Config, size: Size) -> Size:
+    """The size at which a page is handed to the processor: its own, but for families that have `fit`."""
+    tokens = processor_kwargs.get("max_visual_tokens")
+    return entry.fit(config, preprocessor, int(tokens), size) if entry.fit and tokens is not None else size
+
+
+def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> int | None:
+    """Visual tokens of pages of these sizes (width, height), from JSON files alone; None where nobody knows."""
+    config, files = read_json(folder / "config.json"), preprocessor(folder)
+    entry = family(config)
+    if entry.tokens is None:
+        return None
+    try:
+        wanted = settings(entry, config, files, model.processor_kwargs)
+        now = {**files, **({"min_pixels": None, "max_pixels": None} if "size" in wanted else {}), **wanted}
+        sizes = [fitted(entry, config, files, model.processor_kwargs, size) for size in sizes]
+        return sum(entry.tokens(config, now, size) for size in sizes)
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        return None
+
+
+def processor_class(folder: Path) -> str:
+    """The name of the processor's class, from the first of a checkpoint's files that says it; "" where none does."""
+    for name in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json", "config.json"):
+        if found := read_json(folder / name).get("processor_class"):
+            return str(found)
+    return ""

@@ -1,0 +1,178 @@
+"""The parent's end of a worker process: start it, ask it with a time limit, end it, say how it died.
+
+execnet brings itself into the other interpreter, so that one needs only what the model needs. The modules the worker
+is made of are sent as source, which is why it works where vlm_lab is not installed.
+"""
+
+import importlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from vlm_lab.errors import GenerationError, Skip
+from vlm_lab.sanitize import shown
+
+PACKAGES = ("vlm_lab", "vlm_lab.backends", "vlm_lab.backends.transformers")
+MODULES = (
+    "vlm_lab.backends.transformers.devices",
+    "vlm_lab.backends.transformers.visual_tokens",
+    "vlm_lab.backends.transformers.families",
+    "vlm_lab.backends.transformers.processors",
+    "vlm_lab.backends.transformers.streamer",
+    "vlm_lab.backends.transformers.loaded_model",
+    "vlm_lab.backends.transformers.batch",
+    "vlm_lab.backends.transformers.worker",
+)
+BOOT = """
+import sys, types
+for name, path, source in channel.receive():
+    module = types.ModuleType(name)
+    module.__file__ = path
+    sys.modules[name] = module
+    package, _, attribute = name.rpartition(".")
+    if package:
+        setattr(sys.modules[package], attribute, module)
+    if source is None:
+        module.__path__ = []
+    else:
+        exec(compile(source, path, "exec"), module.__dict__)
+sys.modules["vlm_lab.backends.transformers.worker"].serve(channel)
+"""
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+# glibc gives a page's buffers back to the system after each case and asks for them again: a third of the time that
+# preprocessing takes. A gigabyte keeps them.
+ALWAYS = {
+    "TRANSFORMERS_NO_TORCHVISION_IMPORT": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "MALLOC_TRIM_THRESHOLD_": "1000000000",
+    "MALLOC_MMAP_THRESHOLD_": "1000000000",
+}
+START_SECONDS = 60
+PIECE = 1 << 18  # bytes; execnet joins what it reads of one item again and again, a whole page takes twice as long
+TAIL = 600  # characters of the worker's stderr that an error quotes
+
+
+class Worker:
+    """One process. `ask` raises GenerationError of kind Timeout or WorkerDied; after either the process is gone."""
+
+    def __init__(self, python: str | None, online: bool) -> None:
+        import execnet
+
+        python = check_interpreter(python) if python else sys.executable
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker; nobody else can read it
+        self._group = execnet.Group()
+        with environment({**ALWAYS, **({} if online else OFFLINE)}), stderr_to(self._log.fileno()):
+            gateway: Any = self._group.makegateway(f"popen//python={shlex.quote(python)}")
+        # execnet has no public way to the process, and its own ending of one waits for a busy worker.
+        self._process: subprocess.Popen[bytes] = gateway._io.popen
+        self._channel = gateway.remote_exec(BOOT)
+        self._channel.send(sources())
+        self.pid = int(self.ask({"parent": os.getpid()}, START_SECONDS)["pid"])
+
+    def ask(self, request: Mapping[str, Any], seconds: float, blobs: Sequence[bytes] = ()) -> dict[str, Any]:
+        """The worker's answer to a request and the pieces of pixels that belong to it, within `seconds`."""
+        try:
+            self._channel.send(dict(request))
+            for blob in blobs:
+                self._channel.send(blob)
+            answer: dict[str, Any] = self._channel.receive(timeout=seconds)
+        except self._channel.TimeoutError:
+            self.end()
+            raise GenerationError("Timeout", f"no answer within {seconds:g} s") from None
+        except (EOFError, OSError, self._channel.RemoteError) as error:
+            raise GenerationError("WorkerDied", self._obituary(error)) from None
+        except KeyboardInterrupt:  # pytest has a report to write first; the GPU is free at once
+            self.end()
+            raise
+        return answer
+
+    def end(self) -> int | None:
+        """Kills the process, whatever it does, and waits until it is gone. Its exit status; twice is once."""
+        if not self._group:
+            return None
+        self._process.kill()
+        status: int | None = self._process.wait()
+        self._group.terminate(timeout=1)
+        return status
+
+    def close(self) -> None:
+        self.end()
+        self._log.close()
+
+    def _obituary(self, error: Exception) -> str:
+        """How it died and the last that it said."""
+        if not isinstance(error, EOFError | OSError):
+            self.end()
+            return f"the worker failed: {' '.join(shown(str(error)).split())[-TAIL:]}"
+        with suppress(subprocess.TimeoutExpired):  # the pipe closes a moment before the process can be waited for
+            self._process.wait(timeout=2)
+        status = self.end()
+        how = f"exited with status {status}"
+        if status is not None and status < 0:
+            how = f"was killed by {signal.Signals(-status).name}"
+            how += " (out of memory? the kernel's log says)" if status == -signal.SIGKILL else ""
+        return f"the worker {how}; the last it said: {self.tail() or 'nothing'}"
+
+    def tail(self) -> str:
+        """The end of what the worker printed, safe for a terminal, on one line."""
+        handle = self._log.fileno()
+        end = os.pread(handle, 4 * TAIL, max(0, os.fstat(handle).st_size - 4 * TAIL))
+        return " ".join(shown(end.decode("utf-8", "replace").replace("\n", " ")).split())[-TAIL:]
+
+
+def pieces(blob: bytes) -> list[bytes]:
+    """A page's pixels as the pipe likes them."""
+    return [blob[start : start + PIECE] for start in range(0, len(blob), PIECE)]
+
+
+def sources() -> list[tuple[str, str, str | None]]:
+    """(module, path, source) of what the worker is made of; packages first, without any source of their own."""
+    found: list[tuple[str, str, str | None]] = []
+    for name in (*PACKAGES, *MODULES):
+        path = Path(importlib.import_module(name).__file__ or "")
+        found.append((name, str(path), path.read_text("utf-8") if name in MODULES else None))
+    return found
+
+
+def check_interpreter(python: str) -> str:
+    """The absolute path of another interpreter; Skip where there is none that runs. Links stay: a venv is one."""
+    path = os.path.abspath(python)
+    try:
+        done = subprocess.run([path, "-c", "print(7)"], capture_output=True, text=True, timeout=START_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Skip(f"python: {python} does not start ({error})") from None
+    if done.stdout.strip() != "7":
+        raise Skip(f"python: {python} is no Python that works ({shown(done.stderr.strip())[-200:]})")
+    return path
+
+
+@contextmanager
+def environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Variables that a child started inside inherits, unless the environment already says otherwise."""
+    added = [name for name in wanted if name not in os.environ]
+    os.environ.update({name: wanted[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+@contextmanager
+def stderr_to(handle: int) -> Iterator[None]:
+    """A child started inside writes its stderr to `handle`: what it prints before it can redirect itself included."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    os.dup2(handle, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,72 @@
+"""`vlm-lab COMMAND`, or `python -m vlm_lab COMMAND`: finds the command's module and prints its errors as one message.
+
+vlm-lab --help
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from vlm_lab.errors import UserError
+
+COMMANDS = {
+    "accept": "make a run the baseline that later runs are held against",
+    "clean": "delete a run and its cached replies",
+    "compare": "did a candidate get worse from one run to another? exit 1 when it did",
+    "corrections": "list the references of a run that may be wrong, for a person to decide",
+    "decide": "chosen, rejected or needs_more_data: the word for each candidate, with its evidence",
+    "export": "write a candidate with its prompt, schema, settings and a script as a folder to carry away",
+    "init": "write a suite for your own documents and references, or check one",
+    "models": "list the candidates; write an interpreter's set-up for one that needs other versions",
+    "report": "print a run's summary, write it as html, md, confluence or csv, or show what changed between two",
+    "run": "run every model x prompt x document: what scripts/bench does",
+    "score": "score a file of predictions against references with our score and the published ones",
+    "weights": "where every candidate's weights are; fetch them, or plan to",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; 0 when it did its work, 2 when what the user gave cannot be used."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = arguments[0] if arguments else ""
+    if name not in COMMANDS:
+        return _overview(name)
+    module = importlib.import_module(f"vlm_lab.cli.{name}")
+    parser = argparse.ArgumentParser(f"vlm-lab {name}", description=module.__doc__, formatter_class=_Raw)
+    module.add_arguments(parser)
+    try:
+        args, more = parser.parse_known_args(arguments[1:])
+        args.more = more
+        if more and not getattr(module, "TAKES_MORE", False):
+            parser.error(f"unrecognized arguments: {' '.join(more)}")
+        status = int(module.main(args))
+        sys.stdout.flush()
+        return status
+    except UserError as error:
+        print(f"vlm-lab {name}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return _unheard()
+
+
+def _unheard() -> int:
+    """The end of a command whose reader has gone (`vlm-lab ... | head`): quiet, also when Python closes stdout, and
+    with the status that a shell gives for SIGPIPE."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + 13
+
+
+class _Raw(argparse.RawDescriptionHelpFormatter):
+    """Docstrings are written to be read as they stand."""
+
+
+def _overview(name: str) -> int:
+    wanted = name in ("", "-h", "--help")
+    lines = ["usage: vlm-lab COMMAND [options]", ""]
+    lines += [f"  {command:<12} {text}" for command, text in COMMANDS.items()]
+    if not wanted:
+        lines.append(f"\nvlm-lab: no command {name!r}; the commands are above")
+    print("\n".join(lines), file=sys.stdout if wanted else sys.stderr)
+    return 0 if wanted else 2

@@ -1,0 +1,271 @@
+"""The regression gate: did a candidate get worse since somebody accepted a run?
+
+A baseline holds hashes, outcomes and seconds, no values and no replies: it may be kept in git. Only documents whose
+file and reference are the same are compared, and only under the same schema and prompt. Two figures are gated,
+`field_f1` and `cell_f1`, each by the interval of its paired drop.
+
+pytest benchmarks --baseline results/baseline.json
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from vlm_lab.analysis.comparison import paired
+from vlm_lab.errors import UserError
+from vlm_lab.types import ANSWERED, CORRECT, EXPECTED, JUDGED, PREDICTED, CandidateKey, Estimate, OfCandidate, Report
+
+SCHEMA_VERSION: Literal[2] = 2
+GATED: tuple[Literal["field_f1", "cell_f1"], ...] = ("field_f1", "cell_f1")
+LEAST_SHARE = 0.8  # of the baseline's documents that must still be there, unchanged
+MOST_NAMES = 8
+Counts = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One document as it was answered: the outcome of each header field, and by field those of the cells, by path."""
+
+    document_sha256: str | None
+    reference_sha256: str | None
+    status: str
+    seconds: float | None = None
+    header_fields: Mapping[str, str] = field(default_factory=dict)
+    cells: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def counts(self, score: Literal["field_f1", "cell_f1"]) -> tuple[float, float]:
+        """Right, and the mean of what was expected and what was given: their ratio is F1."""
+        columns = self.cells.values() if score == "cell_f1" else [self.header_fields]
+        own = [outcome for column in columns for outcome in column.values()]
+        correct, expected, predicted = (
+            sum(outcome in outcomes for outcome in own) for outcomes in (CORRECT, EXPECTED, PREDICTED)
+        )
+        return correct, (expected + predicted) / 2
+
+    def outcomes(self) -> dict[tuple[str, str], str]:
+        """All of them by field and path; a header field's path is its field's."""
+        found = {(path, path): outcome for path, outcome in self.header_fields.items()}
+        for name, column in self.cells.items():
+            found |= {(name, path): outcome for path, outcome in column.items()}
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate(OfCandidate):
+    """One model with one prompt over one suite."""
+
+    suite: str
+    model: str
+    prompt_id: str
+    schema_sha256: str | None
+    prompt_sha256: str | None
+    documents: Mapping[str, Past] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What `accept` writes. `run` is the id of the run that was accepted."""
+
+    schema_version: Literal[2]
+    run: str
+    accepted: str
+    candidates: Sequence[Candidate]
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """`lines` say what was compared, what was left out, and which fields on which documents got worse."""
+
+    status: Literal["ok", "regressed", "not_comparable"]
+    lines: tuple[str, ...]
+
+    @property
+    def exit_status(self) -> int:
+        """0; 1 where a candidate got worse; 6 where that cannot be said."""
+        return {"ok": 0, "regressed": 1, "not_comparable": 6}[self.status]
+
+
+_baseline = TypeAdapter(Baseline)
+
+
+def of_run(report: Report, records: Iterable[Mapping[str, Any]]) -> Baseline:
+    """A finished run as a baseline. UserError where it was a dry run."""
+    if report.run["dry_run"]:
+        raise UserError(f"{report.run['id']} was a dry run: no model was called, so there is nothing to hold on to")
+    return snapshot({"run": report.run, "suites": report.suites, "prompts": report.prompts}, records)
+
+
+def snapshot(head: Mapping[str, Any], records: Iterable[Mapping[str, Any]]) -> Baseline:
+    """A run as a baseline; `head` is what report.json says beside its records."""
+    schemas = {suite["name"]: suite["schema_sha256"] for suite in head["suites"]}
+    prompts = {(prompt["suite"], prompt["id"]): prompt["sha256"] for prompt in head["prompts"]}
+    documents: dict[CandidateKey, dict[str, Past]] = {}
+    for record in records:
+        documents.setdefault(CandidateKey.of_record(record), {})[record["document"]] = _past(record)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    candidates = [
+        Candidate(*key, schemas.get(key.suite), prompts.get((key.suite, key.prompt_id)), found)
+        for key, found in documents.items()
+    ]
+    return Baseline(SCHEMA_VERSION, head["run"]["id"], now, candidates)
+
+
+def _past(record: Mapping[str, Any]) -> Past:
+    header_fields: dict[str, str] = {}
+    cells: dict[str, dict[str, str]] = {}
+    for result in record["fields"]:
+        if result["outcome"] in JUDGED:
+            place = cells.setdefault(result["field"], {}) if result["in_row"] else header_fields
+            place[result["path"]] = result["outcome"]
+    hashes = record.get("document_sha256"), record.get("reference_sha256")
+    return Past(*hashes, record["status"], record.get("elapsed_seconds"), header_fields, cells)
+
+
+def encode(baseline: Baseline) -> bytes:
+    """As it is written: JSON, indented so that git shows what changed."""
+    return _baseline.dump_json(baseline, indent=1) + b"\n"
+
+
+def read_baseline(path: Path) -> Baseline:
+    """UserError where the file is not there or is no baseline."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); vlm-lab accept writes one") from None
+    try:
+        return _baseline.validate_json(data)
+    except ValidationError as error:
+        version = _version(data)
+        if version not in (None, SCHEMA_VERSION):
+            raise UserError(
+                f"{path}: is no baseline of this version (schema_version {SCHEMA_VERSION} is wanted, it has {version});"
+                " write it anew with vlm-lab accept"
+            ) from None
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"{path}: is no baseline ({place}: {first['msg']}); write it anew with vlm-lab accept"
+        ) from None
+
+
+def _version(data: bytes) -> int | None:
+    """What a file says of its own version; None where it says nothing of the kind."""
+    with suppress(ValueError):
+        said = json.loads(data)
+        return said.get("schema_version") if isinstance(said, dict) else None
+    return None
+
+
+def gate(
+    before: Baseline, now: Baseline, max_drop: float = 0.01, fail_on_lost_field: bool = False, seed: int = 0
+) -> GateResult:
+    """Holds a run against a baseline, candidate by candidate. One that regressed outweighs one not comparable."""
+    run = {candidate.candidate: candidate for candidate in now.candidates}
+    results = [
+        _gate(candidate, run[candidate.candidate], max_drop, fail_on_lost_field, seed)
+        for candidate in before.candidates
+        if candidate.candidate in run
+    ]
+    absent = [
+        f"left out: {each.candidate.label} was not in this run"
+        for each in before.candidates
+        if each.candidate not in run
+    ]
+    if not results:
+        return GateResult("not_comparable", (*absent, f"no candidate of the baseline ({before.run}) was run"))
+    order = ("regressed", "not_comparable", "ok")
+    results.sort(key=lambda result: order.index(result.status))
+    return GateResult(results[0].status, (*(line for result in results for line in result.lines), *absent))
+
+
+def _gate(before: Candidate, now: Candidate, max_drop: float, fail_on_lost_field: bool, seed: int) -> GateResult:
+    name = before.candidate.label
+    for what in ("schema", "prompt"):
+        if getattr(before, f"{what}_sha256") != getattr(now, f"{what}_sha256"):
+            return GateResult("not_comparable", (f"{name}: not comparable: the {what} is another one",))
+    past = {document: each for document, each in before.documents.items() if each.status in ANSWERED}
+    same = [document for document, each in past.items() if _same(each, now.documents.get(document))]
+    compared = [document for document in same if now.documents[document].status in ANSWERED]
+    broken = [document for document in same if now.documents[document].status == "error"]
+    left_out = [document for document in past if document not in {*compared, *broken}]
+    notes = [f"{name}: left out (changed, gone or not answered): {_names(left_out)}"] if left_out else []
+    if not past or len(compared) + len(broken) < LEAST_SHARE * len(past):
+        why = f"{len(compared) + len(broken)} of the baseline's {len(past)} documents remain, 80 % are needed"
+        return GateResult("not_comparable", (f"{name}: not comparable: {why}", *notes))
+    pairs = [(past[document], now.documents[document]) for document in compared]
+    failures = _drops(pairs, max_drop, seed)
+    lost = _lost(zip(compared, pairs, strict=True))
+    if broken:
+        failures.append(f"now an error, answered before: {_names(broken)}")
+    if lost and fail_on_lost_field and not failures:
+        failures.append("fields that were right are not")
+    lines = [f"{name}: regressed: {'; '.join(failures)}"] if failures else []
+    lines += [f"{name}: lost {lost}"] if lost and failures else []
+    lines += [f"{name}: {len(compared)} documents compared with {_speed(pairs)}"]
+    return GateResult("regressed" if failures else "ok", (*lines, *notes))
+
+
+def _same(before: Past, now: Past | None) -> bool:
+    return now is not None and (before.document_sha256, before.reference_sha256) == (
+        now.document_sha256,
+        now.reference_sha256,
+    )
+
+
+def _drops(pairs: Sequence[tuple[Past, Past]], max_drop: float, seed: int) -> list[str]:
+    failures: list[str] = []
+    if not pairs:
+        return failures
+    for score in GATED:
+        was, is_now = (np.array([each.counts(score) for each in side]) for side in zip(*pairs, strict=True))
+        change = drop(is_now, was, seed)
+        if has_fallen(change, max_drop) and change.value is not None and change.low is not None:
+            ends = f"{-change.high:.3f} to {-change.low:.3f}" if change.high is not None else ""
+            text = f"{score} fell by {-change.value:.3f} ({ends}) on {change.n} documents, allowed is {max_drop:g}"
+            failures.append(text)
+    return failures
+
+
+def drop(now: Counts, before: Counts, seed: int = 0) -> Estimate:
+    """The paired change of a ratio; both are documents x 2, numerator and denominator."""
+    judged = now[:, 1] + before[:, 1] > 0
+    return paired(now[judged], before[judged], seed)[0]
+
+
+def has_fallen(change: Estimate, max_drop: float) -> bool:
+    """Whether the drop is larger than allowed, and its interval excludes zero."""
+    return change.value is not None and change.high is not None and -change.value > max_drop and change.high < 0
+
+
+def _lost(compared: Iterable[tuple[str, tuple[Past, Past]]]) -> str:
+    """`totals.gross on inv_3, inv_7; issue_date on inv_9`: right before, and not now."""
+    fields: dict[str, dict[str, None]] = {}
+    for document, (before, now) in compared:
+        present = now.outcomes()
+        for (name, path), outcome in before.outcomes().items():
+            if outcome in CORRECT and present.get((name, path)) not in CORRECT:
+                fields.setdefault(name, {})[document] = None
+    rows = sorted(fields.items(), key=lambda row: -len(row[1]))
+    return "; ".join(f"{name} on {_names(list(documents))}" for name, documents in rows)
+
+
+def _speed(pairs: Sequence[tuple[Past, Past]]) -> str:
+    both = [(a.seconds, b.seconds) for a, b in pairs if a.seconds and b.seconds]
+    if not both:
+        return "the baseline; seconds are not known"
+    before, now = (median(side) for side in zip(*both, strict=True))
+    return f"the baseline; median seconds {before:.2f} -> {now:.2f}"
+
+
+def _names(documents: Sequence[str]) -> str:
+    more = len(documents) - MOST_NAMES
+    return ", ".join(documents[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,203 @@
+"""A kind and its figures -> a sentence in the reader's language.
+
+Decisions, doubts about references and warnings are told in these. report.json keeps what a sentence
+is made of, so that each form of the report says it in its own language.
+
+A sentence is a msgid of `report/locale/*.po`; where it has two forms, `n` among its figures tells
+which is meant. A sentence `* 2` is the same for one and many in English and is not in others.
+"""
+
+import gettext
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A sentence as data: `kind` names it among `vlm_lab.messages.SENTENCES`, `figures` are what stands in it."""
+
+    kind: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+ENGLISH = gettext.NullTranslations()  # a msgid is its own translation
+SENTENCES: dict[str, tuple[str, ...]] = {
+    # a rule held against a candidate
+    "none_met": ("no rule is met for certain",),
+    "no_rule": ("models.yaml sets no rule",),
+    "interval": (
+        "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} document), rule {rule:g}",
+        "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} documents), rule {rule:g}",
+    ),
+    "limit": ("{name} {value:.3g}, rule {rule:g}",),
+    "few_timed": (
+        "{name} {value:.3g}, rule {rule:g}, but only {n} document was timed",
+        "{name} {value:.3g}, rule {rule:g}, but only {n} documents were timed",
+    ),
+    "too_few": (
+        "{name}: {n} document to judge by, too few for an interval",
+        "{name}: {n} documents to judge by, too few for an interval",
+    ),
+    "no_figure": ("{name}: no such figure and no such field; figures: {known}",),
+    "no_price": ("{name}: not measured (needs `price` in models.yaml, and replies timed on this machine)",),
+    "no_memory": ("{name}: not measured (the backend does not say)",),
+    "not_timed": ("{name}: not measured (no reply was timed on this machine; run with --replies=refresh)",),
+    "open": ("not decided: {what}",),
+    # what keeps a candidate from being chosen, whatever its figures
+    "dry_run": ("a dry run: no model was called",),
+    "skipped": ("{n} of {documents} cells was skipped", "{n} of {documents} cells were skipped"),
+    "not_run": (
+        "{n} of {documents} cells was not run: the run is partial",
+        "{n} of {documents} cells were not run: the run is partial",
+    ),
+    "no_document": ("no document was planned",),
+    # a candidate beside another
+    "differs": (
+        "{model} differs by {value:+.3f} ({low:+.3f} to {high:+.3f}) in {name} on {n} document",
+        "{model} differs by {value:+.3f} ({low:+.3f} to {high:+.3f}) in {name} on {n} documents",
+    ),
+    "differs_somehow": (
+        "{model} differs by {value:+.3f} in {name} on {n} document",
+        "{model} differs by {value:+.3f} in {name} on {n} documents",
+    ),
+    "chance": ("{what}, which may be chance",),
+    "better": ("{model} is better in {name}",),
+    "beaten": ("meets every rule, but {what}",),
+    "alike": ("cannot be told from {models} on these documents",),
+    "beside": ("beside {model}, {what}",),
+    "not_compared": ("not compared with {model}: no document that both answered",),
+    # what weakens a word
+    "best_prompt": (
+        "the best of {n} prompt, picked on the same documents (its interval is widened)",
+        "the best of {n} prompts, picked on the same documents (its interval is widened)",
+    ),
+    "flattered": (
+        "{model} ({suite}): the best of {n} prompt was picked on the documents that it is judged by; its figure"
+        " flatters, confirm it on others",
+        "{model} ({suite}): the best of {n} prompts was picked on the documents that it is judged by; its figure"
+        " flatters, confirm it on others",
+    ),
+    "unverified": ("nobody has checked the suite's references (verified: false)",),
+    "more": ("About {n} more document would decide.", "About {n} more documents would decide."),
+    # why a reference is doubted
+    "doubtful": (
+        "{n} value of the references is doubtful; vlm-lab corrections last lists it:",
+        "{n} values of the references are doubtful; vlm-lab corrections last lists them:",
+    ),
+    "agreed": ("{n} family says {value}", "{n} families say {value}"),
+    "disputed": (
+        "{n} family says {value}, {agreeing} say as the reference does",
+        "{n} families say {value}, {agreeing} say as the reference does",
+    ),
+    "no_date": ("is no date",),
+    "no_amount": ("is no amount",),
+    "no_code": ("no {name} ({said})",),
+    "inn_digits": ("an ИНН has 10 or 12 digits, not {digits}: zeros at the front may be lost",),
+    "sum": ("net {net} and tax {tax} do not make {gross}",),
+    "rows": (
+        "its {n} row adds up to {added}, as a candidate says",
+        "its {n} rows add up to {added}, as a candidate says",
+    ),
+    # a suite's documents and references
+    "and_more": ("{names} and {n} more",),
+    "namesake": ("{name}: another document is called {called!r} too; this one is {id!r}",),
+    "unmatched": (
+        "{n} document without reference: {names}; they run unscored",
+        "{n} documents without reference: {names}; they run unscored",
+    ),
+    "unused": ("{n} reference without document: {names}", "{n} references without document: {names}"),
+    "unreadable": ("{name}: is not readable JSON ({said}); its document runs unscored",),
+    "no_object": ("{name}: holds no object (got {type}); its document runs unscored",),
+    "no_object_at": ("{name}: holds no object at {path} (got {type}); its document runs unscored",),
+    "too_deep": ("{name}: is nested too deeply to be read; its document runs unscored",),
+    "no_field": ("{name}: the schema has no field {fields}; not scored",),
+    "no_reference": ("{suite}: no document has a reference; nothing will be scored",),
+    "never_scored": ("in no reference, never scored: {fields}",),
+    "numbers": (
+        "{field}: {n} came as JSON numbers, for example {value}; compared as identifiers, but zeros at the front may"
+        " be lost",
+    )
+    * 2,
+    "no_type": ("{field}: {n} of {seen} are no {type}, for example {value}",) * 2,
+    "invalid": ("{field}: {n} of {seen}: {why}",),
+    "dates_written": ("dates are written {ways}",),
+    "amounts_written": ("amounts are written {ways}",),
+    "way_month": ("12 March 2024 ({n})",),
+    "way_currency": ("with their currency ({n})",),
+    "way_numbers": ("as JSON numbers ({n})",),
+    "way_otherwise": ("otherwise ({n})",),
+    "verified": ("{verified} of {n} references are verified by a person",) * 2,
+    # corrections of references; `place` is file, document and field
+    "nothing": ("nothing",),
+    "corrected": ("{place}: corrected from {then} to {now}",),
+    "correct_already": ("{place}: the reference is {now} already",),
+    "changed_since": ("{place}: not corrected: the reference is {now} now, not {then}",),
+    "no_row": ("{place}: not corrected: the reference has no such row",),
+    "none_to_correct": ("{place}: has no reference to correct",),
+    "unused_correction": ("{file}: no document {name}; its corrections are not used",),
+    # what a dry run foresees
+    "too_long": ("{document} needs about {n:,} tokens, the limit is {limit:,} (max_new_tokens)",) * 2,
+    "not_itself": ("{document}: its reference does not score 1.0 against itself; see the case's file",),
+    # second answers
+    "asked_again": ("asked again: {candidate}: alone {alone}; batch {batch}",),
+    "not_asked_again": ("asked again: not measured: {why}",),
+    "flipped": ("{flipped} of {values} values flipped{where}, {identical} of {repeats} replies identical{failed}",),
+    "more_flips": (" ({places}, ... and {n} more)",),
+    "no_second_reply": (", {n} without a second reply",),
+    "not_measured": ("not measured: {why}",),
+    "no_first_answer": ("no document has a first answer",),
+    "replayed": ("its answers are replayed",),
+    "no_batch": ("one document is no batch",),
+    "one_at_a_time": ("backend {backend} asks one prompt at a time",),
+    "calls_no_model": ("{option} calls no model",),
+    "too_late": ("the run ended before it, or was resumed after its cases",),
+    # what the share that could be booked unseen does not show
+    "no_confidence": ("the backend gives no log-probabilities, and no check could be made",),
+    "never_sure": ("at no confidence are {target:.0%} of these documents right",),
+    "confirm": ("the threshold was chosen on these documents: confirm it on others",),
+    "not_shown": (
+        "{wrong} of {n} booked documents were wrong, which shows {low:.1%} and not {target:.0%}: that takes {needed}"
+        " without an error",
+    )
+    * 2,
+    # why there is no word about any candidate
+    "undecided": ("Nothing is decided: {why}.",),
+    "dry": ("a dry run calls no model",),
+    "none_ran": ("no model was run",),
+    "part": ("only a part of the suite was run",),
+}
+
+
+def english(reason: Reason | str) -> str:
+    """`field_f1 0.970 (0.960 to 0.980, 100 documents), rule 0.95`"""
+    return worded(reason, ENGLISH)
+
+
+def worded(reason: Reason | str, words: gettext.NullTranslations) -> str:
+    """A reason in the language of `words`; a plain text, as backends and servers say it, stays as it is."""
+    if isinstance(reason, str):
+        return reason
+    forms, figures = SENTENCES[reason.kind], reason.figures
+    said = words.gettext(forms[0]) if len(forms) == 1 else words.ngettext(forms[0], forms[1], figures["n"])
+    return said.format(**{key: _figure(value, words) for key, value in figures.items()})
+
+
+def worded_all(reasons: Iterable[Reason], words: gettext.NullTranslations = ENGLISH) -> list[str]:
+    """A sentence for each reason."""
+    return [worded(reason, words) for reason in reasons]
+
+
+def few(names: Sequence[str], most: int = 3) -> Reason | str:
+    """The first names, and how many more there are."""
+    first, more = ", ".join(names[:most]), len(names) - most
+    return Reason("and_more", {"names": first, "n": more}) if more > 0 else first
+
+
+def _figure(value: Any, words: gettext.NullTranslations) -> Any:
+    """A reason may stand within another, alone or in a list; read back from JSON, it is a mapping."""
+    if isinstance(value, list | tuple):
+        return ", ".join(str(_figure(each, words)) for each in value)
+    if isinstance(value, Mapping) and value.keys() == {"kind", "figures"}:
+        value = Reason(**value)
+    return worded(value, words) if isinstance(value, Reason) else value

@@ -1,0 +1,126 @@
+"""Where on its page an error's value stands: a strip of the page image, for the five commonest errors.
+
+The first example whose value is found is shown (`locate` looks for it); where none is, the whole page of the first.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from vlm_lab.files import private_file
+from vlm_lab.report.images.locate import Place, Reader, in_lines, in_text, reader
+from vlm_lab.report.images.pages import FILES, DocumentKey
+from vlm_lab.report.images.printed_forms import printed
+from vlm_lab.types import Report
+
+MOST = 5
+STRIP = 0.05  # of the page's height, above and below the value
+WHOLE = (420, 594)  # pixels of a page that is shown whole
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """One kind of error: how often, an example, and the image's address ("" where there is no page)."""
+
+    kind: str
+    count: int
+    example: Mapping[str, Any]
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A value that a candidate got wrong: the record's words for it, how it may be printed, and its pages."""
+
+    said: Mapping[str, Any]
+    forms: Sequence[Sequence[str]]  # of the expected value, then of the answered one
+    path: Path
+    images: Sequence[str]
+
+
+def crops(report: Report, images: Mapping[DocumentKey, Sequence[str]], folder: Path) -> list[Crop]:
+    """The commonest kinds of error of a run; the strips are written under report_files/crops/. One whose strip cannot
+    be drawn has none."""
+    total: Counter[str] = Counter()
+    for summary in report.summaries:
+        total.update(summary.kinds)
+    examples = _examples(report, images)
+    shown = sorted((kind for kind in total if kind in examples), key=lambda kind: (-total[kind], kind))[:MOST]
+    read = reader(folder)
+    made: list[Crop] = []
+    for number, kind in enumerate(shown, 1):
+        example, place = _found(examples[kind], _telling(examples[each] for each in shown[number - 1 :]), read)
+        made.append(Crop(kind, total[kind], example.said, _strip(folder, example.images, place, number)))
+    return made
+
+
+def _examples(report: Report, images: Mapping[DocumentKey, Sequence[str]]) -> dict[str, list[Example]]:
+    paths = {(each["suite"], each["id"]): Path(each.get("path", "")) for each in report.documents}
+    written = {suite["name"]: suite["conventions"] for suite in report.suites}
+    found: dict[str, list[Example]] = {}
+    for summary in report.summaries:
+        for kind, said in summary.examples.items():
+            for each in said:
+                key = summary.suite, each["document"]
+                forms = [printed(each[side], written[summary.suite]) for side in ("expected", "actual")]
+                example = Example(each, forms, paths.get(key, Path()), images.get(key, ()))
+                found.setdefault(kind, []).append(example)
+    return found
+
+
+def _telling(kinds: Iterable[Sequence[Example]]) -> Counter[Path]:
+    """How many kinds of error each document has an example of: to read one of many spares reading others."""
+    return Counter(path for examples in kinds for path in {example.path for example in examples})
+
+
+def _found(examples: Sequence[Example], telling: Counter[Path], read: Reader) -> tuple[Example, Place | None]:
+    """The first whose place is known without reading a page; else one whose pages are read for it."""
+    for example in examples:
+        place = next(_places(example, read, known_alone=True), None)
+        if place:
+            return example, place
+    best = max(examples, key=lambda example: telling[example.path])
+    return best, next(_places(best, read, known_alone=False), None)
+
+
+def _places(example: Example, read: Reader, known_alone: bool) -> Iterator[Place]:
+    for forms in example.forms:
+        place = _place_of(example, forms, read, known_alone)
+        if place:
+            yield place
+
+
+def _place_of(example: Example, forms: Sequence[str], read: Reader, known_alone: bool) -> Place | None:
+    """Where one of the forms stands; None also where a library fails over the document: it costs the strip alone."""
+    with suppress(Exception):
+        pages = (read(address, known_alone) for address in example.images)
+        return in_text(example.path, forms, len(example.images)) or in_lines(pages, forms)
+    return None
+
+
+def _strip(folder: Path, images: Sequence[str], place: Place | None, number: int) -> str:
+    if not images:
+        return ""
+    address = f"{FILES}/crops/error-{number}.png"
+    with suppress(Exception):  # as above: the page is somebody's document
+        _draw_strip(folder, images, place, address)
+        return address
+    return ""
+
+
+def _draw_strip(folder: Path, images: Sequence[str], place: Place | None, address: str) -> None:
+    with Image.open(folder / images[place.page if place else 0]) as page:
+        strip = page.convert("L")
+    if place:
+        top, bottom = max(0, place.top - STRIP), min(1, place.bottom + STRIP)
+        strip = strip.crop((0, int(top * strip.height), strip.width, int(bottom * strip.height)))
+    else:
+        strip.thumbnail(WHOLE)
+    (folder / address).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with private_file(folder / address) as file:
+        strip.save(file, "PNG")

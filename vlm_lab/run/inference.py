@@ -1,0 +1,135 @@
+"""How a case is answered: from the cache, or by the model, timed from decoded pixels to the full reply.
+
+The next case's pages are rendered while the model works on this one's.
+"""
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vlm_lab.backends.candidate import Candidate
+from vlm_lab.errors import Skip, UserError
+from vlm_lab.run import dry_run
+from vlm_lab.run.options import Options
+from vlm_lab.run.plan import Plan
+from vlm_lab.run.reply_cache import Replies, reply_key
+from vlm_lab.suite import make_prompt
+from vlm_lab.suite.pages import Pages
+from vlm_lab.types import Case, Generation, Model, Prompt, Runtime
+
+Timer = Callable[[Callable[[], Generation]], object]
+
+
+class Asker:
+    """One model at a time, one case at a time. `key` is the reply's of the case in hand, None where it has none."""
+
+    def __init__(self, options: Options, plan: Plan) -> None:
+        self.options, self.plan = options, plan
+        self.runtime = Runtime(options.cache, options.device, options.online, options.seed)
+        self.replies = Replies(options.cache / "replies", options.replies)
+        self.key: str | None = None
+        self.open: Candidate | None = None
+        self._ahead = ThreadPoolExecutor(1, "render-ahead")
+        self._pages: dict[tuple[Path, int, int], Pages] = {}
+
+    def candidate(self, model: Model) -> Candidate:
+        """The model, not yet loaded; the only one that is open."""
+        self.open = Candidate(model, self.runtime)
+        return self.open
+
+    def prompt(self, case: Case) -> Prompt:
+        """The case's prompt. Its pages may already be on their way: they are rendered while the model works."""
+        prompt = make_prompt(case.model, case.template, case.prompt_id, case.document, self.options.max_pages)
+        return replace(prompt, pages=self._shared_pages(prompt.pages))
+
+    def _shared_pages(self, pages: Any) -> Pages:
+        key = (pages.path, pages.max_pages, pages.dpi)
+        kept: Pages = self._pages.pop(key, pages)
+        self._pages[key] = kept
+        while len(self._pages) > 2:  # this case's and the next one's, however many documents there are
+            self._pages.pop(next(iter(self._pages)))
+        return kept
+
+    def generate(self, case: Case, candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:
+        """A cached reply, or one that `timer` was given to time. Raises Skip, GenerationError and DocumentError."""
+        self.key = None
+        if self.options.dry_run:
+            return dry_run.perfect(case.document)
+        check_meant(case)
+        self.key = self._key(case, candidate, prompt)
+        if cached := self._stored():
+            return cached
+        if self.options.replies == "only":
+            raise Skip(f"{case.model.name}: no cached reply for {case.document.id}; run without --replies=only")
+        candidate.load()
+        if candidate.recorded:
+            return candidate.generate(prompt)
+        loaded_key = self._key(case, candidate, prompt)
+        if loaded_key != self.key:  # where device and dtype were not known before, they are now
+            self.key = loaded_key
+            if cached := self._stored():
+                return cached
+        prompt.pages.rendered()  # type: ignore[attr-defined]
+        self._render_ahead(case)
+        generation = self._timed(candidate, prompt, timer)
+        if self.key:
+            self.replies.put(self.key, generation)
+        return generation
+
+    def _stored(self) -> Generation | None:
+        return self.replies.get(self.key) if self.key else None
+
+    def planned_key(self, case: Case, prompt: Prompt) -> str | None:
+        """What the reply would be stored under; None where weights are missing or only a loaded model can tell."""
+        with contextlib.suppress(Skip):
+            return self._key(case, self.open, prompt) if self.open else None
+        return None
+
+    def _key(self, case: Case, candidate: Candidate, prompt: Prompt) -> str | None:
+        identity = candidate.identity()
+        return (
+            None if identity is None else reply_key(case.model, prompt, identity, self.runtime.seed, case.document.path)
+        )
+
+    def _timed(self, candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:
+        replies: list[Generation] = []
+        seconds: list[float] = []
+
+        def once() -> Generation:
+            started = time.perf_counter()
+            replies.append(candidate.generate(prompt))
+            seconds.append(time.perf_counter() - started)
+            return replies[-1]
+
+        timer(once)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return replace(replies[0], elapsed_seconds=statistics.median(seconds), rounds=tuple(seconds), measured_at=now)
+
+    def _render_ahead(self, case: Case) -> None:
+        following = self.plan.after(case)
+        if following:
+            self._ahead.submit(_render_quietly, self.prompt(following).pages)
+
+    def close(self) -> None:
+        """Stops rendering ahead."""
+        self._ahead.shutdown(wait=False, cancel_futures=True)
+
+
+def check_meant(case: Case) -> None:
+    """Skip where the document has not the tags that the model's `only` asks for."""
+    tags = case.document.tags
+    if any(tags.get(name) not in values for name, values in case.model.only.items()):
+        wanted = "; ".join(f"{name} {' or '.join(values)}" for name, values in case.model.only.items())
+        raise Skip(f"{case.model.name}: meant for other documents (`only` in models.yaml: {wanted})")
+
+
+def _render_quietly(pages: Any) -> None:
+    """What is wrong with a document is said when its own turn comes."""
+    with contextlib.suppress(UserError):
+        pages.rendered()

@@ -1,0 +1,191 @@
+"""One run: a plan of cases, each answered and written as it ends, and what is left at the end.
+
+plugin.py gives it pytest's words, so that nothing here knows pytest.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlm_lab.analysis import repeatability
+from vlm_lab.backends.candidate import Candidate
+from vlm_lab.errors import UserError
+from vlm_lab.messages import Reason, english
+from vlm_lab.records import run_folder
+from vlm_lab.records.report_json import read_report
+from vlm_lab.report.terminal import closing_lines
+from vlm_lab.run import dry_run, repeat
+from vlm_lab.run.environment import describe_device, environment
+from vlm_lab.run.inference import Asker
+from vlm_lab.run.options import Options, typed_again
+from vlm_lab.run.plan import Plan
+from vlm_lab.run.progress import Progress
+from vlm_lab.run.record import answered, failed
+from vlm_lab.types import Case, Generation, Prediction, Probe, Prompt, Record, Score, Status
+
+if TYPE_CHECKING:
+    from vlm_lab.decision.regression_gate import Baseline, GateResult
+    from vlm_lab.types import Conclusion
+
+
+class Session:
+    """Everything a run needs, read once. What is asked is `plan`'s, how it is answered `asker`'s."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.plan = Plan(options)
+        self.asker = Asker(options, self.plan)
+        self.device = describe_device(self.asker.runtime)
+        self.started = datetime.now(UTC)
+        self.baseline = _read_baseline(options.baseline)  # now: not after a night's run
+        self.dry_warnings: list[Reason | str] = []
+        self.concluded: Conclusion | None = None
+        self.gated: GateResult | None = None
+        self._folder: Path | None = options.resume
+        self._written: Case | None = None
+        self._probes: dict[repeatability.ProbeKey, Probe] = {}
+
+    def begin(self, cases: Sequence[Case]) -> None:
+        """What was selected, in the order in which it will be asked."""
+        self.plan.begin(cases)
+        self.progress = Progress(cases)
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder, made when the first case is written."""
+        if self._folder is None:
+            self._folder = run_folder.create(self.options.output_dir, self.started)
+        return self._folder
+
+    def record(
+        self, case: Case, prompt: Prompt, generation: Generation, prediction: Prediction, score: Score
+    ) -> Record:
+        """Writes a case that was answered (in a dry run: one that would have been asked)."""
+        if self.options.dry_run and self.asker.open:
+            key = self.asker.planned_key(case, prompt)
+            record = dry_run.record(case, self.asker.open, prompt, score, self.asker.replies, key)
+        else:
+            answer = answered(case, prompt, generation, prediction, score)
+            record = replace(answer, reply_key=self.asker.key)
+        self._write(case, record)
+        return record
+
+    def fail(self, case: Case, status: Status, error: BaseException | str) -> Record:
+        """Writes a case that has no answer, with the reason."""
+        record = failed(case, status, error)
+        self._write(case, record)
+        return record
+
+    def _write(self, case: Case, record: Record) -> None:
+        run_folder.write_record(self.folder, self._place(case), record)
+        self._written = case
+        self.progress.note(record)
+
+    def has(self, case: Case) -> bool:
+        """Whether the case in hand is written already: what goes wrong after that takes no answer away."""
+        return self._written is case
+
+    def _place(self, case: Case) -> str:
+        """`<model>/<document>.json` for the first prompt of a model, `<model>@<prompt>/...` for its others."""
+        first = case.prompt_id == case.model.prompts[0]
+        place = f"{case.model.name}{'' if first else f'@{case.prompt_id}'}/{case.document.id}.json"
+        return place if len(self.plan.suites) < 2 else f"{case.document.suite.name}/{place}"
+
+    def ask_again(self, candidate: Candidate) -> None:
+        """`--probe`, when a model's cases have run and it is still open; not when the run has ended meanwhile."""
+        if self.options.probe and self._folder and not self.options.no_model and self.concluded is None:
+            own = [case for case in self.plan.cases if case.model == candidate.model]
+            options = self.options
+            prompt_of = self.asker.prompt
+            for each in repeat.probe(candidate, own, self._folder, prompt_of, options.probe, options.seed):
+                self._probes |= repeatability.by_key([each])  # one by one: Ctrl-C leaves what was found out
+
+    def _all_probes(self) -> list[Probe]:
+        """Those of this run, those of the run that it goes on with, and why there is no other."""
+        before = _probes_before(self.options.resume)
+        if not self.options.probe:
+            return list(before.values())
+        no_model = self.options.no_model
+        why = Reason("calls_no_model", {"option": no_model}) if no_model else Reason("too_late")
+        return repeatability.complete({**before, **self._probes}, self.plan.cases, why)
+
+    def finish(self) -> None:
+        """Builds the report from what was written, where anything was, and holds it against the baseline."""
+        if self._folder is None or not (self._folder / run_folder.LINES).exists():
+            return
+        from vlm_lab.run.finalize import conclude  # brings numpy, which collection can do without
+
+        if self.options.dry_run:
+            self.dry_warnings = dry_run.warnings(run_folder.read_records(self._folder))
+            self.plan.notes += self.dry_warnings
+        machine = environment(self.options.project, self.options.seed, self.device)
+        plan, probes = self.plan, self._all_probes()
+        self.concluded = conclude(self._folder, self._run(), machine, plan.candidates, plan.cases, plan.notes, probes)
+        if self.baseline and not self.options.dry_run:
+            from vlm_lab.decision.regression_gate import gate, of_run
+
+            records = run_folder.read_records(self._folder, [case.key for case in plan.cases])
+            now = of_run(read_report(self._folder), records)
+            self.gated = gate(self.baseline, now, self.options.max_drop, self.options.fail_on_lost_field)
+
+    def _run(self) -> dict[str, Any]:
+        return {
+            "id": self.folder.name,
+            "started": self.started.isoformat(timespec="seconds"),
+            "command": list(self.options.command),
+            "options": self.options,
+            "dry_run": self.options.dry_run,
+            "partial": self.plan.partial(),
+        }
+
+    @property
+    def exit_status(self) -> int:
+        """0; 1 where a candidate got worse than the baseline; 6 where that cannot be said."""
+        return self.gated.exit_status if self.gated else 0
+
+    def closing(self) -> list[str]:
+        """The table, what is missing, and where the report lies; the last line says what to do about it."""
+        if self._folder is None or self.concluded is None:
+            return []
+        lines = closing_lines(self.concluded)
+        if self.options.dry_run:
+            planned = dry_run.forecast(run_folder.read_records(self._folder), self.options.output_dir)
+            lines = ["", "dry run: no model was called", *planned, ""]
+            lines += map(english, [*self.dry_warnings, *repeatability.lines(self.concluded.probes)])
+        lines += ["", f"report: {self._folder / 'report.html'}"]
+        if any(each.statuses.get(status) for each in self.concluded.summaries for status in ("not_run", "error")):
+            lines.append(f"go on with: {self._resume_command(self._folder)}")
+        if self.gated:
+            lines += ["", f"baseline {self.options.baseline}: {self.gated.status.replace('_', ' ')}", *self.gated.lines]
+        return lines
+
+    def _resume_command(self, folder: Path) -> str:
+        """What was typed, with the run to go on with; its id is enough where runs are looked for."""
+        run = folder.name if folder.parent == self.options.project / "results" else str(folder)
+        typed = typed_again(self.options.command, self.options.project, ["--resume"])
+        return shlex.join([*typed, "--resume", run])
+
+    def close(self) -> None:
+        """Stops rendering ahead."""
+        self.asker.close()
+
+
+def _probes_before(resumed: Path | None) -> dict[repeatability.ProbeKey, Probe]:
+    """What the run to be resumed had found out; nothing where it left no report."""
+    with suppress(UserError):
+        return repeatability.by_key(read_report(resumed).probes) if resumed else {}
+    return {}
+
+
+def _read_baseline(path: Path | None) -> Baseline | None:
+    if path is None:
+        return None
+    from vlm_lab.decision.regression_gate import read_baseline  # brings numpy, which collection can do without
+
+    return read_baseline(path)

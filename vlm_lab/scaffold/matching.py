@@ -1,0 +1,62 @@
+"""How references are named after documents: the rule that matches most of them.
+
+The usual rules are tried, and those that the names themselves show (`result-{stem}-v2.json`).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from vlm_lab.suite.references import ReferenceIndex, composed
+from vlm_lab.types import Suite
+
+USUAL = ("{stem}.json", "{name}.json", "{stem}_result.json")
+LOOKED_AT = 200  # references whose names are read for rules of their own
+SHORTEST = 3  # characters of a document's stem that can be recognised inside another name
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A rule, the documents that it finds a reference for, those it finds none for, and references left over."""
+
+    rule: str
+    matched: tuple[str, ...]
+    unmatched: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def best_matching(suite: Suite, documents: Sequence[str]) -> Matching:
+    """The rule with most matches; of equal ones the more usual."""
+    index = ReferenceIndex(suite)
+    stems = [composed(_stem(name)) for name in documents]
+    seen = Counter(rule for name in list(index.by_name)[:LOOKED_AT] for rule in _rules(name, stems))
+    rules = [*USUAL, *(rule for rule, _ in seen.most_common(5) if rule not in USUAL)]
+    return max((_matching(suite, rule, documents) for rule in rules), key=lambda found: len(found.matched))
+
+
+def _matching(suite: Suite, rule: str, documents: Sequence[str]) -> Matching:
+    index = ReferenceIndex(replace(suite, match=rule))
+    found = {name: index.find(name) is not None for name in documents}
+    return Matching(
+        rule,
+        tuple(name for name in documents if found[name]),
+        tuple(name for name in documents if not found[name]),
+        tuple(name for name, path in index.paths.items() if path not in index.used),
+    )
+
+
+def _rules(reference: str, stems: Sequence[str]) -> Iterator[str]:
+    """The rules under which a reference's name would come from one of the documents'."""
+    for stem in dict.fromkeys(stems):
+        if len(stem) >= SHORTEST and stem in reference:
+            before, _, after = reference.partition(stem)
+            yield f"{_literal(before)}{{stem}}{_literal(after)}"
+
+
+def _literal(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _stem(name: str) -> str:
+    last = name.rpartition("/")[2]
+    return last.rpartition(".")[0] or last

@@ -1,0 +1,104 @@
+"""Many references laid over each other: one tree of keys, with all values that were seen at each.
+
+Keys are kept as they are, dots and brackets included; only `columns` writes them as the paths that fields have.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vlm_lab.fields.flattening import is_empty
+from vlm_lab.fields.schema import DEEPEST
+
+
+@dataclass(slots=True)
+class Node:
+    """One key: how often something was there, its plain values, and what lies below it. `places` is how often its
+    parent was there; `listed` counts lists, `objects` counts objects (rows of a list included)."""
+
+    values: list[Any] = field(default_factory=list)
+    children: dict[str, "Node"] = field(default_factory=dict)
+    listed: int = 0
+    objects: int = 0
+    places: int = 0
+
+    @property
+    def filled(self) -> int:
+        """How often it held anything."""
+        return len([value for value in self.values if not is_empty(value)]) + self.objects
+
+    @property
+    def is_list(self) -> bool:
+        """A list of plain values, in at least half of the places where it is anything."""
+        return not self.children and 0 < len(self.values) <= 2 * self.listed
+
+    @property
+    def is_rows(self) -> bool:
+        """A list with objects in it."""
+        return bool(self.listed and self.children)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A leaf of the tree under its field's path, with the values that say something, how many stood at it empty, and
+    how many places (documents, rows) it could have stood in."""
+
+    path: str
+    key: str
+    values: tuple[Any, ...]
+    empty: int
+    places: int
+    in_rows: bool
+    is_list: bool
+    mixed: bool
+
+
+def overlay(references: Sequence[Mapping[str, Any]]) -> Node:
+    """The tree of all references."""
+    root = Node()
+    for reference in references:
+        _add(root, reference, 0)
+    _count_places(root)
+    return root
+
+
+def columns(node: Node, path: str = "", in_rows: bool = False) -> Iterator[Column]:
+    """The leaves in the order in which they were first seen."""
+    for key, child in node.children.items():
+        own = f"{path}.{key}" if path else key
+        if child.children:
+            yield from columns(child, f"{own}[]" if child.is_rows else own, in_rows or child.is_rows)
+            continue
+        said = tuple(value for value in child.values if not is_empty(value))
+        empty, mixed = len(child.values) - len(said), 0 < child.listed < len(child.values)
+        ending = "[]" if child.is_list else ""
+        yield Column(own + ending, key, said, empty, child.places, in_rows, child.is_list, mixed)
+
+
+def _add(node: Node, value: Any, depth: int) -> None:
+    if depth > DEEPEST:
+        return
+    if isinstance(value, Mapping):
+        node.objects += 1
+        for key, inner in value.items():
+            _add(node.children.setdefault(str(key), Node()), inner, depth + 1)
+    elif isinstance(value, list):
+        _add_list(node, value, depth)
+    else:
+        node.values.append(value)
+
+
+def _add_list(node: Node, value: list[Any], depth: int) -> None:
+    node.listed += 1
+    if any(isinstance(item, Mapping) for item in value):
+        for item in value:
+            if isinstance(item, Mapping):
+                _add(node, item, depth + 1)
+    else:
+        node.values.append(value)
+
+
+def _count_places(node: Node) -> None:
+    for child in node.children.values():
+        child.places = node.objects
+        _count_places(child)

@@ -1,0 +1,354 @@
+"""What one case is made of: from a suite's folder to the record of one answer.
+
+Suite -> Document -> Page -> Prompt -> Generation -> Prediction -> FieldResult -> Score -> Record.
+Values that a case is known by are hashable: a `Model` with an unhashable part would be loaded twice
+by pytest, hence `hash=False` on its mappings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Outcome = Literal["exact", "normalized", "wrong", "missing", "spurious", "unlabelled"]
+PredictionStatus = Literal["ok", "unparsed", "truncated", "refused"]
+Status = Literal["ok", "unparsed", "truncated", "refused", "error", "skipped", "dry_run"]
+Verdict = Literal["chosen", "rejected", "needs_more_data"]
+PageMode = Literal["together", "each", "first"]
+About = Literal["evidence", "against", "pipeline"]  # what a decision gives reasons for
+
+
+class CandidateKey(NamedTuple):
+    """A model with one of its prompts over one suite: what is judged, compared and decided on."""
+
+    suite: str
+    model: str
+    prompt_id: str
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> CandidateKey:
+        """Whose answer a line of records.jsonl is."""
+        return cls(record["suite"], record["model"], record["prompt_id"])
+
+    @property
+    def label(self) -> str:
+        """`qwen2-vl-2b (terse)`: what a candidate is called where its suite is known."""
+        return f"{self.model} ({self.prompt_id})"
+
+
+class OfCandidate:
+    """What is about one candidate says about which."""
+
+    __slots__ = ()
+    suite: str
+    model: str
+    prompt_id: str
+
+    @property
+    def candidate(self) -> CandidateKey:
+        return CandidateKey(self.suite, self.model, self.prompt_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One leaf of a suite's schema.
+
+    `path` is dotted (`totals.gross`); a cell of a list's rows has `[]` after the list (`line_items[].amount`).
+    `type` is a name from `fields.comparison.TYPES` or `module:attribute`; `tolerance` is in the unit of the value.
+    """
+
+    path: str
+    type: str = "text"
+    tolerance: str = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """How values are written in a suite: needed wherever a printed value is read."""
+
+    date_order: Literal["dmy", "mdy", "ymd"] = "dmy"
+    languages: tuple[str, ...] = ("en",)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Suite:
+    """A folder that says everything about one kind of document (suite.yaml, schema.json, prompts)."""
+
+    name: str
+    folder: Path
+    documents: Path
+    references: Path
+    match: str = "{stem}.json"
+    unwrap: str | None = None
+    map: Mapping[str, str] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    empty: Literal["unlabelled", "absent"] = "unlabelled"
+    verified: bool = False
+    conventions: Conventions = Conventions()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    max_pages: int = 4
+    dpi: int = 150
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    fields: tuple[Field, ...] = ()
+    corrections: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Document:
+    """One file, with what is known about it.
+
+    `id` is the slug that file names and case ids use, `name` the true path relative to the documents folder.
+    `reference` has the suite's own keys (unwrapped, mapped, technical keys removed), or None where there is none.
+    """
+
+    id: str
+    name: str
+    path: Path
+    suite: Suite
+    reference: Mapping[str, Any] | None = None
+    reference_path: Path | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """One rendered page: RGB pixels, all that a model ever gets of a document."""
+
+    index: int
+    image: Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One candidate of models.yaml. `model_id` is a hub id, a folder, or what its backend takes (replay: a path).
+    `only` names tags and the values of them that the model is meant for: it is not asked about other documents."""
+
+    name: str
+    model_id: str
+    revision: str = "main"
+    backend: str = "transformers"
+    prompts: tuple[str, ...] = ("default",)
+    generation_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    dtype: str = "auto"
+    attn_implementation: str = "auto"
+    trust_remote_code: bool = False
+    use_safetensors: bool = True
+    python: str | None = None
+    pages: PageMode = "together"
+    dpi: int | None = None
+    processor_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    load_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    backend_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    price: Mapping[str, float] = field(default_factory=dict, hash=False)
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    status: Verdict = "needs_more_data"
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One cell: a model, one of its prompts (the template's text), a document."""
+
+    model: Model
+    prompt_id: str
+    template: str
+    document: Document
+
+    @property
+    def id(self) -> str:
+        """As pytest shows it: `qwen2-vl-2b-default-2024-03-inv_001`."""
+        return f"{self.model.name}-{self.prompt_id}-{self.document.id}"
+
+    @property
+    def candidate(self) -> CandidateKey:
+        """Whose case it is."""
+        return CandidateKey(self.document.suite.name, self.model.name, self.prompt_id)
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What makes this the same case in another run."""
+        return *self.candidate, self.document.id
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a backend is told about this run, beside its model."""
+
+    cache: Path
+    device: str = "auto"
+    online: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Prompt:
+    """What one case sends: words and pages. `languages` are the document's, for readers that must choose a script;
+    `suite` is for `replay`, whose JSON files are read as references are."""
+
+    id: str
+    text: str
+    pages: Sequence[Page]
+    document_id: str
+    document_name: str
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    languages: tuple[str, ...] = ()
+    suite: Suite | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens; None where the backend does not say."""
+
+    prompt_tokens: int | None = None
+    visual_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds inside a reply: processor, until the first token, the tokens after it. None where not known."""
+
+    preprocess: float | None = None
+    first_token: float | None = None
+    decode: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """A reply, verbatim, and what it cost.
+
+    `page_responses` holds the single replies of a model that is asked page by page. `tokens` are (text, natural
+    log-probability) pairs where the backend gives them. `environment` says what the reply was made with: device,
+    dtype, attention, each with its reason, and versions. The harness fills in the last four.
+    """
+
+    raw_response: str
+    page_responses: tuple[str, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage = Usage()
+    timing: Timing = Timing()
+    mean_logprob: float | None = None
+    tokens: tuple[tuple[str, float], ...] = ()
+    image_sizes: tuple[tuple[int, int], ...] = ()
+    peak_memory_bytes: int | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    elapsed_seconds: float | None = None
+    rounds: tuple[float, ...] = ()
+    cached: bool = False
+    measured_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a reply says, as data. `value` is None when nothing usable was found; `reason` then says why."""
+
+    value: Mapping[str, Any] | None
+    status: PredictionStatus = "ok"
+    reason: str = ""
+    repaired: bool = False
+    confidences: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldResult:
+    """One field of one document. `path` of a cell has its reference row (`line_items[2].amount`); a spurious row's
+    cells have the row they came from (`line_items[+1].amount`). `similarity` is 0..1; `kind` names the error.
+
+    `field` is the schema's path (`line_items[].amount`). It and what follows are decided when scored and never read off
+    a path, since keys may have brackets, too: whether this is a cell and no header field; the rows that the cell stands
+    in, the outermost first; whether one of these is a spurious one.
+    """
+
+    path: str
+    field: str
+    in_row: bool = False
+    rows: tuple[str, ...] = ()
+    in_spurious_row: bool = False
+    type: str
+    expected: Any
+    actual: Any
+    outcome: Outcome
+    similarity: float | None = None
+    confidence: float | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A prediction held against its reference. `scores` has ratios (None: nothing to judge) and the counts that
+    they are made of, so that sums over documents give micro averages; `diff` is DeepDiff's."""
+
+    fields: tuple[FieldResult, ...] = ()
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    diff: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the harness has no answer for a cell."""
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One case as it is written: a line of records.jsonl and a file of its own."""
+
+    case: str
+    suite: str
+    document: str
+    document_name: str
+    page_index: int | None = None
+    page_indices: tuple[int, ...] = ()
+    pages_total: int | None = None
+    model: str
+    model_id: str
+    revision: str
+    backend: str = ""
+    prompt: str | None = None
+    prompt_id: str
+    raw_response: str | None = None
+    page_responses: tuple[str, ...] = ()
+    elapsed_seconds: float | None = None
+    rounds: tuple[float, ...] = ()
+    timing: Timing = Timing()
+    generation_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    usage: Usage = Usage()
+    mean_logprob: float | None = None
+    finish_reason: str | None = None
+    image_sizes: tuple[tuple[int, int], ...] = ()
+    prediction: Mapping[str, Any] | None = None
+    reason: str = ""
+    repaired: bool = False
+    fields: tuple[FieldResult, ...] = ()
+    diff: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    status: Status
+    error: Failure | None = None
+    cached: bool = False
+    measured_at: str | None = None
+    peak_memory_bytes: int | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    document_sha256: str | None = None
+    reference_sha256: str | None = None
+    verified: bool = False
+    checks: Mapping[str, bool | None] = field(default_factory=dict)
+    reply_key: str | None = None
+    dry_run: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """models.yaml's `decide`: what a model must reach to be chosen, and what is preferred among those that do."""
+
+    require: Mapping[str, float] = field(default_factory=lambda: {"field_f1": 0.95, "max_error_rate": 0.01})
+    prefer: tuple[str, ...] = ("field_f1", "p95_seconds")

@@ -1,0 +1,249 @@
+"""What many records come to: Summary -> Comparison -> Decision -> Report.
+
+Only what is behind the disk needs these: analysis, decision, report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal
+
+from vlm_lab.messages import Reason
+from vlm_lab.types.cases import About, Model, OfCandidate, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its 95 % interval (None where it cannot be had) and the number of documents behind it."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSummary:
+    """One field over all answered documents: how often each outcome, and the share that is right."""
+
+    outcomes: Mapping[str, int]
+    accuracy: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class AmountError:
+    """Sums over the labelled amounts of one field in one currency: how far the wrong ones are off, how much was not
+    read at all, and what all of them come to; how many are wrong, by how much in the middle and at worst."""
+
+    wrong: Decimal = Decimal(0)
+    missing: Decimal = Decimal(0)
+    total: Decimal = Decimal(0)
+    count: int = 0
+    median: Decimal | None = None
+    worst: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """What replies cost, from the `timed` cases alone. Seconds a document, output tokens a second over all of them,
+    bytes, and the price of 1,000 documents in the currency of `Model.price`."""
+
+    timed: int = 0
+    measured_at: str | None = None
+    median_seconds: float | None = None
+    p95_seconds: float | None = None
+    tokens_per_second: float | None = None
+    visual_tokens: float | None = None
+    peak_memory_bytes: int | None = None
+    cost_per_1000: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary(OfCandidate):
+    """One model with one prompt over one suite. `statuses` add up to `documents`; `unanswered` names each cell that is
+    not simply `ok`, with status and reason; `scores` are over the documents that were answered, well or not.
+    `amount_error` is by field and currency, "" where that is not known."""
+
+    suite: str
+    model: str
+    prompt_id: str
+    documents: int
+    statuses: Mapping[str, int]
+    unanswered: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    cached: int = 0
+    scores: Mapping[str, Estimate] = field(default_factory=dict)
+    fields: Mapping[str, FieldSummary] = field(default_factory=dict)
+    tags: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    examples: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    speed: Speed = Speed()
+    amount_error: Mapping[str, Mapping[str, AmountError]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Values of like confidence: its mean, and the share that was right. `n` of `accuracy` counts documents."""
+
+    confidence: float
+    accuracy: Estimate
+    values: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration(OfCandidate):
+    """How far the own confidence of a candidate (`suite`, `model`, `prompt_id`) tells right from wrong. `source` says
+    where it comes from: log-probabilities, checks, both, or "" for nowhere.
+
+    `bins` is the reliability curve over `values` fields, `error` its expected calibration error; both need
+    log-probabilities. `curve` has (share booked, share of those right) over `documents`, the surest first. `unseen` is
+    the share of documents that could be booked unseen at precision `target`: those with a confidence of `threshold` or
+    more, of which `booked` says how many were right (`low` is one-sided). `note` says what the figures do not show.
+    """
+
+    source: str = ""
+    values: int = 0
+    documents: int = 0
+    bins: Sequence[ReliabilityBin] = ()
+    error: Estimate = Estimate(None)
+    curve: Sequence[tuple[float, float]] = ()
+    target: float = 0.99
+    unseen: Estimate = Estimate(None)
+    threshold: float | None = None
+    booked: Estimate = Estimate(None)
+    note: str | Reason = ""
+    suite: str = ""
+    model: str = ""
+    prompt_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A value of a reference that may be wrong, and the `reasons` to think so; `said` is what each model answered
+    instead."""
+
+    suite: str
+    document: str
+    path: str
+    reference: Any
+    said: Mapping[str, Any]
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two candidates (model, prompt) on the documents that both answered. `difference` is first minus second, paired.
+
+    `p_value` is two-sided; `p_adjusted` is Holm's over the run's comparisons. `detectable` is the smallest difference
+    that so many documents would have shown four times in five, `more_documents` how many further ones would show the
+    present difference as often, if it and its scatter stay as they are. `left_out` names what only one answered.
+    """
+
+    suite: str
+    first: tuple[str, str]
+    second: tuple[str, str]
+    score: str
+    difference: Estimate
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    detectable: float | None = None
+    more_documents: int | None = None
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def decided(self) -> bool:
+        """Whether the difference is more than chance, the other comparisons considered."""
+        return self.p_adjusted is not None and self.p_adjusted < 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision(OfCandidate):
+    """A model's word, which is that of its best prompt.
+
+    `reasons` has what speaks for it (`evidence`), what speaks against it (`against`), and how it compares with the
+    candidate of backend `replay`, the user's present pipeline (`pipeline`). `more_documents` is how many further
+    invoices would decide, where that is what is missing. `verified` is the suite's.
+    """
+
+    suite: str
+    model: str
+    prompt_id: str
+    verdict: Verdict
+    reasons: Mapping[About, tuple[Reason, ...]] = field(default_factory=dict)
+    more_documents: int | None = None
+    verified: bool = False
+
+    def reasons_for(self, about: About) -> tuple[Reason, ...]:
+        """Why it was decided so, in one respect."""
+        return self.reasons.get(about, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A field value that a second reply to the same prompt gives otherwise."""
+
+    document: str
+    path: str
+    first: Any
+    again: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe(OfCandidate):
+    """A candidate that was asked `documents` again after it had answered them: one at a time, or as one batch.
+
+    `repeats` replies came, `identical` of them the same to the letter; of their `values` field values `flipped` are
+    others. `cached` counts the first replies that came from the cache, `failed` names documents without a second one,
+    `not_measured` says why there are no figures at all.
+    """
+
+    suite: str
+    model: str
+    prompt_id: str
+    how: Literal["alone", "batch"]
+    documents: tuple[str, ...] = ()
+    cached: int = 0
+    repeats: int = 0
+    identical: int = 0
+    values: int = 0
+    flipped: int = 0
+    flips: tuple[Flip, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    not_measured: str | Reason = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What report.json says beside its records, as plain data, and what was concluded from them."""
+
+    run: Mapping[str, Any]
+    suites: Sequence[Mapping[str, Any]]
+    models: Sequence[Model]
+    prompts: Sequence[Mapping[str, Any]]
+    summaries: Sequence[Summary]
+    comparisons: Sequence[Comparison] = ()
+    decisions: Sequence[Decision] = ()
+    suspects: Sequence[Suspect] = ()
+    without_suspects: Sequence[Summary] = ()
+    probes: Sequence[Probe] = ()
+    calibrations: Sequence[Calibration] = ()
+    machines: Mapping[str, Sequence[str]] = field(default_factory=dict)  # device, dtype -> models that answered
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    documents: Sequence[Mapping[str, Any]] = ()
+    notes: Sequence[str | Reason] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What a run comes to: figures, differences, decisions, doubtful references and the figures without those, what
+    second answers were, what each candidate's confidence is worth, and on which machines it answered."""
+
+    summaries: tuple[Summary, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
+    without_suspects: tuple[Summary, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    calibrations: tuple[Calibration, ...] = ()
+    machines: Mapping[str, Sequence[str]] = field(default_factory=dict)
