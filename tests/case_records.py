@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlm_lab.scoring.counts import scores
+from vlm_lab.scoring.counts import compute_scores
 from vlm_lab.types import CORRECT
 
 
@@ -15,14 +15,17 @@ def record(
 ) -> dict[str, Any]:
     """A case with these outcomes by header field (None: no reference) and by column, a row each: {"rows[].sum":
     ["exact", "wrong"]}. A cell is alone in its row."""
-    header_fields, inside = list((outcomes or {}).values()), [each for row in (cells or {}).values() for each in row]
+    header_fields, inside = (
+        list((outcomes or {}).values()),
+        [each for row in (cells or {}).values() for each in row],
+    )
     rows = {
         "rows_right": sum(outcome in CORRECT for outcome in inside),
         "rows_expected": sum(outcome != "spurious" for outcome in inside),
         "rows_predicted": sum(outcome != "missing" for outcome in inside),
     }
     made = {
-        "scores": scores(_counts(header_fields), _counts(inside), rows), "fields": fields(outcomes or {}, cells or {}),
+        "scores": compute_scores(_counts(header_fields), _counts(inside), rows), "fields": fields(outcomes or {}, cells or {}),
         "suite": "invoices", "model": "m", "prompt_id": "default", "document": document, "status": "ok",
         "tags": {}, "error": None, "reason": "", "cached": False, "elapsed_seconds": 2.0,
         "environment": {"device": "cpu"}, "measured_at": "2026-01-02T03:04:05+00:00", "peak_memory_bytes": None,
@@ -33,9 +36,15 @@ def record(
     return {**made, **other}
 
 
-def failed(document: str, status: str = "error", message: str = "needs 9 GB", **other: Any) -> dict[str, Any]:
+def failed(
+    document: str, status: str = "error", message: str = "needs 9 GB", **other: Any
+) -> dict[str, Any]:
     """A cell that the harness has no answer for."""
-    empty = {"scores": {}, "elapsed_seconds": None, "error": {"type": "OutOfMemory", "message": message}}
+    empty = {
+        "scores": {},
+        "elapsed_seconds": None,
+        "error": {"type": "OutOfMemory", "message": message},
+    }
     return record(document, {}, status=status, **{**empty, **other})
 
 
@@ -62,7 +71,12 @@ def cell(field: str, row: int, spurious: bool = False) -> dict[str, Any]:
 
 def _result(outcome: str, place: Mapping[str, Any]) -> dict[str, Any]:
     rest = {"type": "text", "similarity": None, "confidence": None}
-    said = {"outcome": outcome, "expected": "a", "actual": "b", "kind": "misread" if outcome == "wrong" else None}
+    said = {
+        "outcome": outcome,
+        "expected": "a",
+        "actual": "b",
+        "kind": "misread" if outcome == "wrong" else None,
+    }
     return {**place, **said, **rest}
 
 

@@ -34,19 +34,33 @@ def tokenizer(folder: Path, extra: Sequence[str], **kwargs: Any) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    inner = Tokenizer(models.BPE(vocab={letter: index for index, letter in enumerate(alphabet)}, merges=[]))
-    inner.pre_tokenizer, inner.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    inner = Tokenizer(
+        models.BPE(vocab={letter: index for index, letter in enumerate(alphabet)}, merges=[])
+    )
+    inner.pre_tokenizer, inner.decoder = (
+        pre_tokenizers.ByteLevel(add_prefix_space=False),
+        decoders.ByteLevel(),
+    )
     specials = [EOS, PAD, "<|im_start|>", *extra]
     inner.add_special_tokens(specials)
     made = PreTrainedTokenizerFast(
-        tokenizer_object=inner, eos_token=EOS, pad_token=PAD, additional_special_tokens=specials[2:], **kwargs
+        tokenizer_object=inner,
+        eos_token=EOS,
+        pad_token=PAD,
+        additional_special_tokens=specials[2:],
+        **kwargs,
     )
     made.save_pretrained(folder)
     return made
 
 
 def save(
-    folder: Path, config: Any, text: Any, preprocessor: dict[str, Any], template: str, processor: dict[str, Any]
+    folder: Path,
+    config: Any,
+    text: Any,
+    preprocessor: dict[str, Any],
+    template: str,
+    processor: dict[str, Any],
 ) -> None:
     """Writes weights and settings as the hub has them. `processor` has `processor_class` and its own settings."""
     import torch
@@ -57,7 +71,10 @@ def save(
     model.generation_config.eos_token_id = text.convert_tokens_to_ids(EOS)
     model.generation_config.pad_token_id = text.convert_tokens_to_ids(PAD)
     model.save_pretrained(folder)
-    write(folder / "preprocessor_config.json", {**preprocessor, "processor_class": processor["processor_class"]})
+    write(
+        folder / "preprocessor_config.json",
+        {**preprocessor, "processor_class": processor["processor_class"]},
+    )
     write(folder / "processor_config.json", processor)
     if template:
         (folder / "chat_template.jinja").write_text(template, "utf-8")
@@ -74,7 +91,9 @@ def mrope() -> list[int]:
     return [time, (half - time) // 2, half - time - (half - time) // 2]
 
 
-def qwen(folder: Path, config_class: Any, vision: dict[str, Any], processor: str, patch: int) -> None:
+def qwen(
+    folder: Path, config_class: Any, vision: dict[str, Any], processor: str, patch: int
+) -> None:
     """What Qwen2-VL, 2.5 and 3 share: four patches merged to a token, a budget of pixels."""
     names = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
     text = tokenizer(folder, names)
@@ -96,7 +115,13 @@ def qwen2_vl(folder: Path) -> None:
     """Qwen2-VL."""
     from transformers import Qwen2VLConfig
 
-    vision = {"depth": 2, "embed_dim": 32, "hidden_size": TEXT["hidden_size"], "num_heads": 4, "mlp_ratio": 2}
+    vision = {
+        "depth": 2,
+        "embed_dim": 32,
+        "hidden_size": TEXT["hidden_size"],
+        "num_heads": 4,
+        "mlp_ratio": 2,
+    }
     qwen(folder, Qwen2VLConfig, vision, "Qwen2VLProcessor", 14)
 
 
@@ -166,7 +191,11 @@ def gemma3(folder: Path) -> None:
 
     names = ["<start_of_image>", "<end_of_image>", "<image_soft_token>"]
     text = tokenizer(
-        folder, names, extra_special_tokens=dict(zip(("boi_token", "eoi_token", "image_token"), names, strict=True))
+        folder,
+        names,
+        extra_special_tokens=dict(
+            zip(("boi_token", "eoi_token", "image_token"), names, strict=True)
+        ),
     )
     start, end, image = text.convert_tokens_to_ids(names)
     config = Gemma3Config(
@@ -175,7 +204,10 @@ def gemma3(folder: Path) -> None:
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14},
         mm_tokens_per_image=16, boi_token_index=start, eoi_token_index=end, image_token_index=image,
     )  # fmt: skip
-    preprocessor = {"image_processor_type": "Gemma3ImageProcessor", "size": {"height": 112, "width": 112}}
+    preprocessor = {
+        "image_processor_type": "Gemma3ImageProcessor",
+        "size": {"height": 112, "width": 112},
+    }
     processor = {"processor_class": "Gemma3Processor", "image_seq_length": 16}
     save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<start_of_image>"), processor)
 

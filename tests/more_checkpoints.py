@@ -11,7 +11,12 @@ from typing import Any
 
 from tests.checkpoints import CHAT, CLIP, SIGLIP, TEXT, mrope, save, tokenizer
 
-LAYERS = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+LAYERS = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+}
 SQUARE = {"size": {"height": 112, "width": 112}}
 
 
@@ -27,7 +32,11 @@ def lighton_ocr(folder: Path) -> None:
         vision_config={"model_type": "pixtral", **LAYERS, "head_dim": 8, "image_size": 448, "patch_size": 14},
         image_token_id=text.convert_tokens_to_ids(names[0]), spatial_merge_size=2,
     )  # fmt: skip
-    preprocessor = {"image_processor_type": "PixtralImageProcessor", "patch_size": 14, "size": {"longest_edge": 448}}
+    preprocessor = {
+        "image_processor_type": "PixtralImageProcessor",
+        "patch_size": 14,
+        "size": {"longest_edge": 448},
+    }
     settings = {"processor_class": "LightOnOcrProcessor", "patch_size": 14, "spatial_merge_size": 2}
     save(folder, config, text, preprocessor, CHAT.replace("IMAGE", names[0]), settings)
 
@@ -43,7 +52,11 @@ def llava_onevision(folder: Path) -> None:
         image_token_index=text.convert_tokens_to_ids("<image>"), image_grid_pinpoints=grid,
         video_token_index=text.convert_tokens_to_ids("<video>"),
     )  # fmt: skip
-    preprocessor = {"image_processor_type": "LlavaOnevisionImageProcessor", **SQUARE, "image_grid_pinpoints": grid}
+    preprocessor = {
+        "image_processor_type": "LlavaOnevisionImageProcessor",
+        **SQUARE,
+        "image_grid_pinpoints": grid,
+    }
     processor = {"processor_class": "LlavaOnevisionProcessor", "num_image_tokens": 64,
                  "vision_feature_select_strategy": "full"}  # fmt: skip
     save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image>\n"), processor)
@@ -84,7 +97,14 @@ def mllama(folder: Path) -> None:
         image_token_index=text.convert_tokens_to_ids("<|image|>"),
     )  # fmt: skip
     preprocessor = {"image_processor_type": "MllamaImageProcessor", **SQUARE, "max_image_tiles": 4}
-    save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<|image|>"), {"processor_class": "MllamaProcessor"})
+    save(
+        folder,
+        config,
+        text,
+        preprocessor,
+        CHAT.replace("IMAGE", "<|image|>"),
+        {"processor_class": "MllamaProcessor"},
+    )
 
 
 def got_ocr2(folder: Path) -> None:
@@ -97,17 +117,31 @@ def got_ocr2(folder: Path) -> None:
                        "image_size": 1024, "patch_size": 16, "mlp_dim": 64, "global_attn_indexes": []},
         image_token_index=text.convert_tokens_to_ids("<imgpad>"), image_seq_length=256,
     )  # fmt: skip
-    preprocessor = {"image_processor_type": "GotOcr2ImageProcessor", "size": {"height": 1024, "width": 1024}}
+    preprocessor = {
+        "image_processor_type": "GotOcr2ImageProcessor",
+        "size": {"height": 1024, "width": 1024},
+    }
     save(folder, config, text, preprocessor, "", {"processor_class": "GotOcr2Processor"})
 
 
-def glm(folder: Path, config_class: Any, kind: str, text_type: dict[str, Any], vision_type: dict[str, Any]) -> None:
+def glm(
+    folder: Path,
+    config_class: Any,
+    kind: str,
+    text_type: dict[str, Any],
+    vision_type: dict[str, Any],
+) -> None:
     """What GLM-4.1V, GLM-4.6V and GLM-OCR share: Qwen's pages, counted as two frames of a film."""
     names = ["<|begin_of_image|>", "<|end_of_image|>", "<|image|>", "<|video|>", "<|begin_of_video|>",
              "<|end_of_video|>"]  # fmt: skip
     text = tokenizer(folder, names)
     start, end, image, video, first, last = text.convert_tokens_to_ids(names)
-    rope = {"rope_type": "default", "mrope_section": mrope(), "rope_theta": 1e4, "partial_rotary_factor": 1.0}
+    rope = {
+        "rope_type": "default",
+        "mrope_section": mrope(),
+        "rope_theta": 1e4,
+        "partial_rotary_factor": 1.0,
+    }
     config = config_class(
         text_config={**TEXT, **text_type, "vocab_size": len(text), "rope_parameters": rope,
                      "eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id},
@@ -131,7 +165,9 @@ def glm4v(folder: Path) -> None:
 def glm46v(folder: Path) -> None:
     from transformers import Glm46VConfig
 
-    glm(folder, Glm46VConfig, "Glm46V", {"model_type": "glm4v_text"}, {"model_type": "glm4v_vision"})
+    glm(
+        folder, Glm46VConfig, "Glm46V", {"model_type": "glm4v_text"}, {"model_type": "glm4v_vision"}
+    )
 
 
 def glm_ocr(folder: Path) -> None:
@@ -170,15 +206,32 @@ def aya_vision(folder: Path) -> None:
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14, "vision_use_head": False},
         image_token_index=text.convert_tokens_to_ids("<|IMG_PATCH|>"), downsample_factor=2,
     )  # fmt: skip
-    preprocessor = {"image_processor_type": "GotOcr2ImageProcessor", **SQUARE, "crop_to_patches": True}
-    processor = {"processor_class": "AyaVisionProcessor", "patch_size": 14, "img_size": 112, "downsample_factor": 2}
+    preprocessor = {
+        "image_processor_type": "GotOcr2ImageProcessor",
+        **SQUARE,
+        "crop_to_patches": True,
+    }
+    processor = {
+        "processor_class": "AyaVisionProcessor",
+        "patch_size": 14,
+        "img_size": 112,
+        "downsample_factor": 2,
+    }
     save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image>"), processor)
 
 
 def ovis2(folder: Path) -> None:
     from transformers import Ovis2Config
 
-    names = ["<image>", "<IMG_ATOM>", "<IMG_START>", "<IMG_GRID>", "<IMG_COL>", "<IMG_ROW>", "<IMG_END>"]
+    names = [
+        "<image>",
+        "<IMG_ATOM>",
+        "<IMG_START>",
+        "<IMG_GRID>",
+        "<IMG_COL>",
+        "<IMG_ROW>",
+        "<IMG_END>",
+    ]
     text = tokenizer(folder, names)
     _, atom, *indicators = text.convert_tokens_to_ids(names)
     config = Ovis2Config(
@@ -186,7 +239,12 @@ def ovis2(folder: Path) -> None:
         vision_config={**LAYERS, "image_size": 112, "patch_size": 14, "hidden_stride": 2, "vocab_size": 64},
         image_token_id=atom, visual_indicator_token_ids=indicators, vocab_size=len(text), hidden_size=32,
     )  # fmt: skip
-    preprocessor = {"image_processor_type": "Ovis2ImageProcessor", **SQUARE, "crop_to_patches": True, "max_patches": 9}
+    preprocessor = {
+        "image_processor_type": "Ovis2ImageProcessor",
+        **SQUARE,
+        "crop_to_patches": True,
+        "max_patches": 9,
+    }
     processor = {"processor_class": "Ovis2Processor", "image_seq_length": 16}
     save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image>"), processor)
 
@@ -194,7 +252,9 @@ def ovis2(folder: Path) -> None:
 def deepseek_vl(folder: Path) -> None:
     from transformers import DeepseekVLConfig
 
-    text = tokenizer(folder, ["<image_placeholder>"], extra_special_tokens={"image_token": "<image_placeholder>"})
+    text = tokenizer(
+        folder, ["<image_placeholder>"], extra_special_tokens={"image_token": "<image_placeholder>"}
+    )
     config = DeepseekVLConfig(
         text_config={"model_type": "llama", **TEXT, "vocab_size": len(text)},
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14, "vision_use_head": False},
@@ -202,7 +262,9 @@ def deepseek_vl(folder: Path) -> None:
     )  # fmt: skip
     preprocessor = {"image_processor_type": "DeepseekVLImageProcessor", **SQUARE}
     processor = {"processor_class": "DeepseekVLProcessor", "num_image_tokens": 64}
-    save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image_placeholder>"), processor)
+    save(
+        folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image_placeholder>"), processor
+    )
 
 
 def paddleocr_vl(folder: Path) -> None:
@@ -228,7 +290,9 @@ def florence2(folder: Path) -> None:
     """Florence-2: an encoder for page and prompt, a decoder for the reply; asked by task tokens."""
     from transformers import Florence2Config
 
-    text = tokenizer(folder, ["<image>", "<s>"], bos_token="<s>", extra_special_tokens={"image_token": "<image>"})  # noqa: S106
+    text = tokenizer(
+        folder, ["<image>", "<s>"], bos_token="<s>", extra_special_tokens={"image_token": "<image>"}
+    )  # noqa: S106
     config = Florence2Config(
         text_config={"model_type": "bart", "d_model": 32, "encoder_layers": 1, "decoder_layers": 1,
                      "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 64,
@@ -260,7 +324,10 @@ def donut(folder: Path) -> None:
                  "pad_token_id": text.pad_token_id, "forced_eos_token_id": None},
         decoder_start_token_id=text.convert_tokens_to_ids("<s_cord-v2>"), pad_token_id=text.pad_token_id,
     )  # fmt: skip
-    preprocessor = {"image_processor_type": "DonutImageProcessor", "size": {"height": 128, "width": 96}}
+    preprocessor = {
+        "image_processor_type": "DonutImageProcessor",
+        "size": {"height": 128, "width": 96},
+    }
     save(folder, config, text, preprocessor, "", {"processor_class": "DonutProcessor"})
 
 

@@ -37,7 +37,10 @@ def fields_of(number: int) -> dict[str, Any]:
             "Всего": _money(net + tax) + " руб.",
             "bbox": [1, 2, 3, 4],
         },
-        "Строки": [{"Товар": f"Услуга {row}", "Кол-во": 1, "Сумма": _money(amount)} for row, amount in enumerate(rows)],
+        "Строки": [
+            {"Товар": f"Услуга {row}", "Кол-во": 1, "Сумма": _money(amount)}
+            for row, amount in enumerate(rows)
+        ],
     }
 
 

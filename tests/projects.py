@@ -52,9 +52,13 @@ class Echo:
 '''
 
 
-def write_project(folder: Path, models: str, references: Mapping[str, Any] | None = None, suite_yaml: str = "") -> None:
+def write_project(
+    folder: Path, models: str, references: Mapping[str, Any] | None = None, suite_yaml: str = ""
+) -> None:
     """pytest.ini, models.yaml, the user's own test file, and a suite of tiny documents in `folder`."""
-    ini = (PROJECT / "pytest.ini").read_text().replace("pythonpath = .", f"pythonpath = {PROJECT} .")
+    ini = (
+        (PROJECT / "pytest.ini").read_text().replace("pythonpath = .", f"pythonpath = {PROJECT} .")
+    )
     (folder / "pytest.ini").write_text(ini)
     (folder / "models.yaml").write_text(models)
     (folder / "echo.py").write_text(ECHO)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.analysis.statistics import summarize
+from vlm_lab.analysis.statistics import summarize_records
 from vlm_lab.records.report_json import write_report
 from vlm_lab.types import CandidateKey, Model
 
@@ -29,6 +29,10 @@ def write_run(
         "models": list(models),
         "prompts": [{"suite": "invoices", "id": "default", "sha256": prompt}],
     }
-    tail = {"summaries": summarize(records, models, planned), "comparisons": [], "decisions": []}
+    tail = {
+        "summaries": summarize_records(records, models, planned),
+        "comparisons": [],
+        "decisions": [],
+    }
     write_report(folder / "report.json", head, records, tail)
     return folder

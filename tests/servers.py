@@ -71,7 +71,9 @@ def send(handler: BaseHTTPRequestHandler, step: Step) -> None:
     for name, value in step.headers.items():
         handler.send_header(name, value)
     if not step.pieces:
-        handler.send_header("Content-Length", str(len(step.body) if step.promised is None else step.promised))
+        handler.send_header(
+            "Content-Length", str(len(step.body) if step.promised is None else step.promised)
+        )
     handler.end_headers()
     with contextlib.suppress(OSError):  # the client may have gone
         handler.wfile.write(step.body)
@@ -98,15 +100,28 @@ def running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 def completion(text: str | None = "{}", finish: str = "stop", **more: Any) -> bytes:
     """The body of a chat completion."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish, **more}
-    counts = {"prompt_tokens": 300, "completion_tokens": 7, "prompt_tokens_details": {"image_tokens": 256}}
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": text},
+        "finish_reason": finish,
+        **more,
+    }
+    counts = {
+        "prompt_tokens": 300,
+        "completion_tokens": 7,
+        "prompt_tokens_details": {"image_tokens": 256},
+    }
     return json.dumps({"model": "served", "choices": [choice], "usage": counts}).encode()
 
 
 def chunk(text: str = "", finish: str | None = None, **more: Any) -> bytes:
     """One event of a streamed completion."""
     choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish, **more}
-    return b"data: " + json.dumps({"model": "served", "choices": [choice]}, ensure_ascii=False).encode() + b"\n\n"
+    return (
+        b"data: "
+        + json.dumps({"model": "served", "choices": [choice]}, ensure_ascii=False).encode()
+        + b"\n\n"
+    )
 
 
 @dataclass
@@ -119,14 +134,25 @@ class Hub:
 
 @contextlib.contextmanager
 def hub(
-    files: Mapping[str, bytes], commit: str, cut_once: str = "", refuse: Mapping[str, str] | None = None
+    files: Mapping[str, bytes],
+    commit: str,
+    cut_once: str = "",
+    refuse: Mapping[str, str] | None = None,
 ) -> Iterator[Hub]:
     """One repository, acme/reader, with a branch main, a tag v1 and what huggingface_hub asks for. The first time that
     the file `cut_once` is sent, the connection ends in its middle. `refuse` are the headers of a 401 to everything."""
     server, cuts = Hub(""), [cut_once]
     siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
-    about = {"id": "acme/reader", "sha": commit, "siblings": siblings, "cardData": {"license": "mit"}}
-    tree = [{"type": "file", "path": name, "size": len(data), "oid": oid(data)} for name, data in files.items()]
+    about = {
+        "id": "acme/reader",
+        "sha": commit,
+        "siblings": siblings,
+        "cardData": {"license": "mit"},
+    }
+    tree = [
+        {"type": "file", "path": name, "size": len(data), "oid": oid(data)}
+        for name, data in files.items()
+    ]
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -142,14 +168,20 @@ def hub(
             server.asked.append((self.command, self.path, wanted))
             if refuse is not None:
                 self.reply(b"", 401, refuse)
-            elif path in [f"/api/models/acme/reader/revision/{name}" for name in ("main", "v1", commit)]:
+            elif path in [
+                f"/api/models/acme/reader/revision/{name}" for name in ("main", "v1", commit)
+            ]:
                 self.reply(json.dumps(about).encode(), 200)
             elif path.startswith(f"/api/models/acme/reader/tree/{commit}"):
                 self.reply(json.dumps(tree).encode(), 200)
             elif path.startswith("/acme/reader/resolve/") and path.split("/", 5)[5] in files:
                 self.file(path.split("/", 5)[5], wanted)
             else:
-                missing = "RevisionNotFound" if "/revision/" in path and "acme/reader" in path else "RepoNotFound"
+                missing = (
+                    "RevisionNotFound"
+                    if "/revision/" in path and "acme/reader" in path
+                    else "RepoNotFound"
+                )
                 self.reply(b"{}", 404, {"X-Error-Code": missing})
 
         def file(self, name: str, wanted: str | None) -> None:
@@ -162,7 +194,13 @@ def hub(
                 cuts.clear()
             self.reply(data[start:], 206 if start else 200, headers, cut)
 
-        def reply(self, body: bytes, status: int, headers: Mapping[str, str] | None = None, cut: bool = False) -> None:
+        def reply(
+            self,
+            body: bytes,
+            status: int,
+            headers: Mapping[str, str] | None = None,
+            cut: bool = False,
+        ) -> None:
             self.close_connection = cut
             self.send_response(status)
             for name, value in (headers or {}).items():

@@ -12,14 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.case_records import record
-from vlm_lab.analysis.label_errors import suspects
-from vlm_lab.analysis.rescoring import rescored, without
-from vlm_lab.analysis.statistics import summarize
-from vlm_lab.decision.regression_gate import GATED, Baseline, encode, gate, read_baseline, snapshot
-from vlm_lab.decision.requirements import check
-from vlm_lab.messages import english
+from vlm_lab.analysis.label_errors import find_label_errors
+from vlm_lab.analysis.rescoring import exclude_label_errors, rescore_fields
+from vlm_lab.analysis.statistics import summarize_records
+from vlm_lab.decision.regression_gate import (
+    GATED_SCORES,
+    Baseline,
+    build_baseline,
+    check_regression,
+    encode_baseline,
+    load_baseline,
+)
+from vlm_lab.decision.requirements import evaluate_rule
+from vlm_lab.messages import in_english
 from vlm_lab.scoring import score_values
-from vlm_lab.types import CandidateKey, Model, Suspect
+from vlm_lab.types import CandidateKey, LabelError, Model
 
 DOCUMENTS = 20
 HEAD: dict[str, Any] = {
@@ -32,12 +39,16 @@ HEAD: dict[str, Any] = {
 def scored(answer: Any, reference: Any, document: str = "d", **other: Any) -> dict[str, Any]:
     """A record of this answer, as it is written."""
     made = score_values(answer, reference)
-    return record(document, fields=[asdict(each) for each in made.fields], scores=dict(made.scores), **other)
+    return record(
+        document, fields=[asdict(each) for each in made.fields], scores=dict(made.scores), **other
+    )
 
 
 def run(answer: Any, reference: Any) -> Baseline:
     """A run of documents that are all answered so."""
-    return snapshot(HEAD, [scored(answer, reference, f"inv_{number}") for number in range(DOCUMENTS)])
+    return build_baseline(
+        HEAD, [scored(answer, reference, f"inv_{number}") for number in range(DOCUMENTS)]
+    )
 
 
 ROWS = [{"x": str(number), "y": str(number)} for number in range(10)]
@@ -46,10 +57,10 @@ LISTED = {"number": "1", "gross": "9", "tags": ["a", "b"], "rows": ROWS}
 
 def test_a_lost_list_of_plain_values_is_lost_for_the_gate_too(tmp_path: Path) -> None:
     path = tmp_path / "baseline.json"
-    path.write_bytes(encode(run(LISTED, LISTED)))
+    path.write_bytes(encode_baseline(run(LISTED, LISTED)))
     lost = {**LISTED, "tags": ["c"]}
     assert scored(lost, LISTED)["scores"]["field_f1"] == pytest.approx(2 / 3)
-    result = gate(read_baseline(path), run(lost, LISTED), max_drop=0.1)
+    result = check_regression(load_baseline(path), run(lost, LISTED), max_drop=0.1)
     assert result.status == "regressed"
     assert "field_f1 fell by 0.333" in result.lines[0]
     assert "lost tags[] on inv_0" in result.lines[1]
@@ -61,26 +72,28 @@ BRACKETS = {"Total [EUR]": "9", "Total [USD]": "10", "no": "1"}
 def test_fields_that_differ_between_brackets_stay_two() -> None:
     row = scored({**BRACKETS, "Total [EUR]": "8"}, BRACKETS)
     planned = {CandidateKey("invoices", "m", "default"): ["d"]}
-    (summary,) = summarize([row], [Model(name="m", model_id="x")], planned)
+    (summary,) = summarize_records([row], [Model(name="m", model_id="x")], planned)
     assert list(summary.fields) == list(BRACKETS)
     assert summary.fields["Total [EUR]"].outcomes["wrong"] == 1
     assert summary.fields["Total [USD]"].outcomes["wrong"] == 0
-    ruled = check(summary, "Total [EUR]", 0.9)
-    assert english(ruled.reason) == "Total [EUR]: 1 document to judge by, too few for an interval"
+    ruled = evaluate_rule(summary, "Total [EUR]", 0.9)
+    assert (
+        in_english(ruled.reason) == "Total [EUR]: 1 document to judge by, too few for an interval"
+    )
 
 
 def test_a_column_with_a_bracket_in_its_key_is_one_field_in_the_gate() -> None:
     rows = {"rows": [{"Price [EUR]": str(number), "Price [USD]": "7"} for number in range(3)]}
     lost = {"rows": [{**row, "Price [EUR]": "0.5"} for row in rows["rows"]]}
-    result = gate(run(rows, rows), run(lost, rows))
+    result = check_regression(run(rows, rows), run(lost, rows))
     assert result.status == "regressed"
     assert "lost rows[].Price [EUR] on inv_0" in result.lines[1]
 
 
 def test_where_nothing_is_suspected_figures_stay() -> None:
     row = scored({**BRACKETS, "Total [EUR]": "8"}, BRACKETS)
-    elsewhere = Suspect("invoices", "d", "no such field", None, {}, ())
-    (left,) = without([row], [elsewhere])
+    elsewhere = LabelError("invoices", "d", "no such field", None, {}, ())
+    (left,) = exclude_label_errors([row], [elsewhere])
     assert left["scores"] == row["scores"]
 
 
@@ -89,7 +102,7 @@ def test_an_amount_in_a_key_with_brackets_is_no_row() -> None:
     amounts = {"net [EUR]": "100.00", "tax [EUR]": "20.00", "gross [EUR]": "210.00"}
     row = scored(amounts, amounts)
     assert [each["type"] for each in row["fields"]] == ["amount"] * 3
-    found = suspects([{**row, "model_id": "x"}], {})
+    found = find_label_errors([{**row, "model_id": "x"}], {})
     assert [each.path for each in found] == ["gross [EUR]"]
 
 
@@ -114,7 +127,8 @@ PLAIN = st.sampled_from(["1", "2", "x", "y", "", None, 3])
 VALUES = st.recursive(
     PLAIN | st.lists(PLAIN, max_size=3),
     lambda inner: (
-        st.lists(st.dictionaries(KEYS, inner, max_size=3), max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
+        st.lists(st.dictionaries(KEYS, inner, max_size=3), max_size=3)
+        | st.dictionaries(KEYS, inner, max_size=3)
     ),
     max_leaves=10,
 )
@@ -127,8 +141,8 @@ def test_all_count_alike(reference: Any, answer: Any, empty: Any) -> None:
     mixed = {**reference, **answer} if len(answer) % 2 else answer
     made = score_values(mixed, reference, empty=empty)
     row = record("d", fields=[asdict(each) for each in made.fields], scores=dict(made.scores))
-    assert rescored(row["fields"], row["scores"]) == row["scores"]
-    (candidate,) = snapshot(HEAD, [row]).candidates
-    for score in GATED:
+    assert rescore_fields(row["fields"], row["scores"]) == row["scores"]
+    (candidate,) = build_baseline(HEAD, [row]).candidates
+    for score in GATED_SCORES:
         right, judged = candidate.documents["d"].counts(score)
         assert (right / judged if judged else None) == made.scores[score]

@@ -100,7 +100,9 @@ def test_four_models_fail_and_the_fifth_is_complete(
     run = run_folder_of(pytester.path)
     cells: dict[str, list[tuple[str, str]]] = {}
     for row in records_of(run):
-        cells.setdefault(row["model"], []).append((row["status"], (row["error"] or {}).get("type", "")))
+        cells.setdefault(row["model"], []).append(
+            (row["status"], (row["error"] or {}).get("type", ""))
+        )
     assert [kind for _, kind in cells["hangs"]] == ["Timeout", "Timeout", "WorkerDied"]
     assert cells["killed"] == [("error", "WorkerDied")] * 3
     assert [status for status, _ in cells["gone"]] == ["skipped"] * 3
@@ -152,7 +154,11 @@ def test_nothing_of_a_run_lives_two_seconds_after_its_end_in_the_middle_of_a_rep
     write_project(pytester.path, models)
     (pytester.path / "conftest.py").write_text(CONFTEST)
     with subprocess.Popen(
-        COMMAND, cwd=pytester.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        COMMAND,
+        cwd=pytester.path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as run:
         worker = busy(pytester.path)
         descendants = psutil.Process(run.pid).children(recursive=True)

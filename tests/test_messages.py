@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from vlm_lab.messages import SENTENCES, Reason, english, worded
-from vlm_lab.records.report_json import plain
-from vlm_lab.report.translation import SOURCE, catalogue, languages
+from vlm_lab.messages import MESSAGES, Message, in_english, translate_message
+from vlm_lab.records.report_json import encode_json
+from vlm_lab.report.translation import SOURCE_LANGUAGE, list_languages, load_catalogue
 
-OTHERS = [each for each in languages() if each != SOURCE]
+OTHERS = [each for each in list_languages() if each != SOURCE_LANGUAGE]
 NAMES = r"`price`|models\.yaml|--replies=refresh|\(verified: false\)|vlm-lab corrections last|JSON|\(max_new_tokens\)"
 
 
@@ -21,19 +21,26 @@ def places(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-def filled(kind: str, n: int) -> Reason:
+def filled(kind: str, n: int) -> Message:
     """With figures of every kind; names are digits, so that the words left are the sentence's own."""
-    known: dict[str, Any] = dict.fromkeys(places("".join(SENTENCES[kind])), "7") | {"n": n, "what": Reason("no_date")}
-    return Reason(kind, {**known, **dict.fromkeys(("low", "high", "value", "rule", "target", "limit"), 0.5)})
+    known: dict[str, Any] = dict.fromkeys(places("".join(MESSAGES[kind])), "7") | {
+        "n": n,
+        "what": Message("no_date"),
+    }
+    return Message(
+        kind, {**known, **dict.fromkeys(("low", "high", "value", "rule", "target", "limit"), 0.5)}
+    )
 
 
-CASES = [pytest.param(filled(kind, n), id=f"{kind} {n}") for kind in SENTENCES for n in (1, 2, 5, 21)]
+CASES = [
+    pytest.param(filled(kind, n), id=f"{kind} {n}") for kind in MESSAGES for n in (1, 2, 5, 21)
+]
 
 
 @pytest.mark.parametrize("language", OTHERS)
-@pytest.mark.parametrize("kind", SENTENCES)
+@pytest.mark.parametrize("kind", MESSAGES)
 def test_a_translation_has_the_same_figures_in_each_of_its_forms(kind: str, language: str) -> None:
-    forms, words = SENTENCES[kind], catalogue(language)
+    forms, words = MESSAGES[kind], load_catalogue(language)
     for n in (1, 2, 5):
         said = words.gettext(forms[0]) if len(forms) == 1 else words.ngettext(forms[0], forms[1], n)
         assert said not in forms
@@ -42,17 +49,19 @@ def test_a_translation_has_the_same_figures_in_each_of_its_forms(kind: str, lang
 
 
 @pytest.mark.parametrize("reason", CASES)
-def test_in_russian_only_names_stay_latin(reason: Reason) -> None:
-    said = re.sub(NAMES, "", worded(reason, catalogue("ru")))
+def test_in_russian_only_names_stay_latin(reason: Message) -> None:
+    said = re.sub(NAMES, "", translate_message(reason, load_catalogue("ru")))
     assert re.search("[а-я]", said)
     assert not re.search("[A-Za-z]", said)
 
 
 @pytest.mark.parametrize("reason", CASES)
-def test_it_says_the_same_when_it_was_written_and_read(reason: Reason) -> None:
-    read = TypeAdapter(Reason).validate_json(plain(reason))
-    for language in languages():
-        assert worded(read, catalogue(language)) == worded(reason, catalogue(language))
+def test_it_says_the_same_when_it_was_written_and_read(reason: Message) -> None:
+    read = TypeAdapter(Message).validate_json(encode_json(reason))
+    for language in list_languages():
+        assert translate_message(read, load_catalogue(language)) == translate_message(
+            reason, load_catalogue(language)
+        )
 
 
 @pytest.mark.parametrize(
@@ -60,18 +69,27 @@ def test_it_says_the_same_when_it_was_written_and_read(reason: Reason) -> None:
     [
         (1, "About 1 more document would decide.", "Для решения нужно ещё примерно 1 документ."),
         (3, "About 3 more documents would decide.", "Для решения нужно ещё примерно 3 документа."),
-        (11, "About 11 more documents would decide.", "Для решения нужно ещё примерно 11 документов."),
+        (
+            11,
+            "About 11 more documents would decide.",
+            "Для решения нужно ещё примерно 11 документов.",
+        ),
     ],
 )
 def test_plural_forms(n: int, en: str, ru: str) -> None:
-    reason = Reason("more", {"n": n})
-    assert (english(reason), worded(reason, catalogue("ru"))) == (en, ru)
+    reason = Message("more", {"n": n})
+    assert (in_english(reason), translate_message(reason, load_catalogue("ru"))) == (en, ru)
 
 
 def test_figures_are_no_templates() -> None:
     hostile = "{n.__class__} %s \x1b[31m"
     assert (
-        worded(Reason("better", {"model": hostile, "name": "x"}), gettext.NullTranslations())
+        translate_message(
+            Message("better", {"model": hostile, "name": "x"}), gettext.NullTranslations()
+        )
         == f"{hostile} is better in x"
     )
-    assert json.loads(plain(Reason("better", {"model": hostile}))) == {"kind": "better", "figures": {"model": hostile}}
+    assert json.loads(encode_json(Message("better", {"model": hostile}))) == {
+        "kind": "better",
+        "figures": {"model": hostile},
+    }

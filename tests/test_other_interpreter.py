@@ -71,7 +71,9 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stand_in(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint as transformers 4.40 writes it."""
     folder = tmp_path_factory.mktemp("checkpoints") / "phi-3-vision"
-    subprocess.run([str(python), "-m", "tests.phi3_stand_in.make", str(folder)], cwd=PROJECT, check=True)
+    subprocess.run(
+        [str(python), "-m", "tests.phi3_stand_in.make", str(folder)], cwd=PROJECT, check=True
+    )
     return folder
 
 
@@ -80,7 +82,9 @@ def test_a_model_with_code_of_its_own_answers_from_an_interpreter_of_its_own(
 ) -> None:
     """From models.yaml to the record, over a page of the samples. See above for what this cannot show: torchvision."""
     monkeypatch.setenv("HF_MODULES_CACHE", str(pytester.path / "modules"))
-    write_project(pytester.path, MODELS.format(folder=stand_in, python=python), {"inv_1": REFERENCE})
+    write_project(
+        pytester.path, MODELS.format(folder=stand_in, python=python), {"inv_1": REFERENCE}
+    )
     page = pytester.path / "benchmarks" / "invoices" / "documents" / "inv_1.png"
     shutil.copy(PAGE, page)
     run = pytester.runpytest("benchmarks", "-k", "phi-3-vision", "--device=cpu")
@@ -89,7 +93,10 @@ def test_a_model_with_code_of_its_own_answers_from_an_interpreter_of_its_own(
     hand = by_hand(python, stand_in, page, records[0]["prompt"])
     for record in records:
         assert record["raw_response"]
-        assert (record["raw_response"], record["usage"]["prompt_tokens"]) == (hand["text"], hand["prompt"])
+        assert (record["raw_response"], record["usage"]["prompt_tokens"]) == (
+            hand["text"],
+            hand["prompt"],
+        )
         assert record["usage"]["visual_tokens"] == 12, "three crops of the page, four tokens each"
         assert record["usage"]["output_tokens"] == 12
         assert record["image_sizes"] == [[28, 28]]
@@ -97,7 +104,9 @@ def test_a_model_with_code_of_its_own_answers_from_an_interpreter_of_its_own(
         assert f"transformers=={told['transformers']}" in RECIPE.packages
         assert told["model_class"] == "StandInForCausalLM"
         assert told["attn_implementation"]["value"] == "eager"
-        assert told["weights"] == weights.digest(stand_in, pytester.path / "cache"), "its code is part of the hash"
+        assert told["weights"] == weights.compute_digest(stand_in, pytester.path / "cache"), (
+            "its code is part of the hash"
+        )
 
 
 def by_hand(python: Path, folder: Path, page: Path, text: str) -> dict[str, Any]:
@@ -110,5 +119,7 @@ def test_the_environment_is_the_recipes(python: Path) -> None:
     """What pip resolved for the commands of `vlm-lab models env` belongs together and imports."""
     code = "import importlib.metadata as m, transformers, PIL; print(*(f'{n}=={m.version(n)}' for n in %r))"
     names = [each.partition("==")[0] for each in RECIPE.packages if not each.startswith(BORROWED)]
-    done = subprocess.run([str(python), "-c", code % names], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [str(python), "-c", code % names], capture_output=True, text=True, check=True
+    )
     assert set(done.stdout.split()) <= set(RECIPE.packages)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.pipelines import COUNT, WRONG, fields_of, write_json, write_pipeline
 from tests.projects import PROJECT, records_of
-from vlm_lab.analysis.label_errors import suspects
+from vlm_lab.analysis.label_errors import find_label_errors
 from vlm_lab.cli.main import main
 from vlm_lab.suite import load_documents, load_suite
 
@@ -31,7 +31,9 @@ SUSPECTS = {
 def project(pytester: pytest.Pytester) -> Path:
     """A user's project in which the three candidates are today's pipeline and two that read all right."""
     folder = pytester.path
-    ini = (PROJECT / "pytest.ini").read_text().replace("pythonpath = .", f"pythonpath = {PROJECT} .")
+    ini = (
+        (PROJECT / "pytest.ini").read_text().replace("pythonpath = .", f"pythonpath = {PROJECT} .")
+    )
     (folder / "pytest.ini").write_text(ini)
     (folder / "models.yaml").write_text(MODELS)
     write_pipeline(folder)
@@ -49,10 +51,17 @@ def scores(run: Path, model: str) -> list[float]:
     return [row["scores"]["field_f1"] for row in records_of(run) if row["model"] == model]
 
 
-def test_three_commands_name_the_references_that_are_wrong(project: Path, pytester: pytest.Pytester) -> None:
+def test_three_commands_name_the_references_that_are_wrong(
+    project: Path, pytester: pytest.Pytester
+) -> None:
     assert main(["init", "benchmarks/schet", "--documents=docs", "--references=output/json"]) == 0
-    collected = pytester.runpytest("benchmarks", "--collect-only", "-q", "-k", "schet-no4 and today")
-    assert "benchmarks/test_schet.py::test_document[today-default-scheta-2024-02-schet-no4]" in collected.outlines
+    collected = pytester.runpytest(
+        "benchmarks", "--collect-only", "-q", "-k", "schet-no4 and today"
+    )
+    assert (
+        "benchmarks/test_schet.py::test_document[today-default-scheta-2024-02-schet-no4]"
+        in collected.outlines
+    )
     assert "1/90 tests collected" in collected.stdout.str()
     pytester.runpytest("benchmarks").assert_outcomes(passed=3 * COUNT)
     assert scores(newest(project), "today") == [1.0] * COUNT
@@ -75,6 +84,6 @@ def test_three_commands_name_the_references_that_are_wrong(project: Path, pytest
     assert scores(newest(project), "one") == [1.0] * COUNT
     assert sum(value == 1.0 for value in scores(newest(project), "today")) == COUNT - len(WRONG)
     suite = load_suite(project / "benchmarks/schet")
-    again = suspects(records_of(newest(project)), {"schet": suite})
+    again = find_label_errors(records_of(newest(project)), {"schet": suite})
     assert again == []
     assert sum(bool(document.reference) for document in load_documents(suite)[0]) == COUNT

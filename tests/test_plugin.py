@@ -36,13 +36,21 @@ def test_a_case_is_written_as_it_ends_wrong_values_fail_no_test(pytester: pytest
     assert (folder / "m" / "inv_1.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_ids_are_model_prompt_document_in_the_files_order_and_k_selects(pytester: pytest.Pytester) -> None:
+def test_ids_are_model_prompt_document_in_the_files_order_and_k_selects(
+    pytester: pytest.Pytester,
+) -> None:
     prompts = "prompts: {terse: {text: 'JSON: {{ schema }}'}}\n"
-    write_project(pytester.path, prompts + "models:\n" + echo("b", ", prompts: [default, terse]") + echo("a"))
+    write_project(
+        pytester.path, prompts + "models:\n" + echo("b", ", prompts: [default, terse]") + echo("a")
+    )
     result = run(pytester, "--collect-only", "-q")
     ids = [line.partition("::")[2] for line in result.outlines if "::" in line]
     assert ids[:3] == [f"test_invoice[b-default-inv_{n}]" for n in (1, 2, 3)]
-    assert [line.split("[")[1].split("-inv")[0] for line in ids[::3]] == ["b-default", "b-terse", "a-default"]
+    assert [line.split("[")[1].split("-inv")[0] for line in ids[::3]] == [
+        "b-default",
+        "b-terse",
+        "a-default",
+    ]
     assert run(pytester, "-k", "terse and inv_2").parseoutcomes() == {"passed": 1, "deselected": 8}
     assert calls_of(pytester.path)[1] == "b: terse inv_2 1 pages (32, 32)"
 
@@ -65,7 +73,9 @@ def test_a_model_is_loaded_once_and_freed_before_the_next(pytester: pytest.Pytes
     assert (run_folder_of(pytester.path) / "receipts" / "a" / "r_1.json").exists()
 
 
-def test_the_harness_failing_is_a_failed_test_and_a_record_with_its_reason(pytester: pytest.Pytester) -> None:
+def test_the_harness_failing_is_a_failed_test_and_a_record_with_its_reason(
+    pytester: pytest.Pytester,
+) -> None:
     write_project(pytester.path, "models:\n" + echo(fails=["inv_2"]) + echo("gone", missing=True))
     result = run(pytester)
     result.assert_outcomes(passed=2, failed=1, skipped=3)
@@ -73,9 +83,14 @@ def test_the_harness_failing_is_a_failed_test_and_a_record_with_its_reason(pytes
     result.stdout.fnmatch_lines(["needs 9 GB, has 8 GB"])
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*echo.py*")
-    cells = {(row["model"], row["document"]): row for row in records_of(run_folder_of(pytester.path))}
+    cells = {
+        (row["model"], row["document"]): row for row in records_of(run_folder_of(pytester.path))
+    }
     assert len(cells) == 6
-    assert cells["m", "inv_2"]["error"] == {"type": "OutOfMemory", "message": "needs 9 GB, has 8 GB"}
+    assert cells["m", "inv_2"]["error"] == {
+        "type": "OutOfMemory",
+        "message": "needs 9 GB, has 8 GB",
+    }
     assert cells["m", "inv_2"]["status"] == "error"
     assert {row["status"] for (model, _), row in cells.items() if model == "gone"} == {"skipped"}
     assert "vlm-lab weights fetch gone" in cells["gone", "inv_1"]["error"]["message"]
@@ -84,7 +99,9 @@ def test_the_harness_failing_is_a_failed_test_and_a_record_with_its_reason(pytes
 
 def test_a_broken_document_costs_its_own_cells_alone(pytester: pytest.Pytester) -> None:
     write_project(pytester.path, "models:\n" + echo())
-    (pytester.path / "benchmarks/invoices/documents/broken.pdf").write_bytes(b"%PDF-1.4 and nothing that follows")
+    (pytester.path / "benchmarks/invoices/documents/broken.pdf").write_bytes(
+        b"%PDF-1.4 and nothing that follows"
+    )
     result = run(pytester)
     result.assert_outcomes(passed=3, failed=1)
     result.stdout.fnmatch_lines(["*broken.pdf: is not a readable PDF*"])
@@ -102,7 +119,9 @@ def test_replies_use_refresh_only_off(pytester: pytest.Pytester) -> None:
     (fresh,) = (pytester.path / "out-use-3").iterdir()
     again, first = records_of(cached)[0], records_of(fresh)[0]
     assert (first["cached"], again["cached"]) == (False, True)
-    assert again["elapsed_seconds"] == first["elapsed_seconds"], "a cached reply keeps the seconds it was measured with"
+    assert again["elapsed_seconds"] == first["elapsed_seconds"], (
+        "a cached reply keeps the seconds it was measured with"
+    )
     result = run(pytester, "--replies=only", "--max-pages=1", "--output-dir=out-missing")
     result.assert_outcomes(skipped=3)
 
@@ -143,12 +162,15 @@ def test_a_reply_is_found_by_all_that_decided_it_and_nothing_else(
             "dpi": ", dpi: 99",
             "revision": ", revision: x",
         }
-        text = echo(extra=extra.get(change, ""), **({"seconds": 0.001} if change == "backend_kwargs" else {}))
+        text = echo(
+            extra=extra.get(change, ""),
+            **({"seconds": 0.001} if change == "backend_kwargs" else {}),
+        )
         (pytester.path / "models.yaml").write_text("models:\n" + text)
     # The files of a run are hashed once per process, and pytester runs in this one.
     from vlm_lab.suite import pages
 
-    pages.digest.cache_clear()
+    pages.compute_sha256.cache_clear()
     run(pytester).assert_outcomes(passed=3)
     assert sum("inv_" in line or "other" in line for line in calls_of(pytester.path)) == asked
 
@@ -197,10 +219,16 @@ def test_paths_models_files_status_sample_and_max_pages(pytester: pytest.Pyteste
     write_project(pytester.path, "models:\n" + echo("a", ", status: chosen") + echo("b"))
     write_suite(pytester.path / "else", {f"x_{n}": REFERENCE for n in range(6)})
     (pytester.path / "more.yaml").write_text("models:\n" + echo("c"))
-    paths = ["--documents=else/documents", "--references=else/references", "--schema=else/schema.json"]
+    paths = [
+        "--documents=else/documents",
+        "--references=else/references",
+        "--schema=else/schema.json",
+    ]
     run(pytester, *paths, "--status=chosen").assert_outcomes(passed=6)
     assert {row["model"] for row in records_of(run_folder_of(pytester.path))} == {"a"}
-    run(pytester, "--suite=else", "--models-file=more.yaml", "--sample=2", "--output-dir=out").assert_outcomes(passed=2)
+    run(
+        pytester, "--suite=else", "--models-file=more.yaml", "--sample=2", "--output-dir=out"
+    ).assert_outcomes(passed=2)
     (folder,) = (pytester.path / "out").iterdir()
     assert all(row["scores"]["field_f1"] == 1.0 for row in records_of(folder))
 
@@ -212,7 +240,9 @@ def test_resume_asks_only_what_is_missing_or_failed(pytester: pytest.Pytester) -
     (pytester.path / "calls.txt").unlink()
     (pytester.path / "models.yaml").write_text("models:\n" + echo())
     run(pytester, "--resume=last", "--replies=off").assert_outcomes(passed=1, deselected=2)
-    assert [line for line in calls_of(pytester.path) if "inv" in line] == ["m: default inv_2 1 pages (32, 32)"]
+    assert [line for line in calls_of(pytester.path) if "inv" in line] == [
+        "m: default inv_2 1 pages (32, 32)"
+    ]
     report = json.loads((run_folder_of(pytester.path) / "report.json").read_text())
     assert [row["status"] for row in report["records"]] == ["ok", "ok", "ok"]
     assert [row["document"] for row in report["records"]] == ["inv_1", "inv_2", "inv_3"]
@@ -223,7 +253,15 @@ def test_kill_in_the_middle_leaves_every_answer_and_resume_ends_as_if_nothing_ha
 ) -> None:
     references = {f"inv_{n:02}": REFERENCE for n in range(40)}
     write_project(pytester.path, "models:\n" + echo(seconds=0.02), references)
-    command = [sys.executable, "-m", "pytest", "benchmarks", "-p", "no:cacheprovider", "--replies=off"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "benchmarks",
+        "-p",
+        "no:cacheprovider",
+        "--replies=off",
+    ]
     process = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.DEVNULL)
     try:
         while len([line for line in calls_of(pytester.path) if "inv" in line]) < 26:
@@ -249,7 +287,9 @@ def test_kill_in_the_middle_leaves_every_answer_and_resume_ends_as_if_nothing_ha
     assert resumed["records"] == unbroken["records"]
 
 
-def test_the_gate_says_which_fields_on_which_documents_and_exits_1(pytester: pytest.Pytester) -> None:
+def test_the_gate_says_which_fields_on_which_documents_and_exits_1(
+    pytester: pytest.Pytester,
+) -> None:
     references = {f"inv_{n:02}": REFERENCE for n in range(30)}
     write_project(pytester.path, "models:\n" + echo(), references)
     run(pytester).assert_outcomes(passed=30)
@@ -271,8 +311,19 @@ def test_the_gate_says_which_fields_on_which_documents_and_exits_1(pytester: pyt
 
 
 def test_ctrl_c_leaves_a_report_and_the_command_that_goes_on(pytester: pytest.Pytester) -> None:
-    write_project(pytester.path, "models:\n" + echo(seconds=0.2), {f"inv_{n}": REFERENCE for n in range(30)})
-    command = [sys.executable, "-m", "pytest", "benchmarks", "-p", "no:cacheprovider", "-k", "m-default"]
+    write_project(
+        pytester.path, "models:\n" + echo(seconds=0.2), {f"inv_{n}": REFERENCE for n in range(30)}
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "benchmarks",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "m-default",
+    ]
     process = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.PIPE, text=True)
     while len(calls_of(pytester.path)) < 4:
         time.sleep(0.01)
@@ -280,7 +331,10 @@ def test_ctrl_c_leaves_a_report_and_the_command_that_goes_on(pytester: pytest.Py
     output, _ = process.communicate(timeout=30)
     folder = run_folder_of(pytester.path)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
-    assert f"go on with: scripts/bench -p no:cacheprovider -k m-default --resume {folder.name}" in output
+    assert (
+        f"go on with: scripts/bench -p no:cacheprovider -k m-default --resume {folder.name}"
+        in output
+    )
     (summary,) = json.loads((folder / "report.json").read_text())["summaries"]
     assert summary["statuses"]["ok"] == len(records_of(folder)) < 30
     assert sum(summary["statuses"].values()) == 30, "what was not run is in the report, too"
@@ -299,7 +353,9 @@ def test_ctrl_c_leaves_a_report_and_the_command_that_goes_on(pytester: pytest.Py
         (["--resume=2020"], "no run '2020'"),
     ],
 )
-def test_a_users_mistake_is_one_line_and_exit_4(pytester: pytest.Pytester, options: list[str], said: str) -> None:
+def test_a_users_mistake_is_one_line_and_exit_4(
+    pytester: pytest.Pytester, options: list[str], said: str
+) -> None:
     write_project(pytester.path, "models:\n" + echo())
     result = run(pytester, *options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -312,9 +368,20 @@ def test_what_lies_beside_the_documents_is_not_obeyed(pytester: pytest.Pytester)
     foreign = pytester.path / "pipeline"
     write_suite(foreign, {"x": REFERENCE})
     (foreign / "documents/conftest.py").write_text("raise RuntimeError('executed')")
-    (foreign / "documents/pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '--nonsense'")
+    (foreign / "documents/pyproject.toml").write_text(
+        "[tool.pytest.ini_options]\naddopts = '--nonsense'"
+    )
     (foreign / "conftest.py").write_text("raise RuntimeError('executed')")
-    command = [sys.executable, "-m", "pytest", "-c", "../pytest.ini", "--rootdir", "..", "../benchmarks"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        "../pytest.ini",
+        "--rootdir",
+        "..",
+        "../benchmarks",
+    ]
     command += ["--documents", "documents", "--references", "references", "-p", "no:cacheprovider"]
     before = sorted(path.name for path in foreign.rglob("*"))
     done = subprocess.run(command, cwd=foreign, capture_output=True, text=True)
@@ -324,7 +391,9 @@ def test_what_lies_beside_the_documents_is_not_obeyed(pytester: pytest.Pytester)
 
 
 @pytest.mark.parametrize("start", ["its own folder", "the parent's root"])
-def test_it_lives_inside_another_project_and_changes_nothing_there(pytester: pytest.Pytester, start: str) -> None:
+def test_it_lives_inside_another_project_and_changes_nothing_there(
+    pytester: pytest.Pytester, start: str
+) -> None:
     parent, project = pytester.path, pytester.path / "vlm"
     (parent / "pytest.ini").write_text("[pytest]\naddopts = --nonsense\n")
     (parent / "conftest.py").write_text("raise RuntimeError('executed')")
@@ -336,7 +405,10 @@ def test_it_lives_inside_another_project_and_changes_nothing_there(pytester: pyt
     command = ["benchmarks"] if start == "its own folder" else options
     place = project if start == "its own folder" else parent
     command = [sys.executable, "-m", "pytest", *command]
-    environment = {**os.environ, "HOME": str(project / "home")}  # matplotlib keeps its fonts' list at home
+    environment = {
+        **os.environ,
+        "HOME": str(project / "home"),
+    }  # matplotlib keeps its fonts' list at home
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(records_of(run_folder_of(project))) == 3
@@ -376,7 +448,9 @@ def test_a_warning_of_a_library_ends_nothing(pytester: pytest.Pytester) -> None:
     write_project(pytester.path, "models:\n" + echo())
     warns = "import warnings\nwarnings.warn('this format is old', DeprecationWarning)\n"
     echo_file = pytester.path / "echo.py"
-    echo_file.write_text(echo_file.read_text().replace("import json, time", f"import json, time\n{warns}", 1))
+    echo_file.write_text(
+        echo_file.read_text().replace("import json, time", f"import json, time\n{warns}", 1)
+    )
     hook = "import warnings\ndef pytest_sessionfinish(): warnings.warn('odd picture', RuntimeWarning)\n"
     (pytester.path / "conftest.py").write_text(hook)
     run(pytester).assert_outcomes(passed=3)
@@ -391,9 +465,13 @@ def test_a_schema_calls_code_only_where_models_yaml_allows_it(pytester: pytest.P
     schema.write_text(schema.read_text().replace('"identifier"', '"own_types:code"'))
     refused = run(pytester)
     assert refused.ret == 4
-    refused.stdout.fnmatch_lines("*schema.json: invoice_number: field type 'own_types:code' is code of your own*")
+    refused.stdout.fnmatch_lines(
+        "*schema.json: invoice_number: field type 'own_types:code' is code of your own*"
+    )
     assert not (pytester.path / "called").exists()
-    (pytester.path / "models.yaml").write_text("plugins: [own_types]\nmodels:\n" + echo(answer=WRONG))
+    (pytester.path / "models.yaml").write_text(
+        "plugins: [own_types]\nmodels:\n" + echo(answer=WRONG)
+    )
     run(pytester).assert_outcomes(passed=3)
     assert (pytester.path / "called").exists()
 
@@ -409,29 +487,46 @@ def write_odd_pdf(path: Path, crop_box: tuple[int, int, int, int] | None, baseli
     canvas.save()
 
 
-def test_what_one_document_raises_costs_its_picture_not_the_report(pytester: pytest.Pytester) -> None:
-    write_project(pytester.path, "models:\n  - {name: old, backend: replay, model_id: answers.jsonl}\n")
+def test_what_one_document_raises_costs_its_picture_not_the_report(
+    pytester: pytest.Pytester,
+) -> None:
+    write_project(
+        pytester.path, "models:\n  - {name: old, backend: replay, model_id: answers.jsonl}\n"
+    )
     documents = pytester.path / "benchmarks" / "invoices" / "documents"
-    for name, crop_box, baseline in (("inv_1", (1000, 1000, 1200, 1200), 200), ("inv_2", None, -60)):
+    for name, crop_box, baseline in (
+        ("inv_1", (1000, 1000, 1200, 1200), 200),
+        ("inv_2", None, -60),
+    ):
         (documents / f"{name}.png").unlink()
         write_odd_pdf(documents / f"{name}.pdf", crop_box, baseline)
     lines = [json.dumps({"id": f"inv_{number}", "prediction": WRONG}) for number in (1, 2, 3)]
     (pytester.path / "answers.jsonl").write_text("\n".join(lines))
     run(pytester).assert_outcomes(passed=3)
     folder = run_folder_of(pytester.path)
-    assert {path.name for path in folder.glob("report.*")} == {"report.json", "report.md", "report.html"}
+    assert {path.name for path in folder.glob("report.*")} == {
+        "report.json",
+        "report.md",
+        "report.html",
+    }
     drawn = sorted(path.name for path in (folder / "report_files" / "pages").iterdir())
     assert drawn == ["invoices--inv_2-1.jpg", "invoices--inv_3-1.jpg"]
 
 
-def test_a_document_that_a_library_fails_over_is_an_error_of_its_own(pytester: pytest.Pytester) -> None:
+def test_a_document_that_a_library_fails_over_is_an_error_of_its_own(
+    pytester: pytest.Pytester,
+) -> None:
     write_project(pytester.path, "models:\n" + echo())
     documents = pytester.path / "benchmarks" / "invoices" / "documents"
     (documents / "inv_2.png").unlink()
     write_odd_pdf(documents / "inv_2.pdf", (1000, 1000, 1200, 1200), 200)
     run(pytester).assert_outcomes(passed=2, failed=1)
-    failed = next(row for row in records_of(run_folder_of(pytester.path)) if row["status"] == "error")
-    assert failed["error"]["message"].startswith("inv_2.pdf: cannot be rendered (ValueError: Crop exceeds")
+    failed = next(
+        row for row in records_of(run_folder_of(pytester.path)) if row["status"] == "error"
+    )
+    assert failed["error"]["message"].startswith(
+        "inv_2.pdf: cannot be rendered (ValueError: Crop exceeds"
+    )
 
 
 def test_workers_of_xdist_are_refused_with_the_line_that_works(pytester: pytest.Pytester) -> None:
@@ -440,6 +535,11 @@ def test_workers_of_xdist_are_refused_with_the_line_that_works(pytester: pytest.
     for option in (["-n", "2"], ["-n2"], ["--numprocesses=2", "--dist", "load"]):
         refused = run(pytester, *option, "-k", "inv_1")
         assert refused.ret == 4
-        refused.stdout.fnmatch_lines("*not for them; type: scripts/bench *-p no:cacheprovider -k inv_1 *")
-        assert not any(word in refused.stdout.str().partition("type: ")[2] for word in (" -n", "--dist", "numproc"))
+        refused.stdout.fnmatch_lines(
+            "*not for them; type: scripts/bench *-p no:cacheprovider -k inv_1 *"
+        )
+        assert not any(
+            word in refused.stdout.str().partition("type: ")[2]
+            for word in (" -n", "--dist", "numproc")
+        )
         assert not (pytester.path / "results").exists()

@@ -38,7 +38,11 @@ def tracked() -> set[str]:
 
 
 def test_it_opens_with_the_two_commands() -> None:
-    commands = [line.split("#")[0].strip() for line in README.splitlines() if line.startswith("    scripts/")]
+    commands = [
+        line.split("#")[0].strip()
+        for line in README.splitlines()
+        if line.startswith("    scripts/")
+    ]
     assert commands[:2] == ["scripts/bench", "scripts/test"]
     for command in commands[:2]:
         assert (PROJECT / command).stat().st_mode & 0o111
@@ -93,17 +97,24 @@ def test_the_sample_is_what_comes_out(tmp_path: Path) -> None:
     command += ["-k", "ocr or nano or phi"]
     environment = {**os.environ, "PATH": str(tmp_path), "HF_HOME": str(tmp_path)}
     done = subprocess.run(
-        [*command, "--output-dir", str(tmp_path)], cwd=PROJECT, capture_output=True, text=True, env=environment
+        [*command, "--output-dir", str(tmp_path)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        env=environment,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     row = r" *(model|ocr|qwen2-vl-nano) +(prompt|default|terse) "
     shown, printed = (
-        [line.split() for line in text.splitlines() if re.match(row, line)] for text in (README, done.stdout)
+        [line.split() for line in text.splitlines() if re.match(row, line)]
+        for text in (README, done.stdout)
     )
     assert printed[0] == shown[0], "the table's heads"
     assert [line[:2] for line in printed] == [line[:2] for line in shown]
     for told, found, tolerance in zip(shown[1:], printed[1:], (0.02, 0.05, 0.05), strict=True):
-        assert abs(float(told[2]) - float(found[2])) <= tolerance, "F1; a CPU without bfloat16 reads a digit otherwise"
+        assert abs(float(told[2]) - float(found[2])) <= tolerance, (
+            "F1; a CPU without bfloat16 reads a digit otherwise"
+        )
         assert told[8] == found[8], "answered"
     for start in (
         "ocr: 4 (default: ",

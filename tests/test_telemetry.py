@@ -21,7 +21,13 @@ LOOPBACK = re.compile(r'inet_addr\("127\.|inet_pton\(AF_INET6, "::1"')
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """A home of its own; without the variables by which a library knows that it is only tested."""
-    silencers = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "XDG_CACHE_HOME", "DO_NOT_TRACK")
+    silencers = (
+        "CI",
+        "ORT_DISABLE_TELEMETRY",
+        "ORT_RUNNING_UNIT_TESTS",
+        "XDG_CACHE_HOME",
+        "DO_NOT_TRACK",
+    )
     kept = {name: value for name, value in os.environ.items() if name not in silencers}
     return {**kept, "HOME": str(tmp_path / "home"), "MPLCONFIGDIR": str(tmp_path / "matplotlib")}
 
@@ -37,7 +43,9 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_run_of_the_ocr_leaves_no_identity_at_home(project: Path, environment: dict[str, str]) -> None:
+def test_a_run_of_the_ocr_leaves_no_identity_at_home(
+    project: Path, environment: dict[str, str]
+) -> None:
     done = subprocess.run(COMMAND, cwd=project, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     home = Path(environment["HOME"])
@@ -45,13 +53,23 @@ def test_a_run_of_the_ocr_leaves_no_identity_at_home(project: Path, environment:
 
 
 @pytest.mark.slow
-def test_a_run_of_the_ocr_asks_no_address_outside_loopback(project: Path, environment: dict[str, str]) -> None:
+def test_a_run_of_the_ocr_asks_no_address_outside_loopback(
+    project: Path, environment: dict[str, str]
+) -> None:
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed: apt-get install strace")
     log = project / "strace.log"
     (project / "conftest.py").write_text(WAIT)
-    watched = [strace, "-f", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", str(log), *COMMAND]
+    watched = [
+        strace,
+        "-f",
+        "-e",
+        "trace=connect,sendto,sendmsg,sendmmsg",
+        "-o",
+        str(log),
+        *COMMAND,
+    ]
     done = subprocess.run(watched, cwd=project, env=environment, capture_output=True, text=True)
     if "ptrace" in done.stderr:
         pytest.skip(f"strace may not watch here: {done.stderr.strip()[:100]}")

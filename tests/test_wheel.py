@@ -19,7 +19,9 @@ NOT_SOURCES = (".*", "__pycache__", "*.egg-info", "build", "cache", "results")
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy of the checkout, without a network."""
-    pytest.importorskip("setuptools", minversion="77", reason="no build: pip install 'setuptools>=77'")
+    pytest.importorskip(
+        "setuptools", minversion="77", reason="no build: pip install 'setuptools>=77'"
+    )
     folder = tmp_path_factory.mktemp("wheel")
     sources = folder / "sources"
     shutil.copytree(PROJECT, sources, ignore=shutil.ignore_patterns(*NOT_SOURCES))

@@ -25,7 +25,9 @@ REFERENCE = {
     "currency": "EUR",
     "seller": {"name": "Muster GmbH", "tax_id": "DE123456789"},
     "totals": {"net": "100.00", "tax": "19.00", "gross": "119.00"},
-    "line_items": [{"description": f"Part {n}", "quantity": "1", "amount": "10.00"} for n in range(10)],
+    "line_items": [
+        {"description": f"Part {n}", "quantity": "1", "amount": "10.00"} for n in range(10)
+    ],
 }
 INSTANT = """
 import json
@@ -62,9 +64,14 @@ def write(folder: Path, models: str, documents: int) -> None:
     test = (PROJECT / "benchmarks/test_invoices.py").read_text()
     (folder / "benchmarks/test_invoices.py").write_text(test)
     for number in range(documents):
-        Image.new("RGB", (64, 64), (number % 256, number // 256, 0)).save(suite / f"documents/d{number:04}.png")
+        Image.new("RGB", (64, 64), (number % 256, number // 256, 0)).save(
+            suite / f"documents/d{number:04}.png"
+        )
         (suite / f"references/d{number:04}.json").write_text(json.dumps(REFERENCE))
-    lines = [json.dumps({"id": f"d{n:04}", "prediction": REFERENCE | {"currency": "USD"}}) for n in range(documents)]
+    lines = [
+        json.dumps({"id": f"d{n:04}", "prediction": REFERENCE | {"currency": "USD"}})
+        for n in range(documents)
+    ]
     (folder / "answers.jsonl").write_text("\n".join(lines))
     (folder / "instant.py").write_text(INSTANT)
     (folder / "conftest.py").write_text(PROBE)
@@ -86,12 +93,20 @@ def pytest(folder: Path, *arguments: str) -> float:
 def probe(folder: Path) -> tuple[float, dict[str, int], float]:
     """Median milliseconds a case, resident bytes after case 100 and 1,000, cases a second."""
     seen = json.loads((folder / "probe.json").read_text())
-    return statistics.median(seen["times"]) * 1000, seen["memory"], len(seen["times"]) / sum(seen["times"])
+    return (
+        statistics.median(seen["times"]) * 1000,
+        seen["memory"],
+        len(seen["times"]) / sum(seen["times"]),
+    )
 
 
 def main() -> None:
     cases = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    result: dict[str, object] = {"cases": cases, "cpu_count": os.cpu_count(), "python": sys.version.split()[0]}
+    result: dict[str, object] = {
+        "cases": cases,
+        "cpu_count": os.cpu_count(),
+        "python": sys.version.split()[0],
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "replay"
         folder.mkdir()
@@ -109,12 +124,16 @@ def main() -> None:
         result["cached_cases_per_second"] = round(probe(folder)[2])
         folder = Path(name) / "collect"
         folder.mkdir()
-        models = "".join(f"  - {{name: m{n}, backend: replay, model_id: answers.jsonl}}\n" for n in range(5))
+        models = "".join(
+            f"  - {{name: m{n}, backend: replay, model_id: answers.jsonl}}\n" for n in range(5)
+        )
         write(folder, models, 24)
         (folder / "empty").mkdir()
         (folder / "empty/test_nothing.py").write_text("def test_nothing(): pass\n")
         alone = ["empty", "--collect-only", "-c", "/dev/null", "-p", "no:anyio"]
-        result["collect_only_s"] = [round(pytest(folder, "benchmarks", "--collect-only"), 2) for _ in range(3)]
+        result["collect_only_s"] = [
+            round(pytest(folder, "benchmarks", "--collect-only"), 2) for _ in range(3)
+        ]
         result["pytest_alone_s"] = [round(pytest(folder, *alone), 2) for _ in range(3)]
     print(json.dumps(result))
 

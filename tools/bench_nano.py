@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from training.nano import FOLDER, batches, test_set  # noqa: E402
 from training.nano.rendering import FIELDS  # noqa: E402
 from vlm_lab.backends.transformers.backend import Transformers  # noqa: E402
-from vlm_lab.fields.schema import leaves  # noqa: E402
+from vlm_lab.fields.schema import flatten_json  # noqa: E402
 from vlm_lab.parsing import parse  # noqa: E402
 from vlm_lab.suite.pages import Pages  # noqa: E402
 from vlm_lab.types import CORRECT, EXPECTED, PREDICTED, Model, Prompt, Runtime  # noqa: E402  # noqa: E402
@@ -49,7 +49,11 @@ def main() -> None:
         rows = run(source, work)
     parts = tuple(sys.argv[2:])
     for prompt in ("default", "terse"):
-        chosen = [row for row in rows if row["prompt_id"] == prompt and row["document_name"].startswith(parts or "")]
+        chosen = [
+            row
+            for row in rows
+            if row["prompt_id"] == prompt and row["document_name"].startswith(parts or "")
+        ]
         print(f"\n### Prompt {prompt}, {len(chosen)} documents\n")
         for line in [*fields(chosen), "", *sureness(chosen), "", *cost(chosen)]:
             print(line)
@@ -58,7 +62,9 @@ def main() -> None:
 def run(source: Path, work: Path) -> list[dict[str, Any]]:
     """The records of one run over `source`'s documents and references."""
     terse = batches.taught(ROOT)[0]["terse"]
-    (work / "models.yaml").write_text(MODELS.format(terse=json.dumps(terse), folder=json.dumps(str(FOLDER))))
+    (work / "models.yaml").write_text(
+        MODELS.format(terse=json.dumps(terse), folder=json.dumps(str(FOLDER)))
+    )
     command = [sys.executable, "-m", "pytest", "-q", "-c", "pytest.ini", "--rootdir", ".", "benchmarks",
                f"--models-file={work / 'models.yaml'}", f"--documents={source / 'documents'}",
                f"--references={source / 'references'}", f"--output-dir={work / 'results'}",
@@ -71,22 +77,39 @@ def run(source: Path, work: Path) -> list[dict[str, Any]]:
 def choices(work: Path) -> None:
     """50 documents, each asked for some of the fields in the words of each prompt."""
     test_set.write(work, 50, seed=4000)
-    nano = Transformers(Model(name="nano", model_id=str(FOLDER)), Runtime(work / "cache", device="cpu"))
+    nano = Transformers(
+        Model(name="nano", model_id=str(FOLDER)), Runtime(work / "cache", device="cpu")
+    )
     prompts, schema = batches.taught(ROOT)
     chance = random.Random(0)  # noqa: S311 - a choice, no secret
     for name, template in {**prompts, "skeleton of JSON": ""}.items():
-        told = [chosen(nano, path, *some(chance, template, schema)) for path in sorted((work / "documents").iterdir())]
+        told = [
+            chosen(nano, path, *some(chance, template, schema))
+            for path in sorted((work / "documents").iterdir())
+        ]
         kept, right, asked = (sum(each) for each in zip(*told, strict=True))
-        print(f"{name}: {kept} of {len(told)} answers hold what was asked for alone; {right} of {asked} values exact")
+        print(
+            f"{name}: {kept} of {len(told)} answers hold what was asked for alone; {right} of {asked} values exact"
+        )
 
 
 def chosen(nano: Transformers, path: Path, text: str, wanted: list[str]) -> tuple[bool, int, int]:
     """Whether the answer has just the fields that were wanted, how many of them are right, and how many they are."""
-    prompt = Prompt(id="choice", text=text, pages=Pages(path, 1, 150), document_id=path.stem, document_name=path.name)
-    found = dict(leaves(parse(nano.generate(prompt)).value or {}))
+    prompt = Prompt(
+        id="choice",
+        text=text,
+        pages=Pages(path, 1, 150),
+        document_id=path.stem,
+        document_name=path.name,
+    )
+    found = dict(flatten_json(parse(nano.generate(prompt)).value or {}))
     reference = path.parents[1] / "references" / f"{path.stem}.json"
-    expected = dict(leaves(json.loads(reference.read_text("utf-8"))))
-    return set(found) == set(wanted), sum(found.get(name) == expected[name] for name in wanted), len(wanted)
+    expected = dict(flatten_json(json.loads(reference.read_text("utf-8"))))
+    return (
+        set(found) == set(wanted),
+        sum(found.get(name) == expected[name] for name in wanted),
+        len(wanted),
+    )
 
 
 def some(chance: random.Random, template: str, schema: dict[str, Any]) -> tuple[str, list[str]]:
@@ -108,23 +131,32 @@ def fields(rows: Iterable[dict[str, Any]]) -> list[str]:
     table = ["| field | right | wrong | missing | spurious | F1 |", "|---|---|---|---|---|---|"]
     for name, count in outcomes.items():
         right, expected, answered = (
-            sum(count[outcome] for outcome in outcomes) for outcomes in (CORRECT, EXPECTED, PREDICTED)
+            sum(count[outcome] for outcome in outcomes)
+            for outcomes in (CORRECT, EXPECTED, PREDICTED)
         )
         f1 = 2 * right / (expected + answered) if expected + answered else 0.0
-        table.append(f"| {name} | {right} | {count['wrong']} | {count['missing']} | {count['spurious']} | {f1:.3f} |")
+        table.append(
+            f"| {name} | {right} | {count['wrong']} | {count['missing']} | {count['spurious']} | {f1:.3f} |"
+        )
     return table
 
 
 def sureness(rows: Iterable[dict[str, Any]]) -> list[str]:
     """Risk-coverage: of the surest answers, how many are wrong. Confidence is the probability of a value's tokens."""
     cells = [found for row in rows for found in row["fields"] if found["path"] in FIELDS]
-    answers = [(each["confidence"], each["outcome"] in ("wrong", "spurious")) for each in cells if each["confidence"]]
+    answers = [
+        (each["confidence"], each["outcome"] in ("wrong", "spurious"))
+        for each in cells
+        if each["confidence"]
+    ]
     answers.sort(key=lambda each: -each[0])
     table = ["| the surest | least confidence | wrong |", "|---|---|---|"]
     for share in (0.5, 0.7, 0.8, 0.9, 0.95, 1.0):
         kept = answers[: round(share * len(answers))]
         if kept:
-            table.append(f"| {share:.0%} | {kept[-1][0]:.3f} | {sum(wrong for _, wrong in kept) / len(kept):.1%} |")
+            table.append(
+                f"| {share:.0%} | {kept[-1][0]:.3f} | {sum(wrong for _, wrong in kept) / len(kept):.1%} |"
+            )
     return table
 
 

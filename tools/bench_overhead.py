@@ -28,7 +28,12 @@ sys.path.insert(0, str(PROJECT))
 from tests import checkpoints  # noqa: E402
 
 TEXT = "Return the invoice as JSON with the keys invoice_number, issue_date, seller and totals."
-SIZE = {"hidden_size": 384, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 6}
+SIZE = {
+    "hidden_size": 384,
+    "intermediate_size": 1024,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 6,
+}
 REFERENCE = {"invoice_number": "A-17", "issue_date": "2024-03-01", "totals": {"gross": "119.00"}}
 LOOP = """
 import json, sys
@@ -151,14 +156,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_line("wall seconds, start and report included", loop.wall, suite.wall, options.documents)
     print_line("CPU seconds, start and report included", loop.cpu, suite.cpu, options.documents)
     more_loop, more_suite = loop.minus(loop_few), suite.minus(suite_few)
-    print_line("wall seconds of one more document", more_loop.wall, more_suite.wall, options.documents - few)
-    print_line("CPU seconds of one more document", more_loop.cpu, more_suite.cpu, options.documents - few)
+    print_line(
+        "wall seconds of one more document",
+        more_loop.wall,
+        more_suite.wall,
+        options.documents - few,
+    )
+    print_line(
+        "CPU seconds of one more document", more_loop.cpu, more_suite.cpu, options.documents - few
+    )
     return 0 if suite.wall <= options.limit * loop.wall else 1
 
 
 def print_line(what: str, loop: float, suite: float, documents: int) -> None:
     """Both sides' seconds for a document, and their ratio."""
-    print(f"  {what:<42} loop {loop / documents:.3f}  suite {suite / documents:.3f}  ratio {suite / loop:.3f}")
+    print(
+        f"  {what:<42} loop {loop / documents:.3f}  suite {suite / documents:.3f}  ratio {suite / loop:.3f}"
+    )
 
 
 if __name__ == "__main__":

@@ -18,12 +18,12 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from vlm_lab.analysis.evidence import gathered
-from vlm_lab.analysis.statistics import summarize
+from vlm_lab.analysis.evidence import collect_evidence
+from vlm_lab.analysis.statistics import summarize_records
 from vlm_lab.records.report_json import write_report
-from vlm_lab.report.formats import FORMS, write
-from vlm_lab.report.images.pages import FILES
-from vlm_lab.scoring.counts import scores
+from vlm_lab.report.formats import FORMATS, write_format
+from vlm_lab.report.images.pages import REPORT_FILES
+from vlm_lab.scoring.counts import compute_scores
 from vlm_lab.types import CandidateKey, Model
 
 MODELS, DOCUMENTS = 10, 500
@@ -39,17 +39,22 @@ def main(folder: Path) -> None:
     paths = [page_of(folder / f"page-{number}.png", number) for number in range(DOCUMENTS)]
     models = [Model(name=f"model-{number}", model_id="x") for number in range(MODELS)]
     planned = {
-        CandidateKey("invoices", model.name, "default"): [document_id(n) for n in range(DOCUMENTS)] for model in models
+        CandidateKey("invoices", model.name, "default"): [document_id(n) for n in range(DOCUMENTS)]
+        for model in models
     }
-    summaries = summarize(records(), models, planned)
-    seen = gathered(records())
-    tail = {"summaries": summaries, "calibrations": tuple(seen.worth.values()), "machines": seen.machines}
+    summaries = summarize_records(records(), models, planned)
+    seen = collect_evidence(records())
+    tail = {
+        "summaries": summaries,
+        "calibrations": tuple(seen.worth.values()),
+        "machines": seen.machines,
+    }
     write_report(folder / "report.json", head(models, paths), records(), tail)
     print(f"report.json: {(folder / 'report.json').stat().st_size / 1e6:.0f} MB")
     print(f"{'':46}{'seconds':>8}{'CPU s':>7}{'peak MB':>9}")
-    for names, afresh in ((tuple(FORMS), True), *(((name,), False) for name in FORMS)):
+    for names, afresh in ((tuple(FORMATS), True), *(((name,), False) for name in FORMATS)):
         if afresh:
-            shutil.rmtree(folder / FILES, ignore_errors=True)
+            shutil.rmtree(folder / REPORT_FILES, ignore_errors=True)
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             seconds, busy, peak = pool.apply(cost, (folder, names))
         told = f"{', '.join(names)}{', page images drawn' if afresh else ''}"
@@ -64,7 +69,7 @@ def cost(folder: Path, names: Sequence[str]) -> tuple[float, float, float]:
     """Seconds, those of all processors together, and the most megabytes that this process ever had."""
     started, busy = time.perf_counter(), time.process_time()
     for name in names:
-        write(name, folder)
+        write_format(name, folder)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     return time.perf_counter() - started, time.process_time() - busy, peak
 
@@ -76,7 +81,10 @@ def opened(page: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_page()
-        for what, fragment, shown in (("first screen", "", "#summary h3"), ("a document", "#doc=", ".fields tbody tr")):
+        for what, fragment, shown in (
+            ("first screen", "", "#summary h3"),
+            ("a document", "#doc=", ".fields tbody tr"),
+        ):
             started = time.perf_counter()
             tab.goto("about:blank")
             tab.goto(page.as_uri() + fragment)
@@ -97,7 +105,11 @@ def page_of(path: Path, number: int) -> Path:
         page = Image.new("RGB", (1240, 1754), "white")
         pen = ImageDraw.Draw(page)
         for line in range(60):
-            pen.text((100, 80 + 27 * line), f"Invoice {number} line {line} " + "lorem ipsum dolor " * 5, "black")
+            pen.text(
+                (100, 80 + 27 * line),
+                f"Invoice {number} line {line} " + "lorem ipsum dolor " * 5,
+                "black",
+            )
         page.save(path, compress_level=1)
     return path
 
@@ -109,7 +121,12 @@ def document_id(number: int) -> str:
 
 def head(models: list[Model], paths: list[Path]) -> dict[str, Any]:
     """What report.json says before its records."""
-    suite = {"name": "invoices", "verified": True, "pages": {"max": 4, "dpi": 150}, "conventions": {}}
+    suite = {
+        "name": "invoices",
+        "verified": True,
+        "pages": {"max": 4, "dpi": 150},
+        "conventions": {},
+    }
     return {
         "run": {"id": "bench", "started": "2026-01-02T03:04:05+00:00", "command": [], "options": {}, "dry_run": False},
         "environment": {"python": "3", "packages": {}},
@@ -137,7 +154,8 @@ def record(model: str, document: str, dice: random.Random, error_rate: float) ->
     """One answered case."""
     places = [{"path": path, "field": path, "in_row": False, "rows": []} for path in HEADS]
     places += [
-        {"path": f"{row}.{name}", "field": f"line_items[].{name}", "in_row": True, "rows": [row]} for row, name in CELLS
+        {"path": f"{row}.{name}", "field": f"line_items[].{name}", "in_row": True, "rows": [row]}
+        for row, name in CELLS
     ]
     fields = [result(place, document, dice, error_rate) for place in places]
     counts: list[dict[str, int]] = [{}, {}]
@@ -149,20 +167,40 @@ def record(model: str, document: str, dice: random.Random, error_rate: float) ->
         "case": f"{model}-default-{document}", "suite": "invoices", "document": document, "model": model,
         "model_id": "x", "prompt_id": "default", "prompt": "Return the invoice as JSON. " * 60, "status": "ok",
         "raw_response": json.dumps([each["actual"] for each in fields]) + " " * 1500, "reason": "", "error": None,
-        "elapsed_seconds": dice.lognormvariate(0.5, 0.4), "fields": fields, "scores": scores(*counts, rows),
+        "elapsed_seconds": dice.lognormvariate(0.5, 0.4), "fields": fields, "scores": compute_scores(*counts, rows),
         "tags": {}, "environment": {"device": "cpu"}, "usage": {}, "measured_at": None, "peak_memory_bytes": None,
         "cached": False,
     }  # fmt: skip
 
 
-def result(place: Mapping[str, Any], document: str, dice: random.Random, error_rate: float) -> dict[str, Any]:
+def result(
+    place: Mapping[str, Any], document: str, dice: random.Random, error_rate: float
+) -> dict[str, Any]:
     """One field, wrong as often as the model is."""
     expected = f"{place['path'][-6:]} of {document}"
-    outcome = "wrong" if dice.random() < error_rate else "missing" if dice.random() < error_rate / 2 else "exact"
+    outcome = (
+        "wrong"
+        if dice.random() < error_rate
+        else "missing"
+        if dice.random() < error_rate / 2
+        else "exact"
+    )
     actual = {"wrong": expected[::-1], "missing": None, "exact": expected}[outcome]
     kind = "one character misread" if outcome == "wrong" else None
-    rest = {"type": "text", "similarity": None, "confidence": dice.random(), "in_spurious_row": False}
-    return {**place, "expected": expected, "actual": actual, "outcome": outcome, "kind": kind, **rest}
+    rest = {
+        "type": "text",
+        "similarity": None,
+        "confidence": dice.random(),
+        "in_spurious_row": False,
+    }
+    return {
+        **place,
+        "expected": expected,
+        "actual": actual,
+        "outcome": outcome,
+        "kind": kind,
+        **rest,
+    }
 
 
 if __name__ == "__main__":

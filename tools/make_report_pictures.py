@@ -24,11 +24,19 @@ from vlm_lab.suite import load_documents, load_suite
 PROJECT = Path(__file__).parents[1]
 CHROMIUM = "/usr/bin/chromium"
 # name and prompts: share of values that are misread, seconds a document
-EXAMPLES = {"example-large": {"default": (0.01, 2.4), "terse": (0.03, 1.6)}, "example-small": {"default": (0.1, 0.7)}}
+EXAMPLES = {
+    "example-large": {"default": (0.01, 2.4), "terse": (0.03, 1.6)},
+    "example-small": {"default": (0.1, 0.7)},
+}
 SHOTS: dict[str, dict[str, Any]] = {
     "report-summary": {"size": (1280, 1020), "fragment": ""},
     "report-document": {"size": (1400, 760), "fragment": "#doc=&outcome=errors"},
-    "report-phone": {"size": (390, 700), "fragment": "#doc=&outcome=errors", "scheme": "dark", "to": ".answers"},
+    "report-phone": {
+        "size": (390, 700),
+        "fragment": "#doc=&outcome=errors",
+        "scheme": "dark",
+        "to": ".answers",
+    },
 }
 
 
@@ -56,24 +64,32 @@ def models(place: Path) -> Path:
     documents, _ = load_documents(load_suite(PROJECT / "benchmarks" / "invoices"))
     for name, prompts in EXAMPLES.items():
         lines = [
-            json.dumps(reply(document, prompt, *made, random.Random(f"{name} {prompt} {document.id}")))  # noqa: S311
+            json.dumps(
+                reply(document, prompt, *made, random.Random(f"{name} {prompt} {document.id}"))
+            )  # noqa: S311
             for prompt, made in prompts.items()
             for document in documents
         ]
         (place / f"{name}.jsonl").write_text("\n".join(lines))
         path = str(place / f"{name}.jsonl")
-        candidates.append({"name": name, "model_id": path, "backend": "replay", "prompts": list(prompts)})
+        candidates.append(
+            {"name": name, "model_id": path, "backend": "replay", "prompts": list(prompts)}
+        )
     terse = {"terse": {"text": "Return the document's data as one JSON object. {{ schema }}"}}
     (place / "models.yaml").write_text(yaml.safe_dump({"prompts": terse, "models": candidates}))
     return place / "models.yaml"
 
 
-def reply(document: Any, prompt: str, rate: float, seconds: float, dice: random.Random) -> dict[str, Any]:
+def reply(
+    document: Any, prompt: str, rate: float, seconds: float, dice: random.Random
+) -> dict[str, Any]:
     """A line that the backend `replay` reads."""
     return {
         "document": document.id,
         "prompt_id": prompt,
-        "raw_response": json.dumps(misread(document.reference, rate, dice), ensure_ascii=False, indent=1),
+        "raw_response": json.dumps(
+            misread(document.reference, rate, dice), ensure_ascii=False, indent=1
+        ),
         "elapsed_seconds": seconds * dice.lognormvariate(0, 0.3),
     }
 
@@ -81,7 +97,11 @@ def reply(document: Any, prompt: str, rate: float, seconds: float, dice: random.
 def misread(value: Any, rate: float, dice: random.Random) -> Any:
     """The same data, with a character changed here and a value left out there."""
     if isinstance(value, dict):
-        return {key: misread(each, rate, dice) for key, each in value.items() if dice.random() > rate / 3}
+        return {
+            key: misread(each, rate, dice)
+            for key, each in value.items()
+            if dice.random() > rate / 3
+        }
     if isinstance(value, list):
         return [misread(each, rate, dice) for each in value]
     if isinstance(value, str) and len(value) > 1 and dice.random() < rate:
@@ -98,7 +118,9 @@ def pictures(run: Path, folder: Path) -> None:
         for name, shot in SHOTS.items():
             width, height = shot["size"]
             scheme = shot.get("scheme", "light")
-            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page = browser.new_page(
+                viewport={"width": width, "height": height}, color_scheme=scheme
+            )
             page.goto((run / "report.html").resolve().as_uri() + shot["fragment"])
             page.wait_for_load_state("load")
             if "to" in shot:

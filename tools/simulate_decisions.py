@@ -11,11 +11,11 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_lab.analysis.comparison import paired
-from vlm_lab.analysis.power import found
-from vlm_lab.analysis.statistics import estimates
-from vlm_lab.decision.decide import decide
-from vlm_lab.decision.regression_gate import drop, has_fallen
+from vlm_lab.analysis.comparison import estimate_paired_difference
+from vlm_lab.analysis.power import compute_power
+from vlm_lab.analysis.statistics import estimate_ratios
+from vlm_lab.decision.decide import make_decisions
+from vlm_lab.decision.regression_gate import estimate_score_change, has_regressed
 from vlm_lab.types import Estimate, Rules, Summary
 
 FIELDS = 8
@@ -32,7 +32,9 @@ def answers(draw: np.random.Generator, documents: int, accuracy: float) -> Count
     return np.stack([right, np.full(documents, FIELDS)], -1).astype(np.float64)
 
 
-def twins(draw: np.random.Generator, documents: int, accuracy: float, fall: float) -> tuple[Counts, Counts]:
+def twins(
+    draw: np.random.Generator, documents: int, accuracy: float, fall: float
+) -> tuple[Counts, Counts]:
     """The same documents answered twice; of the fields right before, the second time a share is lost, and of those
     wrong before some are found, so that the true fall is `fall`."""
     before = answers(draw, documents, accuracy)
@@ -48,7 +50,7 @@ def coverage(runs: int, documents: int, accuracy: float, seed: int = 0) -> float
     hits = 0
     for _ in range(runs):
         counts = answers(draw, documents, accuracy)
-        (made,) = estimates(counts[:, :1], counts[:, 1:])
+        (made,) = estimate_ratios(counts[:, :1], counts[:, 1:])
         hits += made.low is not None and made.high is not None and made.low <= accuracy <= made.high
     return hits / runs
 
@@ -61,9 +63,9 @@ def chosen(runs: int, documents: int, accuracy: float, prompts: int = 1, seed: i
         summaries = []
         for prompt in range(prompts):
             counts = answers(draw, documents, accuracy)
-            (made,) = estimates(counts[:, :1], counts[:, 1:])
+            (made,) = estimate_ratios(counts[:, :1], counts[:, 1:])
             summaries.append(_summary(f"p{prompt}", documents, made))
-        (word,) = decide(summaries, [], [], Rules({"field_f1": RULE}), {})
+        (word,) = make_decisions(summaries, [], [], Rules({"field_f1": RULE}), {})
         times += word.verdict == "chosen"
     return times / runs
 
@@ -74,22 +76,31 @@ def gated(runs: int, documents: int, fall: float, seed: int = 0) -> tuple[float,
     stopped, changes = 0, []
     for _ in range(runs):
         before, now = twins(draw, documents, 0.9, fall)
-        change = drop(now, before)
-        stopped += has_fallen(change, 0.01)
+        change = estimate_score_change(now, before)
+        stopped += has_regressed(change, 0.01)
         changes.append(change.value or 0.0)
-    return stopped / runs, found(fall, float(np.std(changes))) if fall else 0.025
+    return stopped / runs, compute_power(fall, float(np.std(changes))) if fall else 0.025
 
 
 def false_differences(runs: int, documents: int, seed: int = 0) -> float:
     """Share of the runs in which two equally good candidates differ at 5 % by the permutation test."""
     draw = np.random.default_rng(seed)
-    p_values = [paired(*twins(draw, documents, 0.9, 0.0))[2] for _ in range(runs)]
+    p_values = [
+        estimate_paired_difference(*twins(draw, documents, 0.9, 0.0))[2] for _ in range(runs)
+    ]
     return sum(p is not None and p < 0.05 for p in p_values) / runs
 
 
 def _summary(prompt_id: str, documents: int, found: Estimate) -> Summary:
     scores, statuses = {"field_f1": found}, {"ok": documents}
-    return Summary(suite="s", model="m", prompt_id=prompt_id, documents=documents, statuses=statuses, scores=scores)
+    return Summary(
+        suite="s",
+        model="m",
+        prompt_id=prompt_id,
+        documents=documents,
+        statuses=statuses,
+        scores=scores,
+    )
 
 
 def main() -> None:
@@ -97,14 +108,20 @@ def main() -> None:
     print(f"{runs} simulated runs each; {FIELDS} fields a document, correlation {CORRELATION}\n")
     for documents in (20, 60, 120, 300):
         for accuracy in (0.7, 0.9, 0.95, 0.98):
-            print(f"covers   {documents:>4} documents, truth {accuracy}: {coverage(runs, documents, accuracy):.1%}")
+            print(
+                f"covers   {documents:>4} documents, truth {accuracy}: {coverage(runs, documents, accuracy):.1%}"
+            )
     for documents in (20, 60, 300):
         for accuracy, prompts in ((0.949, 1), (0.949, 4), (0.93, 1), (0.98, 1), (0.99, 1)):
             share = chosen(runs, documents, accuracy, prompts)
-            print(f"chosen   {documents:>4} documents, truth {accuracy}, {prompts} prompts, rule {RULE}: {share:.1%}")
+            print(
+                f"chosen   {documents:>4} documents, truth {accuracy}, {prompts} prompts, rule {RULE}: {share:.1%}"
+            )
     for documents, fall in ((60, 0.0), (200, 0.0), (60, 0.03), (60, 0.05), (20, 0.05)):
         stopped, expected = gated(runs, documents, fall)
-        print(f"gate     {documents:>4} documents, fall {fall}: stops {stopped:.1%}, expected {expected:.1%}")
+        print(
+            f"gate     {documents:>4} documents, fall {fall}: stops {stopped:.1%}, expected {expected:.1%}"
+        )
     for documents in (20, 60):
         print(
             f"differ   {documents:>4} documents, equally good: {false_differences(runs, documents):.1%} (5 % expected)"

@@ -34,7 +34,11 @@ from training.nano.schedule import FURTHER, RECIPE, SMOKE  # noqa: E402
 from training.nano.tokenizer import prompt_words, save_processor  # noqa: E402
 from training.nano.trainer import Pupil, fuse  # noqa: E402
 
-CURVES = {"letters_right": "letters", "tokens_right": "tokens of the answer", "pointing": "attention on its letters"}
+CURVES = {
+    "letters_right": "letters",
+    "tokens_right": "tokens of the answer",
+    "pointing": "attention on its letters",
+}
 PRACTICE = 60  # shards of print to learn letters from
 
 
@@ -49,12 +53,20 @@ def main() -> None:
     if asked.start:
         remember(asked.start, work)
     draw(work / "pictures", shard_count, f"{asked.seed}", shards.invoice, asked.processes)
-    draw(work / "practice", min(shard_count, PRACTICE), f"practice/{asked.seed}", practice, asked.processes)
+    draw(
+        work / "practice",
+        min(shard_count, PRACTICE),
+        f"practice/{asked.seed}",
+        practice,
+        asked.processes,
+    )
     prompts, schema = batches.taught(ROOT)
     templates = list(prompts.values())
     processor = save_processor(work / "model", prompt_words(templates), MAX_PIXELS, PATCH, MERGE)
     pupil = Pupil(
-        (model.opened(asked.start) if asked.start else model.build(processor.tokenizer)).to(asked.device),
+        (model.opened(asked.start) if asked.start else model.build(processor.tokenizer)).to(
+            asked.device
+        ),
         processor.tokenizer,
         schema,
         templates,
@@ -69,21 +81,31 @@ def main() -> None:
 
 def arguments() -> Any:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--work", type=Path, default=ROOT / "cache" / "nano", help="pictures, states and the log")
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "cache" / "nano", help="pictures, states and the log"
+    )
     parser.add_argument("--output", type=Path, default=FOLDER, help="where the checkpoint goes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--shards", type=int, default=120, help="of 64 pictures each")
     parser.add_argument("--processes", type=int, default=2, help="that draw")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, metavar="FOLDER", help="go on from a checkpoint's weights")
+    parser.add_argument(
+        "--start", type=Path, metavar="FOLDER", help="go on from a checkpoint's weights"
+    )
     parser.add_argument("--smoke", action="store_true", help="the short setting")
-    parser.add_argument("--exam", type=Path, metavar="FOLDER", help="only draw the examination's documents")
+    parser.add_argument(
+        "--exam", type=Path, metavar="FOLDER", help="only draw the examination's documents"
+    )
     return parser.parse_args()
 
 
-def draw(folder: Path, count: int, seed: str, what: Callable[[random.Random], Picture], processes: int) -> None:
+def draw(
+    folder: Path, count: int, seed: str, what: Callable[[random.Random], Picture], processes: int
+) -> None:
     with ProcessPoolExecutor(processes) as workers:
-        list(workers.map(shards.fill, [folder] * count, range(count), [seed] * count, [what] * count))
+        list(
+            workers.map(shards.fill, [folder] * count, range(count), [seed] * count, [what] * count)
+        )
 
 
 def ship(trained: Any, work: Path, output: Path) -> None:

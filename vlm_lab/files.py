@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 
 @contextmanager
-def private_file(path: Path) -> Generator[BinaryIO]:
+def atomic_private_file(path: Path) -> Generator[BinaryIO]:
     """A file that only its user can read, there whole at the end or not at all."""
     part = path.with_name(f"{path.name}.part")
     try:

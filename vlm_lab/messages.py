@@ -14,15 +14,15 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """A sentence as data: `kind` names it among `vlm_lab.messages.SENTENCES`, `figures` are what stands in it."""
+class Message:
+    """A sentence as data: `kind` names it among `vlm_lab.messages.MESSAGES`, `figures` are what stands in it."""
 
     kind: str
     figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 ENGLISH = gettext.NullTranslations()  # a msgid is its own translation
-SENTENCES: dict[str, tuple[str, ...]] = {
+MESSAGES: dict[str, tuple[str, ...]] = {
     # a rule held against a candidate
     "none_met": ("no rule is met for certain",),
     "no_rule": ("models.yaml sets no rule",),
@@ -40,9 +40,13 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "{name}: {n} documents to judge by, too few for an interval",
     ),
     "no_figure": ("{name}: no such figure and no such field; figures: {known}",),
-    "no_price": ("{name}: not measured (needs `price` in models.yaml, and replies timed on this machine)",),
+    "no_price": (
+        "{name}: not measured (needs `price` in models.yaml, and replies timed on this machine)",
+    ),
     "no_memory": ("{name}: not measured (the backend does not say)",),
-    "not_timed": ("{name}: not measured (no reply was timed on this machine; run with --replies=refresh)",),
+    "not_timed": (
+        "{name}: not measured (no reply was timed on this machine; run with --replies=refresh)",
+    ),
     "open": ("not decided: {what}",),
     # what keeps a candidate from being chosen, whatever its figures
     "dry_run": ("a dry run: no model was called",),
@@ -106,7 +110,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "{n} document without reference: {names}; they run unscored",
         "{n} documents without reference: {names}; they run unscored",
     ),
-    "unused": ("{n} reference without document: {names}", "{n} references without document: {names}"),
+    "unused": (
+        "{n} reference without document: {names}",
+        "{n} references without document: {names}",
+    ),
     "unreadable": ("{name}: is not readable JSON ({said}); its document runs unscored",),
     "no_object": ("{name}: holds no object (got {type}); its document runs unscored",),
     "no_object_at": ("{name}: holds no object at {path} (got {type}); its document runs unscored",),
@@ -137,12 +144,17 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "none_to_correct": ("{place}: has no reference to correct",),
     "unused_correction": ("{file}: no document {name}; its corrections are not used",),
     # what a dry run foresees
-    "too_long": ("{document} needs about {n:,} tokens, the limit is {limit:,} (max_new_tokens)",) * 2,
-    "not_itself": ("{document}: its reference does not score 1.0 against itself; see the case's file",),
+    "too_long": ("{document} needs about {n:,} tokens, the limit is {limit:,} (max_new_tokens)",)
+    * 2,
+    "not_itself": (
+        "{document}: its reference does not score 1.0 against itself; see the case's file",
+    ),
     # second answers
     "asked_again": ("asked again: {candidate}: alone {alone}; batch {batch}",),
     "not_asked_again": ("asked again: not measured: {why}",),
-    "flipped": ("{flipped} of {values} values flipped{where}, {identical} of {repeats} replies identical{failed}",),
+    "flipped": (
+        "{flipped} of {values} values flipped{where}, {identical} of {repeats} replies identical{failed}",
+    ),
     "more_flips": (" ({places}, ... and {n} more)",),
     "no_second_reply": (", {n} without a second reply",),
     "not_measured": ("not measured: {why}",),
@@ -169,35 +181,41 @@ SENTENCES: dict[str, tuple[str, ...]] = {
 }
 
 
-def english(reason: Reason | str) -> str:
+def in_english(reason: Message | str) -> str:
     """`field_f1 0.970 (0.960 to 0.980, 100 documents), rule 0.95`"""
-    return worded(reason, ENGLISH)
+    return translate_message(reason, ENGLISH)
 
 
-def worded(reason: Reason | str, words: gettext.NullTranslations) -> str:
+def translate_message(reason: Message | str, words: gettext.NullTranslations) -> str:
     """A reason in the language of `words`; a plain text, as backends and servers say it, stays as it is."""
     if isinstance(reason, str):
         return reason
-    forms, figures = SENTENCES[reason.kind], reason.figures
-    said = words.gettext(forms[0]) if len(forms) == 1 else words.ngettext(forms[0], forms[1], figures["n"])
-    return said.format(**{key: _figure(value, words) for key, value in figures.items()})
+    forms, figures = MESSAGES[reason.kind], reason.figures
+    said = (
+        words.gettext(forms[0])
+        if len(forms) == 1
+        else words.ngettext(forms[0], forms[1], figures["n"])
+    )
+    return said.format(**{key: _translate_argument(value, words) for key, value in figures.items()})
 
 
-def worded_all(reasons: Iterable[Reason], words: gettext.NullTranslations = ENGLISH) -> list[str]:
+def translate_messages(
+    reasons: Iterable[Message], words: gettext.NullTranslations = ENGLISH
+) -> list[str]:
     """A sentence for each reason."""
-    return [worded(reason, words) for reason in reasons]
+    return [translate_message(reason, words) for reason in reasons]
 
 
-def few(names: Sequence[str], most: int = 3) -> Reason | str:
+def list_first_names(names: Sequence[str], most: int = 3) -> Message | str:
     """The first names, and how many more there are."""
     first, more = ", ".join(names[:most]), len(names) - most
-    return Reason("and_more", {"names": first, "n": more}) if more > 0 else first
+    return Message("and_more", {"names": first, "n": more}) if more > 0 else first
 
 
-def _figure(value: Any, words: gettext.NullTranslations) -> Any:
+def _translate_argument(value: Any, words: gettext.NullTranslations) -> Any:
     """A reason may stand within another, alone or in a list; read back from JSON, it is a mapping."""
     if isinstance(value, list | tuple):
-        return ", ".join(str(_figure(each, words)) for each in value)
+        return ", ".join(str(_translate_argument(each, words)) for each in value)
     if isinstance(value, Mapping) and value.keys() == {"kind", "figures"}:
-        value = Reason(**value)
-    return worded(value, words) if isinstance(value, Reason) else value
+        value = Message(**value)
+    return translate_message(value, words) if isinstance(value, Message) else value

@@ -19,14 +19,16 @@ from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Record
 
 SESSION = pytest.StashKey[Session]()
 CASE = pytest.StashKey[Case]()
-MISTAKE = pytest.StashKey[bool]()
-TELL_JUNIT = pytest.StashKey[Callable[[str, object], None]]()
+USAGE_ERROR = pytest.StashKey[bool]()
+ADD_JUNIT_PROPERTY = pytest.StashKey[Callable[[str, object], None]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declares the options that README lists."""
     try:
-        add_options(parser.getgroup("vlm-lab", "choose a vision-language model for your own invoices"))
+        add_options(
+            parser.getgroup("vlm-lab", "choose a vision-language model for your own invoices")
+        )
     except ValueError as clash:
         raise pytest.UsageError(
             f"{clash}; another plugin owns it: add -p no:playwright (or that plugin's name)"
@@ -37,18 +39,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the marker; keeps pytest-benchmark's table and folder away unless they are asked for."""
     config.addinivalue_line("markers", "dry_run: the model is not called (--dry-run)")
-    if not config.getoption("benchmark_compare", None) and not config.getoption("benchmark_histogram", None):
+    if not config.getoption("benchmark_compare", None) and not config.getoption(
+        "benchmark_histogram", None
+    ):
         config.option.benchmark_quiet = True  # 2 MB on the terminal at 10,000 cases
     if config.getoption("benchmark_storage", None) == "file://./.benchmarks":
         # Its folder is made wherever pytest is started, even inside the project beside us.
         config.option.benchmark_storage = f"file://{config.rootpath / 'cache' / 'benchmarks'}"
 
 
-def session_of(config: pytest.Config) -> Session:
+def get_session(config: pytest.Config) -> Session:
     """The run, made when the first benchmark is collected: pytest over other tests pays nothing."""
     session = config.stash.get(SESSION, None)
     if session is None:
-        with mistakes_end_the_run(config):
+        with raise_usage_errors(config):
             session = config.stash[SESSION] = Session(read_options(config))
     return session
 
@@ -57,9 +61,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One case per model x prompt x document, for tests that ask for all three; ids are made for `-k`."""
     if not {"model", "prompt", "document"} <= set(metafunc.fixturenames):
         return
-    session = session_of(metafunc.config)
+    session = get_session(metafunc.config)
     path = metafunc.definition.path
-    with mistakes_end_the_run(metafunc.config):
+    with raise_usage_errors(metafunc.config):
         cases = session.plan.of_suite(path.with_name(path.stem.removeprefix("test_")))
     marks = [pytest.mark.dry_run] if session.options.dry_run else []
     rows = [pytest.param(case.model, case, id=case.id, marks=marks) for case in cases]
@@ -90,10 +94,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def model(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> Generator[Any]:
+def model(
+    request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]
+) -> Generator[Any]:
     """The candidate, loaded when its first case needs it and freed before the next one is."""
-    request.config.stash[TELL_JUNIT] = record_testsuite_property
-    session = session_of(request.config)
+    request.config.stash[ADD_JUNIT_PROPERTY] = record_testsuite_property
+    session = get_session(request.config)
     candidate = session.asker.candidate(request.param)
     yield candidate
     try:
@@ -113,13 +119,15 @@ def document(request: pytest.FixtureRequest) -> Document:
 @pytest.fixture
 def prompt(request: pytest.FixtureRequest) -> Prompt:
     """What this case sends: the words and, when somebody looks at them, the pages."""
-    return session_of(request.config).asker.prompt(request.param)
+    return get_session(request.config).asker.prompt(request.param)
 
 
 @pytest.fixture
-def generate(request: pytest.FixtureRequest, benchmark: Any) -> Generator[Callable[[Any, Prompt], Generation]]:
+def generate(
+    request: pytest.FixtureRequest, benchmark: Any
+) -> Generator[Callable[[Any, Prompt], Generation]]:
     """`generate(model, prompt)`: a cached reply, or a new one that pytest-benchmark times."""
-    session, case = session_of(request.config), request.node.stash[CASE]
+    session, case = get_session(request.config), request.node.stash[CASE]
     timed: list[object] = []
 
     def timer(call: Callable[[], Generation]) -> None:
@@ -127,11 +135,13 @@ def generate(request: pytest.FixtureRequest, benchmark: Any) -> Generator[Callab
         benchmark.pedantic(call, rounds=session.options.rounds, iterations=1)
 
     def ask(model: Any, prompt: Prompt) -> Generation:
-        with plain_errors():
+        with convert_errors():
             return session.asker.generate(case, model, prompt, timer)
 
     yield ask
-    if not timed:  # an unused `benchmark` warns, and a reply that was not timed must not stand in its table
+    if (
+        not timed
+    ):  # an unused `benchmark` warns, and a reply that was not timed must not stand in its table
         benchmark.disabled = True
         benchmark.pedantic(bool)
 
@@ -142,27 +152,27 @@ def record(request: pytest.FixtureRequest, prompt: Prompt) -> Callable[..., Reco
 
     It does not ask for `model`: a fixture that outlives the test would remember each test that used it.
     """
-    session, case = session_of(request.config), request.node.stash[CASE]
+    session, case = get_session(request.config), request.node.stash[CASE]
 
     def write(generation: Generation, prediction: Prediction, score: Score) -> Record:
-        with plain_errors():
+        with convert_errors():
             return session.record(case, prompt, generation, prediction, score)
 
     return write
 
 
 @contextmanager
-def mistakes_end_the_run(config: pytest.Config) -> Generator[None]:
+def raise_usage_errors(config: pytest.Config) -> Generator[None]:
     """What the user typed or wrote cannot be used: one message and exit 4, before anything runs."""
     try:
         yield
     except UserError as error:
-        config.stash[MISTAKE] = True
+        config.stash[USAGE_ERROR] = True
         raise pytest.Collector.CollectError(str(error)) from None
 
 
 @contextmanager
-def plain_errors() -> Generator[None]:
+def convert_errors() -> Generator[None]:
     """Turns our exceptions into pytest's outcomes: one message, no traceback."""
     try:
         yield
@@ -175,42 +185,50 @@ def plain_errors() -> Generator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, Any]:
     """A cell that failed or was skipped before it could be recorded is written here, with its reason."""
     report = yield
     if report.passed:
         report.keywords = {}  # pytest keeps three reports a case to the end, each with its own copy
-    if CASE in item.stash and call.excinfo and not session_of(item.config).has(item.stash[CASE]):
+    if CASE in item.stash and call.excinfo and not get_session(item.config).has(item.stash[CASE]):
         error = call.excinfo.value
         if not isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
-            with plain_errors():
+            with convert_errors():
                 status: Status = "skipped" if report.skipped else "error"
-                session_of(item.config).fail(item.stash[CASE], status, error.__context__ or error)
+                get_session(item.config).fail(item.stash[CASE], status, error.__context__ or error)
     return report
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """What will be run, on which device and why, and what a user should know about documents and references."""
-    return config.stash[SESSION].plan.opening(config.stash[SESSION].device) if SESSION in config.stash else []
+    return (
+        config.stash[SESSION].plan.opening(config.stash[SESSION].device)
+        if SESSION in config.stash
+        else []
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:
     """Shows what is being run; quiet where the output is no terminal."""
-    if CASE in item.stash and live(item.config):
+    if CASE in item.stash and is_live(item.config):
         terminal: Any = item.config.pluginmanager.get_plugin("terminalreporter")
-        terminal.rewrite(session_of(item.config).progress.line(item.stash[CASE]), erase=True)
+        terminal.rewrite(get_session(item.config).progress.line(item.stash[CASE]), erase=True)
 
 
-def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+def pytest_report_teststatus(
+    report: pytest.TestReport, config: pytest.Config
+) -> tuple[str, str, str] | None:
     """No letters between the live lines."""
-    if SESSION in config.stash and live(config) and not report.failed:
+    if SESSION in config.stash and is_live(config) and not report.failed:
         counted = report.skipped or report.when == "call"
         return (report.outcome if counted else "", "", report.outcome.upper())
     return None
 
 
-def live(config: pytest.Config) -> bool:
+def is_live(config: pytest.Config) -> bool:
     """Whether somebody watches: a terminal, and neither -v nor -q."""
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     return bool(terminal and terminal.isatty and config.option.verbose == 0)
@@ -219,24 +237,26 @@ def live(config: pytest.Config) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Builds the report from what was written, however the run ended."""
-    if session.config.stash.get(MISTAKE, False):
+    if session.config.stash.get(USAGE_ERROR, False):
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput["vlm_lab_mistake"] = True
     elif SESSION in session.config.stash and not session.config.option.collectonly:
         run = session.config.stash[SESSION]
-        with plain_errors():
+        with convert_errors():
             run.finish()
         session.exitstatus = session.exitstatus or run.exit_status
-        if run.gated and TELL_JUNIT in session.config.stash:
-            session.config.stash[TELL_JUNIT]("vlm-lab gate", "; ".join([run.gated.status, *run.gated.lines]))
+        if run.gated and ADD_JUNIT_PROPERTY in session.config.stash:
+            session.config.stash[ADD_JUNIT_PROPERTY](
+                "vlm-lab gate", "; ".join([run.gated.status, *run.gated.lines])
+            )
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """What a worker of pytest-xdist refused ends the whole run as it would have ended the worker's."""
     if node.workeroutput.get("vlm_lab_mistake"):
-        node.config.stash[MISTAKE] = True
+        node.config.stash[USAGE_ERROR] = True
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

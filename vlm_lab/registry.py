@@ -10,30 +10,34 @@ from typing import Any
 
 from vlm_lab.errors import UserError
 
-_plugins: set[str] = set()  # modules that models.yaml lists: of this process, as what is imported is
+_allowed_modules: set[str] = (
+    set()
+)  # modules that models.yaml lists: of this process, as what is imported is
 
 
 def allow_plugins(modules: Iterable[str]) -> None:
     """From now on, names in data may lead to these modules."""
-    _plugins.update(modules)
+    _allowed_modules.update(modules)
 
 
-def find_allowed(name: str, table: Mapping[str, str], what: str) -> Any:
+def resolve_allowed_name(name: str, table: Mapping[str, str], what: str) -> Any:
     """As `find`, for a name that stands in data. UserError where it leads to a module that nobody allowed."""
     module = name.partition(":")[0]
-    if name not in table and ":" in name and module not in _plugins:
+    if name not in table and ":" in name and module not in _allowed_modules:
         raise UserError(
             f"{what} {name!r} is code of your own, which runs only where models.yaml allows it: plugins: [{module}]"
         )
-    return find(name, table, what)
+    return resolve_name(name, table, what)
 
 
-def find(name: str, table: Mapping[str, str], what: str) -> Any:
+def resolve_name(name: str, table: Mapping[str, str], what: str) -> Any:
     """The object that `table` has under `name` as "module:attribute", or the one that `name` itself spells so."""
     place = table.get(name, name)
     module, colon, attribute = place.partition(":")
     if not colon:
-        raise UserError(f"no {what} {name!r}; known: {', '.join(sorted(table))}, or your own as package.module:Name")
+        raise UserError(
+            f"no {what} {name!r}; known: {', '.join(sorted(table))}, or your own as package.module:Name"
+        )
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:

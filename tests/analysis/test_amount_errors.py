@@ -8,13 +8,15 @@ import pytest
 
 from tests.case_records import cell, header_field, record
 from tests.runs import write_run
-from vlm_lab.analysis.aggregation import tally
-from vlm_lab.analysis.amount_errors import amount_errors, summed
+from vlm_lab.analysis.aggregation import aggregate_records
+from vlm_lab.analysis.amount_errors import compute_amount_errors, sum_amount_errors
 from vlm_lab.records.report_json import read_report
 from vlm_lab.types import AmountError, Model
 
 
-def result(path: str, expected: Any, actual: Any, outcome: str = "wrong", kind: str = "amount") -> dict[str, Any]:
+def result(
+    path: str, expected: Any, actual: Any, outcome: str = "wrong", kind: str = "amount"
+) -> dict[str, Any]:
     said = {"type": kind, "expected": expected, "actual": actual, "outcome": outcome, "kind": None}
     return {**header_field(path), **said}
 
@@ -37,8 +39,10 @@ def in_row(row: int, *said: Any) -> dict[str, Any]:
         ("1.234", "1234", "normalized", (0, 0, "1234")),
     ],
 )
-def test_how_far_off_an_amount_is(expected: Any, actual: Any, outcome: str, error: tuple[Any, ...]) -> None:
-    ((path, _, found),) = amount_errors([result("totals.gross", expected, actual, outcome)])
+def test_how_far_off_an_amount_is(
+    expected: Any, actual: Any, outcome: str, error: tuple[Any, ...]
+) -> None:
+    ((path, _, found),) = compute_amount_errors([result("totals.gross", expected, actual, outcome)])
     assert (path, found) == ("totals.gross", AmountError(*map(Decimal, error)))
 
 
@@ -52,7 +56,7 @@ def test_how_far_off_an_amount_is(expected: Any, actual: Any, outcome: str, erro
     ],
 )
 def test_what_is_no_labelled_amount_costs_nothing(skipped: dict[str, Any]) -> None:
-    assert list(amount_errors([skipped])) == []
+    assert list(compute_amount_errors([skipped])) == []
 
 
 @pytest.mark.parametrize(
@@ -68,8 +72,10 @@ def test_what_is_no_labelled_amount_costs_nothing(skipped: dict[str, Any]) -> No
     ],
 )
 def test_the_currency_is_the_documents_own(labels: list[str], printed: Any, currency: str) -> None:
-    known = [result(f"currency{i}", label, "XXX", kind="currency") for i, label in enumerate(labels)]
-    ((_, found, _),) = amount_errors([result("gross", printed, "13"), *known])
+    known = [
+        result(f"currency{i}", label, "XXX", kind="currency") for i, label in enumerate(labels)
+    ]
+    ((_, found, _),) = compute_amount_errors([result("gross", printed, "13"), *known])
     assert found == currency
 
 
@@ -79,13 +85,16 @@ def test_sums_are_by_column_and_currency_and_survive_the_report(tmp_path: Path) 
         record("a", fields=[*euro, result("currency", "EUR", "EUR", "exact", "currency")]),
         record(
             "b",
-            fields=[in_row(0, "7", None, "missing"), result("currency", "CHF", "", "missing", "currency")],
+            fields=[
+                in_row(0, "7", None, "missing"),
+                result("currency", "CHF", "", "missing", "currency"),
+            ],
         ),
     ]
     cents = Decimal("0.10")
     expected = {"rows[].sum": {"EUR": AmountError(Decimal("0.20"), Decimal(0), Decimal("10.30"), 2, cents, cents),
                                "CHF": AmountError(Decimal(0), Decimal(7), Decimal(7))}}  # fmt: skip
-    (counted,) = tally(rows).values()
-    assert summed(counted.money) == expected
+    (counted,) = aggregate_records(rows).values()
+    assert sum_amount_errors(counted.money) == expected
     report = read_report(write_run(tmp_path / "run", rows, [Model(name="m", model_id="x")]))
     assert report.summaries[0].amount_error == expected

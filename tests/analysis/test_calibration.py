@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 from tests.case_records import failed, record
-from vlm_lab.analysis.calibration import NEEDED, calibrate
-from vlm_lab.messages import english
+from vlm_lab.analysis.calibration import MIN_ERROR_FREE_DOCUMENTS, calibrate_candidates
+from vlm_lab.messages import in_english
 from vlm_lab.types import Calibration, CandidateKey
 
 KEY = CandidateKey("invoices", "m", "default")
 
 
-def answer(name: object, values: Sequence[tuple[float | None, str]], **other: Any) -> dict[str, Any]:
+def answer(
+    name: object, values: Sequence[tuple[float | None, str]], **other: Any
+) -> dict[str, Any]:
     """A record whose values have these confidences and outcomes."""
     made = record(str(name), {f"f{i}": outcome for i, (_, outcome) in enumerate(values)}, **other)
     fields = [{**each, "confidence": values[i][0]} for i, each in enumerate(made["fields"])]
@@ -23,7 +25,7 @@ def answer(name: object, values: Sequence[tuple[float | None, str]], **other: An
 
 
 def calibration(records: Sequence[dict[str, Any]]) -> Calibration:
-    return calibrate(records)[KEY]
+    return calibrate_candidates(records)[KEY]
 
 
 def test_bins_and_their_error_by_hand() -> None:
@@ -48,24 +50,39 @@ def test_a_document_is_as_sure_as_its_least_sure_value() -> None:
     ]
     found = calibration(records)
     assert found.curve == ((0.25, 1.0), (0.5, 1.0), (0.75, pytest.approx(2 / 3)), (1.0, 0.5))
-    assert (found.unseen.value, found.threshold, found.booked.value, found.booked.n) == (0.5, 0.9, 1.0, 2)
+    assert (found.unseen.value, found.threshold, found.booked.value, found.booked.n) == (
+        0.5,
+        0.9,
+        1.0,
+        2,
+    )
 
 
 def test_documents_of_one_confidence_are_booked_together_or_not_at_all() -> None:
-    found = calibration([answer("a", [(0.9, "exact")]), answer("b", [(0.9, "wrong")]), answer("c", [(0.8, "exact")])])
+    found = calibration(
+        [
+            answer("a", [(0.9, "exact")]),
+            answer("b", [(0.9, "wrong")]),
+            answer("c", [(0.8, "exact")]),
+        ]
+    )
     assert found.curve == ((pytest.approx(2 / 3), 0.5), (1.0, pytest.approx(2 / 3)))
     assert found.unseen.value == 0
-    assert "at no confidence are 99% of" in english(found.note)
+    assert "at no confidence are 99% of" in in_english(found.note)
 
 
 @pytest.mark.parametrize("fate", ["failed check", "no usable answer", "no confidence"])
 def test_what_nobody_may_book_is_in_the_denominator(fate: str) -> None:
     last = {
-        "failed check": answer("z", [(0.999, "exact")], checks={"net_plus_tax": False, "rows_add_up": None}),
+        "failed check": answer(
+            "z", [(0.999, "exact")], checks={"net_plus_tax": False, "rows_add_up": None}
+        ),
         "no usable answer": answer("z", [(0.999, "exact")], status="truncated"),
         "no confidence": answer("z", [(None, "exact")]),
     }[fate]
-    found = calibration([answer(i, [(0.9, "exact")], checks={"net_plus_tax": True}) for i in range(9)] + [last])
+    found = calibration(
+        [answer(i, [(0.9, "exact")], checks={"net_plus_tax": True}) for i in range(9)] + [last]
+    )
     assert (found.documents, found.unseen.value) == (10, 0.9)
 
 
@@ -87,15 +104,18 @@ def test_checks_alone_tell_sure_documents_from_others() -> None:
 def test_without_any_confidence_nothing_is_claimed() -> None:
     found = calibration([answer(i, [(None, "exact")]) for i in range(5)])
     assert (found.source, found.unseen.value, found.documents) == ("", None, 5)
-    assert "no log-probabilities" in english(found.note)
+    assert "no log-probabilities" in in_english(found.note)
 
 
-@pytest.mark.parametrize(("documents", "shown"), [(40, False), (NEEDED - 1, False), (NEEDED, True)])
+@pytest.mark.parametrize(
+    ("documents", "shown"),
+    [(40, False), (MIN_ERROR_FREE_DOCUMENTS - 1, False), (MIN_ERROR_FREE_DOCUMENTS, True)],
+)
 def test_99_in_100_is_not_shown_by_fewer_than_299(documents: int, shown: bool) -> None:
     found = calibration([answer(i, [(0.9, "exact")]) for i in range(documents)])
     assert found.unseen.value == 1.0
     assert (found.unseen.low == 1.0) is shown
-    assert (str(NEEDED) in english(found.note)) is not shown
+    assert (str(MIN_ERROR_FREE_DOCUMENTS) in in_english(found.note)) is not shown
     assert found.booked.low == pytest.approx(0.05 ** (1 / documents))
 
 
@@ -107,7 +127,13 @@ def simulated(documents: int, seed: int, overconfident: float = 0.0) -> list[dic
         sure = 1 - draw.beta(1, 800, 6) if draw.random() < 0.6 else draw.beta(8, 2, 6)
         right = draw.random(6) < sure - overconfident
         made.append(
-            answer(number, [(p, "exact" if ok else "wrong") for p, ok in zip(sure.tolist(), right, strict=True)])
+            answer(
+                number,
+                [
+                    (p, "exact" if ok else "wrong")
+                    for p, ok in zip(sure.tolist(), right, strict=True)
+                ],
+            )
         )
     return made
 
@@ -127,11 +153,15 @@ def test_a_known_calibration_is_found_again() -> None:
 def test_the_share_that_can_be_booked_is_within_its_interval() -> None:
     """0.606, from 40,000 documents of this kind."""
     found = [calibration(simulated(150, seed)).unseen for seed in range(12)]
-    inside = [each.low <= 0.606 <= each.high for each in found if each.low is not None and each.high is not None]
+    inside = [
+        each.low <= 0.606 <= each.high
+        for each in found
+        if each.low is not None and each.high is not None
+    ]
     assert sum(inside) >= 10
 
 
 def test_candidates_stay_apart() -> None:
     other = answer("a", [(0.9, "wrong")], prompt_id="terse")
-    found = calibrate([answer("a", [(0.9, "exact")]), other])
+    found = calibrate_candidates([answer("a", [(0.9, "exact")]), other])
     assert [each.curve for each in found.values()] == [((1.0, 1.0),), ((1.0, 0.0),)]

@@ -13,12 +13,17 @@ from vlm_lab.types import Model, Prompt, Runtime
 
 
 def replay(path: Path, **settings: object) -> Replay:
-    return Replay(Model(name="old", model_id=str(path), backend="replay", backend_kwargs=settings), Runtime(path))
+    return Replay(
+        Model(name="old", model_id=str(path), backend="replay", backend_kwargs=settings),
+        Runtime(path),
+    )
 
 
 @pytest.fixture
 def prompt(tmp_path: Path) -> Prompt:
-    suite = load_suite(write_suite(tmp_path / "suite", {"Счёт 1": REFERENCE}, "unwrap: data\nignore: [confidence]"))
+    suite = load_suite(
+        write_suite(tmp_path / "suite", {"Счёт 1": REFERENCE}, "unwrap: data\nignore: [confidence]")
+    )
     (document,) = load_documents(suite)[0]
     return make_prompt(Model(name="old", model_id="x"), "x", "default", document, None)
 
@@ -44,9 +49,14 @@ def test_a_folder_is_read_as_references_are(tmp_path: Path, prompt: Prompt) -> N
 
 def test_a_former_run_and_the_model_in_it(tmp_path: Path, prompt: Prompt) -> None:
     base = {"suite": "s", "prompt_id": "default", "document": "schet-1", "finish_reason": "stop"}
-    rows = [{**base, "model": "a", "raw_response": "A"}, {**base, "model": "old", "raw_response": "B"}]
+    rows = [
+        {**base, "model": "a", "raw_response": "A"},
+        {**base, "model": "old", "raw_response": "B"},
+    ]
     rows.append({**base, "model": "gone", "raw_response": None})
-    (tmp_path / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"torn')
+    (tmp_path / "records.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows) + '{"torn'
+    )
     assert replay(tmp_path).generate(prompt).raw_response == "B"
     assert replay(tmp_path, model="a").generate(prompt).raw_response == "A"
     with pytest.raises(Skip, match="has no answer of 'gone'; set backend_kwargs"):
@@ -72,7 +82,8 @@ def test_a_broken_answer_is_an_error_of_its_own_case(tmp_path: Path, prompt: Pro
 
 
 @pytest.mark.parametrize(
-    ("line", "said"), [("{broken", "answers.jsonl:2: is not JSON"), ("7", "answers.jsonl:2: must be")]
+    ("line", "said"),
+    [("{broken", "answers.jsonl:2: is not JSON"), ("7", "answers.jsonl:2: must be")],
 )
 def test_a_broken_line_names_its_place(tmp_path: Path, line: str, said: str) -> None:
     (tmp_path / "answers.jsonl").write_text(f'{{"id": "a", "pred": ""}}\n{line}\n')

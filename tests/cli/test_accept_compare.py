@@ -8,7 +8,7 @@ import pytest
 
 from tests.case_records import record
 from tests.runs import write_run
-from vlm_lab.decision.regression_gate import gate, of_run, read_baseline
+from vlm_lab.decision.regression_gate import build_run_baseline, check_regression, load_baseline
 from vlm_lab.errors import UserError
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
@@ -26,7 +26,10 @@ def command(name: str, *typed: str) -> int:
 
 
 def write(folder: Path, wrong: int = 0, prompt: str = "p", dry_run: bool = False) -> Path:
-    rows = [record(f"inv_{i}", {"gross": "wrong" if i < wrong else "exact", "date": "exact"}) for i in range(20)]
+    rows = [
+        record(f"inv_{i}", {"gross": "wrong" if i < wrong else "exact", "date": "exact"})
+        for i in range(20)
+    ]
     return write_run(folder, rows, MODELS, prompt, dry_run)
 
 
@@ -35,7 +38,12 @@ def test_accept_writes_a_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert command("accept", "--output-dir", str(tmp_path / "results")) == 0
     path = tmp_path / "results" / "baseline.json"
     assert capsys.readouterr().out == f"{path}: 1 candidates, 20 answers of 1\n"
-    assert gate(read_baseline(path), of_run(read_report(run), read_records(run))).status == "ok"
+    assert (
+        check_regression(
+            load_baseline(path), build_run_baseline(read_report(run), read_records(run))
+        ).status
+        == "ok"
+    )
 
 
 def test_a_dry_run_is_nothing_to_accept(tmp_path: Path) -> None:

@@ -14,14 +14,19 @@ KEY, OTHER = "a" * 64, "b" * 64
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two runs, a reply of each, and a file that a hostile record points at."""
-    for name, keys in (("20260102T030405Z", [KEY, "../precious", None]), ("20260102T030406Z-2", [OTHER])):
+    for name, keys in (
+        ("20260102T030405Z", [KEY, "../precious", None]),
+        ("20260102T030406Z-2", [OTHER]),
+    ):
         rows = [
             {"suite": "s", "model": "m", "prompt_id": "p", "document": str(n), "reply_key": key}
             for n, key in enumerate(keys)
         ]
         (tmp_path / "results" / name / "m").mkdir(parents=True)
         (tmp_path / "results" / name / "m/a.json").write_text("{}")
-        (tmp_path / "results" / name / "records.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (tmp_path / "results" / name / "records.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in rows)
+        )
     for key in (KEY, OTHER):
         (tmp_path / "cache/replies" / key[:2]).mkdir(parents=True)
         (tmp_path / "cache/replies" / key[:2] / f"{key}.json").write_text("{}")
@@ -37,7 +42,9 @@ def left(project: Path) -> set[str]:
 def test_a_run_goes_with_its_replies(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = left(project)
     assert main(["clean", "20260102T030405Z", "--yes"]) == 0
-    assert "deleted results/20260102T030405Z (2 files) and 1 cached replies" in capsys.readouterr().out
+    assert (
+        "deleted results/20260102T030405Z (2 files) and 1 cached replies" in capsys.readouterr().out
+    )
     assert before - left(project) == {
         "results/20260102T030405Z/records.jsonl",
         "results/20260102T030405Z/m/a.json",
@@ -56,14 +63,18 @@ def test_nobody_to_ask_deletes_nothing(
 
 
 @pytest.mark.parametrize(("answer", "status"), [("", 1), ("n", 1), ("y", 0), ("да", 0)])
-def test_a_person_is_asked(project: Path, monkeypatch: pytest.MonkeyPatch, answer: str, status: int) -> None:
+def test_a_person_is_asked(
+    project: Path, monkeypatch: pytest.MonkeyPatch, answer: str, status: int
+) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda question: answer)
     assert main(["clean", "20260102T030405Z"]) == status
     assert (project / "results/20260102T030405Z").exists() is bool(status)
 
 
-def test_a_folder_that_is_not_named_as_a_run_stays(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_is_not_named_as_a_run_stays(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (project / "results/20260102T030405Z").rename(project / "results/documents")
     assert main(["clean", "results/documents", "--yes"]) == 2
     assert "is not named as runs are" in capsys.readouterr().err

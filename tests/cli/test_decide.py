@@ -9,7 +9,7 @@ import yaml
 from tests.case_records import record
 from tests.cli.test_accept_compare import command
 from tests.runs import write_run
-from vlm_lab.cli.decide import lines
+from vlm_lab.cli.decide import format_decision
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.types import Decision, Model
 
@@ -45,10 +45,17 @@ def folder(tmp_path: Path) -> Path:
         for i in range(60):
             outcomes = {f"f{k}": "wrong" if k < share + (i % 3) else "exact" for k in range(40)}
             rows.append(
-                record(f"d{i}", {**outcomes} if model == "bad" else dict.fromkeys(outcomes, "exact"), model=model)
+                record(
+                    f"d{i}",
+                    {**outcomes} if model == "bad" else dict.fromkeys(outcomes, "exact"),
+                    model=model,
+                )
             )
     rows = [
-        {**row, "scores": {**row["scores"], "exact": 20, "wrong": 20}} if row["model"] == "bad" else row for row in rows
+        {**row, "scores": {**row["scores"], "exact": 20, "wrong": 20}}
+        if row["model"] == "bad"
+        else row
+        for row in rows
     ]
     models = [Model(name=name, model_id="x") for name in ("good", "bad")]
     write_run(tmp_path / "results" / "20260102T030405Z", rows, models)
@@ -57,7 +64,12 @@ def folder(tmp_path: Path) -> Path:
 
 def decide(folder: Path, *typed: str) -> int:
     return command(
-        "decide", "--models-file", str(folder / "models.yaml"), "--output-dir", str(folder / "results"), *typed
+        "decide",
+        "--models-file",
+        str(folder / "models.yaml"),
+        "--output-dir",
+        str(folder / "results"),
+        *typed,
     )
 
 
@@ -69,22 +81,30 @@ def test_the_word_and_its_evidence(folder: Path, capsys: pytest.CaptureFixture[s
     assert (folder / "models.yaml").read_text() == FILE, "only --write writes"
 
 
-@pytest.mark.parametrize(("count", "said"), [(1, "1 more document would"), (7, "7 more documents would")])
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "1 more document would"), (7, "7 more documents would")]
+)
 def test_how_many_documents_would_decide(count: int, said: str) -> None:
-    decision = Decision(suite="s", model="m", prompt_id="p", verdict="needs_more_data", more_documents=count)
-    assert [*lines(decision)][-1] == f"  About {said} decide."
+    decision = Decision(
+        suite="s", model="m", prompt_id="p", verdict="needs_more_data", more_documents=count
+    )
+    assert [*format_decision(decision)][-1] == f"  About {said} decide."
 
 
 def test_write_changes_status_and_notes_and_nothing_else(folder: Path) -> None:
     assert decide(folder, "--write") == 0
     text = (folder / "models.yaml").read_text()
-    changed = [line for line in difflib.ndiff(FILE.splitlines(), text.splitlines()) if line[0] in "+-"]
+    changed = [
+        line for line in difflib.ndiff(FILE.splitlines(), text.splitlines()) if line[0] in "+-"
+    ]
     assert all("status:" in line or "notes:" in line for line in changed), changed
     models = {model.name: model for model in load_candidates([folder / "models.yaml"]).models}
     assert {name: model.status for name, model in models.items()} == {
         "good": "chosen", "bad": "rejected", "other": "needs_more_data",
     }  # fmt: skip
-    assert models["good"].notes.startswith("asked by Ann [vlm-lab 20260102T030405Z, prompt default: field_f1 1.000")
+    assert models["good"].notes.startswith(
+        "asked by Ann [vlm-lab 20260102T030405Z, prompt default: field_f1 1.000"
+    )
     assert models["other"].notes == ""
     assert "# until we know" in text
 
@@ -101,7 +121,9 @@ def test_lists_without_indentation_stay_so(folder: Path) -> None:
     (folder / "models.yaml").write_text(text)
     decide(folder, "--write")
     after = (folder / "models.yaml").read_text()
-    assert [line for line in after.splitlines() if "status" not in line and "notes" not in line] == text.splitlines()
+    assert [
+        line for line in after.splitlines() if "status" not in line and "notes" not in line
+    ] == text.splitlines()
     assert yaml.safe_load(after)["models"][1]["status"] == "rejected"
 
 

@@ -26,7 +26,7 @@ models:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
-    monkeypatch.setattr(command, "guess", lambda: "cuda")
+    monkeypatch.setattr(command, "guess_device", lambda: "cuda")
     monkeypatch.chdir(tmp_path)
     Path("models.yaml").write_text(MODELS)
     return tmp_path
@@ -53,20 +53,40 @@ def test_every_candidate_has_a_line(home: Path, capsys: pytest.CaptureFixture[st
     rows = [re.split(r"\s{2,}", line) for line in run(capsys).splitlines()]
     assert rows == [
         list(command.HEADINGS),
-        ["phi-3-vision", "transformers", "needs_more_data", "default, terse", "not here", "cuda (a guess)"],
+        [
+            "phi-3-vision",
+            "transformers",
+            "needs_more_data",
+            "default, terse",
+            "not here",
+            "cuda (a guess)",
+        ],
         ["qwen", "transformers", "chosen", "default", "here", "cuda (a guess)"],
         ["half", "transformers", "needs_more_data", "default", "incomplete", "cuda (a guess)"],
-        ["served", "openai", "needs_more_data", "default", "none needed", "http://127.0.0.1:8000/v1"],
+        [
+            "served",
+            "openai",
+            "needs_more_data",
+            "default",
+            "none needed",
+            "http://127.0.0.1:8000/v1",
+        ],
         ["ocr", "ocr", "needs_more_data", "default", "none needed", "this process"],
     ]
 
 
-def test_env_is_shell_commands_and_lines_for_models_yaml(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_env_is_shell_commands_and_lines_for_models_yaml(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shell, _, lines = run(capsys, "env", "phi-3-vision").partition("# models.yaml, in its entry:\n")
-    venv, pip, fetch = [shlex.split(line, comments=True) for line in shell.splitlines() if line and line[0] != "#"]
+    venv, pip, fetch = [
+        shlex.split(line, comments=True) for line in shell.splitlines() if line and line[0] != "#"
+    ]
     assert venv == ["python3.11", "-m", "venv", "envs/phi-3-vision"]
     assert pip[:4] == ["envs/phi-3-vision/bin/python", "-m", "pip", "install"]
-    assert {"transformers", "torch", "torchvision", "Pillow", "accelerate"} <= {each.split("==")[0] for each in pip[4:]}
+    assert {"transformers", "torch", "torchvision", "Pillow", "accelerate"} <= {
+        each.split("==")[0] for each in pip[4:]
+    }
     assert all(re.fullmatch(r"[A-Za-z]+==[\d.]+", each) for each in pip[4:])
     assert fetch == ["vlm-lab", "weights", "fetch", "phi-3-vision"]
     entry = yaml.safe_load(lines)
@@ -97,13 +117,18 @@ def test_env_from_another_folder(
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("qwen", "no recipe for acme/qwen"), ("phi-vision", "no model 'phi-vision' in models.yaml; did you mean")],
+    [
+        ("qwen", "no recipe for acme/qwen"),
+        ("phi-vision", "no model 'phi-vision' in models.yaml; did you mean"),
+    ],
 )
 def test_env_of_another_model(name: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert words in run(capsys, "env", name, status=2)
 
 
-def test_the_models_file_stands_before_or_after_the_action(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_models_file_stands_before_or_after_the_action(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (home / "models.yaml").rename(home / "mine.yaml")
     before = run(capsys, "--models-file", "mine.yaml", "env", "phi-3-vision")
     assert run(capsys, "env", "phi-3-vision", "--models-file", "mine.yaml") == before

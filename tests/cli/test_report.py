@@ -47,7 +47,9 @@ def test_each_form_is_written_into_the_runs_folder(
     assert (run / place).stat().st_mode & 0o077 == 0
 
 
-def test_two_runs_are_held_against_each_other(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_runs_are_held_against_each_other(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first, second = "20260101T000000Z", "20260102T000000Z"
     assert main(["report", first, second, "--output-dir", str(results)]) == 0
     page = Path(capsys.readouterr().out.strip())
@@ -55,7 +57,9 @@ def test_two_runs_are_held_against_each_other(results: Path, capsys: pytest.Capt
     assert "Nothing changed." in page.read_text()
 
 
-def test_a_run_without_a_report_says_what_to_type(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_a_report_says_what_to_type(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (results / "20260101T000000Z" / "report.json").unlink()
     assert main(["report", "20260101T000000Z", "--output-dir", str(results)]) == 2
     assert "--resume 20260101T000000Z" in capsys.readouterr().err

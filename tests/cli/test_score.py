@@ -39,7 +39,9 @@ def scored(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return answer
 
 
-def test_json_has_totals_over_all_documents(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_totals_over_all_documents(
+    pairs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     totals = scored(pairs, capsys)["totals"]
     assert (totals["documents"], totals["answered"]) == (3, 2)
     # Values: 3 x 6 labelled, 2 x 6 predicted; exactly equal 4 + 6. The null document's six are missing.
@@ -70,7 +72,9 @@ def test_json_has_every_document(pairs: Path, capsys: pytest.CaptureFixture[str]
     assert documents[0]["kieval"]["exact"] == 4
     assert documents[0]["ours"]["normalized"] == 1
     assert documents[1]["differences"] == []
-    differences = [(each["path"], each["expected"], each["actual"]) for each in documents[0]["differences"]]
+    differences = [
+        (each["path"], each["expected"], each["actual"]) for each in documents[0]["differences"]
+    ]
     assert differences == [("total", "1,234.50", "1234.50"), ("rows[1].sum", "2.00", "7.00")]
 
 
@@ -88,24 +92,41 @@ def test_nothing_to_judge_is_a_dash(tmp_path: Path, capsys: pytest.CaptureFixtur
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"id": "a", "ref": {}, "pred": {}}\n', "utf-8")
     assert main(["score", str(path)]) == 0
-    values = [line.split()[1] for line in capsys.readouterr().out.splitlines() if line.startswith("kieval.")]
+    values = [
+        line.split()[1]
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("kieval.")
+    ]
     assert values == ["-"] * 5
 
 
-def test_a_bad_line_is_one_line_for_the_user(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_line_is_one_line_for_the_user(
+    pairs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pairs.write_text('{"id": "a"}\n', "utf-8")
     assert main(["score", str(pairs)]) == 2
-    assert capsys.readouterr().err == (f'vlm-lab score: {pairs}:1: wanted one key "reference" or "ref", came \'id\'\n')
+    assert capsys.readouterr().err == (
+        f'vlm-lab score: {pairs}:1: wanted one key "reference" or "ref", came \'id\'\n'
+    )
 
 
 def test_a_deep_answer_is_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "pairs.jsonl"
-    path.write_text('{"id": "a", "ref": {"no": "1"}, "pred": {"no": ' + '{"a":[' * 150 + "]}" * 150 + "}}\n", "utf-8")
+    path.write_text(
+        '{"id": "a", "ref": {"no": "1"}, "pred": {"no": ' + '{"a":[' * 150 + "]}" * 150 + "}}\n",
+        "utf-8",
+    )
     assert scored(path, capsys)["totals"]["ours"]["field_f1"] in (0, None)
 
 
-def test_real_answers_have_the_published_totals(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_real_answers_have_the_published_totals(
+    shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     totals = scored(shared / "anchors/cord_qwenvl72b/pairs.jsonl", capsys)["totals"]
-    assert [round(totals[name], 5) for name in ("anls_star", "ted", "omni")] == [0.78715, 0.85707, 0.65989]
+    assert [round(totals[name], 5) for name in ("anls_star", "ted", "omni")] == [
+        0.78715,
+        0.85707,
+        0.65989,
+    ]
     assert round(totals["kieval"]["entity_f1"], 4) == 0.7707
     assert totals["ours"]["documents_right"] < totals["kieval"]["entity_f1"] < totals["ted"]

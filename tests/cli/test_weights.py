@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import Hub, hub
-from vlm_lab.backends.transformers.hub import needed
+from vlm_lab.backends.transformers.hub import select_files
 from vlm_lab.cli import weights as command
 from vlm_lab.cli.main import main
 from vlm_lab.types import Model
@@ -39,7 +39,9 @@ NOT_WANTED = {
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with one model on the hub, one folder, one server; a user's own cache that is empty."""
-    pytest.importorskip("huggingface_hub")  # here, so that its log has a stream that outlives a test's own
+    pytest.importorskip(
+        "huggingface_hub"
+    )  # here, so that its log has a stream that outlives a test's own
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     for name in ("HF_HUB_CACHE", "HF_TOKEN", "HF_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
@@ -82,9 +84,13 @@ def test_fetch_brings_what_is_needed_and_says_what_to_pin(
     assert listed.split()[1:6] == ["complete", "0.51", "MB", COMMIT[:12], "apache-2.0"]
 
 
-def test_a_tag_is_found_again_by_its_name(home: Path, acme: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tag_is_found_again_by_its_name(
+    home: Path, acme: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     models = Path("models.yaml").read_text()
-    Path("models.yaml").write_text(models + "  - {name: tagged, model_id: acme/reader, revision: v1}\n")
+    Path("models.yaml").write_text(
+        models + "  - {name: tagged, model_id: acme/reader, revision: v1}\n"
+    )
     assert f"revision: {COMMIT}" in run(capsys, "fetch", "tagged")
     lines = {line.split()[0]: line for line in run(capsys).splitlines() if line}
     assert "complete" in lines["tagged"]
@@ -101,7 +107,9 @@ def test_a_second_fetch_downloads_nothing(acme: Hub, capsys: pytest.CaptureFixtu
 def test_a_cut_download_goes_on_where_it_stopped(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000)  # what is lost at a cut: 10 MB at most
+    monkeypatch.setattr(
+        "huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000
+    )  # what is lost at a cut: 10 MB at most
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
     with hub(FILES, COMMIT, cut_once="model.safetensors") as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
@@ -121,12 +129,14 @@ def test_a_plan_has_names_sizes_and_a_total_and_downloads_nothing(
 
 
 def test_pickles_and_code_only_where_the_model_says_so() -> None:
-    names = sorted({**FILES, **NOT_WANTED, "additional_chat_templates/tools.jinja": b"", "a/b.py": b""})
+    names = sorted(
+        {**FILES, **NOT_WANTED, "additional_chat_templates/tools.jinja": b"", "a/b.py": b""}
+    )
     safe = Model(name="m", model_id="x")
-    assert set(needed(names, safe)) == {*FILES, "additional_chat_templates/tools.jinja"}
+    assert set(select_files(names, safe)) == {*FILES, "additional_chat_templates/tools.jinja"}
     allowed = Model(name="m", model_id="x", trust_remote_code=True, use_safetensors=False)
-    assert {"pytorch_model.bin", "modeling_reader.py"} <= set(needed(names, allowed))
-    assert "model.safetensors" not in needed(names, allowed)
+    assert {"pytorch_model.bin", "modeling_reader.py"} <= set(select_files(names, allowed))
+    assert "model.safetensors" not in select_files(names, allowed)
 
 
 def test_a_repository_of_pickles_is_refused(
@@ -147,7 +157,9 @@ def test_a_repository_of_pickles_is_refused(
         (["raeder"], "no model 'raeder' in models.yaml; did you mean 'reader'"),
     ],
 )
-def test_what_cannot_be_fetched(names: list[str], words: str, acme: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_fetched(
+    names: list[str], words: str, acme: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     said = run(capsys, "fetch", *names, status=2)
     assert re.search(words, said)
     assert said.count("\n") == 1
@@ -158,7 +170,9 @@ def test_a_gated_model_says_where_its_licence_is(
 ) -> None:
     with hub({}, COMMIT, refuse={"X-Error-Code": "GatedRepo"}) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
-        assert "/acme/reader is gated: accept its licence there" in run(capsys, "fetch", "reader", status=2)
+        assert "/acme/reader is gated: accept its licence there" in run(
+            capsys, "fetch", "reader", status=2
+        )
 
 
 @pytest.mark.parametrize("plan", [[], ["--plan"]])
@@ -177,11 +191,15 @@ def test_a_user_who_is_offline_stays_so(acme: Hub) -> None:
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": project}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 2
-    assert re.fullmatch(r"vlm-lab weights: reader: HF_HUB_OFFLINE is set.*; unset it to fetch\n", done.stderr)
+    assert re.fullmatch(
+        r"vlm-lab weights: reader: HF_HUB_OFFLINE is set.*; unset it to fetch\n", done.stderr
+    )
     assert acme.asked == []
 
 
-def test_no_disk_no_download(acme: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_disk_no_download(
+    acme: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000})())
     assert "reader: 0.0 GB do not fit" in run(capsys, "fetch", "reader", status=2)
     assert not [ask for ask in acme.asked if "/resolve/" in ask[1]]
@@ -191,9 +209,17 @@ def test_every_candidate_has_a_line(home: Path, capsys: pytest.CaptureFixture[st
     folder = home / "folder"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "x-1.safetensors"}}))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"a": "x-1.safetensors"}})
+    )
     lines = run(capsys).splitlines()
-    assert [line.split()[0] for line in lines[:5]] == ["model", "reader", "pinned", "folder", "served"]
+    assert [line.split()[0] for line in lines[:5]] == [
+        "model",
+        "reader",
+        "pinned",
+        "folder",
+        "served",
+    ]
     assert "not here" in lines[1]
     assert lines[1].endswith("vlm-lab weights fetch reader")
     assert "lacks 2 files" in lines[3]
@@ -203,10 +229,10 @@ def test_every_candidate_has_a_line(home: Path, capsys: pytest.CaptureFixture[st
 
 def test_fits_is_weights_and_pages_against_the_largest_gpu() -> None:
     small, large = [("a", 8e9)], [("a", 8e9), ("b", 24e9)]
-    assert command.fits(5e9, 4, small) == "yes, needs 7.60 GB"
-    assert command.fits(15e9, 4, small) == "no, needs 19.60 GB"
-    assert command.fits(15e9, 4, large) == "yes, needs 19.60 GB"
-    assert command.fits(15e9, 4, []) == "needs 19.60 GB"
+    assert command.format_fit(5e9, 4, small) == "yes, needs 7.60 GB"
+    assert command.format_fit(15e9, 4, small) == "no, needs 19.60 GB"
+    assert command.format_fit(15e9, 4, large) == "yes, needs 19.60 GB"
+    assert command.format_fit(15e9, 4, []) == "needs 19.60 GB"
 
 
 @pytest.mark.parametrize(("dtype", "share"), [("float32", 0.5), ("bfloat16", 1.0), ("int8", 1.0)])
@@ -216,8 +242,8 @@ def test_float32_on_disk_is_half_as_much_on_a_gpu(dtype: str, share: float, tmp_
 
     path = tmp_path / "model.safetensors"
     save_file({"a": torch.zeros(5000, dtype=getattr(torch, dtype))}, path)
-    assert command.loaded(path) == path.stat().st_size * share
-    assert command.loaded(tmp_path / "config.json") == 0
+    assert command.estimate_gpu_bytes(path) == path.stat().st_size * share
+    assert command.estimate_gpu_bytes(tmp_path / "config.json") == 0
 
 
 def test_gpus_are_those_of_the_drivers_tool(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,9 +252,9 @@ def test_gpus_are_those_of_the_drivers_tool(home: Path, monkeypatch: pytest.Monk
     tool.write_text("#!/bin/sh\necho 'NVIDIA L4, 23034'\necho 'A, B, 81920'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tool.parent}:/usr/bin:/bin")
-    assert command.gpus() == [("NVIDIA L4", 23034 * 2**20), ("A, B", 81920 * 2**20)]
+    assert command.list_gpus() == [("NVIDIA L4", 23034 * 2**20), ("A, B", 81920 * 2**20)]
     tool.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed'\n")
-    assert command.gpus() == []
+    assert command.list_gpus() == []
 
 
 @pytest.mark.parametrize(
@@ -243,4 +269,4 @@ def test_gpus_are_those_of_the_drivers_tool(home: Path, monkeypatch: pytest.Monk
 )
 def test_licences(card: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(card)
-    assert command.licence(tmp_path) == said
+    assert command.read_licence(tmp_path) == said

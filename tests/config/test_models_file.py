@@ -35,34 +35,58 @@ def test_defaults_are_merged_key_by_key(tmp_path: Path) -> None:
     assert first.generation_kwargs == {"max_new_tokens": 1024, "temperature": 0.2}
     assert (first.prompts, second.prompts) == (("default", "terse"), ("terse",))
     assert found.prompts == {"terse": "Return JSON: {{ schema }}"}
-    assert len({first, second, *found.models}) == 2, "a model must be hashable, or pytest loads it twice"
+    assert len({first, second, *found.models}) == 2, (
+        "a model must be hashable, or pytest loads it twice"
+    )
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("model_id: hub/a", "model_id: hub/a\n    revison: x", "models.yaml:9: models[0].revison: unknown key"),
+        (
+            "model_id: hub/a",
+            "model_id: hub/a\n    revison: x",
+            "models.yaml:9: models[0].revison: unknown key",
+        ),
         ("model_id: hub/a", "model_id: hub/a\n    revison: x", "did you mean 'revision'?"),
-        ("model_id: hub/a", "model_id: hub/a\n    torch_dtype: auto", "models.yaml:9: models[0].torch_dtype: the key"),
+        (
+            "model_id: hub/a",
+            "model_id: hub/a\n    torch_dtype: auto",
+            "models.yaml:9: models[0].torch_dtype: the key",
+        ),
         (
             "model_id: hub/a",
             "model_id: hub/a\n    revision: 1234567",
             "models.yaml:9: models[0].revision: input should",
         ),
-        ("model_id: hub/a", "model_id: hub/a\n    status: choosen", "'chosen', 'rejected' or 'needs_more_data'"),
+        (
+            "model_id: hub/a",
+            "model_id: hub/a\n    status: choosen",
+            "'chosen', 'rejected' or 'needs_more_data'",
+        ),
         ("    model_id: hub/a\n", "", "models[0].model_id: is missing"),
         ("name: a", "name: A/b", "models.yaml:7: models[0].name: must match"),
         ("name: a", "name: a.json", "not end in .json"),
         ("name: b", "name: a", "models.yaml:10: models[1].name: two models are named 'a'"),
-        ("    model_id: hub/a", "    model_id: hub/a\n    model_id: hub/c", "models.yaml:9: the key 'model_id' stands"),
-        ("defaults:", "default:", "models.yaml:1: default: unknown key 'default'; did you mean 'defaults'?"),
+        (
+            "    model_id: hub/a",
+            "    model_id: hub/a\n    model_id: hub/c",
+            "models.yaml:9: the key 'model_id' stands",
+        ),
+        (
+            "defaults:",
+            "default:",
+            "models.yaml:1: default: unknown key 'default'; did you mean 'defaults'?",
+        ),
         ('{text: "Return', '{txt: "Return', "did you mean 'text'?"),
         ("models:\n", "models: 5\nx:\n", "unknown key 'x'"),
         ("name: a", "name: [a", "models.yaml: is not YAML"),
         ("hub/a", "!!python/object/apply:os.system [ls]", "models.yaml: is not YAML"),
     ],
 )
-def test_what_is_wrong_is_said_with_file_line_and_key(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_what_is_wrong_is_said_with_file_line_and_key(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
     assert old in GOOD
     with pytest.raises(UserError) as error:
         load_candidates([write(tmp_path, GOOD.replace(old, new, 1))])
@@ -72,25 +96,54 @@ def test_what_is_wrong_is_said_with_file_line_and_key(tmp_path: Path, old: str, 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("load_kwargs: {trust_remote_code: true}", "load_kwargs.trust_remote_code: stands beside load_kwargs"),
-        ("load_kwargs: {use_safetensors: false}", "load_kwargs.use_safetensors: stands beside load_kwargs"),
+        (
+            "load_kwargs: {trust_remote_code: true}",
+            "load_kwargs.trust_remote_code: stands beside load_kwargs",
+        ),
+        (
+            "load_kwargs: {use_safetensors: false}",
+            "load_kwargs.use_safetensors: stands beside load_kwargs",
+        ),
         ("load_kwargs: {revision: main}", "load_kwargs.revision: stands beside load_kwargs"),
-        ("load_kwargs: {attn_implementation: eager}", "load_kwargs.attn_implementation: stands beside"),
+        (
+            "load_kwargs: {attn_implementation: eager}",
+            "load_kwargs.attn_implementation: stands beside",
+        ),
         ("load_kwargs: {code_revision: main}", "load_kwargs.code_revision: is not taken"),
         ("load_kwargs: {use_kernels: true}", "load_kwargs.use_kernels: is not taken"),
-        ("load_kwargs: {adapter_kwargs: {revision: main}}", "load_kwargs.adapter_kwargs.revision: stands beside"),
-        ("processor_kwargs: {trust_remote_code: true}", "processor_kwargs.trust_remote_code: stands beside"),
-        ("generation_kwargs: {custom_generate: a/b}", "generation_kwargs.custom_generate: is not taken: runs code"),
-        ("generation_kwargs: {trust_remote_code: true}", "generation_kwargs.trust_remote_code: stands beside"),
-        ("backend_kwargs: {extra_body: {model: other}}", "extra_body.model: is not taken: it is `model_id`"),
+        (
+            "load_kwargs: {adapter_kwargs: {revision: main}}",
+            "load_kwargs.adapter_kwargs.revision: stands beside",
+        ),
+        (
+            "processor_kwargs: {trust_remote_code: true}",
+            "processor_kwargs.trust_remote_code: stands beside",
+        ),
+        (
+            "generation_kwargs: {custom_generate: a/b}",
+            "generation_kwargs.custom_generate: is not taken: runs code",
+        ),
+        (
+            "generation_kwargs: {trust_remote_code: true}",
+            "generation_kwargs.trust_remote_code: stands beside",
+        ),
+        (
+            "backend_kwargs: {extra_body: {model: other}}",
+            "extra_body.model: is not taken: it is `model_id`",
+        ),
         ("backend_kwargs: {extra_body: {messages: []}}", "extra_body.messages: is not taken"),
         ("attn_implementation: org/kernel", "attn_implementation: a kernel of the hub is code"),
-        ("attn_implementation: org/kernel@main", "attn_implementation: a kernel of the hub is code"),
+        (
+            "attn_implementation: org/kernel@main",
+            "attn_implementation: a kernel of the hub is code",
+        ),
     ],
 )
 def test_what_would_lift_a_guard_is_refused_by_name(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(UserError) as error:
-        load_candidates([write(tmp_path, GOOD.replace("generation_kwargs: {temperature: 0.2}", line, 1))])
+        load_candidates(
+            [write(tmp_path, GOOD.replace("generation_kwargs: {temperature: 0.2}", line, 1))]
+        )
     assert said in str(error.value)
     assert "models.yaml:9: models[0]." in str(error.value)
 
@@ -103,8 +156,12 @@ def test_a_pinned_kernel_and_a_quantisations_own_dtype_are_taken(tmp_path: Path)
 
 
 def test_plugins_are_modules_names(tmp_path: Path) -> None:
-    assert load_candidates([write(tmp_path, f"plugins: [acme.types]\n{GOOD}")]).plugins == ("acme.types",)
-    with pytest.raises(UserError, match=r"models.yaml:1: plugins\[0\]: must be a module's name.*'acme:types'"):
+    assert load_candidates([write(tmp_path, f"plugins: [acme.types]\n{GOOD}")]).plugins == (
+        "acme.types",
+    )
+    with pytest.raises(
+        UserError, match=r"models.yaml:1: plugins\[0\]: must be a module's name.*'acme:types'"
+    ):
         load_candidates([write(tmp_path, f"plugins: ['acme:types']\n{GOOD}")])
 
 
@@ -116,17 +173,27 @@ def test_one_name_in_two_files_is_refused(tmp_path: Path) -> None:
 
 def test_files_add_up_in_order(tmp_path: Path) -> None:
     more = write(tmp_path, "models: [{name: z, model_id: hub/z}]", "more.yaml")
-    assert [model.name for model in load_candidates([more, write(tmp_path, GOOD)]).models] == ["z", "a", "b"]
+    assert [model.name for model in load_candidates([more, write(tmp_path, GOOD)]).models] == [
+        "z",
+        "a",
+        "b",
+    ]
 
 
 def test_a_prompt_that_does_not_exist_names_the_ones_that_do(tmp_path: Path) -> None:
     found = load_candidates([write(tmp_path, GOOD)])
-    with pytest.raises(UserError, match=r"models.yaml:7: a: prompts: no prompt 'terse'; known: default"):
+    with pytest.raises(
+        UserError, match=r"models.yaml:7: a: prompts: no prompt 'terse'; known: default"
+    ):
         check_prompts(found, {"default": ""}, [])
-    with pytest.raises(UserError, match="command line: --prompt: no prompt 'ters'; did you mean 'terse'"):
+    with pytest.raises(
+        UserError, match="command line: --prompt: no prompt 'ters'; did you mean 'terse'"
+    ):
         check_prompts(found, {"default": "", "terse": ""}, ["ters"])
 
 
 def test_the_file_that_ships_is_right() -> None:
     found = load_candidates([Path(__file__).parents[2] / "models.yaml"])
-    assert {"ocr", "qwen2-vl-2b", "phi-3-vision", "llava-1.5-7b", "llava-1.6-mistral-7b"} <= set(found.places)
+    assert {"ocr", "qwen2-vl-2b", "phi-3-vision", "llava-1.5-7b", "llava-1.6-mistral-7b"} <= set(
+        found.places
+    )

@@ -5,15 +5,27 @@ from dataclasses import replace
 
 import pytest
 
-from vlm_lab.analysis.comparison import adjusted
-from vlm_lab.decision.decide import decide, decide_run
-from vlm_lab.messages import worded_all
-from vlm_lab.types import Comparison, Decision, Estimate, FieldSummary, Model, Report, Rules, Speed, Summary
+from vlm_lab.analysis.comparison import adjust_p_values
+from vlm_lab.decision.decide import decide_run, make_decisions
+from vlm_lab.messages import translate_messages
+from vlm_lab.types import (
+    Comparison,
+    Decision,
+    Estimate,
+    FieldSummary,
+    Model,
+    Report,
+    Rules,
+    Speed,
+    Summary,
+)
 
 RULES = Rules({"field_f1": 0.95, "max_error_rate": 0.01})
 
 
-def summary(model: str = "a", low: float = 0.96, value: float = 0.97, high: float = 0.98, **other: object) -> Summary:
+def summary(
+    model: str = "a", low: float = 0.96, value: float = 0.97, high: float = 0.98, **other: object
+) -> Summary:
     made = Summary(
         suite="s", model=model, prompt_id="default", documents=100, statuses={"ok": 100},
         scores={"field_f1": Estimate(value, low, high, 100)},
@@ -30,7 +42,7 @@ def decided(
     models: Sequence[Model] = (),
     verified: bool = True,
 ) -> list[Decision]:
-    return decide(summaries, comparisons, models, rules, {"s": verified})
+    return make_decisions(summaries, comparisons, models, rules, {"s": verified})
 
 
 def versus(first: str, second: str, value: float, p_value: float) -> Comparison:
@@ -75,17 +87,24 @@ def test_never_chosen_from_what_was_not_measured(statuses: dict[str, int], word:
     assert made.verdict == word
 
 
-@pytest.mark.parametrize(("status", "models"), [("skipped", ["a"]), ("not_run", ["a"]), ("error", ["a", "gone"])])
+@pytest.mark.parametrize(
+    ("status", "models"), [("skipped", ["a"]), ("not_run", ["a"]), ("error", ["a", "gone"])]
+)
 def test_a_candidate_that_was_not_asked_has_no_word(status: str, models: list[str]) -> None:
     summaries = [summary(), summary("gone", statuses={status: 100})]
-    report = Report(run={}, suites=[{"name": "s", "verified": True}], models=[], prompts=[], summaries=summaries)
+    report = Report(
+        run={}, suites=[{"name": "s", "verified": True}], models=[], prompts=[], summaries=summaries
+    )
     assert sorted(each.model for each in decide_run(report, [], RULES)) == models
 
 
 def test_a_partial_run_rejects_nobody() -> None:
     (made,) = decided(summary(low=0.1, value=0.2, high=0.3, statuses={"ok": 5, "not_run": 95}))
     assert made.verdict == "needs_more_data"
-    assert worded_all(made.reasons_for("against"))[0] == "95 of 100 cells were not run: the run is partial"
+    assert (
+        translate_messages(made.reasons_for("against"))[0]
+        == "95 of 100 cells were not run: the run is partial"
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,20 +126,29 @@ def test_rules(name: str, rule: float, word: str) -> None:
     (made,) = decided(summary(), rules=Rules({name: rule}))
     assert made.verdict == word
     assert any(
-        name in line for line in (*worded_all(made.reasons_for("evidence")), *worded_all(made.reasons_for("against")))
+        name in line
+        for line in (
+            *translate_messages(made.reasons_for("evidence")),
+            *translate_messages(made.reasons_for("against")),
+        )
     )
 
 
 def test_p95_of_few_says_little() -> None:
-    (made,) = decided(summary(speed=Speed(timed=5, p95_seconds=1.0)), rules=Rules({"p95_seconds": 8}))
+    (made,) = decided(
+        summary(speed=Speed(timed=5, p95_seconds=1.0)), rules=Rules({"p95_seconds": 8})
+    )
     assert (made.verdict, made.more_documents) == ("needs_more_data", 15)
 
 
 def test_the_clearly_better_one_is_chosen() -> None:
-    compared = adjusted([versus("b", "a", 0.02, 0.001)])
+    compared = adjust_p_values([versus("b", "a", 0.02, 0.001)])
     best, other = decided(summary("a"), summary("b", value=0.975), comparisons=compared)
-    assert [(each.model, each.verdict) for each in (best, other)] == [("b", "chosen"), ("a", "rejected")]
-    assert worded_all(other.reasons_for("against"))[0] == (
+    assert [(each.model, each.verdict) for each in (best, other)] == [
+        ("b", "chosen"),
+        ("a", "rejected"),
+    ]
+    assert translate_messages(other.reasons_for("against"))[0] == (
         "meets every rule, but b (default) differs by +0.020 (+0.010 to +0.030) in field_f1 on 100 documents"
     )
 
@@ -135,7 +163,7 @@ def test_the_clearly_better_one_is_chosen() -> None:
 )
 def test_only_what_is_met_is_evidence(rules: dict[str, float], evidence: str) -> None:
     (made,) = decided(summary(), rules=Rules(rules))
-    assert worded_all(made.reasons_for("evidence")) == [evidence]
+    assert translate_messages(made.reasons_for("evidence")) == [evidence]
 
 
 def test_reasons_are_what_the_sentences_are_made_of() -> None:
@@ -157,15 +185,23 @@ def test_two_alike_are_both_shown_the_better_on_the_next_figure_first() -> None:
         rules=rules,
     )
     assert [(each.model, each.verdict) for each in made] == [("b", "chosen"), ("a", "chosen")]
-    assert "cannot be told from a" in worded_all(made[0].reasons_for("against"))[0]
+    assert "cannot be told from a" in translate_messages(made[0].reasons_for("against"))[0]
 
 
 def test_a_models_word_is_that_of_its_best_prompt() -> None:
-    (made,) = decided(summary(low=0.5, value=0.6, high=0.7), summary(low=0.952, value=0.98, prompt_id="terse"))
-    assert (made.verdict, made.prompt_id) == ("needs_more_data", "terse"), "the best of two must clear a wider interval"
-    (made,) = decided(summary(low=0.5, value=0.6, high=0.7), summary(low=0.965, value=0.98, prompt_id="terse"))
+    (made,) = decided(
+        summary(low=0.5, value=0.6, high=0.7), summary(low=0.952, value=0.98, prompt_id="terse")
+    )
+    assert (made.verdict, made.prompt_id) == ("needs_more_data", "terse"), (
+        "the best of two must clear a wider interval"
+    )
+    (made,) = decided(
+        summary(low=0.5, value=0.6, high=0.7), summary(low=0.965, value=0.98, prompt_id="terse")
+    )
     assert (made.verdict, made.prompt_id) == ("chosen", "terse")
-    assert any("best of 2 prompts" in line for line in worded_all(made.reasons_for("against")))
+    assert any(
+        "best of 2 prompts" in line for line in translate_messages(made.reasons_for("against"))
+    )
 
 
 def test_beside_todays_pipeline_and_unchecked_references() -> None:
@@ -178,9 +214,12 @@ def test_beside_todays_pipeline_and_unchecked_references() -> None:
         comparisons=compared,
         verified=False,
     )
-    assert worded_all(new.reasons_for("pipeline")) == [
+    assert translate_messages(new.reasons_for("pipeline")) == [
         "beside old, a (default) differs by +0.070 (+0.060 to +0.080) in field_f1 on 100 documents"
     ]
-    assert worded_all(old.reasons_for("pipeline")) == []
-    against = worded_all(new.reasons_for("against"))
-    assert (new.verified, against[-1]) == (False, "nobody has checked the suite's references (verified: false)")
+    assert translate_messages(old.reasons_for("pipeline")) == []
+    against = translate_messages(new.reasons_for("against"))
+    assert (new.verified, against[-1]) == (
+        False,
+        "nobody has checked the suite's references (verified: false)",
+    )

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from tests.case_records import failed, record
-from vlm_lab.decision.regression_gate import Baseline, encode, gate, read_baseline, snapshot
+from vlm_lab.decision.regression_gate import (
+    Baseline,
+    build_baseline,
+    check_regression,
+    encode_baseline,
+    load_baseline,
+)
 from vlm_lab.errors import UserError
 
 HEADER_FIELDS, CELLS = ("number", "date", "gross"), ("rows[].sum",)
@@ -18,69 +24,91 @@ HEAD: dict[str, Any] = {
 }
 
 
-def run(wrong: Mapping[int, tuple[str, ...]] | None = None, head: Mapping[str, Any] = HEAD, n: int = 20) -> Baseline:
+def run(
+    wrong: Mapping[int, tuple[str, ...]] | None = None, head: Mapping[str, Any] = HEAD, n: int = 20
+) -> Baseline:
     """Twenty documents, right but for the fields named."""
-    return snapshot(head, records(wrong or {}, n))
+    return build_baseline(head, records(wrong or {}, n))
 
 
 def records(wrong: Mapping[int, tuple[str, ...]], n: int = 20) -> list[dict[str, Any]]:
     made = []
     for i in range(n):
-        header_fields = {path: "wrong" if path in wrong.get(i, ()) else "exact" for path in HEADER_FIELDS}
+        header_fields = {
+            path: "wrong" if path in wrong.get(i, ()) else "exact" for path in HEADER_FIELDS
+        }
         cells = {field: ["wrong" if field in wrong.get(i, ()) else "exact"] for field in CELLS}
         made.append(record(f"inv_{i}", header_fields, cells))
     return made
 
 
 def test_the_same_answers_are_ok() -> None:
-    result = gate(run(), run())
+    result = check_regression(run(), run())
     assert result.status == "ok"
-    assert result.lines == ("m (default): 20 documents compared with the baseline; median seconds 2.00 -> 2.00",)
+    assert result.lines == (
+        "m (default): 20 documents compared with the baseline; median seconds 2.00 -> 2.00",
+    )
 
 
 def test_a_drop_beyond_chance_names_fields_and_documents() -> None:
-    result = gate(
-        run(), run({1: ("gross",), 3: ("gross", "date"), 5: ("gross",), 7: ("date",), 9: ("gross",), 2: ("date",)})
+    result = check_regression(
+        run(),
+        run(
+            {
+                1: ("gross",),
+                3: ("gross", "date"),
+                5: ("gross",),
+                7: ("date",),
+                9: ("gross",),
+                2: ("date",),
+            }
+        ),
     )
     assert result.status == "regressed"
     assert result.lines[0].startswith("m (default): regressed: field_f1 fell by 0.117 (")
-    assert "lost gross on inv_1, inv_3, inv_5, inv_9; date on inv_2, inv_3, inv_7" in result.lines[1]
+    assert (
+        "lost gross on inv_1, inv_3, inv_5, inv_9; date on inv_2, inv_3, inv_7" in result.lines[1]
+    )
 
 
 def test_a_drop_within_chance_is_ok_unless_every_field_counts() -> None:
     now = run({1: ("gross",)})
-    assert gate(run(), now).status == "ok"
-    strict = gate(run(), now, fail_on_lost_field=True)
+    assert check_regression(run(), now).status == "ok"
+    strict = check_regression(run(), now, fail_on_lost_field=True)
     assert (strict.status, strict.lines[1]) == ("regressed", "m (default): lost gross on inv_1")
-    assert gate(now, now, fail_on_lost_field=True).status == "ok", "what was wrong before is not lost"
-    assert gate(now, run(), fail_on_lost_field=True).status == "ok"
+    assert check_regression(now, now, fail_on_lost_field=True).status == "ok", (
+        "what was wrong before is not lost"
+    )
+    assert check_regression(now, run(), fail_on_lost_field=True).status == "ok"
 
 
 def test_a_real_drop_that_is_allowed() -> None:
     now = run(dict.fromkeys(range(0, 20, 2), ("gross",)))
-    assert gate(run(), now, max_drop=0.1).status == "regressed"
-    assert gate(run(), now, max_drop=0.2).status == "ok"
+    assert check_regression(run(), now, max_drop=0.1).status == "regressed"
+    assert check_regression(run(), now, max_drop=0.2).status == "ok"
 
 
 def test_line_items_are_gated() -> None:
-    result = gate(run(), run(dict.fromkeys(range(10), ("rows[].sum",))))
+    result = check_regression(run(), run(dict.fromkeys(range(10), ("rows[].sum",))))
     assert result.status == "regressed"
     assert "cell_f1 fell by 0.500" in result.lines[0]
 
 
 def test_a_document_that_now_ends_in_an_error() -> None:
-    now = snapshot(HEAD, [*records({})[:19], failed("inv_19")])
-    same = snapshot(HEAD, [*records({})[:19], failed("inv_19")])
-    assert gate(run(), now).status == "regressed"
-    assert "now an error, answered before: inv_19" in gate(run(), same).lines[0]
-    assert gate(same, same).status == "ok", "it was an error before"
+    now = build_baseline(HEAD, [*records({})[:19], failed("inv_19")])
+    same = build_baseline(HEAD, [*records({})[:19], failed("inv_19")])
+    assert check_regression(run(), now).status == "regressed"
+    assert "now an error, answered before: inv_19" in check_regression(run(), same).lines[0]
+    assert check_regression(same, same).status == "ok", "it was an error before"
 
 
-@pytest.mark.parametrize(("changed", "status"), [(0, "ok"), (4, "ok"), (5, "not_comparable"), (20, "not_comparable")])
+@pytest.mark.parametrize(
+    ("changed", "status"), [(0, "ok"), (4, "ok"), (5, "not_comparable"), (20, "not_comparable")]
+)
 @pytest.mark.parametrize("what", ["document_sha256", "reference_sha256"])
 def test_changed_documents_are_left_out(changed: int, status: str, what: str) -> None:
     rows = [{**row, what: "other"} if i < changed else row for i, row in enumerate(records({}))]
-    result = gate(run(), snapshot(HEAD, rows))
+    result = check_regression(run(), build_baseline(HEAD, rows))
     assert result.status == status
     assert any("left out" in line and "inv_0" in line for line in result.lines) == (changed > 0)
 
@@ -88,19 +116,25 @@ def test_changed_documents_are_left_out(changed: int, status: str, what: str) ->
 @pytest.mark.parametrize(
     ("head", "why"),
     [
-        ({**HEAD, "suites": [{"name": "invoices", "schema_sha256": "t"}]}, "the schema is another one"),
-        ({**HEAD, "prompts": [{"suite": "invoices", "id": "default", "sha256": "q"}]}, "the prompt is another one"),
+        (
+            {**HEAD, "suites": [{"name": "invoices", "schema_sha256": "t"}]},
+            "the schema is another one",
+        ),
+        (
+            {**HEAD, "prompts": [{"suite": "invoices", "id": "default", "sha256": "q"}]},
+            "the prompt is another one",
+        ),
     ],
 )
 def test_another_schema_or_prompt_is_not_comparable(head: Mapping[str, Any], why: str) -> None:
-    result = gate(run(), run(head=head))
+    result = check_regression(run(), run(head=head))
     assert result.status == "not_comparable"
     assert why in result.lines[0]
 
 
 def test_other_candidates_are_not_comparable() -> None:
-    other = snapshot(HEAD, [{**row, "model": "n"} for row in records({})])
-    result = gate(run(), other)
+    other = build_baseline(HEAD, [{**row, "model": "n"} for row in records({})])
+    result = check_regression(run(), other)
     assert result.status == "not_comparable"
     assert "left out: m (default) was not in this run" in result.lines
 
@@ -109,26 +143,30 @@ def test_no_values_and_no_replies_are_written(tmp_path: Path) -> None:
     rows = [{**row, "raw_response": "SECRET", "prediction": {"a": "SECRET"}} for row in records({})]
     rows[0]["fields"][0].update(expected="SECRET", actual="SECRET")
     path = tmp_path / "baseline.json"
-    path.write_bytes(encode(snapshot(HEAD, rows)))
+    path.write_bytes(encode_baseline(build_baseline(HEAD, rows)))
     assert "SECRET" not in path.read_text()
-    assert gate(read_baseline(path), run()).status == "ok"
+    assert check_regression(load_baseline(path), run()).status == "ok"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 2}', '{"schema_version": 1, "run": 3}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"schema_version": 2}', '{"schema_version": 1, "run": 3}']
+)
 def test_what_is_no_baseline_is_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "baseline.json"
     path.write_text(text)
     with pytest.raises(UserError, match="is no baseline.*vlm-lab accept"):
-        read_baseline(path)
+        load_baseline(path)
     with pytest.raises(UserError, match="cannot be read"):
-        read_baseline(tmp_path / "none.json")
+        load_baseline(tmp_path / "none.json")
 
 
 def test_an_older_baseline_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "baseline.json"
-    path.write_text(encode(run()).decode().replace('"schema_version": 2', '"schema_version": 1'))
+    path.write_text(
+        encode_baseline(run()).decode().replace('"schema_version": 2', '"schema_version": 1')
+    )
     with pytest.raises(UserError) as refused:
-        read_baseline(path)
+        load_baseline(path)
     assert str(refused.value) == (
         f"{path}: is no baseline of this version (schema_version 2 is wanted, it has 1); write it anew with"
         " vlm-lab accept"

@@ -16,24 +16,24 @@ from PIL import Image, ImageChops, ImageDraw
 from tests.case_records import record
 from tests.servers import Step, serving
 from tests.suites import REFERENCE, write_suite
-from vlm_lab.analysis.statistics import summarize
+from vlm_lab.analysis.statistics import summarize_records
 from vlm_lab.backends.candidate import Candidate
-from vlm_lab.backends.openai.backend import request
-from vlm_lab.backends.openai.settings import read_settings
+from vlm_lab.backends.openai.backend import build_request
+from vlm_lab.backends.openai.settings import load_server_settings
 from vlm_lab.cli import main
-from vlm_lab.export import README, find_winner, write
-from vlm_lab.export.templates.pages import pages
-from vlm_lab.messages import Reason
+from vlm_lab.export import README_TEMPLATE, find_candidate, write_export
+from vlm_lab.export.templates.pages import render_pages
+from vlm_lab.messages import Message
 from vlm_lab.records.report_json import read_report, write_report
 from vlm_lab.records.run_folder import read_records
-from vlm_lab.run.finalize import _suite as described
+from vlm_lab.run.finalize import _describe_suite as described
 from vlm_lab.suite import load_documents, load_suite, make_prompt
 from vlm_lab.suite.pages import Pages
 from vlm_lab.types import CandidateKey, Decision, Document, Model, Runtime
 
 DECISION = Decision(suite="invoices", model="m", prompt_id="default", verdict="chosen",
-                    reasons={"evidence": (Reason("limit", {"name": "field_f1", "value": 0.981, "rule": 0.95}),),
-                             "against": (Reason("unverified"),)})  # fmt: skip
+                    reasons={"evidence": (Message("limit", {"name": "field_f1", "value": 0.981, "rule": 0.95}),),
+                             "against": (Message("unverified"),)})  # fmt: skip
 
 
 def project(folder: Path) -> Document:
@@ -49,7 +49,12 @@ def project(folder: Path) -> Document:
 def run_of(folder: Path, model: Model, document: Document, **answer: Any) -> Path:
     """A finished run of one answer."""
     text = make_prompt(model, document.suite.prompts["default"], "default", document, None).text
-    kwargs = {"generation_kwargs": dict(model.generation_kwargs), "model": model.name, "prompt": text, **answer}
+    kwargs = {
+        "generation_kwargs": dict(model.generation_kwargs),
+        "model": model.name,
+        "prompt": text,
+        **answer,
+    }
     run = folder / "results" / "20260102T030405Z"
     run.mkdir(parents=True)
     row = record(document.id, {"a": "exact"}, **kwargs)
@@ -61,8 +66,12 @@ def run_of(folder: Path, model: Model, document: Document, **answer: Any) -> Pat
         "models": [model],
         "prompts": [],
     }
-    summaries = summarize([row], [model], {CandidateKey("invoices", model.name, "default"): [document.id]})
-    write_report(run / "report.json", head, [row], {"summaries": summaries, "decisions": [DECISION]})
+    summaries = summarize_records(
+        [row], [model], {CandidateKey("invoices", model.name, "default"): [document.id]}
+    )
+    write_report(
+        run / "report.json", head, [row], {"summaries": summaries, "decisions": [DECISION]}
+    )
     return run
 
 
@@ -71,42 +80,79 @@ def read(folder: Path, document: Path) -> str:
     command = [sys.executable, "read_invoice.py", str(document)]
     blind = "raise ImportError('not here')"
     (folder / "vlm_lab.py").write_text(blind)
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["llava", "paligemma"])
-def test_the_script_answers_as_the_suite_did(family: str, tmp_path: Path, checkpoint: Callable[[str], Path]) -> None:
+def test_the_script_answers_as_the_suite_did(
+    family: str, tmp_path: Path, checkpoint: Callable[[str], Path]
+) -> None:
     document = project(tmp_path)
-    model = Model(name="m", model_id=str(checkpoint(family)), generation_kwargs={"max_new_tokens": 12})
+    model = Model(
+        name="m", model_id=str(checkpoint(family)), generation_kwargs={"max_new_tokens": 12}
+    )
     candidate = Candidate(model, Runtime(tmp_path / "cache", device="cpu"))
     try:
-        said = candidate.generate(make_prompt(model, document.suite.prompts["default"], "default", document, None))
+        said = candidate.generate(
+            make_prompt(model, document.suite.prompts["default"], "default", document, None)
+        )
     finally:
         candidate.close()
-    run = run_of(tmp_path, model, document, raw_response=said.raw_response, environment=dict(said.environment))
-    folder = write(find_winner(read_report(run), read_records(run), "m"), tmp_path / "out")
+    run = run_of(
+        tmp_path,
+        model,
+        document,
+        raw_response=said.raw_response,
+        environment=dict(said.environment),
+    )
+    folder = write_export(
+        find_candidate(read_report(run), read_records(run), "m"), tmp_path / "out"
+    )
     assert read(folder, document.path) == f"{said.raw_response}\n"
 
 
 def server(url: str, **kwargs: Any) -> Model:
-    settings = {"base_url": f"{url}/v1", "response_format": "json_schema", "stream": True, "logprobs": True}
+    settings = {
+        "base_url": f"{url}/v1",
+        "response_format": "json_schema",
+        "stream": True,
+        "logprobs": True,
+    }
     return Model(name="m", model_id="served/m", backend="openai", backend_kwargs=settings, **kwargs)
 
 
 def test_the_script_asks_a_server_as_the_suite_does(tmp_path: Path) -> None:
     document = project(tmp_path)
-    answer = json.dumps({"choices": [{"message": {"content": '{"invoice_number": "A-17"}'}}]}).encode()
+    answer = json.dumps(
+        {"choices": [{"message": {"content": '{"invoice_number": "A-17"}'}}]}
+    ).encode()
     with serving(Step(answer)) as running:
-        model = server(running.url.removesuffix("/v1"), generation_kwargs={"max_new_tokens": 9, "temperature": 0.0})
+        model = server(
+            running.url.removesuffix("/v1"),
+            generation_kwargs={"max_new_tokens": 9, "temperature": 0.0},
+        )
         run = run_of(tmp_path, model, document)
-        folder = write(find_winner(read_report(run), read_records(run), "m"), tmp_path / "out")
+        folder = write_export(
+            find_candidate(read_report(run), read_records(run), "m"), tmp_path / "out"
+        )
         assert read(folder, document.path) == '{"invoice_number": "A-17"}\n'
     prompt = make_prompt(model, document.suite.prompts["default"], "default", document, None)
-    ours = request(model, Runtime(tmp_path / "cache"), replace(read_settings(model), image="png"), prompt)
-    expected = {key: value for key, value in ours.items() if key not in ("stream", "stream_options", "logprobs")}
+    ours = build_request(
+        model,
+        Runtime(tmp_path / "cache"),
+        replace(load_server_settings(model), image="png"),
+        prompt,
+    )
+    expected = {
+        key: value
+        for key, value in ours.items()
+        if key not in ("stream", "stream_options", "logprobs")
+    }
     assert _unpacked(running.asked[0]) == _unpacked(expected)
 
 
@@ -114,19 +160,27 @@ def test_a_model_that_is_asked_page_by_page_is_asked_so(tmp_path: Path) -> None:
     document = project(tmp_path)
     page = Image.new("RGB", (40, 60), "white")
     page.save(document.path, "TIFF", save_all=True, append_images=[page, page])
-    with serving(Step(json.dumps({"choices": [{"message": {"content": "{}"}}]}).encode())) as running:
+    with serving(
+        Step(json.dumps({"choices": [{"message": {"content": "{}"}}]}).encode())
+    ) as running:
         model = server(running.url.removesuffix("/v1"), pages="each")
         run = run_of(tmp_path, model, document)
-        folder = write(find_winner(read_report(run), read_records(run), "m"), tmp_path / "out")
+        folder = write_export(
+            find_candidate(read_report(run), read_records(run), "m"), tmp_path / "out"
+        )
         assert read(folder, document.path) == "{}\n" * 3
-    assert [[part["type"] for part in each["messages"][0]["content"]] for each in running.asked] == [
-        ["image_url", "text"]
-    ] * 3
+    assert [
+        [part["type"] for part in each["messages"][0]["content"]] for each in running.asked
+    ] == [["image_url", "text"]] * 3
 
 
 def _unpacked(body: Mapping[str, Any]) -> Any:
     """The body with its picture as pixels: PNG files of the same pixels may be packed otherwise."""
-    data = body["messages"][0]["content"][0]["image_url"].pop("url").removeprefix("data:image/png;base64,")
+    data = (
+        body["messages"][0]["content"][0]["image_url"]
+        .pop("url")
+        .removeprefix("data:image/png;base64,")
+    )
     with Image.open(io.BytesIO(base64.b64decode(data))) as image:
         return body, image.tobytes()
 
@@ -151,7 +205,7 @@ def documents(folder: Path) -> Iterator[Path]:
 def test_pages_are_those_that_the_suite_measured(tmp_path: Path, most: int) -> None:
     for path in documents(tmp_path):
         wanted = [page.image for page in Pages(path, most, 110)]
-        found = pages(path, most, 110)
+        found = render_pages(path, most, 110)
         assert len(wanted) == (min(most, 2) if path.suffix in (".pdf", ".tiff") else 1)
         assert [image.size for image in found] == [image.size for image in wanted], path.name
         assert [image.mode for image in found] == ["RGB"] * len(wanted)
@@ -171,7 +225,9 @@ def export(run: Path, *more: str) -> int:
     return main.main(["export", run.name, "--output-dir", str(run.parent), "--model", "m", *more])
 
 
-def test_the_folder_says_why_and_how(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_folder_says_why_and_how(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert export(run, "--output", str(tmp_path / "out")) == 0
     assert "read_invoice.py FILE" in capsys.readouterr().out
     readme = (tmp_path / "out" / "README.md").read_text()
@@ -179,8 +235,10 @@ def test_the_folder_says_why_and_how(run: Path, tmp_path: Path, capsys: pytest.C
     assert "For it: field_f1 0.981" in readme
     assert "Against it: nobody has checked" in readme
     assert "references that nobody has checked" in readme
-    assert len(README.splitlines()) <= 12
-    assert json.loads((tmp_path / "out" / "schema.json").read_text())["properties"]["invoice_number"]
+    assert len(README_TEMPLATE.splitlines()) <= 12
+    assert json.loads((tmp_path / "out" / "schema.json").read_text())["properties"][
+        "invoice_number"
+    ]
     settings = json.loads((tmp_path / "out" / "settings.json").read_text())
     assert (settings["pages"], settings["dpi"], settings["page_by_page"]) == (4, 150, False)
 
@@ -195,7 +253,9 @@ def test_a_folder_with_something_in_it_stays_as_it_is(
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 
-def test_a_schema_that_changed_since_is_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_schema_that_changed_since_is_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     schema = tmp_path / "benchmarks" / "invoices" / "schema.json"
     schema.write_text(schema.read_text().replace("decimal", "date"))
     assert export(run, "--output", str(tmp_path / "out")) == 2
@@ -218,7 +278,12 @@ def test_what_was_not_measured_cannot_be_handed_over(
     assert says in capsys.readouterr().err
 
 
-def test_other_backends_are_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_backends_are_refused_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     document = project(tmp_path)
     assert export(run_of(tmp_path, Model(name="m", model_id="x", backend="ocr"), document)) == 2
-    assert "backend 'ocr' cannot leave this package; transformers and openai can" in capsys.readouterr().err
+    assert (
+        "backend 'ocr' cannot leave this package; transformers and openai can"
+        in capsys.readouterr().err
+    )

@@ -19,7 +19,14 @@ ANLS_STAR = {
 FIELDS = {"exact": 9, "normalized": 8, "wrong": 10, "missing": 3, "spurious": 0}
 CELLS = {"exact": 13, "normalized": 1, "wrong": 2, "missing": 3, "spurious": 2}
 ROWS = {"rows_expected": 7, "rows_predicted": 7, "rows_right": 4}
-KIEVAL = {"labelled": 50, "exact": 25, "wrong": 18, "unmatched": 11, "entity_f1": 0.5155, "aligned": 0.4630}
+KIEVAL = {
+    "labelled": 50,
+    "exact": 25,
+    "wrong": 18,
+    "unmatched": 11,
+    "entity_f1": 0.5155,
+    "aligned": 0.4630,
+}
 KINDS = {
     "format": 9, "one character misread": 3, "net/gross swap": 2, "digits transposed": 2, "no answer": 2,
     "seller/buyer swap": 2, "day/month swap": 1, "decimal or thousands shift": 1,
@@ -30,7 +37,9 @@ def test_every_metric_says_what_it_said(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["score", str(PAIRS), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     totals = said["totals"]
-    assert {each["id"]: each["anls_star"] for each in said["documents"]} == pytest.approx(ANLS_STAR, abs=1e-6)
+    assert {each["id"]: each["anls_star"] for each in said["documents"]} == pytest.approx(
+        ANLS_STAR, abs=1e-6
+    )
     assert {name: totals["ours"][name] for name in FIELDS} == FIELDS
     assert {name: totals["ours"][f"cells_{name}"] for name in CELLS} == CELLS
     assert {name: totals["ours"][name] for name in ROWS} == ROWS

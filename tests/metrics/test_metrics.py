@@ -10,16 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlm_lab.metrics import METRICS, Counts
+from vlm_lab.metrics import METRICS, KievalCounts
 from vlm_lab.metrics.anls_star import anls_star
 from vlm_lab.metrics.kieval import kieval
-from vlm_lab.metrics.omni import Changes, changes, omni
-from vlm_lab.metrics.ted import ted, tree
-from vlm_lab.metrics.tree_distance import distance
-from vlm_lab.registry import find
+from vlm_lab.metrics.omni import Changes, count_changes, omni
+from vlm_lab.metrics.ted import build_tree, ted
+from vlm_lab.metrics.tree_distance import compute_tree_distance
+from vlm_lab.registry import resolve_name
 
 ROWS = [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
-INVOICE = {"no": "R-17", "rows": [{"text": "Bolt", "sum": "4.00"}, {"text": "Nut", "sum": "2.00"}], "paid": None}
+INVOICE = {
+    "no": "R-17",
+    "rows": [{"text": "Bolt", "sum": "4.00"}, {"text": "Nut", "sum": "2.00"}],
+    "paid": None,
+}
 
 
 @pytest.mark.parametrize(
@@ -33,13 +37,25 @@ INVOICE = {"no": "R-17", "rows": [{"text": "Bolt", "sum": "4.00"}, {"text": "Nut
         ("10", ["10"], 0.0),  # a leaf against a list of one leaf: 0 of 1
         ({"a": "x", "b": "y"}, {"a": "x", "c": "y"}, 1 / 3),  # a right; b missing; c invented
         ({"a": "x", "b": None}, {"a": "x"}, 1.0),  # a missing key is null, and null is right
-        ({"a": "x"}, {"a": "x", "b": None}, 1 / 2),  # an invented null scores nothing, but is counted
+        (
+            {"a": "x"},
+            {"a": "x", "b": None},
+            1 / 2,
+        ),  # an invented null scores nothing, but is counted
         (["x", "y"], ["y", "x"], 1.0),  # order of rows is free
-        ([{"a": "x", "b": "y"}], [{"a": "x", "b": "y"}, {"a": "z"}], 2 / 3),  # two leaves right, one invented
+        (
+            [{"a": "x", "b": "y"}],
+            [{"a": "x", "b": "y"}, {"a": "z"}],
+            2 / 3,
+        ),  # two leaves right, one invented
         (("x", "y"), "y", 1.0),  # any of
         (["x", "y"], "y", 1.0),  # a list of texts against a text: any of
         (("x", "y"), "z", 0.0),
-        ({"a": None, "b": "x"}, {"a": {"c": "1", "d": "2"}, "b": "x"}, 1 / 3),  # two leaves where null was right
+        (
+            {"a": None, "b": "x"},
+            {"a": {"c": "1", "d": "2"}, "b": "x"},
+            1 / 3,
+        ),  # two leaves where null was right
         ((), "x", 0.0),  # no right answer at all
         ([], "x", 0.0),
         ({}, {}, 1.0),
@@ -52,51 +68,77 @@ def test_anls_star_by_hand(reference: Any, prediction: Any, score: float) -> Non
 @pytest.mark.parametrize(
     ("reference", "prediction", "counts"),
     [
-        ({"a": "x"}, {"a": "x"}, Counts(1, 1, 1, 0, 0)),
-        ({"a": "x"}, {"a": "X"}, Counts(1, 1, 0, 1, 0)),  # exact; one missing and one extra are one correction
-        ({"a": "x"}, {"b": "x"}, Counts(1, 1, 0, 0, 2)),  # other keys: a deletion and an addition
-        ({"a": "x", "b": None, "c": ""}, {"a": "x"}, Counts(1, 1, 1, 0, 0)),  # null and "" are no values
-        ({"a": 1.5}, {"a": "1.5"}, Counts(1, 1, 1, 0, 0)),  # a number is what JSON writes
-        ({"a": ["x", "x", "y"]}, {"a": ["y", "x"]}, Counts(3, 2, 2, 0, 1)),  # a bag: one x is missing
+        ({"a": "x"}, {"a": "x"}, KievalCounts(1, 1, 1, 0, 0)),
+        (
+            {"a": "x"},
+            {"a": "X"},
+            KievalCounts(1, 1, 0, 1, 0),
+        ),  # exact; one missing and one extra are one correction
+        (
+            {"a": "x"},
+            {"b": "x"},
+            KievalCounts(1, 1, 0, 0, 2),
+        ),  # other keys: a deletion and an addition
+        (
+            {"a": "x", "b": None, "c": ""},
+            {"a": "x"},
+            KievalCounts(1, 1, 1, 0, 0),
+        ),  # null and "" are no values
+        ({"a": 1.5}, {"a": "1.5"}, KievalCounts(1, 1, 1, 0, 0)),  # a number is what JSON writes
+        (
+            {"a": ["x", "x", "y"]},
+            {"a": ["y", "x"]},
+            KievalCounts(3, 2, 2, 0, 1),
+        ),  # a bag: one x is missing
         # Rows share 1 and 2 values when crossed, 1 and 0 when not: crossed. p stays wrong in the second pair.
         (
             {"rows": [{"n": "A", "p": "1"}, {"n": "B", "p": "2"}]},
             {"rows": [{"n": "B", "p": "1"}, {"n": "A", "p": "1"}]},
-            Counts(4, 4, 3, 1, 0),
+            KievalCounts(4, 4, 3, 1, 0),
         ),
         # The second reference row has no partner: its two values are missing, not wrong.
         (
             {"rows": [{"n": "A", "p": "1"}, {"n": "B", "p": "2"}]},
             {"rows": [{"n": "A", "p": "1"}]},
-            Counts(4, 2, 2, 0, 2),
+            KievalCounts(4, 2, 2, 0, 2),
         ),
         # The same values under the other row: flat F1 would be 1, here two of four are right.
         (
             {"rows": [{"n": "A", "p": "1"}, {"n": "B", "p": "2"}]},
             {"rows": [{"n": "A", "p": "2"}, {"n": "B", "p": "1"}]},
-            Counts(4, 4, 2, 2, 0),
+            KievalCounts(4, 4, 2, 2, 0),
         ),
         # A bag counts as often as it has a value: xx goes to xx.
         (
             {"rows": [{"n": ["x", "x"]}, {"n": ["x"]}]},
             {"rows": [{"n": ["x"]}, {"n": ["x", "x"]}]},
-            Counts(3, 3, 3, 0, 0),
+            KievalCounts(3, 3, 3, 0, 0),
         ),
-        ({"rows": [{"n": "A"}]}, {"rows": {"n": "A"}}, Counts(1, 1, 1, 0, 0)),  # a single object is one row
-        ({"a": "x", "b": "y"}, None, Counts(2, 0, 0, 0, 2)),  # no answer
+        (
+            {"rows": [{"n": "A"}]},
+            {"rows": {"n": "A"}},
+            KievalCounts(1, 1, 1, 0, 0),
+        ),  # a single object is one row
+        ({"a": "x", "b": "y"}, None, KievalCounts(2, 0, 0, 0, 2)),  # no answer
     ],
 )
-def test_kieval_by_hand(reference: Any, prediction: Any, counts: Counts) -> None:
+def test_kieval_by_hand(reference: Any, prediction: Any, counts: KievalCounts) -> None:
     assert kieval(reference, prediction) == counts
 
 
 def test_kieval_ratios_are_micro_averages() -> None:
     # exact 3, labelled 5, predicted 4; accuracy 3 / (3 + 1 extra + 2 missing); aligned 3 / (3 + 1 wrong + 1 unmatched)
-    total = Counts(4, 3, 2, 1, 1) + Counts(1, 1, 1, 0, 0)
+    total = KievalCounts(4, 3, 2, 1, 1) + KievalCounts(1, 1, 1, 0, 0)
     assert total.ratios == pytest.approx(
-        {"entity_f1": 6 / 9, "precision": 3 / 4, "recall": 3 / 5, "accuracy": 3 / 6, "aligned": 3 / 5}
+        {
+            "entity_f1": 6 / 9,
+            "precision": 3 / 4,
+            "recall": 3 / 5,
+            "accuracy": 3 / 6,
+            "aligned": 3 / 5,
+        }
     )
-    assert set(Counts().ratios.values()) == {None}
+    assert set(KievalCounts().ratios.values()) == {None}
 
 
 @pytest.mark.parametrize(
@@ -151,28 +193,40 @@ def test_ted_by_hand(reference: Any, prediction: Any, score: float) -> None:
     ],
 )  # fmt: skip
 def test_omni_by_hand(reference: Any, prediction: Any, found: Changes, score: float) -> None:
-    assert (changes(reference, prediction), omni(reference, prediction)) == (found, pytest.approx(score, abs=5e-5))
+    assert (count_changes(reference, prediction), omni(reference, prediction)) == (
+        found,
+        pytest.approx(score, abs=5e-5),
+    )
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 VALUES = st.recursive(
     LEAVES,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from("abc") | st.text(max_size=3), inner),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from("abc") | st.text(max_size=3), inner)
+    ),
     max_leaves=12,
 )
-ROW = st.fixed_dictionaries({}, optional={key: st.sampled_from(["1", "12", "x", "yz"]) for key in "abc"})
-DOCUMENTS = st.fixed_dictionaries({"no": st.sampled_from(["1", "2"])}, optional={"rows": st.lists(ROW, max_size=4)})
+ROW = st.fixed_dictionaries(
+    {}, optional={key: st.sampled_from(["1", "12", "x", "yz"]) for key in "abc"}
+)
+DOCUMENTS = st.fixed_dictionaries(
+    {"no": st.sampled_from(["1", "2"])}, optional={"rows": st.lists(ROW, max_size=4)}
+)
 
 
 def ratio(name: str, reference: Any, prediction: Any) -> float | None:
-    value = find(name, METRICS, "metric")(reference, prediction)
-    return value.ratios["entity_f1"] if isinstance(value, Counts) else value
+    value = resolve_name(name, METRICS, "metric")(reference, prediction)
+    return value.ratios["entity_f1"] if isinstance(value, KievalCounts) else value
 
 
 @pytest.mark.parametrize("name", METRICS)
 @settings(deadline=None, max_examples=150)
 @given(reference=VALUES, prediction=VALUES)
-def test_any_two_values_have_a_score_between_0_and_1(name: str, reference: Any, prediction: Any) -> None:
+def test_any_two_values_have_a_score_between_0_and_1(
+    name: str, reference: Any, prediction: Any
+) -> None:
     score = ratio(name, reference, prediction)
     assert score is None or 0 <= score <= 1
 
@@ -197,15 +251,23 @@ def test_the_order_of_rows_is_free(document: dict[str, Any], seed: Any) -> None:
 @settings(deadline=None, max_examples=100)
 @given(first=DOCUMENTS, second=DOCUMENTS)
 def test_what_is_symmetric(first: dict[str, Any], second: dict[str, Any]) -> None:
-    assert distance(tree(first), tree(second)) == distance(tree(second), tree(first))
+    assert compute_tree_distance(build_tree(first), build_tree(second)) == compute_tree_distance(
+        build_tree(second), build_tree(first)
+    )
     forth, back = kieval(first, second), kieval(second, first)
-    assert (forth.exact, forth.labelled, forth.predicted) == (back.exact, back.predicted, back.labelled)
+    assert (forth.exact, forth.labelled, forth.predicted) == (
+        back.exact,
+        back.predicted,
+        back.labelled,
+    )
 
 
 @settings(deadline=None, max_examples=100)
 @given(first=VALUES, second=VALUES)
 def test_tree_distance_is_the_textbook_recursion(first: Any, second: Any) -> None:
-    assert distance(tree(first), tree(second)) == textbook(tree(first), tree(second))
+    assert compute_tree_distance(build_tree(first), build_tree(second)) == textbook(
+        build_tree(first), build_tree(second)
+    )
 
 
 def textbook(first: Any, second: Any) -> int:
@@ -291,14 +353,22 @@ def test_each_document_scores_as_published(
 ) -> None:
     published = json.loads((shared / "anchors/cord_qwenvl72b" / file).read_text("utf-8"))
     ours = {pair["id"]: metric(pair["ref"], pair["pred"]) for pair in pairs}
-    assert ours == pytest.approx({name: scores[key] for name, scores in published.items()}, abs=1e-6)
+    assert ours == pytest.approx(
+        {name: scores[key] for name, scores in published.items()}, abs=1e-6
+    )
     assert sum(ours.values()) / len(ours) == pytest.approx(total, abs=5e-6)
 
 
 def test_kieval_totals_as_published(pairs: list[dict[str, Any]]) -> None:
-    total = sum((kieval(pair["ref"], pair["pred"]) for pair in pairs), Counts())
+    total = sum((kieval(pair["ref"], pair["pred"]) for pair in pairs), KievalCounts())
     assert (total.labelled, total.exact, total.wrong, total.unmatched) == (1301, 1020, 167, 273)
-    published = {"entity_f1": 0.7707, "precision": 0.7578, "recall": 0.7840, "accuracy": 0.6269, "aligned": 0.6986}
+    published = {
+        "entity_f1": 0.7707,
+        "precision": 0.7578,
+        "recall": 0.7840,
+        "accuracy": 0.6269,
+        "aligned": 0.6986,
+    }
     assert total.ratios == pytest.approx(published, abs=5e-5)
 
 
@@ -309,13 +379,19 @@ def test_cases_of_the_anls_star_package(shared: Path) -> None:
     assert scores == pytest.approx([case["score"] for case in cases], abs=1e-9)
 
 
-def test_cases_and_change_counts_of_the_omni_benchmark(shared: Path, pairs: list[dict[str, Any]]) -> None:
+def test_cases_and_change_counts_of_the_omni_benchmark(
+    shared: Path, pairs: list[dict[str, Any]]
+) -> None:
     cases = json.loads((shared / "anchors/omni_json_cases.json").read_text("utf-8"))
-    assert [omni(case["actual"], case["predicted"]) for case in cases] == [case["score"] for case in cases]
-    published = json.loads((shared / "anchors/cord_qwenvl72b/omni_scores_per_doc.json").read_text("utf-8"))
+    assert [omni(case["actual"], case["predicted"]) for case in cases] == [
+        case["score"] for case in cases
+    ]
+    published = json.loads(
+        (shared / "anchors/cord_qwenvl72b/omni_scores_per_doc.json").read_text("utf-8")
+    )
     wanted = [case["stats"] for case in cases] + [published[pair["id"]]["stats"] for pair in pairs]
-    found = [changes(case["actual"], case["predicted"]) for case in cases]
-    found += [changes(pair["ref"], pair["pred"]) for pair in pairs]
+    found = [count_changes(case["actual"], case["predicted"]) for case in cases]
+    found += [count_changes(pair["ref"], pair["pred"]) for pair in pairs]
     assert len(wanted) == 115
     assert [vars_of(counts) for counts in found] == wanted
 

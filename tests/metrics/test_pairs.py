@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vlm_lab.errors import UserError
-from vlm_lab.metrics.pairs import Pair, read_pairs
+from vlm_lab.metrics.pairs import PredictionPair, read_pairs
 
 
 def test_both_spellings_numbers_as_ids_and_blank_lines(tmp_path: Path) -> None:
@@ -15,7 +15,10 @@ def test_both_spellings_numbers_as_ids_and_blank_lines(tmp_path: Path) -> None:
         '{"id": 7, "ref": {}, "pred": {"t": NaN}, "x": 2}\n',
         "utf-8",
     )
-    assert read_pairs(path) == [Pair("a", {"t": "ü\u2028"}, None), Pair("7", {}, {"t": "NaN"})]
+    assert read_pairs(path) == [
+        PredictionPair("a", {"t": "ü\u2028"}, None),
+        PredictionPair("7", {}, {"t": "NaN"}),
+    ]
 
 
 GOOD = '{"id": "a", "ref": {}, "pred": {}}'

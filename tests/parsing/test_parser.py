@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlm_lab.parsing import merge, parse, parse_text
+from vlm_lab.parsing import merge_predictions, parse, parse_text
 from vlm_lab.types import Generation, Prediction
 
 SETTINGS = settings(max_examples=50, deadline=None)  # other work on the machine is no failure
@@ -77,7 +77,9 @@ def test_lines_of_keys_and_values(raw, value):
 
 
 def test_prose_with_a_colon_is_no_line():
-    assert parse_text("The total of this invoice is: 5 euros, and nothing else.").status == "unparsed"
+    assert (
+        parse_text("The total of this invoice is: 5 euros, and nothing else.").status == "unparsed"
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,9 @@ def test_a_cut_leaves_nothing_or_everything():
     assert parse_text('{"a": "x', "length").value is None
     assert parse_text('{"a": "x', "length").status == "truncated"
     assert parse_text("<think>well", "length").status == "truncated"
-    assert parse_text("Seller: A\nTotal: 12.", "length") == Prediction(value={"Seller": "A"}, status="truncated")
+    assert parse_text("Seller: A\nTotal: 12.", "length") == Prediction(
+        value={"Seller": "A"}, status="truncated"
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,7 +147,11 @@ def test_sorry_inside_an_answer_is_no_refusal():
 )
 def test_the_schema_given_back_is_no_answer(raw):
     prediction = parse_text(raw)
-    assert (prediction.value, prediction.status, prediction.reason) == (None, "unparsed", "schema echo")
+    assert (prediction.value, prediction.status, prediction.reason) == (
+        None,
+        "unparsed",
+        "schema echo",
+    )
     assert parse_text(f'{raw}\n{{"a": "x"}}').value == X
 
 
@@ -182,7 +190,9 @@ def test_pages_are_merged_field_by_field_and_rows_are_appended():
         '{"a": "y", "s": {"n": "z"}, "rows": [{"d": 2}], "b": 1}',
     )
     prediction = parse(Generation(raw_response="\n".join(pages), page_responses=pages))
-    assert prediction == Prediction(value={"a": "x", "s": {"n": "z"}, "rows": [{"d": 1}, {"d": 2}], "b": 1})
+    assert prediction == Prediction(
+        value={"a": "x", "s": {"n": "z"}, "rows": [{"d": 1}, {"d": 2}], "b": 1}
+    )
 
 
 def test_a_single_page_is_as_a_reply_of_its_own():
@@ -199,14 +209,19 @@ def test_a_single_page_is_as_a_reply_of_its_own():
     ],
 )
 def test_the_status_of_pages_together(statuses, status):
-    pages = [Prediction(value=X if each in ("ok", "truncated") else None, status=each, reason="r") for each in statuses]
-    assert merge(pages).status == status
-    assert "page 2: r" in merge(pages).reason
+    pages = [
+        Prediction(value=X if each in ("ok", "truncated") else None, status=each, reason="r")
+        for each in statuses
+    ]
+    assert merge_predictions(pages).status == status
+    assert "page 2: r" in merge_predictions(pages).reason
 
 
 @SETTINGS
 @given(
-    st.text() | st.text('{}[]":,\\ax1.-ntf\n`') | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape"))
+    st.text()
+    | st.text('{}[]":,\\ax1.-ntf\n`')
+    | st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape"))
 )
 def test_no_reply_crashes_the_parser(raw):
     for finish_reason in (None, "length"):
@@ -217,7 +232,10 @@ def test_no_reply_crashes_the_parser(raw):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text().filter(lambda key: "." not in key), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text().filter(lambda key: "." not in key), inner)
+    ),
     max_leaves=10,
 )
 
@@ -232,7 +250,9 @@ def test_whatever_is_written_as_json_is_read_back(value, fenced):
 
 
 @SETTINGS
-@given(st.dictionaries(st.sampled_from("abcdef"), st.text("xyz", min_size=1), min_size=2), st.data())
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.text("xyz", min_size=1), min_size=2), st.data()
+)
 def test_a_cut_anywhere_keeps_only_whole_values(value, data):
     raw = json.dumps(value)
     cut = data.draw(st.integers(1, len(raw) - 1))

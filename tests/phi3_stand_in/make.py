@@ -22,7 +22,12 @@ def make(folder: Path) -> None:
     from tests.phi3_stand_in.modeling_stand_in import StandInForCausalLM
 
     names: Any = ["input_ids", "attention_mask"]  # Llama's, whose tokenizer the hub's has
-    text = tokenizer(folder, ["<|user|>", "<|assistant|>", "<|end|>"], chat_template=TEMPLATE, model_input_names=names)
+    text = tokenizer(
+        folder,
+        ["<|user|>", "<|assistant|>", "<|end|>"],
+        chat_template=TEMPLATE,
+        model_input_names=names,
+    )
     torch.manual_seed(0)
     model = StandInForCausalLM(StandInConfig(vocab_size=len(text), attn_implementation="eager"))
     model.generation_config.eos_token_id = text.convert_tokens_to_ids("<|end|>")

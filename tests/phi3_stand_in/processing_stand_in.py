@@ -53,7 +53,9 @@ class StandInProcessor(ProcessorMixin):
         pixels = self.image_processor.preprocess(images)
         counts = pixels.pop("num_img_tokens")
         ids = []
-        for piece in re.split(r"(<\|image_\d+\|>)", text):  # of a list of texts it would be a TypeError
+        for piece in re.split(
+            r"(<\|image_\d+\|>)", text
+        ):  # of a list of texts it would be a TypeError
             place = re.fullmatch(r"<\|image_(\d+)\|>", piece)
             number = int(place[1]) if place else 0
             ids += [-number] * counts[number - 1] if place else self.tokenizer(piece).input_ids

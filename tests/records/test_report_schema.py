@@ -19,7 +19,10 @@ def test_schema_is_that_of_the_types() -> None:
 
 
 def test_a_run_is_valid(pytester: pytest.Pytester) -> None:
-    write_project(pytester.path, "models:\n" + echo() + echo("fails", fails=["inv_1"]) + echo("gone", missing=True))
+    write_project(
+        pytester.path,
+        "models:\n" + echo() + echo("fails", fails=["inv_1"]) + echo("gone", missing=True),
+    )
     pytester.runpytest("benchmarks", "-q")
     report = json.loads((run_folder_of(pytester.path) / "report.json").read_text())
     jsonschema.Draft202012Validator(SCHEMA).validate(report)

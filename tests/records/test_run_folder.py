@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vlm_lab import files
 from vlm_lab.errors import DiskError
 from vlm_lab.records import run_folder
-from vlm_lab.records.run_folder import create, encode, read_records, write_record
+from vlm_lab.records.run_folder import create_folder, encode_record, read_records, write_record
 from vlm_lab.types import FieldResult, Record
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -28,21 +28,27 @@ def record(document: str, **changes: object) -> Record:
 
 
 def test_a_second_run_in_a_second_gets_a_number(tmp_path: Path) -> None:
-    names = [create(tmp_path / "results", NOW).name for _ in range(3)]
+    names = [create_folder(tmp_path / "results", NOW).name for _ in range(3)]
     assert names == ["20260102T030405Z", "20260102T030405Z-2", "20260102T030405Z-3"]
 
 
 def test_files_are_their_users_alone(tmp_path: Path) -> None:
-    folder = create(tmp_path, NOW)
+    folder = create_folder(tmp_path, NOW)
     write_record(folder, "m/a.json", record("a"))
-    modes = {path.relative_to(folder).as_posix(): path.stat().st_mode & 0o777 for path in [folder, *folder.rglob("*")]}
+    modes = {
+        path.relative_to(folder).as_posix(): path.stat().st_mode & 0o777
+        for path in [folder, *folder.rglob("*")]
+    }
     assert modes == {".": 0o700, "m": 0o700, "m/a.json": 0o600, "records.jsonl": 0o600}
 
 
 def test_the_last_line_of_a_case_counts_at_its_first_place(tmp_path: Path) -> None:
     for document, status in (("a", "error"), ("b", "ok"), ("a", "ok")):
         write_record(tmp_path, f"m/{document}.json", record(document, status=status))
-    assert [(row["document"], row["status"]) for row in read_records(tmp_path)] == [("a", "ok"), ("b", "ok")]
+    assert [(row["document"], row["status"]) for row in read_records(tmp_path)] == [
+        ("a", "ok"),
+        ("b", "ok"),
+    ]
     keys = [("s", "m", "default", name) for name in ("b", "a", "c")]
     assert [row["document"] for row in read_records(tmp_path, keys)] == ["b", "a"]
 
@@ -59,25 +65,36 @@ def test_what_a_crash_tore_off_costs_no_other_line(tmp_path: Path, torn: str) ->
 @given(st.text(st.characters(), max_size=40))
 def test_any_reply_comes_back_as_it_was(reply: str) -> None:
     value = {"name": reply}
-    line = encode(
+    line = encode_record(
         record(
             "a",
             raw_response=reply,
             prediction=value,
-            fields=(FieldResult(path="n", field="n", type="text", expected=1, actual=reply, outcome="wrong"),),
+            fields=(
+                FieldResult(
+                    path="n", field="n", type="text", expected=1, actual=reply, outcome="wrong"
+                ),
+            ),
         )
     )
     assert b"\n" not in line
     back = json.loads(line)
-    assert (back["raw_response"], back["prediction"], back["fields"][0]["actual"]) == (reply, value, reply)
+    assert (back["raw_response"], back["prediction"], back["fields"][0]["actual"]) == (
+        reply,
+        value,
+        reply,
+    )
 
 
 def test_a_disk_that_takes_no_more_is_said_and_leaves_no_half_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_record(tmp_path, "m/a.json", record("a"))
-    monkeypatch.setattr(run_folder, "private_file", _full)
-    with pytest.raises(DiskError, match=r"m/b.json: cannot be written \(No space left on device\); what was written"):
+    monkeypatch.setattr(run_folder, "atomic_private_file", _full)
+    with pytest.raises(
+        DiskError,
+        match=r"m/b.json: cannot be written \(No space left on device\); what was written",
+    ):
         write_record(tmp_path, "m/b.json", record("b"))
     assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["a.json"]
 
@@ -87,6 +104,6 @@ def _full(path: Path) -> Callable[[], None]:
 
 
 def test_no_part_stays_behind_when_writing_breaks_off(tmp_path: Path) -> None:
-    with pytest.raises(TypeError), files.private_file(tmp_path / "x") as file:
+    with pytest.raises(TypeError), files.atomic_private_file(tmp_path / "x") as file:
         file.write(7)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []

@@ -45,5 +45,7 @@ def test_a_torn_report_is_one_line(run: Path, text: str) -> None:
 def test_a_report_of_another_version_is_one_line(run: Path) -> None:
     path = run / "report.json"
     path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 1'))
-    with pytest.raises(UserError, match=r"is no report of this version \(schema_version 2 is wanted, it has 1\)"):
+    with pytest.raises(
+        UserError, match=r"is no report of this version \(schema_version 2 is wanted, it has 1\)"
+    ):
         read_report(run)

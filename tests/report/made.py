@@ -6,11 +6,20 @@ from typing import Any
 from PIL import Image
 
 from tests.case_records import failed, record
-from vlm_lab.analysis.evidence import gathered
-from vlm_lab.analysis.statistics import summarize
-from vlm_lab.messages import Reason
+from vlm_lab.analysis.evidence import collect_evidence
+from vlm_lab.analysis.statistics import summarize_records
+from vlm_lab.messages import Message
 from vlm_lab.records.report_json import write_report
-from vlm_lab.types import CandidateKey, Comparison, Conventions, Decision, Estimate, Field, Model, Suspect
+from vlm_lab.types import (
+    CandidateKey,
+    Comparison,
+    Conventions,
+    Decision,
+    Estimate,
+    Field,
+    LabelError,
+    Model,
+)
 
 HOSTILE = "<script>document.title='owned'</script></textarea><img src=x onerror=alert(1)>\"'`\x1b[31m\u202egnp.exe"
 DOCUMENTS = ("one", "two", "three", "four")
@@ -18,7 +27,7 @@ FIELDS = ("invoice_number", "totals.gross", "line_items[].amount")
 CANDIDATES = (("sharp", "default"), ("sharp", "terse"), ("blunt", "default"))
 PROMPT = "Answer as JSON </textarea></script> {}"
 
-WHY = (Reason("agreed", {"n": 2, "value": "'1.00'"}),)
+WHY = (Message("agreed", {"n": 2, "value": "'1.00'"}),)
 
 
 def write_run(folder: Path) -> Path:
@@ -26,22 +35,29 @@ def write_run(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for number, document in enumerate(DOCUMENTS):
         Image.new("RGB", (210, 297), (250, 250, 200 + number)).save(folder / f"{document}.png")
-    models = [Model(name="sharp", model_id="x", prompts=("default", "terse")), Model(name="blunt", model_id="y")]
-    planned = {CandidateKey("invoices", model, prompt): list(DOCUMENTS) for model, prompt in CANDIDATES}
+    models = [
+        Model(name="sharp", model_id="x", prompts=("default", "terse")),
+        Model(name="blunt", model_id="y"),
+    ]
+    planned = {
+        CandidateKey("invoices", model, prompt): list(DOCUMENTS) for model, prompt in CANDIDATES
+    }
     rows = records()
     difference = Estimate(0.125, 0.05, 0.2, 4)
     compared = Comparison(
         suite="invoices", first=CANDIDATES[0], second=CANDIDATES[2], score="field_f1", difference=difference,
         p_value=0.01, p_adjusted=0.02,
     )  # fmt: skip
-    seen = gathered(rows)
+    seen = collect_evidence(rows)
     tail = {
         "machines": seen.machines,
         "calibrations": list(seen.worth.values()),
-        "summaries": summarize(rows, models, planned),
+        "summaries": summarize_records(rows, models, planned),
         "comparisons": [compared],
         "decisions": decisions(),
-        "suspects": [Suspect("invoices", "two", "totals.gross", "1<00", {"sharp (default)": HOSTILE}, WHY)],
+        "suspects": [
+            LabelError("invoices", "two", "totals.gross", "1<00", {"sharp (default)": HOSTILE}, WHY)
+        ],
     }
     write_report(folder / "report.json", head(folder, models), rows, tail)
     return folder
@@ -84,14 +100,28 @@ def records() -> list[dict[str, Any]]:
             elif number == 1:
                 outcomes["totals.gross"] = "wrong"
             cells = {"line_items[].amount": [outcomes.pop("line_items[].amount")]}
-            rest = {"model": model, "prompt_id": prompt, "tags": {"language": "ru" if number % 2 else "de"}}
+            rest = {
+                "model": model,
+                "prompt_id": prompt,
+                "tags": {"language": "ru" if number % 2 else "de"},
+            }
             if model == "blunt" and number == 3:
                 rows.append(failed(document, prompt=PROMPT, fields=[], **rest))
                 continue
-            row = record(document, outcomes, cells, elapsed_seconds=1.0 + place + number / 10, prompt=PROMPT, **rest)
+            row = record(
+                document,
+                outcomes,
+                cells,
+                elapsed_seconds=1.0 + place + number / 10,
+                prompt=PROMPT,
+                **rest,
+            )
             row["raw_response"] = f"{model} {HOSTILE}"
             for each in row["fields"]:
-                each.update(actual=None if each["outcome"] == "missing" else HOSTILE, confidence=0.5 + number / 10)
+                each.update(
+                    actual=None if each["outcome"] == "missing" else HOSTILE,
+                    confidence=0.5 + number / 10,
+                )
                 each["expected"] = HOSTILE if each["outcome"] == "exact" else "expected"
             rows.append(row)
     return rows
@@ -99,8 +129,11 @@ def records() -> list[dict[str, Any]]:
 
 def decisions() -> list[Decision]:
     """One of each word."""
-    words = (("sharp", "chosen", ()), ("blunt", "rejected", (Reason("chance", {"what": f"against {HOSTILE}"}),)))
-    evidence = (Reason("limit", {"name": "field_f1", "value": 1.0, "rule": 0.95}),)
+    words = (
+        ("sharp", "chosen", ()),
+        ("blunt", "rejected", (Message("chance", {"what": f"against {HOSTILE}"}),)),
+    )
+    evidence = (Message("limit", {"name": "field_f1", "value": 1.0, "rule": 0.95}),)
     return [
         Decision(suite="invoices", model=model, prompt_id="default", verdict=verdict,
                  reasons={"evidence": evidence, "against": against})  # type: ignore[arg-type]

@@ -14,8 +14,8 @@ from tests.report.made import HOSTILE, write_run
 from vlm_lab.errors import UserError
 from vlm_lab.records.report_json import read_report
 from vlm_lab.report import formats, plots
-from vlm_lab.report.html.changes import changes, write_changes
-from vlm_lab.report.markdown import escaped
+from vlm_lab.report.html.changes import find_changes, write_changes
+from vlm_lab.report.markdown import escape_markdown
 
 AC, RI = "http://atlassian.com/content", "http://atlassian.com/resource/identifier"
 # https://confluence.atlassian.com/conf91/confluence-storage-format-1442847767.html: the elements that a report may use,
@@ -36,11 +36,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def markdown(run: Path) -> str:
-    return formats.write("md", run).read_text()
+    return formats.write_format("md", run).read_text()
 
 
 def test_confluence_is_xml_of_the_storage_format(run: Path) -> None:
-    body = formats.write("confluence", run).read_text()
+    body = formats.write_format("confluence", run).read_text()
     root = ElementTree.fromstring(f'<page xmlns:ac="{AC}" xmlns:ri="{RI}">{body}</page>')  # noqa: S314
     for element in list(root.iter())[1:]:
         assert element.tag in ALLOWED
@@ -54,12 +54,16 @@ def test_confluence_is_xml_of_the_storage_format(run: Path) -> None:
     assert words == ["Green", "chosen", "Red", "rejected"]
     inside = {(parent.tag, each.tag) for parent in root.iter() for each in parent}
     assert {outer for outer, inner in inside if inner in ("td", "th")} == {"tr"}
-    assert {outer for outer, inner in inside if inner == f"{{{RI}}}attachment"} == {f"{{{AC}}}image"}
+    assert {outer for outer, inner in inside if inner == f"{{{RI}}}attachment"} == {
+        f"{{{AC}}}image"
+    }
     attached = [each.get(f"{{{RI}}}filename") for each in root.iter(f"{{{RI}}}attachment")]
     there = {path.name for path in (run / "report_files").rglob("*.png")}
     assert attached
     assert set(attached) <= there
-    assert len(there) == len(list((run / "report_files").rglob("*.png")))  # a page's attachments have no folders
+    assert len(there) == len(
+        list((run / "report_files").rglob("*.png"))
+    )  # a page's attachments have no folders
     assert "<script>document" in "".join(root.itertext())
 
 
@@ -73,7 +77,10 @@ def test_first_page_has_the_word_its_evidence_the_models_and_the_plot(markdown: 
 
 
 def test_differences_are_told_from_chance(markdown: str) -> None:
-    assert "| sharp (default) | blunt (default) | +0.125 | +0.050 … +0.200 | 0.020 | 4 | more than chance |" in markdown
+    assert (
+        "| sharp (default) | blunt (default) | +0.125 | +0.050 … +0.200 | 0.020 | 4 | more than chance |"
+        in markdown
+    )
 
 
 def test_markdown_renders_in_githubs_flavour(markdown: str, run: Path) -> None:
@@ -82,7 +89,9 @@ def test_markdown_renders_in_githubs_flavour(markdown: str, run: Path) -> None:
     assert kinds["table_open"] == 7
     assert not kinds["html_block"]
     inline = [child for each in tokens for child in each.children or ()]
-    assert not [child for child in inline if child.type in ("html_inline", "link_open", "code_inline")]
+    assert not [
+        child for child in inline if child.type in ("html_inline", "link_open", "code_inline")
+    ]
     images = [child.attrs["src"] for child in inline if child.type == "image"]
     assert images
     assert all((run / str(address)).is_file() for address in images)
@@ -97,14 +106,20 @@ def test_markdown_renders_in_githubs_flavour(markdown: str, run: Path) -> None:
      "http://example.com", "www.example.com", "a@example.com", HOSTILE],
 )  # fmt: skip
 def test_hostile_text_stays_text_in_markdown(text: str) -> None:
-    rendered = MarkdownIt("gfm-like", {"linkify": False}).render(f"| head |\n|---|\n| {escaped(text)} |\n")
+    rendered = MarkdownIt("gfm-like", {"linkify": False}).render(
+        f"| head |\n|---|\n| {escape_markdown(text)} |\n"
+    )
     root = ElementTree.fromstring(f"<r>{rendered}</r>")  # noqa: S314
     assert {each.tag for each in root.iter()} <= {"r", "table", "thead", "tbody", "tr", "th", "td"}
-    assert root.findtext(".//td", "").replace("\u2060", "").startswith(text.split("\n")[0].split("\x1b")[0].strip())
+    assert (
+        root.findtext(".//td", "")
+        .replace("\u2060", "")
+        .startswith(text.split("\n")[0].split("\x1b")[0].strip())
+    )
 
 
 def test_csv_has_every_result_and_no_formula(run: Path) -> None:
-    place = formats.write("csv", run)
+    place = formats.write_format("csv", run)
     rows = _table(place / "results.csv")
     assert len(rows) == 3 * 11 + 1
     assert rows[-1]["status"] == "error"
@@ -115,38 +130,40 @@ def test_csv_has_every_result_and_no_formula(run: Path) -> None:
 
 def test_csv_defuses_formulas(tmp_path: Path) -> None:
     run = write_run(tmp_path)
-    text = (run / "report.json").read_text().replace('"expected": "expected"', '"expected": "=cmd()"')
+    text = (
+        (run / "report.json").read_text().replace('"expected": "expected"', '"expected": "=cmd()"')
+    )
     (run / "report.json").write_text(text.replace('"actual": null', '"actual": "-12.50"'))
-    rows = _table(formats.write("csv", run) / "results.csv")
+    rows = _table(formats.write_format("csv", run) / "results.csv")
     assert {each["expected"] for each in rows if "cmd" in each["expected"]} == {"'=cmd()"}
     assert "-12.50" in {each["actual"] for each in rows}
 
 
 @pytest.mark.parametrize("form", ["md", "confluence"])
 def test_the_same_run_gives_the_same_bytes(run: Path, form: str) -> None:
-    before = formats.write(form, run).read_bytes(), _pictures(run)
-    assert (formats.write(form, run).read_bytes(), _pictures(run)) == before
+    before = formats.write_format(form, run).read_bytes(), _pictures(run)
+    assert (formats.write_format(form, run).read_bytes(), _pictures(run)) == before
 
 
 def test_svg_is_deterministic_and_has_no_style_of_its_own(run: Path) -> None:
-    draw = plots.accuracy_by_seconds(read_report(run).summaries, str)
+    draw = plots.plot_accuracy_by_seconds(read_report(run).summaries, str)
     assert draw is not None
-    one = plots.svg(draw, 'title "<b>"')
-    assert one == plots.svg(draw, 'title "<b>"')
+    one = plots.render_svg(draw, 'title "<b>"')
+    assert one == plots.render_svg(draw, 'title "<b>"')
     assert "style" not in one
     assert "var(--s0)" in one
 
 
 def test_one_reply_is_no_line_and_one_candidate_no_front(run: Path) -> None:
-    assert plots.latency({"sharp (default)": [1.5]}, str) is None
-    assert plots.latency({"sharp (default)": [1.5, 2.5]}, str) is not None
-    alone = plots.accuracy_by_seconds(read_report(run).summaries[:1], str)
+    assert plots.plot_latency({"sharp (default)": [1.5]}, str) is None
+    assert plots.plot_latency({"sharp (default)": [1.5, 2.5]}, str) is not None
+    alone = plots.plot_accuracy_by_seconds(read_report(run).summaries[:1], str)
     assert alone is not None
-    assert "Pareto front" not in plots.svg(alone, "title")
+    assert "Pareto front" not in plots.render_svg(alone, "title")
 
 
 def test_pareto_front_has_what_nothing_beats(run: Path) -> None:
-    front = plots.pareto(read_report(run).summaries)
+    front = plots.find_pareto_front(read_report(run).summaries)
     assert [(each.model, each.prompt_id) for each in front] == [("sharp", "default")]
 
 
@@ -158,7 +175,7 @@ def test_changes_are_gained_and_lost(run: Path, tmp_path: Path) -> None:
             if row["model"] == "sharp" and each["path"] == "totals.gross":
                 each["outcome"] = "exact" if each["outcome"] == "wrong" else "missing"
     _rewrite(other, data["records"])
-    found, alone = changes(run, other)
+    found, alone = find_changes(run, other)
     assert Counter(each.gained for each in found) == {True: 2, False: 6}
     assert alone == {}
     page = write_changes(run, other).read_text()
@@ -170,7 +187,7 @@ def test_a_case_that_one_run_did_not_answer_is_named(run: Path, tmp_path: Path) 
     other = write_run(tmp_path)
     records = json.loads((other / "report.json").read_text())["records"][1:]
     _rewrite(other, records)
-    found, alone = changes(run, other)
+    found, alone = find_changes(run, other)
     assert found == []
     assert alone == {("invoices", "sharp", "default", "one"): run.name}
     assert f"<li>{run.name}, sharp (default): one</li>" in write_changes(run, other).read_text()
@@ -184,8 +201,10 @@ def test_crops_show_the_place_on_the_page(tmp_path: Path) -> None:
     canvas = Canvas(str(run / "two.pdf"), pagesize=(210, 297))
     canvas.drawString(20, 40, "Total expected")
     canvas.save()
-    (run / "report.json").write_text((run / "report.json").read_text().replace("two.png", "two.pdf"))
-    formats.write("md", run)
+    (run / "report.json").write_text(
+        (run / "report.json").read_text().replace("two.png", "two.pdf")
+    )
+    formats.write_format("md", run)
     with Image.open(run / "report_files" / "crops" / "error-1.png") as strip:
         assert strip.width > 3 * strip.height
         assert strip.getextrema()[0] < 128
@@ -193,7 +212,7 @@ def test_crops_show_the_place_on_the_page(tmp_path: Path) -> None:
 
 def test_an_unknown_language_is_said(run: Path) -> None:
     with pytest.raises(UserError, match="there is en"):
-        formats.write("md", run, "xx")
+        formats.write_format("md", run, "xx")
 
 
 def _table(path: Path) -> list[dict[str, str]]:
@@ -210,4 +229,6 @@ def _rewrite(run: Path, records: list[dict[str, Any]]) -> None:
     text = (run / "report.json").read_text()
     head, _, rest = text.partition('"records": [\n')
     tail = rest[rest.index("\n]") :]
-    (run / "report.json").write_text(head + '"records": [\n' + ",\n".join(map(json.dumps, records)) + tail)
+    (run / "report.json").write_text(
+        head + '"records": [\n' + ",\n".join(map(json.dumps, records)) + tail
+    )

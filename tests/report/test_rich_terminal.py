@@ -9,10 +9,10 @@ from rich.console import Console
 
 from tests.report.made import write_run
 from vlm_lab.cli.main import main
-from vlm_lab.messages import Reason
+from vlm_lab.messages import Message
 from vlm_lab.records.report_json import read_report
-from vlm_lab.report.rich_terminal import show
-from vlm_lab.types import About, Report
+from vlm_lab.report.rich_terminal import print_summary
+from vlm_lab.types import ReasonTopic, Report
 
 HOSTILE = "[bold]x[/bold] [link=http://e.x]y \x1b[35m\x1b]0;title\x07"
 
@@ -21,14 +21,20 @@ HOSTILE = "[bold]x[/bold] [link=http://e.x]y \x1b[35m\x1b]0;title\x07"
 def report(tmp_path: Path) -> Report:
     found = read_report(write_run(tmp_path / "20260102T030405Z"))
     chosen, rejected = found.decisions
-    hostile = (Reason("chance", {"what": HOSTILE}),)
-    reasons: dict[About, tuple[Reason, ...]] = {"evidence": hostile, "against": hostile}
+    hostile = (Message("chance", {"what": HOSTILE}),)
+    reasons: dict[ReasonTopic, tuple[Message, ...]] = {"evidence": hostile, "against": hostile}
     return replace(found, decisions=[chosen, replace(rejected, reasons=reasons)])
 
 
 def shown_on(report: Report, width: int = 120) -> str:
-    console = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=width, highlight=False)
-    show(report, console)
+    console = Console(
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="standard",
+        width=width,
+        highlight=False,
+    )
+    print_summary(report, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

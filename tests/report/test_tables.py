@@ -8,15 +8,15 @@ import pytest
 
 from tests.case_records import failed, record
 from tests.report.made import write_run
-from vlm_lab.analysis.calibration import calibrate
-from vlm_lab.analysis.evidence import evidence, gathered
-from vlm_lab.analysis.statistics import summarize
-from vlm_lab.messages import ENGLISH, Reason
-from vlm_lab.records.report_json import plain, read_report, read_rows
+from vlm_lab.analysis.calibration import calibrate_candidates
+from vlm_lab.analysis.evidence import build_evidence, collect_evidence
+from vlm_lab.analysis.statistics import summarize_records
+from vlm_lab.messages import ENGLISH, Message
+from vlm_lab.records.report_json import encode_json, read_report, read_report_records
 from vlm_lab.report import formats, tables
-from vlm_lab.report.blocks import Heading, Items, Table, story
-from vlm_lab.report.formatting import absent, never_asked, troubles
-from vlm_lab.report.translation import catalogue
+from vlm_lab.report.blocks import BulletList, Heading, Table, build_report_blocks
+from vlm_lab.report.formatting import format_unanswered, format_unasked, is_unasked
+from vlm_lab.report.translation import load_catalogue
 from vlm_lab.types import AmountError, Calibration, CandidateKey, Decision, Model, Report, Summary
 
 
@@ -33,7 +33,7 @@ def summaries(*statuses: str) -> list[Summary]:
         ]
     names = [f"m{number}" for number in range(len(statuses))]
     planned = {CandidateKey("invoices", name, "default"): ["one", "two"] for name in names}
-    return summarize(rows, [Model(name=name, model_id="x") for name in names], planned)
+    return summarize_records(rows, [Model(name=name, model_id="x") for name in names], planned)
 
 
 @pytest.mark.parametrize(
@@ -44,48 +44,62 @@ def summaries(*statuses: str) -> list[Summary]:
         (("error", "dry_run"), []),
     ],
 )
-def test_candidates_that_were_never_asked_share_a_line_by_reason(statuses: tuple[str, ...], lines: list[str]) -> None:
-    assert absent(summaries(*statuses)) == lines
+def test_candidates_that_were_never_asked_share_a_line_by_reason(
+    statuses: tuple[str, ...], lines: list[str]
+) -> None:
+    assert format_unasked(summaries(*statuses)) == lines
 
 
 def test_they_have_no_row_of_dashes() -> None:
     own = summaries("ok", "not_run")
     report = Report(run={"id": "r", "dry_run": False, "started": "", "command": []}, suites=[], models=[], prompts=[],
                     summaries=own)  # fmt: skip
-    blocks = list(story(report, gathered([]), [], [], catalogue("en")))
-    models = next(block for block in blocks if isinstance(block, Table) and "field F1" in block.heads)
+    blocks = list(build_report_blocks(report, collect_evidence([]), [], [], load_catalogue("en")))
+    models = next(
+        block for block in blocks if isinstance(block, Table) and "field F1" in block.heads
+    )
     assert [row[0] for row in models.rows] == ["m0"]
-    assert blocks[blocks.index(Heading(3, "Not run")) + 1] == Items(["m1 (default): no weights"])
-    assert [each.model for each in own if never_asked(each)] == ["m1"]
+    assert blocks[blocks.index(Heading(3, "Not run")) + 1] == BulletList(
+        ["m1 (default): no weights"]
+    )
+    assert [each.model for each in own if is_unasked(each)] == ["m1"]
 
 
 def test_troubles_are_said_in_russian() -> None:
-    assert troubles(summaries("not_run"), catalogue("ru")) == ["m0: все 2 не запускалось: no weights"]
+    assert format_unanswered(summaries("not_run"), load_catalogue("ru")) == [
+        "m0: все 2 не запускалось: no weights"
+    ]
 
 
 def test_errors_in_money_the_worst_first() -> None:
-    error = AmountError(Decimal("1010"), Decimal("7"), Decimal("25000.5"), 2, Decimal("505"), Decimal("1000"))
+    error = AmountError(
+        Decimal("1010"), Decimal("7"), Decimal("25000.5"), 2, Decimal("505"), Decimal("1000")
+    )
     right = AmountError(total=Decimal(5))
     found = Summary(
         suite="s", model="m", prompt_id="p", documents=1, statuses={"ok": 1},
         amount_error={"tax": {"EUR": AmountError(missing=Decimal(3), total=Decimal(9))},
                       "gross": {"": error, "EUR": right}},
     )  # fmt: skip
-    assert tables.money([found]) == [
+    assert tables.build_amount_error_rows([found]) == [
         ["m", "p", "gross", "-", "2", "505.00", "1 000.00", "1 010.00", "7.00", "25 000.50"],
         ["m", "p", "tax", "EUR", "0", "-", "-", "0.00", "3.00", "9.00"],
     ]
-    assert len(tables.MONEY_HEADS) == 10
+    assert len(tables.AMOUNT_ERROR_COLUMNS) == 10
 
 
-def report_of(statuses: tuple[str, ...], decisions: tuple[Decision, ...] = (), dry_run: bool = False) -> Report:
+def report_of(
+    statuses: tuple[str, ...], decisions: tuple[Decision, ...] = (), dry_run: bool = False
+) -> Report:
     return Report(
         run={"id": "r", "dry_run": dry_run}, suites=(), models=(), prompts=(), summaries=summaries(*statuses),
         decisions=decisions,
     )  # fmt: skip
 
 
-UNDECIDED = Decision(suite="invoices", model="m0", prompt_id="p", verdict="needs_more_data", more_documents=1)
+UNDECIDED = Decision(
+    suite="invoices", model="m0", prompt_id="p", verdict="needs_more_data", more_documents=1
+)
 
 
 @pytest.mark.parametrize(
@@ -94,18 +108,24 @@ UNDECIDED = Decision(suite="invoices", model="m0", prompt_id="p", verdict="needs
         (report_of(("ok",), dry_run=True), "Nothing is decided: a dry run calls no model."),
         (report_of(("skipped", "skipped")), "Nothing is decided: no model was run."),
         (report_of(("ok", "skipped")), "Nothing is decided: only a part of the suite was run."),
-        (report_of(("ok",), (UNDECIDED,)), "No model is chosen. About 1 more document would decide."),
+        (
+            report_of(("ok",), (UNDECIDED,)),
+            "No model is chosen. About 1 more document would decide.",
+        ),
         (report_of(("ok",), (replace(UNDECIDED, verdict="chosen"),)), "Chosen: m0 (p)."),
     ],
 )
 def test_one_sentence_says_what_is_decided_or_why_nothing_is(report: Report, line: str) -> None:
-    assert tables.headlines(report, ENGLISH) == [line]
+    assert tables.format_headlines(report, ENGLISH) == [line]
 
 
 def test_each_of_several_suites_has_its_sentence() -> None:
     (other,) = summaries("skipped")
-    both = replace(report_of(("ok",), (UNDECIDED,)), summaries=[*summaries("ok"), replace(other, suite="receipts")])
-    first, second = tables.headlines(both, ENGLISH)
+    both = replace(
+        report_of(("ok",), (UNDECIDED,)),
+        summaries=[*summaries("ok"), replace(other, suite="receipts")],
+    )
+    first, second = tables.format_headlines(both, ENGLISH)
     assert first.startswith("invoices: No model is chosen.")
     assert second == "receipts: Nothing is decided: no model was run."
 
@@ -113,26 +133,32 @@ def test_each_of_several_suites_has_its_sentence() -> None:
 def test_what_a_share_booked_unseen_does_not_show_is_said_in_every_form(tmp_path: Path) -> None:
     run = write_run(tmp_path)
     report = read_report(run)
-    said = tables.doubts_of_worth(report.summaries, gathered(read_rows(run)), ENGLISH)
+    said = tables.format_calibration_notes(
+        report.summaries, collect_evidence(read_report_records(run)), ENGLISH
+    )
     assert said[0] == (
         "sharp (default), sharp (terse): 0 of 2 booked documents were wrong, which shows 22.4% and not 99%: that takes"
         " 299 without an error"
     )
     for form in ("md", "html"):
-        assert said[0] in formats.write(form, run).read_text().replace("\\", ""), form
-    unasked = Calibration(suite="invoices", model="sharp", prompt_id="default", note=Reason("no_confidence"))
+        assert said[0] in formats.write_format(form, run).read_text().replace("\\", ""), form
+    unasked = Calibration(
+        suite="invoices", model="sharp", prompt_id="default", note=Message("no_confidence")
+    )
     report = replace(report, machines={"cpu": ["sharp"]}, calibrations=[unasked])
-    assert tables.doubts_of_worth(report.summaries, evidence(report), ENGLISH) == []
+    assert tables.format_calibration_notes(report.summaries, build_evidence(report), ENGLISH) == []
 
 
 def test_what_confidence_is_worth_is_read_from_the_report(tmp_path: Path) -> None:
     run = write_run(tmp_path)
     report = read_report(run)
-    worth, anew = evidence(report).worth, calibrate(read_rows(run))
+    worth, anew = build_evidence(report).worth, calibrate_candidates(read_report_records(run))
     assert list(worth) == list(anew)
-    assert plain(list(worth.values())) == plain(list(anew.values())), "tuples are lists in JSON"
+    assert encode_json(list(worth.values())) == encode_json(list(anew.values())), (
+        "tuples are lists in JSON"
+    )
     assert len(worth) == 3
     kept = Calibration(suite="invoices", model="sharp", prompt_id="default", note="kept")
-    found = evidence(replace(report, calibrations=[kept]))
+    found = build_evidence(replace(report, calibrations=[kept]))
     assert found.worth == {("invoices", "sharp", "default"): kept}
     assert found.machines == report.machines

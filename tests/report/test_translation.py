@@ -14,11 +14,11 @@ from jinja2.ext import babel_extract
 from tests.projects import echo, run_folder_of, write_project
 from tests.report.made import write_run
 from tests.test_messages import filled
-from vlm_lab.messages import SENTENCES, english, worded
-from vlm_lab.records.report_json import plain
+from vlm_lab.messages import MESSAGES, in_english, translate_message
+from vlm_lab.records.report_json import encode_json
 from vlm_lab.report import formats, tables, translation
-from vlm_lab.report.html.page import LABELS, TEMPLATES
-from vlm_lab.scoring.error_types import KINDS, TOLD_BY_STATUS
+from vlm_lab.report.html.page import SCRIPT_LABELS, TEMPLATE_FOLDER
+from vlm_lab.scoring.error_types import ERROR_TYPES, ERROR_TYPES_BY_STATUS
 
 REPORT = Path(translation.__file__).parent
 CODE = ("tables.py", "blocks.py", "plots.py", "html/page.py", "formats.py")
@@ -26,7 +26,7 @@ CODE = ("tables.py", "blocks.py", "plots.py", "html/page.py", "formats.py")
 
 def texts() -> Iterator[str]:
     """What templates, code and scripts say."""
-    for template in TEMPLATES.glob("*.html"):
+    for template in TEMPLATE_FOLDER.glob("*.html"):
         with template.open("rb") as file:
             options = {"trimmed": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
             for _, _, found, _ in babel_extract(file, ("_", "gettext", "ngettext"), (), options):
@@ -35,33 +35,58 @@ def texts() -> Iterator[str]:
     for name in CODE:
         for call in re.finditer(r'words\(\s*((?:"[^"]*"\s*)+)\)', (REPORT / name).read_text()):
             yield "".join(re.findall(r'"([^"]*)"', call[1]))
-    yield from (*LABELS, *tables.MODEL_HEADS, *tables.NAMES.values(), *KINDS, *TOLD_BY_STATUS.values())
+    yield from (
+        *SCRIPT_LABELS,
+        *tables.MODEL_COLUMNS,
+        *tables.VERDICT_NAMES.values(),
+        *ERROR_TYPES,
+        *ERROR_TYPES_BY_STATUS.values(),
+    )
     yield from ("decision", "model", "prompt", "for it", "against it", "format")
-    yield from (*tables.CONDITIONS, *tables.DIFFERENCE_HEADS, *tables.SPARED_HEADS, tables.LEGEND)
-    yield from (*tables.MONEY_HEADS, tables.MONEY_LEGEND, "all %s", "and %s more", "skipped", "not run")
+    yield from (
+        *tables.CONDITION_LABELS,
+        *tables.DIFFERENCE_COLUMNS,
+        *tables.LABEL_ERROR_COLUMNS,
+        tables.MODEL_LEGEND,
+    )
+    yield from (
+        *tables.AMOUNT_ERROR_COLUMNS,
+        tables.AMOUNT_ERROR_LEGEND,
+        "all %s",
+        "and %s more",
+        "skipped",
+        "not run",
+    )
 
 
-@pytest.mark.parametrize("language", [each for each in translation.languages() if each != translation.SOURCE])
+@pytest.mark.parametrize(
+    "language",
+    [each for each in translation.list_languages() if each != translation.SOURCE_LANGUAGE],
+)
 def test_nothing_is_left_untranslated(language: str) -> None:
-    with (translation.LOCALE / f"{language}.po").open("rb") as file:
+    with (translation.LOCALE_FOLDER / f"{language}.po").open("rb") as file:
         known = {message.id: message.string for message in read_po(file, locale=language)}
     missing = sorted({text for text in texts() if not known.get(text)})
     assert missing == []
 
 
-@pytest.mark.parametrize("language", [each for each in translation.languages() if each != translation.SOURCE])
+@pytest.mark.parametrize(
+    "language",
+    [each for each in translation.list_languages() if each != translation.SOURCE_LANGUAGE],
+)
 def test_translations_keep_their_places(language: str) -> None:
-    with (translation.LOCALE / f"{language}.po").open("rb") as file:
+    with (translation.LOCALE_FOLDER / f"{language}.po").open("rb") as file:
         for message in read_po(file, locale=language):
             if message.id:
                 assert str(message.id).count("%s") == str(message.string).count("%s")
 
 
 @pytest.mark.parametrize(
-    ("form", "said"), [("md", "Выбрано: sharp"), ("confluence", "<h3>Поля</h3>"), ("html", "Решения")]
+    ("form", "said"),
+    [("md", "Выбрано: sharp"), ("confluence", "<h3>Поля</h3>"), ("html", "Решения")],
 )
 def test_a_report_in_russian(tmp_path: Path, form: str, said: str) -> None:
-    written: Any = formats.write(form, write_run(tmp_path), "ru")
+    written: Any = formats.write_format(form, write_run(tmp_path), "ru")
     assert said in written.read_text()
 
 
@@ -69,12 +94,16 @@ def every_reason(folder: Path) -> Path:
     """A run whose decisions, doubts and notes have each sentence that there is."""
     run = write_run(folder)
     report = json.loads((run / "report.json").read_text())
-    reasons = json.loads(plain([filled(kind, 5) for kind in SENTENCES]))
+    reasons = json.loads(encode_json([filled(kind, 5) for kind in MESSAGES]))
     first, second = report["decisions"]
     first |= {"reasons": {"evidence": reasons, "against": [], "pipeline": []}, "more_documents": 5}
     second |= {"reasons": {"evidence": [], "against": reasons, "pipeline": reasons[-2:]}}
     report["suspects"][0]["reasons"] = report["notes"] = reasons
-    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in report.items() if key != "records"]
+    lines = [
+        f"{json.dumps(key)}: {json.dumps(value)}"
+        for key, value in report.items()
+        if key != "records"
+    ]
     rows = ",\n".join(map(json.dumps, report["records"]))
     (run / "report.json").write_text("{" + ",\n".join(lines) + f',\n"records": [\n{rows}\n]}}')
     return run
@@ -82,13 +111,26 @@ def every_reason(folder: Path) -> Path:
 
 @pytest.mark.parametrize("form", ["md", "confluence", "html"])
 def test_no_reason_stays_english_in_russian(tmp_path: Path, form: str) -> None:
-    written = formats.write(form, every_reason(tmp_path), "ru").read_text()
-    said = re.sub(r'("why":\[.*?\](?=,"verdict"))|\\|&#39;|&#34;|\u2060', "", written)  # corrections.json has English
-    for kind in SENTENCES:
+    written = formats.write_format(form, every_reason(tmp_path), "ru").read_text()
+    said = re.sub(
+        r'("why":\[.*?\](?=,"verdict"))|\\|&#39;|&#34;|\u2060', "", written
+    )  # corrections.json has English
+    for kind in MESSAGES:
         reason = filled(kind, 5)
-        pieces = re.split(r"[\d.'`()*_:]+", english(reason))
-        assert not [piece for piece in pieces if len(piece) > 12 and re.search(rf"(?<!\w){re.escape(piece)}", said)]
-        longest = max(re.split(r"[^а-яё ]+", worded(reason, translation.catalogue("ru")), flags=re.IGNORECASE), key=len)
+        pieces = re.split(r"[\d.'`()*_:]+", in_english(reason))
+        assert not [
+            piece
+            for piece in pieces
+            if len(piece) > 12 and re.search(rf"(?<!\w){re.escape(piece)}", said)
+        ]
+        longest = max(
+            re.split(
+                r"[^а-яё ]+",
+                translate_message(reason, translation.load_catalogue("ru")),
+                flags=re.IGNORECASE,
+            ),
+            key=len,
+        )
         assert longest in said
 
 
@@ -122,15 +164,29 @@ class Fickle(Echo):
         return super().generate(prompt)
 """
 CORRECTIONS = [
-    {"document": "dotted", "path": "gross", "reference": "1.234,56", "verdict": "reference_wrong", "right": None},
-    {"document": "odd", "path": "date", "reference": "late", "verdict": "reference_wrong", "right": "later"},
+    {
+        "document": "dotted",
+        "path": "gross",
+        "reference": "1.234,56",
+        "verdict": "reference_wrong",
+        "right": None,
+    },
+    {
+        "document": "odd",
+        "path": "date",
+        "reference": "late",
+        "verdict": "reference_wrong",
+        "right": "later",
+    },
     {"document": "gone", "path": "gross", "reference": "1", "verdict": "both", "right": "2"},
 ]
 
 
 def noted_run(folder: Path) -> None:
     """A project of which a run has much to say: about references, corrections, second answers, a short limit."""
-    models = echo("m1", ", generation_kwargs: {max_new_tokens: 9}").replace("echo:Echo", "fickle:Fickle")
+    models = echo("m1", ", generation_kwargs: {max_new_tokens: 9}").replace(
+        "echo:Echo", "fickle:Fickle"
+    )
     write_project(folder, "models:\n" + models + echo("m2", answer={"number": "A-2"}), REFERENCES)
     (folder / "fickle.py").write_text(FICKLE)
     suite = folder / "benchmarks" / "invoices"
@@ -168,7 +224,7 @@ def test_a_real_run_is_told_in_russian(
     assert [note for note in notes if isinstance(note, str)] == []
     assert kinds <= {note["kind"] for note in notes}
     for form in ("md", "confluence", "html"):
-        shown = visible(formats.write(form, run, "ru").read_text())
+        shown = visible(formats.write_format(form, run, "ru").read_text())
         assert said in shown
         assert re.findall(r"(?<![\w./-])[A-Za-z']+(?:,? [a-z']+){2,}", shown) == [], form
 

@@ -9,10 +9,10 @@ import pytest
 from tests.suites import REFERENCE, write_suite
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import Skip
-from vlm_lab.run.inference import Asker
+from vlm_lab.run.inference import InferenceRunner
 from vlm_lab.run.options import Options
 from vlm_lab.run.plan import Plan
-from vlm_lab.run.reply_cache import Mode
+from vlm_lab.run.reply_cache import CacheMode
 from vlm_lab.suite import pages
 from vlm_lab.types import Generation, Model, Prompt, Runtime
 
@@ -56,27 +56,34 @@ class ChoosesWhenLoaded:
 
 
 @pytest.fixture
-def asker(tmp_path: Path) -> Asker:
+def asker(tmp_path: Path) -> InferenceRunner:
     return make_asker(tmp_path, Slow, "off")
 
 
-def make_asker(tmp_path: Path, backend: type, replies: Mode) -> Asker:
+def make_asker(tmp_path: Path, backend: type, replies: CacheMode) -> InferenceRunner:
     write_suite(tmp_path / "suite", {f"d{n}": REFERENCE for n in range(3)})
     models = f"models: [{{name: m, model_id: x, backend: 'tests.test_asking:{backend.__name__}'}}]"
     (tmp_path / "models.yaml").write_text(models)
-    options = Options(models_files=(tmp_path / "models.yaml",), output_dir=tmp_path, cache=tmp_path, replies=replies)
+    options = Options(
+        models_files=(tmp_path / "models.yaml",),
+        output_dir=tmp_path,
+        cache=tmp_path,
+        replies=replies,
+    )
     plan = Plan(options)
     plan.begin(plan.of_suite(tmp_path / "suite"))
-    return Asker(options, plan)
+    return InferenceRunner(options, plan)
 
 
-def ask(asker: Asker, number: int) -> Generation:
+def ask(asker: InferenceRunner, number: int) -> Generation:
     case = asker.plan.cases[number]
     candidate = asker.open or asker.candidate(case.model)
     return asker.generate(case, candidate, asker.prompt(case), lambda call: call())
 
 
-def test_the_next_pages_are_ready_when_the_model_is(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_pages_are_ready_when_the_model_is(
+    asker: InferenceRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rendered: list[tuple[str, float]] = []
     render = pages._render_image
 
@@ -89,7 +96,9 @@ def test_the_next_pages_are_ready_when_the_model_is(asker: Asker, monkeypatch: p
     first = ask(asker, 0)
     ended = time.perf_counter()
     ask(asker, 1)
-    assert [name for name, _ in rendered[:2]] == ["d0", "d1"], "each rendered once, the second before it was asked for"
+    assert [name for name, _ in rendered[:2]] == ["d0", "d1"], (
+        "each rendered once, the second before it was asked for"
+    )
     assert rendered[1][1] < ended, "while the model worked on the first"
     assert Slow.ready == [True, True]
     assert first.elapsed_seconds is not None
@@ -112,13 +121,15 @@ def test_the_first_reply_of_a_machine_is_found_by_the_next_run(tmp_path: Path) -
     assert [ask(next_run, number).cached for number in range(3)] == [True] * 3
 
 
-def test_memory_holds_this_document_and_the_next_alone(asker: Asker) -> None:
+def test_memory_holds_this_document_and_the_next_alone(asker: InferenceRunner) -> None:
     for number in range(3):
         ask(asker, number)
         assert len(asker._pages) <= 2
 
 
-def test_a_backend_that_cannot_be_built_says_why_to_every_case_and_is_tried_once(tmp_path: Path) -> None:
+def test_a_backend_that_cannot_be_built_says_why_to_every_case_and_is_tried_once(
+    tmp_path: Path,
+) -> None:
     model = Model(name="r", model_id=str(tmp_path / "nowhere"), backend="replay")
     candidate = Candidate(model, Runtime(tmp_path))
     reasons = []
@@ -130,32 +141,49 @@ def test_a_backend_that_cannot_be_built_says_why_to_every_case_and_is_tried_once
 
 
 def test_pages_one_by_one_become_one_reply(tmp_path: Path) -> None:
-    from vlm_lab.backends.candidate import together
+    from vlm_lab.backends.candidate import merge_page_replies
     from vlm_lab.parsing import parse
     from vlm_lab.types import Usage
 
     replies = [
-        Generation(raw_response='{"number": "1", "rows": [{"a": 1}]}', finish_reason="stop", usage=Usage(10, 5, 2)),
+        Generation(
+            raw_response='{"number": "1", "rows": [{"a": 1}]}',
+            finish_reason="stop",
+            usage=Usage(10, 5, 2),
+        ),
         Generation(
             raw_response='{"number": "2", "total": "9", "rows": [{"a": 2}]}',
             finish_reason="length",
             usage=Usage(11, 5, 3),
         ),
     ]
-    reply = together(replies)
+    reply = merge_page_replies(replies)
     assert (reply.usage, reply.finish_reason) == (Usage(21, 10, 5), "length")
     value = parse(reply).value
-    assert value == {"number": "1", "total": "9", "rows": [{"a": 1}, {"a": 2}]}, "first value wins, rows are appended"
+    assert value == {"number": "1", "total": "9", "rows": [{"a": 1}, {"a": 2}]}, (
+        "first value wins, rows are appended"
+    )
 
 
 def test_a_model_is_not_asked_about_documents_it_is_not_meant_for(tmp_path: Path) -> None:
-    folder = write_suite(tmp_path / "suite", {"slip": REFERENCE, "letter": REFERENCE}, "tags: {file: tags.csv}")
+    folder = write_suite(
+        tmp_path / "suite", {"slip": REFERENCE, "letter": REFERENCE}, "tags: {file: tags.csv}"
+    )
     (folder / "tags.csv").write_text("document,kind\nslip.png,slip\nletter.png,letter\n")
-    model = "{name: m, model_id: x, backend: 'tests.test_asking:Slow', only: {kind: [slip, receipt]}}"
+    model = (
+        "{name: m, model_id: x, backend: 'tests.test_asking:Slow', only: {kind: [slip, receipt]}}"
+    )
     (tmp_path / "models.yaml").write_text(f"models: [{model}]")
-    plan = Plan(Options(models_files=(tmp_path / "models.yaml",), output_dir=tmp_path, cache=tmp_path, replies="off"))
+    plan = Plan(
+        Options(
+            models_files=(tmp_path / "models.yaml",),
+            output_dir=tmp_path,
+            cache=tmp_path,
+            replies="off",
+        )
+    )
     plan.begin(plan.of_suite(folder))
-    asker = Asker(plan.options, plan)
+    asker = InferenceRunner(plan.options, plan)
     said = {}
     for number, case in enumerate(plan.cases):
         try:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.suites import REFERENCE, write_suite
-from vlm_lab.messages import english
+from vlm_lab.messages import in_english
 from vlm_lab.run import preflight
 from vlm_lab.run.preflight import check_suite
 from vlm_lab.suite import load_documents, load_suite
@@ -16,28 +16,38 @@ from vlm_lab.suite import load_documents, load_suite
 def checked(folder: Path, cache: Path | None = None) -> Any:
     documents, _ = load_documents(load_suite(folder))
     errors, notes = check_suite(documents[0].suite, documents, cache)
-    return errors, tuple(map(english, notes))
+    return errors, tuple(map(in_english, notes))
 
 
 def test_a_suite_that_fits(tmp_path: Path) -> None:
     errors, notes = checked(write_suite(tmp_path, {"a": REFERENCE, "b": {"invoice_number": "7"}}))
     assert errors == ()
-    assert notes == ("amounts are written 1234.56 (1)", "0 of 2 references are verified by a person")
+    assert notes == (
+        "amounts are written 1234.56 (1)",
+        "0 of 2 references are verified by a person",
+    )
 
 
 def test_schema_and_references_that_share_nothing_stop_the_run(tmp_path: Path) -> None:
     errors, _ = checked(write_suite(tmp_path, {"a": {"Номер": "1", "Итого": {"Всего": "2"}}}))
     (said,) = errors
-    assert "share no field: the schema has invoice_number, totals.gross; the references have Номер, Итого.Всего" in said
+    assert (
+        "share no field: the schema has invoice_number, totals.gross; the references have Номер, Итого.Всего"
+        in said
+    )
     assert "map them in suite.yaml" in said
 
 
-def test_a_reference_that_does_not_survive_the_scorer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reference_that_does_not_survive_the_scorer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from vlm_lab.parsing import parser
 
     parse = parser.parse
     monkeypatch.setattr(
-        parser, "parse", lambda reply: parse(type(reply)(raw_response=reply.raw_response.replace("17", "71")))
+        parser,
+        "parse",
+        lambda reply: parse(type(reply)(raw_response=reply.raw_response.replace("17", "71"))),
     )
     errors, _ = checked(write_suite(tmp_path, {"a": REFERENCE, "b": {"invoice_number": "7"}}))
     assert errors == (
@@ -46,7 +56,9 @@ def test_a_reference_that_does_not_survive_the_scorer_is_named(tmp_path: Path, m
 
 
 def test_what_can_be_lived_with_is_said(tmp_path: Path) -> None:
-    folder = write_suite(tmp_path, {"a": {"invoice_number": 12345}, "b": {"totals": {"gross": "без НДС"}}})
+    folder = write_suite(
+        tmp_path, {"a": {"invoice_number": 12345}, "b": {"totals": {"gross": "без НДС"}}}
+    )
     assert checked(folder) == (
         (),
         (
@@ -65,14 +77,18 @@ def test_no_reference_at_all_is_said(tmp_path: Path) -> None:
     assert "no document has a reference; nothing will be scored" in notes[0]
 
 
-def test_an_unchanged_suite_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_suite_is_checked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, cache = write_suite(tmp_path / "s", {"a": REFERENCE}), tmp_path / "cache"
     first = checked(folder, cache)
     (path,) = (cache / "checks").iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
     calls: list[object] = []
-    errors = preflight._errors
-    monkeypatch.setattr(preflight, "_errors", lambda *given: calls.append(given) or errors(*given))
+    errors = preflight._find_errors
+    monkeypatch.setattr(
+        preflight, "_find_errors", lambda *given: calls.append(given) or errors(*given)
+    )
     assert checked(folder, cache) == first
     assert not calls
     (folder / "references/a.json").write_text(json.dumps({"invoice_number": "2"}))

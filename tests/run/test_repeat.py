@@ -9,7 +9,7 @@ import pytest
 
 from tests.projects import calls_of, echo, records_of, run_folder_of, write_project
 from tests.suites import REFERENCE
-from vlm_lab.messages import Reason, english
+from vlm_lab.messages import Message, in_english
 
 # Answers otherwise when it is asked about a document again, and knows batches, which it answers in a third way.
 MOODY = """
@@ -53,7 +53,7 @@ def probes_of(folder: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
 
 
 def said(why: Any) -> str:
-    return english(Reason(**why)) if isinstance(why, dict) else str(why)
+    return in_english(Message(**why)) if isinstance(why, dict) else str(why)
 
 
 def test_a_model_that_repeats_itself_flips_nothing(pytester: pytest.Pytester) -> None:
@@ -61,44 +61,68 @@ def test_a_model_that_repeats_itself_flips_nothing(pytester: pytest.Pytester) ->
     result.assert_outcomes(passed=3)
     for how in ("alone", "batch"):
         found = probes_of(pytester.path)["m", "default", how]
-        counts = [found[key] for key in ("repeats", "identical", "values", "flipped", "not_measured")]
+        counts = [
+            found[key] for key in ("repeats", "identical", "values", "flipped", "not_measured")
+        ]
         assert counts == [2, 2, 4, 0, ""]
-    result.stdout.fnmatch_lines(["asked again: m (default): alone 0 of 4 values flipped, 2 of 2 replies identical; *"])
+    result.stdout.fnmatch_lines(
+        ["asked again: m (default): alone 0 of 4 values flipped, 2 of 2 replies identical; *"]
+    )
     assert "2 of 2 replies identical" in (run_folder_of(pytester.path) / "report.md").read_text()
 
 
 def test_flips_are_counted_and_named(pytester: pytest.Pytester) -> None:
     otherwise = {"invoice_number": "A-71", "totals": {"gross": "119,00"}}
     lost = {"invoice_number": "A-17", "totals": {}}
-    result = run(pytester, "models:\n" + moody("m", "Batches", again=otherwise, batched=lost), "--probe=3")
+    result = run(
+        pytester, "models:\n" + moody("m", "Batches", again=otherwise, batched=lost), "--probe=3"
+    )
     alone, batch = (probes_of(pytester.path)["m", "default", how] for how in ("alone", "batch"))
     assert (alone["repeats"], alone["identical"], alone["values"], alone["flipped"]) == (3, 0, 6, 3)
-    assert {(flip["document"], flip["path"], flip["first"], flip["again"]) for flip in alone["flips"]} == {
+    assert {
+        (flip["document"], flip["path"], flip["first"], flip["again"]) for flip in alone["flips"]
+    } == {
         (document, "invoice_number", "A-17", "A-71") for document in ("inv_1", "inv_2", "inv_3")
     }, "119,00 is 119.00"
     assert {(flip["path"], flip["again"]) for flip in batch["flips"]} == {("totals.gross", None)}
-    result.stdout.fnmatch_lines(["*alone 3 of 6 values flipped (inv_?: invoice_number, *), 0 of 3 replies identical*"])
+    result.stdout.fnmatch_lines(
+        ["*alone 3 of 6 values flipped (inv_?: invoice_number, *), 0 of 3 replies identical*"]
+    )
 
 
 def test_a_value_that_only_the_second_reply_has_is_a_flip(pytester: pytest.Pytester) -> None:
-    models = "models:\n" + moody("m", first={"invoice_number": None}) + moody("silent", first="I see nothing.")
+    models = (
+        "models:\n"
+        + moody("m", first={"invoice_number": None})
+        + moody("silent", first="I see nothing.")
+    )
     run(pytester, models, "--probe=1")
     for model in ("m", "silent"):
         found = probes_of(pytester.path)[model, "default", "alone"]
         assert (found["values"], found["flipped"]) == (2, 2), model
 
 
-def test_second_replies_touch_neither_cache_nor_scores_nor_seconds(pytester: pytest.Pytester) -> None:
+def test_second_replies_touch_neither_cache_nor_scores_nor_seconds(
+    pytester: pytest.Pytester,
+) -> None:
     models = "models:\n" + moody("m", again={"invoice_number": "A-71"})
     run(pytester, models).assert_outcomes(passed=3)
     plain = records_of(run_folder_of(pytester.path))
-    kept = {path.name: path.read_bytes() for path in (pytester.path / "cache" / "replies").rglob("*.json")}
+    kept = {
+        path.name: path.read_bytes()
+        for path in (pytester.path / "cache" / "replies").rglob("*.json")
+    }
     (pytester.path / "results").rename(pytester.path / "before")
     run(pytester, models, "--probe=3").assert_outcomes(passed=3)
     assert records_of(run_folder_of(pytester.path)) == [{**row, "cached": True} for row in plain]
-    assert {path.name: path.read_bytes() for path in (pytester.path / "cache" / "replies").rglob("*.json")} == kept
+    assert {
+        path.name: path.read_bytes()
+        for path in (pytester.path / "cache" / "replies").rglob("*.json")
+    } == kept
     found = probes_of(pytester.path)["m", "default", "alone"]
-    assert (found["cached"], found["repeats"]) == (3, 3), "all first replies from the cache, the model loaded for it"
+    assert (found["cached"], found["repeats"]) == (3, 3), (
+        "all first replies from the cache, the model loaded for it"
+    )
 
 
 def test_each_model_is_asked_the_same_answered_documents_after_its_cases_and_before_it_is_closed(
@@ -107,7 +131,9 @@ def test_each_model_is_asked_the_same_answered_documents_after_its_cases_and_bef
     models = "models:\n" + moody("a", "Batches") + moody("b") + moody("c", fails=["inv_1", "inv_2"])
     run(pytester, models, "--probe=2")
     found = probes_of(pytester.path)
-    assert found["a", "default", "alone"]["documents"] == found["b", "default", "alone"]["documents"]
+    assert (
+        found["a", "default", "alone"]["documents"] == found["b", "default", "alone"]["documents"]
+    )
     assert found["c", "default", "alone"]["documents"] == ["inv_3"]
     own = [line.split()[1] for line in calls_of(pytester.path) if line.startswith("a:")]
     assert own == ["load", *["default"] * 3, *["default"] * 2, "batch", *["default"] * 2, "close"]
@@ -117,7 +143,11 @@ def test_each_model_is_asked_the_same_answered_documents_after_its_cases_and_bef
 def test_what_was_not_measured_says_why_and_documents_without_a_second_reply_are_named(
     pytester: pytest.Pytester,
 ) -> None:
-    models = moody("m", dies=["inv_2"]) + moody("dies", dies=["inv_1", "inv_2", "inv_3"]) + echo("gone", missing=True)
+    models = (
+        moody("m", dies=["inv_2"])
+        + moody("dies", dies=["inv_1", "inv_2", "inv_3"])
+        + echo("gone", missing=True)
+    )
     replayed = "  - {name: today, backend: replay, model_id: benchmarks/invoices/references}\n"
     result = run(pytester, "models:\n" + models + replayed, "--probe=3")
     result.assert_outcomes(passed=9, skipped=3)
@@ -153,32 +183,43 @@ def test_a_run_that_ends_early_says_so_and_goes_on(pytester: pytest.Pytester) ->
     run(pytester, models, "--probe=1", "-x")
     early = probes_of(pytester.path)
     assert early["a", "default", "alone"]["repeats"] == 1
-    assert said(early["b", "default", "alone"]["not_measured"]).startswith("the run ended before it")
+    assert said(early["b", "default", "alone"]["not_measured"]).startswith(
+        "the run ended before it"
+    )
     run(pytester, models, "--probe=1", "--resume=last")
     late = probes_of(pytester.path)
-    assert late["a", "default", "alone"] == early["a", "default", "alone"], "kept from the run that it goes on with"
+    assert late["a", "default", "alone"] == early["a", "default", "alone"], (
+        "kept from the run that it goes on with"
+    )
     assert late["b", "default", "alone"]["repeats"] == 1
 
 
 def test_rows_are_paired_before_they_are_compared(tmp_path: Path) -> None:
     from tests.suites import write_suite
-    from vlm_lab.analysis.repeatability import Answered, _changed
+    from vlm_lab.analysis.repeatability import _AnsweredCase, _compare_values
     from vlm_lab.suite import load_documents, load_suite
     from vlm_lab.types import Case, Generation, Model
 
     folder = write_suite(tmp_path, {"d": REFERENCE})
     schema = json.loads((folder / "schema.json").read_text())
-    row = {"type": "object", "properties": {"name": {"type": "string"}, "amount": {"type": "string"}}}
+    row = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "amount": {"type": "string"}},
+    }
     schema["properties"]["rows"] = {"type": "array", "items": row}
     (folder / "schema.json").write_text(json.dumps(schema))
     (document,) = load_documents(load_suite(folder))[0]
-    first = Answered(
+    first = _AnsweredCase(
         Case(Model(name="m", model_id="x"), "default", "", document),
         Generation(raw_response=json.dumps({**REFERENCE, "rows": ROWS})),
     )
-    count, flips = _changed(first, Generation(raw_response=json.dumps({**REFERENCE, "rows": ROWS[::-1]})))
+    count, flips = _compare_values(
+        first, Generation(raw_response=json.dumps({**REFERENCE, "rows": ROWS[::-1]}))
+    )
     assert (count, flips) == (6, [])
-    _, flips = _changed(first, Generation(raw_response=json.dumps({**REFERENCE, "rows": ROWS[1:]})))
+    _, flips = _compare_values(
+        first, Generation(raw_response=json.dumps({**REFERENCE, "rows": ROWS[1:]}))
+    )
     assert [flip.path for flip in flips] == ["rows[0].name", "rows[0].amount"]
 
 
@@ -191,4 +232,9 @@ def test_a_real_checkpoint_repeats_itself_alone_and_in_a_batch(
     run(pytester, models, "--probe=2", "--device=cpu").assert_outcomes(passed=3)
     for how in ("alone", "batch"):
         found = probes_of(pytester.path)["tiny", "default", how]
-        assert (found["not_measured"], found["repeats"], found["identical"], found["flipped"]) == ("", 2, 2, 0), how
+        assert (found["not_measured"], found["repeats"], found["identical"], found["flipped"]) == (
+            "",
+            2,
+            2,
+            0,
+        ), how

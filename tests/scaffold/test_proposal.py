@@ -15,18 +15,20 @@ from PIL import Image
 from tests.pipelines import write_pipeline
 from vlm_lab.cli import init
 from vlm_lab.errors import UserError
-from vlm_lab.fields.schema import fields_of_schema
+from vlm_lab.fields.schema import collect_schema_fields
 from vlm_lab.run.preflight import check_suite
-from vlm_lab.scaffold.proposal import propose, write
+from vlm_lab.scaffold.proposal import propose_suite, write_proposal
 from vlm_lab.suite import load_documents, load_suite
-from vlm_lab.suite.prompts import prompt_text
+from vlm_lab.suite.prompts import render_prompt_text
 from vlm_lab.types import Suite
 
 PROJECT = Path(__file__).parents[2]
 
 
 def run(folder: Path, documents: Path | None, references: Path | None) -> int:
-    return init.main(Namespace(folder=folder, documents=documents, references=references, check=False))
+    return init.main(
+        Namespace(folder=folder, documents=documents, references=references, check=False)
+    )
 
 
 def check(folder: Path) -> int:
@@ -34,7 +36,10 @@ def check(folder: Path) -> int:
 
 
 def bring(
-    folder: Path, references: Mapping[str, Any], documents: tuple[str, ...] | None = None, escaped: bool = False
+    folder: Path,
+    references: Mapping[str, Any],
+    documents: tuple[str, ...] | None = None,
+    escaped: bool = False,
 ) -> Suite:
     """A user's folders with these references, the suite that init makes of them, loaded again from its files."""
     (folder / "docs").mkdir()
@@ -42,8 +47,10 @@ def bring(
     for name in documents if documents is not None else references:
         Image.new("RGB", (8, 8)).save(folder / "docs" / f"{name}.png")
     for name, reference in references.items():
-        (folder / "json" / f"{name}.json").write_text(json.dumps(reference, ensure_ascii=escaped), "utf-8")
-    write(propose(folder / "suite", folder / "docs", folder / "json"))
+        (folder / "json" / f"{name}.json").write_text(
+            json.dumps(reference, ensure_ascii=escaped), "utf-8"
+        )
+    write_proposal(propose_suite(folder / "suite", folder / "docs", folder / "json"))
     return load_suite(folder / "suite")
 
 
@@ -51,7 +58,9 @@ def types(suite: Suite) -> dict[str, str]:
     return {field.path: field.type for field in suite.fields}
 
 
-def test_a_pipelines_folder_becomes_a_suite_that_scores_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pipelines_folder_becomes_a_suite_that_scores_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_pipeline(tmp_path)
     assert run(tmp_path / "benchmarks/schet", tmp_path / "docs", tmp_path / "output/json") == 0
     said = capsys.readouterr().out
@@ -85,9 +94,13 @@ def test_a_pipelines_folder_becomes_a_suite_that_scores_one(tmp_path: Path, caps
 
 
 def test_the_shipped_schema_is_what_its_references_show(tmp_path: Path, shared: Path) -> None:
-    found = propose(tmp_path / "suite", shared / "invoices/documents", shared / "invoices/references")
-    inferred = fields_of_schema(json.loads(found.texts[tmp_path / "suite/schema.json"]))
-    ours = fields_of_schema(json.loads((PROJECT / "benchmarks/invoices/schema.json").read_text("utf-8")))
+    found = propose_suite(
+        tmp_path / "suite", shared / "invoices/documents", shared / "invoices/references"
+    )
+    inferred = collect_schema_fields(json.loads(found.texts[tmp_path / "suite/schema.json"]))
+    ours = collect_schema_fields(
+        json.loads((PROJECT / "benchmarks/invoices/schema.json").read_text("utf-8"))
+    )
     assert set(inferred) == set(ours)
     assert found.matching.unmatched == found.matching.unused == ()
 
@@ -115,7 +128,11 @@ def test_nothing_is_overwritten_and_a_second_run_shows_a_diff(
         ("docs", "missing/json", "no such folder.*--references=PATH"),
         ("docs", "docs", "holds no .json file.*--references=PATH"),
         ("json", "docs", "holds no document.*--documents=PATH"),
-        ("docs", "others", "none of 1 references is named after one of 2 documents.*invoice1.pdf, invoice1.json"),
+        (
+            "docs",
+            "others",
+            "none of 1 references is named after one of 2 documents.*invoice1.pdf, invoice1.json",
+        ),
         ("docs", "broken", "1 .json files and none is readable JSON.*--references=PATH"),
         ("docs", "texts", "no file holds a JSON object.*a reference is an object of fields"),
         ("docs", None, "--references=PATH is missing; type: vlm-lab init"),
@@ -125,7 +142,11 @@ def test_folders_that_do_not_fit_end_in_what_to_do(
     tmp_path: Path, documents: str, references: str | None, said: str
 ) -> None:
     bring(tmp_path, {"a": {"number": "1"}, "b": {"number": "2"}})
-    for name, file, text in (("others", "x.json", "{}"), ("broken", "a.json", "{"), ("texts", "a.json", '"a"')):
+    for name, file, text in (
+        ("others", "x.json", "{}"),
+        ("broken", "a.json", "{"),
+        ("texts", "a.json", '"a"'),
+    ):
         (tmp_path / name).mkdir()
         (tmp_path / name / file).write_text(text)
     with pytest.raises(UserError, match=said):
@@ -133,7 +154,9 @@ def test_folders_that_do_not_fit_end_in_what_to_do(
     assert not (tmp_path / "new").exists()
 
 
-def test_one_reference_is_enough_and_said_to_be_weak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_reference_is_enough_and_said_to_be_weak(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     bring(tmp_path, {"a": {"number": "1"}}, documents=("a", "b", "c"))
     assert run(tmp_path / "suite2", tmp_path / "docs", tmp_path / "json") == 0
     said = capsys.readouterr().out
@@ -163,7 +186,10 @@ def test_the_rule_is_found_in_the_names(tmp_path: Path, name: str, rule: str) ->
     [
         (lambda fields: fields, None),
         (lambda fields: {"data": fields}, "data"),
-        (lambda fields: {"status": "ok", "result": {"document": fields}, "elapsed_ms": 12}, "result.document"),
+        (
+            lambda fields: {"status": "ok", "result": {"document": fields}, "elapsed_ms": 12},
+            "result.document",
+        ),
         (lambda fields: [fields], "0"),
         (lambda fields: {"documents": [fields], "model": "x"}, "documents.0"),
         (lambda fields: {"v1.2": fields}, "v1.2"),
@@ -180,11 +206,19 @@ def test_envelopes(tmp_path: Path, around: Any, unwrap: str | None) -> None:
 
 def test_values_wrapped_in_objects_become_fields(tmp_path: Path) -> None:
     cell = {"Сумма": {"value": "5.00", "confidence": 0.9}, "Товар": "a"}
-    wrapped = {"Номер": {"value": "17", "page": 1, "bbox": [1, 2, 3, 4]}, "Дата": "2024-03-12", "Строки": [cell, cell]}
+    wrapped = {
+        "Номер": {"value": "17", "page": 1, "bbox": [1, 2, 3, 4]},
+        "Дата": "2024-03-12",
+        "Строки": [cell, cell],
+    }
     suite = bring(tmp_path, {"a": wrapped, "b": {**wrapped, "Номер": {"value": None, "page": 1}}})
     assert list(types(suite)) == ["Номер", "Дата", "Строки[].Сумма", "Строки[].Товар"]
     one, other = (document.reference for document in load_documents(suite)[0])
-    assert one == {"Номер": "17", "Дата": "2024-03-12", "Строки": [{"Сумма": "5.00", "Товар": "a"}] * 2}
+    assert one == {
+        "Номер": "17",
+        "Дата": "2024-03-12",
+        "Строки": [{"Сумма": "5.00", "Товар": "a"}] * 2,
+    }
     assert other == {**one, "Номер": None}
 
 
@@ -211,12 +245,16 @@ HOSTILE = [
 def test_hostile_keys_and_values_break_no_file(tmp_path: Path) -> None:
     reference = {f"total {key}": "12.00" for key in HOSTILE} | {key: key for key in HOSTILE}
     suite = bring(tmp_path, {"a": reference, "b": reference}, escaped=True)
-    text = prompt_text(suite.prompts["default"], suite, "default")
+    text = render_prompt_text(suite.prompts["default"], suite, "default")
     assert "`total {{ x }}`" in text
     ((document, _), notes) = load_documents(suite)
     assert notes == ()
     assert check_suite(suite, [document])[0] == ()
-    table = [line for line in (suite.folder / "fields.md").read_text("utf-8").splitlines() if line.startswith("| ")]
+    table = [
+        line
+        for line in (suite.folder / "fields.md").read_text("utf-8").splitlines()
+        if line.startswith("| ")
+    ]
     assert len(table) == len(reference) + 1
     assert not any("<b>" in line for line in table)
 
@@ -231,25 +269,33 @@ def test_half_a_character_is_written_as_its_escape_and_fails_the_check(tmp_path:
 ANY = st.characters(exclude_categories=())  # half characters, too
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(ANY),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(ANY, max_size=8), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(ANY, max_size=8), inner, max_size=4)
+    ),
     max_leaves=8,
 )
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.dictionaries(st.text(ANY, max_size=8), VALUES, max_size=4), min_size=1, max_size=3))
-def test_whatever_the_references_hold_the_suite_can_be_read_again(references: list[dict[str, Any]]) -> None:
+@given(
+    st.lists(st.dictionaries(st.text(ANY, max_size=8), VALUES, max_size=4), min_size=1, max_size=3)
+)
+def test_whatever_the_references_hold_the_suite_can_be_read_again(
+    references: list[dict[str, Any]],
+) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         try:
             suite = bring(
-                folder, {f"doc{number}": reference for number, reference in enumerate(references)}, escaped=True
+                folder,
+                {f"doc{number}": reference for number, reference in enumerate(references)},
+                escaped=True,
             )
         except UserError:  # not one field in all of them
             assume(False)
         documents, _ = load_documents(suite)
         check_suite(suite, documents)
-        prompt_text(suite.prompts["default"], suite, "default")
+        render_prompt_text(suite.prompts["default"], suite, "default")
 
 
 @pytest.mark.parametrize(
@@ -273,7 +319,9 @@ def test_whatever_the_references_hold_the_suite_can_be_read_again(references: li
         ("total", ["yes", "no"], "text"),
     ],
 )
-def test_names_propose_and_values_decide(tmp_path: Path, key: str, values: list[Any], expected: str) -> None:
+def test_names_propose_and_values_decide(
+    tmp_path: Path, key: str, values: list[Any], expected: str
+) -> None:
     suite = bring(tmp_path, {f"doc{number}": {key: value} for number, value in enumerate(values)})
     assert list(types(suite).values()) == [expected]
 
@@ -290,7 +338,9 @@ def test_cords_receipts_become_a_suite_beside_kieval(tmp_path: Path, shared: Pat
     assert types(suite)["menu[].price"] == types(suite)["total.total_price"] == "amount"
     right = given = expected = 0
     for document, pair in zip(documents, pairs, strict=True):
-        counts = score_values(pair["pred"], document.reference, suite.fields, suite.conventions).scores
+        counts = score_values(
+            pair["pred"], document.reference, suite.fields, suite.conventions
+        ).scores
         for kind in ("", "cells_"):
             good = counts[f"{kind}exact"] + counts[f"{kind}normalized"]
             right += good

@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlm_lab.fields.schema import fields_of_schema
-from vlm_lab.scoring.consistency import checks
+from vlm_lab.fields.schema import collect_schema_fields
+from vlm_lab.scoring.consistency import check_consistency
 from vlm_lab.types import Conventions
 
 SETTINGS = settings(max_examples=50, deadline=None)  # other work on the machine is no failure
 
 SCHEMA = Path(__file__).parents[2] / "benchmarks" / "invoices" / "schema.json"
-FIELDS = fields_of_schema(json.loads(SCHEMA.read_text("utf-8")))
+FIELDS = collect_schema_fields(json.loads(SCHEMA.read_text("utf-8")))
 SUITE = Conventions("dmy", ("en", "ru"))
 
 
 def check(name, value):
-    return checks(value, FIELDS, SUITE)[name]
+    return check_consistency(value, FIELDS, SUITE)[name]
 
 
 @pytest.mark.parametrize(
@@ -38,15 +38,23 @@ def check(name, value):
     ],
 )
 def test_rows_add_up_to_net_or_gross(rows, totals, result):
-    assert check("rows_add_up", {"line_items": [{"amount": row} for row in rows], "totals": totals}) is result
+    assert (
+        check("rows_add_up", {"line_items": [{"amount": row} for row in rows], "totals": totals})
+        is result
+    )
 
 
 def test_a_cell_that_is_called_total_is_not_the_total():
     row = {"properties": {"total": {"format": "decimal"}}}
     heads = {name: {"format": "decimal"} for name in ("net", "tax", "total")}
-    fields = fields_of_schema({"properties": heads | {"rows": {"items": row}}})
-    said = {"net": "100.00", "tax": "19.00", "total": "119.00", "rows": [{"total": "60.00"}, {"total": "40.00"}]}
-    assert checks(said, fields, SUITE) | {"check_digits": None} == {
+    fields = collect_schema_fields({"properties": heads | {"rows": {"items": row}}})
+    said = {
+        "net": "100.00",
+        "tax": "19.00",
+        "total": "119.00",
+        "rows": [{"total": "60.00"}, {"total": "40.00"}],
+    }
+    assert check_consistency(said, fields, SUITE) | {"check_digits": None} == {
         "rows_add_up": True,
         "net_plus_tax": True,
         "dates_in_order": None,
@@ -68,8 +76,12 @@ def test_a_cell_that_is_called_total_is_not_the_total():
 )
 def test_one_column_has_the_rows_totals_or_nobody_adds(row, result):
     cells = {"properties": {key: {"format": "decimal"} for key in row}}
-    fields = fields_of_schema({"properties": {"net": {"format": "decimal"}, "rows": {"items": cells}}})
-    assert checks({"net": "100.00", "rows": [row]}, fields, SUITE)["rows_add_up"] is result
+    fields = collect_schema_fields(
+        {"properties": {"net": {"format": "decimal"}, "rows": {"items": cells}}}
+    )
+    assert (
+        check_consistency({"net": "100.00", "rows": [row]}, fields, SUITE)["rows_add_up"] is result
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,17 +96,31 @@ def test_one_column_has_the_rows_totals_or_nobody_adds(row, result):
     ],
 )
 def test_totals_are_known_by_their_names(names):
-    fields = fields_of_schema({"properties": {name: {"format": "decimal"} for name in names}})
-    assert checks(dict(zip(names, ("100.00", "19.00", "119.00"), strict=True)), fields, SUITE)["net_plus_tax"] is True
-    assert checks(dict(zip(names, ("100.00", "19.00", "109.00"), strict=True)), fields, SUITE)["net_plus_tax"] is False
+    fields = collect_schema_fields({"properties": {name: {"format": "decimal"} for name in names}})
+    assert (
+        check_consistency(
+            dict(zip(names, ("100.00", "19.00", "119.00"), strict=True)), fields, SUITE
+        )["net_plus_tax"]
+        is True
+    )
+    assert (
+        check_consistency(
+            dict(zip(names, ("100.00", "19.00", "109.00"), strict=True)), fields, SUITE
+        )["net_plus_tax"]
+        is False
+    )
 
 
-@pytest.mark.parametrize(("gross", "result"), [("119.00", True), ("119,01", True), ("129.00", False), (None, None)])
+@pytest.mark.parametrize(
+    ("gross", "result"), [("119.00", True), ("119,01", True), ("129.00", False), (None, None)]
+)
 def test_net_and_tax_are_gross(gross, result):
     assert check("net_plus_tax", {"totals": {"net": "100.00", "tax": 19, "gross": gross}}) is result
 
 
-@pytest.mark.parametrize(("due", "result"), [("01.04.2024", True), ("2024-03-11", False), ("soon", None)])
+@pytest.mark.parametrize(
+    ("due", "result"), [("01.04.2024", True), ("2024-03-11", False), ("soon", None)]
+)
 def test_an_invoice_is_not_due_before_it_is_written(due, result):
     assert check("dates_in_order", {"issue_date": "2024-03-12", "due_date": due}) is result
 
@@ -118,26 +144,45 @@ def test_check_digits_of_tax_ids(tax_id, result):
 
 def test_bare_digits_are_judged_in_a_russian_suite_only():
     said = {"seller": {"tax_id": "34092/30007"}}
-    assert checks(said, FIELDS, Conventions(languages=("ru",)))["check_digits"] is False
-    assert checks(said, FIELDS, Conventions(languages=("de", "ru")))["check_digits"] is None
+    assert check_consistency(said, FIELDS, Conventions(languages=("ru",)))["check_digits"] is False
+    assert (
+        check_consistency(said, FIELDS, Conventions(languages=("de", "ru")))["check_digits"] is None
+    )
 
 
 def test_check_digits_of_ibans():
-    fields = fields_of_schema({"properties": {"iban": {"x-vlm-lab": "iban"}}})
-    assert checks({"iban": "DE02 1203 0000 0000 2020 51"}, fields, SUITE)["check_digits"] is True
-    assert checks({"iban": "DE02 1203 0000 0000 2020 15"}, fields, SUITE)["check_digits"] is False
+    fields = collect_schema_fields({"properties": {"iban": {"x-vlm-lab": "iban"}}})
+    assert (
+        check_consistency({"iban": "DE02 1203 0000 0000 2020 51"}, fields, SUITE)["check_digits"]
+        is True
+    )
+    assert (
+        check_consistency({"iban": "DE02 1203 0000 0000 2020 15"}, fields, SUITE)["check_digits"]
+        is False
+    )
 
 
 def test_nothing_said_nothing_checked():
-    assert set(checks(None, FIELDS, SUITE).values()) == {None}
+    assert set(check_consistency(None, FIELDS, SUITE).values()) == {None}
 
 
 SAID = (
-    st.none() | st.integers() | st.floats() | st.text() | st.lists(st.text()) | st.sampled_from(["DE1", "IBAN", "FRé"])
+    st.none()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.lists(st.text())
+    | st.sampled_from(["DE1", "IBAN", "FRé"])
 )
 
 
 @SETTINGS
-@given(st.fixed_dictionaries({}, optional=dict.fromkeys([*(field.path for field in FIELDS), "line_items"], SAID)))
+@given(
+    st.fixed_dictionaries(
+        {}, optional=dict.fromkeys([*(field.path for field in FIELDS), "line_items"], SAID)
+    )
+)
 def test_no_answer_crashes_a_check(value):
-    assert all(result in (True, False, None) for result in checks(value, FIELDS, SUITE).values())
+    assert all(
+        result in (True, False, None) for result in check_consistency(value, FIELDS, SUITE).values()
+    )

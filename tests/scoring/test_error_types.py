@@ -2,9 +2,9 @@
 
 import pytest
 
-from vlm_lab.fields.schema import fields_of_schema
+from vlm_lab.fields.schema import collect_schema_fields
 from vlm_lab.scoring import score_values
-from vlm_lab.scoring.error_types import KINDS
+from vlm_lab.scoring.error_types import ERROR_TYPES
 
 TYPES = {
     "number": "identifier", "date": "date", "net": "amount", "gross": "amount", "note": "text", "seller.name": "name",
@@ -31,7 +31,7 @@ def schema():
 
 def kinds(**said):
     """The kinds of the wrong fields when these values are said instead of the reference's."""
-    scored = score_values(REFERENCE | said, REFERENCE, fields_of_schema(schema()))
+    scored = score_values(REFERENCE | said, REFERENCE, collect_schema_fields(schema()))
     return {result.path: result.kind for result in scored.fields if result.outcome == "wrong"}
 
 
@@ -69,18 +69,23 @@ def test_seller_and_buyer_swapped():
 
 
 def test_the_value_of_another_row():
-    assert kinds(rows=[{"d": "Lamp", "p": "800.00"}, {"d": "Chair", "p": "800.00"}]) == {"rows[0].p": "other row"}
+    assert kinds(rows=[{"d": "Lamp", "p": "800.00"}, {"d": "Chair", "p": "800.00"}]) == {
+        "rows[0].p": "other row"
+    }
 
 
 def test_a_short_value_stands_everywhere_and_is_recognised_nowhere():
     reference = {"rows": [{"d": "Lamp", "n": "5"}, {"d": "Chair", "n": "2"}]}
     said = {"rows": [{"d": "Lamp", "n": "2"}, {"d": "Chair", "n": "2"}]}
-    found = [result.kind for result in score_values(said, reference).fields if result.outcome == "wrong"]
+    found = [
+        result.kind for result in score_values(said, reference).fields if result.outcome == "wrong"
+    ]
     assert found == ["one character misread"]
 
 
 @pytest.mark.parametrize(
-    ("expected", "said", "kind"), [("100 x", "1 x", None), ("120 x", "12 x", "decimal or thousands shift")]
+    ("expected", "said", "kind"),
+    [("100 x", "1 x", None), ("120 x", "12 x", "decimal or thousands shift")],
 )
 def test_a_quantity_of_one_digit_is_not_a_shifted_one(expected, said, kind):
     found = score_values({"n": said}, {"n": expected}).fields
@@ -92,4 +97,4 @@ def test_right_answers_have_no_kind():
 
 
 def test_every_kind_is_tested():
-    assert set(KINDS) - {kind for *_, kind in CASES} == {"seller/buyer swap", "other row"}
+    assert set(ERROR_TYPES) - {kind for *_, kind in CASES} == {"seller/buyer swap", "other row"}

@@ -11,15 +11,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from vlm_lab.fields.schema import fields_of_schema
+from vlm_lab.fields.schema import collect_schema_fields
 from vlm_lab.parsing import parse, parse_text
 from vlm_lab.scoring import score, score_values
 from vlm_lab.types import Document, Generation, Prediction, Score, Suite
 
 SETTINGS = settings(max_examples=50, deadline=None)  # other work on the machine is no failure
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "benchmarks" / "invoices" / "schema.json").read_text("utf-8"))
-FIELDS = fields_of_schema(SCHEMA)
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "benchmarks" / "invoices" / "schema.json").read_text("utf-8")
+)
+FIELDS = collect_schema_fields(SCHEMA)
 INVOICE = {
     "invoice_number": "INV-1",
     "issue_date": "2024-03-12",
@@ -60,7 +62,15 @@ def test_every_key_of_the_scores_is_there():
     counts = ["exact", "normalized", "wrong", "missing", "spurious", "unlabelled"]
     counts += [f"cells_{name}" for name in counts[:5]]
     counts += ["rows_right", "rows_expected", "rows_predicted", "rows_split", "rows_merged"]
-    ratios = ["field_f1", "field_f1_strict", "precision", "recall", "row_f1", "cell_f1", "document_right"]
+    ratios = [
+        "field_f1",
+        "field_f1_strict",
+        "precision",
+        "recall",
+        "row_f1",
+        "cell_f1",
+        "document_right",
+    ]
     assert list(score_values({}, None).scores) == counts + ratios
 
 
@@ -94,7 +104,12 @@ def test_outcomes(prediction, expected):
 def test_ratios_follow_from_the_counts():
     prediction = changed(totals__gross="191.00", invoice_number="inv-1", issue_date=None)
     scores = score_values(prediction, INVOICE, FIELDS).scores
-    assert (scores["exact"], scores["normalized"], scores["wrong"], scores["missing"]) == (2, 1, 1, 1)
+    assert (scores["exact"], scores["normalized"], scores["wrong"], scores["missing"]) == (
+        2,
+        1,
+        1,
+        1,
+    )
     assert scores["precision"] == 3 / 4
     assert scores["recall"] == 3 / 5
     assert scores["field_f1"] == 2 * 3 / 9
@@ -107,10 +122,14 @@ def test_what_null_means_is_the_suites(nothing):
     reference = {"currency": nothing, "invoice_number": "1"}
     prediction = {"currency": "EUR", "invoice_number": "1"}
     assert outcomes(score_values(prediction, reference, FIELDS)) == {"currency": "unlabelled"}
-    assert outcomes(score_values(prediction, reference, FIELDS, empty="absent")) == {"currency": "spurious"}
+    assert outcomes(score_values(prediction, reference, FIELDS, empty="absent")) == {
+        "currency": "spurious"
+    }
     for empty in ("unlabelled", "absent"):
         for silent in ({}, {"currency": None}, {"currency": ""}, {"currency": "n/a"}):
-            scores = score_values({"invoice_number": "1"} | silent, reference, FIELDS, empty=empty).scores
+            scores = score_values(
+                {"invoice_number": "1"} | silent, reference, FIELDS, empty=empty
+            ).scores
             assert (scores["precision"], scores["recall"], scores["spurious"]) == (1.0, 1.0, 0)
 
 
@@ -135,20 +154,30 @@ def test_what_an_empty_list_or_object_means_is_the_suites(nothing):
 )
 def test_no_usable_answer_misses_every_expected_field(raw, kind):
     prediction = parse_text(raw)
-    scored = score_values(prediction.value, INVOICE, FIELDS, status=prediction.status, reason=prediction.reason)
+    scored = score_values(
+        prediction.value, INVOICE, FIELDS, status=prediction.status, reason=prediction.reason
+    )
     assert {(result.outcome, result.kind) for result in scored.fields} == {("missing", kind)}
-    assert (scored.scores["missing"], scored.scores["cells_missing"], scored.scores["field_f1"]) == (5, 6, 0.0)
+    assert (
+        scored.scores["missing"],
+        scored.scores["cells_missing"],
+        scored.scores["field_f1"],
+    ) == (5, 6, 0.0)
 
 
 def test_an_echo_on_every_page_is_an_echo():
     echo = '{"properties": {"a": {"type": "string"}}}'
     prediction = parse(Generation(raw_response=echo + echo, page_responses=(echo, echo)))
-    scored = score_values(prediction.value, INVOICE, FIELDS, status=prediction.status, reason=prediction.reason)
+    scored = score_values(
+        prediction.value, INVOICE, FIELDS, status=prediction.status, reason=prediction.reason
+    )
     assert {result.kind for result in scored.fields} == {"schema echo"}
 
 
 def test_a_cut_off_answer_is_scored_as_far_as_it_goes():
-    prediction = parse_text('{"invoice_number": "INV-1", "issue_date": "2024-03-13", "seller": {"name": "Fo', "length")
+    prediction = parse_text(
+        '{"invoice_number": "INV-1", "issue_date": "2024-03-13", "seller": {"name": "Fo', "length"
+    )
     scored = score_values(prediction.value, INVOICE, FIELDS, status=prediction.status)
     found = {result.path: (result.outcome, result.kind) for result in scored.fields}
     assert found["invoice_number"] == ("exact", None)
@@ -163,11 +192,18 @@ def test_rows_in_another_order_cost_nothing():
 
 def test_a_row_too_many_and_a_row_too_few():
     rows = INVOICE["line_items"]
-    extra = score_values(changed(line_items=[{"description": "Subtotal", "amount": "9"}, *rows]), INVOICE, FIELDS)
-    assert outcomes(extra) == {"line_items[+0].description": "spurious", "line_items[+0].amount": "spurious"}
+    extra = score_values(
+        changed(line_items=[{"description": "Subtotal", "amount": "9"}, *rows]), INVOICE, FIELDS
+    )
+    assert outcomes(extra) == {
+        "line_items[+0].description": "spurious",
+        "line_items[+0].amount": "spurious",
+    }
     assert (extra.scores["row_f1"], extra.scores["cell_f1"]) == (2 * 2 / 5, 2 * 6 / 14)
     short = score_values(changed(line_items=rows[1:]), INVOICE, FIELDS)
-    assert set(outcomes(short)) == {f"line_items[0].{name}" for name in ("description", "quantity", "amount")}
+    assert set(outcomes(short)) == {
+        f"line_items[0].{name}" for name in ("description", "quantity", "amount")
+    }
     assert short.scores["row_f1"] == 2 * 1 / 3
 
 
@@ -186,17 +222,36 @@ def test_the_assignment_is_the_best_in_total_and_not_the_first_that_fits():
 @pytest.mark.parametrize(
     ("reference", "prediction", "cell_f1"),
     [
-        ([{"p": "1", "q": "1", "r": "2"}, {"p": "1", "q": "2"}], [{"p": "1", "q": "1"}, {"p": "1", "r": "2"}], 6 / 8),
-        ([{"p": "1"}, {"p": "1", "q": "1", "r": "x"}], [{"p": "1", "q": "1"}, {"p": "1", "r": "1"}], 6 / 7),
+        (
+            [{"p": "1", "q": "1", "r": "2"}, {"p": "1", "q": "2"}],
+            [{"p": "1", "q": "1"}, {"p": "1", "r": "2"}],
+            6 / 8,
+        ),
+        (
+            [{"p": "1"}, {"p": "1", "q": "1", "r": "x"}],
+            [{"p": "1", "q": "1"}, {"p": "1", "r": "1"}],
+            6 / 7,
+        ),
     ],
 )
-def test_of_equal_assignments_the_one_with_fewer_wrong_cells_counts(reference, prediction, cell_f1, step):
-    assert score_values({"rows": prediction[::step]}, {"rows": reference}).scores["cell_f1"] == cell_f1
+def test_of_equal_assignments_the_one_with_fewer_wrong_cells_counts(
+    reference, prediction, cell_f1, step
+):
+    assert (
+        score_values({"rows": prediction[::step]}, {"rows": reference}).scores["cell_f1"] == cell_f1
+    )
 
 
 def test_rows_with_nothing_in_common_are_missing_and_spurious():
-    scored = score_values({"rows": [{"d": "Chair", "p": "40"}]}, {"rows": [{"d": "Lamp", "p": "60"}]})
-    assert [result.path for result in scored.fields] == ["rows[0].d", "rows[0].p", "rows[+0].d", "rows[+0].p"]
+    scored = score_values(
+        {"rows": [{"d": "Chair", "p": "40"}]}, {"rows": [{"d": "Lamp", "p": "60"}]}
+    )
+    assert [result.path for result in scored.fields] == [
+        "rows[0].d",
+        "rows[0].p",
+        "rows[+0].d",
+        "rows[+0].p",
+    ]
 
 
 def test_a_row_that_came_as_two_and_two_that_came_as_one():
@@ -208,7 +263,10 @@ def test_a_row_that_came_as_two_and_two_that_came_as_one():
 
 def test_an_object_in_place_of_a_list_is_its_only_row():
     reference = changed(line_items=INVOICE["line_items"][:1])
-    assert outcomes(score_values(changed(line_items=INVOICE["line_items"][0]), reference, FIELDS)) == {}
+    assert (
+        outcomes(score_values(changed(line_items=INVOICE["line_items"][0]), reference, FIELDS))
+        == {}
+    )
 
 
 def test_lists_inside_rows_are_aligned_too():
@@ -226,8 +284,16 @@ def test_a_row_whose_inner_rows_say_nothing_is_not_expected():
 
 
 def test_a_key_of_another_spelling_is_found_and_is_no_exact_match():
-    prediction = {"Invoice Number": "INV-1", "issueDate": "2024-03-12", "LineItems": [{"Amount": "1"}]}
-    reference = {"invoice_number": "INV-1", "issue_date": "2024-03-12", "line_items": [{"amount": "1"}]}
+    prediction = {
+        "Invoice Number": "INV-1",
+        "issueDate": "2024-03-12",
+        "LineItems": [{"Amount": "1"}],
+    }
+    reference = {
+        "invoice_number": "INV-1",
+        "issue_date": "2024-03-12",
+        "line_items": [{"amount": "1"}],
+    }
     scored = score_values(prediction, reference, FIELDS)
     assert set(outcomes(scored).values()) == {"normalized"}
     assert scored.scores["document_right"] is True
@@ -265,16 +331,22 @@ def suite(**values: Any) -> Suite:
 
 
 def test_score_uses_the_suites_fields_and_adds_deepdiffs_diff():
-    document = Document(id="d", name="d.pdf", path=Path("d.pdf"), suite=suite(fields=FIELDS), reference=INVOICE)
+    document = Document(
+        id="d", name="d.pdf", path=Path("d.pdf"), suite=suite(fields=FIELDS), reference=INVOICE
+    )
     scored = score(Prediction(value=changed(totals__gross="1")), document)
     assert scored.scores["wrong"] == 1
-    assert scored.diff == {"values_changed": {"root['totals']['gross']": {"new_value": "1", "old_value": "119.00"}}}
+    assert scored.diff == {
+        "values_changed": {"root['totals']['gross']": {"new_value": "1", "old_value": "119.00"}}
+    }
     assert score(Prediction(value=None, status="unparsed"), document).diff["values_changed"]
     assert score(Prediction(value=INVOICE), document).diff == {}
 
 
 def test_a_diff_of_huge_values_is_left_out_with_a_note():
-    document = Document(id="d", name="d.pdf", path=Path("d.pdf"), suite=suite(), reference={"a": "x" * 10**5})
+    document = Document(
+        id="d", name="d.pdf", path=Path("d.pdf"), suite=suite(), reference={"a": "x" * 10**5}
+    )
     assert "characters" in score(Prediction(value={"a": "y" * 10**5}), document).diff["note"]
 
 
@@ -282,8 +354,12 @@ def test_data_too_deep_to_walk_is_unscored_and_says_so():
     deep: Any = "x"
     for _ in range(3000):
         deep = {"a": deep}
-    document = Document(id="d", name="d.pdf", path=Path("d.pdf"), suite=suite(), reference={"b": deep})
-    assert score(Prediction(value={"b": "x"}), document).diff == {"note": "nested too deeply to be scored"}
+    document = Document(
+        id="d", name="d.pdf", path=Path("d.pdf"), suite=suite(), reference={"b": deep}
+    )
+    assert score(Prediction(value={"b": "x"}), document).diff == {
+        "note": "nested too deeply to be scored"
+    }
 
 
 def test_real_references_are_right_against_themselves(shared):
@@ -291,12 +367,15 @@ def test_real_references_are_right_against_themselves(shared):
     assert len(paths) == 65
     for path in paths:
         reference = json.loads(path.read_text("utf-8"))
-        assert score_values(reference, reference, FIELDS).scores["document_right"] is True, path.name
+        assert score_values(reference, reference, FIELDS).scores["document_right"] is True, (
+            path.name
+        )
 
 
 def test_two_hundred_rows_take_milliseconds():
     rows = [
-        {"description": f"Article {i} of kind {i % 7}", "quantity": str(i % 5), "amount": f"{i}.50"} for i in range(200)
+        {"description": f"Article {i} of kind {i % 7}", "quantity": str(i % 5), "amount": f"{i}.50"}
+        for i in range(200)
     ]
     noisy = [{key: value.replace("1", "7") for key, value in row.items()} for row in rows]
     random.Random(1).shuffle(noisy)
@@ -314,14 +393,19 @@ VALUES = st.recursive(
     | st.floats()
     | st.text(max_size=8)
     | st.text("0123456789.,-", max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=4), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=4), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 ANY = st.dictionaries(KEYS | st.text(max_size=4), VALUES, max_size=4)
 ROWS = st.lists(
-    st.dictionaries(st.sampled_from("pqr"), st.sampled_from(["1", "2", "x y", "xy z"]), min_size=1), max_size=4
+    st.dictionaries(st.sampled_from("pqr"), st.sampled_from(["1", "2", "x y", "xy z"]), min_size=1),
+    max_size=4,
 )
-SIMPLE = st.dictionaries(st.sampled_from("abcdef"), st.text("xyz0189.,- ", min_size=1).filter(str.strip), min_size=1)
+SIMPLE = st.dictionaries(
+    st.sampled_from("abcdef"), st.text("xyz0189.,- ", min_size=1).filter(str.strip), min_size=1
+)
 
 
 @SETTINGS
@@ -339,7 +423,11 @@ def shuffled(value: Any, order: random.Random) -> Any:
         keys = list(value)
         order.shuffle(keys)
         return {key: shuffled(value[key], order) for key in keys}
-    return order.sample([shuffled(item, order) for item in value], len(value)) if isinstance(value, list) else value
+    return (
+        order.sample([shuffled(item, order) for item in value], len(value))
+        if isinstance(value, list)
+        else value
+    )
 
 
 @SETTINGS

@@ -8,13 +8,17 @@ import pytest
 
 from tests.suites import write_suite
 from vlm_lab.errors import UserError
-from vlm_lab.fields.paths import MISSING, find, replaced
-from vlm_lab.messages import Reason, english
+from vlm_lab.fields.paths import MISSING, find_value, replace_value
+from vlm_lab.messages import Message, in_english
 from vlm_lab.suite import load_documents, load_suite
-from vlm_lab.suite.corrections import entries_of
-from vlm_lab.types import Suspect
+from vlm_lab.suite.corrections import merge_entries
+from vlm_lab.types import LabelError
 
-REFERENCE = {"invoice_number": "A-17", "totals": {"gross": "119.00"}, "rows": [{"x": "1"}, {"x": "2"}]}
+REFERENCE = {
+    "invoice_number": "A-17",
+    "totals": {"gross": "119.00"},
+    "rows": [{"x": "1"}, {"x": "2"}],
+}
 
 
 def entry(**changes: Any) -> dict[str, Any]:
@@ -28,17 +32,25 @@ def entry(**changes: Any) -> dict[str, Any]:
     return {**usual, **changes}
 
 
-def corrected(folder: Path, *entries: dict[str, Any], name: str = "corrections.json", rules: str = "") -> Any:
+def corrected(
+    folder: Path, *entries: dict[str, Any], name: str = "corrections.json", rules: str = ""
+) -> Any:
     """The first document's reference and all notes but those about the schema."""
     write_suite(folder, {"a": REFERENCE}, rules)
     (folder / name).write_text(json.dumps(entries), "utf-8")
     (document,), notes = load_documents(load_suite(folder))
-    return document.reference, [english(note) for note in notes if note.kind != "no_field"]
+    return document.reference, [in_english(note) for note in notes if note.kind != "no_field"]
 
 
 def test_a_wrong_reference_is_replaced_and_named(tmp_path: Path) -> None:
-    reference, notes = corrected(tmp_path, entry(), entry(path="rows[1].x", reference="2", right="3", verdict="both"))
-    assert reference == {"invoice_number": "A-17", "totals": {"gross": "120.00"}, "rows": [{"x": "1"}, {"x": "3"}]}
+    reference, notes = corrected(
+        tmp_path, entry(), entry(path="rows[1].x", reference="2", right="3", verdict="both")
+    )
+    assert reference == {
+        "invoice_number": "A-17",
+        "totals": {"gross": "120.00"},
+        "rows": [{"x": "1"}, {"x": "3"}],
+    }
     assert notes == [
         "corrections.json: a totals.gross: corrected from '119.00' to '120.00'",
         "corrections.json: a rows[1].x: corrected from '2' to '3'",
@@ -50,16 +62,24 @@ def test_a_wrong_reference_is_replaced_and_named(tmp_path: Path) -> None:
     [
         ({"verdict": "", "right": ""}, []),
         ({"verdict": "model_wrong", "right": ""}, []),
-        ({"right": "119.00"}, ["corrections.json: a totals.gross: the reference is '119.00' already"]),
+        (
+            {"right": "119.00"},
+            ["corrections.json: a totals.gross: the reference is '119.00' already"],
+        ),
         (
             {"reference": "9"},
-            ["corrections.json: a totals.gross: not corrected: the reference is '119.00' now, not '9'"],
+            [
+                "corrections.json: a totals.gross: not corrected: the reference is '119.00' now, not '9'"
+            ],
         ),
         (
             {"path": "rows[7].x", "reference": None},
             ["corrections.json: a rows[7].x: not corrected: the reference has no such row"],
         ),
-        ({"document": "gone"}, ["corrections.json: no document gone; its corrections are not used"]),
+        (
+            {"document": "gone"},
+            ["corrections.json: no document gone; its corrections are not used"],
+        ),
     ],
 )
 def test_what_changes_nothing(tmp_path: Path, changes: dict[str, Any], said: list[str]) -> None:
@@ -78,7 +98,9 @@ def test_a_value_that_the_reference_lacks_is_added(tmp_path: Path) -> None:
 
 
 def test_the_suite_may_name_another_file(tmp_path: Path) -> None:
-    reference, _ = corrected(tmp_path, entry(document="a.png"), name="mine.json", rules="corrections: mine.json")
+    reference, _ = corrected(
+        tmp_path, entry(document="a.png"), name="mine.json", rules="corrections: mine.json"
+    )
     assert reference["totals"] == {"gross": "120.00"}
     (tmp_path / "mine.json").unlink()
     with pytest.raises(UserError, match="suite.yaml:1: corrections: no file"):
@@ -88,7 +110,10 @@ def test_the_suite_may_name_another_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"verdict": "wrong"}, "entry 1: verdict must be one of reference_wrong, model_wrong, both, or empty"),
+        (
+            {"verdict": "wrong"},
+            "entry 1: verdict must be one of reference_wrong, model_wrong, both, or empty",
+        ),
         ({"verdict": ["both"]}, "entry 1: verdict must be one of"),
         ({"right": ""}, "entry 1: reference_wrong needs `right`"),
         ({"right": {"a": 1}}, "entry 1: reference_wrong needs `right`"),
@@ -108,16 +133,23 @@ def test_files_that_are_none(tmp_path: Path, text: str) -> None:
         load_documents(load_suite(tmp_path))
 
 
-WHY = (Reason("rows", {"n": 2, "added": "120.00"}),)
+WHY = (Message("rows", {"n": 2, "added": "120.00"}),)
 
 
 def test_what_a_person_decided_stays_as_it_is() -> None:
     known = [entry(comment="I looked")]
-    suspects = [Suspect("s", "a", path, "x", {"m": "y"}, WHY) for path in ("totals.gross", "invoice_number")]
-    entries = entries_of(suspects, known)
-    assert entries[1]["why"] == ["its 2 rows add up to 120.00, as a candidate says"], "a person reads the file"
+    suspects = [
+        LabelError("s", "a", path, "x", {"m": "y"}, WHY)
+        for path in ("totals.gross", "invoice_number")
+    ]
+    entries = merge_entries(suspects, known)
+    assert entries[1]["why"] == ["its 2 rows add up to 120.00, as a candidate says"], (
+        "a person reads the file"
+    )
     assert entries[0] == known[0]
-    assert [(each["path"], each["verdict"], each["right"]) for each in entries[1:]] == [("invoice_number", "", "")]
+    assert [(each["path"], each["verdict"], each["right"]) for each in entries[1:]] == [
+        ("invoice_number", "", "")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +167,6 @@ def test_what_a_person_decided_stays_as_it_is() -> None:
 )
 def test_paths_with_dots_in_keys(path: str, value: Any) -> None:
     data = {"a.b": 1, "a": {"b": 9, "c": 2}, "x.": 3, "r": [4, {"d.e": 5}]}
-    assert find(data, path) == value
+    assert find_value(data, path) == value
     if value is not MISSING:
-        assert find(replaced(data, path, "new"), path) == "new"
+        assert find_value(replace_value(data, path, "new"), path) == "new"

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from vlm_lab.errors import DocumentError
-from vlm_lab.sanitize import shown
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite import pages as documents
 from vlm_lab.suite.pages import Pages, is_document
 
@@ -90,7 +90,9 @@ def test_max_pages_limits_what_is_rendered_and_says_what_there_was(tmp_path: Pat
 
 def test_tiff_frames_are_pages_and_those_of_an_animation_are_not(tmp_path: Path) -> None:
     for name in ("a.tiff", "a.webp"):
-        picture().save(tmp_path / name, save_all=True, append_images=[Image.new("RGB", (40, 20), "blue")])
+        picture().save(
+            tmp_path / name, save_all=True, append_images=[Image.new("RGB", (40, 20), "blue")]
+        )
     assert len(pages(tmp_path / "a.tiff")) == 2
     assert len(pages(tmp_path / "a.webp")) == 1
 
@@ -122,7 +124,9 @@ def test_a_truncated_image_names_its_page(tmp_path: Path) -> None:
         pages(tmp_path / "a.jpg")
 
 
-def test_bombs_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bombs_are_refused_before_they_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     huge = pdf(tmp_path / "huge.pdf", [(14_400, 14_400)])
     with pytest.raises(DocumentError, match="page 1 is 60,000 x 60,000 pixels.*set a lower dpi"):
         pages(huge, dpi=300)
@@ -140,12 +144,17 @@ def test_hostile_names_reach_no_terminal(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as error:
         pages(path)
     assert "\x1b" not in str(error.value)
-    assert shown("Счёт 17 – № 5") == "Счёт 17 – № 5"
+    assert terminal_safe("Счёт 17 – № 5") == "Счёт 17 – № 5"
 
 
 @pytest.mark.parametrize(
     ("name", "data", "expected"),
-    [("a.PDF", b"", True), ("a.bin", b"%PDF-1.7", True), ("a.txt", b"hello", False), ("b", b"\x89PNG\r\n\x1a\n", True)],
+    [
+        ("a.PDF", b"", True),
+        ("a.bin", b"%PDF-1.7", True),
+        ("a.txt", b"hello", False),
+        ("b", b"\x89PNG\r\n\x1a\n", True),
+    ],
 )
 def test_what_counts_as_a_document(tmp_path: Path, name: str, data: bytes, expected: bool) -> None:
     (tmp_path / name).write_bytes(data)

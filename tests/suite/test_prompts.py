@@ -13,7 +13,9 @@ from vlm_lab.types import Document, Model
 
 @pytest.fixture
 def document(tmp_path: Path) -> Document:
-    return load_documents(load_suite(write_suite(tmp_path, {"a": REFERENCE}, "languages: [de]\npages: {max: 3}")))[0][0]
+    return load_documents(
+        load_suite(write_suite(tmp_path, {"a": REFERENCE}, "languages: [de]\npages: {max: 3}"))
+    )[0][0]
 
 
 def ask(document: Document, template: str, **model: object):  # type: ignore[no-untyped-def]
@@ -30,7 +32,9 @@ def test_the_schema_is_shown_without_our_own_keys(document: Document) -> None:
 @pytest.mark.parametrize(
     "template", ["{{ shema }}", "{% if %}", "{{ schema.__class__.__mro__ }}", "{{ ''.__class__ }}"]
 )
-def test_a_template_that_asks_for_more_than_it_may_is_refused(document: Document, template: str) -> None:
+def test_a_template_that_asks_for_more_than_it_may_is_refused(
+    document: Document, template: str
+) -> None:
     with pytest.raises(UserError, match="prompt 'default'.*a template may use {{ schema }} alone"):
         ask(document, template)
 
@@ -39,7 +43,9 @@ def test_pages_follow_suite_model_and_option(document: Document) -> None:
     assert (ask(document, "x").pages.max_pages, ask(document, "x").pages.dpi) == (3, 150)
     assert ask(document, "x", pages="first", dpi=96).pages.max_pages == 1
     assert ask(document, "x", dpi=96).pages.dpi == 96
-    assert make_prompt(Model(name="m", model_id="m"), "x", "default", document, 9).pages.max_pages == 9  # type: ignore[attr-defined]
+    assert (
+        make_prompt(Model(name="m", model_id="m"), "x", "default", document, 9).pages.max_pages == 9
+    )  # type: ignore[attr-defined]
 
 
 def test_languages_are_the_documents_own_where_it_has_a_tag(document: Document) -> None:

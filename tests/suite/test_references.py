@@ -9,13 +9,21 @@ import pytest
 
 from tests.suites import write_suite
 from vlm_lab.errors import UserError
-from vlm_lab.messages import english
+from vlm_lab.messages import in_english
 from vlm_lab.scoring import score_values
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.types import Conventions, Field
 
-ENGLISH = {"number": "17", "totals": {"gross": "12.00"}, "line_items": [{"text": "a", "amount": "7.00"}, {"text": "b"}]}
-RUSSIAN = {"Номер": "17", "Итого": {"Всего": "12.00"}, "Строки": [{"Товар": "a", "Сумма": "7.00"}, {"Товар": "b"}]}
+ENGLISH = {
+    "number": "17",
+    "totals": {"gross": "12.00"},
+    "line_items": [{"text": "a", "amount": "7.00"}, {"text": "b"}],
+}
+RUSSIAN = {
+    "Номер": "17",
+    "Итого": {"Всего": "12.00"},
+    "Строки": [{"Товар": "a", "Сумма": "7.00"}, {"Товар": "b"}],
+}
 PAIRS = {
     "number": "Номер",
     "totals.gross": "Итого.Всего",
@@ -24,7 +32,9 @@ PAIRS = {
 }
 
 
-def reference(folder: Path, written: Any, rules: dict[str, Any], schema: dict[str, Any] | None = None) -> Any:
+def reference(
+    folder: Path, written: Any, rules: dict[str, Any], schema: dict[str, Any] | None = None
+) -> Any:
     write_suite(folder, {"a": written}, json.dumps(rules, ensure_ascii=False))
     (folder / "schema.json").write_text(json.dumps(schema or {}))
     return load_documents(load_suite(folder))[0][0].reference
@@ -44,14 +54,20 @@ def test_a_map_renames_fields_and_cells_both_ways(tmp_path: Path, turned: bool) 
         ({"Строки": None}, {"rows[].x": "Строки[].Сумма"}, {"rows": None}),
         ({"Метки": ["a"]}, {"tags[]": "Метки[]"}, {"tags": ["a"]}),
         ({"a": [{"b": [{"c": 1}]}]}, {"x[].y[].z": "a[].b[].c"}, {"x": [{"y": [{"z": 1}]}]}),
-        ({"Сумма, руб.": 1, "Итого": {"с НДС.": 2}}, {"x": "Сумма, руб.", "y": "Итого.с НДС."}, {"x": 1, "y": 2}),
+        (
+            {"Сумма, руб.": 1, "Итого": {"с НДС.": 2}},
+            {"x": "Сумма, руб.", "y": "Итого.с НДС."},
+            {"x": 1, "y": 2},
+        ),
         ({"Итого": None}, {"gross": "Итого"}, {"gross": None}),
         ({"other": 1}, {"gross": "Итого"}, {}),
         ({"a": 1, "b": 2}, {"x": "a", "x.y": "b"}, {"x": 1}),
         ({"a": [1, "x", None]}, {"x[].y": "a[].b"}, {"x": [{}, {}, {}]}),
     ],
 )
-def test_maps_of_odd_references(tmp_path: Path, written: Any, pairs: dict[str, str], wanted: Any) -> None:
+def test_maps_of_odd_references(
+    tmp_path: Path, written: Any, pairs: dict[str, str], wanted: Any
+) -> None:
     assert reference(tmp_path, written, {"map": pairs}) == wanted
 
 
@@ -83,7 +99,10 @@ CODE = {
         ({"inn": 7707083893.0, "sum": 12}, {"inn": "7707083893", "sum": 12}),
         ({"inn": [7707083893], "sum": ["1,00"]}, {"inn": "7707083893", "sum": "1,00"}),
         ({"inn": True, "tags": "a"}, {"inn": True, "tags": ["a"]}),
-        ({"inn": None, "sum": ["1", "2"], "tags": None}, {"inn": None, "sum": ["1", "2"], "tags": None}),
+        (
+            {"inn": None, "sum": ["1", "2"], "tags": None},
+            {"inn": None, "sum": ["1", "2"], "tags": None},
+        ),
     ],
 )
 def test_values_take_the_schemas_shape(tmp_path: Path, written: Any, read: Any) -> None:
@@ -121,13 +140,17 @@ RU = Conventions("dmy", ("ru",))
         ("tax_id", "7707083893", "ИНН 7707083893", "normalized"),
     ],
 )  # fmt: skip
-def test_what_docs_own_invoices_says_of_russian_documents(kind: str, reference: str, answer: str, outcome: str) -> None:
+def test_what_docs_own_invoices_says_of_russian_documents(
+    kind: str, reference: str, answer: str, outcome: str
+) -> None:
     (result,) = score_values({"x": answer}, {"x": reference}, (Field("x", kind),), RU).fields
     assert result.outcome == outcome
 
 
 def test_a_reference_that_is_nested_too_deeply_is_a_note(tmp_path: Path) -> None:
     deep = '{"a": ' * 900 + "1" + "}" * 900
-    load = load_documents(load_suite(write_suite(tmp_path, {"inv_1": deep}, 'ignore: ["confidence"]')))
+    load = load_documents(
+        load_suite(write_suite(tmp_path, {"inv_1": deep}, 'ignore: ["confidence"]'))
+    )
     assert load[0][0].reference is None
-    assert any("nested too deeply" in english(note) for note in load[1])
+    assert any("nested too deeply" in in_english(note) for note in load[1])

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlm_lab.suite.sampling import sample
+from vlm_lab.suite.sampling import sample_documents
 from vlm_lab.types import Document, Suite
 
 SUITE = Suite(name="s", folder=Path(), documents=Path(), references=Path())
@@ -19,10 +19,16 @@ def documents(languages: list[str]) -> list[Document]:
     ]
 
 
-@given(st.lists(st.sampled_from(["de", "en", "ru"]), min_size=1, max_size=60), st.integers(1, 80), st.integers(0, 9))
-def test_every_tag_keeps_its_share_to_within_one_document(languages: list[str], count: int, seed: int) -> None:
+@given(
+    st.lists(st.sampled_from(["de", "en", "ru"]), min_size=1, max_size=60),
+    st.integers(1, 80),
+    st.integers(0, 9),
+)
+def test_every_tag_keeps_its_share_to_within_one_document(
+    languages: list[str], count: int, seed: int
+) -> None:
     pool = documents(languages)
-    taken = sample(pool, count, seed)
+    taken = sample_documents(pool, count, seed)
     assert len(taken) == min(count, len(pool))
     assert list(taken) == [each for each in pool if each in taken], "in their old order, each once"
     shares = Counter(each.tags["language"] for each in taken)
@@ -32,10 +38,10 @@ def test_every_tag_keeps_its_share_to_within_one_document(languages: list[str], 
 
 def test_the_seed_decides() -> None:
     pool = documents(["de"] * 50)
-    draws = [tuple(each.id for each in sample(pool, 10, seed)) for seed in (0, 0, 1)]
+    draws = [tuple(each.id for each in sample_documents(pool, 10, seed)) for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
 
 
 def test_all_is_all() -> None:
     pool = documents(["de", "en"])
-    assert sample(pool, None, 0) == tuple(pool)
+    assert sample_documents(pool, None, 0) == tuple(pool)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from training.nano.attention_targets import pointed
 from training.nano.rendering import CELL, FIELDS, Picture
 from vlm_lab.config.models_file import load_candidates
-from vlm_lab.fields.schema import lean
+from vlm_lab.fields.schema import build_prompt_schema
 from vlm_lab.suite import load_suite
 
 CUT = 7.0
@@ -90,7 +90,10 @@ def spelling(strips: Sequence[Strip]) -> Lesson:
 
 
 def reading(
-    chance: random.Random, strips: Sequence[Strip], templates: Sequence[str], schema: Mapping[str, Any]
+    chance: random.Random,
+    strips: Sequence[Strip],
+    templates: Sequence[str],
+    schema: Mapping[str, Any],
 ) -> Lesson:
     """The values that a strip shows, as far as the prompt asks for them."""
     text, wanted = prompt(chance, templates, schema)
@@ -114,11 +117,15 @@ def strip(chance: random.Random, picture: Picture, rows: int) -> Strip:
     return found
 
 
-def crops(chance: random.Random, groups: Sequence[Sequence[Picture]], size: int, side: int) -> list[Strip]:
+def crops(
+    chance: random.Random, groups: Sequence[Sequence[Picture]], size: int, side: int
+) -> list[Strip]:
     """Squares of so many cells from anywhere: enough to learn letters, and cheap."""
     found = []
     for picture in chance.choices([each for group in groups for each in group], k=size):
-        top, left = (chance.randrange(length // CELL - side + 1) for length in picture.pixels.shape[:2])
+        top, left = (
+            chance.randrange(length // CELL - side + 1) for length in picture.pixels.shape[:2]
+        )
         found.append(Strip(picture, top, top + side, left, left + side))
     return found
 
@@ -131,7 +138,9 @@ def grouped(pictures: Sequence[Picture]) -> list[list[Picture]]:
     return [group for group in groups.values() if len(group) >= 4]
 
 
-def batch(chance: random.Random, groups: Sequence[Sequence[Picture]], size: int, rows: int) -> list[Strip]:
+def batch(
+    chance: random.Random, groups: Sequence[Sequence[Picture]], size: int, rows: int
+) -> list[Strip]:
     """Strips of one size, from a group that is drawn as often as it is large."""
     group = chance.choices(groups, [len(each) for each in groups])[0]
     return [strip(chance, chance.choice(group), rows) for _ in range(size)]
@@ -139,7 +148,9 @@ def batch(chance: random.Random, groups: Sequence[Sequence[Picture]], size: int,
 
 def answer(values: Mapping[str, str]) -> str:
     """The JSON that a reply consists of: the schema's nesting, its order, nothing that was not seen."""
-    return json.dumps(nested({name: values[name] for name in FIELDS if name in values}), ensure_ascii=False)
+    return json.dumps(
+        nested({name: values[name] for name in FIELDS if name in values}), ensure_ascii=False
+    )
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,10 +181,14 @@ def taught(root: Path) -> tuple[dict[str, str], dict[str, Any]]:
     """The two prompts that are taught, by name, and the JSON Schema that they show: the repository's own suite's."""
     suite = load_suite(root / "benchmarks" / "invoices")
     texts = {**load_candidates([root / "models.yaml"]).prompts, **suite.prompts}
-    return {name: texts[name].strip() for name in ("default", "terse")}, lean(suite.schema)
+    return {name: texts[name].strip() for name in ("default", "terse")}, build_prompt_schema(
+        suite.schema
+    )
 
 
-def prompt(chance: random.Random, templates: Sequence[str], schema: Mapping[str, Any]) -> tuple[str, list[str]]:
+def prompt(
+    chance: random.Random, templates: Sequence[str], schema: Mapping[str, Any]
+) -> tuple[str, list[str]]:
     """A prompt and the fields it asks for. A template has `{{ schema }}` in it; the empty one is a skeleton of JSON.
     Half of the prompts ask for all that the schema has, the others for some of the fields."""
     template = chance.choice(templates)
@@ -182,5 +197,7 @@ def prompt(chance: random.Random, templates: Sequence[str], schema: Mapping[str,
         wanted = sorted(chance.sample(FIELDS, chance.randrange(1, len(FIELDS))), key=FIELDS.index)
     if not template:
         return json.dumps(nested(dict.fromkeys(wanted, "string"))), wanted
-    part = schema if len(wanted) == len(FIELDS) and chance.random() < 0.5 else pruned(schema, wanted)
+    part = (
+        schema if len(wanted) == len(FIELDS) and chance.random() < 0.5 else pruned(schema, wanted)
+    )
     return template.replace("{{ schema }}", json.dumps(part, ensure_ascii=False, indent=1)), wanted

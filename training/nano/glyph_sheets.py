@@ -48,12 +48,16 @@ def number(chance: random.Random) -> str:
     digits = "".join(chance.choices(known, k=chance.randrange(2, 10)))
     mark = chance.choice((".", ",", "/", "-", " ", ".", ","))
     money = f"{chance.choice(('', '', '£'))}{digits[:5]}{chance.choice('.,')}{digits[-2:]}{chance.choice(('', ' €'))}"
-    return chance.choice((money, digits, mark.join((digits[:2], digits[-2:], digits[:4])), f"INV{digits}"))
+    return chance.choice(
+        (money, digits, mark.join((digits[:2], digits[-2:], digits[:4])), f"INV{digits}")
+    )
 
 
 def text(chance: random.Random) -> str:
     name = company(chance, chance.choice(tuple(FORMS)), any_word).name
-    return chance.choice((any_word(chance), any_word(chance).lower(), any_word(chance).upper()[:8], name, name))
+    return chance.choice(
+        (any_word(chance), any_word(chance).lower(), any_word(chance).upper()[:8], name, name)
+    )
 
 
 def oddity(chance: random.Random) -> str:

@@ -55,10 +55,14 @@ def remember(start: Path, folder: Path) -> None:
 def optimizers(pupil: Pupil, phase: Phase) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the layers' matrices, which learn twice as fast by it, and AdamW for the rest. The
     tower learns at a third of the rate once there is something to lose."""
-    words = [(name, part) for name, part in pupil.model.named_parameters() if ".visual." not in name]
+    words = [
+        (name, part) for name, part in pupil.model.named_parameters() if ".visual." not in name
+    ]
     shares = ((pupil.visual.named_parameters(), phase.tower, 0.3 if phase.reading else 1.0),
               (pupil.head.named_parameters(), phase.letters, 1.0), (words, phase.reading, 1.0))  # fmt: skip
-    taught = [(part, name, share) for parts, learns, share in shares if learns for name, part in parts]
+    taught = [
+        (part, name, share) for parts, learns, share in shares if learns for name, part in parts
+    ]
     matrices: list[dict[str, Any]] = []
     rest: list[dict[str, Any]] = []
     for part, name, share in taught:
@@ -66,12 +70,20 @@ def optimizers(pupil: Pupil, phase: Phase) -> list[torch.optim.Optimizer]:
         (matrices if inner else rest).append({"params": [part], "share": share, "lr": phase.rate})
     made: list[torch.optim.Optimizer] = []
     if matrices:  # the head alone has none
-        made.append(torch.optim.Muon(matrices, momentum=0.95, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"))
+        made.append(
+            torch.optim.Muon(
+                matrices, momentum=0.95, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"
+            )
+        )
     return [*made, torch.optim.AdamW(rest, betas=(0.9, 0.98), weight_decay=0.02)]
 
 
 def learn(
-    pupil: Pupil, phase: Phase, teachers: list[torch.optim.Optimizer], chance: random.Random, step: int
+    pupil: Pupil,
+    phase: Phase,
+    teachers: list[torch.optim.Optimizer],
+    chance: random.Random,
+    step: int,
 ) -> dict[str, Tensor]:
     """One step of all optimizers."""
     groups = [group for each in teachers for group in each.param_groups]
@@ -95,7 +107,12 @@ def schedule(step: int, steps: int) -> float:
 
 
 def log(
-    folder: Path, phase: Phase, step: int, told: Mapping[str, Tensor], rate: float, say: Callable[[str], None]
+    folder: Path,
+    phase: Phase,
+    step: int,
+    told: Mapping[str, Tensor],
+    rate: float,
+    say: Callable[[str], None],
 ) -> None:
     figures = {name: round(float(value.detach()), 4) for name, value in told.items()}
     path = folder / LOG
@@ -111,7 +128,12 @@ def log(
 
 def keep(pupil: Pupil, teachers: list[torch.optim.Optimizer], step: int, path: Path) -> None:
     known = [each.state_dict() for each in teachers]
-    state = {"model": pupil.model.state_dict(), "head": pupil.head.state_dict(), "teachers": known, "step": step}
+    state = {
+        "model": pupil.model.state_dict(),
+        "head": pupil.head.state_dict(),
+        "teachers": known,
+        "step": step,
+    }
     beside = path.with_suffix(".part")
     torch.save(state, beside)
     beside.rename(path)

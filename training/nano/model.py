@@ -15,7 +15,9 @@ from training.nano.tokenizer import LETTERS, VISION
 
 WIDTH, HEADS, LAYERS = 192, 6, 6
 SLOTS = 8
-POINTING = tuple(range(1, LAYERS))  # each sees where the one before it looked for the letters before: how far it is
+POINTING = tuple(
+    range(1, LAYERS)
+)  # each sees where the one before it looked for the letters before: how far it is
 POINTERS = 4  # of such a layer's heads; the others look where they like
 TURNS = (*[1] * 16, 0, 0)
 """How many of a head's frequencies, high to low, go to time, height and width in turn. Qwen2-VL's own share, a block
@@ -127,7 +129,9 @@ class Tower(nn.Module):
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         query, key = (turned(each, cos, sin).to(value.dtype) for each in (query, key))
         if torch.is_grad_enabled():
-            weights = torch.softmax(query @ key.transpose(-1, -2) * (width // self.heads) ** -0.5, -1).to(value.dtype)
+            weights = torch.softmax(
+                query @ key.transpose(-1, -2) * (width // self.heads) ** -0.5, -1
+            ).to(value.dtype)
             mixed = weights @ value
         else:
             mixed = functional.scaled_dot_product_attention(query, key, value)
@@ -142,21 +146,30 @@ class Words(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """(sequences, length, width) of embeddings to the last layer's states, and where the heads that point look:
         (sequences, heads, length, length). `mask` is 0 or minus infinity."""
         looks = []
         for index, layer in enumerate(self.model.layers):
-            seen, weights = self.attend(layer.self_attn, layer.input_layernorm(states), cos, sin, mask)
+            seen, weights = self.attend(
+                layer.self_attn, layer.input_layernorm(states), cos, sin, mask
+            )
             states = states + seen
             states = states + layer.mlp(layer.post_attention_layernorm(states))
             if index in POINTING:
                 looks.append(weights[:, :POINTERS])
         return self.model.norm(states), torch.cat(looks, 1)
 
-    def attend(self, attention: Any, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def attend(
+        self, attention: Any, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
         shape = (*states.shape[:2], -1, attention.head_dim)
-        parts = (part(states).view(shape).transpose(1, 2) for part in (attention.q_proj, attention.k_proj))
+        parts = (
+            part(states).view(shape).transpose(1, 2)
+            for part in (attention.q_proj, attention.k_proj)
+        )
         value = attention.v_proj(states).view(shape).transpose(1, 2)
         query, key = (turned(each, cos, sin).to(value.dtype) for each in parts)
         weights = torch.softmax(query @ key.transpose(-1, -2) * attention.head_dim**-0.5 + mask, -1)
@@ -170,12 +183,18 @@ def turned(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return states * cos + torch.cat((-states[..., half:], states[..., :half]), -1) * sin
 
 
-def continued(model: Any, words: Any, embeddings: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+def continued(
+    model: Any, words: Any, embeddings: Tensor, positions: Tensor
+) -> tuple[Tensor, Tensor]:
     """What Words gives for sequences that share `positions` (3, 1, length). Padding stands behind what counts and
     attention looks back, so it needs no mask of its own."""
-    cos, sin = (each[:1].unsqueeze(1).to(torch.bfloat16) for each in model.rotary_emb(embeddings, positions))
+    cos, sin = (
+        each[:1].unsqueeze(1).to(torch.bfloat16) for each in model.rotary_emb(embeddings, positions)
+    )
     length = embeddings.shape[1]
-    mask = torch.full((length, length), -torch.inf, dtype=torch.bfloat16, device=embeddings.device).triu(1)
+    mask = torch.full(
+        (length, length), -torch.inf, dtype=torch.bfloat16, device=embeddings.device
+    ).triu(1)
     states, looks = words(embeddings, cos, sin, mask)
     return states, looks
 
@@ -186,7 +205,10 @@ def see(visual: Any, tower: Any, images: Sequence[NDArray[np.uint8]]) -> Tensor:
     from transformers.vision_utils import get_vision_position_ids
 
     pixels, grid = patches(images)
-    pixels, places = pixels.to(visual.device), get_vision_position_ids(grid[:1], MERGE, kwargs={}).to(visual.device)
+    pixels, places = (
+        pixels.to(visual.device),
+        get_vision_position_ids(grid[:1], MERGE, kwargs={}).to(visual.device),
+    )
     cos, sin = (each.to(torch.bfloat16) for each in visual.rotary_pos_emb(pixels, places))
     features: Tensor = tower(pixels, cos, sin, len(images))
     return features.view(len(images), int(grid[0, 1]) // MERGE, int(grid[0, 2]) // MERGE, WIDTH)

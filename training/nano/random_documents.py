@@ -19,8 +19,32 @@ LOOKS = {
 ONSETS = ["b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "kl", "l", "m", "n", "p", "pr",
           "qu", "r", "s", "sch", "sh", "st", "t", "th", "tr", "v", "w", "y", "z"]  # fmt: skip
 NUCLEI = ["a", "e", "i", "o", "u"] * 5 + ["ai", "ea", "ie", "ou", "ä", "ö", "ü", "é", "è", "â", "ê"]
-CODAS = ["", "", "l", "m", "n", "nd", "ng", "r", "rn", "rs", "s", "st", "t", "ck", "x", "d", "lk", "ff", "ß"]
-FORMS = {"en": ("Ltd", "Ltd", "plc", "LLP"), "de": ("GmbH", "GmbH", "AG", "KG"), "fr": ("SARL", "SAS", "SA")}
+CODAS = [
+    "",
+    "",
+    "l",
+    "m",
+    "n",
+    "nd",
+    "ng",
+    "r",
+    "rn",
+    "rs",
+    "s",
+    "st",
+    "t",
+    "ck",
+    "x",
+    "d",
+    "lk",
+    "ff",
+    "ß",
+]
+FORMS = {
+    "en": ("Ltd", "Ltd", "plc", "LLP"),
+    "de": ("GmbH", "GmbH", "AG", "KG"),
+    "fr": ("SARL", "SAS", "SA"),
+}
 LOWER, ACCENTED = "abcdefghijklmnopqrstuvwxyz", "äöüßéèàâêçëîïôùûœ"
 STREETS = {
     "en": ("{} Lane", "{} Road", "{} Yard", "{} Wharf"),
@@ -43,7 +67,11 @@ class Wish:
 
 def word(chance: random.Random) -> str:
     """Two or three syllables: `Drauben`, `Kéthoust`."""
-    parts = (chance.choice(options) for _ in range(chance.choice((2, 2, 3))) for options in (ONSETS, NUCLEI, CODAS))
+    parts = (
+        chance.choice(options)
+        for _ in range(chance.choice((2, 2, 3)))
+        for options in (ONSETS, NUCLEI, CODAS)
+    )
     return "".join(parts).capitalize()[:13]
 
 
@@ -59,7 +87,9 @@ def any_word(chance: random.Random) -> str:
     return chance.choice((word, odd))(chance)
 
 
-def wish(chance: random.Random, layouts: tuple[str, ...] = tuple(KINDS), spell: Spell = word) -> Wish:
+def wish(
+    chance: random.Random, layouts: tuple[str, ...] = tuple(KINDS), spell: Spell = word
+) -> Wish:
     """One document: language, layout, one to four rows, marks, dates and a dark colour. `spell` makes the words of its
     names."""
     language, layout = chance.choice(tuple(LOOKS)), chance.choice(layouts)
@@ -74,7 +104,9 @@ def dark(chance: random.Random) -> str:
     return "#" + "".join(f"{chance.randrange(16, 144):02x}" for _ in range(3))
 
 
-def invented(chance: random.Random, language: str, kind: str, rows: int, spell: Spell = word) -> Paper:
+def invented(
+    chance: random.Random, language: str, kind: str, rows: int, spell: Spell = word
+) -> Paper:
     drawn = paper(chance, language, kind, rows)
     issued = date(2019, 1, 1) + timedelta(days=chance.randrange(9 * 365))
     return replace(
@@ -91,23 +123,25 @@ def invented(chance: random.Random, language: str, kind: str, rows: int, spell: 
 def company(chance: random.Random, language: str, spell: Spell = word) -> Company:
     first, second = spell(chance), spell(chance)
     form = chance.choice(FORMS[language])
-    name = chance.choice((f"{first} {form}", f"{first} & {second} {form}", f"{first} {second} {form}"))
+    name = chance.choice(
+        (f"{first} {form}", f"{first} & {second} {form}", f"{first} {second} {form}")
+    )
     street = f"{chance.randrange(1, 240)} {chance.choice(STREETS[language]).format(word(chance))}"
     city = CITIES[language](chance)
     return Company(name, street, city, TAX_IDS[language](chance), bank_account(chance, language))
 
 
 def goods(chance: random.Random) -> str:
-    tail = chance.choice(("", "", f", {chance.randrange(2, 60)} cm", f" {chance.randrange(2, 900)}"))
+    tail = chance.choice(
+        ("", "", f", {chance.randrange(2, 60)} cm", f" {chance.randrange(2, 900)}")
+    )
     return f"{word(chance)} {word(chance).lower()}{tail}"
 
 
 def british_city(chance: random.Random) -> str:
     letters = "ABCDEFGHJKLMNPQRSTUVWXYZ"
     area = "".join(chance.sample(letters, 2))
-    return (
-        f"{word(chance)} {area}{chance.randrange(1, 30)} {chance.randrange(1, 10)}{''.join(chance.sample(letters, 2))}"
-    )
+    return f"{word(chance)} {area}{chance.randrange(1, 30)} {chance.randrange(1, 10)}{''.join(chance.sample(letters, 2))}"
 
 
 def continental_city(chance: random.Random) -> str:

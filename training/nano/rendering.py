@@ -21,13 +21,21 @@ from training.synthetic.canvas import Placed
 from training.synthetic.layouts import LAYOUTS
 from training.synthetic.render import draw
 from training.synthetic.values import CURRENCIES
-from vlm_lab.fields.schema import leaves
+from vlm_lab.fields.schema import flatten_json
 
 PATCH, MERGE = 8, 2
 CELL = PATCH * MERGE
 MAX_PIXELS = 200_704
 MARGIN = 40
-FIELDS = ("invoice_number", "issue_date", "currency", "seller.name", "totals.net", "totals.tax", "totals.gross")
+FIELDS = (
+    "invoice_number",
+    "issue_date",
+    "currency",
+    "seller.name",
+    "totals.net",
+    "totals.tax",
+    "totals.gross",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +63,14 @@ def picture(chance: random.Random, wish: Wish) -> Picture:
     return replace(bare, values=answer_values(drawing.reference), spots=spots)
 
 
-def photographed(chance: random.Random, pdf: bytes, texts: tuple[Placed, ...], family: str) -> Picture:
+def photographed(
+    chance: random.Random, pdf: bytes, texts: tuple[Placed, ...], family: str
+) -> Picture:
     """What happens to paper: nothing, a scanner, or a wide margin. Without values yet."""
-    form, seed = chance.choice(("clean", "clean", "scan", "scan", "margin")), chance.randrange(2**31)
+    form, seed = (
+        chance.choice(("clean", "clean", "scan", "scan", "margin")),
+        chance.randrange(2**31),
+    )
     dpi = {"clean": 150, "scan": chance.choice((130, 150)), "margin": 130}[form]
     page = augmentation.pages(pdf, dpi)[0]
     letters, points = places(texts, family)
@@ -78,7 +91,9 @@ def model_size(width: int, height: int) -> tuple[int, int]:
     wide, high = (max(CELL, round(side / CELL) * CELL) for side in (width, height))
     if wide * high > MAX_PIXELS:
         shrink = math.sqrt(width * height / MAX_PIXELS)
-        wide, high = (max(CELL, math.floor(side / shrink / CELL) * CELL) for side in (width, height))
+        wide, high = (
+            max(CELL, math.floor(side / shrink / CELL) * CELL) for side in (width, height)
+        )
     return wide, high
 
 
@@ -88,27 +103,35 @@ def places(texts: tuple[Placed, ...], family: str) -> tuple[str, NDArray[np.floa
     for text in texts:
         stretch = text.width / (stringWidth(text.text, family, text.size) or 1)
         for index, letter in enumerate(text.text):
-            before, after = (stringWidth(text.text[:end], family, text.size) for end in (index, index + 1))
+            before, after = (
+                stringWidth(text.text[:end], family, text.size) for end in (index, index + 1)
+            )
             if not letter.isspace():
                 letters.append(letter)
                 centres.append((text.x + stretch * (before + after) / 2, text.y - 0.35 * text.size))
     return "".join(letters), np.array(centres, np.float32)
 
 
-def turned(centres: NDArray[np.float32], size: tuple[int, int], degrees: float) -> NDArray[np.float32]:
+def turned(
+    centres: NDArray[np.float32], size: tuple[int, int], degrees: float
+) -> NDArray[np.float32]:
     """Where points go when PIL rotates an image about its middle, counter-clockwise."""
     middle, angle = np.array(size, np.float32) / 2, math.radians(degrees)
-    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], np.float32)
+    turn = np.array(
+        [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], np.float32
+    )
     return ((centres - middle) @ turn + middle).astype(np.float32)
 
 
 def jpeg(page: Image.Image, quality: int) -> Image.Image:
-    return Image.open(io.BytesIO(augmentation.saved([page], "JPEG", quality=quality))).convert("RGB")
+    return Image.open(io.BytesIO(augmentation.saved([page], "JPEG", quality=quality))).convert(
+        "RGB"
+    )
 
 
 def answer_values(reference: dict[str, Any]) -> dict[str, str]:
     """The seven header fields of a reference by their dotted paths."""
-    found = dict(leaves(reference))
+    found = dict(flatten_json(reference))
     return {name: str(found[name]) for name in FIELDS}
 
 
@@ -121,7 +144,10 @@ def printed_as(wish: Wish) -> dict[str, set[str]]:
         "issue_date": {number_formats.day(paper.issued, look.dates, paper.language)},
         "currency": {*money, CURRENCIES[paper.language]},
         "seller.name": {paper.seller.name},
-        **{f"totals.{name}": {text} for name, text in zip(("net", "tax", "gross"), money, strict=True)},
+        **{
+            f"totals.{name}": {text}
+            for name, text in zip(("net", "tax", "gross"), money, strict=True)
+        },
     }
 
 

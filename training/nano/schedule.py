@@ -29,7 +29,18 @@ class Phase:
     bands: int = 0
 
 
-READING = Phase("reading", 6000, 16, 4e-3, (6, 36), reading=True, tower=False, prompts=True, spelling=0.6, bands=6)
+READING = Phase(
+    "reading",
+    6000,
+    16,
+    4e-3,
+    (6, 36),
+    reading=True,
+    tower=False,
+    prompts=True,
+    spelling=0.6,
+    bands=6,
+)
 WHOLE = Phase("reading-whole", 110, 16, 4e-4, reading=True, tower=False, prompts=True)
 """Pages as they are read later: bands cut a few letters, here there are none."""
 RECIPE = (

@@ -19,7 +19,9 @@ def invoice(chance: random.Random) -> Picture:
     return picture(chance, wish(chance, spell=any_word))
 
 
-def fill(folder: Path, index: int, seed: str, draw: Callable[[random.Random], Picture] = invoice) -> None:
+def fill(
+    folder: Path, index: int, seed: str, draw: Callable[[random.Random], Picture] = invoice
+) -> None:
     """Draw one shard if it is not there yet; the same seed and index draw the same pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{index:05d}.npz"
@@ -35,9 +37,13 @@ def opened(folder: Path) -> list[Picture]:
 
 def save(path: Path, pictures: list[Picture]) -> None:
     """Written beside and renamed, so that a shard is whole or not there."""
-    arrays: dict[str, NDArray[Any]] = {f"pixels{index}": each.pixels for index, each in enumerate(pictures)}
+    arrays: dict[str, NDArray[Any]] = {
+        f"pixels{index}": each.pixels for index, each in enumerate(pictures)
+    }
     arrays |= {f"centres{index}": each.centres for index, each in enumerate(pictures)}
-    arrays["words"] = np.array(json.dumps([(each.letters, each.values, each.spots) for each in pictures]))
+    arrays["words"] = np.array(
+        json.dumps([(each.letters, each.values, each.spots) for each in pictures])
+    )
     beside = path.with_suffix(".part")
     with beside.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -27,6 +27,10 @@ def write(folder: Path, count: int, seed: int = SEED) -> None:
         drawn, form = wish(chance), chance.choice(FORMS)
         drawing = draw(drawn.paper, drawn.layout, drawn.look, drawn.colour)
         stem = f"{drawn.layout}-{index:03d}"
-        (folder / "documents" / f"{stem}.{form}").write_bytes(FORMATS[form](drawing.pdf, seed + index))
+        (folder / "documents" / f"{stem}.{form}").write_bytes(
+            FORMATS[form](drawing.pdf, seed + index)
+        )
         answer = nested(answer_values(drawing.reference))
-        (folder / "references" / f"{stem}.json").write_text(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+        (folder / "references" / f"{stem}.json").write_text(
+            json.dumps(answer, ensure_ascii=False, indent=2) + "\n"
+        )

@@ -15,7 +15,11 @@ from vlm_lab.backends.transformers import processors
 END, PAD, START = "<|im_end|>", "<|pad|>", "<|im_start|>"
 VISION = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
 LETTERS = (
-    string.ascii_letters + string.digits + string.punctuation + " \n£€§°·«»–’" + "ÀÂÄÆÇÈÉÊËÎÏÔÖÙÛÜŒßàâäæçèéêëîïôöùûüœ"
+    string.ascii_letters
+    + string.digits
+    + string.punctuation
+    + " \n£€§°·«»–’"
+    + "ÀÂÄÆÇÈÉÊËÎÏÔÖÙÛÜŒßàâäæçèéêëîïôöùûüœ"
 )
 KEYS = ("invoice_number", "issue_date", "due_date", "currency", "seller", "buyer", "totals", "name", "tax_id",
         "address", "net", "tax", "gross", "line_items", "description", "quantity", "unit_price", "amount", "title",
@@ -52,11 +56,17 @@ def tokenizer(words: Sequence[str]) -> Any:
 
 def prompt_words(prompts: Sequence[str]) -> list[str]:
     """The words of four letters and more that prompts are made of, and `assistant`, which the chat template writes."""
-    words = {word for prompt in prompts for word in "".join(c if c.isalpha() else " " for c in prompt).split()}
+    words = {
+        word
+        for prompt in prompts
+        for word in "".join(c if c.isalpha() else " " for c in prompt).split()
+    }
     return sorted(word for word in words | {"assistant", "user"} if len(word) > 3)
 
 
-def save_processor(folder: Path, words: Sequence[str], max_pixels: int, patch: int, merge: int) -> Any:
+def save_processor(
+    folder: Path, words: Sequence[str], max_pixels: int, patch: int, merge: int
+) -> Any:
     """Writes tokenizer, image settings and chat template where AutoProcessor finds them, and opens them."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer(words).save_pretrained(folder)
@@ -64,6 +74,8 @@ def save_processor(folder: Path, words: Sequence[str], max_pixels: int, patch: i
                 "min_pixels": (patch * merge) ** 2 * 16, "max_pixels": max_pixels, "patch_size": patch,
                 "temporal_patch_size": 2, "merge_size": merge}  # fmt: skip
     (folder / "preprocessor_config.json").write_text(json.dumps(settings, indent=1) + "\n")
-    (folder / "processor_config.json").write_text(json.dumps({"processor_class": "Qwen2VLProcessor"}, indent=1) + "\n")
+    (folder / "processor_config.json").write_text(
+        json.dumps({"processor_class": "Qwen2VLProcessor"}, indent=1) + "\n"
+    )
     (folder / "chat_template.jinja").write_text(CHAT)
-    return processors.load(folder, {})
+    return processors.load_pretrained(folder, {})

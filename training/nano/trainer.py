@@ -11,7 +11,16 @@ from torch.nn import functional
 
 from training.nano import batches
 from training.nano.batches import Lesson, Strip
-from training.nano.model import LetterHead, Tower, Words, continued, letter_targets, linear_patches, see, see_whole
+from training.nano.model import (
+    LetterHead,
+    Tower,
+    Words,
+    continued,
+    letter_targets,
+    linear_patches,
+    see,
+    see_whole,
+)
 from training.nano.rendering import CELL, Picture
 from training.nano.schedule import Phase
 
@@ -27,7 +36,12 @@ class Pupil:
     def __init__(self, model: Any, tokenizer: Any, schema: Mapping[str, Any], templates: Sequence[str],
                  pictures: Sequence[Picture], practice: Sequence[Picture] = ()) -> None:  # fmt: skip
         self.model, self.tokenizer, self.schema = model, tokenizer, schema
-        self.templates = ("", "", *templates, templates[0])  # the short one costs half, the suite's own has to be known
+        self.templates = (
+            "",
+            "",
+            *templates,
+            templates[0],
+        )  # the short one costs half, the suite's own has to be known
         self.groups, self.practice = batches.grouped(pictures), batches.grouped(practice)
         self.head = LetterHead().to(model.device)
         self.seen: dict[int, Tensor] = {}
@@ -47,7 +61,9 @@ class Pupil:
             told |= self.letters(strips, features)
         if phase.reading:
             told |= self.reading(
-                batches.spelling(strips) if spelt else self.lesson(chance, strips, phase), features, chance
+                batches.spelling(strips) if spelt else self.lesson(chance, strips, phase),
+                features,
+                chance,
             )
         return told | {"loss": total(told)}
 
@@ -71,7 +87,9 @@ class Pupil:
         if phase.bands:
             return self.glimpses(strips, phase.bands)
         if not phase.tower:
-            return torch.stack([self.remembered(each.picture)[each.top : each.bottom] for each in strips]).float()
+            return torch.stack(
+                [self.remembered(each.picture)[each.top : each.bottom] for each in strips]
+            ).float()
         images = [each.pixels for each in strips]
         small = images[0].shape[0] * images[0].shape[1] <= SMALL
         return see(self.visual, self.tower, images) if small else see_whole(self.visual, images)
@@ -80,7 +98,9 @@ class Pupil:
         """What the resting tower sees of a whole picture: (rows, columns, width)."""
         if id(picture) not in self.seen:
             with torch.no_grad():
-                self.seen[id(picture)] = see_whole(self.visual, [picture.pixels])[0].to(torch.bfloat16)
+                self.seen[id(picture)] = see_whole(self.visual, [picture.pixels])[0].to(
+                    torch.bfloat16
+                )
         return self.seen[id(picture)]
 
     def glimpses(self, strips: Sequence[Strip], rows: int) -> Tensor:
@@ -91,7 +111,9 @@ class Pupil:
         tall = min(rows + 2, whole)
         bands = [(each, top, min(max(0, top - 1), whole - tall))
                  for each in strips for top in range(each.top, each.bottom, rows)]  # fmt: skip
-        images = [each.picture.pixels[start * CELL : (start + tall) * CELL] for each, _, start in bands]
+        images = [
+            each.picture.pixels[start * CELL : (start + tall) * CELL] for each, _, start in bands
+        ]
         with torch.no_grad():
             seen = see(self.visual, self.tower, images).float()
         parts = [view[top - start : min(top + rows, each.bottom) - start]
@@ -99,29 +121,43 @@ class Pupil:
         return torch.cat(parts).view(len(strips), -1, *seen.shape[2:])
 
     def letters(self, strips: Sequence[Strip], features: Tensor) -> dict[str, Tensor]:
-        targets = torch.stack([self.printed(each) for each in strips]).to(features.device, torch.long).flatten()
+        targets = (
+            torch.stack([self.printed(each) for each in strips])
+            .to(features.device, torch.long)
+            .flatten()
+        )
         scores = self.head(features.reshape(-1, features.shape[-1])).flatten(0, 1).float()
         weight = torch.ones(self.head.classes, device=features.device)
         weight[0] = NONE_WEIGHT
         there = targets > 0
         right = (scores.argmax(-1)[there] == targets[there]).float().mean()
-        return {"letter_loss": functional.cross_entropy(scores, targets, weight), "letters_right": right}
+        return {
+            "letter_loss": functional.cross_entropy(scores, targets, weight),
+            "letters_right": right,
+        }
 
     def printed(self, strip: Strip) -> Tensor:
         """The classes of the letters in each cell of a strip."""
         known = self.targets.get(id(strip.picture))
         if known is None:
-            known = self.targets[id(strip.picture)] = torch.from_numpy(letter_targets(strip.picture)).to(torch.uint8)
+            known = self.targets[id(strip.picture)] = torch.from_numpy(
+                letter_targets(strip.picture)
+            ).to(torch.uint8)
         return known[strip.top : strip.bottom, strip.left : strip.right]
 
     def lesson(self, chance: random.Random, strips: Sequence[Strip], phase: Phase) -> Lesson:
-        return batches.reading(chance, strips, self.templates if phase.prompts else ("",), self.schema)
+        return batches.reading(
+            chance, strips, self.templates if phase.prompts else ("",), self.schema
+        )
 
     def reading(self, lesson: Lesson, features: Tensor, chance: random.Random) -> dict[str, Tensor]:
         ids, begin, goal = self.tokens(lesson, features.shape[1:3])
         ids, goal = ids.to(features.device), goal.to(features.device)
         states, looks = self.hidden(astray(chance, ids, begin, goal), features)
-        scores, targets = self.model.lm_head(states[:, begin - 1 : -1]).flatten(0, 1).float(), ids[:, begin:].flatten()
+        scores, targets = (
+            self.model.lm_head(states[:, begin - 1 : -1]).flatten(0, 1).float(),
+            ids[:, begin:].flatten(),
+        )
         real = targets != self.tokenizer.pad_token_id
         right = (scores.argmax(-1)[real] == targets[real]).float().mean()
         first = int((ids[0] == self.model.config.image_token_id).nonzero()[0])
@@ -132,15 +168,24 @@ class Pupil:
     def tokens(self, lesson: Lesson, grid: Sequence[int]) -> tuple[Tensor, int, Tensor]:
         """(strips, length) of ids, padded at the end; where the answers begin; and (strips, length of the answers,
         visual tokens) of which visual tokens each of an answer's tokens is read from."""
-        message = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": lesson.prompt}]}]
-        words = self.tokenizer.apply_chat_template(message, add_generation_prompt=True, tokenize=False)
+        message = [
+            {
+                "role": "user",
+                "content": [{"type": "image"}, {"type": "text", "text": lesson.prompt}],
+            }
+        ]
+        words = self.tokenizer.apply_chat_template(
+            message, add_generation_prompt=True, tokenize=False
+        )
         words = words.replace("<|image_pad|>", "<|image_pad|>" * (grid[0] * grid[1]))
         start = self.tokenizer(words).input_ids
         said = self.tokenizer(lesson.answers, return_offsets_mapping=True)
         ends = [[*each, self.tokenizer.eos_token_id] for each in said.input_ids]
         longest = max(map(len, ends))
         goal = torch.zeros(len(ends), longest, grid[0] * grid[1], dtype=torch.bool)
-        for index, (offsets, cells) in enumerate(zip(said.offset_mapping, lesson.cells, strict=True)):
+        for index, (offsets, cells) in enumerate(
+            zip(said.offset_mapping, lesson.cells, strict=True)
+        ):
             for at, (character, _) in enumerate(offsets):
                 goal[index, at, cells.get(character, [])] = True
         rows = [start + end + [self.tokenizer.pad_token_id] * (longest - len(end)) for end in ends]
@@ -183,7 +228,10 @@ def pointing(looks: Tensor, goal: Tensor) -> dict[str, Tensor]:
     there = goal.any(-1)
     share = (looks * goal.unsqueeze(1)).sum(-1).transpose(1, 2)[there]
     count = max(1, len(share)) * looks.shape[1]
-    return {"pointing_loss": -share.clamp_min(1e-6).log().sum() / count, "pointing": share.sum() / count}
+    return {
+        "pointing_loss": -share.clamp_min(1e-6).log().sum() / count,
+        "pointing": share.sum() / count,
+    }
 
 
 def fuse(pupil: Pupil) -> None:

@@ -13,7 +13,10 @@ from reportlab.pdfgen.canvas import Canvas
 def pages(pdf: bytes, dpi: int) -> list[Image.Image]:
     document = pypdfium2.PdfDocument(pdf)
     try:
-        return [document[index].render(scale=dpi / 72).to_pil().convert("RGB") for index in range(len(document))]
+        return [
+            document[index].render(scale=dpi / 72).to_pil().convert("RGB")
+            for index in range(len(document))
+        ]
     finally:
         document.close()
 
@@ -23,7 +26,9 @@ def scan(page: Image.Image, seed: int) -> Image.Image:
     chance = np.random.default_rng(seed)
     turned = page.rotate(tilt(chance), Image.Resampling.BICUBIC, fillcolor=(250, 249, 245))
     soft = np.asarray(turned.filter(ImageFilter.GaussianBlur(0.6)), dtype=np.float32)
-    light = np.linspace(1.0, float(chance.uniform(0.82, 0.9)), soft.shape[1], dtype=np.float32)[None, :, None]
+    light = np.linspace(1.0, float(chance.uniform(0.82, 0.9)), soft.shape[1], dtype=np.float32)[
+        None, :, None
+    ]
     grain = chance.normal(0, 5, soft.shape[:2]).astype(np.float32)[:, :, None]
     return Image.fromarray(np.clip(soft * light + grain, 0, 255).astype(np.uint8))
 
@@ -49,8 +54,18 @@ def webp(pdf: bytes, seed: int) -> bytes:
 
 def tiff(pdf: bytes, seed: int) -> bytes:
     """Black and white as a fax machine makes it, all pages in one file."""
-    sheets = [page.convert("L").point(lambda level: 255 * (level > 150)).convert("1") for page in pages(pdf, 150)]
-    return saved(sheets, "TIFF", save_all=True, append_images=sheets[1:], compression="group4", dpi=(150, 150))
+    sheets = [
+        page.convert("L").point(lambda level: 255 * (level > 150)).convert("1")
+        for page in pages(pdf, 150)
+    ]
+    return saved(
+        sheets,
+        "TIFF",
+        save_all=True,
+        append_images=sheets[1:],
+        compression="group4",
+        dpi=(150, 150),
+    )
 
 
 def png(pdf: bytes, seed: int) -> bytes:

@@ -34,12 +34,21 @@ def title(paper: Paper) -> str:
 def details(paper: Paper, look: Look) -> list[tuple[str, str]]:
     words = LABELS[paper.language]
     name = {"credit": "credit_number", "receipt": "slip_number"}.get(paper.kind, "number")
-    rows = [(words[name], paper.number), (words["date"], number_formats.day(paper.issued, look.dates, paper.language))]
-    due = [(words["due"], number_formats.day(paper.due, look.dates, paper.language))] if paper.due else []
+    rows = [
+        (words[name], paper.number),
+        (words["date"], number_formats.day(paper.issued, look.dates, paper.language)),
+    ]
+    due = (
+        [(words["due"], number_formats.day(paper.due, look.dates, paper.language))]
+        if paper.due
+        else []
+    )
     return rows + due
 
 
-def pairs(sheet: Sheet, x: float, y: float, right: float, rows: list[tuple[str, str]], size: float = 9) -> None:
+def pairs(
+    sheet: Sheet, x: float, y: float, right: float, rows: list[tuple[str, str]], size: float = 9
+) -> None:
     for index, (label, value) in enumerate(rows):
         sheet.text(x, y + index * size * 1.6, label, size, ink="#555555")
         sheet.text(right, y + index * size * 1.6, value, size, bold=True, align="right")
@@ -91,7 +100,11 @@ def turn(sheet: Sheet, paper: Paper) -> float:
 def sums(paper: Paper, look: Look) -> list[tuple[str, str]]:
     words, language = LABELS[paper.language], paper.language
     net, tax, gross = (number_formats.money(value, look.marks, language) for value in paper.totals)
-    return [(words["net"], net), (f"{words['tax']} {RATES[language]}\u00a0%", tax), (words["gross"], gross)]
+    return [
+        (words["net"], net),
+        (f"{words['tax']} {RATES[language]}\u00a0%", tax),
+        (words["gross"], gross),
+    ]
 
 
 def totals(sheet: Sheet, paper: Paper, look: Look, y: float) -> None:
@@ -104,7 +117,9 @@ def totals(sheet: Sheet, paper: Paper, look: Look, y: float) -> None:
     if paper.balance is not None:
         owed = paper.totals[2] + paper.balance
         words, values = LABELS[paper.language], (paper.balance, owed)
-        printed_values = [number_formats.money(value, look.marks, paper.language) for value in values]
+        printed_values = [
+            number_formats.money(value, look.marks, paper.language) for value in values
+        ]
         rows = list(zip((words["balance"], words["all_due"]), printed_values, strict=True))
         pairs(sheet, 300, y + 58, RIGHT - 4, rows)
     sheet.text(LEFT, y + 35, words_of(paper)["terms"], 8, ink="#555555")
@@ -117,6 +132,14 @@ def words_of(paper: Paper) -> dict[str, str]:
 def footer(sheet: Sheet, paper: Paper) -> None:
     words = words_of(paper)
     sheet.rule(LEFT, 782, RIGHT, 0.4)
-    sheet.text(LEFT, 796, f"{words['bank']}: {paper.seller.account} · {CURRENCIES[paper.language]}", 7.5)
-    sheet.text(LEFT, 808, f"{paper.seller.name}, {paper.seller.street}, {paper.seller.city}", 7.5, ink="#555555")
+    sheet.text(
+        LEFT, 796, f"{words['bank']}: {paper.seller.account} · {CURRENCIES[paper.language]}", 7.5
+    )
+    sheet.text(
+        LEFT,
+        808,
+        f"{paper.seller.name}, {paper.seller.street}, {paper.seller.city}",
+        7.5,
+        ink="#555555",
+    )
     sheet.text(RIGHT, 808, f"{words['page']} {sheet.page + 1}/{sheet.pages}", 7.5, align="right")

@@ -53,7 +53,9 @@ SAMPLES = (
     Sample("de/Scan 0007.pdf", "de", "invoice", "centred", 6, GERMAN, "scan", "#7a2e2e"),
     Sample("de/quer.pdf", "de", "invoice", "classic", 7, LETTER, rotate=True),
     Sample("fr/facture mars.pdf", "fr", "invoice", "centred", 5, FRENCH, colour="#5b3c88"),
-    Sample("fr/facture fax.tiff", "fr", "invoice", "form", 30, Look("nbsp", "d MMMM y", "grid"), "tiff"),
+    Sample(
+        "fr/facture fax.tiff", "fr", "invoice", "form", 30, Look("nbsp", "d MMMM y", "grid"), "tiff"
+    ),
     Sample("fr/facture.jpg", "fr", "invoice", "window", 10, WRITTEN, "jpg", "#0f6e6e"),
     Sample("Счета/2024-03/Счёт 17.pdf", "ru", "invoice", "classic", 5, MONTH, colour="#8a1f2d"),
     Sample("Счета/2024-03/Счёт 18.pdf", "ru", "invoice", "form", 27, RUSSIAN),
@@ -85,7 +87,9 @@ def write(folder: Path, indices: Iterable[int] = EVERY) -> list[tuple[Sample, in
         for path in (document, answer):
             path.parent.mkdir(parents=True, exist_ok=True)
         document.write_bytes(content)
-        answer.write_text(json.dumps(drawing.reference, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        answer.write_text(
+            json.dumps(drawing.reference, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        )
         written.append((SAMPLES[index], drawing.pages))
     return written
 
@@ -95,4 +99,6 @@ def write_tags(path: Path, written: list[tuple[Sample, int]]) -> None:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("document", "language", "kind", "layout", "form", "pages"))
         for sample, pages in written:
-            table.writerow((sample.path, sample.language, sample.kind, sample.layout, sample.form, pages))
+            table.writerow(
+                (sample.path, sample.language, sample.kind, sample.layout, sample.form, pages)
+            )

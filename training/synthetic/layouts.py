@@ -75,7 +75,13 @@ def centred(sheet: Sheet, paper: Paper, look: Look) -> None:
     """Everything of the seller in the middle, thin rules above and below."""
     sheet.logo(sheet.width / 2 - 15, 34, "roof", 30)
     sheet.text(sheet.width / 2, 86, paper.seller.name, 16, True, "center")
-    sheet.text(sheet.width / 2, 102, " · ".join(company_lines(paper.seller, paper.language)[1:]), 8.5, align="center")
+    sheet.text(
+        sheet.width / 2,
+        102,
+        " · ".join(company_lines(paper.seller, paper.language)[1:]),
+        8.5,
+        align="center",
+    )
     sheet.rule(LEFT, 112, RIGHT)
     sheet.text(sheet.width / 2, 138, title(paper), 14, align="center", ink=sheet.colour)
     buyer(sheet, paper, LEFT, 170)
@@ -137,7 +143,9 @@ def small_rows(sheet: Sheet, paper: Paper, look: Look, y: float) -> float:
     for line in paper.lines:
         sheet.text(20, y, line.description, 8)
         quantity = number_formats.number(Decimal(plain(line.quantity)), look.marks)
-        sheet.text(28, y + 10, f"{quantity} x {number_formats.number(line.unit_price, look.marks)}", 8)
+        sheet.text(
+            28, y + 10, f"{quantity} x {number_formats.number(line.unit_price, look.marks)}", 8
+        )
         sheet.text(right, y + 10, number_formats.number(line.amount, look.marks), 8, align="right")
         y += 24
     sheet.rule(20, y - 7, right)

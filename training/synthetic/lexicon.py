@@ -49,8 +49,22 @@ GOODS: dict[str, tuple[str, ...]] = {
 SHOP: dict[str, tuple[str, ...]] = {
     "en": ("Flat white", "Rye bread", "Oat biscuits", "Green apples", "Tea, loose", "Postcard"),
     "de": ("Milchkaffee", "Roggenbrot", "Haferkekse", "Äpfel grün", "Tee lose", "Postkarte"),
-    "fr": ("Café crème", "Pain de seigle", "Sablés", "Pommes vertes", "Thé en vrac", "Carte postale"),
-    "ru": ("Кофе с молоком", "Хлеб ржаной", "Печенье овсяное", "Яблоки зелёные", "Чай листовой", "Открытка"),
+    "fr": (
+        "Café crème",
+        "Pain de seigle",
+        "Sablés",
+        "Pommes vertes",
+        "Thé en vrac",
+        "Carte postale",
+    ),
+    "ru": (
+        "Кофе с молоком",
+        "Хлеб ржаной",
+        "Печенье овсяное",
+        "Яблоки зелёные",
+        "Чай листовой",
+        "Открытка",
+    ),
 }
 
 COMPANIES: dict[str, tuple[tuple[str, str, str], ...]] = {

@@ -15,7 +15,11 @@ def reference(paper: Paper) -> dict[str, Any]:
         "issue_date": paper.issued.isoformat(),
         "due_date": paper.due.isoformat() if paper.due else None,
         "currency": CURRENCIES[paper.language],
-        "seller": {"name": seller.name, "tax_id": seller.tax_id, "address": f"{seller.street}, {seller.city}"},
+        "seller": {
+            "name": seller.name,
+            "tax_id": seller.tax_id,
+            "address": f"{seller.street}, {seller.city}",
+        },
         "buyer": {"name": buyer.name, "tax_id": buyer.tax_id} if buyer else None,
         "totals": {"net": str(net), "tax": str(tax), "gross": str(gross)},
         "line_items": [line_item(line) for line in paper.lines],

@@ -18,7 +18,9 @@ class Drawn:
     pages: int
 
 
-def draw(paper: Paper, layout: str, look: Look, colour: str = "#1f4e79", rotate: bool = False) -> Drawn:
+def draw(
+    paper: Paper, layout: str, look: Look, colour: str = "#1f4e79", rotate: bool = False
+) -> Drawn:
     """Draw twice: the first pass counts the pages that `1/2` in the second one's footer needs."""
     pages = _pass(paper, layout, look, colour, rotate, 0).page + 1
     sheet = _pass(paper, layout, look, colour, rotate, pages)

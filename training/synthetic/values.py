@@ -69,18 +69,28 @@ def cents(value: Decimal) -> Decimal:
     return value.quantize(CENT, ROUND_HALF_UP)
 
 
-def paper(chance: random.Random, language: str, kind: str = "invoice", rows: int = 4, balance: bool = False) -> Paper:
+def paper(
+    chance: random.Random,
+    language: str,
+    kind: str = "invoice",
+    rows: int = 4,
+    balance: bool = False,
+) -> Paper:
     """Draw one document's values; kind is `invoice`, `slip`, `receipt` or `credit` (its amounts are negative)."""
     seller, buyer = (company(language, values) for values in chance.sample(COMPANIES[language], 2))
     issued = date(2024, 1, 1) + timedelta(days=chance.randrange(330))
     till = kind == "receipt"
-    goods = chance.sample((SHOP if till else GOODS)[language], len((SHOP if till else GOODS)[language]))
+    goods = chance.sample(
+        (SHOP if till else GOODS)[language], len((SHOP if till else GOODS)[language])
+    )
     drawn = Paper(
         kind=kind,
         language=language,
         number=document_number(chance, kind, issued.year),
         issued=issued,
-        due=issued + timedelta(days=chance.choice((14, 30))) if kind in ("invoice", "slip") else None,
+        due=issued + timedelta(days=chance.choice((14, 30)))
+        if kind in ("invoice", "slip")
+        else None,
         seller=seller,
         buyer=None if till else buyer,
         lines=tuple(line(chance, article(goods, index), language, till) for index in range(rows)),
@@ -91,7 +101,9 @@ def paper(chance: random.Random, language: str, kind: str = "invoice", rows: int
 
 
 def negative(drawn: Paper) -> Paper:
-    return replace(drawn, lines=tuple(replace(line, quantity=-line.quantity) for line in drawn.lines))
+    return replace(
+        drawn, lines=tuple(replace(line, quantity=-line.quantity) for line in drawn.lines)
+    )
 
 
 def article(goods: list[str], index: int) -> str:
@@ -102,7 +114,9 @@ def article(goods: list[str], index: int) -> str:
 
 def line(chance: random.Random, description: str, language: str, till: bool) -> Line:
     scale = 70 if language == "ru" else 1
-    price = Decimal(chance.randrange(120, 900) if till else chance.randrange(450, 19000)) * scale / 100
+    price = (
+        Decimal(chance.randrange(120, 900) if till else chance.randrange(450, 19000)) * scale / 100
+    )
     quantity = Decimal(chance.randrange(1, 4 if till else 13))
     if not till and chance.random() < 0.15:
         quantity += Decimal("0.5")
@@ -112,17 +126,23 @@ def line(chance: random.Random, description: str, language: str, till: bool) -> 
 def document_number(chance: random.Random, kind: str, year: int) -> str:
     serial = chance.randrange(100, 9999)
     forms = {"receipt": (f"{serial:06d}",), "credit": (f"CN-{year}-{serial:04d}",)}
-    return chance.choice(forms.get(kind, (f"{year}-{serial:05d}", f"INV{serial:06d}", f"{serial}/{year % 100}")))
+    return chance.choice(
+        forms.get(kind, (f"{year}-{serial:05d}", f"INV{serial:06d}", f"{serial}/{year % 100}"))
+    )
 
 
 def company(language: str, values: tuple[str, str, str]) -> Company:
     """Its numbers follow from its name, so they are the same on all of its documents."""
     chance = random.Random(values[0])  # noqa: S311 - drawings, not secrets
-    return Company(*values, tax_id=TAX_IDS[language](chance), account=bank_account(chance, language))
+    return Company(
+        *values, tax_id=TAX_IDS[language](chance), account=bank_account(chance, language)
+    )
 
 
 def digits(chance: random.Random, count: int) -> str:
-    return str(chance.randrange(1, 10)) + "".join(str(chance.randrange(10)) for _ in range(count - 1))
+    return str(chance.randrange(1, 10)) + "".join(
+        str(chance.randrange(10)) for _ in range(count - 1)
+    )
 
 
 def german_vat(chance: random.Random) -> str:

@@ -1,6 +1,6 @@
 """Records -> counts: one pass over a run's lines, after which no reply is held in memory.
 
-A `Tally` is one model with one prompt over one suite: a row a document, a column a count, as numpy arrays, which is
+A `CandidateCounts` is one model with one prompt over one suite: a row a document, a column a count, as numpy arrays, which is
 what resampling needs.
 """
 
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_lab.analysis.amount_errors import Money, amount_errors
+from vlm_lab.analysis.amount_errors import AmountErrors, compute_amount_errors
 from vlm_lab.types import ANSWERED, JUDGED, CandidateKey
 
-COUNTS = (
+COUNT_COLUMNS = (
     *JUDGED,
     *(f"cells_{outcome}" for outcome in JUDGED),
     "rows_right",
@@ -24,11 +24,11 @@ COUNTS = (
     "document_right",
     "documents_judged",
 )
-EXAMPLES = 5  # of a kind of error; the report shows no more
+MAX_EXAMPLES = 5  # of a kind of error; the report shows no more
 
 
 @dataclass(slots=True)
-class Tally:
+class CandidateCounts:
     """One model with one prompt over one suite. `counts` has the answered documents alone, in `documents`' order."""
 
     key: CandidateKey
@@ -42,12 +42,12 @@ class Tally:
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     timings: list[dict[str, Any]] = field(default_factory=list)
     cached: int = 0
-    money: Money = field(default_factory=dict)
+    money: AmountErrors = field(default_factory=dict)
 
     @property
     def counts(self) -> NDArray[np.float64]:
         """documents x COUNTS."""
-        return np.array(self.rows, dtype=np.float64).reshape(len(self.rows), len(COUNTS))
+        return np.array(self.rows, dtype=np.float64).reshape(len(self.rows), len(COUNT_COLUMNS))
 
     def field_counts(self, path: str) -> NDArray[np.float64]:
         """documents x JUDGED of one field, in all rows where it has any (`line_items[].amount`)."""
@@ -73,12 +73,12 @@ class Tally:
         if record["status"] not in ANSWERED:
             return
         self.cached += bool(record.get("cached"))
-        self.timings.append({key: record.get(key) for key in TIMED})
+        self.timings.append({key: record.get(key) for key in TIMING_KEYS})
         self.documents.append(document)
-        self.rows.append(_counts(record["scores"]))
+        self.rows.append(_extract_counts(record["scores"]))
         for result in record["fields"]:
             self._add_field(document, result)
-        for path, currency, error in amount_errors(record["fields"]):
+        for path, currency, error in compute_amount_errors(record["fields"]):
             self.money.setdefault(path, {}).setdefault(currency, []).append(error)
 
     def _add_field(self, document: str, result: Mapping[str, Any]) -> None:
@@ -89,24 +89,33 @@ class Tally:
         kind = result.get("kind") or ("format" if result["outcome"] == "normalized" else None)
         if kind:
             self.kinds[kind] += 1
-            if len(self.examples[kind]) < EXAMPLES:
+            if len(self.examples[kind]) < MAX_EXAMPLES:
                 keys = ("path", "expected", "actual")
-                self.examples[kind].append({"document": document, **{key: result[key] for key in keys}})
+                self.examples[kind].append(
+                    {"document": document, **{key: result[key] for key in keys}}
+                )
 
 
-TIMED = ("elapsed_seconds", "cached", "environment", "measured_at", "usage", "peak_memory_bytes")
+TIMING_KEYS = (
+    "elapsed_seconds",
+    "cached",
+    "environment",
+    "measured_at",
+    "usage",
+    "peak_memory_bytes",
+)
 
 
-def tally(records: Iterable[Mapping[str, Any]]) -> dict[CandidateKey, Tally]:
+def aggregate_records(records: Iterable[Mapping[str, Any]]) -> dict[CandidateKey, CandidateCounts]:
     """Counts for every suite x model x prompt, in the order in which they first appear."""
-    tallies: dict[CandidateKey, Tally] = {}
+    tallies: dict[CandidateKey, CandidateCounts] = {}
     for record in records:
         key = CandidateKey.of_record(record)
-        tallies.setdefault(key, Tally(key)).add(record)
+        tallies.setdefault(key, CandidateCounts(key)).add(record)
     return tallies
 
 
-def _counts(scores: Mapping[str, Any]) -> list[int]:
+def _extract_counts(scores: Mapping[str, Any]) -> list[int]:
     right = scores.get("document_right")
     judged = [int(bool(right)), int(right is not None)]
-    return [int(scores.get(name) or 0) for name in COUNTS[:-2]] + judged
+    return [int(scores.get(name) or 0) for name in COUNT_COLUMNS[:-2]] + judged

@@ -9,32 +9,45 @@ from decimal import Decimal
 from statistics import median
 from typing import Any
 
-from vlm_lab.fields import canonical
-from vlm_lab.fields.amounts import printed_currency
+from vlm_lab.fields import canonicalize_value
+from vlm_lab.fields.amounts import find_printed_currency
 from vlm_lab.types import CORRECT, AmountError, Conventions, Field
 
-AMOUNT, CURRENCY = Field("", "amount"), Field("", "currency")
-CONVENTIONS = Conventions()  # numbers and signs are read alike in all suites
-LARGEST = Decimal(10) ** 15  # a figure beyond it is a reading that never was an amount
-Money = dict[str, dict[str, list[AmountError]]]  # field -> currency -> each amount's error
+AMOUNT_FIELD, CURRENCY_FIELD = Field("", "amount"), Field("", "currency")
+DEFAULT_CONVENTIONS = Conventions()  # numbers and signs are read alike in all suites
+MAX_AMOUNT = Decimal(10) ** 15  # a figure beyond it is a reading that never was an amount
+AmountErrors = dict[str, dict[str, list[AmountError]]]  # field -> currency -> each amount's error
 
 
-def amount_errors(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, AmountError]]:
+def compute_amount_errors(
+    results: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[str, str, AmountError]]:
     """Field, currency and error of each labelled amount among the field results of one document."""
-    labelled = {_read(CURRENCY, each["expected"]) for each in results if each["type"] == "currency"} - {None}
+    labelled = {
+        _canonicalize(CURRENCY_FIELD, each["expected"])
+        for each in results
+        if each["type"] == "currency"
+    } - {None}
     for each in results:
-        expected = _amount(each["expected"]) if each["type"] == "amount" and each["outcome"] != "unlabelled" else None
+        expected = (
+            _parse_amount(each["expected"])
+            if each["type"] == "amount" and each["outcome"] != "unlabelled"
+            else None
+        )
         if expected is not None:
-            currency = labelled if len(labelled) == 1 else {printed_currency(each["expected"])}
-            yield each["field"], str(*currency), _error(each, expected)
+            currency = labelled if len(labelled) == 1 else {find_printed_currency(each["expected"])}
+            yield each["field"], str(*currency), _compute_error(each, expected)
 
 
-def summed(money: Money) -> dict[str, dict[str, AmountError]]:
+def sum_amount_errors(money: AmountErrors) -> dict[str, dict[str, AmountError]]:
     """What the errors of each field and currency come to."""
-    return {path: {currency: _sum(errors) for currency, errors in found.items()} for path, found in money.items()}
+    return {
+        path: {currency: _sum_errors(errors) for currency, errors in found.items()}
+        for path, found in money.items()
+    }
 
 
-def _sum(errors: Sequence[AmountError]) -> AmountError:
+def _sum_errors(errors: Sequence[AmountError]) -> AmountError:
     off = [each.wrong for each in errors if each.wrong]
     return AmountError(
         wrong=sum(off, Decimal(0)),
@@ -46,19 +59,23 @@ def _sum(errors: Sequence[AmountError]) -> AmountError:
     )
 
 
-def _error(result: Mapping[str, Any], expected: Decimal) -> AmountError:
+def _compute_error(result: Mapping[str, Any], expected: Decimal) -> AmountError:
     """What is right, in whatever format, is no error; what is no amount is as good as missing."""
     size = abs(expected)
     if result["outcome"] in CORRECT:
         return AmountError(total=size)
-    actual = _amount(result["actual"]) if result["outcome"] == "wrong" else None
-    return AmountError(missing=size, total=size) if actual is None else AmountError(abs(expected - actual), total=size)
+    actual = _parse_amount(result["actual"]) if result["outcome"] == "wrong" else None
+    return (
+        AmountError(missing=size, total=size)
+        if actual is None
+        else AmountError(abs(expected - actual), total=size)
+    )
 
 
-def _amount(value: Any) -> Decimal | None:
-    found = _read(AMOUNT, value)
-    return found if isinstance(found, Decimal) and abs(found) < LARGEST else None
+def _parse_amount(value: Any) -> Decimal | None:
+    found = _canonicalize(AMOUNT_FIELD, value)
+    return found if isinstance(found, Decimal) and abs(found) < MAX_AMOUNT else None
 
 
-def _read(field: Field, value: Any) -> Any:
-    return canonical(field, value, CONVENTIONS)
+def _canonicalize(field: Field, value: Any) -> Any:
+    return canonicalize_value(field, value, DEFAULT_CONVENTIONS)

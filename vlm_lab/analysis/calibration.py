@@ -19,20 +19,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_lab.analysis.statistics import Array, draws, estimates, interval
-from vlm_lab.messages import Reason
-from vlm_lab.types import ANSWERED, CORRECT, PREDICTED, Calibration, CandidateKey, Estimate, ReliabilityBin
+from vlm_lab.analysis.statistics import (
+    Array,
+    compute_interval,
+    draw_bootstrap_weights,
+    estimate_ratios,
+)
+from vlm_lab.messages import Message
+from vlm_lab.types import (
+    ANSWERED,
+    CORRECT,
+    PREDICTED,
+    Calibration,
+    CandidateKey,
+    Estimate,
+    ReliabilityBin,
+)
 
-TARGET = 0.99
-NEEDED = 299  # documents without an error that show 99 % at a level of 95 %: log 0.05 / log 0.99
-BINS = 10
-PER_BIN = 20  # values, below which a bin says nothing
-RESAMPLES = 2000  # of the threshold: each needs the documents in order, which counts alone do not
+TARGET_PRECISION = 0.99
+MIN_ERROR_FREE_DOCUMENTS = (
+    299  # documents without an error that show 99 % at a level of 95 %: log 0.05 / log 0.99
+)
+MAX_BINS = 10
+MIN_VALUES_PER_BIN = 20  # values, below which a bin says nothing
+THRESHOLD_RESAMPLES = (
+    2000  # of the threshold: each needs the documents in order, which counts alone do not
+)
 FAILED, UNKNOWN, PASSED = 0.0, 0.5, 1.0  # a document's place where only checks are known
 
 
 @dataclass(slots=True)
-class _Seen:
+class _ConfidenceSamples:
     """One candidate's values (number of document, confidence, right) and documents (confidence, checks, right)."""
 
     values: list[tuple[int, float, bool]] = field(default_factory=list)
@@ -51,29 +68,44 @@ class _Seen:
         self.values += [(len(self.documents), confidence, correct) for confidence, correct in sure]
         usable = record["status"] == "ok"
         least = min((confidence for confidence, _ in sure), default=None) if usable else FAILED
-        self.documents.append((least, _checked(record.get("checks") or {}) if usable else FAILED, bool(right)))
+        self.documents.append(
+            (least, _combine_checks(record.get("checks") or {}) if usable else FAILED, bool(right))
+        )
 
 
-def calibrate(records: Iterable[Mapping[str, Any]], seed: int = 0) -> dict[CandidateKey, Calibration]:
+def calibrate_candidates(
+    records: Iterable[Mapping[str, Any]], seed: int = 0
+) -> dict[CandidateKey, Calibration]:
     """What each suite x model x prompt's confidence is worth, in one pass over the records."""
-    seen: dict[CandidateKey, _Seen] = {}
+    seen: dict[CandidateKey, _ConfidenceSamples] = {}
     for record in records:
-        seen.setdefault(CandidateKey.of_record(record), _Seen()).add(record)
-    return {key: replace(_calibration(each, seed), **key._asdict()) for key, each in seen.items()}
+        seen.setdefault(CandidateKey.of_record(record), _ConfidenceSamples()).add(record)
+    return {
+        key: replace(_calibrate_candidate(each, seed), **key._asdict())
+        for key, each in seen.items()
+    }
 
 
-def _checked(checks: Mapping[str, bool | None]) -> float:
+def _combine_checks(checks: Mapping[str, bool | None]) -> float:
     made = [passed for passed in checks.values() if passed is not None]
     return UNKNOWN if not made else PASSED if all(made) else FAILED
 
 
-def _calibration(seen: _Seen, seed: int) -> Calibration:
-    known = {"log-probabilities": seen.values, "checks": any(check != UNKNOWN for _, check, _ in seen.documents)}
+def _calibrate_candidate(seen: _ConfidenceSamples, seed: int) -> Calibration:
+    known = {
+        "log-probabilities": seen.values,
+        "checks": any(check != UNKNOWN for _, check, _ in seen.documents),
+    }
     source = " and ".join(name for name, there in known.items() if there)
     if not source:
-        return Calibration(documents=len(seen.documents), note=Reason("no_confidence"))
-    bins, error = _reliability(seen, seed)
-    confidence = np.array([_sure(least, check, bool(seen.values)) for least, check, _ in seen.documents])
+        return Calibration(documents=len(seen.documents), note=Message("no_confidence"))
+    bins, error = _compute_reliability(seen, seed)
+    confidence = np.array(
+        [
+            _compute_document_confidence(least, check, bool(seen.values))
+            for least, check, _ in seen.documents
+        ]
+    )
     right = np.array([correct for _, _, correct in seen.documents], dtype=np.float64)
     counted: dict[str, Any] = {
         "source": source,
@@ -82,100 +114,123 @@ def _calibration(seen: _Seen, seed: int) -> Calibration:
         "bins": bins,
         "error": error,
     }
-    return Calibration(**counted, **_booking(confidence, right, seed))
+    return Calibration(**counted, **_estimate_straight_through(confidence, right, seed))
 
 
-def _sure(least: float | None, check: float, probabilities: bool) -> float:
+def _compute_document_confidence(least: float | None, check: float, probabilities: bool) -> float:
     """How sure one may be of a document; 0 is never booked."""
     if not probabilities:
         return check if least is None else FAILED
     return FAILED if check == FAILED else least or FAILED
 
 
-def _reliability(seen: _Seen, seed: int) -> tuple[tuple[ReliabilityBin, ...], Estimate]:
+def _compute_reliability(
+    seen: _ConfidenceSamples, seed: int
+) -> tuple[tuple[ReliabilityBin, ...], Estimate]:
     """Bins of equal numbers of values, the least sure first, and their mean distance from the diagonal, by values."""
     if not seen.values:
         return (), Estimate(None)
-    places, confidence, right = (np.array(column, dtype=np.float64) for column in zip(*seen.values, strict=True))
-    number = max(1, min(BINS, len(places) // PER_BIN))
+    places, confidence, right = (
+        np.array(column, dtype=np.float64) for column in zip(*seen.values, strict=True)
+    )
+    number = max(1, min(MAX_BINS, len(places) // MIN_VALUES_PER_BIN))
     edges = np.unique(np.quantile(confidence, np.linspace(0, 1, number + 1)[1:-1]))
     inside = np.searchsorted(edges, confidence, side="right")
     shape = len(seen.documents), len(edges) + 1
     cells = (places.astype(np.int64), inside)
-    count, sure, correct = (_summed(shape, cells, each) for each in (np.ones_like(right), confidence, right))
+    count, sure, correct = (
+        _sum_into_bins(shape, cells, each) for each in (np.ones_like(right), confidence, right)
+    )
     used = count.sum(0) > 0
     count, sure, correct = count[:, used], sure[:, used], correct[:, used]
-    accuracies = estimates(correct, count, seed)
+    accuracies = estimate_ratios(correct, count, seed)
     means, values = sure.sum(0) / count.sum(0), count.sum(0).astype(int)
     bins = zip(means.tolist(), accuracies, values.tolist(), strict=True)
-    return tuple(ReliabilityBin(*each) for each in bins), _error(count, correct - sure, seed)
+    return tuple(ReliabilityBin(*each) for each in bins), _estimate_calibration_error(
+        count, correct - sure, seed
+    )
 
 
-def _summed(shape: tuple[int, int], cells: tuple[NDArray[np.int64], NDArray[np.int64]], what: Array) -> Array:
+def _sum_into_bins(
+    shape: tuple[int, int], cells: tuple[NDArray[np.int64], NDArray[np.int64]], what: Array
+) -> Array:
     """documents x bins."""
     table = np.zeros(shape)
     np.add.at(table, cells, what)
     return table
 
 
-def _error(count: Array, gap: Array, seed: int) -> Estimate:
+def _estimate_calibration_error(count: Array, gap: Array, seed: int) -> Estimate:
     """Sum over bins of |right - sure| / values, with its interval."""
     documents = int((count.sum(1) > 0).sum())
     value = float(np.abs(gap.sum(0)).sum() / count.sum())
     if documents < 2:
         return Estimate(value, n=documents)
-    drawn = draws(len(count), seed).astype(np.float64)
+    drawn = draw_bootstrap_weights(len(count), seed).astype(np.float64)
     with np.errstate(invalid="ignore"):
         resampled = np.abs(drawn @ gap).sum(-1) / (drawn @ count).sum(-1)
-    low, high = interval(resampled, documents)
+    low, high = compute_interval(resampled, documents)
     return Estimate(value, min(low, value), max(high, value), documents)
 
 
-def _booking(confidence: Array, right: Array, seed: int) -> dict[str, Any]:
+def _estimate_straight_through(confidence: Array, right: Array, seed: int) -> dict[str, Any]:
     """The part of a Calibration that is about documents. Where no share is shown to be right often enough, the interval
     of what can be booked begins at nothing, whatever the resamples say."""
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], right[order]
-    ends = np.flatnonzero(np.append(confidence[:-1] != confidence[1:], True) & (confidence > FAILED))
+    ends = np.flatnonzero(
+        np.append(confidence[:-1] != confidence[1:], True) & (confidence > FAILED)
+    )
     n, good = len(right), np.cumsum(right)[ends]
     total = (ends + 1).astype(np.float64)
     curve = tuple(zip((total / n).tolist(), (good / total).tolist(), strict=True))
-    drawn_low, drawn_high = _resampled(right, order, ends, seed)
-    met = np.flatnonzero(good >= TARGET * total)
+    drawn_low, drawn_high = _resample_straight_through_rate(right, order, ends, seed)
+    met = np.flatnonzero(good >= TARGET_PRECISION * total)
     if not len(met):
-        note = Reason("never_sure", {"target": TARGET})
+        note = Message("never_sure", {"target": TARGET_PRECISION})
         return {"curve": curve, "unseen": Estimate(0.0, 0.0, drawn_high, n), "note": note}
-    at, lowest = met[-1], _lower_bound(good, total)
-    share, shown = float(total[at] / n), float(total[lowest >= TARGET].max(initial=0) / n)
+    at, lowest = met[-1], _compute_clopper_pearson_bound(good, total)
+    share, shown = float(total[at] / n), float(total[lowest >= TARGET_PRECISION].max(initial=0) / n)
     booked = Estimate(float(good[at] / total[at]), float(lowest[at]), 1.0, int(total[at]))
     return {
         "curve": curve,
         "unseen": Estimate(share, min(shown, share, drawn_low), max(share, drawn_high), n),
         "threshold": float(confidence[ends[at]]),
         "booked": booked,
-        "note": _note(booked, int(total[at] - good[at])),
+        "note": _build_note(booked, int(total[at] - good[at])),
     }
 
 
-def _resampled(right: Array, order: NDArray[np.int64], ends: NDArray[np.int64], seed: int) -> tuple[float, float]:
+def _resample_straight_through_rate(
+    right: Array, order: NDArray[np.int64], ends: NDArray[np.int64], seed: int
+) -> tuple[float, float]:
     """The interval of the share that could be booked, the threshold chosen anew in each resample."""
     if len(right) < 2 or not len(ends):
         return 0.0, 1.0
-    drawn = draws(len(right), seed)[:RESAMPLES, order]
-    total, good = np.cumsum(drawn, -1)[:, ends], np.cumsum(drawn * right.astype(np.float32), -1)[:, ends]
-    shares = np.where(good >= TARGET * total, total, 0).max(-1) / len(right)
-    return interval(shares.astype(np.float64), len(right))
+    drawn = draw_bootstrap_weights(len(right), seed)[:THRESHOLD_RESAMPLES, order]
+    total, good = (
+        np.cumsum(drawn, -1)[:, ends],
+        np.cumsum(drawn * right.astype(np.float32), -1)[:, ends],
+    )
+    shares = np.where(good >= TARGET_PRECISION * total, total, 0).max(-1) / len(right)
+    return compute_interval(shares.astype(np.float64), len(right))
 
 
-def _lower_bound(good: Array, total: Array) -> Array:
+def _compute_clopper_pearson_bound(good: Array, total: Array) -> Array:
     """Clopper & Pearson 1934: the least share of right ones that these counts allow at 95 %, one-sided."""
     from scipy.special import betaincinv
 
     return np.where(good > 0, betaincinv(np.maximum(good, 1), total - good + 1, 0.05), 0.0)
 
 
-def _note(booked: Estimate, wrong: int) -> Reason:
-    if (booked.low or 0) >= TARGET:
-        return Reason("confirm")
-    figures = {"wrong": wrong, "n": booked.n, "low": booked.low, "target": TARGET, "needed": NEEDED}
-    return Reason("not_shown", figures)
+def _build_note(booked: Estimate, wrong: int) -> Message:
+    if (booked.low or 0) >= TARGET_PRECISION:
+        return Message("confirm")
+    figures = {
+        "wrong": wrong,
+        "n": booked.n,
+        "low": booked.low,
+        "target": TARGET_PRECISION,
+        "needed": MIN_ERROR_FREE_DOCUMENTS,
+    }
+    return Message("not_shown", figures)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlm_lab.analysis.calibration import calibrate
+from vlm_lab.analysis.calibration import calibrate_candidates
 from vlm_lab.types import Calibration, CandidateKey, Report
 
 Rows = Iterable[Mapping[str, Any]]
@@ -18,25 +18,29 @@ class Evidence:
     worth: Mapping[CandidateKey, Calibration]
 
 
-def evidence(report: Report) -> Evidence:
+def build_evidence(report: Report) -> Evidence:
     """What report.json keeps of it."""
     return Evidence(report.machines, {each.candidate: each for each in report.calibrations})
 
 
-def gathered(rows: Rows) -> Evidence:
+def collect_evidence(rows: Rows) -> Evidence:
     """One pass over the records, which are not held."""
     machines: dict[str, list[str]] = {}
-    return Evidence(machines, calibrate(_noting(rows, machines)))
+    return Evidence(machines, calibrate_candidates(_collect_machines(rows, machines)))
 
 
-def _noting(rows: Rows, machines: dict[str, list[str]]) -> Iterator[Mapping[str, Any]]:
+def _collect_machines(rows: Rows, machines: dict[str, list[str]]) -> Iterator[Mapping[str, Any]]:
     for row in rows:
-        machine = ", ".join(filter(None, (_chosen(row["environment"].get(key)) for key in ("device", "dtype"))))
+        machine = ", ".join(
+            filter(
+                None, (_unwrap_choice(row["environment"].get(key)) for key in ("device", "dtype"))
+            )
+        )
         if machine and row["model"] not in machines.setdefault(machine, []):
             machines[machine].append(row["model"])
         yield row
 
 
-def _chosen(said: Any) -> str:
+def _unwrap_choice(said: Any) -> str:
     """A choice is written with its reason, or plain."""
     return str(said.get("value", "")) if isinstance(said, Mapping) else str(said or "")

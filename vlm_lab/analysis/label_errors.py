@@ -13,23 +13,35 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from vlm_lab.fields import canonical
-from vlm_lab.fields.check_digits import invalid
-from vlm_lab.fields.flattening import is_empty, says_nothing
-from vlm_lab.fields.roles import role, row_total
-from vlm_lab.messages import ENGLISH, Reason, worded
-from vlm_lab.sanitize import shown
-from vlm_lab.scoring.consistency import checks
-from vlm_lab.types import CORRECT, JUDGED, PREDICTED, CandidateKey, Conventions, Field, Suite, Suspect
+from vlm_lab.fields import canonicalize_value
+from vlm_lab.fields.check_digits import find_code_error
+from vlm_lab.fields.flattening import is_null, is_null_like
+from vlm_lab.fields.roles import find_row_total_column, infer_role
+from vlm_lab.messages import ENGLISH, Message, translate_message
+from vlm_lab.sanitize import terminal_safe
+from vlm_lab.scoring.consistency import check_consistency
+from vlm_lab.types import (
+    CORRECT,
+    JUDGED,
+    PREDICTED,
+    CandidateKey,
+    Conventions,
+    Field,
+    LabelError,
+    Suite,
+)
 
-FAMILIES = 2  # that must agree
-READ_AS = ("date", "amount")  # types of which every value must be one
+MIN_FAMILIES = 2  # that must agree
+PARSED_TYPES = ("date", "amount")  # types of which every value must be one
 
-PARTS = (*(Field(name, "amount") for name in ("net", "tax", "gross")), Field("rows[].amount", "amount"))
+ARITHMETIC_FIELDS = (
+    *(Field(name, "amount") for name in ("net", "tax", "gross")),
+    Field("rows[].amount", "amount"),
+)
 
 
 @dataclass(slots=True)
-class _Seen:
+class _LabelledValue:
     """One labelled value of one document, and what each candidate said against it."""
 
     field_path: str
@@ -40,23 +52,25 @@ class _Seen:
     agreeing: int = 0
 
 
-def suspects(records: Iterable[Mapping[str, Any]], suites: Mapping[str, Suite]) -> list[Suspect]:
+def find_label_errors(
+    records: Iterable[Mapping[str, Any]], suites: Mapping[str, Suite]
+) -> list[LabelError]:
     """The doubtful references of a run's records (rows as `read_records` yields them), the best evidence first."""
-    found: list[tuple[int, Suspect]] = []
-    for (suite, document), values in _gathered(records).items():
+    found: list[tuple[int, LabelError]] = []
+    for (suite, document), values in _collect_labelled_values(records).items():
         conventions = suites[suite].conventions if suite in suites else Conventions()
-        arithmetic = dict(_contradictions(values, conventions))
+        arithmetic = dict(_find_contradictions(values, conventions))
         for path, seen in values.items():
-            agreed, weight = _agreement(seen, conventions)
-            why = (*agreed, *arithmetic.get(path, ()), *_misread(path, seen, conventions))
+            agreed, weight = _find_agreement(seen, conventions)
+            why = (*agreed, *arithmetic.get(path, ()), *_check_value(path, seen, conventions))
             if why:
                 said = {candidate: value for candidate, (_, value) in seen.said.items()}
-                found.append((weight, Suspect(suite, document, path, seen.reference, said, why)))
+                found.append((weight, LabelError(suite, document, path, seen.reference, said, why)))
     found.sort(key=lambda each: (-each[0], -len(each[1].reasons), each[1].suite, each[1].document))
     return [suspect for _, suspect in found]
 
 
-def family(row: Mapping[str, Any]) -> str:
+def derive_model_family(row: Mapping[str, Any]) -> str:
     """What a candidate shares its errors with."""
     replayed = row.get("backend") == "replay" or "replayed" in (row.get("environment") or {})
     name = str(row["model_id"]).rstrip("/").rpartition("/")[2]
@@ -64,107 +78,125 @@ def family(row: Mapping[str, Any]) -> str:
     return f"replay {row['model']}" if replayed or head is None else head[0].casefold()
 
 
-def line(suspect: Suspect, words: gettext.NullTranslations = ENGLISH) -> str:
+def format_label_error(suspect: LabelError, words: gettext.NullTranslations = ENGLISH) -> str:
     """`scheta-17 Итого.Всего = '100,00': 2 families say '110,00'`, safe for a terminal."""
     value = words.gettext("nothing") if suspect.reference is None else repr(suspect.reference)[:60]
-    return shown(f"{suspect.document} {suspect.path} = {value}: {'; '.join(why(suspect, words))}")
+    return terminal_safe(
+        f"{suspect.document} {suspect.path} = {value}: {'; '.join(translate_label_error_reasons(suspect, words))}"
+    )
 
 
-def why(suspect: Suspect, words: gettext.NullTranslations) -> list[str]:
+def translate_label_error_reasons(
+    suspect: LabelError, words: gettext.NullTranslations
+) -> list[str]:
     """Why it is doubted, a sentence for each reason."""
-    return [worded(reason, words) for reason in suspect.reasons]
+    return [translate_message(reason, words) for reason in suspect.reasons]
 
 
-def _gathered(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, _Seen]]:
-    together: dict[tuple[str, str], dict[str, _Seen]] = {}
+def _collect_labelled_values(
+    records: Iterable[Mapping[str, Any]],
+) -> dict[tuple[str, str], dict[str, _LabelledValue]]:
+    together: dict[tuple[str, str], dict[str, _LabelledValue]] = {}
     for row in records:
         values = together.setdefault((row["suite"], row["document"]), {})
         for each in row.get("fields") or ():
             if each["in_spurious_row"] or each["outcome"] not in JUDGED:
                 continue
-            blank = _Seen(each["field"], each["in_row"], each["type"], each["expected"])
+            blank = _LabelledValue(each["field"], each["in_row"], each["type"], each["expected"])
             seen = values.setdefault(each["path"], blank)
             if each["outcome"] in CORRECT:
                 seen.agreeing += 1
-            elif each["outcome"] in PREDICTED and not says_nothing(each["actual"]):
-                seen.said[CandidateKey.of_record(row).label] = family(row), each["actual"]
+            elif each["outcome"] in PREDICTED and not is_null_like(each["actual"]):
+                seen.said[CandidateKey.of_record(row).label] = (
+                    derive_model_family(row),
+                    each["actual"],
+                )
     return together
 
 
-def _agreement(seen: _Seen, conventions: Conventions) -> tuple[tuple[Reason, ...], int]:
+def _find_agreement(
+    seen: _LabelledValue, conventions: Conventions
+) -> tuple[tuple[Message, ...], int]:
     """What most families agree on against the reference, and how many they are."""
     families: dict[Any, set[str]] = {}
     examples: dict[Any, Any] = {}
     for kin, value in seen.said.values():
-        same = canonical(Field("", seen.type), value, conventions)
+        same = canonicalize_value(Field("", seen.type), value, conventions)
         key = same if same is not None else str(value)
         families.setdefault(key, set()).add(kin)
         examples.setdefault(key, value)
     if not families:
         return (), 0
     most = max(families, key=lambda key: len(families[key]))
-    if len(families[most]) < FAMILIES:
+    if len(families[most]) < MIN_FAMILIES:
         return (), 0
     figures = {"n": len(families[most]), "value": repr(examples[most]), "agreeing": seen.agreeing}
-    return (Reason("disputed" if seen.agreeing else "agreed", figures),), len(families[most])
+    return (Message("disputed" if seen.agreeing else "agreed", figures),), len(families[most])
 
 
-def _misread(path: str, seen: _Seen, conventions: Conventions) -> Iterator[Reason]:
-    if is_empty(seen.reference):
+def _check_value(path: str, seen: _LabelledValue, conventions: Conventions) -> Iterator[Message]:
+    if is_null(seen.reference):
         return
-    if seen.type in READ_AS and canonical(Field("", seen.type), seen.reference, conventions) is None:
-        yield Reason(f"no_{seen.type}")
-    said = invalid(seen.type, seen.reference, path)
+    if (
+        seen.type in PARSED_TYPES
+        and canonicalize_value(Field("", seen.type), seen.reference, conventions) is None
+    ):
+        yield Message(f"no_{seen.type}")
+    said = find_code_error(seen.type, seen.reference, path)
     if said:
         yield said
 
 
-def _contradictions(values: Mapping[str, _Seen], conventions: Conventions) -> Iterator[tuple[str, tuple[Reason, ...]]]:
+def _find_contradictions(
+    values: Mapping[str, _LabelledValue], conventions: Conventions
+) -> Iterator[tuple[str, tuple[Message, ...]]]:
     """The total's path, and what in the reference it does not agree with. Rows alone prove nothing: discounts, tips and
     freight are printed outside them on one true invoice of six; they count where a candidate reads their sum."""
     amounts = {path: seen for path, seen in values.items() if seen.type == "amount"}
-    parts = _parts([path for path, seen in amounts.items() if not seen.in_row])
+    parts = _assign_roles([path for path, seen in amounts.items() if not seen.in_row])
     total = parts.get("gross") or parts.get("net")
     if total is None:
         return
     value = {role: amounts[path].reference for role, path in parts.items() if role != "rate"}
-    rows = _row_totals([seen for seen in amounts.values() if seen.in_row])
-    results = checks({**value, "rows": [{"amount": row} for row in rows]}, PARTS, conventions)
+    rows = _collect_row_totals([seen for seen in amounts.values() if seen.in_row])
+    results = check_consistency(
+        {**value, "rows": [{"amount": row} for row in rows]}, ARITHMETIC_FIELDS, conventions
+    )
     why = []
     if results["net_plus_tax"] is False:
-        why.append(Reason("sum", {name: value[name] for name in ("net", "tax", "gross")}))
-    added = _sum(rows, conventions)
+        why.append(Message("sum", {name: value[name] for name in ("net", "tax", "gross")}))
+    added = _sum_amounts(rows, conventions)
     if results["rows_add_up"] is False and any(
-        _is(added, said, conventions) for _, said in values[total].said.values()
+        _is_same_amount(added, said, conventions) for _, said in values[total].said.values()
     ):
-        why.append(Reason("rows", {"n": len(rows), "added": str(added)}))
+        why.append(Message("rows", {"n": len(rows), "added": str(added)}))
     if why:
         yield total, tuple(why)
 
 
-def _parts(header_fields: Iterable[str]) -> dict[str, str]:
+def _assign_roles(header_fields: Iterable[str]) -> dict[str, str]:
     """Role -> path, for roles that one field outside lists plays."""
     roles: dict[str, list[str]] = {}
     for path in header_fields:
-        played = role(path)
+        played = infer_role(path)
         if played:
             roles.setdefault(played, []).append(path)
     return {role: paths[0] for role, paths in roles.items() if len(paths) == 1}
 
 
-def _row_totals(cells: Iterable[_Seen]) -> list[Any]:
+def _collect_row_totals(cells: Iterable[_LabelledValue]) -> list[Any]:
     """The rows' totals, where one column of one list is named as such."""
     columns: dict[str, list[Any]] = {}
     for cell in cells:
         columns.setdefault(cell.field_path, []).append(cell.reference)
-    found = row_total(columns)
+    found = find_row_total_column(columns)
     return columns[found] if found else []
 
 
-def _is(amount: Decimal, said: Any, conventions: Conventions) -> bool:
-    return canonical(Field("", "amount"), said, conventions) == amount
+def _is_same_amount(amount: Decimal, said: Any, conventions: Conventions) -> bool:
+    return canonicalize_value(Field("", "amount"), said, conventions) == amount
 
 
-def _sum(rows: Sequence[Any], conventions: Conventions) -> Decimal:
-    read = [canonical(Field("", "amount"), row, conventions) for row in rows]
+def _sum_amounts(rows: Sequence[Any], conventions: Conventions) -> Decimal:
+    read = [canonicalize_value(Field("", "amount"), row, conventions) for row in rows]
     return sum((each for each in read if isinstance(each, Decimal)), Decimal(0))

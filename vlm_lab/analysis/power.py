@@ -7,28 +7,32 @@ figures are: what comes is like what was measured, so a standard error shrinks w
 import math
 from statistics import NormalDist
 
-CERTAIN = NormalDist().inv_cdf(0.975)
-POWER = NormalDist().inv_cdf(0.80)
+Z_95 = NormalDist().inv_cdf(0.975)
+Z_POWER_80 = NormalDist().inv_cdf(0.80)
 
 
-def detectable(error: float | None) -> float | None:
+def minimum_detectable_effect(error: float | None) -> float | None:
     """The smallest difference found four times in five at this standard error; None where nothing varied."""
-    return (CERTAIN + POWER) * error if error else None
+    return (Z_95 + Z_POWER_80) * error if error else None
 
 
-def further_documents(difference: float | None, error: float | None, documents: int) -> int | None:
+def estimate_further_documents(
+    difference: float | None, error: float | None, documents: int
+) -> int | None:
     """Documents beside the present ones until this difference would be found four times in five; None: never."""
     if not difference or not error:
         return None
-    return max(0, math.ceil(documents * ((CERTAIN + POWER) * error / difference) ** 2) - documents)
+    return max(
+        0, math.ceil(documents * ((Z_95 + Z_POWER_80) * error / difference) ** 2) - documents
+    )
 
 
-def found(difference: float, error: float) -> float:
+def compute_power(difference: float, error: float) -> float:
     """The share of runs that find a true difference at this standard error."""
     shift = abs(difference) / error
-    return NormalDist().cdf(shift - CERTAIN) + NormalDist().cdf(-shift - CERTAIN)
+    return NormalDist().cdf(shift - Z_95) + NormalDist().cdf(-shift - Z_95)
 
 
-def standard_error(low: float | None, high: float | None) -> float | None:
+def estimate_standard_error(low: float | None, high: float | None) -> float | None:
     """Of a figure, from its 95 % interval."""
-    return None if low is None or high is None else (high - low) / (2 * CERTAIN)
+    return None if low is None or high is None else (high - low) / (2 * Z_95)

@@ -8,41 +8,43 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from vlm_lab.messages import Reason
+from vlm_lab.messages import Message
 from vlm_lab.parsing import parse
-from vlm_lab.sanitize import shown
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scoring import score_values
-from vlm_lab.types import CORRECT, CandidateKey, Case, Flip, Generation, Probe
+from vlm_lab.types import CORRECT, CandidateKey, Case, Generation, Repeatability, ValueChange
 
-How = Literal["alone", "batch"]
-ProbeKey = tuple[CandidateKey, How]
-WAYS: tuple[How, ...] = ("alone", "batch")
-FEW = 3
+RepeatMode = Literal["alone", "batch"]
+ProbeKey = tuple[CandidateKey, RepeatMode]
+REPEAT_MODES: tuple[RepeatMode, ...] = ("alone", "batch")
+MAX_NAMED_FLIPS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class _AnsweredCase:
     """A case and its first reply."""
 
     case: Case
     reply: Generation
 
 
-def complete(found: Mapping[ProbeKey, Probe], cases: Iterable[Case], why: Reason) -> list[Probe]:
+def complete_probes(
+    found: Mapping[ProbeKey, Repeatability], cases: Iterable[Case], why: Message
+) -> list[Repeatability]:
     """One probe for each candidate of a run and each way of asking; one that is missing was not measured: `why`."""
     return [
-        found.get((key, how)) or replace(blank_probe(key, how), not_measured=why)
-        for key in grouped(cases)
-        for how in WAYS
+        found.get((key, how)) or replace(_make_empty_probe(key, how), not_measured=why)
+        for key in group_cases(cases)
+        for how in REPEAT_MODES
     ]
 
 
-def by_key(probes: Iterable[Probe]) -> dict[ProbeKey, Probe]:
+def index_probes(probes: Iterable[Repeatability]) -> dict[ProbeKey, Repeatability]:
     """What a probe is known by."""
     return {(each.candidate, each.how): each for each in probes}
 
 
-def grouped(cases: Iterable[Case]) -> dict[CandidateKey, list[Case]]:
+def group_cases(cases: Iterable[Case]) -> dict[CandidateKey, list[Case]]:
     """The cases of each suite, model and prompt."""
     groups: dict[CandidateKey, list[Case]] = {}
     for case in cases:
@@ -50,17 +52,27 @@ def grouped(cases: Iterable[Case]) -> dict[CandidateKey, list[Case]]:
     return groups
 
 
-def blank_probe(key: CandidateKey, how: How) -> Probe:
-    return Probe(**key._asdict(), how=how)
+def _make_empty_probe(key: CandidateKey, how: RepeatMode) -> Repeatability:
+    return Repeatability(**key._asdict(), how=how)
 
 
-def compared(blank: Probe, first: Sequence[Answered], again: Sequence[Generation | str]) -> Probe:
+def _compare_replies(
+    blank: Repeatability, first: Sequence[_AnsweredCase], again: Sequence[Generation | str]
+) -> Repeatability:
     """What became of each first reply's values."""
-    failed = {one.case.document.id: other for one, other in zip(first, again, strict=True) if isinstance(other, str)}
-    pairs = [(one, other) for one, other in zip(first, again, strict=True) if isinstance(other, Generation)]
-    values, flips = 0, list[Flip]()
+    failed = {
+        one.case.document.id: other
+        for one, other in zip(first, again, strict=True)
+        if isinstance(other, str)
+    }
+    pairs = [
+        (one, other)
+        for one, other in zip(first, again, strict=True)
+        if isinstance(other, Generation)
+    ]
+    values, flips = 0, list[ValueChange]()
     for one, other in pairs:
-        count, changed = _changed(one, other)
+        count, changed = _compare_values(one, other)
         values += count
         flips += changed
     return replace(
@@ -77,7 +89,7 @@ def compared(blank: Probe, first: Sequence[Answered], again: Sequence[Generation
     )
 
 
-def _changed(first: Answered, again: Generation) -> tuple[int, list[Flip]]:
+def _compare_values(first: _AnsweredCase, again: Generation) -> tuple[int, list[ValueChange]]:
     """How many values the two replies have, and those that differ: the second is scored as if the first were the
     reference, so rows are paired and a value that is only written otherwise is the same."""
     document = first.case.document
@@ -85,48 +97,55 @@ def _changed(first: Answered, again: Generation) -> tuple[int, list[Flip]]:
     before = parse(first.reply).value or {}
     results = score_values(parse(again).value, before, suite.fields, suite.conventions).fields
     changed = [
-        Flip(document.id, each.path, each.expected, each.actual) for each in results if each.outcome not in CORRECT
+        ValueChange(document.id, each.path, each.expected, each.actual)
+        for each in results
+        if each.outcome not in CORRECT
     ]
     return len(results), changed
 
 
-def lines(probes: Sequence[Probe]) -> list[Reason]:
+def summarize_probes(probes: Sequence[Repeatability]) -> list[Message]:
     """A line a model and prompt; one for all where none was measured for one and the same reason."""
     why = probes[0].not_measured if probes else ""
     if why and all(each.not_measured == why for each in probes):
-        return [Reason("not_asked_again", {"why": _safe(why)})]
-    found = by_key(probes)
+        return [Message("not_asked_again", {"why": _sanitize_text(why)})]
+    found = index_probes(probes)
     candidates = dict.fromkeys(each.candidate for each in probes)
     several = len({key.suite for key in candidates}) > 1
     return [
-        Reason(
+        Message(
             "asked_again",
             {
-                "candidate": shown(f"{key.suite}, {key.label}" if several else key.label),
-                **{how: _said(found.get((key, how)) or blank_probe(key, how)) for how in WAYS},
+                "candidate": terminal_safe(f"{key.suite}, {key.label}" if several else key.label),
+                **{
+                    how: _summarize_probe(found.get((key, how)) or _make_empty_probe(key, how))
+                    for how in REPEAT_MODES
+                },
             },
         )
         for key in candidates
     ]
 
 
-def _said(probe: Probe) -> Reason:
+def _summarize_probe(probe: Repeatability) -> Message:
     """`1 of 6 values flipped (inv_2: totals.gross), 2 of 3 replies identical`"""
     if probe.not_measured:
-        return Reason("not_measured", {"why": _safe(probe.not_measured)})
+        return Message("not_measured", {"why": _sanitize_text(probe.not_measured)})
     counts = {name: getattr(probe, name) for name in ("flipped", "values", "identical", "repeats")}
-    failed = Reason("no_second_reply", {"n": len(probe.failed)}) if probe.failed else ""
-    return Reason("flipped", {**counts, "where": _where(probe), "failed": failed})
+    failed = Message("no_second_reply", {"n": len(probe.failed)}) if probe.failed else ""
+    return Message("flipped", {**counts, "where": _summarize_flips(probe), "failed": failed})
 
 
-def _where(probe: Probe) -> Reason | str:
+def _summarize_flips(probe: Repeatability) -> Message | str:
     """The first values that flipped, in brackets."""
-    places = shown(", ".join(f"{flip.document}: {flip.path}" for flip in probe.flips[:FEW]))
-    if probe.flipped > FEW:
-        return Reason("more_flips", {"places": places, "n": probe.flipped - FEW})
+    places = terminal_safe(
+        ", ".join(f"{flip.document}: {flip.path}" for flip in probe.flips[:MAX_NAMED_FLIPS])
+    )
+    if probe.flipped > MAX_NAMED_FLIPS:
+        return Message("more_flips", {"places": places, "n": probe.flipped - MAX_NAMED_FLIPS})
     return f" ({places})" if places else ""
 
 
-def _safe(why: Reason | str) -> Reason | str:
+def _sanitize_text(why: Message | str) -> Message | str:
     """An error's own text is from outside."""
-    return shown(why) if isinstance(why, str) else why
+    return terminal_safe(why) if isinstance(why, str) else why

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from vlm_lab.scoring.counts import ROWS, scores
-from vlm_lab.types import CORRECT, JUDGED, Suspect
+from vlm_lab.scoring.counts import ROW_COUNTS, compute_scores
+from vlm_lab.types import CORRECT, JUDGED, LabelError
 
 
-def without(records: Iterable[Mapping[str, Any]], suspects: Iterable[Suspect]) -> Iterator[Mapping[str, Any]]:
+def exclude_label_errors(
+    records: Iterable[Mapping[str, Any]], suspects: Iterable[LabelError]
+) -> Iterator[Mapping[str, Any]]:
     """The records without the suspects' fields, in `fields` and in `scores`; those without a suspect as they are."""
     doubted = {(each.suite, each.document, each.path) for each in suspects}
     documents = {(suite, document) for suite, document, _ in doubted}
@@ -21,10 +23,12 @@ def without(records: Iterable[Mapping[str, Any]], suspects: Iterable[Suspect]) -
             yield row
             continue
         kept = [each for each in row["fields"] if (*place, each["path"]) not in doubted]
-        yield {**row, "fields": kept, "scores": rescored(kept, row["scores"])}
+        yield {**row, "fields": kept, "scores": rescore_fields(kept, row["scores"])}
 
 
-def rescored(fields: Iterable[Mapping[str, Any]], before: Mapping[str, Any]) -> dict[str, Any]:
+def rescore_fields(
+    fields: Iterable[Mapping[str, Any]], before: Mapping[str, Any]
+) -> dict[str, Any]:
     """The scores of these fields; how many rows there are on either side stays as it was."""
     header_fields: Counter[str] = Counter()
     cells: Counter[str] = Counter()
@@ -34,12 +38,12 @@ def rescored(fields: Iterable[Mapping[str, Any]], before: Mapping[str, Any]) -> 
         around = tuple(result["rows"])
         for depth in range(len(around)):
             rows.setdefault(around[: depth + 1], []).append(result["outcome"])
-    counts = {name: before.get(name, 0) for name in ROWS}
-    counts["rows_right"] = sum(map(_is_right, rows.values()))
-    return scores(header_fields, cells, counts)
+    counts = {name: before.get(name, 0) for name in ROW_COUNTS}
+    counts["rows_right"] = sum(map(_is_correct_row, rows.values()))
+    return compute_scores(header_fields, cells, counts)
 
 
-def _is_right(outcomes: list[str]) -> bool:
+def _is_correct_row(outcomes: list[str]) -> bool:
     """A spurious row has nothing that is right in it."""
     judged = [outcome for outcome in outcomes if outcome in JUDGED]
     return bool(judged) and all(outcome in CORRECT for outcome in judged)

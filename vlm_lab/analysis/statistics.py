@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_lab.analysis.aggregation import COUNTS, Tally, tally
-from vlm_lab.analysis.amount_errors import summed
+from vlm_lab.analysis.aggregation import COUNT_COLUMNS, CandidateCounts, aggregate_records
+from vlm_lab.analysis.amount_errors import sum_amount_errors
 from vlm_lab.types import (
     CORRECT,
     EXPECTED,
@@ -32,11 +32,11 @@ from vlm_lab.types import (
 )
 
 RESAMPLES = 10_000
-MOST_DRAWS = 10_000_000  # resamples x documents: beyond 1,000 documents fewer resamples do, and memory stays flat
-LEVEL = 0.95
-UNSEEN = 0.25  # of a document; tools/simulate_decisions.py shows what it is good for
+MAX_DRAWS = 10_000_000  # resamples x documents: beyond 1,000 documents fewer resamples do, and memory stays flat
+CONFIDENCE_LEVEL = 0.95
+PRIOR_WEIGHT = 0.25  # of a document; tools/simulate_decisions.py shows what it is good for
 Array = NDArray[np.float64]
-_CELLS = [[f"cells_{name}" for name in names] for names in (CORRECT, EXPECTED, PREDICTED)]
+_CELL_COLUMNS = [[f"cells_{name}" for name in names] for names in (CORRECT, EXPECTED, PREDICTED)]
 # Each score is a ratio of sums over documents: what is counted above, and the means of what stands below.
 SCORES: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
     "field_f1": (CORRECT, [EXPECTED, PREDICTED]),
@@ -44,37 +44,41 @@ SCORES: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
     "precision": (CORRECT, [PREDICTED]),
     "recall": (CORRECT, [EXPECTED]),
     "row_f1": (("rows_right",), [("rows_expected",), ("rows_predicted",)]),
-    "cell_f1": (_CELLS[0], _CELLS[1:]),
+    "cell_f1": (_CELL_COLUMNS[0], _CELL_COLUMNS[1:]),
     "documents_right": (("document_right",), [("documents_judged",)]),
 }
 
 
-def parts(counts: Array, names: Iterable[str] = SCORES) -> tuple[Array, Array]:
+def compute_score_ratios(counts: Array, names: Iterable[str] = SCORES) -> tuple[Array, Array]:
     """documents x COUNTS -> numerators and denominators of the named scores, each documents x scores."""
     tops, bottoms = [], []
     for name in names:
         above, below = SCORES[name]
-        tops.append(_sum(counts, above))
-        bottoms.append(sum(_sum(counts, each) for each in below) / len(below))
+        tops.append(_sum_columns(counts, above))
+        bottoms.append(sum(_sum_columns(counts, each) for each in below) / len(below))
     return np.stack(tops, -1), np.stack(bottoms, -1)
 
 
-def _sum(counts: Array, names: Sequence[str]) -> Array:
-    return np.asarray(counts[:, [COUNTS.index(name) for name in names]].sum(-1))
+def _sum_columns(counts: Array, names: Sequence[str]) -> Array:
+    return np.asarray(counts[:, [COUNT_COLUMNS.index(name) for name in names]].sum(-1))
 
 
 @lru_cache(maxsize=4)
-def draws(documents: int, seed: int) -> NDArray[np.float32]:
+def draw_bootstrap_weights(documents: int, seed: int) -> NDArray[np.float32]:
     """resamples x documents: how often each document is drawn. The same draw for all models: comparisons are paired."""
-    resamples = max(1000, min(RESAMPLES, MOST_DRAWS // documents))
-    drawn = np.random.default_rng(seed).integers(documents, size=(resamples, documents), dtype=np.int32)
+    resamples = max(1000, min(RESAMPLES, MAX_DRAWS // documents))
+    drawn = np.random.default_rng(seed).integers(
+        documents, size=(resamples, documents), dtype=np.int32
+    )
     drawn += np.arange(0, resamples * documents, documents, dtype=np.int32)[:, None]
     return np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float32)
 
 
-def resampled(tops: Array, bottoms: Array, seed: int = 0) -> Array:
+def resample_ratios(tops: Array, bottoms: Array, seed: int = 0) -> Array:
     """resamples x figures: each figure (a sum over a sum) in every resample of the documents; NaN where 0 / 0."""
-    sums = draws(len(tops), seed) @ np.concatenate([tops, bottoms], -1).astype(np.float32)
+    sums = draw_bootstrap_weights(len(tops), seed) @ np.concatenate([tops, bottoms], -1).astype(
+        np.float32
+    )
     above, below = np.split(sums.astype(np.float64), 2, axis=-1)
     return divide(above, below)
 
@@ -85,57 +89,61 @@ def divide(top: Array, bottom: Array) -> Array:
         return np.asarray(top / bottom, dtype=np.float64)
 
 
-def estimates(tops: Array, bottoms: Array, seed: int = 0) -> list[Estimate]:
+def estimate_ratios(tops: Array, bottoms: Array, seed: int = 0) -> list[Estimate]:
     """Each figure with its interval, over the documents that have something to judge; below two there is none."""
     judged = ((bottoms > 0) | (tops > 0)).sum(0)
-    drawn = resampled(*_with_unseen(tops, bottoms, judged), seed)
+    drawn = resample_ratios(*_add_prior_documents(tops, bottoms, judged), seed)
     values = divide(tops.sum(0), bottoms.sum(0))
-    return [_estimate(float(values[i]), drawn[:, i], int(judged[i])) for i in range(tops.shape[1])]
+    return [
+        _build_estimate(float(values[i]), drawn[:, i], int(judged[i])) for i in range(tops.shape[1])
+    ]
 
 
-def _with_unseen(tops: Array, bottoms: Array, judged: NDArray[np.int64]) -> tuple[Array, Array]:
+def _add_prior_documents(
+    tops: Array, bottoms: Array, judged: NDArray[np.int64]
+) -> tuple[Array, Array]:
     """The documents, and two more that stand for what they do not show: one wholly wrong, one wholly right, each of
     UNSEEN of a document's weight (after Agresti & Coull 1998). Without them five of five would be certain."""
-    size = UNSEEN * divide(bottoms.sum(0), np.maximum(judged, 1).astype(np.float64))
+    size = PRIOR_WEIGHT * divide(bottoms.sum(0), np.maximum(judged, 1).astype(np.float64))
     return np.vstack([tops, np.zeros_like(size), size]), np.vstack([bottoms, size, size])
 
 
-def _estimate(value: float, drawn: Array, n: int) -> Estimate:
+def _build_estimate(value: float, drawn: Array, n: int) -> Estimate:
     if not np.isfinite(value):
         return Estimate(None, n=n)
     if n < 2:
         return Estimate(value, n=n)
-    low, high = interval(drawn, n)
+    low, high = compute_interval(drawn, n)
     return Estimate(value, min(low, value), max(high, value), n)
 
 
-def interval(drawn: Array, n: int) -> tuple[float, float]:
+def compute_interval(drawn: Array, n: int) -> tuple[float, float]:
     """The percentiles of the resamples that stand for 2.5 % and 97.5 % with n documents."""
-    tail = _tail(n)
+    tail = _compute_t_percentile(n)
     low, high = np.quantile(drawn[np.isfinite(drawn)], [tail, 1 - tail])
     return float(low), float(high)
 
 
 @lru_cache(maxsize=4096)
-def _tail(n: int) -> float:
+def _compute_t_percentile(n: int) -> float:
     """The percentile that stands for 2.5 % with n documents."""
     from scipy.special import ndtr, stdtrit
 
-    return float(ndtr(stdtrit(n - 1, (1 - LEVEL) / 2) * np.sqrt(n / (n - 1))))
+    return float(ndtr(stdtrit(n - 1, (1 - CONFIDENCE_LEVEL) / 2) * np.sqrt(n / (n - 1))))
 
 
-def summarize(
+def summarize_records(
     records: Iterable[Mapping[str, Any]],
     models: Sequence[Model],
     planned: Mapping[CandidateKey, Sequence[str]],
     seed: int = 0,
 ) -> list[Summary]:
     """One summary for each planned suite x model x prompt; a planned cell without a record is `not_run`."""
-    return summaries_of(tally(records), models, planned, seed)
+    return summarize_counts(aggregate_records(records), models, planned, seed)
 
 
-def summaries_of(
-    tallies: Mapping[CandidateKey, Tally],
+def summarize_counts(
+    tallies: Mapping[CandidateKey, CandidateCounts],
     models: Sequence[Model],
     planned: Mapping[CandidateKey, Sequence[str]],
     seed: int = 0,
@@ -143,15 +151,19 @@ def summaries_of(
     """`summarize` for records that are counted already."""
     known = {model.name: model for model in models}
     return [
-        _summary(tallies.get(key, Tally(key)), documents, known.get(key.model), seed)
+        _summarize_candidate(
+            tallies.get(key, CandidateCounts(key)), documents, known.get(key.model), seed
+        )
         for key, documents in planned.items()
     ]
 
 
-def _summary(counted: Tally, planned: Sequence[str], model: Model | None, seed: int) -> Summary:
+def _summarize_candidate(
+    counted: CandidateCounts, planned: Sequence[str], model: Model | None, seed: int
+) -> Summary:
     statuses = {document: counted.statuses.get(document, "not_run") for document in planned}
     suite, name, prompt_id = counted.key
-    figures = _figures(counted, seed)
+    figures = _estimate_scores(counted, seed)
     return Summary(
         suite=suite,
         model=name,
@@ -165,21 +177,24 @@ def _summary(counted: Tally, planned: Sequence[str], model: Model | None, seed: 
         },
         cached=counted.cached,
         scores=figures[""],
-        fields={path: FieldSummary(counted.outcomes(path), figures["field"][path]) for path in counted.fields},
+        fields={
+            path: FieldSummary(counted.outcomes(path), figures["field"][path])
+            for path in counted.fields
+        },
         tags={tag: found for tag, found in figures.items() if tag not in ("", "field")},
         kinds=dict(counted.kinds.most_common()),
         examples=dict(counted.examples),
-        speed=_speed(counted, model),
-        amount_error=summed(counted.money),
+        speed=_summarize_speed(counted, model),
+        amount_error=sum_amount_errors(counted.money),
     )
 
 
-def _figures(counted: Tally, seed: int) -> dict[str, dict[str, Estimate]]:
+def _estimate_scores(counted: CandidateCounts, seed: int) -> dict[str, dict[str, Estimate]]:
     """Scores under "", accuracies of fields under "field", headline scores under each tag; all in one resampling.
 
     A field's accuracy is right / (right + wrong + missing + spurious).
     """
-    tops, bottoms = parts(counted.counts)
+    tops, bottoms = compute_score_ratios(counted.counts)
     names = [("", name) for name in SCORES]
     blocks = [(tops, bottoms)]
     for path in counted.fields:
@@ -187,19 +202,19 @@ def _figures(counted: Tally, seed: int) -> dict[str, dict[str, Estimate]]:
         correct = counts[:, [JUDGED.index(outcome) for outcome in CORRECT]]
         names.append(("field", path))
         blocks.append((correct.sum(-1, keepdims=True), counts.sum(-1, keepdims=True)))
-    for tag, inside in _tags(counted).items():
+    for tag, inside in _build_tag_masks(counted).items():
         for name in ("field_f1", "documents_right"):
             column = list(SCORES).index(name)
             names.append((tag, name))
             blocks.append((tops[:, [column]] * inside, bottoms[:, [column]] * inside))
     above, below = (np.concatenate(part, -1) for part in zip(*blocks, strict=True))
     figures: dict[str, dict[str, Estimate]] = {"": {}, "field": {}}
-    for (group, name), found in zip(names, estimates(above, below, seed), strict=True):
+    for (group, name), found in zip(names, estimate_ratios(above, below, seed), strict=True):
         figures.setdefault(group, {})[name] = found
     return figures
 
 
-def _tags(counted: Tally) -> dict[str, Array]:
+def _build_tag_masks(counted: CandidateCounts) -> dict[str, Array]:
     """`language=ru` -> which documents carry it (documents x 1); a tag that tells all apart is a name, and left out."""
     places: dict[str, list[int]] = {}
     for place, document in enumerate(counted.documents):
@@ -208,51 +223,75 @@ def _tags(counted: Tally) -> dict[str, Array]:
     if len(places) > max(12, len(counted.documents) // 2):
         return {}
     every = np.arange(len(counted.documents))
-    return {tag: np.isin(every, found)[:, None].astype(np.float64) for tag, found in sorted(places.items())}
+    return {
+        tag: np.isin(every, found)[:, None].astype(np.float64)
+        for tag, found in sorted(places.items())
+    }
 
 
-def _speed(counted: Tally, model: Model | None) -> Speed:
+def _summarize_speed(counted: CandidateCounts, model: Model | None) -> Speed:
     """From cases that were timed as those of today were, or, when all replies are cached, as the newest of them: on the
     same device, with the same dtype and attention. `measured_at` says when the last of them was."""
     fresh = [row for row in counted.timings if not row["cached"]] or counted.timings
-    today = _made_with(max(fresh, key=lambda row: row["measured_at"] or "")) if fresh else ()
-    timed = [row for row in counted.timings if row["elapsed_seconds"] and _made_with(row) == today]
+    today = (
+        _get_speed_settings(max(fresh, key=lambda row: row["measured_at"] or "")) if fresh else ()
+    )
+    timed = [
+        row
+        for row in counted.timings
+        if row["elapsed_seconds"] and _get_speed_settings(row) == today
+    ]
     seconds = [row["elapsed_seconds"] for row in timed]
     memory = [row["peak_memory_bytes"] for row in timed if row["peak_memory_bytes"]]
-    tokens, visual = _known(timed, "output_tokens"), _known(timed, "visual_tokens")
+    tokens, visual = (
+        _collect_token_counts(timed, "output_tokens"),
+        _collect_token_counts(timed, "visual_tokens"),
+    )
     median = float(np.median(seconds)) if seconds else None
     return Speed(
         timed=len(timed),
         measured_at=max((row["measured_at"] for row in timed if row["measured_at"]), default=None),
         median_seconds=median,
         p95_seconds=float(np.percentile(seconds, 95)) if seconds else None,
-        tokens_per_second=sum(tokens) / sum(seconds) if tokens and len(tokens) == len(timed) else None,
+        tokens_per_second=sum(tokens) / sum(seconds)
+        if tokens and len(tokens) == len(timed)
+        else None,
         visual_tokens=float(np.median(visual)) if visual else None,
         peak_memory_bytes=max(memory, default=None),
-        cost_per_1000=_cost(timed, model.price) if model else None,
+        cost_per_1000=_compute_cost(timed, model.price) if model else None,
     )
 
 
-def _known(timed: Sequence[Mapping[str, Any]], name: str) -> list[int]:
+def _collect_token_counts(timed: Sequence[Mapping[str, Any]], name: str) -> list[int]:
     counts = [(row["usage"] or {}).get(name) for row in timed]
     return [count for count in counts if count is not None]
 
 
-def _made_with(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _get_speed_settings(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """What decides how fast a reply is, without the reasons and versions that an environment has beside it."""
-    settings = [(row["environment"] or {}).get(name) for name in ("device", "dtype", "attn_implementation")]
+    settings = [
+        (row["environment"] or {}).get(name) for name in ("device", "dtype", "attn_implementation")
+    ]
     return tuple(each.get("value") if isinstance(each, Mapping) else each for each in settings)
 
 
-def _cost(timed: Sequence[Mapping[str, Any]], price: Mapping[str, float]) -> float | None:
+def _compute_cost(timed: Sequence[Mapping[str, Any]], price: Mapping[str, float]) -> float | None:
     """Of 1,000 documents: mean seconds x price an hour, or mean tokens x price a million."""
     if not timed or not price:
         return None
     if "per_hour" in price:
-        return float(np.mean([row["elapsed_seconds"] for row in timed])) / 3600 * price["per_hour"] * 1000
+        return (
+            float(np.mean([row["elapsed_seconds"] for row in timed]))
+            / 3600
+            * price["per_hour"]
+            * 1000
+        )
     usage = [row["usage"] or {} for row in timed]
     pairs = [(each.get("prompt_tokens"), each.get("output_tokens")) for each in usage]
     if any(None in pair for pair in pairs):
         return None
-    spent = [a * price.get("per_million_input", 0) + b * price.get("per_million_output", 0) for a, b in pairs]  # type: ignore[operator]
+    spent = [
+        a * price.get("per_million_input", 0) + b * price.get("per_million_output", 0)
+        for a, b in pairs
+    ]  # type: ignore[operator]
     return float(np.mean(spent)) / 1e6 * 1000

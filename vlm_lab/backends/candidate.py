@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from vlm_lab.backends import BACKENDS, Backend
 from vlm_lab.errors import UserError
-from vlm_lab.registry import find
+from vlm_lab.registry import resolve_name
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 
-Part = TypeVar("Part", Usage, Timing)
+UsageOrTiming = TypeVar("Part", Usage, Timing)
 
 
 class Candidate:
@@ -34,7 +34,7 @@ class Candidate:
         return self._identity()
 
     def _read_identity(self) -> Mapping[str, Any] | None:
-        cls = find(self.model.backend, BACKENDS, "backend")
+        cls = resolve_name(self.model.backend, BACKENDS, "backend")
         tell = getattr(cls, "identity", None)
         return tell(self.model, self.runtime) if tell else {}
 
@@ -50,7 +50,9 @@ class Candidate:
 
     def predict_visual_tokens(self, sizes: Sequence[tuple[int, int]]) -> int | None:
         """Visual tokens of pages of these sizes, by the family's arithmetic; None where it is not known."""
-        tell = getattr(find(self.model.backend, BACKENDS, "backend"), "predict_visual_tokens", None)
+        tell = getattr(
+            resolve_name(self.model.backend, BACKENDS, "backend"), "predict_visual_tokens", None
+        )
         return tell(self.model, self.runtime, sizes) if tell else None
 
     def load(self) -> None:
@@ -59,18 +61,22 @@ class Candidate:
             raise self._why_not
         if self._backend is None:
             try:
-                self._backend = find(self.model.backend, BACKENDS, "backend")(self.model, self.runtime)
+                self._backend = resolve_name(self.model.backend, BACKENDS, "backend")(
+                    self.model, self.runtime
+                )
             except UserError as error:
                 self._why_not = error
                 raise
-            self._identity = cache(self._read_identity)  # a worker has chosen its device, dtype and attention
+            self._identity = cache(
+                self._read_identity
+            )  # a worker has chosen its device, dtype and attention
 
     def generate(self, prompt: Prompt) -> Generation:
         """One case's reply, page by page where the model is asked so."""
         self.load()
         assert self._backend is not None  # noqa: S101 - load() raises otherwise
         replies = [self._backend.generate(part) for part in self._parts(prompt)]
-        return together(replies) if len(replies) > 1 else replies[0]
+        return merge_page_replies(replies) if len(replies) > 1 else replies[0]
 
     def _parts(self, prompt: Prompt) -> list[Prompt]:
         """A prompt, or one of each of its pages where the model is asked page by page."""
@@ -83,7 +89,10 @@ class Candidate:
         pages of all prompts. Needs a loaded backend that `batches`."""
         asked = [self._parts(prompt) for prompt in prompts]
         replies = iter(self._backend.generate_batch([part for parts in asked for part in parts]))  # type: ignore[union-attr]
-        return [together([next(replies) for _ in parts]) if len(parts) > 1 else next(replies) for parts in asked]
+        return [
+            merge_page_replies([next(replies) for _ in parts]) if len(parts) > 1 else next(replies)
+            for parts in asked
+        ]
 
     def close(self) -> None:
         """Frees everything the model held."""
@@ -92,7 +101,7 @@ class Candidate:
             self._backend = None
 
 
-def together(replies: Sequence[Generation]) -> Generation:
+def merge_page_replies(replies: Sequence[Generation]) -> Generation:
     """The replies to single pages as one: tokens and seconds add up, one cut off reply makes the whole cut off."""
     reasons = [reply.finish_reason for reply in replies]
     return replace(
@@ -100,22 +109,26 @@ def together(replies: Sequence[Generation]) -> Generation:
         raw_response="\n".join(reply.raw_response for reply in replies),
         page_responses=tuple(reply.raw_response for reply in replies),
         finish_reason="length" if "length" in reasons else reasons[0],
-        usage=_sum(Usage, [reply.usage for reply in replies]),
-        timing=_sum(Timing, [reply.timing for reply in replies]),
-        mean_logprob=_mean_logprob(replies),
+        usage=_sum_fields(Usage, [reply.usage for reply in replies]),
+        timing=_sum_fields(Timing, [reply.timing for reply in replies]),
+        mean_logprob=_compute_mean_logprob(replies),
         tokens=(),
         image_sizes=tuple(size for reply in replies for size in reply.image_sizes),
         peak_memory_bytes=max(reply.peak_memory_bytes or 0 for reply in replies) or None,
     )
 
 
-def _sum(kind: type[Part], parts: Sequence[Part]) -> Part:
+def _sum_fields(kind: type[UsageOrTiming], parts: Sequence[UsageOrTiming]) -> UsageOrTiming:
     columns = zip(*(astuple(part) for part in parts), strict=True)
     return kind(*(None if None in column else sum(column) for column in columns))
 
 
-def _mean_logprob(replies: Sequence[Generation]) -> float | None:
+def _compute_mean_logprob(replies: Sequence[Generation]) -> float | None:
     pairs = [(reply.mean_logprob, reply.usage.output_tokens) for reply in replies]
     known = [(value, count) for value, count in pairs if value is not None and count]
     tokens = sum(count for _, count in known)
-    return sum(value * count for value, count in known) / tokens if len(known) == len(replies) else None
+    return (
+        sum(value * count for value, count in known) / tokens
+        if len(known) == len(replies)
+        else None
+    )

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import GenerationError, Skip, UserError
-from vlm_lab.messages import english
-from vlm_lab.records.run_folder import LINES, read_records
-from vlm_lab.suite.pages import digest
+from vlm_lab.messages import in_english
+from vlm_lab.records.run_folder import RECORDS_FILE, read_records
+from vlm_lab.suite.pages import compute_sha256
 from vlm_lab.suite.references import ReferenceIndex, read_reference
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Suite, Timing, Usage
 
@@ -31,12 +31,14 @@ class Replay:
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.path = model, Path(model.model_id)
         if not self.path.exists():
-            raise Skip(f"{model.name}: nothing to replay at {self.path}; correct `model_id` in models.yaml")
+            raise Skip(
+                f"{model.name}: nothing to replay at {self.path}; correct `model_id` in models.yaml"
+            )
         self.answers: dict[tuple[str | None, str], Generation] | None = None
-        if (self.path / LINES).is_file():
+        if (self.path / RECORDS_FILE).is_file():
             self.answers = self._answers(read_records(self.path))
         elif self.path.is_file():
-            self.answers = self._answers(_lines(self.path))
+            self.answers = self._answers(_read_jsonl(self.path))
         self._indices: dict[Suite, ReferenceIndex] = {}
 
     @classmethod
@@ -47,9 +49,13 @@ class Replay:
     def generate(self, prompt: Prompt) -> Generation:
         if self.answers is None:
             return self._file(prompt)
-        answer = self.answers.get((prompt.id, prompt.document_id)) or self.answers.get((None, prompt.document_id))
+        answer = self.answers.get((prompt.id, prompt.document_id)) or self.answers.get(
+            (None, prompt.document_id)
+        )
         if answer is None:
-            raise Skip(f"{self.path} has no answer for {prompt.document_id!r} (prompt {prompt.id!r})")
+            raise Skip(
+                f"{self.path} has no answer for {prompt.document_id!r} (prompt {prompt.id!r})"
+            )
         return answer
 
     def close(self) -> None:
@@ -57,26 +63,34 @@ class Replay:
 
     def _file(self, prompt: Prompt) -> Generation:
         if prompt.suite is None:
-            raise Skip(f"{self.path}: a folder of JSON files needs a suite that says how they are matched")
+            raise Skip(
+                f"{self.path}: a folder of JSON files needs a suite that says how they are matched"
+            )
         if prompt.suite not in self._indices:
-            self._indices[prompt.suite] = ReferenceIndex(replace(prompt.suite, references=self.path))
+            self._indices[prompt.suite] = ReferenceIndex(
+                replace(prompt.suite, references=self.path)
+            )
         found = self._indices[prompt.suite].find(prompt.document_name)
         if found is None:
             raise Skip(f"{self.path} has no JSON file for {prompt.document_id!r}")
         value, told = read_reference(found, prompt.suite)
         if value is None:
-            raise GenerationError("BadReply", " ".join(map(english, told)))
+            raise GenerationError("BadReply", " ".join(map(in_english, told)))
         return Generation(raw_response=json.dumps(value, ensure_ascii=False), finish_reason="stop", cached=True,
-                          environment={"replayed": digest(found)})  # fmt: skip
+                          environment={"replayed": compute_sha256(found)})  # fmt: skip
 
-    def _answers(self, rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str | None, str], Generation]:
+    def _answers(
+        self, rows: Iterable[Mapping[str, Any]]
+    ) -> dict[tuple[str | None, str], Generation]:
         found = {
-            (row.get("prompt_id"), str(row.get("document", row.get("id")))): _generation(row)
+            (row.get("prompt_id"), str(row.get("document", row.get("id")))): _build_generation(row)
             for row in rows
             if self._wanted(row)
         }
         if not found:
-            raise Skip(f"{self.path}: has no answer of {self._source!r}; set backend_kwargs: {{model: NAME}}")
+            raise Skip(
+                f"{self.path}: has no answer of {self._source!r}; set backend_kwargs: {{model: NAME}}"
+            )
         return found
 
     @property
@@ -90,18 +104,20 @@ class Replay:
         return row["model"] == self._source and row.get("raw_response") is not None
 
 
-def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+def _read_jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
             row = json.loads(line)
         except ValueError as error:
             raise UserError(f"{path}:{number}: is not JSON ({error})") from None
         if not isinstance(row, dict):
-            raise UserError(f"{path}:{number}: must be an object with `document` and `raw_response` (got {line[:40]})")
+            raise UserError(
+                f"{path}:{number}: must be an object with `document` and `raw_response` (got {line[:40]})"
+            )
         yield row
 
 
-def _generation(row: Mapping[str, Any]) -> Generation:
+def _build_generation(row: Mapping[str, Any]) -> Generation:
     said = row.get("raw_response", row.get("prediction", row.get("pred")))
     return Generation(
         raw_response=said if isinstance(said, str) else json.dumps(said, ensure_ascii=False),

@@ -14,27 +14,35 @@ from pathlib import Path
 from vlm_lab.errors import UserError
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
-from vlm_lab.sanitize import shown
+from vlm_lab.sanitize import terminal_safe
 
-RUN = re.compile(r"\d{8}T\d{6}Z(-\d+)?")  # what `run_folder.create` calls its folders
-KEY = re.compile(r"[0-9a-f]{64}")
+RUN_NAME_PATTERN = re.compile(
+    r"\d{8}T\d{6}Z(-\d+)?"
+)  # what `run_folder.create_folder` calls its folders
+REPLY_KEY_PATTERN = re.compile(r"[0-9a-f]{64}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are")
-    parser.add_argument("--cache", type=Path, default=Path("cache"), metavar="PATH", help="where replies are cached")
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are"
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=Path("cache"), metavar="PATH", help="where replies are cached"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
-    if not RUN.fullmatch(run.resolve().name) or run.is_symlink():
-        raise UserError(f"{run}: is not named as runs are (20260102T030405Z); delete it by hand if you mean it")
-    replies = _replies(run, args.cache)
+    if not RUN_NAME_PATTERN.fullmatch(run.resolve().name) or run.is_symlink():
+        raise UserError(
+            f"{run}: is not named as runs are (20260102T030405Z); delete it by hand if you mean it"
+        )
+    replies = _find_replies(run, args.cache)
     count = sum(path.is_file() for path in run.rglob("*"))
-    what = f"{shown(str(run))} ({count} files) and {len(replies)} cached replies"
-    if not args.yes and not _agreed(what):
+    what = f"{terminal_safe(str(run))} ({count} files) and {len(replies)} cached replies"
+    if not args.yes and not _confirm_deletion(what):
         print("nothing deleted")
         return 1
     try:
@@ -42,19 +50,25 @@ def main(args: argparse.Namespace) -> int:
             path.unlink(missing_ok=True)
         shutil.rmtree(run)
     except OSError as error:
-        raise UserError(f"{error.filename}: cannot be deleted ({error.strerror}); the rest may be gone") from None
+        raise UserError(
+            f"{error.filename}: cannot be deleted ({error.strerror}); the rest may be gone"
+        ) from None
     print(f"deleted {what}")
     return 0
 
 
-def _replies(run: Path, cache: Path) -> list[Path]:
+def _find_replies(run: Path, cache: Path) -> list[Path]:
     """The cached replies that the run's records name. A record is hostile text: only a digest is a file's name."""
     keys = {str(row.get("reply_key")) for row in read_records(run)}
-    paths = (cache / "replies" / key[:2] / f"{key}.json" for key in sorted(keys) if KEY.fullmatch(key))
+    paths = (
+        cache / "replies" / key[:2] / f"{key}.json"
+        for key in sorted(keys)
+        if REPLY_KEY_PATTERN.fullmatch(key)
+    )
     return [path for path in paths if path.is_file()]
 
 
-def _agreed(what: str) -> bool:
+def _confirm_deletion(what: str) -> bool:
     if not sys.stdin.isatty():
         raise UserError(f"would delete {what}; add --yes where nobody can be asked")
     return input(f"delete {what}? [y/N] ").strip().casefold() in ("y", "yes", "да")

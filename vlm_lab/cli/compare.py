@@ -7,7 +7,7 @@ vlm-lab compare A last --max-drop 0.02
 import argparse
 from pathlib import Path
 
-from vlm_lab.decision.regression_gate import gate, of_run
+from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
@@ -16,14 +16,26 @@ from vlm_lab.records.runs import find_run
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("before", metavar="A", help="path, run id, or last")
     parser.add_argument("after", metavar="B", help="path, run id, or last")
-    parser.add_argument("--max-drop", type=float, default=0.01, metavar="X", help="allowed fall of F1 (default: 0.01)")
-    parser.add_argument("--fail-on-lost-field", action="store_true", help="fail when any field that was right is not")
-    parser.add_argument("--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are")
+    parser.add_argument(
+        "--max-drop",
+        type=float,
+        default=0.01,
+        metavar="X",
+        help="allowed fall of F1 (default: 0.01)",
+    )
+    parser.add_argument(
+        "--fail-on-lost-field",
+        action="store_true",
+        help="fail when any field that was right is not",
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     runs = [find_run(name, args.output_dir) for name in (args.before, args.after)]
-    before, after = (of_run(read_report(run), read_records(run)) for run in runs)
-    result = gate(before, after, args.max_drop, args.fail_on_lost_field)
+    before, after = (build_run_baseline(read_report(run), read_records(run)) for run in runs)
+    result = check_regression(before, after, args.max_drop, args.fail_on_lost_field)
     print("\n".join([*result.lines, result.status.replace("_", " ")]))
     return result.exit_status

@@ -13,59 +13,79 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from vlm_lab.analysis.label_errors import line, suspects
-from vlm_lab.config.models_file import allow_plugins_of
+from vlm_lab.analysis.label_errors import find_label_errors, format_label_error
+from vlm_lab.config.models_file import allow_listed_plugins
 from vlm_lab.errors import UserError
-from vlm_lab.files import private_file
+from vlm_lab.files import atomic_private_file
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
-from vlm_lab.sanitize import shown
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite import load_suite
-from vlm_lab.suite.corrections import NAME, entries_of, read_entries
-from vlm_lab.types import Suspect
+from vlm_lab.suite.corrections import CORRECTIONS_FILE, merge_entries, read_entries
+from vlm_lab.types import LabelError
 
-SHOWN = 20  # suspects on the terminal; the file has all
+MAX_SHOWN = 20  # suspects on the terminal; the file has all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN")
-    parser.add_argument("--write", type=Path, metavar="PATH", help=f"the file (default: {NAME} in the suite's folder)")
-    parser.add_argument("--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="PATH",
+        help=f"the file (default: {CORRECTIONS_FILE} in the suite's folder)",
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
     names = sorted({row["suite"] for row in read_records(run)})
     folders = {name: Path("benchmarks") / name for name in names}
-    allow_plugins_of([Path("models.yaml")])
+    allow_listed_plugins([Path("models.yaml")])
     suites = {name: load_suite(folder) for name, folder in folders.items() if folder.is_dir()}
-    found = suspects(read_records(run), suites)
-    print("\n".join(line(suspect) for suspect in found[:SHOWN]))
+    found = find_label_errors(read_records(run), suites)
+    print("\n".join(format_label_error(suspect) for suspect in found[:MAX_SHOWN]))
     if not found:
         print(f"{run}: no reference is contradicted; nothing to correct")
         return 0
     for name in names:
-        _write(_place(args.write, folders[name], len(names)), [each for each in found if each.suite == name])
+        _write_entries(
+            _choose_path(args.write, folders[name], len(names)),
+            [each for each in found if each.suite == name],
+        )
     return 0
 
 
-def _place(path: Path | None, folder: Path, suites: int) -> Path:
+def _choose_path(path: Path | None, folder: Path, suites: int) -> Path:
     if path and suites > 1:
-        raise UserError("--write: this run has several suites, each with a file of its own; leave --write out")
+        raise UserError(
+            "--write: this run has several suites, each with a file of its own; leave --write out"
+        )
     if path is None and not folder.is_dir():
-        raise UserError(f"no folder {folder} here; start in the project's folder, or give --write=SUITE/{NAME}")
-    return path or folder / NAME
+        raise UserError(
+            f"no folder {folder} here; start in the project's folder, or give --write=SUITE/{CORRECTIONS_FILE}"
+        )
+    return path or folder / CORRECTIONS_FILE
 
 
-def _write(path: Path, found: Sequence[Suspect]) -> None:
+def _write_entries(path: Path, found: Sequence[LabelError]) -> None:
     """Adds what is new. Half a character from a hostile reply is written as its escape."""
     known = read_entries(path) if path.exists() else []
-    entries = entries_of(found, known)
+    entries = merge_entries(found, known)
     try:
-        with private_file(path) as file:
-            file.write((json.dumps(entries, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "backslashreplace"))
+        with atomic_private_file(path) as file:
+            file.write(
+                (json.dumps(entries, ensure_ascii=False, indent=1) + "\n").encode(
+                    "utf-8", "backslashreplace"
+                )
+            )
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); give another place with --write=PATH") from None
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}); give another place with --write=PATH"
+        ) from None
     still = sum(not entry.get("verdict") for entry in entries)
-    print(f"{shown(str(path))}: {len(entries) - len(known)} added, {len(entries)} in all, {still} to decide; fill in "
+    print(f"{terminal_safe(str(path))}: {len(entries) - len(known)} added, {len(entries)} in all, {still} to decide; fill in "
           "`verdict` and `right`, then run the benchmark again: its replies come from the cache")  # fmt: skip

@@ -8,12 +8,12 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from vlm_lab.cli.run_argument import add_run
+from vlm_lab.cli.run_argument import add_run_argument
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.config.status import write_status
 from vlm_lab.decision.decide import decide_run
 from vlm_lab.errors import UserError
-from vlm_lab.messages import Reason, english, worded_all
+from vlm_lab.messages import Message, in_english, translate_messages
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
@@ -21,8 +21,10 @@ from vlm_lab.types import Decision
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_run(parser)
-    parser.add_argument("--write", action="store_true", help="write status and notes into the models file")
+    add_run_argument(parser)
+    parser.add_argument(
+        "--write", action="store_true", help="write status and notes into the models file"
+    )
     parser.add_argument("--models-file", type=Path, default=Path("models.yaml"), metavar="PATH")
 
 
@@ -31,22 +33,24 @@ def main(args: argparse.Namespace) -> int:
     rules = load_candidates([args.models_file]).rules
     decisions = decide_run(read_report(run), read_records(run), rules)
     if not decisions:
-        raise UserError(f"{run.name} asked only a part of the suite: a word about a model needs a whole run")
-    print("\n".join(line for decision in decisions for line in lines(decision)))
+        raise UserError(
+            f"{run.name} asked only a part of the suite: a word about a model needs a whole run"
+        )
+    print("\n".join(line for decision in decisions for line in format_decision(decision)))
     if args.write:
         written = write_status(args.models_file, decisions, run.name)
         print(f"{args.models_file}: status and notes of {', '.join(written) or 'no model'}")
     return 0
 
 
-def lines(decision: Decision) -> Iterator[str]:
+def format_decision(decision: Decision) -> Iterator[str]:
     """One decision as text."""
     yield f"{decision.model}: {decision.verdict} (prompt {decision.prompt_id}, {decision.suite})"
-    yield f"  for:     {'; '.join(worded_all(decision.reasons_for('evidence')))}"
-    for line in worded_all(decision.reasons_for("against")):
+    yield f"  for:     {'; '.join(translate_messages(decision.reasons_for('evidence')))}"
+    for line in translate_messages(decision.reasons_for("against")):
         yield f"  against: {line}"
-    beside = "; ".join(worded_all(decision.reasons_for("pipeline")))
+    beside = "; ".join(translate_messages(decision.reasons_for("pipeline")))
     if beside:
         yield f"  {beside}"
     if decision.more_documents:
-        yield f"  {english(Reason('more', {'n': decision.more_documents}))}"
+        yield f"  {in_english(Message('more', {'n': decision.more_documents}))}"

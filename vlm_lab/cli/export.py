@@ -7,24 +7,36 @@ vlm-lab export RUN --model qwen2-vl-2b --prompt terse --output ../pipeline/reade
 import argparse
 from pathlib import Path
 
-from vlm_lab.cli.run_argument import add_run
-from vlm_lab.export import find_winner, write
+from vlm_lab.cli.run_argument import add_run_argument
+from vlm_lab.export import find_candidate, write_export
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_run(parser)
-    parser.add_argument("--model", required=True, metavar="NAME", help="the candidate's name in models.yaml")
-    parser.add_argument("--prompt", metavar="ID", help="its prompt (default: the one that was decided on)")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="a new folder (default: handover/NAME)")
-    parser.add_argument("--suite", type=Path, metavar="PATH", help="the suite's folder, where it cannot be told")
+    add_run_argument(parser)
+    parser.add_argument(
+        "--model", required=True, metavar="NAME", help="the candidate's name in models.yaml"
+    )
+    parser.add_argument(
+        "--prompt", metavar="ID", help="its prompt (default: the one that was decided on)"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="a new folder (default: handover/NAME)"
+    )
+    parser.add_argument(
+        "--suite", type=Path, metavar="PATH", help="the suite's folder, where it cannot be told"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
-    winner = find_winner(read_report(run), read_records(run), args.model, args.prompt, args.suite)
-    folder = write(winner, args.output or Path("handover") / args.model)
-    print(f"{folder}: {winner.model.name} with prompt {winner.prompt_id}; try it: python {folder}/read_invoice.py FILE")
+    winner = find_candidate(
+        read_report(run), read_records(run), args.model, args.prompt, args.suite
+    )
+    folder = write_export(winner, args.output or Path("handover") / args.model)
+    print(
+        f"{folder}: {winner.model.name} with prompt {winner.prompt_id}; try it: python {folder}/read_invoice.py FILE"
+    )
     return 0

@@ -13,67 +13,97 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vlm_lab.errors import UserError
-from vlm_lab.messages import english
-from vlm_lab.sanitize import shown
-from vlm_lab.scaffold.proposal import FEW_REFERENCES, Proposal, few, notes, propose, write
+from vlm_lab.messages import in_english
+from vlm_lab.sanitize import terminal_safe
+from vlm_lab.scaffold.proposal import (
+    MIN_REFERENCES,
+    Proposal,
+    format_first_names,
+    format_notes,
+    propose_suite,
+    write_proposal,
+)
 from vlm_lab.suite import load_documents, load_suite
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("--documents", type=Path, metavar="PATH", help="your documents, a folder with any subfolders")
-    parser.add_argument("--references", type=Path, metavar="PATH", help="the JSON files that are held to be right")
-    parser.add_argument("--check", action="store_true", help="check the suite in FOLDER instead of writing one")
+    parser.add_argument(
+        "--documents",
+        type=Path,
+        metavar="PATH",
+        help="your documents, a folder with any subfolders",
+    )
+    parser.add_argument(
+        "--references", type=Path, metavar="PATH", help="the JSON files that are held to be right"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="check the suite in FOLDER instead of writing one"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     folder = args.folder.expanduser()
-    return _check(folder) if args.check else _init(folder, args.documents, args.references)
+    return (
+        _check_folder(folder)
+        if args.check
+        else _write_suite(folder, args.documents, args.references)
+    )
 
 
-def _init(folder: Path, documents: Path | None, references: Path | None) -> int:
+def _write_suite(folder: Path, documents: Path | None, references: Path | None) -> int:
     if documents is None or references is None:
         missing = "--documents" if documents is None else "--references"
-        raise UserError(f"{missing}=PATH is missing; type: vlm-lab init {folder} --documents=PATH --references=PATH")
+        raise UserError(
+            f"{missing}=PATH is missing; type: vlm-lab init {folder} --documents=PATH --references=PATH"
+        )
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; name a folder for the suite, benchmarks/NAME")
     if not folder.name.replace("-", "_").isidentifier():
-        raise UserError(f"{folder}: name the folder in letters, digits, - and _: benchmarks/invoices")
-    proposal = propose(folder, documents.expanduser(), references.expanduser())
-    written, diffs = write(proposal)
-    print("\n".join([*diffs, *summary(proposal, written, bool(diffs))]))
+        raise UserError(
+            f"{folder}: name the folder in letters, digits, - and _: benchmarks/invoices"
+        )
+    proposal = propose_suite(folder, documents.expanduser(), references.expanduser())
+    written, diffs = write_proposal(proposal)
+    print("\n".join([*diffs, *format_summary(proposal, written, bool(diffs))]))
     return 0
 
 
-def summary(found: Proposal, written: list[Path], differs: bool) -> Iterator[str]:
+def format_summary(found: Proposal, written: list[Path], differs: bool) -> Iterator[str]:
     """What was done, what to check, and the next command."""
     if written:
-        yield f"wrote {', '.join(shown(os.path.relpath(path)) for path in written)}"
+        yield f"wrote {', '.join(terminal_safe(os.path.relpath(path)) for path in written)}"
     else:
-        why = "the files there differ from what would be proposed now" if differs else "all is as proposed"
+        why = (
+            "the files there differ from what would be proposed now"
+            if differs
+            else "all is as proposed"
+        )
         yield f"nothing written: {why}"
-    yield from notes(found)
+    yield from format_notes(found)
     doubted = [guess.column.path for guess in found.guesses if guess.doubts]
-    doubts = f"{len(doubted)} with a doubt{': ' if doubted else ''}{few(doubted, 4)}"
+    doubts = f"{len(doubted)} with a doubt{': ' if doubted else ''}{format_first_names(doubted, 4)}"
     yield f"check fields.md: {len(found.guesses)} fields, {doubts}; correct types in schema.json, words in prompt.md"
-    if found.references < FEW_REFERENCES:
+    if found.references < MIN_REFERENCES:
         count = f"{found.references} reference{'s' if found.references > 1 else ''}"
         yield f"types guessed from {count} are weak: add references and run this again, it shows what would change"
-    folder, test = (shown(os.path.relpath(path)) for path in (found.folder, found.test))
+    folder, test = (terminal_safe(os.path.relpath(path)) for path in (found.folder, found.test))
     yield f"next: vlm-lab init --check {folder}; then pytest {test} --dry-run"
 
 
-def _check(folder: Path) -> int:
-    from vlm_lab.config.models_file import allow_plugins_of
+def _check_folder(folder: Path) -> int:
+    from vlm_lab.config.models_file import allow_listed_plugins
     from vlm_lab.run.preflight import check_suite
 
-    allow_plugins_of([Path("models.yaml")])
+    allow_listed_plugins([Path("models.yaml")])
     documents, told = load_documents(load_suite(folder))
     errors, found = check_suite(documents[0].suite, documents)
-    print("\n".join([*map(english, (*told, *found)), *errors]))
+    print("\n".join([*map(in_english, (*told, *found)), *errors]))
     scored = sum(document.reference is not None for document in documents)
     if errors:
         print(f"{folder}: correct suite.yaml or schema.json, then: vlm-lab init --check {folder}")
         return 1
-    print(f"{folder}: {scored} of {len(documents)} documents have a reference, and each scores 1.0 against itself")
+    print(
+        f"{folder}: {scored} of {len(documents)} documents have a reference, and each scores 1.0 against itself"
+    )
     return 0

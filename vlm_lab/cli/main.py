@@ -32,9 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
-        return _overview(name)
+        return _print_overview(name)
     module = importlib.import_module(f"vlm_lab.cli.{name}")
-    parser = argparse.ArgumentParser(f"vlm-lab {name}", description=module.__doc__, formatter_class=_Raw)
+    parser = argparse.ArgumentParser(
+        f"vlm-lab {name}", description=module.__doc__, formatter_class=_RawHelpFormatter
+    )
     module.add_arguments(parser)
     try:
         args, more = parser.parse_known_args(arguments[1:])
@@ -48,21 +50,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"vlm-lab {name}: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        return _unheard()
+        return _close_broken_pipe()
 
 
-def _unheard() -> int:
+def _close_broken_pipe() -> int:
     """The end of a command whose reader has gone (`vlm-lab ... | head`): quiet, also when Python closes stdout, and
     with the status that a shell gives for SIGPIPE."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 128 + 13
 
 
-class _Raw(argparse.RawDescriptionHelpFormatter):
+class _RawHelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Docstrings are written to be read as they stand."""
 
 
-def _overview(name: str) -> int:
+def _print_overview(name: str) -> int:
     wanted = name in ("", "-h", "--help")
     lines = ["usage: vlm-lab COMMAND [options]", ""]
     lines += [f"  {command:<12} {text}" for command, text in COMMANDS.items()]

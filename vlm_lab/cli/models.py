@@ -15,11 +15,11 @@ from pathlib import Path
 
 from vlm_lab.backends import BACKENDS
 from vlm_lab.backends.transformers import devices, weights
-from vlm_lab.cli.weights import add_models_file, has_weights, pick, table
+from vlm_lab.cli.weights import add_models_file, format_table, has_weights, select_model
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.errors import UserError
-from vlm_lab.registry import find
-from vlm_lab.sanitize import shown
+from vlm_lab.registry import resolve_name
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Model, Runtime
 
 HEADINGS = ("model", "backend", "status", "prompts", "weights", "runs on")
@@ -35,7 +35,13 @@ class Recipe:
 
 
 # The model cards' own versions; numpy below 2, which torch 2.3 was built for.
-_OLD_TORCH = ("torch==2.3.0", "torchvision==0.18.0", "Pillow==10.3.0", "numpy==1.26.4", "requests==2.31.0")
+_OLD_TORCH = (
+    "torch==2.3.0",
+    "torchvision==0.18.0",
+    "Pillow==10.3.0",
+    "numpy==1.26.4",
+    "requests==2.31.0",
+)
 RECIPES = {
     "microsoft/Phi-3-vision-128k-instruct": Recipe(
         "python3.11",
@@ -52,55 +58,73 @@ RECIPES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_models_file(parser, Path("models.yaml"))
-    env = parser.add_subparsers(dest="action", metavar="").add_parser("env", help="make an interpreter for a model")
+    env = parser.add_subparsers(dest="action", metavar="").add_parser(
+        "env", help="make an interpreter for a model"
+    )
     env.add_argument("name", metavar="NAME")
     add_models_file(env, argparse.SUPPRESS)
 
 
 def main(args: argparse.Namespace) -> int:
-    models, cache = load_candidates([args.models_file]).models, args.models_file.absolute().parent / "cache"
+    models, cache = (
+        load_candidates([args.models_file]).models,
+        args.models_file.absolute().parent / "cache",
+    )
     if args.action == "env":
-        print("\n".join(recipe(pick(models, args.name), cache)))
+        print("\n".join(format_recipe(select_model(models, args.name), cache)))
         return 0
-    print("\n".join(table([HEADINGS, *(row(model, Runtime(cache)) for model in models)])))
+    print(
+        "\n".join(
+            format_table([HEADINGS, *(format_row(model, Runtime(cache)) for model in models)])
+        )
+    )
     return 0
 
 
-def row(model: Model, runtime: Runtime) -> tuple[str, ...]:
+def format_row(model: Model, runtime: Runtime) -> tuple[str, ...]:
     """One candidate's line."""
     prompts = ", ".join(model.prompts)
-    return (model.name, model.backend, model.status, prompts, state(model, runtime.cache), runs_on(model, runtime))
+    return (
+        model.name,
+        model.backend,
+        model.status,
+        prompts,
+        describe_weights(model, runtime.cache),
+        find_device(model, runtime),
+    )
 
 
-def state(model: Model, cache: Path) -> str:
+def describe_weights(model: Model, cache: Path) -> str:
     """Whether its weights are here."""
     if not has_weights(model):
         return "none needed"
-    found = weights.find(model, cache)
+    found = weights.find_checkpoint(model, cache)
     return "not here" if found is None else "here" if found.complete else "incomplete"
 
 
-def runs_on(model: Model, runtime: Runtime) -> str:
+def find_device(model: Model, runtime: Runtime) -> str:
     """The device a worker chose here before, else a guess without torch; a server's address."""
     if model.backend == "openai":
-        return shown(str(model.backend_kwargs.get("base_url", "-")))
+        return terminal_safe(str(model.backend_kwargs.get("base_url", "-")))
     if not has_weights(model):
         return "this process"
     try:
-        known = find(model.backend, BACKENDS, "backend").identity(model, runtime).get("device")
+        known = (
+            resolve_name(model.backend, BACKENDS, "backend").identity(model, runtime).get("device")
+        )
     except UserError:
         known = None
-    return str(known) if known else f"{guess()} (a guess)"
+    return str(known) if known else f"{guess_device()} (a guess)"
 
 
-def guess() -> str:
+def guess_device() -> str:
     """cuda where the driver names a GPU, mps on Apple's own processors, else cpu: what `auto` will most likely take."""
-    if any(not part.startswith("CUDA_VISIBLE_DEVICES") for part in devices.hardware()[1:]):
+    if any(not part.startswith("CUDA_VISIBLE_DEVICES") for part in devices.detect_hardware()[1:]):
         return "cuda"
     return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"
 
 
-def recipe(model: Model, cache: Path) -> Iterator[str]:
+def format_recipe(model: Model, cache: Path) -> Iterator[str]:
     """Shell commands for the folder that one types in, then lines for models.yaml, whose paths start where it lies."""
     if model.model_id not in RECIPES:
         known = ", ".join(RECIPES)
@@ -111,7 +135,7 @@ def recipe(model: Model, cache: Path) -> Iterator[str]:
     made = RECIPES[model.model_id]
     folder = f"envs/{model.name}"
     typed = shlex.quote(os.path.relpath(cache.parent / folder))
-    found = weights.find(model, cache)
+    found = weights.find_checkpoint(model, cache)
     commit = found.revision if found and found.revision else None
     yield f"# {model.name}: {made.why}"
     yield f"{made.python} -m venv {typed}"

@@ -13,18 +13,27 @@ from pathlib import Path
 from vlm_lab.errors import UserError
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.runs import find_run
-from vlm_lab.report.formats import FORMS, write
+from vlm_lab.report.formats import FORMATS, write_format
 from vlm_lab.report.html.changes import write_changes
-from vlm_lab.report.terminal import closing_lines
-from vlm_lab.report.translation import languages
+from vlm_lab.report.terminal import format_summary_lines
+from vlm_lab.report.translation import list_languages
 from vlm_lab.types import Report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="*", default=["last"], metavar="RUN", help="one run (default: last), or two")
-    parser.add_argument("--format", choices=FORMS, help="what to write into the run's folder")
-    parser.add_argument("--lang", choices=languages(), default="en", help="of html, md and confluence (default: en)")
-    parser.add_argument("--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are")
+    parser.add_argument(
+        "runs", nargs="*", default=["last"], metavar="RUN", help="one run (default: last), or two"
+    )
+    parser.add_argument("--format", choices=FORMATS, help="what to write into the run's folder")
+    parser.add_argument(
+        "--lang",
+        choices=list_languages(),
+        default="en",
+        help="of html, md and confluence (default: en)",
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -34,24 +43,24 @@ def main(args: argparse.Namespace) -> int:
     elif len(runs) > 2:
         raise UserError(f"one run, or two to be held against each other (got {len(runs)})")
     elif args.format:
-        print(write(args.format, runs[0], args.lang))
+        print(write_format(args.format, runs[0], args.lang))
     else:
-        _summary(read_report(runs[0]))
-        print(f"\n{_where(runs[0], args.lang)}")
+        _print_summary(read_report(runs[0]))
+        print(f"\n{_format_report_line(runs[0], args.lang)}")
     return 0
 
 
-def _summary(report: Report) -> None:
+def _print_summary(report: Report) -> None:
     """With colours where somebody looks at them, plain in a file or a pipe."""
     if sys.stdout.isatty():
-        from vlm_lab.report.rich_terminal import show
+        from vlm_lab.report.rich_terminal import print_summary
 
-        show(report)
+        print_summary(report)
     else:
-        print("\n".join(closing_lines(report)))
+        print("\n".join(format_summary_lines(report)))
 
 
-def _where(run: Path, language: str) -> str:
+def _format_report_line(run: Path, language: str) -> str:
     """The page, drawn now where the run ended before it could be or another language is asked for."""
     there = run / "report.html"
-    return f"report: {there if there.exists() and language == 'en' else write('html', run, language)}"
+    return f"report: {there if there.exists() and language == 'en' else write_format('html', run, language)}"

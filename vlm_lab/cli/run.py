@@ -19,16 +19,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    project = project_folder(Path.cwd())
+    project = find_project_folder(Path.cwd())
     options = ["--help"] if args.help_options else args.more
-    command = [sys.executable, "-m", "pytest", "-c", str(project / "pytest.ini"), "--rootdir", str(project)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        str(project / "pytest.ini"),
+        "--rootdir",
+        str(project),
+    ]
     return subprocess.run([*command, str(project / "benchmarks"), *options], check=False).returncode
 
 
-def project_folder(start: Path) -> Path:
+def find_project_folder(start: Path) -> Path:
     """The nearest folder at or above `start` that is a project of ours, else the checkout that this module lies in."""
     for folder in (start, *start.parents, Path(__file__).resolve().parents[2]):
         ini = folder / "pytest.ini"
         if ini.is_file() and "vlm_lab.plugin" in ini.read_text("utf-8", "replace"):
             return folder
-    raise UserError(f"{start}: no project here: a folder with pytest.ini, models.yaml and benchmarks/; go there first")
+    raise UserError(
+        f"{start}: no project here: a folder with pytest.ini, models.yaml and benchmarks/; go there first"
+    )

@@ -4,7 +4,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 
-def add_run(parser: ArgumentParser) -> None:
+def add_run_argument(parser: ArgumentParser) -> None:
     """The arguments of a command that is about one run, the newest where none is named."""
-    parser.add_argument("run", nargs="?", default="last", metavar="RUN", help="path, run id, or last (default)")
-    parser.add_argument("--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are")
+    parser.add_argument(
+        "run", nargs="?", default="last", metavar="RUN", help="path, run id, or last (default)"
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are"
+    )

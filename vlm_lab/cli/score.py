@@ -15,14 +15,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.metrics import METRICS, Counts
-from vlm_lab.metrics.pairs import Pair, read_pairs
-from vlm_lab.registry import find
+from vlm_lab.metrics import METRICS, KievalCounts
+from vlm_lab.metrics.pairs import PredictionPair, read_pairs
+from vlm_lab.registry import resolve_name
 from vlm_lab.scoring import score_values
-from vlm_lab.scoring.counts import scores as scores_of
+from vlm_lab.scoring.counts import compute_scores as scores_of
 from vlm_lab.types import JUDGED
 
-LINES = {
+FIGURE_LABELS = {
     "ours.field_f1": "fields outside lists, right after normalisation, micro F1",
     "ours.field_f1_strict": "the same, exactly right",
     "ours.row_f1": "rows of lists with every labelled cell right",
@@ -41,73 +41,98 @@ LINES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pairs", type=Path, metavar="PAIRS.jsonl")
-    parser.add_argument("--json", action="store_true", help="print JSON, with every document's figures")
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON, with every document's figures"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
-    documents = [figures(pair) for pair in read_pairs(args.pairs)]
-    sums = totals(documents)
+    documents = [score_pair(pair) for pair in read_pairs(args.pairs)]
+    sums = compute_totals(documents)
     if args.json:
-        rows = [{**document, "kieval": _kieval(document["kieval"])} for document in documents]
+        rows = [
+            {**document, "kieval": _expand_kieval(document["kieval"])} for document in documents
+        ]
         print(json.dumps({"totals": sums, "documents": rows}, ensure_ascii=True, indent=1))
     else:
-        print("\n".join(table(sums)))
+        print("\n".join(format_totals(sums)))
     return 0
 
 
-def figures(pair: Pair) -> dict[str, Any]:
+def score_pair(pair: PredictionPair) -> dict[str, Any]:
     """What one document scores: `ours` as `vlm_lab.scoring` counts it, what is not exact, and each published metric."""
-    ours = score_values(pair.prediction, pair.reference, status="unparsed" if pair.prediction is None else "ok")
+    ours = score_values(
+        pair.prediction, pair.reference, status="unparsed" if pair.prediction is None else "ok"
+    )
     return {
         "id": pair.id,
         "answered": pair.prediction is not None,
         "ours": dict(ours.scores),
-        "differences": [asdict(result) for result in ours.fields if result.outcome not in ("exact", "unlabelled")],
-        **{name: find(name, METRICS, "metric")(pair.reference, pair.prediction) for name in METRICS},
+        "differences": [
+            asdict(result)
+            for result in ours.fields
+            if result.outcome not in ("exact", "unlabelled")
+        ],
+        **{
+            name: resolve_name(name, METRICS, "metric")(pair.reference, pair.prediction)
+            for name in METRICS
+        },
     }
 
 
-def totals(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def compute_totals(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Sums of counts with their ratios, and means over all documents of what is a ratio by itself."""
     means = [name for name in METRICS if name != "kieval"]
     differences = [result for document in documents for result in document["differences"]]
-    kinds = Counter("format" if result["outcome"] == "normalized" else result["kind"] for result in differences)
+    kinds = Counter(
+        "format" if result["outcome"] == "normalized" else result["kind"] for result in differences
+    )
     return {
         "documents": len(documents),
         "answered": sum(document["answered"] for document in documents),
-        "ours": _ours([document["ours"] for document in documents]),
+        "ours": _micro_average([document["ours"] for document in documents]),
         "kinds": {name: times for name, times in kinds.most_common() if name},
-        "kieval": _kieval(sum((document["kieval"] for document in documents), Counts())),
+        "kieval": _expand_kieval(
+            sum((document["kieval"] for document in documents), KievalCounts())
+        ),
         **{name: sum(document[name] for document in documents) / len(documents) for name in means},
     }
 
 
-def _ours(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _micro_average(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Micro averages: the ratios of the sums, where a document's were those of its own counts."""
     sums: Counter[str] = Counter()
     for each in scores:
         sums.update({name: value for name, value in each.items() if type(value) is int})
     cells: dict[str, int] = {outcome: sums[f"cells_{outcome}"] for outcome in JUDGED}
     judged = [each["document_right"] for each in scores if each["document_right"] is not None]
-    micro = {name: value for name, value in scores_of(sums, cells, sums).items() if name != "document_right"}
+    micro = {
+        name: value
+        for name, value in scores_of(sums, cells, sums).items()
+        if name != "document_right"
+    }
     return {**micro, "documents_right": sum(judged) / len(judged) if judged else None}
 
 
-def _kieval(counts: Counts) -> dict[str, Any]:
+def _expand_kieval(counts: KievalCounts) -> dict[str, Any]:
     return {**counts.ratios, **asdict(counts)}
 
 
-def table(sums: Mapping[str, Any]) -> Iterator[str]:
+def format_totals(sums: Mapping[str, Any]) -> Iterator[str]:
     """The totals as lines of text."""
     yield f"{sums['documents']} documents, {sums['documents'] - sums['answered']} without a usable answer\n"
-    for name, meaning in LINES.items():
+    for name, meaning in FIGURE_LABELS.items():
         group, _, figure = name.partition(".")
         value = sums[group][figure] if figure else sums[group]
         yield f"{name:<22} {'-' if value is None else format(value, '.4f'):>7}  {meaning}".rstrip()
     ours, kieval = sums["ours"], sums["kieval"]
     yield ""
     for title, prefix in (("fields", ""), ("cells", "cells_")):
-        yield f"{title + ':':<8}" + ", ".join(f"{ours[prefix + outcome]} {outcome}" for outcome in JUDGED)
+        yield f"{title + ':':<8}" + ", ".join(
+            f"{ours[prefix + outcome]} {outcome}" for outcome in JUDGED
+        )
     if sums["kinds"]:
         yield "kinds:  " + ", ".join(f"{times} {name}" for name, times in sums["kinds"].items())
-    yield "kieval: " + ", ".join(f"{kieval[name]} {name}" for name in ("labelled", "exact", "wrong", "unmatched"))
+    yield "kieval: " + ", ".join(
+        f"{kieval[name]} {name}" for name in ("labelled", "exact", "wrong", "unmatched")
+    )

@@ -17,84 +17,133 @@ from typing import Any
 
 from vlm_lab.backends.transformers import hub, weights
 from vlm_lab.config.models_file import load_candidates
-from vlm_lab.config.strict_yaml import suggestion
+from vlm_lab.config.strict_yaml import format_suggestion
 from vlm_lab.errors import UserError
-from vlm_lab.sanitize import shown
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Model
 
-LICENCE = re.compile(r"""^(license|license_name): *["']?([^\s"']+)""", re.MULTILINE)
+LICENCE_PATTERN = re.compile(r"""^(license|license_name): *["']?([^\s"']+)""", re.MULTILINE)
 HEADINGS = ("model", "weights", "size", "commit", "licence", "fits (estimate)", "where")
 HEAD_BYTES = 2000  # enough to see the first tensors of a safetensors file
-OVERHEAD = 1.2  # of the weights: activations, CUDA's own, fragments
-PAGE_BYTES = 0.4e9  # key-value cache and vision activations: 0.05 GB (Qwen2-VL-2B) to 0.4 GB (LLaVA 1.6) for an A4 page
+MEMORY_OVERHEAD = 1.2  # of the weights: activations, CUDA's own, fragments
+BYTES_PER_PAGE = 0.4e9  # key-value cache and vision activations: 0.05 GB (Qwen2-VL-2B) to 0.4 GB (LLaVA 1.6) for an A4 page
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_models_file(parser, Path("models.yaml"))
-    parser.add_argument("--pages", type=int, default=4, metavar="N", help="pages of one document, for `fits`")
-    fetch_parser = parser.add_subparsers(dest="action", metavar="").add_parser("fetch", help="bring weights here")
+    parser.add_argument(
+        "--pages", type=int, default=4, metavar="N", help="pages of one document, for `fits`"
+    )
+    fetch_parser = parser.add_subparsers(dest="action", metavar="").add_parser(
+        "fetch", help="bring weights here"
+    )
     fetch_parser.add_argument("names", nargs="+", metavar="NAME")
     fetch_parser.add_argument("--plan", action="store_true", help="only say what would be fetched")
-    add_models_file(fetch_parser, argparse.SUPPRESS)  # a default here would undo what stands before `fetch`
+    add_models_file(
+        fetch_parser, argparse.SUPPRESS
+    )  # a default here would undo what stands before `fetch`
 
 
 def add_models_file(parser: argparse.ArgumentParser, default: Any) -> None:
     """The candidates; cache/ lies beside that file."""
-    parser.add_argument("--models-file", type=Path, default=default, metavar="PATH", help="default: models.yaml")
+    parser.add_argument(
+        "--models-file", type=Path, default=default, metavar="PATH", help="default: models.yaml"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
-    models, cache = load_candidates([args.models_file]).models, args.models_file.absolute().parent / "cache"
+    models, cache = (
+        load_candidates([args.models_file]).models,
+        args.models_file.absolute().parent / "cache",
+    )
     if args.action == "fetch":
         for name in args.names:
-            print("\n".join(fetch(pick(models, name), cache, args.plan)), flush=True)
+            print(
+                "\n".join(fetch_weights(select_model(models, name), cache, args.plan)), flush=True
+            )
         return 0
-    cards = gpus()
-    rows = [row(model, cache, cards, args.pages) for model in models]
-    print("\n".join(table([HEADINGS, *rows])))
-    print(f"\nfits: {OVERHEAD} x weights + {PAGE_BYTES / 1e9} GB for each of {args.pages} pages, on {_named(cards)}")
+    cards = list_gpus()
+    rows = [format_row(model, cache, cards, args.pages) for model in models]
+    print("\n".join(format_table([HEADINGS, *rows])))
+    print(
+        f"\nfits: {MEMORY_OVERHEAD} x weights + {BYTES_PER_PAGE / 1e9} GB for each of {args.pages} pages, on {_format_gpus(cards)}"
+    )
     return 0
 
 
-def pick(models: Sequence[Model], name: str) -> Model:
+def select_model(models: Sequence[Model], name: str) -> Model:
     """The candidate of that name. UserError suggests one."""
     for model in models:
         if model.name == name:
             return model
-    raise UserError(f"no model {name!r} in models.yaml{suggestion(name, [model.name for model in models])}")
+    raise UserError(
+        f"no model {name!r} in models.yaml{format_suggestion(name, [model.name for model in models])}"
+    )
 
 
-def fetch(model: Model, cache: Path, plan_only: bool) -> Iterator[str]:
+def fetch_weights(model: Model, cache: Path, plan_only: bool) -> Iterator[str]:
     """Brings one model here; what to tell about it."""
     if not has_weights(model):
         raise UserError(f"{model.name}: backend {model.backend} needs no weights")
-    if weights.is_path(model.model_id) or Path(model.model_id).expanduser().is_dir():
-        raise UserError(f"{model.name}: model_id is a folder, {model.model_id}: there is nothing to fetch")
-    wanted = hub.plan(model)
-    yield f"{model.name}: {model.model_id} at {wanted.commit}, licence {shown(wanted.licence or 'not given')}"
+    if weights.is_local_path(model.model_id) or Path(model.model_id).expanduser().is_dir():
+        raise UserError(
+            f"{model.name}: model_id is a folder, {model.model_id}: there is nothing to fetch"
+        )
+    wanted = hub.plan_fetch(model)
+    yield f"{model.name}: {model.model_id} at {wanted.commit}, licence {terminal_safe(wanted.licence or 'not given')}"
     if plan_only:
-        yield from (f"  {gigabytes(size):>9}  {shown(name)}" for name, size in wanted.files)
-        yield f"  {gigabytes(wanted.total):>9}  in {len(wanted.files)} files; they go into {cache / 'hub'}"
+        yield from (
+            f"  {format_gigabytes(size):>9}  {terminal_safe(name)}" for name, size in wanted.files
+        )
+        yield f"  {format_gigabytes(wanted.total):>9}  in {len(wanted.files)} files; they go into {cache / 'hub'}"
         return
-    found = hub.fetch(model, wanted, cache)
+    found = hub.fetch_checkpoint(model, wanted, cache)
     yield f"  complete in {found.folder}"
     if model.revision != found.revision:
         yield f"  pin it in models.yaml, so that every run uses the same:    revision: {found.revision}"
 
 
-def row(model: Model, cache: Path, cards: Sequence[tuple[str, float]], pages: int) -> tuple[str, ...]:
+def format_row(
+    model: Model, cache: Path, cards: Sequence[tuple[str, float]], pages: int
+) -> tuple[str, ...]:
     """One candidate's line. What is not known is a dash."""
     if not has_weights(model):
-        return (model.name, "none needed", "-", "-", "-", "-", shown(str(model.backend_kwargs.get("base_url", "-"))))
-    found = weights.find(model, cache)
+        return (
+            model.name,
+            "none needed",
+            "-",
+            "-",
+            "-",
+            "-",
+            terminal_safe(str(model.backend_kwargs.get("base_url", "-"))),
+        )
+    found = weights.find_checkpoint(model, cache)
     if found is None:
-        return (model.name, "not here", "-", f"({model.revision})", "-", "-", f"vlm-lab weights fetch {model.name}")
+        return (
+            model.name,
+            "not here",
+            "-",
+            f"({model.revision})",
+            "-",
+            "-",
+            f"vlm-lab weights fetch {model.name}",
+        )
     state = "complete" if found.complete else f"lacks {len(found.missing)} files"
     files = [path for path in found.folder.iterdir() if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    verdict = fits(sum(map(loaded, files)), pages, cards) if found.complete else "-"
+    verdict = (
+        format_fit(sum(map(estimate_gpu_bytes, files)), pages, cards) if found.complete else "-"
+    )
     commit = found.revision[:12] if found.revision else "-"
-    return (model.name, state, gigabytes(size), commit, licence(found.folder), verdict, shown(str(found.folder)))
+    return (
+        model.name,
+        state,
+        format_gigabytes(size),
+        commit,
+        read_licence(found.folder),
+        verdict,
+        terminal_safe(str(found.folder)),
+    )
 
 
 def has_weights(model: Model) -> bool:
@@ -102,26 +151,28 @@ def has_weights(model: Model) -> bool:
     return model.backend == "transformers"
 
 
-def loaded(path: Path) -> float:
+def estimate_gpu_bytes(path: Path) -> float:
     """Bytes that a file of weights takes on a GPU: float32 becomes a half type there. 0 for other files."""
     if path.suffix == ".bin":
         return path.stat().st_size
     if path.suffix != ".safetensors":
         return 0
     with path.open("rb") as file:
-        head = file.read(8 + HEAD_BYTES)  # the length of the JSON that follows, then that JSON: a tensor's dtype a time
+        head = file.read(
+            8 + HEAD_BYTES
+        )  # the length of the JSON that follows, then that JSON: a tensor's dtype a time
     return path.stat().st_size * (0.5 if b'"dtype":"F32"' in head else 1)
 
 
-def fits(weights_bytes: float, pages: int, cards: Sequence[tuple[str, float]]) -> str:
+def format_fit(weights_bytes: float, pages: int, cards: Sequence[tuple[str, float]]) -> str:
     """Whether `weights_bytes` and some pages fit into the largest GPU."""
-    need = weights_bytes * OVERHEAD + pages * PAGE_BYTES
+    need = weights_bytes * MEMORY_OVERHEAD + pages * BYTES_PER_PAGE
     if not cards:
-        return f"needs {gigabytes(need)}"
-    return f"{'yes' if need <= max(size for _, size in cards) else 'no'}, needs {gigabytes(need)}"
+        return f"needs {format_gigabytes(need)}"
+    return f"{'yes' if need <= max(size for _, size in cards) else 'no'}, needs {format_gigabytes(need)}"
 
 
-def gpus() -> list[tuple[str, float]]:
+def list_gpus() -> list[tuple[str, float]]:
     """(name, bytes) of the NVIDIA GPUs that the driver's own tool lists; [] where there is no such tool."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
@@ -135,28 +186,30 @@ def gpus() -> list[tuple[str, float]]:
         return []
 
 
-def licence(folder: Path) -> str:
+def read_licence(folder: Path) -> str:
     """What the model card's head says; a dash where there is no card or it says nothing."""
     try:
         head = (folder / "README.md").read_text("utf-8", "replace")[:20_000].split("---\n")[1]
     except (OSError, IndexError):
         return "-"
-    said = dict(LICENCE.findall(head))
-    return shown(said.get("license_name") or said.get("license") or "-")[:30]
+    said = dict(LICENCE_PATTERN.findall(head))
+    return terminal_safe(said.get("license_name") or said.get("license") or "-")[:30]
 
 
-def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def format_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Rows as lines of aligned columns."""
     widths = [max(len(cells[column]) for cells in rows) for column in range(len(rows[0]))]
     for cells in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+        yield "  ".join(
+            cell.ljust(width) for cell, width in zip(cells, widths, strict=True)
+        ).rstrip()
 
 
-def gigabytes(size: float) -> str:
+def format_gigabytes(size: float) -> str:
     return f"{size / 1e9:.2f} GB" if size >= 1e7 else f"{size / 1e6:.2f} MB"
 
 
-def _named(cards: Sequence[tuple[str, float]]) -> str:
+def _format_gpus(cards: Sequence[tuple[str, float]]) -> str:
     if not cards:
         return "no GPU (nvidia-smi lists none)"
-    return ", ".join(f"{shown(name)} ({gigabytes(size)})" for name, size in cards)
+    return ", ".join(f"{terminal_safe(name)} ({format_gigabytes(size)})" for name, size in cards)

@@ -11,24 +11,29 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
-from vlm_lab.messages import worded_all
+from vlm_lab.messages import translate_messages
 from vlm_lab.types import Decision, Verdict
 
-CAUTION: tuple[Verdict, ...] = ("chosen", "needs_more_data", "rejected")
-_OURS = re.compile(r" ?\[vlm-lab .*\]$", re.DOTALL)
+VERDICTS_BY_CAUTION: tuple[Verdict, ...] = ("chosen", "needs_more_data", "rejected")
+_OWN_NOTE_PATTERN = re.compile(r" ?\[vlm-lab .*\]$", re.DOTALL)
 
 
 def write_status(path: Path, decisions: Sequence[Decision], run: str) -> list[str]:
     """Updates the models that `path` has, and returns their names. With several suites the most cautious word counts.
     The file is replaced whole or not at all."""
-    yaml, data = _load(path)
-    wanted = {each.model: each for each in sorted(decisions, key=lambda each: CAUTION.index(each.verdict))}
+    yaml, data = _load_yaml(path)
+    wanted = {
+        each.model: each
+        for each in sorted(decisions, key=lambda each: VERDICTS_BY_CAUTION.index(each.verdict))
+    }
     written = []
     for entry in data.get("models") or []:
         decision = wanted.get(str(entry.get("name")))
         if decision:
-            note = _note(str(entry.get("notes") or "").strip(), decision, run)
-            for place, (key, value) in enumerate((("status", decision.verdict), ("notes", note)), 1):
+            note = _format_note(str(entry.get("notes") or "").strip(), decision, run)
+            for place, (key, value) in enumerate(
+                (("status", decision.verdict), ("notes", note)), 1
+            ):
                 if key in entry:
                     entry[key] = value
                 else:  # near the name: at the end it would come after a comment on the next model
@@ -38,7 +43,9 @@ def write_status(path: Path, decisions: Sequence[Decision], run: str) -> list[st
     yaml.dump(data, out)
     part = path.with_name(f"{path.name}.part")
     try:
-        part.write_text(out.getvalue(), "utf-8", newline="\r\n" if b"\r\n" in path.read_bytes() else "\n")
+        part.write_text(
+            out.getvalue(), "utf-8", newline="\r\n" if b"\r\n" in path.read_bytes() else "\n"
+        )
         part.chmod(path.stat().st_mode)
         part.replace(path)
     finally:
@@ -46,7 +53,7 @@ def write_status(path: Path, decisions: Sequence[Decision], run: str) -> list[st
     return written
 
 
-def _load(path: Path) -> tuple[Any, Any]:
+def _load_yaml(path: Path) -> tuple[Any, Any]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -63,13 +70,17 @@ def _load(path: Path) -> tuple[Any, Any]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except (YAMLError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: has no list of models ({' '.join(str(error).split())[:200]})") from None
+        raise UserError(
+            f"{path}: has no list of models ({' '.join(str(error).split())[:200]})"
+        ) from None
     return yaml, data
 
 
-def _note(present: str, decision: Decision, run: str) -> str:
-    own = _OURS.sub("", present)
-    evidence = "; ".join(worded_all(decision.reasons_for("evidence")))
-    against = "".join(f"; against: {first}" for first in worded_all(decision.reasons_for("against"))[:1])
+def _format_note(present: str, decision: Decision, run: str) -> str:
+    own = _OWN_NOTE_PATTERN.sub("", present)
+    evidence = "; ".join(translate_messages(decision.reasons_for("evidence")))
+    against = "".join(
+        f"; against: {first}" for first in translate_messages(decision.reasons_for("against"))[:1]
+    )
     text = f"[vlm-lab {run}, prompt {decision.prompt_id}: {evidence}{against}]"
     return f"{own} {text}".strip().replace("\n", " ")

@@ -17,92 +17,100 @@ from pydantic_core import ErrorDetails
 from vlm_lab.errors import UserError
 
 T = TypeVar("T")
-Key = str | int
+YamlKey = str | int
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class YamlSource:
     """A YAML file: its values, and the nodes that know their lines."""
 
     path: Path
     data: Any
     root: yaml.Node | None
 
-    def line(self, keys: Sequence[Key]) -> int:
+    def line(self, keys: Sequence[YamlKey]) -> int:
         """The line (from 1) of the value at `keys`, or of the nearest value around it."""
         node, line = self.root, 1
         for key in keys:
-            found = _child(node, key)
+            found = _find_child(node, key)
             if found is None:
                 break
             line, node = found
         return line
 
-    def error(self, keys: Sequence[Key], message: str) -> UserError:
+    def error(self, keys: Sequence[YamlKey], message: str) -> UserError:
         """`models.yaml:12: models[2].revison: message`"""
-        place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
+        place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(
+            "."
+        )
         return UserError(f"{self.path}:{self.line(keys)}: {place + ': ' if place else ''}{message}")
 
 
-def read_yaml(path: Path) -> Source:
+def read_yaml(path: Path) -> YamlSource:
     """Reads one file. UserError where it cannot be read, is no YAML, or names a key twice."""
     try:
         text = path.read_text("utf-8-sig")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        source = Source(path, yaml.safe_load(text), root)
+        source = YamlSource(path, yaml.safe_load(text), root)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text (byte {error.start})") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
-    _refuse_twins(source, root, [])
+    _check_duplicate_keys(source, root, [])
     return source
 
 
-def check_keys(source: Source, keys: Sequence[Key], data: object, known: Iterable[str]) -> None:
+def check_keys(
+    source: YamlSource, keys: Sequence[YamlKey], data: object, known: Iterable[str]
+) -> None:
     """UserError at the first key of the mapping `data` that is not among `known`."""
     known = sorted(known)
     if not isinstance(data, Mapping):
         raise source.error(keys, f"must be a mapping with keys {', '.join(known)} (got {data!r})")
     for key in data:
         if key not in known:
-            raise source.error([*keys, key], f"unknown key {key!r}{suggestion(str(key), known)}")
+            raise source.error(
+                [*keys, key], f"unknown key {key!r}{format_suggestion(str(key), known)}"
+            )
 
 
-def build(cls: type[T], source: Source, keys: Sequence[Key], data: Mapping[str, Any]) -> T:
+def parse_dataclass(
+    cls: type[T], source: YamlSource, keys: Sequence[YamlKey], data: Mapping[str, Any]
+) -> T:
     """The dataclass `cls` from a mapping: unknown keys and wrong types are a UserError with their line."""
     check_keys(source, keys, data, [field.name for field in dataclasses.fields(cls)])  # type: ignore[arg-type]
-    made: T = convert(cls, source, keys, data)
+    made: T = parse_value(cls, source, keys, data)
     return made
 
 
-def convert(kind: Any, source: Source, keys: Sequence[Key], value: object) -> Any:
+def parse_value(kind: Any, source: YamlSource, keys: Sequence[YamlKey], value: object) -> Any:
     """`value` as the type `kind`; a value of another type is a UserError that says what was wanted."""
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
-        raise source.error([*keys, *_location(first)], _complaint(first)) from None
+        raise source.error([*keys, *_get_location(first)], _format_complaint(first)) from None
 
 
-def suggestion(word: str, known: Sequence[str]) -> str:
+def format_suggestion(word: str, known: Sequence[str]) -> str:
     """`; did you mean 'revision'?`, or the words that would be right."""
     close = difflib.get_close_matches(word, known, 1)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
 
 
-def _location(detail: ErrorDetails) -> list[Key]:
+def _get_location(detail: ErrorDetails) -> list[YamlKey]:
     return list(detail["loc"])
 
 
-def _complaint(detail: ErrorDetails) -> str:
+def _format_complaint(detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return "is missing"
     return f"{detail['msg'][0].lower()}{detail['msg'][1:]} (got {detail['input']!r})"
 
 
-def _child(node: yaml.Node | None, key: Key) -> tuple[int, yaml.Node] | None:
+def _find_child(node: yaml.Node | None, key: YamlKey) -> tuple[int, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             if name.value == str(key):
@@ -113,14 +121,16 @@ def _child(node: yaml.Node | None, key: Key) -> tuple[int, yaml.Node] | None:
     return None
 
 
-def _refuse_twins(source: Source, node: yaml.Node | None, keys: list[Key]) -> None:
+def _check_duplicate_keys(source: YamlSource, node: yaml.Node | None, keys: list[YamlKey]) -> None:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for name, value in node.value:
             if name.value in seen:
-                raise UserError(f"{source.path}:{name.start_mark.line + 1}: the key {name.value!r} stands here twice")
+                raise UserError(
+                    f"{source.path}:{name.start_mark.line + 1}: the key {name.value!r} stands here twice"
+                )
             seen.add(name.value)
-            _refuse_twins(source, value, [*keys, name.value])
+            _check_duplicate_keys(source, value, [*keys, name.value])
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _refuse_twins(source, value, [*keys, index])
+            _check_duplicate_keys(source, value, [*keys, index])

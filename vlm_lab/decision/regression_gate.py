@@ -20,19 +20,29 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from vlm_lab.analysis.comparison import paired
+from vlm_lab.analysis.comparison import estimate_paired_difference
 from vlm_lab.errors import UserError
-from vlm_lab.types import ANSWERED, CORRECT, EXPECTED, JUDGED, PREDICTED, CandidateKey, Estimate, OfCandidate, Report
+from vlm_lab.types import (
+    ANSWERED,
+    CORRECT,
+    EXPECTED,
+    JUDGED,
+    PREDICTED,
+    CandidateKey,
+    Estimate,
+    HasCandidate,
+    Report,
+)
 
-SCHEMA_VERSION: Literal[2] = 2
-GATED: tuple[Literal["field_f1", "cell_f1"], ...] = ("field_f1", "cell_f1")
-LEAST_SHARE = 0.8  # of the baseline's documents that must still be there, unchanged
-MOST_NAMES = 8
+BASELINE_SCHEMA_VERSION: Literal[2] = 2
+GATED_SCORES: tuple[Literal["field_f1", "cell_f1"], ...] = ("field_f1", "cell_f1")
+MIN_COMPARABLE_SHARE = 0.8  # of the baseline's documents that must still be there, unchanged
+MAX_LISTED_DOCUMENTS = 8
 Counts = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class DocumentBaseline:
     """One document as it was answered: the outcome of each header field, and by field those of the cells, by path."""
 
     document_sha256: str | None
@@ -47,7 +57,8 @@ class Past:
         columns = self.cells.values() if score == "cell_f1" else [self.header_fields]
         own = [outcome for column in columns for outcome in column.values()]
         correct, expected, predicted = (
-            sum(outcome in outcomes for outcome in own) for outcomes in (CORRECT, EXPECTED, PREDICTED)
+            sum(outcome in outcomes for outcome in own)
+            for outcomes in (CORRECT, EXPECTED, PREDICTED)
         )
         return correct, (expected + predicted) / 2
 
@@ -60,7 +71,7 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate(OfCandidate):
+class CandidateBaseline(HasCandidate):
     """One model with one prompt over one suite."""
 
     suite: str
@@ -68,7 +79,7 @@ class Candidate(OfCandidate):
     prompt_id: str
     schema_sha256: str | None
     prompt_sha256: str | None
-    documents: Mapping[str, Past] = field(default_factory=dict)
+    documents: Mapping[str, DocumentBaseline] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,7 @@ class Baseline:
     schema_version: Literal[2]
     run: str
     accepted: str
-    candidates: Sequence[Candidate]
+    candidates: Sequence[CandidateBaseline]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,32 +105,40 @@ class GateResult:
         return {"ok": 0, "regressed": 1, "not_comparable": 6}[self.status]
 
 
-_baseline = TypeAdapter(Baseline)
+_BASELINE_ADAPTER = TypeAdapter(Baseline)
 
 
-def of_run(report: Report, records: Iterable[Mapping[str, Any]]) -> Baseline:
+def build_run_baseline(report: Report, records: Iterable[Mapping[str, Any]]) -> Baseline:
     """A finished run as a baseline. UserError where it was a dry run."""
     if report.run["dry_run"]:
-        raise UserError(f"{report.run['id']} was a dry run: no model was called, so there is nothing to hold on to")
-    return snapshot({"run": report.run, "suites": report.suites, "prompts": report.prompts}, records)
+        raise UserError(
+            f"{report.run['id']} was a dry run: no model was called, so there is nothing to hold on to"
+        )
+    return build_baseline(
+        {"run": report.run, "suites": report.suites, "prompts": report.prompts}, records
+    )
 
 
-def snapshot(head: Mapping[str, Any], records: Iterable[Mapping[str, Any]]) -> Baseline:
+def build_baseline(head: Mapping[str, Any], records: Iterable[Mapping[str, Any]]) -> Baseline:
     """A run as a baseline; `head` is what report.json says beside its records."""
     schemas = {suite["name"]: suite["schema_sha256"] for suite in head["suites"]}
     prompts = {(prompt["suite"], prompt["id"]): prompt["sha256"] for prompt in head["prompts"]}
-    documents: dict[CandidateKey, dict[str, Past]] = {}
+    documents: dict[CandidateKey, dict[str, DocumentBaseline]] = {}
     for record in records:
-        documents.setdefault(CandidateKey.of_record(record), {})[record["document"]] = _past(record)
+        documents.setdefault(CandidateKey.of_record(record), {})[record["document"]] = (
+            _build_document_baseline(record)
+        )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     candidates = [
-        Candidate(*key, schemas.get(key.suite), prompts.get((key.suite, key.prompt_id)), found)
+        CandidateBaseline(
+            *key, schemas.get(key.suite), prompts.get((key.suite, key.prompt_id)), found
+        )
         for key, found in documents.items()
     ]
-    return Baseline(SCHEMA_VERSION, head["run"]["id"], now, candidates)
+    return Baseline(BASELINE_SCHEMA_VERSION, head["run"]["id"], now, candidates)
 
 
-def _past(record: Mapping[str, Any]) -> Past:
+def _build_document_baseline(record: Mapping[str, Any]) -> DocumentBaseline:
     header_fields: dict[str, str] = {}
     cells: dict[str, dict[str, str]] = {}
     for result in record["fields"]:
@@ -127,27 +146,31 @@ def _past(record: Mapping[str, Any]) -> Past:
             place = cells.setdefault(result["field"], {}) if result["in_row"] else header_fields
             place[result["path"]] = result["outcome"]
     hashes = record.get("document_sha256"), record.get("reference_sha256")
-    return Past(*hashes, record["status"], record.get("elapsed_seconds"), header_fields, cells)
+    return DocumentBaseline(
+        *hashes, record["status"], record.get("elapsed_seconds"), header_fields, cells
+    )
 
 
-def encode(baseline: Baseline) -> bytes:
+def encode_baseline(baseline: Baseline) -> bytes:
     """As it is written: JSON, indented so that git shows what changed."""
-    return _baseline.dump_json(baseline, indent=1) + b"\n"
+    return _BASELINE_ADAPTER.dump_json(baseline, indent=1) + b"\n"
 
 
-def read_baseline(path: Path) -> Baseline:
+def load_baseline(path: Path) -> Baseline:
     """UserError where the file is not there or is no baseline."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); vlm-lab accept writes one") from None
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}); vlm-lab accept writes one"
+        ) from None
     try:
-        return _baseline.validate_json(data)
+        return _BASELINE_ADAPTER.validate_json(data)
     except ValidationError as error:
-        version = _version(data)
-        if version not in (None, SCHEMA_VERSION):
+        version = _find_version(data)
+        if version not in (None, BASELINE_SCHEMA_VERSION):
             raise UserError(
-                f"{path}: is no baseline of this version (schema_version {SCHEMA_VERSION} is wanted, it has {version});"
+                f"{path}: is no baseline of this version (schema_version {BASELINE_SCHEMA_VERSION} is wanted, it has {version});"
                 " write it anew with vlm-lab accept"
             ) from None
         first = error.errors()[0]
@@ -157,7 +180,7 @@ def read_baseline(path: Path) -> Baseline:
         ) from None
 
 
-def _version(data: bytes) -> int | None:
+def _find_version(data: bytes) -> int | None:
     """What a file says of its own version; None where it says nothing of the kind."""
     with suppress(ValueError):
         said = json.loads(data)
@@ -165,13 +188,17 @@ def _version(data: bytes) -> int | None:
     return None
 
 
-def gate(
-    before: Baseline, now: Baseline, max_drop: float = 0.01, fail_on_lost_field: bool = False, seed: int = 0
+def check_regression(
+    before: Baseline,
+    now: Baseline,
+    max_drop: float = 0.01,
+    fail_on_lost_field: bool = False,
+    seed: int = 0,
 ) -> GateResult:
     """Holds a run against a baseline, candidate by candidate. One that regressed outweighs one not comparable."""
     run = {candidate.candidate: candidate for candidate in now.candidates}
     results = [
-        _gate(candidate, run[candidate.candidate], max_drop, fail_on_lost_field, seed)
+        _check_candidate(candidate, run[candidate.candidate], max_drop, fail_on_lost_field, seed)
         for candidate in before.candidates
         if candidate.candidate in run
     ]
@@ -181,72 +208,105 @@ def gate(
         if each.candidate not in run
     ]
     if not results:
-        return GateResult("not_comparable", (*absent, f"no candidate of the baseline ({before.run}) was run"))
+        return GateResult(
+            "not_comparable", (*absent, f"no candidate of the baseline ({before.run}) was run")
+        )
     order = ("regressed", "not_comparable", "ok")
     results.sort(key=lambda result: order.index(result.status))
-    return GateResult(results[0].status, (*(line for result in results for line in result.lines), *absent))
+    return GateResult(
+        results[0].status, (*(line for result in results for line in result.lines), *absent)
+    )
 
 
-def _gate(before: Candidate, now: Candidate, max_drop: float, fail_on_lost_field: bool, seed: int) -> GateResult:
+def _check_candidate(
+    before: CandidateBaseline,
+    now: CandidateBaseline,
+    max_drop: float,
+    fail_on_lost_field: bool,
+    seed: int,
+) -> GateResult:
     name = before.candidate.label
     for what in ("schema", "prompt"):
         if getattr(before, f"{what}_sha256") != getattr(now, f"{what}_sha256"):
-            return GateResult("not_comparable", (f"{name}: not comparable: the {what} is another one",))
-    past = {document: each for document, each in before.documents.items() if each.status in ANSWERED}
-    same = [document for document, each in past.items() if _same(each, now.documents.get(document))]
+            return GateResult(
+                "not_comparable", (f"{name}: not comparable: the {what} is another one",)
+            )
+    past = {
+        document: each for document, each in before.documents.items() if each.status in ANSWERED
+    }
+    same = [
+        document
+        for document, each in past.items()
+        if _is_same_document(each, now.documents.get(document))
+    ]
     compared = [document for document in same if now.documents[document].status in ANSWERED]
     broken = [document for document in same if now.documents[document].status == "error"]
     left_out = [document for document in past if document not in {*compared, *broken}]
-    notes = [f"{name}: left out (changed, gone or not answered): {_names(left_out)}"] if left_out else []
-    if not past or len(compared) + len(broken) < LEAST_SHARE * len(past):
+    notes = (
+        [f"{name}: left out (changed, gone or not answered): {_format_names(left_out)}"]
+        if left_out
+        else []
+    )
+    if not past or len(compared) + len(broken) < MIN_COMPARABLE_SHARE * len(past):
         why = f"{len(compared) + len(broken)} of the baseline's {len(past)} documents remain, 80 % are needed"
         return GateResult("not_comparable", (f"{name}: not comparable: {why}", *notes))
     pairs = [(past[document], now.documents[document]) for document in compared]
-    failures = _drops(pairs, max_drop, seed)
-    lost = _lost(zip(compared, pairs, strict=True))
+    failures = _find_regressions(pairs, max_drop, seed)
+    lost = _format_lost_fields(zip(compared, pairs, strict=True))
     if broken:
-        failures.append(f"now an error, answered before: {_names(broken)}")
+        failures.append(f"now an error, answered before: {_format_names(broken)}")
     if lost and fail_on_lost_field and not failures:
         failures.append("fields that were right are not")
     lines = [f"{name}: regressed: {'; '.join(failures)}"] if failures else []
     lines += [f"{name}: lost {lost}"] if lost and failures else []
-    lines += [f"{name}: {len(compared)} documents compared with {_speed(pairs)}"]
+    lines += [f"{name}: {len(compared)} documents compared with {_format_speed_change(pairs)}"]
     return GateResult("regressed" if failures else "ok", (*lines, *notes))
 
 
-def _same(before: Past, now: Past | None) -> bool:
+def _is_same_document(before: DocumentBaseline, now: DocumentBaseline | None) -> bool:
     return now is not None and (before.document_sha256, before.reference_sha256) == (
         now.document_sha256,
         now.reference_sha256,
     )
 
 
-def _drops(pairs: Sequence[tuple[Past, Past]], max_drop: float, seed: int) -> list[str]:
+def _find_regressions(
+    pairs: Sequence[tuple[DocumentBaseline, DocumentBaseline]], max_drop: float, seed: int
+) -> list[str]:
     failures: list[str] = []
     if not pairs:
         return failures
-    for score in GATED:
-        was, is_now = (np.array([each.counts(score) for each in side]) for side in zip(*pairs, strict=True))
-        change = drop(is_now, was, seed)
-        if has_fallen(change, max_drop) and change.value is not None and change.low is not None:
+    for score in GATED_SCORES:
+        was, is_now = (
+            np.array([each.counts(score) for each in side]) for side in zip(*pairs, strict=True)
+        )
+        change = estimate_score_change(is_now, was, seed)
+        if has_regressed(change, max_drop) and change.value is not None and change.low is not None:
             ends = f"{-change.high:.3f} to {-change.low:.3f}" if change.high is not None else ""
             text = f"{score} fell by {-change.value:.3f} ({ends}) on {change.n} documents, allowed is {max_drop:g}"
             failures.append(text)
     return failures
 
 
-def drop(now: Counts, before: Counts, seed: int = 0) -> Estimate:
+def estimate_score_change(now: Counts, before: Counts, seed: int = 0) -> Estimate:
     """The paired change of a ratio; both are documents x 2, numerator and denominator."""
     judged = now[:, 1] + before[:, 1] > 0
-    return paired(now[judged], before[judged], seed)[0]
+    return estimate_paired_difference(now[judged], before[judged], seed)[0]
 
 
-def has_fallen(change: Estimate, max_drop: float) -> bool:
+def has_regressed(change: Estimate, max_drop: float) -> bool:
     """Whether the drop is larger than allowed, and its interval excludes zero."""
-    return change.value is not None and change.high is not None and -change.value > max_drop and change.high < 0
+    return (
+        change.value is not None
+        and change.high is not None
+        and -change.value > max_drop
+        and change.high < 0
+    )
 
 
-def _lost(compared: Iterable[tuple[str, tuple[Past, Past]]]) -> str:
+def _format_lost_fields(
+    compared: Iterable[tuple[str, tuple[DocumentBaseline, DocumentBaseline]]],
+) -> str:
     """`totals.gross on inv_3, inv_7; issue_date on inv_9`: right before, and not now."""
     fields: dict[str, dict[str, None]] = {}
     for document, (before, now) in compared:
@@ -255,10 +315,10 @@ def _lost(compared: Iterable[tuple[str, tuple[Past, Past]]]) -> str:
             if outcome in CORRECT and present.get((name, path)) not in CORRECT:
                 fields.setdefault(name, {})[document] = None
     rows = sorted(fields.items(), key=lambda row: -len(row[1]))
-    return "; ".join(f"{name} on {_names(list(documents))}" for name, documents in rows)
+    return "; ".join(f"{name} on {_format_names(list(documents))}" for name, documents in rows)
 
 
-def _speed(pairs: Sequence[tuple[Past, Past]]) -> str:
+def _format_speed_change(pairs: Sequence[tuple[DocumentBaseline, DocumentBaseline]]) -> str:
     both = [(a.seconds, b.seconds) for a, b in pairs if a.seconds and b.seconds]
     if not both:
         return "the baseline; seconds are not known"
@@ -266,6 +326,6 @@ def _speed(pairs: Sequence[tuple[Past, Past]]) -> str:
     return f"the baseline; median seconds {before:.2f} -> {now:.2f}"
 
 
-def _names(documents: Sequence[str]) -> str:
-    more = len(documents) - MOST_NAMES
-    return ", ".join(documents[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+def _format_names(documents: Sequence[str]) -> str:
+    more = len(documents) - MAX_LISTED_DOCUMENTS
+    return ", ".join(documents[:MAX_LISTED_DOCUMENTS]) + (f" and {more} more" if more > 0 else "")

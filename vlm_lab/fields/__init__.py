@@ -4,6 +4,6 @@ In come JSON values as a person, a pipeline or a model wrote them; out come flat
 canonical values. How often a field was right is `scoring`'s question.
 """
 
-from vlm_lab.fields.comparison import canonical, compare
+from vlm_lab.fields.comparison import canonicalize_value, compare_values
 
-__all__ = ["canonical", "compare"]
+__all__ = ["canonicalize_value", "compare_values"]

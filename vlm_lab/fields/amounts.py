@@ -2,7 +2,7 @@
 
 One separator with exactly three digits after it (`1.234`, `60,000`) is read as thousands, unless what stands before
 it cannot head a group (`0.780`, `.780`, `1234.567`, `01.234`). Nothing in such a value decides, and thousands is by far
-the more frequent on invoices. Where the other side of a comparison is unambiguous it decides: see `same_amount`.
+the more frequent on invoices. Where the other side of a comparison is unambiguous it decides: see `is_same_amount`.
 """
 
 import re
@@ -13,10 +13,10 @@ from typing import Any
 from vlm_lab.types import Conventions
 
 Quantity = tuple[Decimal, str]
-LONGEST = 64  # characters; no printed amount is longer
+MAX_LENGTH = 64  # characters; no printed amount is longer
 
 # Signs and words printed for a currency -> ISO 4217. A bare $ is read as USD and a bare kr as SEK: the commonest.
-SIGNS = {
+CURRENCY_SIGNS = {
     "€": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "us$": "USD", "usd$": "USD", "£": "GBP", "¥": "JPY",
     "円": "JPY", "cn¥": "CNY", "元": "CNY", "rmb": "CNY", "₽": "RUB", "руб": "RUB", "р": "RUB", "рублей": "RUB",
     "рубль": "RUB", "rub": "RUB", "rur": "RUB", "zł": "PLN", "zl": "PLN", "kr": "SEK", "fr": "CHF", "sfr": "CHF",
@@ -37,98 +37,106 @@ _CURRENCY_CODES = (
 )
 CURRENCY_CODES = frozenset(_CURRENCY_CODES.split())
 
-_PIECES = "x × * pcs pc pce pieces piece ea each st stk stck stück stuck szt шт ud un u unit units item items 個"
-PIECES = frozenset(_PIECES.split())
-_MINUS = str.maketrans("−–—‐‑", "-----")
+_PIECE_UNITS = "x × * pcs pc pce pieces piece ea each st stk stck stück stuck szt шт ud un u unit units item items 個"
+PIECE_UNITS = frozenset(_PIECE_UNITS.split())
+_MINUS_SIGNS = str.maketrans("−–—‐‑", "-----")
 _NUMBER = re.compile(r"\d(?:[\d.,]| (?=\d)|['’٬](?=\d))*|[.,]\d+")
 _NO_CENTS = re.compile(r"(?<=\d)[.,]\s?-{1,2}(?!\d)")  # 12,- and 12.-- are 12.00
-_INTEGER = re.compile(r"\d+|\d{1,3}(?P<group>[.,' ’٬])(?:\d{2,3}(?P=group))*\d{3}")  # 1.234.567 and 7,08,000
-_AMBIGUOUS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
-_MARKS = str.maketrans("", "", "()@*+-")  # beside a number on a receipt, without a meaning of their own here
+_INTEGER = re.compile(
+    r"\d+|\d{1,3}(?P<group>[.,' ’٬])(?:\d{2,3}(?P=group))*\d{3}"
+)  # 1.234.567 and 7,08,000
+_AMBIGUOUS_NUMBER = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+_IGNORED_MARKS = str.maketrans(
+    "", "", "()@*+-"
+)  # beside a number on a receipt, without a meaning of their own here
 
 
-def amount(value: Any, conventions: Conventions) -> Decimal | None:
+def parse_amount(value: Any, conventions: Conventions) -> Decimal | None:
     """The number that is printed; its currency, on either side, is another field's matter."""
     if isinstance(value, str):
-        read = _read(value)
-        return None if read is None or not _is_money(read[1]) else read[0]
-    return _of_number(value)
+        read = _split_number(value)
+        return None if read is None or not _has_only_currencies(read[1]) else read[0]
+    return _convert_json_number(value)
 
 
-def quantity(value: Any, conventions: Conventions) -> Quantity | None:
+def parse_quantity(value: Any, conventions: Conventions) -> Quantity | None:
     """Number and unit; pieces (`2 x`, `2 Stk.`, `2 шт`) are no unit, `2 kg` has one."""
     if isinstance(value, str):
-        read = _read(value)
+        read = _split_number(value)
         if read is None:
             return None
         unit = read[1].casefold().strip(". ")
-        return read[0], "" if unit in PIECES else unit
-    number = _of_number(value)
+        return read[0], "" if unit in PIECE_UNITS else unit
+    number = _convert_json_number(value)
     return None if number is None else (number, "")
 
 
-def currency(value: Any, conventions: Conventions) -> str | None:
+def parse_currency(value: Any, conventions: Conventions) -> str | None:
     """The ISO 4217 code of a code, sign or printed word."""
     if not isinstance(value, str):
         return None
     word = value.strip().strip(".").casefold()
-    code = SIGNS.get(word) or word.upper()
+    code = CURRENCY_SIGNS.get(word) or word.upper()
     return code if code in CURRENCY_CODES else None
 
 
-def printed_currency(value: Any) -> str:
+def find_printed_currency(value: Any) -> str:
     """The ISO 4217 code of what is printed beside an amount (`12,00 €`); "" where that is nothing, or no currency."""
-    read = _read(value) if isinstance(value, str) else None
-    return (currency(read[1], Conventions()) if read else None) or ""
+    read = _split_number(value) if isinstance(value, str) else None
+    return (parse_currency(read[1], Conventions()) if read else None) or ""
 
 
-def same_amount(expected: Any, actual: Any, tolerance: str, one: Decimal, other: Decimal) -> bool:
+def is_same_amount(
+    expected: Any, actual: Any, tolerance: str, one: Decimal, other: Decimal
+) -> bool:
     """Whether two amounts are equal within the tolerance, the ambiguous one (`1.234`) read as the other one needs."""
-    allowed = _tolerance(tolerance)
+    allowed = _parse_tolerance(tolerance)
     if abs(one - other) <= allowed:
         return True
-    ambiguous_one, ambiguous_other = is_ambiguous(expected), is_ambiguous(actual)
+    ambiguous_one, ambiguous_other = is_ambiguous_number(expected), is_ambiguous_number(actual)
     if ambiguous_one == ambiguous_other:
         return False
     shifted = (one / 1000, other) if ambiguous_one else (one, other / 1000)
     return abs(shifted[0] - shifted[1]) <= allowed
 
 
-def same_quantity(expected: Any, actual: Any, tolerance: str, one: Quantity, other: Quantity) -> bool:
+def is_same_quantity(
+    expected: Any, actual: Any, tolerance: str, one: Quantity, other: Quantity
+) -> bool:
     """Whether numbers are equal as amounts are; a unit that only one side has is no difference, another unit is."""
     units = {one[1], other[1]} - {""}
-    return len(units) < 2 and same_amount(expected, actual, tolerance, one[0], other[0])
+    return len(units) < 2 and is_same_amount(expected, actual, tolerance, one[0], other[0])
 
 
-def is_ambiguous(value: Any) -> bool:
+def is_ambiguous_number(value: Any) -> bool:
     """Whether a printed number could be thousands or have three decimals."""
     if not isinstance(value, str):
         return False
     found = _NUMBER.search(value)
-    return bool(found and _AMBIGUOUS.fullmatch(found[0]))
+    return bool(found and _AMBIGUOUS_NUMBER.fullmatch(found[0]))
 
 
 @lru_cache(maxsize=64)
-def _tolerance(text: str) -> Decimal:
+def _parse_tolerance(text: str) -> Decimal:
     return Decimal(text)
 
 
-def _read(text: str) -> tuple[Decimal, str] | None:
+def _split_number(text: str) -> tuple[Decimal, str] | None:
     """The one number in a short text with its sign, and what stands around it."""
-    return _split(text) if len(text) <= LONGEST else None
+    return _split_short_text(text) if len(text) <= MAX_LENGTH else None
 
 
 @lru_cache(maxsize=2048)
-def _split(text: str) -> tuple[Decimal, str] | None:
-    plain = _NO_CENTS.sub("", " ".join(text.translate(_MINUS).split()))
+def _split_short_text(text: str) -> tuple[Decimal, str] | None:
+    plain = _NO_CENTS.sub("", " ".join(text.translate(_MINUS_SIGNS).split()))
     found = _NUMBER.search(plain)
     if found is None:
         return None
     before, after = plain[: found.start()], plain[found.end() :]
-    number = _decimal(found[0].rstrip(".,"))
+    number = _parse_decimal(found[0].rstrip(".,"))
     if number is None or any(character.isdigit() for character in before + after):
         return None
-    around = " ".join(f"{before} {after}".translate(_MARKS).split())
+    around = " ".join(f"{before} {after}".translate(_IGNORED_MARKS).split())
     return -number if _is_negative(before, after) else number, around
 
 
@@ -142,13 +150,15 @@ def _is_negative(before: str, after: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _is_money(around: str) -> bool:
+def _has_only_currencies(around: str) -> bool:
     """Whether only currencies (or nothing) stand around a number: `12 Stück` is no amount, `12 EUR` is one."""
     words = [word.strip(".,:=/").casefold() for word in around.split()]
-    return all(not word or word in SIGNS or word.upper() in CURRENCY_CODES for word in words)
+    return all(
+        not word or word in CURRENCY_SIGNS or word.upper() in CURRENCY_CODES for word in words
+    )
 
 
-def _of_number(value: Any) -> Decimal | None:
+def _convert_json_number(value: Any) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     try:
@@ -158,11 +168,11 @@ def _of_number(value: Any) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _decimal(printed: str) -> Decimal | None:
+def _parse_decimal(printed: str) -> Decimal | None:
     """Digits with their separators -> number. The last dot or comma is the decimal one unless it groups thousands;
     groups of other than two or three digits are no number."""
     last = max(printed.rfind("."), printed.rfind(","))
-    if last < 0 or printed.count(printed[last]) > 1 or _AMBIGUOUS.fullmatch(printed):
+    if last < 0 or printed.count(printed[last]) > 1 or _AMBIGUOUS_NUMBER.fullmatch(printed):
         last = len(printed)
     whole, fraction = printed[:last] or "0", printed[last + 1 :]
     if not _INTEGER.fullmatch(whole) or not (fraction.isdecimal() or not fraction):

@@ -17,78 +17,97 @@ from typing import Any
 
 from rapidfuzz.distance import Indel
 
-from vlm_lab.fields.amounts import same_amount, same_quantity
-from vlm_lab.registry import find_allowed
+from vlm_lab.fields.amounts import is_same_amount, is_same_quantity
+from vlm_lab.registry import resolve_allowed_name
 from vlm_lab.types import Conventions, Field, Outcome
 
-Canonical = Callable[[Any, Conventions], Hashable | None]
+Canonicalizer = Callable[[Any, Conventions], Hashable | None]
 
-TYPES: dict[str, str] = {
-    "text": "vlm_lab.fields.texts:text",
-    "identifier": "vlm_lab.fields.texts:identifier",
-    "amount": "vlm_lab.fields.amounts:amount",
-    "date": "vlm_lab.fields.dates:date",
-    "currency": "vlm_lab.fields.amounts:currency",
-    "name": "vlm_lab.fields.texts:name",
-    "address": "vlm_lab.fields.texts:address",
-    "tax_id": "vlm_lab.fields.texts:tax_id",
-    "iban": "vlm_lab.fields.texts:iban",
-    "quantity": "vlm_lab.fields.amounts:quantity",
-    "list": "vlm_lab.fields.texts:values",
-    "boolean": "vlm_lab.fields.texts:boolean",
+FIELD_TYPES: dict[str, str] = {
+    "text": "vlm_lab.fields.texts:normalize_text",
+    "identifier": "vlm_lab.fields.texts:normalize_identifier",
+    "amount": "vlm_lab.fields.amounts:parse_amount",
+    "date": "vlm_lab.fields.dates:parse_date",
+    "currency": "vlm_lab.fields.amounts:parse_currency",
+    "name": "vlm_lab.fields.texts:normalize_name",
+    "address": "vlm_lab.fields.texts:normalize_address",
+    "tax_id": "vlm_lab.fields.texts:normalize_tax_id",
+    "iban": "vlm_lab.fields.texts:normalize_iban",
+    "quantity": "vlm_lab.fields.amounts:parse_quantity",
+    "list": "vlm_lab.fields.texts:normalize_list",
+    "boolean": "vlm_lab.fields.texts:parse_boolean",
 }
-CODE_TYPES = ("identifier", "tax_id", "iban")  # types whose values are no quantities, whatever digits they have
-PLAIN = Field("", "text")
-LONGEST = 2000  # characters of each text that a similarity looks at
+CODE_TYPES = (
+    "identifier",
+    "tax_id",
+    "iban",
+)  # types whose values are no quantities, whatever digits they have
+TEXT_FIELD = Field("", "text")
+MAX_COMPARED_LENGTH = 2000  # characters of each text that a similarity looks at
 
 
-def compare(field: Field, expected: Any, actual: Any, conventions: Conventions) -> tuple[Outcome, float]:
+def compare_values(
+    field: Field, expected: Any, actual: Any, conventions: Conventions
+) -> tuple[Outcome, float]:
     """Outcome and similarity (0..1, of the printed texts) of two values that are both there."""
-    if same_print(expected, actual):
+    if has_same_text(expected, actual):
         return "exact", 1.0
-    if is_same(field, expected, actual, conventions):
+    if has_same_value(field, expected, actual, conventions):
         return "normalized", 1.0
-    return "wrong", similarity(expected, actual)
+    return "wrong", compute_similarity(expected, actual)
 
 
-def same_print(expected: Any, actual: Any) -> bool:
+def has_same_text(expected: Any, actual: Any) -> bool:
     """Whether both are printed alike; a JSON number is printed as its text, and True is not 1."""
-    return (type(expected) is type(actual) and bool(expected == actual)) or str(expected) == str(actual)
+    return (type(expected) is type(actual) and bool(expected == actual)) or str(expected) == str(
+        actual
+    )
 
 
-def is_same(field: Field, expected: Any, actual: Any, conventions: Conventions) -> bool:
+def has_same_value(field: Field, expected: Any, actual: Any, conventions: Conventions) -> bool:
     """Whether the two are the same value of the field's type, or, of neither being one, the same text (`без НДС` where
     an amount should be)."""
-    one, other = canonical(field, expected, conventions), canonical(field, actual, conventions)
+    one, other = (
+        canonicalize_value(field, expected, conventions),
+        canonicalize_value(field, actual, conventions),
+    )
     if one is None and other is None:
-        one, other = canonical(PLAIN, expected, conventions), canonical(PLAIN, actual, conventions)
+        one, other = (
+            canonicalize_value(TEXT_FIELD, expected, conventions),
+            canonicalize_value(TEXT_FIELD, actual, conventions),
+        )
     if one is None or other is None:
         return False
     if isinstance(one, Decimal) and isinstance(other, Decimal):
-        return same_amount(expected, actual, field.tolerance, one, other)
+        return is_same_amount(expected, actual, field.tolerance, one, other)
     if field.type == "quantity" and isinstance(one, tuple) and isinstance(other, tuple):
-        return same_quantity(expected, actual, field.tolerance, one, other)
+        return is_same_quantity(expected, actual, field.tolerance, one, other)
     return one == other
 
 
-def canonical(field: Field, value: Any, conventions: Conventions) -> Hashable | None:
+def canonicalize_value(field: Field, value: Any, conventions: Conventions) -> Hashable | None:
     """The value as its type reads it, None where it is none. A user's type may raise on odd values, or
     give what cannot be hashed: that is None."""
     try:
-        found = type_of(field.type)(value, conventions)
+        found = resolve_field_type(field.type)(value, conventions)
         hash(found)
         return found
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError):
         return None
 
 
-def similarity(expected: Any, actual: Any) -> float:
+def compute_similarity(expected: Any, actual: Any) -> float:
     """1 - normalised Indel distance of the two texts (rapidfuzz): reported, never a reason to be right."""
-    return round(Indel.normalized_similarity(str(expected)[:LONGEST], str(actual)[:LONGEST]), 4)
+    return round(
+        Indel.normalized_similarity(
+            str(expected)[:MAX_COMPARED_LENGTH], str(actual)[:MAX_COMPARED_LENGTH]
+        ),
+        4,
+    )
 
 
 @lru_cache(maxsize=256)
-def type_of(name: str) -> Canonical:
+def resolve_field_type(name: str) -> Canonicalizer:
     """The function of a type's name. UserError where there is none, or where it is not allowed."""
-    function: Canonical = find_allowed(name, TYPES, "field type")
+    function: Canonicalizer = resolve_allowed_name(name, FIELD_TYPES, "field type")
     return function

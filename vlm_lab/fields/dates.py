@@ -11,52 +11,60 @@ from typing import Any
 
 from vlm_lab.types import Conventions
 
-LONGEST = 64  # characters
+MAX_LENGTH = 64  # characters
 _TIME = r"(?:,?[T ]\s?(?:\w{1,4} )?\d{1,2}:\d\d.*)?"
 _YEAR_WORD = r"(?:\s*(?:г|года|р|року)\b\.?)?"
 _YEAR = r"'?(\d{4}|\d\d)" + _YEAR_WORD
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})" + _TIME)
 _COMPACT = re.compile(r"(19\d\d|20\d\d)(\d\d)(\d\d)")
-_NUMBERS = re.compile(r"(\d{1,4})\s?[./\- ]\s?(\d{1,2})\s?[./\- ]\s?(\d{1,4})\.?" + _YEAR_WORD + _TIME)
-_EAST = re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일]" + _TIME)
+_NUMERIC = re.compile(
+    r"(\d{1,4})\s?[./\- ]\s?(\d{1,2})\s?[./\- ]\s?(\d{1,4})\.?" + _YEAR_WORD + _TIME
+)
+_EAST_ASIAN = re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일]" + _TIME)
 _WEEKDAY = r"(?:[^\W\d]+[.,]*\s+)?"
 _DAY = r"(\d{1,2})(?:\.|st|nd|rd|th|º|er)?[\s\-/]*(?:de\s)?"
 _DAY_FIRST = re.compile(_WEEKDAY + _DAY + r"([^\W\d]+)[.,]*[\s\-/]*(?:del?\s)?" + _YEAR + _TIME)
-_MONTH_FIRST = re.compile(_WEEKDAY + r"([^\W\d]+)\.?[\s\-/]*(\d{1,2})(?:st|nd|rd|th)?(?:,\s?|[\s\-/])" + _YEAR + _TIME)
+_MONTH_FIRST = re.compile(
+    _WEEKDAY + r"([^\W\d]+)\.?[\s\-/]*(\d{1,2})(?:st|nd|rd|th)?(?:,\s?|[\s\-/])" + _YEAR + _TIME
+)
 
 
-def date(value: Any, conventions: Conventions) -> Date | None:
+def parse_date(value: Any, conventions: Conventions) -> Date | None:
     """The day that is printed, None where the text is none of the listed formats."""
-    if not isinstance(value, str) or len(value) > LONGEST:
+    if not isinstance(value, str) or len(value) > MAX_LENGTH:
         return None
-    return _read(" ".join(value.split()), conventions)
+    return _parse_listed_formats(" ".join(value.split()), conventions)
 
 
 @lru_cache(maxsize=2048)
-def _read(text: str, conventions: Conventions) -> Date | None:
-    for pattern in (_ISO, _COMPACT, _EAST):
+def _parse_listed_formats(text: str, conventions: Conventions) -> Date | None:
+    for pattern in (_ISO, _COMPACT, _EAST_ASIAN):
         if found := pattern.fullmatch(text):
-            return _day(*found.groups())
-    if found := _NUMBERS.fullmatch(text):
-        return _ordered(found[1], found[2], found[3], conventions.date_order)
-    months = _months(conventions.languages)
+            return _make_date(*found.groups())
+    if found := _NUMERIC.fullmatch(text):
+        return _make_ordered_date(found[1], found[2], found[3], conventions.date_order)
+    months = _build_month_numbers(conventions.languages)
     lower = text.casefold()
     if (found := _DAY_FIRST.fullmatch(lower)) and found[2] in months:
-        return _day(found[3], str(months[found[2]]), found[1])
+        return _make_date(found[3], str(months[found[2]]), found[1])
     if (found := _MONTH_FIRST.fullmatch(lower)) and found[1] in months:
-        return _day(found[3], str(months[found[1]]), found[2])
+        return _make_date(found[3], str(months[found[1]]), found[2])
     return None
 
 
-def _ordered(first: str, second: str, third: str, order: str) -> Date | None:
+def _make_ordered_date(first: str, second: str, third: str, order: str) -> Date | None:
     if len(first) == 4:
-        return _day(first, second, third)
+        return _make_date(first, second, third)
     if order == "mdy":
-        return _day(third, first, second)
-    return _day(first, second, third) if order == "ymd" and len(third) < 4 else _day(third, second, first)
+        return _make_date(third, first, second)
+    return (
+        _make_date(first, second, third)
+        if order == "ymd" and len(third) < 4
+        else _make_date(third, second, first)
+    )
 
 
-def _day(year: str, month: str, day: str) -> Date | None:
+def _make_date(year: str, month: str, day: str) -> Date | None:
     """Two-digit years are those from 1970 to 2069."""
     if len(year) not in (2, 4):
         return None
@@ -68,7 +76,7 @@ def _day(year: str, month: str, day: str) -> Date | None:
 
 
 @lru_cache(maxsize=64)
-def _months(languages: tuple[str, ...]) -> dict[str, int]:
+def _build_month_numbers(languages: tuple[str, ...]) -> dict[str, int]:
     """Month names, full and short, in Babel's tables; a suite's language that Babel lacks has none."""
     from babel import Locale, UnknownLocaleError
 

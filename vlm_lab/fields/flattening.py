@@ -12,12 +12,14 @@ from typing import Any
 
 from vlm_lab.types import Field
 
-SAYS_NOTHING = frozenset({"", "null", "none", "n/a", "na", "not available", "not found", "unknown", "-", "--", "—"})
-MOST_DOTS = 4  # in a key that is a path: ten thousand dots must not become as many levels
+NULL_WORDS = frozenset(
+    {"", "null", "none", "n/a", "na", "not available", "not found", "unknown", "-", "--", "—"}
+)
+MAX_KEY_DOTS = 4  # in a key that is a path: ten thousand dots must not become as many levels
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FlatRecord:
     """Leaves and tables by path; paths are from the document's root, without row numbers. `respelled` are the leaves
     that stood under a key of another spelling."""
 
@@ -26,24 +28,24 @@ class Part:
     respelled: set[str] = field(default_factory=set)
 
 
-def document_part(value: Mapping[str, Any], tables: frozenset[str]) -> Part:
+def flatten_document(value: Mapping[str, Any], tables: frozenset[str]) -> FlatRecord:
     """The part that is the whole document. An object at one of `tables` is a table of one row."""
-    part = Part()
-    _keys(value, "", part, tables)
+    part = FlatRecord()
+    _flatten_mapping(value, "", part, tables)
     return part
 
 
-def row_part(row: Any, table: str, tables: frozenset[str]) -> Part:
+def flatten_row(row: Any, table: str, tables: frozenset[str]) -> FlatRecord:
     """The part that is one row of `table`; a row may be a plain value or a list, too."""
-    part = Part()
+    part = FlatRecord()
     if isinstance(row, Mapping):
-        _keys(row, f"{table}[].", part, tables)
+        _flatten_mapping(row, f"{table}[].", part, tables)
     else:
-        _value(row, f"{table}[]", part, tables)
+        _flatten_value(row, f"{table}[]", part, tables)
     return part
 
 
-def table_paths(fields: Iterable[Field]) -> frozenset[str]:
+def collect_table_paths(fields: Iterable[Field]) -> frozenset[str]:
     """Where the fields say that tables are: `a` and `a[].b` for a field `a[].b[].c`; `tags[]` is no table."""
     found = set()
     for each in fields:
@@ -55,18 +57,18 @@ def table_paths(fields: Iterable[Field]) -> frozenset[str]:
 
 
 @lru_cache(maxsize=64)
-def spellings(paths: tuple[str, ...]) -> dict[str, str]:
+def index_by_spelling(paths: tuple[str, ...]) -> dict[str, str]:
     """Paths by their letters and digits alone."""
-    return {_squashed(path): path for path in reversed(paths)}
+    return {_reduce_spelling(path): path for path in reversed(paths)}
 
 
-def respell(part: Part, paths: tuple[str, ...]) -> Part:
+def match_key_spelling(part: FlatRecord, paths: tuple[str, ...]) -> FlatRecord:
     """The part with `invoiceNumber` or `Invoice number` moved to the known path `invoice_number`, if that is free; a
     plain value moves to a list of plain values as a list of one, the one value of a list to a field that is none."""
     held: tuple[dict[str, Any], ...] = (part.leaves, part.tables)
     for place in held:
         for path in [path for path in place if path not in paths]:
-            known, value = _known(path, place[path], spellings(paths))
+            known, value = _find_known_path(path, place[path], index_by_spelling(paths))
             if known and known not in place:
                 del place[path]
                 place[known] = value
@@ -74,49 +76,51 @@ def respell(part: Part, paths: tuple[str, ...]) -> Part:
     return part
 
 
-def _known(path: str, value: Any, known: Mapping[str, str]) -> tuple[str | None, Any]:
+def _find_known_path(path: str, value: Any, known: Mapping[str, str]) -> tuple[str | None, Any]:
     """The known path that a leaf's or a table's path stands for, and the value in that one's shape."""
-    squashed = _squashed(path)
+    squashed = _reduce_spelling(path)
     if squashed in known:
         return known[squashed], value
     if not isinstance(value, list):
-        return known.get(f"{squashed}[]"), None if says_nothing(value) else [value]
+        return known.get(f"{squashed}[]"), None if is_null_like(value) else [value]
     if len(value) == 1 and not isinstance(value[0], Mapping | list):
         return known.get(squashed.removesuffix("[]")), value[0]
     return None, value
 
 
-def is_empty(value: Any) -> bool:
+def is_null(value: Any) -> bool:
     """Whether a reference says nothing here: null, "", spaces, []."""
     return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 
-def says_nothing(value: Any) -> bool:
+def is_null_like(value: Any) -> bool:
     """Whether a prediction says nothing here; models write `N/A` where they mean null."""
-    return is_empty(value) or (isinstance(value, str) and len(value) < 16 and value.strip().lower() in SAYS_NOTHING)
+    return is_null(value) or (
+        isinstance(value, str) and len(value) < 16 and value.strip().lower() in NULL_WORDS
+    )
 
 
-def nested(value: Any) -> Any:
+def unflatten_dotted_keys(value: Any) -> Any:
     """Dotted keys as paths: {"menu.nm": 1} -> {"menu": {"nm": 1}}. A key that repeats its parent's is not nested
     again ({"menu": [{"menu.nm": 1}]} -> {"menu": [{"nm": 1}]}); of two values for one path the nested one stays."""
-    return _nested(value, "")
+    return _unflatten_value(value, "")
 
 
-def _nested(value: Any, parent: str) -> Any:
+def _unflatten_value(value: Any, parent: str) -> Any:
     if isinstance(value, list):
-        return [_nested(item, parent) for item in value]
+        return [_unflatten_value(item, parent) for item in value]
     if not isinstance(value, Mapping):
         return value
-    paths = sorted(key for key in value if 0 < key.count(".") <= MOST_DOTS)
-    result = {key: _nested(inner, key) for key, inner in value.items() if key not in paths}
+    paths = sorted(key for key in value if 0 < key.count(".") <= MAX_KEY_DOTS)
+    result = {key: _unflatten_value(inner, key) for key, inner in value.items() if key not in paths}
     for path in paths:
         keys = path.split(".")
         keys = keys[1:] if keys[0] == parent else keys
-        _put(result, keys, _nested(value[path], keys[-1]))
+        _set_default_value(result, keys, _unflatten_value(value[path], keys[-1]))
     return result
 
 
-def _put(target: dict[str, Any], keys: list[str], value: Any) -> None:
+def _set_default_value(target: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
         inner = target.setdefault(key, {})
         if not isinstance(inner, dict):
@@ -125,16 +129,18 @@ def _put(target: dict[str, Any], keys: list[str], value: Any) -> None:
     target.setdefault(keys[-1], value)
 
 
-def _squashed(path: str) -> str:
+def _reduce_spelling(path: str) -> str:
     return re.sub(r"[^\w.\[\]]|_", "", path).casefold()
 
 
-def _keys(value: Mapping[str, Any], prefix: str, part: Part, tables: frozenset[str]) -> None:
+def _flatten_mapping(
+    value: Mapping[str, Any], prefix: str, part: FlatRecord, tables: frozenset[str]
+) -> None:
     for key, inner in value.items():
-        _value(inner, f"{prefix}{key}", part, tables)
+        _flatten_value(inner, f"{prefix}{key}", part, tables)
 
 
-def _value(value: Any, path: str, part: Part, tables: frozenset[str]) -> None:
+def _flatten_value(value: Any, path: str, part: FlatRecord, tables: frozenset[str]) -> None:
     if isinstance(value, list):
         if path in tables or any(isinstance(item, Mapping | list) for item in value):
             part.tables[path] = value
@@ -145,4 +151,4 @@ def _value(value: Any, path: str, part: Part, tables: frozenset[str]) -> None:
     elif path in tables:
         part.tables[path] = [value]
     else:
-        _keys(value, f"{path}.", part, tables)
+        _flatten_mapping(value, f"{path}.", part, tables)

@@ -4,24 +4,28 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from vlm_lab.fields.amounts import amount, quantity
+from vlm_lab.fields.amounts import parse_amount, parse_quantity
 from vlm_lab.types import Conventions
 
-_ANY = Conventions()
+_DEFAULT_CONVENTIONS = Conventions()
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_CODE = re.compile(r"0\d+|\d{10,}|\d+ ?-")
-SHORTEST_CODE = 5  # digits of a number whose lost zeros anybody would miss
+_CODE_LIKE = re.compile(r"0\d+|\d{10,}|\d+ ?-")
+MIN_CODE_DIGITS = 5  # digits of a number whose lost zeros anybody would miss
 
 
-def guess(values: Sequence[Any]) -> str:
+def infer_field_type(values: Sequence[Any]) -> str:
     """`boolean`, `amount`, `date` (ISO only), `quantity` (of pieces: `2`, `2 x`) where all values are, else `text`."""
     present = [value for value in values if value not in (None, "")]
-    return next((name for name, fits in GUESSES if present and all(map(fits, present))), "text")
+    return next((name for name, fits in TYPE_TESTS if present and all(map(fits, present))), "text")
 
 
-def is_number_code(value: Any) -> bool:
+def is_numeric_code(value: Any) -> bool:
     """A JSON number with so many digits that it is a code."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) >= 10 ** (SHORTEST_CODE - 1)
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) >= 10 ** (MIN_CODE_DIGITS - 1)
+    )
 
 
 def _is_boolean(value: Any) -> bool:
@@ -34,17 +38,24 @@ def _is_iso_date(value: Any) -> bool:
 
 def _is_amount(value: Any) -> bool:
     """A number that nobody would want to be a code: no leading zero, no dash after it, not longer than amounts are."""
-    return not (isinstance(value, str) and _CODE.fullmatch(value.strip())) and amount(value, _ANY) is not None
+    return (
+        not (isinstance(value, str) and _CODE_LIKE.fullmatch(value.strip()))
+        and parse_amount(value, _DEFAULT_CONVENTIONS) is not None
+    )
 
 
-def _is_pieces(value: Any) -> bool:
-    read = None if isinstance(value, str) and _CODE.fullmatch(value.strip()) else quantity(value, _ANY)
+def _is_piece_count(value: Any) -> bool:
+    read = (
+        None
+        if isinstance(value, str) and _CODE_LIKE.fullmatch(value.strip())
+        else parse_quantity(value, _DEFAULT_CONVENTIONS)
+    )
     return read is not None and read[1] == ""
 
 
-GUESSES: tuple[tuple[str, Callable[[Any], bool]], ...] = (
+TYPE_TESTS: tuple[tuple[str, Callable[[Any], bool]], ...] = (
     ("boolean", _is_boolean),
     ("date", _is_iso_date),
     ("amount", _is_amount),
-    ("quantity", _is_pieces),
+    ("quantity", _is_piece_count),
 )

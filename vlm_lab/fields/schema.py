@@ -12,60 +12,90 @@ from hashlib import sha256
 from typing import Any
 
 from vlm_lab.errors import UserError
-from vlm_lab.fields.comparison import type_of
-from vlm_lab.fields.inference import guess
+from vlm_lab.fields.comparison import resolve_field_type
+from vlm_lab.fields.inference import infer_field_type
 from vlm_lab.types import Field
 
-KEY = "x-vlm-lab"
-FORMATS = {"date": "date", "date-time": "date", "decimal": "amount"}
-JSON_TYPES = {"number": "amount", "integer": "amount", "boolean": "boolean", "string": "text"}
+SCHEMA_KEYWORD = "x-vlm-lab"
+TYPES_BY_FORMAT = {"date": "date", "date-time": "date", "decimal": "amount"}
+TYPES_BY_JSON_TYPE = {
+    "number": "amount",
+    "integer": "amount",
+    "boolean": "boolean",
+    "string": "text",
+}
 # Formats that llguidance (vLLM, llama.cpp) and OpenAI's structured outputs both compile; another one is refused.
-GRAMMAR_FORMATS = ("date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")
-DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
-SCHEMAS_BY_NAME = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
-VALUES = ("enum", "const", "default", "examples", "required")
-DEEPEST = 32  # a schema that refers to itself ends here at the latest
+GRAMMAR_FORMATS = (
+    "date-time",
+    "date",
+    "time",
+    "duration",
+    "email",
+    "hostname",
+    "ipv4",
+    "ipv6",
+    "uuid",
+)
+DECIMAL_PATTERN = r"^-?[0-9]+(\.[0-9]+)?$"
+NAMED_SCHEMA_KEYWORDS = (
+    "properties",
+    "patternProperties",
+    "$defs",
+    "definitions",
+    "dependentSchemas",
+)
+VALUE_KEYWORDS = ("enum", "const", "default", "examples", "required")
+MAX_SCHEMA_DEPTH = 32  # a schema that refers to itself ends here at the latest
 
 
-def fields_of_schema(schema: Mapping[str, Any]) -> tuple[Field, ...]:
+def collect_schema_fields(schema: Mapping[str, Any]) -> tuple[Field, ...]:
     """The leaves of a JSON Schema in its own order; local `$ref`s are followed, a `null` beside a type is left out."""
-    found = {field.path: field for field in _fields(schema, schema, "", 0)}
+    found = {field.path: field for field in _iterate_fields(schema, schema, "", 0)}
     return tuple(found.values())
 
 
-def fields_of_reference(reference: Mapping[str, Any]) -> tuple[Field, ...]:
+def collect_reference_fields(reference: Mapping[str, Any]) -> tuple[Field, ...]:
     """The leaves of a reference; a type is inferred where all its values are of it, else it is text."""
     values: dict[str, list[Any]] = {}
-    for path, value in leaves(reference):
+    for path, value in flatten_json(reference):
         values.setdefault(path, []).append(value)
-    return tuple(Field(path, "list" if path.endswith("[]") else guess(seen)) for path, seen in values.items())
+    return tuple(
+        Field(path, "list" if path.endswith("[]") else infer_field_type(seen))
+        for path, seen in values.items()
+    )
 
 
-def lean(schema: Mapping[str, Any]) -> dict[str, Any]:
+def build_prompt_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema as a prompt shows it: without `$schema` and the keys that only we read."""
-    rewritten: dict[str, Any] = _rewritten(schema, _without_own_keys)
+    rewritten: dict[str, Any] = _rewrite_schema(schema, _remove_own_keywords)
     return rewritten
 
 
-def grammar_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+def build_grammar_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema that a server compiles to a grammar: as a prompt shows it, with no `format` that is ours or that
     engines refuse; a decimal is a pattern."""
-    rewritten: dict[str, Any] = _rewritten(lean(schema), _with_known_format)
+    rewritten: dict[str, Any] = _rewrite_schema(
+        build_prompt_schema(schema), _replace_unknown_format
+    )
     return rewritten
 
 
-def fingerprint(schema: Mapping[str, Any]) -> str:
+def hash_schema(schema: Mapping[str, Any]) -> str:
     """sha256 of a schema, whatever the order of its keys: what a run keeps of it."""
     return sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()
 
 
-def paths_not_in(reference: Mapping[str, Any], fields: Sequence[Field]) -> list[str]:
+def find_unknown_paths(reference: Mapping[str, Any], fields: Sequence[Field]) -> list[str]:
     """The paths of a reference's leaves that no field has: a typo in one of the two, or a part nobody asks for."""
     known = {field.path for field in fields}
-    return [path for path in dict.fromkeys(path for path, _ in leaves(reference)) if path not in known]
+    return [
+        path
+        for path in dict.fromkeys(path for path, _ in flatten_json(reference))
+        if path not in known
+    ]
 
 
-def leaves(value: Any) -> Iterator[tuple[str, Any]]:
+def flatten_json(value: Any) -> Iterator[tuple[str, Any]]:
     """(path, value) of each leaf; rows of a list share their paths. A list without objects is one leaf, `tags[]`.
     A loop and no recursion: data may be nested deeper than Python calls."""
     waiting = [("", value)]
@@ -80,97 +110,116 @@ def leaves(value: Any) -> Iterator[tuple[str, Any]]:
             yield f"{path}[]" if isinstance(each, list) else path, each
 
 
-def _rewritten(node: Any, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
+def _rewrite_schema(node: Any, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
     """A schema with `change` made to each schema in it; a property may be named as a keyword is."""
     if isinstance(node, list):
-        return [_rewritten(item, change) for item in node]
+        return [_rewrite_schema(item, change) for item in node]
     if not isinstance(node, Mapping):
         return node
     changed = {}
     for key, value in change(node).items():
-        if key in SCHEMAS_BY_NAME and isinstance(value, Mapping):
-            changed[key] = {name: _rewritten(inner, change) for name, inner in value.items()}
+        if key in NAMED_SCHEMA_KEYWORDS and isinstance(value, Mapping):
+            changed[key] = {name: _rewrite_schema(inner, change) for name, inner in value.items()}
         else:
-            changed[key] = value if key in VALUES else _rewritten(value, change)
+            changed[key] = value if key in VALUE_KEYWORDS else _rewrite_schema(value, change)
     return changed
 
 
-def _without_own_keys(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {key: value for key, value in node.items() if key != "$schema" and not key.startswith("x-")}
+def _remove_own_keywords(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        key: value for key, value in node.items() if key != "$schema" and not key.startswith("x-")
+    }
 
 
-def _with_known_format(node: Mapping[str, Any]) -> Mapping[str, Any]:
+def _replace_unknown_format(node: Mapping[str, Any]) -> Mapping[str, Any]:
     if "format" not in node or node["format"] in GRAMMAR_FORMATS:
         return node
     rest = {key: value for key, value in node.items() if key != "format"}
-    return {"pattern": DECIMAL, **rest} if node["format"] == "decimal" else rest
+    return {"pattern": DECIMAL_PATTERN, **rest} if node["format"] == "decimal" else rest
 
 
-def _fields(node: Any, root: Mapping[str, Any], path: str, depth: int) -> Iterator[Field]:
-    node = _resolved(node, root)
-    if depth > DEEPEST:
+def _iterate_fields(node: Any, root: Mapping[str, Any], path: str, depth: int) -> Iterator[Field]:
+    node = _resolve_node(node, root)
+    if depth > MAX_SCHEMA_DEPTH:
         return
     if isinstance(node.get("properties"), Mapping):
         for key, inner in node["properties"].items():
-            yield from _fields(inner, root, f"{path}.{key}" if path else str(key), depth + 1)
+            yield from _iterate_fields(
+                inner, root, f"{path}.{key}" if path else str(key), depth + 1
+            )
     elif "items" in node:
-        items = _resolved(node["items"], root)
+        items = _resolve_node(node["items"], root)
         if "properties" in items or "items" in items:
-            yield from _fields(items, root, f"{path}[]", depth + 1)
+            yield from _iterate_fields(items, root, f"{path}[]", depth + 1)
         else:
-            yield _field(node, f"{path}[]", "list")
+            yield _build_field(node, f"{path}[]", "list")
     elif path:
-        yield _field(node, path, FORMATS.get(str(node.get("format")), JSON_TYPES.get(_json_type(node), "text")))
+        yield _build_field(
+            node,
+            path,
+            TYPES_BY_FORMAT.get(
+                str(node.get("format")), TYPES_BY_JSON_TYPE.get(_find_json_type(node), "text")
+            ),
+        )
 
 
-def _field(node: Mapping[str, Any], path: str, otherwise: str) -> Field:
-    said = node.get(KEY, {})
+def _build_field(node: Mapping[str, Any], path: str, otherwise: str) -> Field:
+    said = node.get(SCHEMA_KEYWORD, {})
     said = {"type": said} if isinstance(said, str) else said
     if not isinstance(said, Mapping) or not said.keys() <= {"type", "tolerance"}:
-        raise UserError(f'{path}: {KEY} must be a type or {{"type": ..., "tolerance": ...}} (got {said!r})')
+        raise UserError(
+            f'{path}: {SCHEMA_KEYWORD} must be a type or {{"type": ..., "tolerance": ...}} (got {said!r})'
+        )
     field = Field(path, str(said.get("type", otherwise)), str(said.get("tolerance", "0")))
-    return _checked(field)
+    return _check_field(field)
 
 
-def _checked(field: Field) -> Field:
+def _check_field(field: Field) -> Field:
     """The field, if its type and tolerance can be used: a typo ends the run before it begins."""
     try:
-        type_of(field.type)
+        resolve_field_type(field.type)
         usable = Decimal(field.tolerance) >= 0
     except UserError as error:
         raise UserError(f"{field.path}: {error}") from None
     except InvalidOperation:
         usable = False
     if not usable:
-        raise UserError(f"{field.path}: tolerance must be a number from 0 on (got {field.tolerance!r})")
+        raise UserError(
+            f"{field.path}: tolerance must be a number from 0 on (got {field.tolerance!r})"
+        )
     return field
 
 
-def _json_type(node: Mapping[str, Any]) -> str:
+def _find_json_type(node: Mapping[str, Any]) -> str:
     kind = node.get("type", "string")
     kinds = kind if isinstance(kind, list) else [kind]
     return next((str(each) for each in kinds if each != "null"), "string")
 
 
-def _resolved(node: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resolve_node(node: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     """`node` with its local `$ref` followed and the one branch taken that is not null; {} where that leads nowhere."""
-    for _ in range(DEEPEST):
+    for _ in range(MAX_SCHEMA_DEPTH):
         if not isinstance(node, Mapping):
             return {}
         reference = node.get("$ref")
         branches = node.get("anyOf") or node.get("oneOf") or node.get("allOf")
         if isinstance(reference, str):
-            node = {**_target(reference, root), **{key: value for key, value in node.items() if key != "$ref"}}
+            node = {
+                **_resolve_reference(reference, root),
+                **{key: value for key, value in node.items() if key != "$ref"},
+            }
         elif branches:
             chosen: Any = next((each for each in branches if each != {"type": "null"}), {})
-            outer = {key: value for key, value in node.items() if key not in ("anyOf", "oneOf", "allOf")}
+            outer = {
+                key: value for key, value in node.items() if key not in ("anyOf", "oneOf", "allOf")
+            }
             node = {**chosen, **outer} if isinstance(chosen, Mapping) else outer
         else:
             return node
     return {}
 
 
-def _target(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resolve_reference(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
     node: Any = root
     for part in reference.removeprefix("#").split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")

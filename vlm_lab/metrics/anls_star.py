@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
-from vlm_lab.metrics.assignment import best_pairs
-from vlm_lab.metrics.depth import plain
+from vlm_lab.metrics.assignment import find_best_pairs
+from vlm_lab.metrics.depth import limit_depth
 
-THRESHOLD = 0.5
+MIN_SIMILARITY = 0.5
 
 
 class Match(NamedTuple):
@@ -34,32 +34,38 @@ class Match(NamedTuple):
 
 def anls_star(reference: Any, prediction: Any) -> float:
     """ANLS* of one document, 0..1. Mean over documents is the published total."""
-    reference, prediction = plain(reference), plain(prediction)
-    texts = isinstance(reference, list) and reference and all(isinstance(item, str) for item in reference)
+    reference, prediction = limit_depth(reference), limit_depth(prediction)
+    texts = (
+        isinstance(reference, list)
+        and reference
+        and all(isinstance(item, str) for item in reference)
+    )
     if texts and isinstance(prediction, str):
         reference = tuple(reference)
-    return _match(reference, prediction).mean
+    return _match_values(reference, prediction).mean
 
 
-def _match(reference: Any, prediction: Any) -> Match:
+def _match_values(reference: Any, prediction: Any) -> Match:
     if isinstance(reference, tuple):
-        options = [_match(option, prediction) for option in reference]
+        options = [_match_values(option, prediction) for option in reference]
         return max(options, key=lambda match: match.mean, default=Match(0.0, 1))
     if reference is None:
-        return Match(float(_is_nothing(prediction)), max(1, _leaves(prediction)))
+        return Match(float(_is_null(prediction)), max(1, _count_leaves(prediction)))
     if isinstance(reference, dict) and isinstance(prediction, dict):
         return _match_objects(reference, prediction)
     if isinstance(reference, list) and isinstance(prediction, list):
         return _match_lists(reference, prediction)
     if _is_leaf(reference) and _is_leaf(prediction):
-        return Match(_similarity(_text(reference), _text(prediction)), 1)
-    return Match(0.0, max(_leaves(reference), _leaves(prediction)))
+        return Match(
+            _compute_similarity(_normalize_text(reference), _normalize_text(prediction)), 1
+        )
+    return Match(0.0, max(_count_leaves(reference), _count_leaves(prediction)))
 
 
 def _match_objects(reference: dict[str, Any], prediction: dict[str, Any]) -> Match:
     total, leaves = 0.0, 0
     for key in [*reference, *(key for key in prediction if key not in reference)]:
-        match = _match(reference.get(key), prediction.get(key))
+        match = _match_values(reference.get(key), prediction.get(key))
         leaves += match.leaves
         if key in reference:  # an invented key that says nothing is counted, and earns nothing
             total += match.total
@@ -67,23 +73,25 @@ def _match_objects(reference: dict[str, Any], prediction: dict[str, Any]) -> Mat
 
 
 def _match_lists(reference: list[Any], prediction: list[Any]) -> Match:
-    matches = [[_match(expected, actual) for actual in prediction] for expected in reference]
-    pairs = best_pairs([[match.mean for match in row] for row in matches])
+    matches = [[_match_values(expected, actual) for actual in prediction] for expected in reference]
+    pairs = find_best_pairs([[match.mean for match in row] for row in matches])
     chosen = [matches[row][column] for row, column in pairs]
     rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
     leaves = sum(match.leaves for match in chosen)
-    leaves += sum(_leaves(item) for index, item in enumerate(reference) if index not in rows)
-    leaves += sum(_leaves(item) for index, item in enumerate(prediction) if index not in columns)
+    leaves += sum(_count_leaves(item) for index, item in enumerate(reference) if index not in rows)
+    leaves += sum(
+        _count_leaves(item) for index, item in enumerate(prediction) if index not in columns
+    )
     return Match(sum(match.total for match in chosen), leaves)
 
 
-def _leaves(value: Any) -> int:
+def _count_leaves(value: Any) -> int:
     if isinstance(value, dict):
-        return sum(_leaves(item) for item in value.values())
+        return sum(_count_leaves(item) for item in value.values())
     if isinstance(value, list):
-        return sum(_leaves(item) for item in value)
+        return sum(_count_leaves(item) for item in value)
     if isinstance(value, tuple):
-        return max((_leaves(item) for item in value), default=1)
+        return max((_count_leaves(item) for item in value), default=1)
     return 1
 
 
@@ -91,16 +99,16 @@ def _is_leaf(value: Any) -> bool:
     return value is not None and not isinstance(value, (dict, list, tuple))
 
 
-def _is_nothing(value: Any) -> bool:
+def _is_null(value: Any) -> bool:
     return value is None or (isinstance(value, (str, dict, list)) and not value)
 
 
-def _text(value: Any) -> str:
+def _normalize_text(value: Any) -> str:
     return " ".join(str(value).lower().split())
 
 
-def _similarity(expected: str, actual: str) -> float:
+def _compute_similarity(expected: str, actual: str) -> float:
     """Levenshtein similarity, 0 below the threshold."""
     longest = max(len(expected), len(actual))
     similarity = 1 - Levenshtein.distance(expected, actual) / longest if longest else 1.0
-    return similarity if similarity >= THRESHOLD else 0.0
+    return similarity if similarity >= MIN_SIMILARITY else 0.0

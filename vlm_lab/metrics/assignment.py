@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 
-def best_pairs(similarities: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
+def find_best_pairs(similarities: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
     """(row, column) pairs, as many as the shorter side has; of several best pairings, the one scipy finds."""
     if not similarities or not similarities[0]:
         return []

@@ -2,14 +2,18 @@
 
 from typing import Any
 
-DEEPEST = 64  # levels; a document with its rows has three or four
+MAX_DEPTH = 64  # levels; a document with its rows has three or four
 
 
-def plain(value: Any, levels: int = DEEPEST) -> Any:
+def limit_depth(value: Any, levels: int = MAX_DEPTH) -> Any:
     """`value` with dicts, lists and tuples of any kind as plain ones, and what lies deeper than `levels` left out."""
     if isinstance(value, dict):
-        return {str(key): plain(item, levels - 1) for key, item in value.items()} if levels else None
+        return (
+            {str(key): limit_depth(item, levels - 1) for key, item in value.items()}
+            if levels
+            else None
+        )
     if isinstance(value, (list, tuple)):
-        items = [plain(item, levels - 1) for item in value] if levels else []
+        items = [limit_depth(item, levels - 1) for item in value] if levels else []
         return tuple(items) if isinstance(value, tuple) else items
     return value

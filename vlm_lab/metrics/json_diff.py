@@ -9,32 +9,36 @@ from difflib import SequenceMatcher
 from itertools import count
 from typing import Any, NamedTuple
 
-NAME = "__$!SCALAR"  # what an object in a list is called; sorting depends on it
+SCALAR_NAME = "__$!SCALAR"  # what an object in a list is called; sorting depends on it
 
 
-class Likeness(NamedTuple):
+class Similarity(NamedTuple):
     score: float
     equal: bool
 
 
-class Diff:
+class JsonDiff:
     """Remembers every pair of containers it has compared, without which nested lists take exponential time."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int], Likeness] = {}
+        self._known: dict[tuple[int, int], Similarity] = {}
 
-    def compare(self, first: Any, second: Any) -> Likeness:
+    def compare(self, first: Any, second: Any) -> Similarity:
         """json-diff's score of a pair, which has no upper limit, and whether it sees no difference."""
         if type(first) is not type(second) or not isinstance(first, (dict, list)):
-            equal = _same_leaf(first, second)
-            return Likeness(100.0 if equal else 0.0, equal)
+            equal = _is_same_scalar(first, second)
+            return Similarity(100.0 if equal else 0.0, equal)
         pair = (id(first), id(second))
         if pair not in self._known:
-            known = self._objects(first, second) if isinstance(first, dict) else self._lists(first, second)
+            known = (
+                self._objects(first, second)
+                if isinstance(first, dict)
+                else self._lists(first, second)
+            )
             self._known[pair] = known
         return self._known[pair]
 
-    def _objects(self, first: dict[str, Any], second: dict[str, Any]) -> Likeness:
+    def _objects(self, first: dict[str, Any], second: dict[str, Any]) -> Similarity:
         shared = [key for key in first if key in second]
         lonely = len(first) + len(second) - 2 * len(shared)
         score, equal = -30.0 * lonely, lonely == 0
@@ -43,35 +47,48 @@ class Diff:
             equal = equal and likeness.equal
             score += 20 + min(20.0, max(-10.0, likeness.score / 5))
         if equal:
-            return Likeness(100 * max(len(first), 0.5), True)
-        return Likeness(max(0.0, score), False)
+            return Similarity(100 * max(len(first), 0.5), True)
+        return Similarity(max(0.0, score), False)
 
-    def _lists(self, first: list[Any], second: list[Any]) -> Likeness:
+    def _lists(self, first: list[Any], second: list[Any]) -> Similarity:
         score, equal = 0, True
         for sign, expected, actual in self.edits(first, second):
             score += 10 if sign == "=" else -5
             equal = equal and sign == "=" and self.compare(expected, actual).equal
-        return Likeness(100, True) if equal else Likeness(max(0, score), False)
+        return Similarity(100, True) if equal else Similarity(max(0, score), False)
 
     def edits(self, first: list[Any], second: list[Any]) -> Iterator[tuple[str, Any, Any]]:
         """("=", a, b) for elements that stand for each other, ("-", a, None) and ("+", None, b) for the others."""
         before, after = self._named(first, second)
-        before.sort(key=_utf16)
-        after.sort(key=_utf16)
-        matcher = SequenceMatcher(None, [_key(*named) for named in before], [_key(*named) for named in after])
+        before.sort(key=_encode_utf16)
+        after.sort(key=_encode_utf16)
+        matcher = SequenceMatcher(
+            None,
+            [_build_comparison_key(*named) for named in before],
+            [_build_comparison_key(*named) for named in after],
+        )
         for operation, start, end, start_after, end_after in matcher.get_opcodes():
             if operation == "equal":
-                for (_, expected), (_, actual) in zip(before[start:end], after[start_after:end_after], strict=True):
+                for (_, expected), (_, actual) in zip(
+                    before[start:end], after[start_after:end_after], strict=True
+                ):
                     yield "=", expected, actual
             else:
                 yield from (("-", expected, None) for _, expected in before[start:end])
                 yield from (("+", None, actual) for _, actual in after[start_after:end_after])
 
-    def _named(self, first: list[Any], second: list[Any]) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+    def _named(
+        self, first: list[Any], second: list[Any]
+    ) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
         numbers = count(1)
-        before = [(_name(item, numbers), item) for item in first]
-        names = {index: before[place][0] for index, place in self._resembling(first, second).items()}
-        after = [(names.get(index) or _name(item, numbers), item) for index, item in enumerate(second)]
+        before = [(_name_item(item, numbers), item) for item in first]
+        names = {
+            index: before[place][0] for index, place in self._resembling(first, second).items()
+        }
+        after = [
+            (names.get(index) or _name_item(item, numbers), item)
+            for index, item in enumerate(second)
+        ]
         return before, after
 
     def _resembling(self, first: list[Any], second: list[Any]) -> dict[int, int]:
@@ -79,14 +96,20 @@ class Diff:
         places = [place for place, item in enumerate(first) if isinstance(item, (dict, list))]
         claims: dict[int, tuple[float, int]] = {}
         for index, item in enumerate(second):
-            best = self._most_alike(first, places, item, index) if isinstance(item, (dict, list)) else None
+            best = (
+                self._most_alike(first, places, item, index)
+                if isinstance(item, (dict, list))
+                else None
+            )
             if best is not None:
                 score, place = best
                 if place not in claims or score > claims[place][0]:
                     claims[place] = (score, index)
         return {index: place for place, (_, index) in claims.items()}
 
-    def _most_alike(self, first: list[Any], places: list[int], item: Any, index: int) -> tuple[float, int] | None:
+    def _most_alike(
+        self, first: list[Any], places: list[int], item: Any, index: int
+    ) -> tuple[float, int] | None:
         best: tuple[float, int, int] | None = None
         for place in places:
             if type(first[place]) is type(item):
@@ -96,25 +119,29 @@ class Diff:
         return None if best is None else (best[0], best[2])
 
 
-def _same_leaf(first: Any, second: Any) -> bool:
+def _is_same_scalar(first: Any, second: Any) -> bool:
     """JavaScript's ===: 1 is 1.0, but never true."""
     return isinstance(first, bool) == isinstance(second, bool) and bool(first == second)
 
 
-def _name(item: Any, numbers: Iterator[int]) -> str:
-    return f"{NAME}{next(numbers)}" if isinstance(item, (dict, list)) else _script_text(item)
+def _name_item(item: Any, numbers: Iterator[int]) -> str:
+    return (
+        f"{SCALAR_NAME}{next(numbers)}"
+        if isinstance(item, (dict, list))
+        else _format_javascript_scalar(item)
+    )
 
 
-def _key(name: str, value: Any) -> tuple[str, str]:
+def _build_comparison_key(name: str, value: Any) -> tuple[str, str]:
     """What two elements of sorted lists must share: 1 and "1" sort alike, and are not the same."""
     return name, "number" if type(value) in (int, float) else type(value).__name__
 
 
-def _utf16(named: tuple[str, Any]) -> bytes:
+def _encode_utf16(named: tuple[str, Any]) -> bytes:
     return named[0].encode("utf-16-be", "surrogatepass")
 
 
-def _script_text(value: Any) -> str:
+def _format_javascript_scalar(value: Any) -> str:
     """A leaf as JavaScript's String() writes it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]

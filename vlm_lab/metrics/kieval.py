@@ -17,15 +17,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from vlm_lab.metrics.assignment import best_pairs
-from vlm_lab.metrics.depth import plain
+from vlm_lab.metrics.assignment import find_best_pairs
+from vlm_lab.metrics.depth import limit_depth
 
-Path = tuple[str, ...]
-Row = Counter[tuple[Path, str]]
+KeyPath = tuple[str, ...]
+Row = Counter[tuple[KeyPath, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class KievalCounts:
     """Values: labelled and predicted ones, the exact among them; pairs that are `wrong`; the `unmatched` rest."""
 
     labelled: int = 0
@@ -35,7 +35,7 @@ class Counts:
     unmatched: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
+        return KievalCounts(
             self.labelled + other.labelled,
             self.predicted + other.predicted,
             self.exact + other.exact,
@@ -48,68 +48,70 @@ class Counts:
         """What KIEval prints; None where there is nothing to divide by."""
         either = self.labelled + self.predicted
         return {
-            "entity_f1": _ratio(2 * self.exact, either),
-            "precision": _ratio(self.exact, self.predicted),
-            "recall": _ratio(self.exact, self.labelled),
-            "accuracy": _ratio(self.exact, either - self.exact),
-            "aligned": _ratio(self.exact, self.exact + self.wrong + self.unmatched),
+            "entity_f1": _compute_ratio(2 * self.exact, either),
+            "precision": _compute_ratio(self.exact, self.predicted),
+            "recall": _compute_ratio(self.exact, self.labelled),
+            "accuracy": _compute_ratio(self.exact, either - self.exact),
+            "aligned": _compute_ratio(self.exact, self.exact + self.wrong + self.unmatched),
         }
 
 
-def kieval(reference: Any, prediction: Any) -> Counts:
+def kieval(reference: Any, prediction: Any) -> KievalCounts:
     """The counts of one document; their sum over documents has the published ratios."""
-    reference, prediction = plain(reference), plain(prediction)
-    paths = {*_lists_of_objects(reference), *_lists_of_objects(prediction)}
-    expected, actual = _groups(reference, paths), _groups(prediction, paths)
-    counts = Counts()
+    reference, prediction = limit_depth(reference), limit_depth(prediction)
+    paths = {*_find_lists_of_objects(reference), *_find_lists_of_objects(prediction)}
+    expected, actual = _group_rows(reference, paths), _group_rows(prediction, paths)
+    counts = KievalCounts()
     for path in {**expected, **actual}:
         counts += _count_group(expected.get(path, []), actual.get(path, []))
     return counts
 
 
-def _lists_of_objects(value: Any, path: Path = ()) -> Iterator[Path]:
+def _find_lists_of_objects(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _lists_of_objects(item, (*path, key))
+            yield from _find_lists_of_objects(item, (*path, key))
     elif isinstance(value, (list, tuple)) and any(isinstance(item, dict) for item in value):
         yield path
 
 
-def _groups(value: Any, paths: set[Path]) -> dict[Path | None, list[Row]]:
+def _group_rows(value: Any, paths: set[KeyPath]) -> dict[KeyPath | None, list[Row]]:
     """The rows at each of `paths` (a single object there is one row), and under None the one row of all else."""
-    groups: dict[Path | None, list[Row]] = {None: [Counter()]}
-    _collect(value, (), paths, groups)
+    groups: dict[KeyPath | None, list[Row]] = {None: [Counter()]}
+    _collect_rows(value, (), paths, groups)
     return groups
 
 
-def _collect(value: Any, path: Path, paths: set[Path], groups: dict[Path | None, list[Row]]) -> None:
+def _collect_rows(
+    value: Any, path: KeyPath, paths: set[KeyPath], groups: dict[KeyPath | None, list[Row]]
+) -> None:
     if isinstance(value, dict) and path in paths:
-        groups.setdefault(path, []).append(Counter(_values(value)))
+        groups.setdefault(path, []).append(Counter(_iterate_values(value)))
     elif isinstance(value, dict):
         for key, item in value.items():
-            _collect(item, (*path, key), paths, groups)
+            _collect_rows(item, (*path, key), paths, groups)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            _collect(item, path, paths, groups)
+            _collect_rows(item, path, paths, groups)
     else:
-        groups[None][0].update(_values(value, path))
+        groups[None][0].update(_iterate_values(value, path))
 
 
-def _values(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def _iterate_values(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _values(item, (*path, key))
+            yield from _iterate_values(item, (*path, key))
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _values(item, path)
+            yield from _iterate_values(item, path)
     elif value is not None and value != "":
         yield path, value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _count_group(expected: list[Row], actual: list[Row]) -> Counts:
-    pairs = best_pairs(_equal_values(expected, actual))
+def _count_group(expected: list[Row], actual: list[Row]) -> KievalCounts:
+    pairs = find_best_pairs(_count_equal_values(expected, actual))
     rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
-    counts = Counts()
+    counts = KievalCounts()
     for row, column in pairs:
         counts += _count_rows(expected[row], actual[column])
     for index, row_values in enumerate(expected):
@@ -121,9 +123,9 @@ def _count_group(expected: list[Row], actual: list[Row]) -> Counts:
     return counts
 
 
-def _equal_values(expected: list[Row], actual: list[Row]) -> list[list[int]]:
+def _count_equal_values(expected: list[Row], actual: list[Row]) -> list[list[int]]:
     """How many values each pair of rows has in common; only pairs that share one are looked at."""
-    holders: dict[tuple[Path, str], list[tuple[int, int]]] = {}
+    holders: dict[tuple[KeyPath, str], list[tuple[int, int]]] = {}
     for column, row_values in enumerate(actual):
         for value, times in row_values.items():
             holders.setdefault(value, []).append((column, times))
@@ -135,19 +137,21 @@ def _equal_values(expected: list[Row], actual: list[Row]) -> list[list[int]]:
     return matrix
 
 
-def _count_rows(expected: Row, actual: Row) -> Counts:
-    missing, extra = _by_key(expected - actual), _by_key(actual - expected)
+def _count_rows(expected: Row, actual: Row) -> KievalCounts:
+    missing, extra = _count_by_key(expected - actual), _count_by_key(actual - expected)
     wrong = (missing & extra).total()
     unmatched = missing.total() + extra.total() - 2 * wrong
-    return Counts(expected.total(), actual.total(), (expected & actual).total(), wrong, unmatched)
+    return KievalCounts(
+        expected.total(), actual.total(), (expected & actual).total(), wrong, unmatched
+    )
 
 
-def _by_key(values: Row) -> Counter[Path]:
-    keys: Counter[Path] = Counter()
+def _count_by_key(values: Row) -> Counter[KeyPath]:
+    keys: Counter[KeyPath] = Counter()
     for (path, _), times in values.items():
         keys[path] += times
     return keys
 
 
-def _ratio(part: int, whole: int) -> float | None:
+def _compute_ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None

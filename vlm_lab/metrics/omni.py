@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from vlm_lab.metrics.depth import plain
-from vlm_lab.metrics.json_diff import Diff
+from vlm_lab.metrics.depth import limit_depth
+from vlm_lab.metrics.json_diff import JsonDiff
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,70 +43,72 @@ class Changes:
 
 def omni(reference: Any, prediction: Any) -> float:
     """JSON accuracy of one document, 0..1, to four decimals. The published total is the mean over documents."""
-    wrong, fields = changes(reference, prediction).total, count_fields(plain(reference))
+    wrong, fields = count_changes(reference, prediction).total, count_fields(limit_depth(reference))
     if not fields:
         return float(wrong == 0)
     score = Decimal(max(0.0, 1 - wrong / fields))
     return float(score.quantize(Decimal("0.0001"), ROUND_HALF_UP))
 
 
-def changes(reference: Any, prediction: Any) -> Changes:
+def count_changes(reference: Any, prediction: Any) -> Changes:
     """What a diff from the reference to the prediction consists of."""
-    reference, prediction = plain(reference), plain(prediction)
+    reference, prediction = limit_depth(reference), limit_depth(prediction)
     if not isinstance(reference, dict):
-        return _in_object(Diff(), {"": reference}, {"": prediction})
+        return _count_object_changes(JsonDiff(), {"": reference}, {"": prediction})
     if not isinstance(prediction, dict):
         return Changes(deletions=count_fields(reference))
-    return _in_object(Diff(), reference, prediction)
+    return _count_object_changes(JsonDiff(), reference, prediction)
 
 
 def count_fields(value: Any) -> int:
     """Leaves below `value`; keys with `__` in them are not counted. A leaf by itself has none."""
     if isinstance(value, dict):
-        return sum(_at_least_leaf(item) for key, item in value.items() if "__" not in key)
+        return sum(_count_leaves(item) for key, item in value.items() if "__" not in key)
     if isinstance(value, (list, tuple)):
-        return sum(_at_least_leaf(item) for item in value)
+        return sum(_count_leaves(item) for item in value)
     return 0
 
 
-def _at_least_leaf(value: Any) -> int:
+def _count_leaves(value: Any) -> int:
     return count_fields(value) if isinstance(value, (dict, list, tuple)) else 1
 
 
-def _in_object(diff: Diff, reference: dict[str, Any], prediction: dict[str, Any]) -> Changes:
+def _count_object_changes(
+    diff: JsonDiff, reference: dict[str, Any], prediction: dict[str, Any]
+) -> Changes:
     found = Changes()
     for key in {**reference, **prediction}:
         if key not in prediction:
-            found += Changes(deletions=_whole(reference[key]))
+            found += Changes(deletions=_count_one_sided_fields(reference[key]))
         elif key not in reference:
-            found += Changes(additions=_whole(prediction[key]))
+            found += Changes(additions=_count_one_sided_fields(prediction[key]))
         else:
-            found += _in_value(diff, reference[key], prediction[key])
+            found += _count_value_changes(diff, reference[key], prediction[key])
     return found
 
 
-def _whole(value: Any) -> int:
+def _count_one_sided_fields(value: Any) -> int:
     """A value that one side lacks; a list is taken for a list of changes there, and has none."""
-    return 0 if isinstance(value, list) else _at_least_leaf(value)
+    return 0 if isinstance(value, list) else _count_leaves(value)
 
 
-def _in_value(diff: Diff, reference: Any, prediction: Any) -> Changes:
+def _count_value_changes(diff: JsonDiff, reference: Any, prediction: Any) -> Changes:
     if diff.compare(reference, prediction).equal:
         return Changes()
     if isinstance(reference, dict) and isinstance(prediction, dict):
-        return _in_object(diff, reference, prediction)
+        return _count_object_changes(diff, reference, prediction)
     if isinstance(reference, list) and isinstance(prediction, list):
-        return _in_list(diff, reference, prediction)
+        return _count_list_changes(diff, reference, prediction)
     return Changes(modifications=count_fields(prediction if reference is None else reference) or 1)
 
 
-def _in_list(diff: Diff, reference: list[Any], prediction: list[Any]) -> Changes:
+def _count_list_changes(diff: JsonDiff, reference: list[Any], prediction: list[Any]) -> Changes:
     found = Changes()
     for sign, expected, actual in diff.edits(reference, prediction):
         if sign == "-":
-            found += Changes(deletions=_at_least_leaf(expected))
+            found += Changes(deletions=_count_leaves(expected))
         elif sign == "+":
-            found += Changes(additions=_at_least_leaf(actual))
+            found += Changes(additions=_count_leaves(actual))
         elif isinstance(expected, dict):
-            found += _in_object(diff, expected, actual)
+            found += _count_object_changes(diff, expected, actual)
     return found

@@ -15,50 +15,59 @@ Ours alone: with nothing in the reference, where the original divides by zero, o
 
 from typing import Any
 
-from vlm_lab.metrics.depth import plain
-from vlm_lab.metrics.tree_distance import Tree, distance
+from vlm_lab.metrics.depth import limit_depth
+from vlm_lab.metrics.tree_distance import Tree, compute_tree_distance
 
 
 def ted(reference: Any, prediction: Any) -> float:
     """Tree-edit accuracy of one document, 0..1. The published total is the mean over documents."""
-    expected, actual = tree(reference), tree(prediction)
+    expected, actual = build_tree(reference), build_tree(prediction)
     whole = sum(expected.costs()) - 1  # all but the root
     if not whole:
         return float(len(actual.labels) == 1)
     if sum(actual.costs()) > 2 * whole:  # the difference in size alone is a distance that scores 0
         return 0.0
-    return max(0.0, 1 - distance(actual, expected) / whole)
+    return max(0.0, 1 - compute_tree_distance(actual, expected) / whole)
 
 
-def tree(value: Any) -> Tree:
+def build_tree(value: Any) -> Tree:
     """Donut's tree of a JSON value."""
     grown = Tree()
-    _grow(grown, "<root>", _normalised(plain(value)))
+    _add_subtree(grown, "<root>", _normalize_value(limit_depth(value)))
     return grown
 
 
-def _normalised(value: Any) -> Any:
+def _normalize_value(value: Any) -> Any:
     """Objects of non-empty lists, lists of objects or of texts; what says nothing is {} or []."""
     if not value:
         return {}
     if isinstance(value, dict):
-        items = {key: _normalised(value[key]) for key in sorted(value, key=lambda key: (len(key), key))}
-        return {key: item if isinstance(item, list) else [item] for key, item in items.items() if item}
+        items = {
+            key: _normalize_value(value[key])
+            for key in sorted(value, key=lambda key: (len(key), key))
+        }
+        return {
+            key: item if isinstance(item, list) else [item] for key, item in items.items() if item
+        }
     if not isinstance(value, (list, tuple)):
         return [str(value).strip()]
     if all(isinstance(item, dict) for item in value):
-        return [item for item in map(_normalised, value) if item]
+        return [item for item in map(_normalize_value, value) if item]
     texts = (str(item).strip() for item in value if type(item) in (str, int, float))
     return [text for text in texts if text]
 
 
-def _grow(grown: Tree, label: str, children: Any) -> None:
+def _add_subtree(grown: Tree, label: str, children: Any) -> None:
     """Adds a node over the subtrees of its normalised children, or a text where there are none to come (None)."""
     start = len(grown.labels)
     if isinstance(children, dict):
         for key, value in children.items():
-            _grow(grown, key, value)
+            _add_subtree(grown, key, value)
     elif children is not None:
         for item in children:
-            _grow(grown, "<subtree>" if isinstance(item, dict) else item, item if isinstance(item, dict) else None)
+            _add_subtree(
+                grown,
+                "<subtree>" if isinstance(item, dict) else item,
+                item if isinstance(item, dict) else None,
+            )
     grown.add(label, start, is_text=children is None)

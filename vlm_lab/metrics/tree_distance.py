@@ -3,7 +3,7 @@
 K. Zhang, D. Shasha: "Simple fast algorithms for the editing distance between trees and related problems",
 SIAM J. Comput. 18(6), 1989. In their words l(i) is the leftmost leaf below node i, a keyroot the highest node over its
 leftmost leaf, and forest distances are found for every pair of keyroots. Here the forests of all keyroots of the second
-tree lie side by side in one row (`Columns`), inner ones first, and each row is computed from the rows before it.
+tree lie side by side in one row (`ForestColumns`), inner ones first, and each row is computed from the rows before it.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 
 Array = np.ndarray[Any, np.dtype[np.int64]]
-FAR = 1 << 40  # more than any distance
+FOREST_OFFSET = 1 << 40  # more than any distance
 
 
 @dataclass(slots=True)
@@ -33,7 +33,9 @@ class Tree:
 
     def costs(self) -> list[int]:
         """What inserting or deleting each node costs."""
-        return [len(label) if text else 1 for label, text in zip(self.labels, self.is_text, strict=True)]
+        return [
+            len(label) if text else 1 for label, text in zip(self.labels, self.is_text, strict=True)
+        ]
 
     def texts(self) -> list[str]:
         return [label for label, text in zip(self.labels, self.is_text, strict=True) if text]
@@ -43,7 +45,7 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class ForestColumns:
     """The forests of all keyroots, each with an empty forest before it. Positions are in the whole row."""
 
     node: Array  # -1 for an empty forest
@@ -55,39 +57,52 @@ class Columns:
     waves: list[slice]  # forests whose inner keyroots lie in earlier waves
 
 
-def distance(first: Tree, second: Tree) -> int:
+def compute_tree_distance(first: Tree, second: Tree) -> int:
     """The cheapest sequence of insertions, deletions and changes of label that makes `second` of `first`."""
-    changing, removing = _changing(first, second), first.costs()
+    changing, removing = _compute_change_costs(first, second), first.costs()
     trees = np.zeros((len(first.labels), len(second.labels)), np.int64)
-    columns = _columns(second)
+    columns = _build_columns(second)
     for keyroot in first.keyroots():
-        _forests(keyroot, first.leftmost, removing, changing, columns, trees)
+        _fill_tree_distances(keyroot, first.leftmost, removing, changing, columns, trees)
     return int(trees[-1, -1])
 
 
-def _forests(
-    keyroot: int, leftmost: list[int], removing: list[int], changing: Array, columns: Columns, trees: Array
+def _fill_tree_distances(
+    keyroot: int,
+    leftmost: list[int],
+    removing: list[int],
+    changing: Array,
+    columns: ForestColumns,
+    trees: Array,
 ) -> None:
     """Fills in the rows of `trees` for the nodes on the path from `keyroot` to its leftmost leaf."""
     start = leftmost[keyroot]
     rows = np.empty((keyroot - start + 2, len(columns.node)), np.int64)
     rows[0] = columns.inserted
     for node in range(start, keyroot + 1):
-        before, without, row = rows[node - start], rows[leftmost[node] - start], rows[node - start + 1]
+        before, without, row = (
+            rows[node - start],
+            rows[leftmost[node] - start],
+            rows[node - start + 1],
+        )
         removed = before + removing[node]
         if leftmost[node] == start:
             changed = before[columns.previous] + changing[node][columns.node]
             for wave in columns.waves:
                 paired = without[columns.left[wave]] + trees[node][columns.node[wave]]
                 tree = columns.is_tree[wave]
-                _fill(row, wave, removed, np.where(tree, changed[wave], paired), columns)
+                _fill_forest_distances(
+                    row, wave, removed, np.where(tree, changed[wave], paired), columns
+                )
                 trees[node][columns.node[wave][tree]] = row[wave][tree]
         else:
             paired = without[columns.left] + trees[node][columns.node]
-            _fill(row, slice(None), removed, paired, columns)
+            _fill_forest_distances(row, slice(None), removed, paired, columns)
 
 
-def _fill(row: Array, wave: slice, removed: Array, paired: Array, columns: Columns) -> None:
+def _fill_forest_distances(
+    row: Array, wave: slice, removed: Array, paired: Array, columns: ForestColumns
+) -> None:
     """The forest distances of one wave: the last node of a side removed or inserted, or both last nodes paired."""
     best = removed[wave].copy()
     np.minimum(best, paired, out=best, where=columns.node[wave] >= 0)
@@ -96,30 +111,38 @@ def _fill(row: Array, wave: slice, removed: Array, paired: Array, columns: Colum
     row[wave] = np.minimum.accumulate(best - shift) + shift
 
 
-def _columns(tree: Tree) -> Columns:
+def _build_columns(tree: Tree) -> ForestColumns:
     """Lays the forests of the keyroots side by side; those that lie in as many others make a wave."""
     sums = np.concatenate([[0], np.cumsum(tree.costs())])
     forests: list[tuple[Array, ...]] = []
     ends: dict[int, int] = {}
     size = 0
-    for number, (keyroot, depth) in enumerate(_inner_first(tree)):
+    for number, (keyroot, depth) in enumerate(_sort_keyroots_by_depth(tree)):
         start = tree.leftmost[keyroot]
         node = np.arange(start - 1, keyroot + 1)  # the first is the empty forest
         leftmost = np.asarray([start, *tree.leftmost[start : keyroot + 1]])
         inside = node >= start
         inserted = sums[node + 1] - sums[start]
-        offset = np.full(len(node), number * FAR)
+        offset = np.full(len(node), number * FOREST_OFFSET)
         forests.append(
-            (np.where(inside, node, -1), size + leftmost - start, inserted, inside & (leftmost == start), offset)
+            (
+                np.where(inside, node, -1),
+                size + leftmost - start,
+                inserted,
+                inside & (leftmost == start),
+                offset,
+            )
         )
         size += len(node)
         ends[depth] = size
-    nodes, left, inserted, is_tree, offset = (np.concatenate(parts) for parts in zip(*forests, strict=True))
+    nodes, left, inserted, is_tree, offset = (
+        np.concatenate(parts) for parts in zip(*forests, strict=True)
+    )
     waves = [slice(start, end) for start, end in pairwise([0, *ends.values()])]
-    return Columns(nodes, left, inserted, is_tree, offset, np.arange(size) - 1, waves)
+    return ForestColumns(nodes, left, inserted, is_tree, offset, np.arange(size) - 1, waves)
 
 
-def _inner_first(tree: Tree) -> list[tuple[int, int]]:
+def _sort_keyroots_by_depth(tree: Tree) -> list[tuple[int, int]]:
     """Keyroots with the number of keyroots whose subtrees they lie in, largest number first."""
     around: list[int] = []
     depths = []
@@ -131,12 +154,16 @@ def _inner_first(tree: Tree) -> list[tuple[int, int]]:
     return sorted(depths, key=lambda pair: -pair[1])
 
 
-def _changing(first: Tree, second: Tree) -> Array:
+def _compute_change_costs(first: Tree, second: Tree) -> Array:
     """What changing each node of the first tree into each of the second costs."""
     is_text, is_other_text = np.asarray(first.is_text)[:, None], np.asarray(second.is_text)
-    costs: Array = np.add.outer(first.costs(), second.costs())  # a text for a node: remove and insert
+    costs: Array = np.add.outer(
+        first.costs(), second.costs()
+    )  # a text for a node: remove and insert
     numbers = {label: number for number, label in enumerate({*first.labels, *second.labels})}
-    names, other_names = (np.asarray([numbers[label] for label in tree.labels]) for tree in (first, second))
+    names, other_names = (
+        np.asarray([numbers[label] for label in tree.labels]) for tree in (first, second)
+    )
     costs = np.where(is_text | is_other_text, costs, names[:, None] != other_names)
     texts = cdist(first.texts(), second.texts(), scorer=Levenshtein.distance, dtype=np.int64)
     costs[is_text & is_other_text] = texts.ravel()

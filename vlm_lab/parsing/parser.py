@@ -9,17 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vlm_lab.fields.flattening import nested
-from vlm_lab.fields.schema import leaves
-from vlm_lab.parsing.confidence import confidences
-from vlm_lab.parsing.json_extraction import Found, find
+from vlm_lab.fields.flattening import unflatten_dotted_keys
+from vlm_lab.fields.schema import flatten_json
+from vlm_lab.parsing.confidence import compute_confidences
+from vlm_lab.parsing.json_extraction import ExtractedJson, extract_json
 from vlm_lab.types import Generation, Prediction, PredictionStatus
 
 SCHEMA_ECHO = "schema echo"
-LONGEST_KEY = 40  # characters of a label in `label: value`
-_THOUGHT = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
-_THOUGHT_END = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
-_PAIR = re.compile(r"[\s>*•\-|]*([^\W\d_][\w .\-/()№#']*?)[\s*]*[:=：][\s*]*(\S.*?)[\s*|]*")
+MAX_KEY_LENGTH = 40  # characters of a label in `label: value`
+_REASONING_START = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
+_REASONING_END = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
+_KEY_VALUE_PAIR = re.compile(
+    r"[\s>*•\-|]*([^\W\d_][\w .\-/()№#']*?)[\s*]*[:=：][\s*]*(\S.*?)[\s*|]*"
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # How replies begin that give no answer, in the languages in which models have been seen to refuse.
@@ -37,37 +39,49 @@ _REFUSAL = re.compile(
 def parse(generation: Generation) -> Prediction:
     """The prediction of a reply; of a reply page by page the merged one."""
     if generation.page_responses:
-        return merge([parse_text(page, generation.finish_reason) for page in generation.page_responses])
+        return merge_predictions(
+            [parse_text(page, generation.finish_reason) for page in generation.page_responses]
+        )
     prediction = parse_text(generation.raw_response, generation.finish_reason)
     if not generation.tokens or prediction.value is None:
         return prediction
-    return replace(prediction, confidences=confidences(generation, _answer_start(generation.raw_response)))
+    return replace(
+        prediction,
+        confidences=compute_confidences(generation, _find_answer_start(generation.raw_response)),
+    )
 
 
 def parse_text(raw: str, finish_reason: str | None = None) -> Prediction:
     """The prediction of one text. `finish_reason` "length" says that it was cut off; an object that is not closed
     says so, too: then the values that were complete are kept."""
     cut_off = finish_reason == "length"
-    text = _answer(raw)
+    text = _strip_reasoning(raw)
     if text is None:
-        return Prediction(value=None, status="truncated", reason="cut off before the thoughts ended")
-    found = find(text, cut_off)
-    best = _best(found)
+        return Prediction(
+            value=None, status="truncated", reason="cut off before the thoughts ended"
+        )
+    found = extract_json(text, cut_off)
+    best = _select_best_object(found)
     if best is not None:
-        return _of_object(best)
-    if found and all(_echoes(each.value) for each in found):
-        return _unparsed(SCHEMA_ECHO)
+        return _parse_object(best)
+    if found and all(_is_schema_echo(each.value) for each in found):
+        return _make_unparsed(SCHEMA_ECHO)
     if _REFUSAL.search(text[:300]):
-        return Prediction(value=None, status="refused", reason=_shown(text))
-    pairs = _pairs(text, cut_off)
+        return Prediction(value=None, status="refused", reason=_format_excerpt(text))
+    pairs = _parse_key_value_pairs(text, cut_off)
     if pairs:
-        return Prediction(value=_clean(nested(pairs)), status="truncated" if cut_off else "ok")
+        return Prediction(
+            value=_replace_surrogates(unflatten_dotted_keys(pairs)),
+            status="truncated" if cut_off else "ok",
+        )
     if cut_off:
-        return Prediction(value=None, status="truncated", reason="cut off before any value was complete")
-    return _unparsed(_why_not(text, found))
+        return Prediction(
+            value=None, status="truncated", reason="cut off before any value was complete"
+        )
+    return _make_unparsed(_explain_unparsed(text, found))
 
 
-def merge(pages: Sequence[Prediction]) -> Prediction:
+def merge_predictions(pages: Sequence[Prediction]) -> Prediction:
     """One prediction of several pages: field by field the first value that is not empty, rows appended. Of several
     pages each reason says which page it is of."""
     if len(pages) == 1:
@@ -75,86 +89,129 @@ def merge(pages: Sequence[Prediction]) -> Prediction:
     value: dict[str, Any] = {}
     usable = [page for page in pages if page.value is not None]
     for page in usable:
-        value = _merged(value, page.value)
-    reasons = [f"page {number}: {page.reason}" for number, page in enumerate(pages, 1) if page.reason]
+        value = _merge_values(value, page.value)
+    reasons = [
+        f"page {number}: {page.reason}" for number, page in enumerate(pages, 1) if page.reason
+    ]
     repaired = any(page.repaired for page in pages)
-    status = _common([page.status for page in pages], bool(usable))
-    return Prediction(value=value if usable else None, status=status, reason="; ".join(reasons), repaired=repaired)
+    status = _merge_statuses([page.status for page in pages], bool(usable))
+    return Prediction(
+        value=value if usable else None, status=status, reason="; ".join(reasons), repaired=repaired
+    )
 
 
-def _common(statuses: Sequence[PredictionStatus], usable: bool) -> PredictionStatus:
+def _merge_statuses(statuses: Sequence[PredictionStatus], usable: bool) -> PredictionStatus:
     """A page that was cut off marks the whole; a page without an answer only where no page has one."""
     if "truncated" in statuses:
         return "truncated"
     return "ok" if usable else "refused" if "refused" in statuses else "unparsed"
 
 
-def _merged(one: Any, other: Any) -> Any:
+def _merge_values(one: Any, other: Any) -> Any:
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return {key: _merged(one.get(key), other.get(key)) for key in dict.fromkeys((*one, *other))}
+        return {
+            key: _merge_values(one.get(key), other.get(key))
+            for key in dict.fromkeys((*one, *other))
+        }
     if isinstance(one, list) and isinstance(other, list):
         return one + other
     return other if one in (None, "", [], {}) else one
 
 
-def _answer(raw: str) -> str | None:
+def _strip_reasoning(raw: str) -> str | None:
     """The reply without its thoughts; None where they never end."""
-    start = _answer_start(raw)
-    return None if not start and _THOUGHT.match(raw.lstrip()) else raw[start:].strip()
+    start = _find_answer_start(raw)
+    return None if not start and _REASONING_START.match(raw.lstrip()) else raw[start:].strip()
 
 
-def _answer_start(raw: str) -> int:
-    ends = [found.end() for found in _THOUGHT_END.finditer(raw)]
+def _find_answer_start(raw: str) -> int:
+    ends = [found.end() for found in _REASONING_END.finditer(raw)]
     return ends[-1] if ends else 0
 
 
-def _best(found: Sequence[Found]) -> Found | None:
+def _select_best_object(found: Sequence[ExtractedJson]) -> ExtractedJson | None:
     """The object that says the most; of equals a closed one, then the later one. A list of one object is that one."""
-    objects = [Found(_only(each.value), each.repaired, each.truncated) for each in found]
-    usable = [each for each in objects if isinstance(each.value, Mapping) and not _echoes(each.value)]
-    ranked = sorted(usable, key=lambda each: (sum(1 for _ in leaves(each.value)), not each.truncated))
+    objects = [
+        ExtractedJson(_unwrap_single_item(each.value), each.repaired, each.truncated)
+        for each in found
+    ]
+    usable = [
+        each
+        for each in objects
+        if isinstance(each.value, Mapping) and not _is_schema_echo(each.value)
+    ]
+    ranked = sorted(
+        usable, key=lambda each: (sum(1 for _ in flatten_json(each.value)), not each.truncated)
+    )
     return ranked[-1] if ranked else None
 
 
-def _only(value: Any) -> Any:
+def _unwrap_single_item(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _of_object(found: Found) -> Prediction:
+def _parse_object(found: ExtractedJson) -> Prediction:
     said = next(iter(found.value.values()), None) if len(found.value) == 1 else None
-    if isinstance(said, str) and {*found.value} <= {"error", "message", "refusal"} and _REFUSAL.search(said):
-        return Prediction(value=None, status="refused", reason=_shown(said))
-    value = _clean(nested(found.value))
+    if (
+        isinstance(said, str)
+        and {*found.value} <= {"error", "message", "refusal"}
+        and _REFUSAL.search(said)
+    ):
+        return Prediction(value=None, status="refused", reason=_format_excerpt(said))
+    value = _replace_surrogates(unflatten_dotted_keys(found.value))
     if found.truncated and not value:
-        return Prediction(value=None, status="truncated", reason="cut off before any value was complete")
-    return Prediction(value=value, status="truncated" if found.truncated else "ok", repaired=found.repaired)
+        return Prediction(
+            value=None, status="truncated", reason="cut off before any value was complete"
+        )
+    return Prediction(
+        value=value, status="truncated" if found.truncated else "ok", repaired=found.repaired
+    )
 
 
-def _echoes(value: Any) -> bool:
+def _is_schema_echo(value: Any) -> bool:
     """Whether an object is a JSON Schema, or fields with their types instead of values."""
     if not isinstance(value, Mapping) or not value:
         return False
     fields = value.get("properties", value)
-    return isinstance(fields, Mapping) and bool(fields) and all(_is_schema(each) for each in fields.values())
+    return (
+        isinstance(fields, Mapping)
+        and bool(fields)
+        and all(_is_schema(each) for each in fields.values())
+    )
 
 
 def _is_schema(value: Any) -> bool:
-    return isinstance(value, Mapping) and ("$ref" in value or "anyOf" in value or _type_word(value.get("type")))
+    return isinstance(value, Mapping) and (
+        "$ref" in value or "anyOf" in value or _is_json_type(value.get("type"))
+    )
 
 
-def _type_word(kind: Any) -> bool:
+def _is_json_type(kind: Any) -> bool:
     kinds = kind if isinstance(kind, list) else [kind]
-    return all(each in ("string", "number", "integer", "object", "array", "boolean", "null") for each in kinds)
+    return all(
+        each in ("string", "number", "integer", "object", "array", "boolean", "null")
+        for each in kinds
+    )
 
 
-def _pairs(text: str, cut_off: bool) -> dict[str, str]:
+def _parse_key_value_pairs(text: str, cut_off: bool) -> dict[str, str]:
     """`Seller: PagerDuty Inc.; Total: 12.00` -> its pairs, where at least half of the segments are pairs."""
     if len(text) > 20_000:
         return {}
     segments = [segment for segment in re.split(r"[\n;]", text) if segment.strip("`*-_ \t\r")]
-    matches = [_PAIR.fullmatch(segment) for segment in (segments[:-1] if cut_off else segments) if len(segment) < 500]
-    pairs = [match for match in matches if match and len(match[1]) <= LONGEST_KEY and len(match[1].split()) <= 5]
-    if 2 * len(pairs) < len(segments) or (len(segments) == 1 and pairs and len(pairs[0][1].split()) > 2):
+    matches = [
+        _KEY_VALUE_PAIR.fullmatch(segment)
+        for segment in (segments[:-1] if cut_off else segments)
+        if len(segment) < 500
+    ]
+    pairs = [
+        match
+        for match in matches
+        if match and len(match[1]) <= MAX_KEY_LENGTH and len(match[1].split()) <= 5
+    ]
+    if 2 * len(pairs) < len(segments) or (
+        len(segments) == 1 and pairs and len(pairs[0][1].split()) > 2
+    ):
         return {}
     found: dict[str, str] = {}
     for match in pairs:
@@ -162,7 +219,7 @@ def _pairs(text: str, cut_off: bool) -> dict[str, str]:
     return found
 
 
-def _why_not(text: str, found: Sequence[Found]) -> str:
+def _explain_unparsed(text: str, found: Sequence[ExtractedJson]) -> str:
     if not text:
         return "empty reply"
     lists = [len(each.value) for each in found if isinstance(each.value, list)]
@@ -171,19 +228,21 @@ def _why_not(text: str, found: Sequence[Found]) -> str:
     return "no JSON object, or one nested too deeply" if "{" in text else "no JSON object"
 
 
-def _unparsed(reason: str) -> Prediction:
+def _make_unparsed(reason: str) -> Prediction:
     return Prediction(value=None, status="unparsed", reason=reason)
 
 
-def _shown(text: str) -> str:
+def _format_excerpt(text: str) -> str:
     line = " ".join(_SURROGATE.sub("\ufffd", text).split())
     return line if len(line) <= 120 else f"{line[:119]}…"
 
 
-def _clean(value: Any) -> Any:
+def _replace_surrogates(value: Any) -> Any:
     """Without lone surrogates, which no file could hold."""
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value) if not value.isascii() else value
     if isinstance(value, Mapping):
-        return {_clean(key): _clean(inner) for key, inner in value.items()}
-    return [_clean(each) for each in value] if isinstance(value, list) else value
+        return {
+            _replace_surrogates(key): _replace_surrogates(inner) for key, inner in value.items()
+        }
+    return [_replace_surrogates(each) for each in value] if isinstance(value, list) else value

@@ -18,15 +18,15 @@ from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
 
 from vlm_lab.errors import DiskError, UserError
-from vlm_lab.files import private_file
+from vlm_lab.files import atomic_private_file
 from vlm_lab.types import Record
 
-LINES = "records.jsonl"
+RECORDS_FILE = "records.jsonl"
 CaseKey = tuple[str, str, str, str]
-_record = TypeAdapter(Record)
+_RECORD_ADAPTER = TypeAdapter(Record)
 
 
-def create(output_dir: Path, started: datetime) -> Path:
+def create_folder(output_dir: Path, started: datetime) -> Path:
     """A new folder named after the second it was made in; a second run in that second gets -2."""
     stamp = started.strftime("%Y%m%dT%H%M%SZ")
     for number in range(1, 1000):
@@ -41,17 +41,19 @@ def create(output_dir: Path, started: datetime) -> Path:
                 f"{path}: cannot be made ({error.strerror}); give another place with --output-dir"
             ) from None
         return path
-    raise UserError(f"{output_dir}: a thousand runs in one second; give another place with --output-dir")
+    raise UserError(
+        f"{output_dir}: a thousand runs in one second; give another place with --output-dir"
+    )
 
 
 def write_record(folder: Path, place: str, record: Record) -> None:
     """Appends the case to records.jsonl, then writes it as `place`. DiskError where the disk takes no more."""
-    data = encode(record)
+    data = encode_record(record)
     try:
-        _append(folder / LINES, data)
+        _append_line(folder / RECORDS_FILE, data)
         path = folder / place
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with private_file(path) as file:
+        with atomic_private_file(path) as file:
             file.write(data + b"\n")
     except OSError as error:
         raise DiskError(
@@ -59,7 +61,7 @@ def write_record(folder: Path, place: str, record: Record) -> None:
         ) from None
 
 
-def _append(path: Path, line: bytes) -> None:
+def _append_line(path: Path, line: bytes) -> None:
     """One line at the end, on the disk when this returns; what a crash tore off before it stays a line of its own."""
     with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "rb+") as file:
         if file.seek(0, os.SEEK_END):
@@ -70,12 +72,12 @@ def _append(path: Path, line: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def encode(record: Record) -> bytes:
+def encode_record(record: Record) -> bytes:
     """One line of JSON. Half a character from a hostile reply is written as its escape."""
     try:
-        return _record.dump_json(record)
+        return _RECORD_ADAPTER.dump_json(record)
     except PydanticSerializationError:
-        return json.dumps(_record.dump_python(record, mode="python"), default=str).encode()
+        return json.dumps(_RECORD_ADAPTER.dump_python(record, mode="python"), default=str).encode()
 
 
 def read_records(folder: Path, order: Sequence[CaseKey] | None = None) -> Iterator[dict[str, Any]]:
@@ -83,29 +85,31 @@ def read_records(folder: Path, order: Sequence[CaseKey] | None = None) -> Iterat
 
     Of several lines for a case the last one counts; a torn last line, left by a crash, is passed over.
     """
-    offsets = _offsets(folder)
+    offsets = _index_offsets(folder)
     if not offsets:
         return
-    with (folder / LINES).open("rb") as file:
+    with (folder / RECORDS_FILE).open("rb") as file:
         for key in offsets if order is None else [key for key in order if key in offsets]:
             file.seek(offsets[key])
             yield json.loads(file.readline())
 
 
-def case_key(row: Mapping[str, Any]) -> CaseKey:
+def make_case_key(row: Mapping[str, Any]) -> CaseKey:
     """What makes a case the same case in another run."""
     return row["suite"], row["model"], row["prompt_id"], row["document"]
 
 
-def _offsets(folder: Path) -> dict[CaseKey, int]:
-    path = folder / LINES
+def _index_offsets(folder: Path) -> dict[CaseKey, int]:
+    path = folder / RECORDS_FILE
     offsets: dict[CaseKey, int] = {}
     if not path.exists():
         return offsets
     with path.open("rb") as file:
         offset = 0
         for line in file:
-            with contextlib.suppress(ValueError, KeyError, TypeError):  # a line that a crash tore off
-                offsets[case_key(json.loads(line))] = offset
+            with contextlib.suppress(
+                ValueError, KeyError, TypeError
+            ):  # a line that a crash tore off
+                offsets[make_case_key(json.loads(line))] = offset
             offset += len(line)
     return offsets

@@ -9,51 +9,66 @@ from pathlib import PurePosixPath
 
 from markupsafe import escape
 
-from vlm_lab.report.blocks import Block, Heading, Items, PageBreak, Picture, Table, Text, Word
-from vlm_lab.sanitize import shown
+from vlm_lab.report.blocks import (
+    Block,
+    BulletList,
+    Heading,
+    PageBreak,
+    Paragraph,
+    Picture,
+    Table,
+    VerdictCell,
+)
+from vlm_lab.sanitize import terminal_safe
 
-NAME = "report.confluence.xml"
-COLOURS = {"chosen": "Green", "rejected": "Red", "needs_more_data": "Yellow"}
+CONFLUENCE_FILE = "report.confluence.xml"
+VERDICT_COLOURS = {"chosen": "Green", "rejected": "Red", "needs_more_data": "Yellow"}
 
 
-def confluence(blocks: Iterable[Block]) -> str:
+def render_confluence(blocks: Iterable[Block]) -> str:
     """The page's body; the same for the same blocks."""
-    return "\n".join(line for block in blocks for line in _elements(block)) + "\n"
+    return "\n".join(line for block in blocks for line in _render_block(block)) + "\n"
 
 
-def _elements(block: Block) -> Iterator[str]:
+def _render_block(block: Block) -> Iterator[str]:
     match block:
         case Heading(level, text):
-            yield f"<h{level}>{_text(text)}</h{level}>"
-        case Text(text, strong):
-            yield f"<p><strong>{_text(text)}</strong></p>" if strong else f"<p>{_text(text)}</p>"
-        case Items(lines):
-            yield f"<ul>{''.join(f'<li>{_text(line)}</li>' for line in lines)}</ul>"
+            yield f"<h{level}>{_escape_text(text)}</h{level}>"
+        case Paragraph(text, strong):
+            yield (
+                f"<p><strong>{_escape_text(text)}</strong></p>"
+                if strong
+                else f"<p>{_escape_text(text)}</p>"
+            )
+        case BulletList(lines):
+            yield f"<ul>{''.join(f'<li>{_escape_text(line)}</li>' for line in lines)}</ul>"
         case Table(heads, rows):
-            yield from _table(heads, rows)
+            yield from _render_table(heads, rows)
         case Picture(address, title):
-            name = _text(PurePosixPath(address).name)
-            yield f'<p><ac:image ac:alt="{_text(title)}"><ri:attachment ri:filename="{name}" /></ac:image></p>'
+            name = _escape_text(PurePosixPath(address).name)
+            yield f'<p><ac:image ac:alt="{_escape_text(title)}"><ri:attachment ri:filename="{name}" /></ac:image></p>'
         case PageBreak():
             yield "<hr />"
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str | Word]]) -> Iterator[str]:
+def _render_table(
+    heads: Sequence[str], rows: Sequence[Sequence[str | VerdictCell]]
+) -> Iterator[str]:
     yield "<table><tbody>"
-    yield f"<tr>{''.join(f'<th>{_text(head)}</th>' for head in heads)}</tr>"
+    yield f"<tr>{''.join(f'<th>{_escape_text(head)}</th>' for head in heads)}</tr>"
     for row in rows:
-        yield f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>"
+        yield f"<tr>{''.join(f'<td>{_render_cell(cell)}</td>' for cell in row)}</tr>"
     yield "</tbody></table>"
 
 
-def _cell(cell: str | Word) -> str:
-    if not isinstance(cell, Word):
-        return _text(cell)
-    colour = f'<ac:parameter ac:name="colour">{COLOURS[cell.verdict]}</ac:parameter>'
-    title = f'<ac:parameter ac:name="title">{_text(cell.text)}</ac:parameter>'
+def _render_cell(cell: str | VerdictCell) -> str:
+    if not isinstance(cell, VerdictCell):
+        return _escape_text(cell)
+    colour = f'<ac:parameter ac:name="colour">{VERDICT_COLOURS[cell.verdict]}</ac:parameter>'
+    title = f'<ac:parameter ac:name="title">{_escape_text(cell.text)}</ac:parameter>'
     return f'<ac:structured-macro ac:name="status">{colour}{title}</ac:structured-macro>'
 
 
-def _text(text: str) -> str:
+def _escape_text(text: str) -> str:
     """Text that stays text; what XML cannot hold is replaced by `shown`."""
-    return str(escape(shown(text)))
+    return str(escape(terminal_safe(text)))

@@ -6,27 +6,38 @@ from collections.abc import Mapping, Sequence
 from vlm_lab.messages import ENGLISH
 from vlm_lab.types import ANSWERED, Estimate, Summary
 
-HEADS = ("model", "prompt", "F1", "95 %", "right", "s/doc", "p95", "tok/s", "answered", "cached")
+SUMMARY_COLUMNS = (
+    "model",
+    "prompt",
+    "F1",
+    "95 %",
+    "right",
+    "s/doc",
+    "p95",
+    "tok/s",
+    "answered",
+    "cached",
+)
 
 
-def share(estimate: Estimate | None) -> str:
+def format_estimate(estimate: Estimate | None) -> str:
     """`0.873`, or a dash where nothing was judged."""
     return "-" if estimate is None or estimate.value is None else f"{estimate.value:.3f}"
 
 
-def interval(estimate: Estimate | None) -> str:
+def format_interval(estimate: Estimate | None) -> str:
     """`0.82-0.91`"""
     if estimate is None or estimate.low is None or estimate.high is None:
         return "-"
     return f"{estimate.low:.2f}-{estimate.high:.2f}"
 
 
-def number(value: float | None, form: str = ".2f") -> str:
+def format_number(value: float | None, form: str = ".2f") -> str:
     """A figure, or a dash where it was not measured."""
     return "-" if value is None else format(value, form)
 
 
-def model_row(summary: Summary) -> list[str]:
+def format_summary_row(summary: Summary) -> list[str]:
     """One model x prompt under HEADS."""
     scores, speed = summary.scores, summary.speed
     right = scores.get("documents_right", Estimate(None))
@@ -34,22 +45,23 @@ def model_row(summary: Summary) -> list[str]:
     return [
         summary.model,
         summary.prompt_id,
-        share(scores.get("field_f1")),
-        interval(scores.get("field_f1")),
+        format_estimate(scores.get("field_f1")),
+        format_interval(scores.get("field_f1")),
         "-" if right.value is None else f"{round(right.value * right.n)}/{right.n}",
-        number(speed.median_seconds),
-        number(speed.p95_seconds),
-        number(speed.tokens_per_second, ".0f"),
+        format_number(speed.median_seconds),
+        format_number(speed.p95_seconds),
+        format_number(speed.tokens_per_second, ".0f"),
         f"{answered}/{summary.documents}",
         str(summary.cached),
     ]
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns under their heads, as wide as they must be."""
     widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (heads, *rows)
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (heads, *rows)
     ]
 
 
@@ -58,7 +70,9 @@ def has_run(summary: Summary) -> bool:
     return any(summary.statuses.get(status) for status in (*ANSWERED, "error"))
 
 
-def troubles(summaries: Sequence[Summary], words: gettext.NullTranslations = ENGLISH) -> list[str]:
+def format_unanswered(
+    summaries: Sequence[Summary], words: gettext.NullTranslations = ENGLISH
+) -> list[str]:
     """What kept cells from being simply answered: one line a model and reason, with the first documents' names. The
     reason itself is what a backend or a reply said."""
     reasons: dict[tuple[str, str, str], dict[str, list[str]]] = {}
@@ -70,27 +84,37 @@ def troubles(summaries: Sequence[Summary], words: gettext.NullTranslations = ENG
     lines = []
     for (model, status, reason), prompts in reasons.items():
         whole = all(len(found) == planned[model, prompt_id] for prompt_id, found in prompts.items())
-        which = words.gettext("all %s") % sum(map(len, prompts.values())) if whole else _named(prompts, words)
-        lines.append(f"{model}: {which} {words.gettext(status.replace('_', ' '))}{f': {reason}' if reason else ''}")
+        which = (
+            words.gettext("all %s") % sum(map(len, prompts.values()))
+            if whole
+            else _format_documents(prompts, words)
+        )
+        lines.append(
+            f"{model}: {which} {words.gettext(status.replace('_', ' '))}{f': {reason}' if reason else ''}"
+        )
     return lines
 
 
-def absent(summaries: Sequence[Summary]) -> list[str]:
+def format_unasked(summaries: Sequence[Summary]) -> list[str]:
     """Candidates of which nothing was run, a line for each reason: `a (default), b (terse): no weights`."""
     reasons: dict[str, list[str]] = {}
     for each in summaries:
-        if never_asked(each):
-            found = dict.fromkeys(reason.removeprefix(f"{each.model}: ") for _, reason in each.unanswered.values())
+        if is_unasked(each):
+            found = dict.fromkeys(
+                reason.removeprefix(f"{each.model}: ") for _, reason in each.unanswered.values()
+            )
             reasons.setdefault("; ".join(filter(None, found)), []).append(each.candidate.label)
-    return [f"{', '.join(names)}{f': {reason}' if reason else ''}" for reason, names in reasons.items()]
+    return [
+        f"{', '.join(names)}{f': {reason}' if reason else ''}" for reason, names in reasons.items()
+    ]
 
 
-def never_asked(summary: Summary) -> bool:
+def is_unasked(summary: Summary) -> bool:
     """Whether each cell was skipped or not run; a dry run's cells were looked at."""
     return bool(summary.statuses) and summary.statuses.keys() <= {"skipped", "not_run"}
 
 
-def _named(prompts: Mapping[str, Sequence[str]], words: gettext.NullTranslations) -> str:
+def _format_documents(prompts: Mapping[str, Sequence[str]], words: gettext.NullTranslations) -> str:
     """`2 (default: inv_1, inv_2)`"""
     named = [f"{prompt_id}: {', '.join(found[:3])}" for prompt_id, found in prompts.items()]
     more = sum(max(len(found) - 3, 0) for found in prompts.values())

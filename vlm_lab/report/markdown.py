@@ -6,51 +6,68 @@ Replies, names and references are hostile text: whatever could be markup is esca
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from vlm_lab.report.blocks import Block, Heading, Items, PageBreak, Picture, Table, Text, Word
-from vlm_lab.report.tables import SIGNS
-from vlm_lab.sanitize import shown
+from vlm_lab.report.blocks import (
+    Block,
+    BulletList,
+    Heading,
+    PageBreak,
+    Paragraph,
+    Picture,
+    Table,
+    VerdictCell,
+)
+from vlm_lab.report.tables import VERDICT_SIGNS
+from vlm_lab.sanitize import terminal_safe
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
-_LINKS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)  # what GitHub makes a link of by itself
-_BEGINS = re.compile(r"^(\s*\d*)([-+=.)])")  # a list, a number of one, a rule
+_LINKS = re.compile(
+    r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE
+)  # what GitHub makes a link of by itself
+_BLOCK_STARTS = re.compile(r"^(\s*\d*)([-+=.)])")  # a list, a number of one, a rule
 
 
-def markdown(blocks: Iterable[Block]) -> str:
+def render_markdown(blocks: Iterable[Block]) -> str:
     """The whole file; the same for the same blocks."""
-    return "\n".join(line for block in blocks for line in (*_lines(block), "")).rstrip() + "\n"
+    return (
+        "\n".join(line for block in blocks for line in (*_render_block(block), "")).rstrip() + "\n"
+    )
 
 
-def escaped(text: object) -> str:
+def escape_markdown(text: object) -> str:
     """Text that stays text in Markdown, on one line; no address in it becomes a link."""
-    return _LINKS.sub("\u2060", _MARKUP.sub(r"\\\1", shown(str(text))))
+    return _LINKS.sub("\u2060", _MARKUP.sub(r"\\\1", terminal_safe(str(text))))
 
 
-def grid(heads: Sequence[str], rows: Sequence[Sequence[str | Word]]) -> list[str]:
+def render_table(heads: Sequence[str], rows: Sequence[Sequence[str | VerdictCell]]) -> list[str]:
     """A table of GitHub's flavour; cells are escaped here."""
-    body = ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
-    return ["| " + " | ".join(map(escaped, heads)) + " |", "|" + "---|" * len(heads), *body]
+    body = ["| " + " | ".join(map(_render_cell, row)) + " |" for row in rows]
+    return ["| " + " | ".join(map(escape_markdown, heads)) + " |", "|" + "---|" * len(heads), *body]
 
 
-def _cell(cell: str | Word) -> str:
-    return f"{SIGNS[cell.verdict]} **{escaped(cell.text)}**" if isinstance(cell, Word) else escaped(cell)
+def _render_cell(cell: str | VerdictCell) -> str:
+    return (
+        f"{VERDICT_SIGNS[cell.verdict]} **{escape_markdown(cell.text)}**"
+        if isinstance(cell, VerdictCell)
+        else escape_markdown(cell)
+    )
 
 
-def _lines(block: Block) -> Iterator[str]:
+def _render_block(block: Block) -> Iterator[str]:
     match block:
         case Heading(level, text):
-            yield f"{'#' * level} {escaped(text)}"
-        case Text(text, strong):
-            yield f"**{escaped(text)}**" if strong else _paragraph(text)
-        case Items(lines):
-            yield from (f"- {_paragraph(line)}" for line in lines)
+            yield f"{'#' * level} {escape_markdown(text)}"
+        case Paragraph(text, strong):
+            yield f"**{escape_markdown(text)}**" if strong else _escape_paragraph(text)
+        case BulletList(lines):
+            yield from (f"- {_escape_paragraph(line)}" for line in lines)
         case Table(heads, rows):
-            yield from grid(heads, rows)
+            yield from render_table(heads, rows)
         case Picture(address, title):
-            yield f"![{escaped(title)}]({address})"
+            yield f"![{escape_markdown(title)}]({address})"
         case PageBreak():
             yield "---"
 
 
-def _paragraph(text: str) -> str:
+def _escape_paragraph(text: str) -> str:
     """A line whose beginning is no list, number or rule."""
-    return _BEGINS.sub(r"\1\\\2", escaped(text))
+    return _BLOCK_STARTS.sub(r"\1\\\2", escape_markdown(text))

@@ -9,43 +9,48 @@ from rich.table import Table
 from rich.text import Text
 
 from vlm_lab.analysis import repeatability
-from vlm_lab.messages import english
-from vlm_lab.report.formatting import HEADS, has_run, model_row
-from vlm_lab.report.terminal import decision_lines, doubts, headline, troubles_of
-from vlm_lab.sanitize import shown
+from vlm_lab.messages import in_english
+from vlm_lab.report.formatting import SUMMARY_COLUMNS, format_summary_row, has_run
+from vlm_lab.report.terminal import (
+    format_decision_lines,
+    format_first_unanswered,
+    format_label_errors,
+    format_suite_title,
+)
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Report, Summary
 
-COLOURS = {"chosen": "green", "rejected": "red", "needs_more_data": "yellow"}
-NUMBERS = 2  # of HEADS: what comes after the names stands at the right
+VERDICT_COLOURS = {"chosen": "green", "rejected": "red", "needs_more_data": "yellow"}
+NAME_COLUMNS = 2  # of HEADS: what comes after the names stands at the right
 
 
-def show(report: Report, console: Console | None = None) -> None:
+def print_summary(report: Report, console: Console | None = None) -> None:
     """Prints a run's summary."""
     console = console or Console(highlight=False)
-    _print(console, doubts(report), "yellow")
+    _print_lines(console, format_label_errors(report), "yellow")
     for suite in dict.fromkeys(summary.suite for summary in report.summaries):
         own = [summary for summary in report.summaries if summary.suite == suite]
-        _print(console, troubles_of(own), "yellow")
+        _print_lines(console, format_first_unanswered(own), "yellow")
         ran = [summary for summary in own if has_run(summary)]
         if ran:
-            _print(console, ["", headline(suite, own)], "bold")
-            console.print(_table(ran))
+            _print_lines(console, ["", format_suite_title(suite, own)], "bold")
+            console.print(_build_table(ran))
         for decision in (each for each in report.decisions if each.suite == suite):
-            first, *others = decision_lines(decision)
-            _print(console, ["", first], COLOURS[decision.verdict])
-            _print(console, others, "")
-    _print(console, [*map(english, repeatability.lines(report.probes))], "")
+            first, *others = format_decision_lines(decision)
+            _print_lines(console, ["", first], VERDICT_COLOURS[decision.verdict])
+            _print_lines(console, others, "")
+    _print_lines(console, [*map(in_english, repeatability.summarize_probes(report.probes))], "")
 
 
-def _table(ran: list[Summary]) -> Table:
+def _build_table(ran: list[Summary]) -> Table:
     drawn = Table(box=box.SIMPLE_HEAD)
-    for place, head in enumerate(HEADS):
-        drawn.add_column(head, justify="left" if place < NUMBERS else "right", overflow="fold")
+    for place, head in enumerate(SUMMARY_COLUMNS):
+        drawn.add_column(head, justify="left" if place < NAME_COLUMNS else "right", overflow="fold")
     for summary in ran:
-        drawn.add_row(*(Text(shown(cell)) for cell in model_row(summary)))
+        drawn.add_row(*(Text(terminal_safe(cell)) for cell in format_summary_row(summary)))
     return drawn
 
 
-def _print(console: Console, lines: list[str], style: str) -> None:
+def _print_lines(console: Console, lines: list[str], style: str) -> None:
     for line in lines:  # the terminal wraps: a command that is copied stays whole
-        console.print(Text(shown(line), style), soft_wrap=True)
+        console.print(Text(terminal_safe(line), style), soft_wrap=True)

@@ -9,26 +9,28 @@ from functools import lru_cache
 from pathlib import Path
 
 from vlm_lab.errors import UserError
-from vlm_lab.messages import ENGLISH, Reason, worded, worded_all
+from vlm_lab.messages import ENGLISH, Message, translate_message, translate_messages
 from vlm_lab.types import Decision
 
-LOCALE = Path(__file__).parent / "locale"
-SOURCE = "en"  # what the code itself is written in; it needs no catalogue
+LOCALE_FOLDER = Path(__file__).parent / "locale"
+SOURCE_LANGUAGE = "en"  # what the code itself is written in; it needs no catalogue
 
 
-def languages() -> list[str]:
+def list_languages() -> list[str]:
     """What `--lang` takes."""
-    return [SOURCE, *sorted(path.stem for path in LOCALE.glob("*.po"))]
+    return [SOURCE_LANGUAGE, *sorted(path.stem for path in LOCALE_FOLDER.glob("*.po"))]
 
 
 @lru_cache(maxsize=4)
-def catalogue(language: str) -> gettext.NullTranslations:
+def load_catalogue(language: str) -> gettext.NullTranslations:
     """The words of one language. UserError where there is no file of it."""
-    if language == SOURCE:
+    if language == SOURCE_LANGUAGE:
         return ENGLISH
-    path = LOCALE / f"{language}.po"
-    if language not in languages():
-        raise UserError(f"--lang {language}: there is {', '.join(languages())}; a new one is a file {path.name}")
+    path = LOCALE_FOLDER / f"{language}.po"
+    if language not in list_languages():
+        raise UserError(
+            f"--lang {language}: there is {', '.join(list_languages())}; a new one is a file {path.name}"
+        )
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 
@@ -39,11 +41,11 @@ def catalogue(language: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
-def evidence_of(decision: Decision, words: gettext.NullTranslations) -> str:
+def format_decision_evidence(decision: Decision, words: gettext.NullTranslations) -> str:
     """What speaks for a candidate, on one line."""
-    return "; ".join(worded_all(decision.reasons_for("evidence"), words))
+    return "; ".join(translate_messages(decision.reasons_for("evidence"), words))
 
 
-def more(documents: int, words: gettext.NullTranslations) -> str:
+def format_more_documents(documents: int, words: gettext.NullTranslations) -> str:
     """How many documents would decide."""
-    return worded(Reason("more", {"n": documents}), words)
+    return translate_message(Message("more", {"n": documents}), words)

@@ -15,49 +15,69 @@ from typing import Any
 
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import Skip, UserError
-from vlm_lab.messages import Reason, english
+from vlm_lab.messages import Message, in_english
 from vlm_lab.records.report_json import read_report
 from vlm_lab.run import record as recording
-from vlm_lab.run.progress import duration
-from vlm_lab.run.reply_cache import Replies
+from vlm_lab.run.progress import format_duration
+from vlm_lab.run.reply_cache import ReplyCache
 from vlm_lab.scoring import score as score_prediction
-from vlm_lab.types import CandidateKey, Case, Document, Generation, Prediction, Prompt, Record, Score
+from vlm_lab.types import (
+    CandidateKey,
+    Case,
+    Document,
+    Generation,
+    Prediction,
+    Prompt,
+    Record,
+    Score,
+)
 
-CHARACTERS_PER_TOKEN = 2.5  # of JSON with numbers in it; Cyrillic needs more tokens, see `about_tokens`
+CHARACTERS_PER_TOKEN = (
+    2.5  # of JSON with numbers in it; Cyrillic needs more tokens, see `estimate_tokens`
+)
 
 
-def perfect(document: Document) -> Generation:
+def make_perfect_reply(document: Document) -> Generation:
     """The reply of a model that reads everything: the reference itself."""
-    return Generation(raw_response=json.dumps(document.reference or {}, ensure_ascii=False), cached=True)
+    return Generation(
+        raw_response=json.dumps(document.reference or {}, ensure_ascii=False), cached=True
+    )
 
 
-def record(case: Case, candidate: Candidate, prompt: Prompt, score: Score, replies: Replies, key: str | None) -> Record:
+def build_record(
+    case: Case,
+    candidate: Candidate,
+    prompt: Prompt,
+    score: Score,
+    replies: ReplyCache,
+    key: str | None,
+) -> Record:
     """The record of a dry case. `score` is that of the perfect answer, as the user's own test computed it."""
-    blank = recording.blank(case, "dry_run")
+    blank = recording.build_base_record(case, "dry_run")
     sizes = [page.image.size for page in prompt.pages]
     return replace(
         blank,
-        **recording.page_numbers(prompt),
+        **recording.collect_page_fields(prompt),
         image_sizes=tuple(sizes),
         dry_run={
             "perfect": score.scores,
             "empty": score_prediction(Prediction(value={}), case.document).scores,
             "cached": bool(key and replies.get(key)),
-            "weights": _weights(candidate),
+            "weights": _describe_weights(candidate),
             "visual_tokens": candidate.predict_visual_tokens(sizes),
-            "reference_tokens": about_tokens(case.document.reference),
+            "reference_tokens": estimate_tokens(case.document.reference),
         },
     )
 
 
-def about_tokens(reference: Mapping[str, Any] | None) -> int | None:
+def estimate_tokens(reference: Mapping[str, Any] | None) -> int | None:
     """Roughly the tokens of the perfect answer: bytes of its JSON, since scripts of two bytes take more tokens."""
     if reference is None:
         return None
     return round(len(json.dumps(reference, ensure_ascii=False).encode()) / CHARACTERS_PER_TOKEN)
 
 
-def _weights(candidate: Candidate) -> str:
+def _describe_weights(candidate: Candidate) -> str:
     """`here`, or why not and what to type."""
     try:
         candidate.identity()
@@ -66,27 +86,33 @@ def _weights(candidate: Candidate) -> str:
     return "here"
 
 
-def forecast(records: Iterable[Mapping[str, Any]], output_dir: Path) -> list[str]:
+def format_forecast(records: Iterable[Mapping[str, Any]], output_dir: Path) -> list[str]:
     """What a real run would be, one line a model x prompt: cases, cached replies, visual tokens, time."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in records:
         if row.get("dry_run"):
             groups.setdefault(CandidateKey.of_record(row).label, []).append(row["dry_run"])
-    before = seconds_before(output_dir)
-    return [_forecast(label, dry, before.get(label)) for label, dry in groups.items()]
+    before = read_median_seconds(output_dir)
+    return [_format_forecast_line(label, dry, before.get(label)) for label, dry in groups.items()]
 
 
-def _forecast(label: str, dry: Sequence[Mapping[str, Any]], seconds: float | None) -> str:
+def _format_forecast_line(
+    label: str, dry: Sequence[Mapping[str, Any]], seconds: float | None
+) -> str:
     cached = sum(bool(each["cached"]) for each in dry)
     tokens = [each["visual_tokens"] for each in dry if each["visual_tokens"] is not None]
     said = [f"{label}: {len(dry)} cases", f"{cached} cached" if cached else ""]
     said.append(f"about {median(tokens):,.0f} visual tokens each" if tokens else "")
     open_cases = len(dry) - cached
-    said.append(f"about {duration(seconds * open_cases)} as in former runs" if seconds and open_cases else "")
+    said.append(
+        f"about {format_duration(seconds * open_cases)} as in former runs"
+        if seconds and open_cases
+        else ""
+    )
     return ", ".join(part for part in said if part)
 
 
-def seconds_before(output_dir: Path) -> dict[str, float]:
+def read_median_seconds(output_dir: Path) -> dict[str, float]:
     """Median seconds a case by label, each from the newest run that timed it."""
     found: dict[str, float] = {}
     for path in sorted(output_dir.glob("*/report.json"), reverse=True):
@@ -97,17 +123,17 @@ def seconds_before(output_dir: Path) -> dict[str, float]:
     return found
 
 
-def warnings(records: Iterable[Mapping[str, Any]]) -> list[Reason | str]:
+def collect_warnings(records: Iterable[Mapping[str, Any]]) -> list[Message | str]:
     """What a real run over these cases would stumble on, each once."""
-    found: list[Reason | str] = []
+    found: list[Message | str] = []
     for row in records:
         dry, document = row.get("dry_run") or {}, row["document"]
         limit = row["generation_kwargs"].get("max_new_tokens")
         tokens = dry.get("reference_tokens")
         if tokens and limit and tokens > limit:
-            found.append(Reason("too_long", {"document": document, "n": tokens, "limit": limit}))
+            found.append(Message("too_long", {"document": document, "n": tokens, "limit": limit}))
         if dry.get("perfect", {}).get("document_right") is False:
-            found.append(Reason("not_itself", {"document": document}))
+            found.append(Message("not_itself", {"document": document}))
         if dry and dry["weights"] != "here":
             found.append(dry["weights"])
-    return list({english(each): each for each in found}.values())
+    return list({in_english(each): each for each in found}.values())

@@ -18,7 +18,7 @@ from vlm_lab.errors import Skip, UserError
 from vlm_lab.run import dry_run
 from vlm_lab.run.options import Options
 from vlm_lab.run.plan import Plan
-from vlm_lab.run.reply_cache import Replies, reply_key
+from vlm_lab.run.reply_cache import ReplyCache, compute_reply_key
 from vlm_lab.suite import make_prompt
 from vlm_lab.suite.pages import Pages
 from vlm_lab.types import Case, Generation, Model, Prompt, Runtime
@@ -26,13 +26,13 @@ from vlm_lab.types import Case, Generation, Model, Prompt, Runtime
 Timer = Callable[[Callable[[], Generation]], object]
 
 
-class Asker:
+class InferenceRunner:
     """One model at a time, one case at a time. `key` is the reply's of the case in hand, None where it has none."""
 
     def __init__(self, options: Options, plan: Plan) -> None:
         self.options, self.plan = options, plan
         self.runtime = Runtime(options.cache, options.device, options.online, options.seed)
-        self.replies = Replies(options.cache / "replies", options.replies)
+        self.replies = ReplyCache(options.cache / "replies", options.replies)
         self.key: str | None = None
         self.open: Candidate | None = None
         self._ahead = ThreadPoolExecutor(1, "render-ahead")
@@ -45,28 +45,36 @@ class Asker:
 
     def prompt(self, case: Case) -> Prompt:
         """The case's prompt. Its pages may already be on their way: they are rendered while the model works."""
-        prompt = make_prompt(case.model, case.template, case.prompt_id, case.document, self.options.max_pages)
+        prompt = make_prompt(
+            case.model, case.template, case.prompt_id, case.document, self.options.max_pages
+        )
         return replace(prompt, pages=self._shared_pages(prompt.pages))
 
     def _shared_pages(self, pages: Any) -> Pages:
         key = (pages.path, pages.max_pages, pages.dpi)
         kept: Pages = self._pages.pop(key, pages)
         self._pages[key] = kept
-        while len(self._pages) > 2:  # this case's and the next one's, however many documents there are
+        while (
+            len(self._pages) > 2
+        ):  # this case's and the next one's, however many documents there are
             self._pages.pop(next(iter(self._pages)))
         return kept
 
-    def generate(self, case: Case, candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:
+    def generate(
+        self, case: Case, candidate: Candidate, prompt: Prompt, timer: Timer
+    ) -> Generation:
         """A cached reply, or one that `timer` was given to time. Raises Skip, GenerationError and DocumentError."""
         self.key = None
         if self.options.dry_run:
-            return dry_run.perfect(case.document)
-        check_meant(case)
+            return dry_run.make_perfect_reply(case.document)
+        check_applicable(case)
         self.key = self._key(case, candidate, prompt)
         if cached := self._stored():
             return cached
         if self.options.replies == "only":
-            raise Skip(f"{case.model.name}: no cached reply for {case.document.id}; run without --replies=only")
+            raise Skip(
+                f"{case.model.name}: no cached reply for {case.document.id}; run without --replies=only"
+            )
         candidate.load()
         if candidate.recorded:
             return candidate.generate(prompt)
@@ -94,7 +102,11 @@ class Asker:
     def _key(self, case: Case, candidate: Candidate, prompt: Prompt) -> str | None:
         identity = candidate.identity()
         return (
-            None if identity is None else reply_key(case.model, prompt, identity, self.runtime.seed, case.document.path)
+            None
+            if identity is None
+            else compute_reply_key(
+                case.model, prompt, identity, self.runtime.seed, case.document.path
+            )
         )
 
     def _timed(self, candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:
@@ -109,7 +121,12 @@ class Asker:
 
         timer(once)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return replace(replies[0], elapsed_seconds=statistics.median(seconds), rounds=tuple(seconds), measured_at=now)
+        return replace(
+            replies[0],
+            elapsed_seconds=statistics.median(seconds),
+            rounds=tuple(seconds),
+            measured_at=now,
+        )
 
     def _render_ahead(self, case: Case) -> None:
         following = self.plan.after(case)
@@ -121,12 +138,16 @@ class Asker:
         self._ahead.shutdown(wait=False, cancel_futures=True)
 
 
-def check_meant(case: Case) -> None:
+def check_applicable(case: Case) -> None:
     """Skip where the document has not the tags that the model's `only` asks for."""
     tags = case.document.tags
     if any(tags.get(name) not in values for name, values in case.model.only.items()):
-        wanted = "; ".join(f"{name} {' or '.join(values)}" for name, values in case.model.only.items())
-        raise Skip(f"{case.model.name}: meant for other documents (`only` in models.yaml: {wanted})")
+        wanted = "; ".join(
+            f"{name} {' or '.join(values)}" for name, values in case.model.only.items()
+        )
+        raise Skip(
+            f"{case.model.name}: meant for other documents (`only` in models.yaml: {wanted})"
+        )
 
 
 def _render_quietly(pages: Any) -> None:

@@ -17,10 +17,10 @@ import pytest
 
 from vlm_lab.errors import UserError
 from vlm_lab.records.runs import find_run
-from vlm_lab.run.reply_cache import Mode
+from vlm_lab.run.reply_cache import CacheMode
 
-FROM_SCRIPT = ("-c", "--rootdir")  # what scripts/bench adds to what was typed
-XDIST = ("-n", "--numprocesses", "--dist", "--tx", "--maxprocesses")
+SCRIPT_OPTIONS = ("-c", "--rootdir")  # what scripts/bench adds to what was typed
+XDIST_OPTIONS = ("-n", "--numprocesses", "--dist", "--tx", "--maxprocesses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Options:
     prompts: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
     sample: int | None = None
-    replies: Mode = "use"
+    replies: CacheMode = "use"
     resume: Path | None = None
     rounds: int = 1
     probe: int = 0
@@ -61,57 +61,108 @@ class Options:
 def add_options(group: Any) -> None:
     """Declares the options in a pytest option group. ValueError where another plugin owns one of them."""
     add = group.addoption
-    add("--suite", metavar="PATH", help="the suite's folder (default: the folder beside the test file)")
+    add(
+        "--suite",
+        metavar="PATH",
+        help="the suite's folder (default: the folder beside the test file)",
+    )
     add("--documents", metavar="PATH", help="documents, instead of the suite's")
     add("--references", metavar="PATH", help="references, instead of the suite's")
     add("--schema", metavar="PATH", help="schema.json, instead of the suite's")
-    add("--models-file", metavar="PATH", action="append", help="the candidates; repeatable (default: models.yaml)")
+    add(
+        "--models-file",
+        metavar="PATH",
+        action="append",
+        help="the candidates; repeatable (default: models.yaml)",
+    )
     add("--output-dir", metavar="PATH", help="where runs go (default: results)")
-    add("--max-pages", metavar="N", type=count, help="pages of a document that become images (default: the suite's)")
-    add("--device", metavar="D", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    add(
+        "--max-pages",
+        metavar="N",
+        type=parse_count,
+        help="pages of a document that become images (default: the suite's)",
+    )
+    add(
+        "--device",
+        metavar="D",
+        default="auto",
+        help="auto, cpu, cuda, cuda:N or mps (default: auto)",
+    )
     add("--dry-run", action="store_true", help="everything except calling the model")
-    add("--prompt", metavar="ID", action="append", default=[], help="only these prompts; repeatable")
+    add(
+        "--prompt", metavar="ID", action="append", default=[], help="only these prompts; repeatable"
+    )
     add("--status", metavar="S", action="append", default=[], choices=("chosen", "rejected", "needs_more_data"),
         help="only candidates marked so in models.yaml; repeatable")  # fmt: skip
-    add("--sample", metavar="N", type=count, help="N documents, seeded, stratified by tag")
-    add("--replies", choices=("use", "refresh", "only", "off"), default="use", help="the reply cache (default: use)")
+    add("--sample", metavar="N", type=parse_count, help="N documents, seeded, stratified by tag")
+    add(
+        "--replies",
+        choices=("use", "refresh", "only", "off"),
+        default="use",
+        help="the reply cache (default: use)",
+    )
     add("--resume", metavar="RUN", help="go on with an interrupted run: path, run id, or last")
-    add("--rounds", metavar="N", type=count, default=1, help="timed rounds of a case; the median counts (default: 1)")
-    add("--probe", metavar="N", type=partial(count, least=0), default=0,
+    add(
+        "--rounds",
+        metavar="N",
+        type=parse_count,
+        default=1,
+        help="timed rounds of a case; the median counts (default: 1)",
+    )
+    add("--probe", metavar="N", type=partial(parse_count, least=0), default=0,
         help="ask each model N of its documents again: do its answers stay the same? (default: 0)")  # fmt: skip
-    add("--baseline", metavar="PATH", help="exit 1 when a candidate got worse than this; vlm-lab accept writes one")
-    add("--max-drop", metavar="X", type=float, default=0.01, help="how far F1 may fall below it (default: 0.01)")
-    add("--fail-on-lost-field", action="store_true", help="with --baseline: no field that was right may be lost")
+    add(
+        "--baseline",
+        metavar="PATH",
+        help="exit 1 when a candidate got worse than this; vlm-lab accept writes one",
+    )
+    add(
+        "--max-drop",
+        metavar="X",
+        type=float,
+        default=0.01,
+        help="how far F1 may fall below it (default: 0.01)",
+    )
+    add(
+        "--fail-on-lost-field",
+        action="store_true",
+        help="with --baseline: no field that was right may be lost",
+    )
     add("--online", action="store_true", help="allow downloads from the hub for this run")
 
 
-def count(text: str, least: int = 1) -> int:
+def parse_count(text: str, least: int = 1) -> int:
     """A number of `least` or more."""
     if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"must be a whole number of {least} or more (got {text!r})")
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number of {least} or more (got {text!r})"
+        )
     return int(text)
 
 
 def read_options(config: pytest.Config) -> Options:
     """What was typed, with paths made absolute. UserError where a run to resume does not exist."""
     get = config.getoption
-    if hasattr(config, "workerinput"):  # a worker of pytest-xdist; the process that started it only hands out tests
-        works = typed_again(config.workerinput["mainargv"][1:], config.rootpath, XDIST)
+    if hasattr(
+        config, "workerinput"
+    ):  # a worker of pytest-xdist; the process that started it only hands out tests
+        works = rebuild_command(config.workerinput["mainargv"][1:], config.rootpath, XDIST_OPTIONS)
         raise UserError(
             f"models are loaded once and timed one by one, so -n is not for them; type: {shlex.join(works)}"
         )
     typed = config.invocation_params.dir
     project = config.rootpath
-    output_dir = _path(typed, get("output_dir")) or project / "results"
+    output_dir = _resolve_path(typed, get("output_dir")) or project / "results"
     resume = get("resume")
     return Options(
-        models_files=tuple(typed / name for name in get("models_file") or ()) or (project / "models.yaml",),
+        models_files=tuple(typed / name for name in get("models_file") or ())
+        or (project / "models.yaml",),
         output_dir=output_dir,
         cache=project / "cache",
-        suite=_path(typed, get("suite")),
-        documents=_path(typed, get("documents")),
-        references=_path(typed, get("references")),
-        schema=_path(typed, get("schema")),
+        suite=_resolve_path(typed, get("suite")),
+        documents=_resolve_path(typed, get("documents")),
+        references=_resolve_path(typed, get("references")),
+        schema=_resolve_path(typed, get("schema")),
         max_pages=get("max_pages"),
         device=get("device"),
         dry_run=get("dry_run"),
@@ -123,7 +174,7 @@ def read_options(config: pytest.Config) -> Options:
         rounds=get("rounds"),
         probe=get("probe"),
         online=get("online"),
-        baseline=_path(typed, get("baseline")),
+        baseline=_resolve_path(typed, get("baseline")),
         max_drop=get("max_drop"),
         fail_on_lost_field=get("fail_on_lost_field"),
         project=project,
@@ -131,25 +182,29 @@ def read_options(config: pytest.Config) -> Options:
     )
 
 
-def typed_again(command: Sequence[str], project: Path, without: Sequence[str]) -> list[str]:
+def rebuild_command(command: Sequence[str], project: Path, without: Sequence[str]) -> list[str]:
     """What was typed, for scripts/bench, without some options and their values."""
-    left_out = (*FROM_SCRIPT, *without)
+    left_out = (*SCRIPT_OPTIONS, *without)
     ours = ("benchmarks", str(project / "benchmarks"))
     kept: list[str] = []
     skip_value = False
     for word in command:
-        if not skip_value and not _is_one_of(word, left_out) and word not in ours:
+        if not skip_value and not _matches_option(word, left_out) and word not in ours:
             kept.append(word)
         skip_value = word in left_out
     return ["scripts/bench", *kept]
 
 
-def _is_one_of(word: str, options: Sequence[str]) -> bool:
+def _matches_option(word: str, options: Sequence[str]) -> bool:
     """Whether a word is one of these options, with its value in it or not: `--resume`, `--resume=last`, `-n2`."""
     inside = tuple(f"{option}=" for option in options)
     short = [option for option in options if len(option) == 2]
-    return word in options or word.startswith(inside) or any(re.match(rf"{option}\w", word) for option in short)
+    return (
+        word in options
+        or word.startswith(inside)
+        or any(re.match(rf"{option}\w", word) for option in short)
+    )
 
 
-def _path(base: Path, text: str | None) -> Path | None:
+def _resolve_path(base: Path, text: str | None) -> Path | None:
     return base / Path(text).expanduser() if text else None

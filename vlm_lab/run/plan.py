@@ -6,16 +6,16 @@ from pathlib import Path
 
 from vlm_lab.config.models_file import Candidates, check_prompts, load_candidates
 from vlm_lab.errors import UserError
-from vlm_lab.messages import Reason, english
-from vlm_lab.records.run_folder import CaseKey, case_key, read_records
+from vlm_lab.messages import Message, in_english
+from vlm_lab.records.run_folder import CaseKey, make_case_key, read_records
 from vlm_lab.registry import allow_plugins
 from vlm_lab.run.options import Options
 from vlm_lab.run.preflight import check_suite
 from vlm_lab.suite import load_documents, load_suite
-from vlm_lab.suite.sampling import sample
+from vlm_lab.suite.sampling import sample_documents
 from vlm_lab.types import Case, Document, Model, Suite
 
-MOST_NOTES = 10
+MAX_NOTES = 10
 
 
 class Plan:
@@ -26,7 +26,7 @@ class Plan:
         self.candidates: Candidates = load_candidates(options.models_files)
         allow_plugins(self.candidates.plugins)
         self.suites: dict[Path, tuple[Suite, tuple[Document, ...]]] = {}
-        self.notes: list[Reason | str] = []
+        self.notes: list[Message | str] = []
         self.cases: list[Case] = []
         self._found: dict[Suite, int] = {}
         self._ranks: dict[CaseKey, tuple[int, int]] = {}
@@ -41,7 +41,10 @@ class Plan:
         for model in self.models:
             for prompt_id in model.prompts:
                 if not self.options.prompts or prompt_id in self.options.prompts:
-                    cases += [Case(model, prompt_id, templates[prompt_id], document) for document in documents]
+                    cases += [
+                        Case(model, prompt_id, templates[prompt_id], document)
+                        for document in documents
+                    ]
         for case in cases:
             self._ranks[case.key] = self.models.index(case.model), len(self._ranks)
         return cases
@@ -50,7 +53,9 @@ class Plan:
     def models(self) -> tuple[Model, ...]:
         """The candidates of this run, in the order of models.yaml."""
         wanted = self.options.status
-        return tuple(model for model in self.candidates.models if not wanted or model.status in wanted)
+        return tuple(
+            model for model in self.candidates.models if not wanted or model.status in wanted
+        )
 
     def _suite(self, folder: Path) -> tuple[Suite, tuple[Document, ...]]:
         if folder not in self.suites:
@@ -62,7 +67,7 @@ class Plan:
                 raise UserError("\n".join(wrong))
             self.notes += [*notes, *doubts]
             self._found[suite] = len(documents)
-            self.suites[folder] = suite, sample(documents, options.sample, options.seed)
+            self.suites[folder] = suite, sample_documents(documents, options.sample, options.seed)
         return self.suites[folder]
 
     def rank(self, case: Case) -> tuple[int, int]:
@@ -84,14 +89,18 @@ class Plan:
         if self.options.resume is None:
             return set()
         rows = read_records(self.options.resume)
-        return {case_key(row) for row in rows if row["status"] not in ("error", "skipped")}
+        return {make_case_key(row) for row in rows if row["status"] not in ("error", "skipped")}
 
     def partial(self) -> list[str]:
         """The suites of which some documents were left out by -k or --sample: nothing is decided on those."""
         asked: dict[str, set[str]] = {}
         for case in self.cases:
             asked.setdefault(case.document.suite.name, set()).add(case.document.id)
-        return [suite.name for suite, found in self._found.items() if len(asked.get(suite.name, ())) < found]
+        return [
+            suite.name
+            for suite, found in self._found.items()
+            if len(asked.get(suite.name, ())) < found
+        ]
 
     def opening(self, device: str) -> list[str]:
         """What will be run, on what, and what a user should know before it."""
@@ -99,10 +108,10 @@ class Plan:
         documents = {(case.document.suite.name, case.document.id) for case in self.cases}
         dry = "dry run of " if self.options.dry_run else ""
         on = f"{len(documents)} document{'s' if len(documents) != 1 else ''}"
-        more = len(self.notes) - MOST_NOTES
+        more = len(self.notes) - MAX_NOTES
         return [
             f"{dry}{len(self.cases)} cases: {', '.join(models)} on {on}",
             f"device: {device}",
-            *map(english, self.notes[:MOST_NOTES]),
+            *map(in_english, self.notes[:MAX_NOTES]),
             *([f"and {more} more, in report.md"] if more > 0 else []),
         ]

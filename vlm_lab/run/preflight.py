@@ -15,132 +15,164 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.fields import canonical
-from vlm_lab.fields.check_digits import invalid
+from vlm_lab.fields import canonicalize_value
+from vlm_lab.fields.check_digits import find_code_error
 from vlm_lab.fields.comparison import CODE_TYPES
-from vlm_lab.fields.flattening import is_empty
-from vlm_lab.fields.inference import is_number_code
-from vlm_lab.fields.schema import leaves
-from vlm_lab.files import private_file
-from vlm_lab.messages import SENTENCES, Reason, english, few
-from vlm_lab.sanitize import shown
+from vlm_lab.fields.flattening import is_null
+from vlm_lab.fields.inference import is_numeric_code
+from vlm_lab.fields.schema import flatten_json
+from vlm_lab.files import atomic_private_file
+from vlm_lab.messages import MESSAGES, Message, in_english, list_first_names
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.references import read_reference
 from vlm_lab.types import Conventions, Document, Field, Suite
 
-FORMAT = 2  # raised when the same suite would be judged otherwise
-MUST_BE_ONE = ("field_f1_strict", "row_f1", "cell_f1")
-Found = tuple[tuple[str, ...], tuple[Reason, ...]]
+CACHE_FORMAT = 2  # raised when the same suite would be judged otherwise
+PERFECT_SCORES = ("field_f1_strict", "row_f1", "cell_f1")
+CheckResult = tuple[tuple[str, ...], tuple[Message, ...]]
 
 
-def check_suite(suite: Suite, documents: Sequence[Document], cache: Path | None = None) -> Found:
+def check_suite(
+    suite: Suite, documents: Sequence[Document], cache: Path | None = None
+) -> CheckResult:
     """(errors, notes): errors stop a run. With `cache`, a folder, an unchanged suite is checked once."""
     known = [document for document in documents if document.reference is not None]
-    path = cache / "checks" / f"{_key(suite, known)}.json" if cache else None
-    stored = _stored(path)
+    path = cache / "checks" / f"{_compute_cache_key(suite, known)}.json" if cache else None
+    stored = _read_cached(path)
     if stored is None:
-        stored = tuple(_errors(suite, known)), tuple(_notes(suite, known))
-        _store(path, stored)
+        stored = tuple(_find_errors(suite, known)), tuple(_collect_notes(suite, known))
+        _write_cached(path, stored)
     return stored
 
 
-def _errors(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
+def _find_errors(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
     if not documents:
         return
     asked = [field.path for field in suite.fields]
-    held = list(dict.fromkeys(path for document in documents for path, _ in leaves(document.reference)))
+    held = list(
+        dict.fromkeys(
+            path for document in documents for path, _ in flatten_json(document.reference)
+        )
+    )
     if asked and not set(asked) & set(held):
         place = f"{suite.folder / 'schema.json'} and {suite.references}"
-        yield f"{place} share no field: the schema has {_names(asked)}; the references have {_names(held)}; {REMEDY}"
+        yield f"{place} share no field: the schema has {_format_names(asked)}; the references have {_format_names(held)}; {REMEDY}"
         return
     for document in documents:
-        yield from _self_score(document)
+        yield from _check_self_score(document)
 
 
 REMEDY = "name the references' keys in the schema, or map them in suite.yaml (map: {schema_field: Reference.Field})"
 
 
-def _self_score(document: Document) -> Iterator[str]:
+def _check_self_score(document: Document) -> Iterator[str]:
     """The reference as a model that is always right would print it."""
     from vlm_lab.parsing import parse
     from vlm_lab.scoring import score
     from vlm_lab.types import Generation
 
-    reply = Generation(raw_response=json.dumps(document.reference, ensure_ascii=False), finish_reason="stop")
+    reply = Generation(
+        raw_response=json.dumps(document.reference, ensure_ascii=False), finish_reason="stop"
+    )
     scored = score(parse(reply), document)
-    if all(scored.scores.get(name) in (None, 1.0) for name in MUST_BE_ONE):
+    if all(scored.scores.get(name) in (None, 1.0) for name in PERFECT_SCORES):
         return
     odd = [each for each in scored.fields if each.outcome not in ("exact", "unlabelled")]
-    told = f"{shown(odd[0].path)} = {odd[0].expected!r} comes back as {odd[0].actual!r}" if odd else "rows are lost"
+    told = (
+        f"{terminal_safe(odd[0].path)} = {odd[0].expected!r} comes back as {odd[0].actual!r}"
+        if odd
+        else "rows are lost"
+    )
     yield f"{document.name}: its reference does not score 1.0 against itself: {told}"
 
 
-def _notes(suite: Suite, documents: Sequence[Document]) -> Iterator[Reason]:
+def _collect_notes(suite: Suite, documents: Sequence[Document]) -> Iterator[Message]:
     if not documents:
-        yield Reason("no_reference", {"suite": suite.name})
+        yield Message("no_reference", {"suite": suite.name})
         return
     values: dict[str, list[Any]] = {}
     for document in documents:
-        for path, value in leaves(document.reference):
-            if not is_empty(value):
+        for path, value in flatten_json(document.reference):
+            if not is_null(value):
                 values.setdefault(path, []).append(value)
     unseen = [field.path for field in suite.fields if field.path not in values]
     if unseen:
-        yield Reason("never_scored", {"fields": few([*map(shown, unseen)])})
-    yield from _numbers(suite, documents)
-    yield from _about_types(suite, values)
+        yield Message("never_scored", {"fields": list_first_names([*map(terminal_safe, unseen)])})
+    yield from _find_numeric_codes(suite, documents)
+    yield from _check_values(suite, values)
     verified = sum(document.verified for document in documents)
-    yield Reason("verified", {"verified": verified, "n": len(documents)})
+    yield Message("verified", {"verified": verified, "n": len(documents)})
 
 
-def _numbers(suite: Suite, documents: Sequence[Document]) -> Iterator[Reason]:
+def _find_numeric_codes(suite: Suite, documents: Sequence[Document]) -> Iterator[Message]:
     """Identifiers that the files hold as JSON numbers; read without fields, a reference is as it was written."""
     codes = {field.path for field in suite.fields if field.type in CODE_TYPES}
     found: dict[str, list[Any]] = {}
     for document in documents:
-        raw = read_reference(document.reference_path, replace(suite, fields=()))[0] if document.reference_path else None
-        for path, value in leaves(raw or {}):
-            if path in codes and is_number_code(value):
+        raw = (
+            read_reference(document.reference_path, replace(suite, fields=()))[0]
+            if document.reference_path
+            else None
+        )
+        for path, value in flatten_json(raw or {}):
+            if path in codes and is_numeric_code(value):
                 found.setdefault(path, []).append(value)
     for path, values in found.items():
-        yield Reason("numbers", {"field": shown(path), "n": len(values), "value": str(values[0])})
+        yield Message(
+            "numbers", {"field": terminal_safe(path), "n": len(values), "value": str(values[0])}
+        )
 
 
-def _about_types(suite: Suite, values: Mapping[str, Sequence[Any]]) -> Iterator[Reason]:
+def _check_values(suite: Suite, values: Mapping[str, Sequence[Any]]) -> Iterator[Message]:
     written: dict[str, Counter[str]] = {"date": Counter(), "amount": Counter()}
     for field in suite.fields:
         seen = values.get(field.path, ())
-        place = {"field": shown(field.path), "seen": len(seen)}
-        odd = [value for value in seen if canonical(field, value, suite.conventions) is None]
+        place = {"field": terminal_safe(field.path), "seen": len(seen)}
+        odd = [
+            value for value in seen if canonicalize_value(field, value, suite.conventions) is None
+        ]
         if odd:
-            yield Reason("no_type", {**place, "n": len(odd), "type": field.type, "value": _show(odd[0])})
-        wrong = [reason for reason in (invalid(field.type, value, field.path) for value in seen) if reason]
+            yield Message(
+                "no_type",
+                {**place, "n": len(odd), "type": field.type, "value": _format_value(odd[0])},
+            )
+        wrong = [
+            reason
+            for reason in (find_code_error(field.type, value, field.path) for value in seen)
+            if reason
+        ]
         if wrong:
-            yield Reason("invalid", {**place, "n": len(wrong), "why": wrong[0]})
+            yield Message("invalid", {**place, "n": len(wrong), "why": wrong[0]})
         if field.type in written:
-            written[field.type].update(_writing(field, value, suite.conventions) for value in seen)
+            written[field.type].update(
+                _classify_notation(field, value, suite.conventions) for value in seen
+            )
     for kind, ways in written.items():
         if ways:
-            yield Reason(f"{kind}s_written", {"ways": [_way(way, count) for way, count in ways.most_common(4)]})
+            yield Message(
+                f"{kind}s_written",
+                {"ways": [_format_notation(way, count) for way, count in ways.most_common(4)]},
+            )
 
 
-def _writing(field: Field, value: Any, conventions: Conventions) -> str:
+def _classify_notation(field: Field, value: Any, conventions: Conventions) -> str:
     """How a value is written: by an example that all can read, or the kind of sentence that says it."""
     if not isinstance(value, str):
         return "way_numbers"
-    if canonical(field, value, conventions) is None:
+    if canonicalize_value(field, value, conventions) is None:
         return "way_otherwise"
-    return next(way for way, is_so in WAYS[field.type] if is_so(value))
+    return next(way for way, is_so in NOTATIONS[field.type] if is_so(value))
 
 
-def _way(way: str, count: int) -> Reason | str:
-    return Reason(way, {"n": count}) if way in SENTENCES else f"{way} ({count})"
+def _format_notation(way: str, count: int) -> Message | str:
+    return Message(way, {"n": count}) if way in MESSAGES else f"{way} ({count})"
 
 
-def _has(*parts: str) -> Callable[[str], bool]:
+def _contains_any(*parts: str) -> Callable[[str], bool]:
     return lambda value: any(part in value for part in parts)
 
 
-def _is_iso(value: str) -> bool:
+def _is_iso_date(value: str) -> bool:
     return value[:4].isdigit() and value[4:5] == "-"
 
 
@@ -148,58 +180,78 @@ def _has_letters(value: str) -> bool:
     return any(map(str.isalpha, value))
 
 
-def _comma_last(value: str) -> bool:
+def _has_decimal_comma(value: str) -> bool:
     return value.rfind(",") > value.rfind(".")
 
 
-def _always(value: str) -> bool:
+def _accept_any(value: str) -> bool:
     return True
 
 
-WAYS: Mapping[str, Sequence[tuple[str, Callable[[str], bool]]]] = {
-    "date": (("2024-03-12", _is_iso), ("way_month", _has_letters), ("12.03.2024", _always)),
+NOTATIONS: Mapping[str, Sequence[tuple[str, Callable[[str], bool]]]] = {
+    "date": (
+        ("2024-03-12", _is_iso_date),
+        ("way_month", _has_letters),
+        ("12.03.2024", _accept_any),
+    ),
     "amount": (
-        ("way_currency", lambda value: _has_letters(value) or _has("$", "€", "₽", "£", "¥")(value)),
-        ("1.234,56", _comma_last),
-        ("1234.56", _always),
+        (
+            "way_currency",
+            lambda value: _has_letters(value) or _contains_any("$", "€", "₽", "£", "¥")(value),
+        ),
+        ("1.234,56", _has_decimal_comma),
+        ("1234.56", _accept_any),
     ),
 }
 
 
-def _names(names: Sequence[str]) -> str:
-    return english(few([*map(shown, names)]))
+def _format_names(names: Sequence[str]) -> str:
+    return in_english(list_first_names([*map(terminal_safe, names)]))
 
 
-def _show(value: Any) -> str:
-    return shown(repr(value)[:60])
+def _format_value(value: Any) -> str:
+    return terminal_safe(repr(value)[:60])
 
 
-def _key(suite: Suite, documents: Sequence[Document]) -> str:
+def _compute_cache_key(suite: Suite, documents: Sequence[Document]) -> str:
     """A digest of all that the answer depends on: references as they were read, schema and conventions."""
     digest = hashlib.sha256()
-    head = [FORMAT, suite.schema, asdict(suite.conventions), suite.empty, suite.map, suite.name, str(suite.references)]
-    for part in (head, *([document.id, document.verified, document.reference] for document in documents)):
-        digest.update(json.dumps(part, sort_keys=True, default=str).encode("utf-8", "backslashreplace"))
+    head = [
+        CACHE_FORMAT,
+        suite.schema,
+        asdict(suite.conventions),
+        suite.empty,
+        suite.map,
+        suite.name,
+        str(suite.references),
+    ]
+    for part in (
+        head,
+        *([document.id, document.verified, document.reference] for document in documents),
+    ):
+        digest.update(
+            json.dumps(part, sort_keys=True, default=str).encode("utf-8", "backslashreplace")
+        )
     return digest.hexdigest()
 
 
-def _stored(path: Path | None) -> Found | None:
+def _read_cached(path: Path | None) -> CheckResult | None:
     if path is None:
         return None
     try:
         errors, notes = json.loads(path.read_text("utf-8"))
-        return tuple(errors), tuple(Reason(**each) for each in notes)
+        return tuple(errors), tuple(Message(**each) for each in notes)
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _store(path: Path | None, found: Found) -> None:
+def _write_cached(path: Path | None, found: CheckResult) -> None:
     """A cache that cannot be written costs time alone."""
     if path is None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with private_file(path) as file:
+        with atomic_private_file(path) as file:
             file.write(json.dumps(found, default=asdict).encode())
     except OSError:
         return

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from vlm_lab.scoring.counts import f1
+from vlm_lab.scoring.counts import compute_f1
 from vlm_lab.types import CORRECT, EXPECTED, PREDICTED, Case, Record
 
 
@@ -37,7 +37,7 @@ class Progress:
             sums[place] += sum(record.scores.get(outcome, 0) for outcome in outcomes)
 
     def _f1(self, group: tuple[str, str]) -> str:
-        value = f1(*self.sums[group]) if group in self.sums else None
+        value = compute_f1(*self.sums[group]) if group in self.sums else None
         return "" if value is None else f"F1 {value:.2f} so far"
 
     def _errors(self) -> str:
@@ -46,10 +46,10 @@ class Progress:
     def _left(self) -> str:
         if not self.done:
             return ""
-        return f"{duration((time.monotonic() - self.started) / self.done * (self.total - self.done))} left"
+        return f"{format_duration((time.monotonic() - self.started) / self.done * (self.total - self.done))} left"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """`40 s`, `12 min`, `3.5 h`"""
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -5,20 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
-from vlm_lab.sanitize import shown
-from vlm_lab.scoring.consistency import checks
-from vlm_lab.suite.pages import Pages, digest
-from vlm_lab.suite.prompts import prompt_text
+from vlm_lab.sanitize import terminal_safe
+from vlm_lab.scoring.consistency import check_consistency
+from vlm_lab.suite.pages import Pages, compute_sha256
+from vlm_lab.suite.prompts import render_prompt_text
 from vlm_lab.types import Case, Failure, Generation, Prediction, Prompt, Record, Score, Status
 
 
-def answered(case: Case, prompt: Prompt, generation: Generation, prediction: Prediction, score: Score) -> Record:
+def build_answered_record(
+    case: Case, prompt: Prompt, generation: Generation, prediction: Prediction, score: Score
+) -> Record:
     """The record of a case that has a reply, right or wrong."""
     suite = case.document.suite
     return replace(
-        blank(case, prediction.status),
-        checks=checks(prediction.value, suite.fields, suite.conventions),
-        **page_numbers(prompt),
+        build_base_record(case, prediction.status),
+        checks=check_consistency(prediction.value, suite.fields, suite.conventions),
+        **collect_page_fields(prompt),
         raw_response=generation.raw_response,
         page_responses=generation.page_responses,
         elapsed_seconds=generation.elapsed_seconds,
@@ -41,13 +43,16 @@ def answered(case: Case, prompt: Prompt, generation: Generation, prediction: Pre
     )
 
 
-def failed(case: Case, status: Status, error: BaseException | str) -> Record:
+def build_failed_record(case: Case, status: Status, error: BaseException | str) -> Record:
     """The record of a cell that the harness has no answer for: an `error`, or `skipped`, with its reason."""
     kind = error.kind if isinstance(error, UserError) else type(error).__name__
-    return replace(blank(case, status), error=Failure("Skip" if isinstance(error, str) else kind, shown(str(error))))
+    return replace(
+        build_base_record(case, status),
+        error=Failure("Skip" if isinstance(error, str) else kind, terminal_safe(str(error))),
+    )
 
 
-def blank(case: Case, status: Status) -> Record:
+def build_base_record(case: Case, status: Status) -> Record:
     """What is known of a case before anything happened to it."""
     document, model = case.document, case.model
     return Record(
@@ -55,13 +60,13 @@ def blank(case: Case, status: Status) -> Record:
         suite=document.suite.name,
         document=document.id,
         document_name=document.name,
-        document_sha256=_digest(document.path),
-        reference_sha256=_digest(document.reference_path),
+        document_sha256=_find_sha256(document.path),
+        reference_sha256=_find_sha256(document.reference_path),
         model=model.name,
         model_id=model.model_id,
         revision=model.revision,
         backend=model.backend,
-        prompt=_text(case),
+        prompt=_find_prompt_text(case),
         prompt_id=case.prompt_id,
         generation_kwargs=model.generation_kwargs,
         status=status,
@@ -70,23 +75,27 @@ def blank(case: Case, status: Status) -> Record:
     )
 
 
-def page_numbers(prompt: Prompt) -> dict[str, Any]:
+def collect_page_fields(prompt: Prompt) -> dict[str, Any]:
     """Which pages were sent, and of how many."""
     pages = prompt.pages
     indices = pages.indices if isinstance(pages, Pages) else tuple(page.index for page in pages)
     total = pages.total if isinstance(pages, Pages) else len(pages)
-    return {"page_index": indices[0] if indices else None, "page_indices": indices, "pages_total": total}
+    return {
+        "page_index": indices[0] if indices else None,
+        "page_indices": indices,
+        "pages_total": total,
+    }
 
 
-def _text(case: Case) -> str | None:
+def _find_prompt_text(case: Case) -> str | None:
     try:
-        return prompt_text(case.template, case.document.suite, case.prompt_id)
+        return render_prompt_text(case.template, case.document.suite, case.prompt_id)
     except UserError:
         return None
 
 
-def _digest(path: Path | None) -> str | None:
+def _find_sha256(path: Path | None) -> str | None:
     try:
-        return digest(path) if path else None
+        return compute_sha256(path) if path else None
     except OSError:
         return None

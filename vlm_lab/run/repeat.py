@@ -13,47 +13,61 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vlm_lab.analysis.repeatability import WAYS, Answered, How, blank_probe, compared, grouped
+from vlm_lab.analysis.repeatability import (
+    REPEAT_MODES,
+    RepeatMode,
+    _AnsweredCase,
+    _compare_replies,
+    _make_empty_probe,
+    group_cases,
+)
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import UserError
-from vlm_lab.messages import Reason
-from vlm_lab.records.run_folder import case_key, read_records
-from vlm_lab.types import Case, Generation, Probe, Prompt
+from vlm_lab.messages import Message
+from vlm_lab.records.run_folder import make_case_key, read_records
+from vlm_lab.types import Case, Generation, Prompt, Repeatability
 
 Reply = TypeVar("Reply")
 
 
-def probe(
+def repeat_cases(
     candidate: Candidate,
     cases: Sequence[Case],
     folder: Path,
     prompt_of: Callable[[Case], Prompt],
     count: int,
     seed: int,
-) -> Iterator[Probe]:
+) -> Iterator[Repeatability]:
     """Asks `count` of one model's `cases`, for each suite and prompt, again; first answers are in the run's folder."""
-    for key, group in grouped(cases).items():
-        first = _chosen(folder, group, count, seed)
-        for how in WAYS:
-            blank = blank_probe(key, how)
-            why_not = _why_not(candidate, first, how)
+    for key, group in group_cases(cases).items():
+        first = _choose_answered(folder, group, count, seed)
+        for how in REPEAT_MODES:
+            blank = _make_empty_probe(key, how)
+            why_not = _check_measurable(candidate, first, how)
             if why_not:
                 yield replace(blank, not_measured=why_not)
             else:
-                again = (_alone if how == "alone" else _batch)(candidate, [prompt_of(each.case) for each in first])
-                yield compared(blank, first, again)
+                again = (_generate_singly if how == "alone" else _generate_batch)(
+                    candidate, [prompt_of(each.case) for each in first]
+                )
+                yield _compare_replies(blank, first, again)
 
 
-def _chosen(folder: Path, cases: Sequence[Case], count: int, seed: int) -> list[Answered]:
+def _choose_answered(
+    folder: Path, cases: Sequence[Case], count: int, seed: int
+) -> list[_AnsweredCase]:
     """The first `count` that have an answer, in an order that depends on seed and document alone: it is the same for
     every candidate."""
     known = {case.key: case for case in cases}
     order = sorted(known, key=lambda key: random.Random(f"{seed} {key[3]}").random())  # noqa: S311 - reproducible
     rows = (row for row in read_records(folder, order) if row["raw_response"] is not None)
-    return [Answered(known[case_key(row)], _reply(row)) for row in islice(rows, count)]
+    return [
+        _AnsweredCase(known[make_case_key(row)], _build_generation(row))
+        for row in islice(rows, count)
+    ]
 
 
-def _reply(row: Mapping[str, Any]) -> Generation:
+def _build_generation(row: Mapping[str, Any]) -> Generation:
     return Generation(
         raw_response=row["raw_response"],
         page_responses=tuple(row["page_responses"]),
@@ -62,33 +76,35 @@ def _reply(row: Mapping[str, Any]) -> Generation:
     )
 
 
-def _why_not(candidate: Candidate, first: Sequence[Answered], how: How) -> Reason | str:
+def _check_measurable(
+    candidate: Candidate, first: Sequence[_AnsweredCase], how: RepeatMode
+) -> Message | str:
     """Why there is nothing to measure; "" where there is."""
     if not first:
-        return Reason("no_first_answer")
-    broken = _guarded(candidate.load)
+        return Message("no_first_answer")
+    broken = _run_guarded(candidate.load)
     if broken:
         return broken
     if candidate.recorded:
-        return Reason("replayed")
+        return Message("replayed")
     if how == "batch" and len(first) < 2:
-        return Reason("no_batch")
+        return Message("no_batch")
     if how == "batch" and not candidate.batches:
-        return Reason("one_at_a_time", {"backend": candidate.model.backend})
+        return Message("one_at_a_time", {"backend": candidate.model.backend})
     return ""
 
 
-def _alone(candidate: Candidate, prompts: Sequence[Prompt]) -> list[Generation | str]:
+def _generate_singly(candidate: Candidate, prompts: Sequence[Prompt]) -> list[Generation | str]:
     """Each prompt's second reply, or why there is none."""
-    return [_guarded(lambda prompt=prompt: candidate.generate(prompt)) for prompt in prompts]  # type: ignore[misc]
+    return [_run_guarded(lambda prompt=prompt: candidate.generate(prompt)) for prompt in prompts]  # type: ignore[misc]
 
 
-def _batch(candidate: Candidate, prompts: Sequence[Prompt]) -> Sequence[Generation | str]:
-    replies = _guarded(lambda: candidate.generate_batch(prompts))
+def _generate_batch(candidate: Candidate, prompts: Sequence[Prompt]) -> Sequence[Generation | str]:
+    replies = _run_guarded(lambda: candidate.generate_batch(prompts))
     return [replies] * len(prompts) if isinstance(replies, str) else replies
 
 
-def _guarded(ask: Callable[[], Reply]) -> Reply | str:
+def _run_guarded(ask: Callable[[], Reply]) -> Reply | str:
     """A backend's own mistakes included: every case has its answer already, and a probe takes none away."""
     try:
         return ask()

@@ -13,21 +13,23 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from vlm_lab.files import private_file
-from vlm_lab.suite.pages import digest, renderer
+from vlm_lab.files import atomic_private_file
+from vlm_lab.suite.pages import compute_sha256, describe_renderer
 from vlm_lab.types import Generation, Model, Prompt
 
-Mode = Literal["use", "refresh", "only", "off"]
-FORMAT = 1  # raised when a stored reply would no longer mean the same
+CacheMode = Literal["use", "refresh", "only", "off"]
+CACHE_FORMAT = 1  # raised when a stored reply would no longer mean the same
 
 
-def reply_key(model: Model, prompt: Prompt, identity: Mapping[str, Any], seed: int, path: Path) -> str:
+def compute_reply_key(
+    model: Model, prompt: Prompt, identity: Mapping[str, Any], seed: int, path: Path
+) -> str:
     """sha256 over all that decides a reply. The pages follow from the file's digest, the limit and the dpi."""
     pages: Any = prompt.pages
     decides = {
-        "format": FORMAT,
-        "document": digest(path),
-        "pages": [pages.max_pages, pages.dpi, model.pages, renderer()],
+        "format": CACHE_FORMAT,
+        "document": compute_sha256(path),
+        "pages": [pages.max_pages, pages.dpi, model.pages, describe_renderer()],
         "prompt": prompt.text,
         "generation": dict(model.generation_kwargs),
         "processor": dict(model.processor_kwargs),
@@ -41,10 +43,10 @@ def reply_key(model: Model, prompt: Prompt, identity: Mapping[str, Any], seed: i
     return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
 
 
-class Replies:
+class ReplyCache:
     """The cache folder. What cannot be read is no reply: it is asked for again and written anew."""
 
-    def __init__(self, folder: Path, mode: Mode) -> None:
+    def __init__(self, folder: Path, mode: CacheMode) -> None:
         self.folder, self.mode = folder, mode
         self._adapter = TypeAdapter(Generation)
 
@@ -64,7 +66,7 @@ class Replies:
             return
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with private_file(path) as file:
+        with atomic_private_file(path) as file:
             file.write(self._adapter.dump_json(generation))
 
     def _path(self, key: str) -> Path:

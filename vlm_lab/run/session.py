@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 from vlm_lab.analysis import repeatability
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import UserError
-from vlm_lab.messages import Reason, english
+from vlm_lab.messages import Message, in_english
 from vlm_lab.records import run_folder
 from vlm_lab.records.report_json import read_report
-from vlm_lab.report.terminal import closing_lines
+from vlm_lab.report.terminal import format_summary_lines
 from vlm_lab.run import dry_run, repeat
-from vlm_lab.run.environment import describe_device, environment
-from vlm_lab.run.inference import Asker
-from vlm_lab.run.options import Options, typed_again
+from vlm_lab.run.environment import collect_environment, describe_device
+from vlm_lab.run.inference import InferenceRunner
+from vlm_lab.run.options import Options, rebuild_command
 from vlm_lab.run.plan import Plan
 from vlm_lab.run.progress import Progress
-from vlm_lab.run.record import answered, failed
-from vlm_lab.types import Case, Generation, Prediction, Probe, Prompt, Record, Score, Status
+from vlm_lab.run.record import build_answered_record, build_failed_record
+from vlm_lab.types import Case, Generation, Prediction, Prompt, Record, Repeatability, Score, Status
 
 if TYPE_CHECKING:
     from vlm_lab.decision.regression_gate import Baseline, GateResult
@@ -40,16 +40,16 @@ class Session:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.plan = Plan(options)
-        self.asker = Asker(options, self.plan)
+        self.asker = InferenceRunner(options, self.plan)
         self.device = describe_device(self.asker.runtime)
         self.started = datetime.now(UTC)
         self.baseline = _read_baseline(options.baseline)  # now: not after a night's run
-        self.dry_warnings: list[Reason | str] = []
+        self.dry_warnings: list[Message | str] = []
         self.concluded: Conclusion | None = None
         self.gated: GateResult | None = None
         self._folder: Path | None = options.resume
         self._written: Case | None = None
-        self._probes: dict[repeatability.ProbeKey, Probe] = {}
+        self._probes: dict[repeatability.ProbeKey, Repeatability] = {}
 
     def begin(self, cases: Sequence[Case]) -> None:
         """What was selected, in the order in which it will be asked."""
@@ -60,25 +60,32 @@ class Session:
     def folder(self) -> Path:
         """The run's folder, made when the first case is written."""
         if self._folder is None:
-            self._folder = run_folder.create(self.options.output_dir, self.started)
+            self._folder = run_folder.create_folder(self.options.output_dir, self.started)
         return self._folder
 
     def record(
-        self, case: Case, prompt: Prompt, generation: Generation, prediction: Prediction, score: Score
+        self,
+        case: Case,
+        prompt: Prompt,
+        generation: Generation,
+        prediction: Prediction,
+        score: Score,
     ) -> Record:
         """Writes a case that was answered (in a dry run: one that would have been asked)."""
         if self.options.dry_run and self.asker.open:
             key = self.asker.planned_key(case, prompt)
-            record = dry_run.record(case, self.asker.open, prompt, score, self.asker.replies, key)
+            record = dry_run.build_record(
+                case, self.asker.open, prompt, score, self.asker.replies, key
+            )
         else:
-            answer = answered(case, prompt, generation, prediction, score)
+            answer = build_answered_record(case, prompt, generation, prediction, score)
             record = replace(answer, reply_key=self.asker.key)
         self._write(case, record)
         return record
 
     def fail(self, case: Case, status: Status, error: BaseException | str) -> Record:
         """Writes a case that has no answer, with the reason."""
-        record = failed(case, status, error)
+        record = build_failed_record(case, status, error)
         self._write(case, record)
         return record
 
@@ -99,40 +106,55 @@ class Session:
 
     def ask_again(self, candidate: Candidate) -> None:
         """`--probe`, when a model's cases have run and it is still open; not when the run has ended meanwhile."""
-        if self.options.probe and self._folder and not self.options.no_model and self.concluded is None:
+        if (
+            self.options.probe
+            and self._folder
+            and not self.options.no_model
+            and self.concluded is None
+        ):
             own = [case for case in self.plan.cases if case.model == candidate.model]
             options = self.options
             prompt_of = self.asker.prompt
-            for each in repeat.probe(candidate, own, self._folder, prompt_of, options.probe, options.seed):
-                self._probes |= repeatability.by_key([each])  # one by one: Ctrl-C leaves what was found out
+            for each in repeat.repeat_cases(
+                candidate, own, self._folder, prompt_of, options.probe, options.seed
+            ):
+                self._probes |= repeatability.index_probes(
+                    [each]
+                )  # one by one: Ctrl-C leaves what was found out
 
-    def _all_probes(self) -> list[Probe]:
+    def _all_probes(self) -> list[Repeatability]:
         """Those of this run, those of the run that it goes on with, and why there is no other."""
-        before = _probes_before(self.options.resume)
+        before = _read_former_probes(self.options.resume)
         if not self.options.probe:
             return list(before.values())
         no_model = self.options.no_model
-        why = Reason("calls_no_model", {"option": no_model}) if no_model else Reason("too_late")
-        return repeatability.complete({**before, **self._probes}, self.plan.cases, why)
+        why = Message("calls_no_model", {"option": no_model}) if no_model else Message("too_late")
+        return repeatability.complete_probes({**before, **self._probes}, self.plan.cases, why)
 
     def finish(self) -> None:
         """Builds the report from what was written, where anything was, and holds it against the baseline."""
-        if self._folder is None or not (self._folder / run_folder.LINES).exists():
+        if self._folder is None or not (self._folder / run_folder.RECORDS_FILE).exists():
             return
-        from vlm_lab.run.finalize import conclude  # brings numpy, which collection can do without
+        from vlm_lab.run.finalize import (
+            finalize_run,
+        )  # brings numpy, which collection can do without
 
         if self.options.dry_run:
-            self.dry_warnings = dry_run.warnings(run_folder.read_records(self._folder))
+            self.dry_warnings = dry_run.collect_warnings(run_folder.read_records(self._folder))
             self.plan.notes += self.dry_warnings
-        machine = environment(self.options.project, self.options.seed, self.device)
+        machine = collect_environment(self.options.project, self.options.seed, self.device)
         plan, probes = self.plan, self._all_probes()
-        self.concluded = conclude(self._folder, self._run(), machine, plan.candidates, plan.cases, plan.notes, probes)
+        self.concluded = finalize_run(
+            self._folder, self._run(), machine, plan.candidates, plan.cases, plan.notes, probes
+        )
         if self.baseline and not self.options.dry_run:
-            from vlm_lab.decision.regression_gate import gate, of_run
+            from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
 
             records = run_folder.read_records(self._folder, [case.key for case in plan.cases])
-            now = of_run(read_report(self._folder), records)
-            self.gated = gate(self.baseline, now, self.options.max_drop, self.options.fail_on_lost_field)
+            now = build_run_baseline(read_report(self._folder), records)
+            self.gated = check_regression(
+                self.baseline, now, self.options.max_drop, self.options.fail_on_lost_field
+            )
 
     def _run(self) -> dict[str, Any]:
         return {
@@ -153,22 +175,35 @@ class Session:
         """The table, what is missing, and where the report lies; the last line says what to do about it."""
         if self._folder is None or self.concluded is None:
             return []
-        lines = closing_lines(self.concluded)
+        lines = format_summary_lines(self.concluded)
         if self.options.dry_run:
-            planned = dry_run.forecast(run_folder.read_records(self._folder), self.options.output_dir)
+            planned = dry_run.format_forecast(
+                run_folder.read_records(self._folder), self.options.output_dir
+            )
             lines = ["", "dry run: no model was called", *planned, ""]
-            lines += map(english, [*self.dry_warnings, *repeatability.lines(self.concluded.probes)])
+            lines += map(
+                in_english,
+                [*self.dry_warnings, *repeatability.summarize_probes(self.concluded.probes)],
+            )
         lines += ["", f"report: {self._folder / 'report.html'}"]
-        if any(each.statuses.get(status) for each in self.concluded.summaries for status in ("not_run", "error")):
+        if any(
+            each.statuses.get(status)
+            for each in self.concluded.summaries
+            for status in ("not_run", "error")
+        ):
             lines.append(f"go on with: {self._resume_command(self._folder)}")
         if self.gated:
-            lines += ["", f"baseline {self.options.baseline}: {self.gated.status.replace('_', ' ')}", *self.gated.lines]
+            lines += [
+                "",
+                f"baseline {self.options.baseline}: {self.gated.status.replace('_', ' ')}",
+                *self.gated.lines,
+            ]
         return lines
 
     def _resume_command(self, folder: Path) -> str:
         """What was typed, with the run to go on with; its id is enough where runs are looked for."""
         run = folder.name if folder.parent == self.options.project / "results" else str(folder)
-        typed = typed_again(self.options.command, self.options.project, ["--resume"])
+        typed = rebuild_command(self.options.command, self.options.project, ["--resume"])
         return shlex.join([*typed, "--resume", run])
 
     def close(self) -> None:
@@ -176,16 +211,18 @@ class Session:
         self.asker.close()
 
 
-def _probes_before(resumed: Path | None) -> dict[repeatability.ProbeKey, Probe]:
+def _read_former_probes(resumed: Path | None) -> dict[repeatability.ProbeKey, Repeatability]:
     """What the run to be resumed had found out; nothing where it left no report."""
     with suppress(UserError):
-        return repeatability.by_key(read_report(resumed).probes) if resumed else {}
+        return repeatability.index_probes(read_report(resumed).probes) if resumed else {}
     return {}
 
 
 def _read_baseline(path: Path | None) -> Baseline | None:
     if path is None:
         return None
-    from vlm_lab.decision.regression_gate import read_baseline  # brings numpy, which collection can do without
+    from vlm_lab.decision.regression_gate import (
+        load_baseline,
+    )  # brings numpy, which collection can do without
 
-    return read_baseline(path)
+    return load_baseline(path)

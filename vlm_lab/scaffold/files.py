@@ -11,22 +11,27 @@ from typing import Any
 
 import yaml
 
-from vlm_lab.sanitize import shown
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scaffold.overlay import Node
-from vlm_lab.scaffold.type_guessing import Guess, clip
+from vlm_lab.scaffold.type_guessing import FieldGuess, format_example
 from vlm_lab.types import Conventions
 
-ISO = re.compile(r"\d{4}-\d\d-\d\d")
-POINT = re.compile(r"-?\d+(\.\d+)?")
-WRITTEN = (
-    ("date", "Dates", ISO, "as YYYY-MM-DD"),
-    ("amount", "Amounts", POINT, "as decimal numbers with a dot and no thousands separator"),
+ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+PLAIN_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
+PROMPT_FORMATS = (
+    ("date", "Dates", ISO_DATE, "as YYYY-MM-DD"),
+    (
+        "amount",
+        "Amounts",
+        PLAIN_DECIMAL,
+        "as decimal numbers with a dot and no thousands separator",
+    ),
     ("currency", "Currency", re.compile("[A-Z]{3}"), "as an ISO 4217 code"),
 )  # what is written otherwise in most references is asked for as printed
-FEW = 6  # keys that a sentence names
-FORMATS = {"amount": "decimal"}
+MAX_NAMED_KEYS = 6  # keys that a sentence names
+SCHEMA_FORMATS = {"amount": "decimal"}
 
-TEST = '''"""One case per model x prompt x document of the suite in the folder beside this file."""
+TEST_TEXT = '''"""One case per model x prompt x document of the suite in the folder beside this file."""
 
 from vlm_lab import parse, score
 
@@ -38,22 +43,25 @@ def test_document(model, document, prompt, generate, record):
 '''
 
 
-def suite_yaml(rows: Sequence[tuple[str, Any, str]]) -> str:
+def render_suite_yaml(rows: Sequence[tuple[str, Any, str]]) -> str:
     """(key, value, what to know about it) -> YAML with the remarks as comments."""
     text = "# Guesses of `vlm-lab init`. Every key is optional, paths are relative to this file.\n"
     for key, value, remark in rows:
-        text += f"# {shown(remark)}\n" if remark else ""
+        text += f"# {terminal_safe(remark)}\n" if remark else ""
         text += yaml.safe_dump({key: value}, allow_unicode=True, sort_keys=False, width=10_000)
     return text
 
 
-def schema_json(root: Node, guesses: Mapping[str, Guess]) -> str:
+def render_schema_json(root: Node, guesses: Mapping[str, FieldGuess]) -> str:
     """The references' own keys as JSON Schema, types by `format` and `x-vlm-lab`."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_object(root, "", guesses)}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_build_object_schema(root, "", guesses),
+    }
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
 
-def prompt_md(guesses: Sequence[Guess]) -> str:
+def render_prompt_md(guesses: Sequence[FieldGuess]) -> str:
     """The words sent: which keys are dates and amounts, and how the references write them."""
     lines = [
         "Read this document and answer with one JSON object that follows this JSON Schema:",
@@ -61,8 +69,8 @@ def prompt_md(guesses: Sequence[Guess]) -> str:
         "{{ schema }}",
         "",
     ]
-    for kind, noun, pattern, how in WRITTEN:
-        lines += _sentence(guesses, kind, noun, pattern, how)
+    for kind, noun, pattern, how in PROMPT_FORMATS:
+        lines += _format_sentences(guesses, kind, noun, pattern, how)
     lines += [
         "Copy all other values as printed on the page. Use the keys of the schema, as they are written there.",
         "Leave out what the document does not show. Answer with the JSON object alone.",
@@ -70,82 +78,111 @@ def prompt_md(guesses: Sequence[Guess]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def fields_md(guesses: Sequence[Guess], notes: Sequence[str]) -> str:
+def render_fields_md(guesses: Sequence[FieldGuess], notes: Sequence[str]) -> str:
     """The side table: what each field was taken for, from what, and what is doubtful."""
     lines = ["# Fields, as guessed from the references", ""]
-    lines += [f"- {_cell(note)}" for note in notes]
-    lines += ["", "To correct a type, change `x-vlm-lab` in schema.json. This page is read by nobody but you.", ""]
+    lines += [f"- {_escape_markdown(note)}" for note in notes]
+    lines += [
+        "",
+        "To correct a type, change `x-vlm-lab` in schema.json. This page is read by nobody but you.",
+        "",
+    ]
     lines += ["| field | type | filled | empty | examples | doubts |", "|---|---|---|---|---|---|"]
-    lines += [_row(guess) for guess in guesses]
+    lines += [_format_table_row(guess) for guess in guesses]
     return "\n".join(lines) + "\n"
 
 
-def _object(node: Node, path: str, guesses: Mapping[str, Guess]) -> dict[str, Any]:
+def _build_object_schema(
+    node: Node, path: str, guesses: Mapping[str, FieldGuess]
+) -> dict[str, Any]:
     properties = {}
     for key, child in node.children.items():
         own = f"{path}.{key}" if path else key
-        properties[key] = _property(child, own, guesses)
+        properties[key] = _build_property_schema(child, own, guesses)
     return {"type": "object", "properties": properties}
 
 
-def _property(node: Node, path: str, guesses: Mapping[str, Guess]) -> dict[str, Any]:
+def _build_property_schema(
+    node: Node, path: str, guesses: Mapping[str, FieldGuess]
+) -> dict[str, Any]:
     if node.is_rows:
-        return {"type": "array", "items": _object(node, f"{path}[]", guesses)}
+        return {"type": "array", "items": _build_object_schema(node, f"{path}[]", guesses)}
     if node.children:
-        return _object(node, path, guesses)
+        return _build_object_schema(node, path, guesses)
     if node.is_list:
         return {"type": "array", "items": {"type": "string"}}
-    return _leaf(guesses[path])
+    return _build_leaf_schema(guesses[path])
 
 
-def _leaf(guess: Guess) -> dict[str, Any]:
+def _build_leaf_schema(guess: FieldGuess) -> dict[str, Any]:
     kind = guess.field.type
     if kind == "boolean":
         return {"type": "boolean"}
-    if kind == "date" and mostly(ISO, guess):
+    if kind == "date" and matches_mostly(ISO_DATE, guess):
         return {"type": "string", "format": "date"}
-    if kind in FORMATS:
-        return {"type": "string", "format": FORMATS[kind]}
+    if kind in SCHEMA_FORMATS:
+        return {"type": "string", "format": SCHEMA_FORMATS[kind]}
     return {"type": "string"} if kind == "text" else {"type": "string", "x-vlm-lab": {"type": kind}}
 
 
-def mostly(pattern: re.Pattern[str], guess: Guess) -> bool:
+def matches_mostly(pattern: re.Pattern[str], guess: FieldGuess) -> bool:
     """Whether at least half of a column's values are written so."""
     values = guess.column.values
-    return 2 * sum(bool(pattern.fullmatch(str(value).strip())) for value in values) >= len(values) > 0
+    return (
+        2 * sum(bool(pattern.fullmatch(str(value).strip())) for value in values) >= len(values) > 0
+    )
 
 
-def _sentence(guesses: Sequence[Guess], kind: str, noun: str, pattern: re.Pattern[str], how: str) -> Iterator[str]:
+def _format_sentences(
+    guesses: Sequence[FieldGuess], kind: str, noun: str, pattern: re.Pattern[str], how: str
+) -> Iterator[str]:
     """`Dates (`Дата`, `Срок`) as YYYY-MM-DD.`, and a sentence for those that are written otherwise."""
     of_kind = [guess for guess in guesses if guess.field.type == kind]
     for like, so in ((True, how), (False, "as printed")):
-        names = list(dict.fromkeys(guess.column.key for guess in of_kind if mostly(pattern, guess) is like))
+        names = list(
+            dict.fromkeys(
+                guess.column.key for guess in of_kind if matches_mostly(pattern, guess) is like
+            )
+        )
         if names:
-            more = ", ..." if len(names) > FEW else ""
-            yield f"{noun} ({', '.join(f'`{template_text(name)}`' for name in names[:FEW])}{more}) {so}."
+            more = ", ..." if len(names) > MAX_NAMED_KEYS else ""
+            yield f"{noun} ({', '.join(f'`{escape_jinja(name)}`' for name in names[:MAX_NAMED_KEYS])}{more}) {so}."
 
 
-def template_text(text: str) -> str:
+def escape_jinja(text: str) -> str:
     """Text that Jinja prints as it is, whatever it contains; on one line."""
-    return shown(text).replace("{", '{{ "{" }}')
+    return terminal_safe(text).replace("{", '{{ "{" }}')
 
 
-def _row(guess: Guess) -> str:
+def _format_table_row(guess: FieldGuess) -> str:
     column = guess.column
-    examples = ", ".join(clip(value) for value in list(dict.fromkeys(map(str, column.values)))[:3])
+    examples = ", ".join(
+        format_example(value) for value in list(dict.fromkeys(map(str, column.values)))[:3]
+    )
     filled = f"{len(column.values)} of {column.places}"
-    cells = (column.path, guess.field.type, filled, str(column.empty), examples, "; ".join(guess.doubts))
-    return f"| {' | '.join(map(_cell, cells))} |"
+    cells = (
+        column.path,
+        guess.field.type,
+        filled,
+        str(column.empty),
+        examples,
+        "; ".join(guess.doubts),
+    )
+    return f"| {' | '.join(map(_escape_markdown, cells))} |"
 
 
-def _cell(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     """Text that is no Markdown and no HTML, whatever it contains."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", shown(text))
+    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", terminal_safe(text))
 
 
-def conventions_rows(conventions: Conventions) -> list[tuple[str, Any, str]]:
+def build_conventions_rows(conventions: Conventions) -> list[tuple[str, Any, str]]:
     """The rows of suite.yaml that say how values are written."""
     return [
-        ("languages", list(conventions.languages), "of the documents: month words, and the script that OCR looks for"),
+        (
+            "languages",
+            list(conventions.languages),
+            "of the documents: month words, and the script that OCR looks for",
+        ),
         ("date_order", conventions.date_order, "dmy: 03.04.2024 is the third of April"),
     ]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from vlm_lab.types import Conventions
 
-LETTERS = {
+LANGUAGE_LETTERS = {
     "uk": re.compile(r"[іїєґ]"),
     "ru": re.compile(r"[а-яё]{3}"),
     "de": re.compile(r"[äöüß]"),
@@ -26,14 +26,17 @@ LETTERS = {
     "zh": re.compile(r"[一-鿿]"),
     "el": re.compile(r"[α-ω]{3}"),
 }
-COVERED = {"ja": ("zh",), "uk": ("ru",)}  # a language's letters are evidence for these, too
-WITH_MONTHS = ("en", "ru", "de", "fr", "es", "it", "nl", "pt", "pl")
-LEAST = 0.05  # share of references with a language's letters
-MONTH = re.compile(
+COVERED_LANGUAGES = {
+    "ja": ("zh",),
+    "uk": ("ru",),
+}  # a language's letters are evidence for these, too
+MONTH_LANGUAGES = ("en", "ru", "de", "fr", "es", "it", "nl", "pt", "pl")
+MIN_LANGUAGE_SHARE = 0.05  # share of references with a language's letters
+WORD_DATE_PATTERN = re.compile(
     r"\b\d{1,2}\.?\s+(?:de\s+)?([^\W\d]{3,})\.?,?\s+(?:de\s+)?\d{4}|\b([^\W\d]{3,})\.?\s+\d{1,2},?\s+\d{4}"
 )
-NUMBERS = re.compile(r"\b(\d{1,2})[./\-](\d{1,2})[./\-](?:\d{4}|\d\d)\b")
-Order = Literal["dmy", "mdy", "ymd"]
+NUMERIC_DATE_PATTERN = re.compile(r"\b(\d{1,2})[./\-](\d{1,2})[./\-](?:\d{4}|\d\d)\b")
+DateOrder = Literal["dmy", "mdy", "ymd"]
 
 
 def guess_conventions(references: Sequence[Any]) -> Conventions:
@@ -41,50 +44,60 @@ def guess_conventions(references: Sequence[Any]) -> Conventions:
     counted: Counter[str] = Counter()
     firsts: Counter[str] = Counter()
     for reference in references:
-        texts = list(_texts(reference))
-        counted.update(_languages(" ".join(texts).casefold()))
-        firsts.update(_orders(texts))
-    often = [language for language, count in counted.most_common() if count >= LEAST * len(references)]
-    order: Order = "mdy" if firsts["mdy"] > firsts["dmy"] else "dmy"
+        texts = list(_collect_texts(reference))
+        counted.update(_detect_languages(" ".join(texts).casefold()))
+        firsts.update(_detect_date_orders(texts))
+    often = [
+        language
+        for language, count in counted.most_common()
+        if count >= MIN_LANGUAGE_SHARE * len(references)
+    ]
+    order: DateOrder = "mdy" if firsts["mdy"] > firsts["dmy"] else "dmy"
     return Conventions(order, tuple(often) or ("en",))
 
 
-def _languages(text: str) -> set[str]:
-    found = {language for language, letters in LETTERS.items() if letters.search(text)}
-    found -= {other for language in found for other in COVERED.get(language, ())}
-    for match in MONTH.finditer(text):
-        found.update(language for language in WITH_MONTHS if (match[1] or match[2]) in _month_words(language))
+def _detect_languages(text: str) -> set[str]:
+    found = {language for language, letters in LANGUAGE_LETTERS.items() if letters.search(text)}
+    found -= {other for language in found for other in COVERED_LANGUAGES.get(language, ())}
+    for match in WORD_DATE_PATTERN.finditer(text):
+        found.update(
+            language
+            for language in MONTH_LANGUAGES
+            if (match[1] or match[2]) in _get_month_words(language)
+        )
     if not found and re.search(r"[a-z]{3}", text):
         found.add("en")
     return found
 
 
 @lru_cache(maxsize=32)
-def _month_words(language: str) -> frozenset[str]:
+def _get_month_words(language: str) -> frozenset[str]:
     from babel import Locale
 
     months = Locale.parse(language).months["format"]
     return frozenset(
-        word.casefold().rstrip(".") for width in ("wide", "abbreviated") for word in months[width].values()
+        word.casefold().rstrip(".")
+        for width in ("wide", "abbreviated")
+        for word in months[width].values()
     )
 
 
-def _orders(texts: Sequence[str]) -> Iterator[str]:
+def _detect_date_orders(texts: Sequence[str]) -> Iterator[str]:
     for text in texts:
-        for day, month in NUMBERS.findall(text[:64]):
+        for day, month in NUMERIC_DATE_PATTERN.findall(text[:64]):
             if int(day) > 12 >= int(month):
                 yield "dmy"
             elif int(month) > 12 >= int(day):
                 yield "mdy"
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _collect_texts(value: Any) -> Iterator[str]:
     """The values, without the keys: those are the pipeline's words, not the document's."""
     if isinstance(value, dict):
         for inner in value.values():
-            yield from _texts(inner)
+            yield from _collect_texts(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _texts(inner)
+            yield from _collect_texts(inner)
     elif isinstance(value, str):
         yield value

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from vlm_lab.suite.references import ReferenceIndex, composed
+from vlm_lab.suite.references import ReferenceIndex, normalize_unicode
 from vlm_lab.types import Suite
 
-USUAL = ("{stem}.json", "{name}.json", "{stem}_result.json")
-LOOKED_AT = 200  # references whose names are read for rules of their own
-SHORTEST = 3  # characters of a document's stem that can be recognised inside another name
+USUAL_RULES = ("{stem}.json", "{name}.json", "{stem}_result.json")
+MAX_INSPECTED_NAMES = 200  # references whose names are read for rules of their own
+MIN_STEM_LENGTH = 3  # characters of a document's stem that can be recognised inside another name
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,23 @@ class Matching:
     unused: tuple[str, ...]
 
 
-def best_matching(suite: Suite, documents: Sequence[str]) -> Matching:
+def find_best_matching(suite: Suite, documents: Sequence[str]) -> Matching:
     """The rule with most matches; of equal ones the more usual."""
     index = ReferenceIndex(suite)
-    stems = [composed(_stem(name)) for name in documents]
-    seen = Counter(rule for name in list(index.by_name)[:LOOKED_AT] for rule in _rules(name, stems))
-    rules = [*USUAL, *(rule for rule, _ in seen.most_common(5) if rule not in USUAL)]
-    return max((_matching(suite, rule, documents) for rule in rules), key=lambda found: len(found.matched))
+    stems = [normalize_unicode(_get_stem(name)) for name in documents]
+    seen = Counter(
+        rule
+        for name in list(index.by_name)[:MAX_INSPECTED_NAMES]
+        for rule in _derive_rules(name, stems)
+    )
+    rules = [*USUAL_RULES, *(rule for rule, _ in seen.most_common(5) if rule not in USUAL_RULES)]
+    return max(
+        (_apply_rule(suite, rule, documents) for rule in rules),
+        key=lambda found: len(found.matched),
+    )
 
 
-def _matching(suite: Suite, rule: str, documents: Sequence[str]) -> Matching:
+def _apply_rule(suite: Suite, rule: str, documents: Sequence[str]) -> Matching:
     index = ReferenceIndex(replace(suite, match=rule))
     found = {name: index.find(name) is not None for name in documents}
     return Matching(
@@ -45,18 +52,18 @@ def _matching(suite: Suite, rule: str, documents: Sequence[str]) -> Matching:
     )
 
 
-def _rules(reference: str, stems: Sequence[str]) -> Iterator[str]:
+def _derive_rules(reference: str, stems: Sequence[str]) -> Iterator[str]:
     """The rules under which a reference's name would come from one of the documents'."""
     for stem in dict.fromkeys(stems):
-        if len(stem) >= SHORTEST and stem in reference:
+        if len(stem) >= MIN_STEM_LENGTH and stem in reference:
             before, _, after = reference.partition(stem)
-            yield f"{_literal(before)}{{stem}}{_literal(after)}"
+            yield f"{_escape_braces(before)}{{stem}}{_escape_braces(after)}"
 
 
-def _literal(text: str) -> str:
+def _escape_braces(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def _stem(name: str) -> str:
+def _get_stem(name: str) -> str:
     last = name.rpartition("/")[2]
     return last.rpartition(".")[0] or last

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vlm_lab.fields.flattening import is_empty
-from vlm_lab.fields.schema import DEEPEST
+from vlm_lab.fields.flattening import is_null
+from vlm_lab.fields.schema import MAX_SCHEMA_DEPTH
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class Node:
     @property
     def filled(self) -> int:
         """How often it held anything."""
-        return len([value for value in self.values if not is_empty(value)]) + self.objects
+        return len([value for value in self.values if not is_null(value)]) + self.objects
 
     @property
     def is_list(self) -> bool:
@@ -53,35 +53,37 @@ class Column:
     mixed: bool
 
 
-def overlay(references: Sequence[Mapping[str, Any]]) -> Node:
+def overlay_references(references: Sequence[Mapping[str, Any]]) -> Node:
     """The tree of all references."""
     root = Node()
     for reference in references:
-        _add(root, reference, 0)
-    _count_places(root)
+        _add_value(root, reference, 0)
+    _count_slots(root)
     return root
 
 
-def columns(node: Node, path: str = "", in_rows: bool = False) -> Iterator[Column]:
+def collect_columns(node: Node, path: str = "", in_rows: bool = False) -> Iterator[Column]:
     """The leaves in the order in which they were first seen."""
     for key, child in node.children.items():
         own = f"{path}.{key}" if path else key
         if child.children:
-            yield from columns(child, f"{own}[]" if child.is_rows else own, in_rows or child.is_rows)
+            yield from collect_columns(
+                child, f"{own}[]" if child.is_rows else own, in_rows or child.is_rows
+            )
             continue
-        said = tuple(value for value in child.values if not is_empty(value))
+        said = tuple(value for value in child.values if not is_null(value))
         empty, mixed = len(child.values) - len(said), 0 < child.listed < len(child.values)
         ending = "[]" if child.is_list else ""
         yield Column(own + ending, key, said, empty, child.places, in_rows, child.is_list, mixed)
 
 
-def _add(node: Node, value: Any, depth: int) -> None:
-    if depth > DEEPEST:
+def _add_value(node: Node, value: Any, depth: int) -> None:
+    if depth > MAX_SCHEMA_DEPTH:
         return
     if isinstance(value, Mapping):
         node.objects += 1
         for key, inner in value.items():
-            _add(node.children.setdefault(str(key), Node()), inner, depth + 1)
+            _add_value(node.children.setdefault(str(key), Node()), inner, depth + 1)
     elif isinstance(value, list):
         _add_list(node, value, depth)
     else:
@@ -93,12 +95,12 @@ def _add_list(node: Node, value: list[Any], depth: int) -> None:
     if any(isinstance(item, Mapping) for item in value):
         for item in value:
             if isinstance(item, Mapping):
-                _add(node, item, depth + 1)
+                _add_value(node, item, depth + 1)
     else:
         node.values.append(value)
 
 
-def _count_places(node: Node) -> None:
+def _count_slots(node: Node) -> None:
     for child in node.children.values():
         child.places = node.objects
-        _count_places(child)
+        _count_slots(child)

@@ -15,22 +15,37 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
-from vlm_lab.fields.flattening import is_empty
-from vlm_lab.fields.roles import words
-from vlm_lab.sanitize import shown
+from vlm_lab.fields.flattening import is_null
+from vlm_lab.fields.roles import split_key
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scaffold import files
-from vlm_lab.scaffold.envelope import find_envelope, technical, unwrapped, value_map
+from vlm_lab.scaffold.envelope import (
+    build_value_map,
+    find_envelope,
+    find_technical_keys,
+    unwrap_envelope,
+)
 from vlm_lab.scaffold.languages import guess_conventions
-from vlm_lab.scaffold.matching import Matching, best_matching
-from vlm_lab.scaffold.overlay import columns, overlay
-from vlm_lab.scaffold.type_guessing import Guess, guess_field
+from vlm_lab.scaffold.matching import Matching, find_best_matching
+from vlm_lab.scaffold.overlay import collect_columns, overlay_references
+from vlm_lab.scaffold.type_guessing import FieldGuess, guess_field
 from vlm_lab.suite.loader import find_documents
-from vlm_lab.suite.references import ReferenceIndex, drop, mapped
+from vlm_lab.suite.references import ReferenceIndex, drop_keys, map_fields
 from vlm_lab.types import Conventions, Suite
 
-ISSUER = ("seller", "supplier", "vendor", "merchant", "issuer", "поставщик", "продавец", "исполнитель", "lieferant")
-WANTED = 'a reference is an object of fields, {"number": "17", "total": "100.00"}, perhaps in an envelope'
-FEW_REFERENCES = 5  # below this, types are guessed from too little
+ISSUER_WORDS = (
+    "seller",
+    "supplier",
+    "vendor",
+    "merchant",
+    "issuer",
+    "поставщик",
+    "продавец",
+    "исполнитель",
+    "lieferant",
+)
+EXPECTED_REFERENCE = 'a reference is an object of fields, {"number": "17", "total": "100.00"}, perhaps in an envelope'
+MIN_REFERENCES = 5  # below this, types are guessed from too little
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +59,7 @@ class Proposal:
     unreadable: tuple[str, ...]
     envelope: tuple[str, ...]
     ignored: tuple[str, ...]
-    guesses: tuple[Guess, ...]
+    guesses: tuple[FieldGuess, ...]
     empties: Counter[str]
     pairs: dict[str, str]
 
@@ -54,74 +69,101 @@ class Proposal:
         return self.folder.with_name(f"test_{self.folder.name}.py")
 
 
-def propose(folder: Path, documents: Path, references: Path) -> Proposal:
+def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
     """Reads everything and writes nothing. UserError where the folders do not fit each other, with what to do."""
-    check_place(documents, "--documents", "PDF, JPEG, PNG, TIFF and WEBP files")
-    check_place(references, "--references", "your pipeline's .json files")
+    check_path_exists(documents, "--documents", "PDF, JPEG, PNG, TIFF and WEBP files")
+    check_path_exists(references, "--references", "your pipeline's .json files")
     suite = Suite(name=folder.name, folder=folder, documents=documents, references=references)
     names = find_documents(suite)
-    data, unreadable = _read_all(suite)
-    matching = best_matching(suite, names)
+    data, unreadable = _read_references(suite)
+    matching = find_best_matching(suite, names)
     if not matching.matched:
-        raise UserError(_nothing_matches(suite, names, matching))
+        raise UserError(_format_no_match(suite, names, matching))
     envelope = find_envelope(data)
-    inner = [each for each in (unwrapped(each, envelope) for each in data) if isinstance(each, dict)]
+    inner = [
+        each
+        for each in (unwrap_envelope(each, envelope) for each in data)
+        if isinstance(each, dict)
+    ]
     if not inner:
-        raise UserError(f"{references}: no file holds a JSON object (got {type(data[0]).__name__}); {WANTED}")
-    ignored = tuple(technical(overlay(inner)))
-    kept = [drop(each, ignored) for each in inner]
-    pairs = value_map(overlay(kept))
-    fields = [mapped(each, pairs) for each in kept]
+        raise UserError(
+            f"{references}: no file holds a JSON object (got {type(data[0]).__name__}); {EXPECTED_REFERENCE}"
+        )
+    ignored = tuple(find_technical_keys(overlay_references(inner)))
+    kept = [drop_keys(each, ignored) for each in inner]
+    pairs = build_value_map(overlay_references(kept))
+    fields = [map_fields(each, pairs) for each in kept]
     conventions = guess_conventions(fields)
-    root = overlay(fields)
-    guesses = tuple(guess_field(column, conventions) for column in columns(root))
+    root = overlay_references(fields)
+    guesses = tuple(guess_field(column, conventions) for column in collect_columns(root))
     if not guesses:
-        raise UserError(f"{references}: {len(data)} files, and not one field in them; {WANTED}")
-    empties = Counter(kind for each in fields for kind in _empties(each))
-    found = Proposal(folder, {}, matching, len(data), unreadable, envelope, ignored, guesses, empties, pairs)
-    found.texts.update(_texts(found, suite, conventions, files.schema_json(root, {g.column.path: g for g in guesses})))
+        raise UserError(
+            f"{references}: {len(data)} files, and not one field in them; {EXPECTED_REFERENCE}"
+        )
+    empties = Counter(kind for each in fields for kind in _find_empty_values(each))
+    found = Proposal(
+        folder, {}, matching, len(data), unreadable, envelope, ignored, guesses, empties, pairs
+    )
+    found.texts.update(
+        _build_file_texts(
+            found,
+            suite,
+            conventions,
+            files.render_schema_json(root, {g.column.path: g for g in guesses}),
+        )
+    )
     return found
 
 
-def check_place(path: Path, option: str, wanted: str) -> None:
+def check_path_exists(path: Path, option: str, wanted: str) -> None:
     """UserError where a path leads nowhere, with the nearest that does."""
     if path.exists():
         return
     parent = next(each for each in path.absolute().parents if each.is_dir())
     missing = path.absolute().relative_to(parent).parts[0]
-    close = difflib.get_close_matches(missing, [each.name for each in parent.iterdir() if each.is_dir()], 1)
-    near = f"; did you mean {shown(str(parent / close[0]))}?" if close else f"; {parent} has no {missing!r}."
+    close = difflib.get_close_matches(
+        missing, [each.name for each in parent.iterdir() if each.is_dir()], 1
+    )
+    near = (
+        f"; did you mean {terminal_safe(str(parent / close[0]))}?"
+        if close
+        else f"; {parent} has no {missing!r}."
+    )
     raise UserError(f"{path}: no such folder{near} Give the folder with {wanted}: {option}=PATH")
 
 
-def write(proposal: Proposal) -> tuple[list[Path], list[str]]:
+def write_proposal(proposal: Proposal) -> tuple[list[Path], list[str]]:
     """Writes the files that are not there; the paths written, and a diff for each file that is there and differs."""
     written: list[Path] = []
     diffs: list[str] = []
     for path, text in proposal.texts.items():
         if path.exists():
-            diffs += _diff(path, text)
+            diffs += _format_diff(path, text)
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
                 file.write(text)
         except OSError as error:
-            raise UserError(f"{path}: cannot be written ({error.strerror}); name another folder") from None
+            raise UserError(
+                f"{path}: cannot be written ({error.strerror}); name another folder"
+            ) from None
         written.append(path)
     return written, diffs
 
 
-def _diff(path: Path, text: str) -> Iterator[str]:
+def _format_diff(path: Path, text: str) -> Iterator[str]:
     try:
         there = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         there = ""
-    lines = difflib.unified_diff(there.splitlines(), text.splitlines(), str(path), "proposed now", lineterm="", n=1)
-    return (shown(line) for line in lines)
+    lines = difflib.unified_diff(
+        there.splitlines(), text.splitlines(), str(path), "proposed now", lineterm="", n=1
+    )
+    return (terminal_safe(line) for line in lines)
 
 
-def _read_all(suite: Suite) -> tuple[list[Any], tuple[str, ...]]:
+def _read_references(suite: Suite) -> tuple[list[Any], tuple[str, ...]]:
     data, unreadable = [], []
     paths = ReferenceIndex(suite).paths
     for name, path in paths.items():
@@ -130,68 +172,92 @@ def _read_all(suite: Suite) -> tuple[list[Any], tuple[str, ...]]:
         except (OSError, ValueError, RecursionError):
             unreadable.append(name)
     if not data:
-        what = "no .json file" if not paths else f"{len(paths)} .json files and none is readable JSON"
-        raise UserError(f"{suite.references}: holds {what}; give your pipeline's output folder with --references=PATH")
+        what = (
+            "no .json file" if not paths else f"{len(paths)} .json files and none is readable JSON"
+        )
+        raise UserError(
+            f"{suite.references}: holds {what}; give your pipeline's output folder with --references=PATH"
+        )
     return data, tuple(unreadable)
 
 
-def _nothing_matches(suite: Suite, names: Sequence[str], matching: Matching) -> str:
+def _format_no_match(suite: Suite, names: Sequence[str], matching: Matching) -> str:
     return (
         f"{suite.references}: none of {len(matching.unused)} references is named after one of {len(names)} documents "
-        f"in {suite.documents}, for example {shown(matching.unused[0])} beside {shown(names[0])}; give the references "
+        f"in {suite.documents}, for example {terminal_safe(matching.unused[0])} beside {terminal_safe(names[0])}; give the references "
         "of these documents, or name each after its document: invoice1.pdf, invoice1.json"
     )
 
 
-def _empties(value: Any) -> Iterator[str]:
+def _find_empty_values(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for inner in value.values():
-            yield from _empties(inner)
+            yield from _find_empty_values(inner)
     elif isinstance(value, list) and value:
         for inner in value:
-            yield from _empties(inner)
-    elif is_empty(value):
+            yield from _find_empty_values(inner)
+    elif is_null(value):
         yield "null" if value is None else "[]" if value == [] else '""'
 
 
-def _texts(found: Proposal, suite: Suite, conventions: Conventions, schema: str) -> Iterator[tuple[Path, str]]:
-    yield suite.folder / "suite.yaml", files.suite_yaml(_rows(found, suite, conventions))
+def _build_file_texts(
+    found: Proposal, suite: Suite, conventions: Conventions, schema: str
+) -> Iterator[tuple[Path, str]]:
+    yield (
+        suite.folder / "suite.yaml",
+        files.render_suite_yaml(_build_suite_rows(found, suite, conventions)),
+    )
     yield suite.folder / "schema.json", schema
-    yield suite.folder / "prompt.md", files.prompt_md(found.guesses)
-    yield suite.folder / "fields.md", files.fields_md(found.guesses, list(notes(found)))
-    yield found.test, files.TEST
+    yield suite.folder / "prompt.md", files.render_prompt_md(found.guesses)
+    yield (
+        suite.folder / "fields.md",
+        files.render_fields_md(found.guesses, list(format_notes(found))),
+    )
+    yield found.test, files.TEST_TEXT
 
 
-def _rows(found: Proposal, suite: Suite, conventions: Conventions) -> list[tuple[str, Any, str]]:
+def _build_suite_rows(
+    found: Proposal, suite: Suite, conventions: Conventions
+) -> list[tuple[str, Any, str]]:
     rows: list[tuple[str, Any, str]] = [
-        ("documents", _relative(suite.documents, suite.folder), ""),
-        ("references", _relative(suite.references, suite.folder), ""),
-        ("match", found.matching.rule, matched(found.matching)),
+        ("documents", _format_relative_path(suite.documents, suite.folder), ""),
+        ("references", _format_relative_path(suite.references, suite.folder), ""),
+        ("match", found.matching.rule, format_matching(found.matching)),
     ]
     if found.envelope:
         rows.append(("unwrap", ".".join(found.envelope), "the envelope in which the fields sit"))
-    rows.append(("ignore", list(found.ignored), "the pipeline's own notes, no fields of the document"))
+    rows.append(
+        ("ignore", list(found.ignored), "the pipeline's own notes, no fields of the document")
+    )
     if found.pairs:
         rows.append(("map", found.pairs, "our field: where its value is in a reference"))
-    rows.append(("empty", "unlabelled", emptiness(found.empties)))
-    rows.append(("verified", False, "true when a person has checked all references; verified.txt names some"))
-    rows += files.conventions_rows(conventions)
-    tags = _tags(found)
-    return [*rows, ("tags", tags, "figures are shown for each of their values, too")] if tags else rows
+    rows.append(("empty", "unlabelled", format_empty_values(found.empties)))
+    rows.append(
+        (
+            "verified",
+            False,
+            "true when a person has checked all references; verified.txt names some",
+        )
+    )
+    rows += files.build_conventions_rows(conventions)
+    tags = _propose_tags(found)
+    return (
+        [*rows, ("tags", tags, "figures are shown for each of their values, too")] if tags else rows
+    )
 
 
-def matched(matching: Matching) -> str:
+def format_matching(matching: Matching) -> str:
     """`matched 287 of 300 documents; 13 unmatched, for example a.pdf`"""
     total = len(matching.matched) + len(matching.unmatched)
     text = f"matched {len(matching.matched)} of {total} documents by {matching.rule}"
     if matching.unmatched:
-        text += f"; {len(matching.unmatched)} unmatched, for example {few(matching.unmatched)}"
+        text += f"; {len(matching.unmatched)} unmatched, for example {format_first_names(matching.unmatched)}"
     if matching.unused:
-        text += f"; {len(matching.unused)} references without document, for example {few(matching.unused)}"
+        text += f"; {len(matching.unused)} references without document, for example {format_first_names(matching.unused)}"
     return text
 
 
-def emptiness(empties: Counter[str]) -> str:
+def format_empty_values(empties: Counter[str]) -> str:
     """What empty values are taken for, and how many there are of each kind."""
     if not empties:
         return "no empty values in the references: a missing key says nothing about the page"
@@ -199,41 +265,47 @@ def emptiness(empties: Counter[str]) -> str:
     return f"{counts}: taken for 'not found', which is no proof that the page shows nothing; if it is, write absent"
 
 
-def notes(found: Proposal) -> Iterator[str]:
+def format_notes(found: Proposal) -> Iterator[str]:
     """What was found, a line each."""
-    yield matched(found.matching)
+    yield format_matching(found.matching)
     if found.unreadable:
-        yield f"{len(found.unreadable)} references are no readable JSON, for example {few(found.unreadable)}"
-    yield f"envelope: {shown('.'.join(found.envelope)) or 'none'}; ignored: {few(found.ignored, 6) or 'nothing'}"
-    yield emptiness(found.empties)
+        yield f"{len(found.unreadable)} references are no readable JSON, for example {format_first_names(found.unreadable)}"
+    yield f"envelope: {terminal_safe('.'.join(found.envelope)) or 'none'}; ignored: {format_first_names(found.ignored, 6) or 'nothing'}"
+    yield format_empty_values(found.empties)
 
 
-def few(names: Sequence[str], most: int = 2) -> str:
+def format_first_names(names: Sequence[str], most: int = 2) -> str:
     """The first names, safe for a terminal."""
-    return ", ".join(shown(name) for name in names[:most]) + (" ..." if len(names) > most else "")
+    return ", ".join(terminal_safe(name) for name in names[:most]) + (
+        " ..." if len(names) > most else ""
+    )
 
 
-def _tags(found: Proposal) -> dict[str, str]:
+def _propose_tags(found: Proposal) -> dict[str, str]:
     """The folder where there are several, and the issuer where one comes twice."""
-    folders = {name.rpartition("/")[0] for name in (*found.matching.matched, *found.matching.unmatched)}
+    folders = {
+        name.rpartition("/")[0] for name in (*found.matching.matched, *found.matching.unmatched)
+    }
     tags = {"folder": "parent"} if len(folders) > 1 else {}
     for kind in ("tax_id", "name"):
         for guess in found.guesses:
-            if guess.field.type == kind and _is_issuer(guess) and _repeats(guess):
+            if guess.field.type == kind and _is_issuer(guess) and _has_repeated_values(guess):
                 return {**tags, "supplier": guess.column.path}
     return tags
 
 
-def _repeats(guess: Guess) -> bool:
+def _has_repeated_values(guess: FieldGuess) -> bool:
     values = list(map(str, guess.column.values))
     return 2 * len(values) >= guess.column.places and len(set(values)) < len(values)
 
 
-def _is_issuer(guess: Guess) -> bool:
-    return not guess.column.in_rows and any(word in words(guess.column.path) for word in ISSUER)
+def _is_issuer(guess: FieldGuess) -> bool:
+    return not guess.column.in_rows and any(
+        word in split_key(guess.column.path) for word in ISSUER_WORDS
+    )
 
 
-def _relative(path: Path, folder: Path) -> str:
+def _format_relative_path(path: Path, folder: Path) -> str:
     """As suite.yaml writes it; absolute where there is no relative way (another drive)."""
     try:
         return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()

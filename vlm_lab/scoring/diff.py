@@ -4,18 +4,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-LONGEST = 20_000  # characters of both together: a hundred rows would take DeepDiff 100 ms
+MAX_JSON_LENGTH = 20_000  # characters of both together: a hundred rows would take DeepDiff 100 ms
 
 
-def difference(reference: Mapping[str, Any], value: Mapping[str, Any] | None) -> dict[str, Any]:
+def compute_diff(reference: Mapping[str, Any], value: Mapping[str, Any] | None) -> dict[str, Any]:
     """`json.loads(DeepDiff(reference, value).to_json())`, or a note why there is none. Never raises."""
     given = value or {}
     if reference == given:
         return {}
     try:
         size = len(json.dumps(reference, default=str)) + len(json.dumps(given, default=str))
-        if size > LONGEST:
-            return {"note": f"no diff: {size:,} characters of JSON are more than {LONGEST:,}"}
+        if size > MAX_JSON_LENGTH:
+            return {
+                "note": f"no diff: {size:,} characters of JSON are more than {MAX_JSON_LENGTH:,}"
+            }
         from deepdiff import DeepDiff
 
         found: dict[str, Any] = json.loads(DeepDiff(reference, given).to_json())

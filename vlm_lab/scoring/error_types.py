@@ -11,19 +11,21 @@ from typing import Any
 
 from rapidfuzz.distance import OSA, Levenshtein
 
-from vlm_lab.fields import canonical
-from vlm_lab.fields.texts import text
+from vlm_lab.fields import canonicalize_value
+from vlm_lab.fields.texts import normalize_text
 from vlm_lab.types import Conventions, Field, FieldResult
 
-TOLD_BY_STATUS = {"truncated": "truncated", "refused": "refusal", "unparsed": "no answer"}
-LONGEST = 2000  # characters of a value that are looked at
-SHORTEST = 3  # characters of a value that is recognised elsewhere: a quantity of 1 stands everywhere
-SIDES = ({"seller", "buyer"}, {"supplier", "customer"}, {"vendor", "customer"})
-Places = Mapping[Hashable, Sequence[str]]
+ERROR_TYPES_BY_STATUS = {"truncated": "truncated", "refused": "refusal", "unparsed": "no answer"}
+MAX_COMPARED_LENGTH = 2000  # characters of a value that are looked at
+MIN_DISTINCTIVE_LENGTH = (
+    3  # characters of a value that is recognised elsewhere: a quantity of 1 stands everywhere
+)
+PARTY_PAIRS = ({"seller", "buyer"}, {"supplier", "customer"}, {"vendor", "customer"})
+PathsByValue = Mapping[Hashable, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class FieldError:
     """One wrong value: as printed, as its type reads it, and where else in the reference the answer stands."""
 
     field: str
@@ -36,47 +38,61 @@ class Wrong:
     elsewhere: Sequence[str]
 
 
-def kind(result: FieldResult, places: Places, conventions: Conventions) -> str | None:
-    """The name of the error, None where no question fits. `places` is what `places_of` says of the reference."""
+def classify_error(
+    result: FieldResult, places: PathsByValue, conventions: Conventions
+) -> str | None:
+    """The name of the error, None where no question fits. `places` is what `index_expected_values` says of the reference."""
     field, expected, actual = Field(result.field, result.type), result.expected, result.actual
-    meant, read = canonical(field, expected, conventions), canonical(field, actual, conventions)
-    where = () if len(str(actual)) < SHORTEST else places.get(_key(read, actual, conventions), ())
-    one, other = _number(meant), _number(read)
-    printed, answered = _alike(one, other) or (text(str(expected), conventions), text(str(actual), conventions))
-    wrong = Wrong(
+    meant, read = (
+        canonicalize_value(field, expected, conventions),
+        canonicalize_value(field, actual, conventions),
+    )
+    where = (
+        ()
+        if len(str(actual)) < MIN_DISTINCTIVE_LENGTH
+        else places.get(_build_value_key(read, actual, conventions), ())
+    )
+    one, other = _strip_unit(meant), _strip_unit(read)
+    printed, answered = _format_alike(one, other) or (
+        normalize_text(str(expected), conventions),
+        normalize_text(str(actual), conventions),
+    )
+    wrong = FieldError(
         field=result.field,
         in_row=result.in_row,
         type=result.type,
-        expected=(printed or "")[:LONGEST],
-        actual=(answered or "")[:LONGEST],
+        expected=(printed or "")[:MAX_COMPARED_LENGTH],
+        actual=(answered or "")[:MAX_COMPARED_LENGTH],
         meant=one,
         read=other,
         elsewhere=where,
     )
-    return next((name for name, fits in KINDS.items() if fits(wrong)), None)
+    return next((name for name, fits in ERROR_TYPES.items() if fits(wrong)), None)
 
 
-def places_of(results: Iterable[FieldResult], conventions: Conventions) -> Places:
+def index_expected_values(results: Iterable[FieldResult], conventions: Conventions) -> PathsByValue:
     """Value -> the fields in which the reference has it."""
     places: dict[Hashable, list[str]] = {}
     for result in results:
         if result.expected is not None:
-            read = canonical(Field("", result.type), result.expected, conventions)
-            places.setdefault(_key(read, result.expected, conventions), []).append(result.field)
+            read = canonicalize_value(Field("", result.type), result.expected, conventions)
+            places.setdefault(_build_value_key(read, result.expected, conventions), []).append(
+                result.field
+            )
     return places
 
 
-def _key(read: Hashable | None, value: Any, conventions: Conventions) -> Hashable:
+def _build_value_key(read: Hashable | None, value: Any, conventions: Conventions) -> Hashable:
     """Numbers and dates by value, whatever their field; the rest by its text."""
-    number = _number(read)
-    return number if isinstance(number, Decimal | Date) else text(str(value), conventions)
+    number = _strip_unit(read)
+    return number if isinstance(number, Decimal | Date) else normalize_text(str(value), conventions)
 
 
-def _number(read: Hashable | None) -> Hashable | None:
+def _strip_unit(read: Hashable | None) -> Hashable | None:
     return read[0] if isinstance(read, tuple) and read else read
 
 
-def _alike(one: Hashable | None, other: Hashable | None) -> tuple[str, str] | None:
+def _format_alike(one: Hashable | None, other: Hashable | None) -> tuple[str, str] | None:
     """Two amounts or two dates written in one way, so that only their digits differ."""
     if isinstance(one, Decimal) and isinstance(other, Decimal):
         return f"{one:.2f}", f"{other:.2f}"
@@ -85,23 +101,34 @@ def _alike(one: Hashable | None, other: Hashable | None) -> tuple[str, str] | No
     return None
 
 
-def _sign_lost(wrong: Wrong) -> bool:
-    return isinstance(wrong.meant, Decimal) and isinstance(wrong.read, Decimal) and wrong.meant == -wrong.read
+def _is_sign_lost(wrong: FieldError) -> bool:
+    return (
+        isinstance(wrong.meant, Decimal)
+        and isinstance(wrong.read, Decimal)
+        and wrong.meant == -wrong.read
+    )
 
 
-def _shifted(wrong: Wrong) -> bool:
+def _is_decimal_shift(wrong: FieldError) -> bool:
     """The same digits with the point elsewhere. A quantity of 1 for 100 is more often another number's."""
-    if not (isinstance(wrong.meant, Decimal) and isinstance(wrong.read, Decimal) and wrong.meant and wrong.read):
+    if not (
+        isinstance(wrong.meant, Decimal)
+        and isinstance(wrong.read, Decimal)
+        and wrong.meant
+        and wrong.read
+    ):
         return False
-    digits = _digits(wrong.meant)
-    return digits == _digits(wrong.read) and (len(digits) > 1 or wrong.type != "quantity")
+    digits = _extract_significant_digits(wrong.meant)
+    return digits == _extract_significant_digits(wrong.read) and (
+        len(digits) > 1 or wrong.type != "quantity"
+    )
 
 
-def _digits(number: Decimal) -> str:
+def _extract_significant_digits(number: Decimal) -> str:
     return f"{abs(number):f}".replace(".", "").strip("0")
 
 
-def _day_month(wrong: Wrong) -> bool:
+def _is_day_month_swap(wrong: FieldError) -> bool:
     one, other = wrong.meant, wrong.read
     return (
         isinstance(one, Date)
@@ -110,25 +137,25 @@ def _day_month(wrong: Wrong) -> bool:
     )
 
 
-def _net_gross(wrong: Wrong) -> bool:
+def _is_net_gross_swap(wrong: FieldError) -> bool:
     mine = wrong.field.rpartition(".")[2]
     return any({mine, path.rpartition(".")[2]} == {"net", "gross"} for path in wrong.elsewhere)
 
 
-def _seller_buyer(wrong: Wrong) -> bool:
+def _is_seller_buyer_swap(wrong: FieldError) -> bool:
     mine = wrong.field.partition(".")[0]
-    return any({mine, path.partition(".")[0]} in SIDES for path in wrong.elsewhere)
+    return any({mine, path.partition(".")[0]} in PARTY_PAIRS for path in wrong.elsewhere)
 
 
-def _other_row(wrong: Wrong) -> bool:
+def _is_from_other_row(wrong: FieldError) -> bool:
     return wrong.in_row and wrong.field in wrong.elsewhere
 
 
-def _other_field(wrong: Wrong) -> bool:
+def _is_from_other_field(wrong: FieldError) -> bool:
     return any(path != wrong.field for path in wrong.elsewhere)
 
 
-def _transposed(wrong: Wrong) -> bool:
+def _is_transposition(wrong: FieldError) -> bool:
     """Two neighbours have changed places, and nothing else."""
     return (
         len(wrong.expected) == len(wrong.actual)
@@ -137,56 +164,56 @@ def _transposed(wrong: Wrong) -> bool:
     )
 
 
-def _misread(wrong: Wrong) -> bool:
+def _is_character_misread(wrong: FieldError) -> bool:
     return (
         len(wrong.expected) == len(wrong.actual)
         and Levenshtein.distance(wrong.expected, wrong.actual, score_cutoff=1) == 1
     )
 
 
-def _one_more_or_less(wrong: Wrong) -> bool:
+def _is_character_lost_or_added(wrong: FieldError) -> bool:
     return Levenshtein.distance(wrong.expected, wrong.actual, score_cutoff=1) == 1
 
 
-def _part_missing(wrong: Wrong) -> bool:
-    return len(wrong.actual) >= SHORTEST and wrong.actual in wrong.expected
+def _is_part_missing(wrong: FieldError) -> bool:
+    return len(wrong.actual) >= MIN_DISTINCTIVE_LENGTH and wrong.actual in wrong.expected
 
 
-def _too_much(wrong: Wrong) -> bool:
-    return len(wrong.expected) >= SHORTEST and wrong.expected in wrong.actual
+def _is_more_than_value(wrong: FieldError) -> bool:
+    return len(wrong.expected) >= MIN_DISTINCTIVE_LENGTH and wrong.expected in wrong.actual
 
 
-def _not_its_type(wrong: Wrong) -> bool:
+def _is_type_mismatch(wrong: FieldError) -> bool:
     return wrong.meant is not None and wrong.read is None
 
 
-def _one_part_of_date(wrong: Wrong) -> bool:
+def _is_date_part_wrong(wrong: FieldError) -> bool:
     one, other = wrong.meant, wrong.read
     if not (isinstance(one, Date) and isinstance(other, Date)):
         return False
     return [one.year == other.year, one.month == other.month, one.day == other.day].count(True) == 2
 
 
-def _few_characters(wrong: Wrong) -> bool:
+def _is_partly_misread(wrong: FieldError) -> bool:
     longest = max(len(wrong.expected), len(wrong.actual))
     distance = Levenshtein.distance(wrong.expected, wrong.actual, score_cutoff=longest // 4)
     return distance <= longest // 4
 
 
-KINDS: dict[str, Callable[[Wrong], bool]] = {
-    "sign lost": _sign_lost,
-    "decimal or thousands shift": _shifted,
-    "day/month swap": _day_month,
-    "net/gross swap": _net_gross,
-    "seller/buyer swap": _seller_buyer,
-    "other row": _other_row,
-    "value of another field": _other_field,
-    "digits transposed": _transposed,
-    "one character misread": _misread,
-    "one character lost or added": _one_more_or_less,
-    "one part of a date": _one_part_of_date,
-    "part missing": _part_missing,
-    "more than the value": _too_much,
-    "not of its type": _not_its_type,
-    "some characters misread": _few_characters,
+ERROR_TYPES: dict[str, Callable[[FieldError], bool]] = {
+    "sign lost": _is_sign_lost,
+    "decimal or thousands shift": _is_decimal_shift,
+    "day/month swap": _is_day_month_swap,
+    "net/gross swap": _is_net_gross_swap,
+    "seller/buyer swap": _is_seller_buyer_swap,
+    "other row": _is_from_other_row,
+    "value of another field": _is_from_other_field,
+    "digits transposed": _is_transposition,
+    "one character misread": _is_character_misread,
+    "one character lost or added": _is_character_lost_or_added,
+    "one part of a date": _is_date_part_wrong,
+    "part missing": _is_part_missing,
+    "more than the value": _is_more_than_value,
+    "not of its type": _is_type_mismatch,
+    "some characters misread": _is_partly_misread,
 }

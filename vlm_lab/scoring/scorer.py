@@ -14,24 +14,29 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from vlm_lab.fields import canonical, compare
-from vlm_lab.fields.comparison import same_print
+from vlm_lab.fields import canonicalize_value, compare_values
+from vlm_lab.fields.comparison import has_same_text
 from vlm_lab.fields.flattening import (
-    Part,
-    document_part,
-    is_empty,
-    nested,
-    respell,
-    row_part,
-    says_nothing,
-    table_paths,
+    FlatRecord,
+    collect_table_paths,
+    flatten_document,
+    flatten_row,
+    is_null,
+    is_null_like,
+    match_key_spelling,
+    unflatten_dotted_keys,
 )
-from vlm_lab.fields.schema import fields_of_reference
+from vlm_lab.fields.schema import collect_reference_fields
 from vlm_lab.parsing.parser import SCHEMA_ECHO
-from vlm_lab.scoring.alignment import align, split_and_merged
-from vlm_lab.scoring.counts import scores
-from vlm_lab.scoring.diff import difference
-from vlm_lab.scoring.error_types import TOLD_BY_STATUS, Places, kind, places_of
+from vlm_lab.scoring.alignment import align_rows, count_split_and_merged
+from vlm_lab.scoring.counts import compute_scores
+from vlm_lab.scoring.diff import compute_diff
+from vlm_lab.scoring.error_types import (
+    ERROR_TYPES_BY_STATUS,
+    PathsByValue,
+    classify_error,
+    index_expected_values,
+)
 from vlm_lab.types import (
     CORRECT,
     JUDGED,
@@ -45,7 +50,7 @@ from vlm_lab.types import (
     Score,
 )
 
-DEFAULT = Conventions()
+DEFAULT_CONVENTIONS = Conventions()
 
 
 def score(prediction: Prediction, document: Document) -> Score:
@@ -63,14 +68,14 @@ def score(prediction: Prediction, document: Document) -> Score:
     )
     if reference is None or scored.diff:
         return scored
-    return replace(scored, diff=difference(reference, prediction.value))
+    return replace(scored, diff=compute_diff(reference, prediction.value))
 
 
 def score_values(
     value: Mapping[str, Any] | None,
     reference: Mapping[str, Any] | None,
     fields: Sequence[Field] = (),
-    conventions: Conventions = DEFAULT,
+    conventions: Conventions = DEFAULT_CONVENTIONS,
     empty: Literal["unlabelled", "absent"] = "unlabelled",
     status: PredictionStatus = "ok",
     reason: str = "",
@@ -78,20 +83,31 @@ def score_values(
 ) -> Score:
     """The score of a value (None: nothing usable) against a reference, without the diff. Without `fields`, the
     reference's own leaves are the fields. Pure: the same arguments give the same score."""
-    unscored = scores(Counter(), Counter(), Counter())
+    unscored = compute_scores(Counter(), Counter(), Counter())
     if reference is None:
         return Score(scores=unscored)
     try:
-        work = _work(nested(value or {}), nested(reference), fields, conventions, empty, confidences or {})
+        work = _score_document(
+            unflatten_dotted_keys(value or {}),
+            unflatten_dotted_keys(reference),
+            fields,
+            conventions,
+            empty,
+            confidences or {},
+        )
     except RecursionError:
         return Score(scores=unscored, diff={"note": "nested too deeply to be scored"})
-    lost = SCHEMA_ECHO if status == "unparsed" and SCHEMA_ECHO in reason else TOLD_BY_STATUS.get(status)
-    results = _with_kinds(work.results, conventions, lost)
-    return Score(fields=tuple(results), scores=scores(work.heads, work.cells, work.rows))
+    lost = (
+        SCHEMA_ECHO
+        if status == "unparsed" and SCHEMA_ECHO in reason
+        else ERROR_TYPES_BY_STATUS.get(status)
+    )
+    results = _classify_errors(work.results, conventions, lost)
+    return Score(fields=tuple(results), scores=compute_scores(work.heads, work.cells, work.rows))
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _ScoringState:
     """What is the same for all parts of one document, and the results that they add to."""
 
     fields: Mapping[str, Field]
@@ -105,22 +121,29 @@ class _Work:
     rows: Counter[str] = field(default_factory=Counter)
 
 
-def _work(
+def _score_document(
     value: Mapping[str, Any],
     reference: Mapping[str, Any],
     fields: Sequence[Field],
     conventions: Conventions,
     empty: str,
     confidences: Mapping[str, float],
-) -> _Work:
-    known = {each.path: each for each in fields or fields_of_reference(reference)}
-    work = _Work(known, table_paths(known.values()), conventions, empty, confidences)
-    _part(work, document_part(reference, work.tables), document_part(value, work.tables), _Place())
+) -> _ScoringState:
+    known = {each.path: each for each in fields or collect_reference_fields(reference)}
+    work = _ScoringState(
+        known, collect_table_paths(known.values()), conventions, empty, confidences
+    )
+    _score_record(
+        work,
+        flatten_document(reference, work.tables),
+        flatten_document(value, work.tables),
+        _Location(),
+    )
     return work
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Location:
     """Where a part is: in the fields' paths, in the results, and in the prediction; and the rows around it, none of
     which the whole document has."""
 
@@ -134,7 +157,7 @@ class _Place:
         """The place of a row of `table`."""
         inside = table[len(self.path) :]
         row = f"{self.shown}{inside}[{shown}]"
-        return _Place(
+        return _Location(
             path=f"{table}[]",
             shown=row,
             predicted=f"{self.predicted}{inside}[{predicted}]",
@@ -143,39 +166,58 @@ class _Place:
         )
 
 
-def _part(work: _Work, expected: Part, actual: Part, place: _Place) -> bool:
+def _score_record(
+    work: _ScoringState, expected: FlatRecord, actual: FlatRecord, place: _Location
+) -> bool:
     """Scores one part; whether all that is labelled in it is right."""
     first = len(work.results)
-    respell(actual, (*expected.leaves, *expected.tables))
+    match_key_spelling(actual, (*expected.leaves, *expected.tables))
     for path, value in expected.leaves.items():
         if path in work.fields:
-            _leaf(work, path, value, actual, place)
+            _score_value(work, path, value, actual, place)
     for path, value in actual.leaves.items():
-        if path in work.fields and path not in expected.leaves and not says_nothing(value):
-            denied = work.empty == "absent" and _inside_null(path, expected)
-            _add(work, path, None, value, "spurious" if denied else "unlabelled", place)
+        if path in work.fields and path not in expected.leaves and not is_null_like(value):
+            denied = work.empty == "absent" and _is_inside_null(path, expected)
+            _add_result(work, path, None, value, "spurious" if denied else "unlabelled", place)
     for path in dict.fromkeys((*expected.tables, *actual.tables)):
         if path in work.tables:
-            _table(work, path, expected, actual, place)
-    return all(result.outcome in CORRECT for result in work.results[first:] if result.outcome in JUDGED)
+            _score_table(work, path, expected, actual, place)
+    return all(
+        result.outcome in CORRECT for result in work.results[first:] if result.outcome in JUDGED
+    )
 
 
-def _leaf(work: _Work, path: str, expected: Any, part: Part, place: _Place) -> None:
+def _score_value(
+    work: _ScoringState, path: str, expected: Any, part: FlatRecord, place: _Location
+) -> None:
     actual = part.leaves.get(path)
-    if is_empty(expected):
-        if not says_nothing(actual):
-            _add(work, path, expected, actual, "spurious" if work.empty == "absent" else "unlabelled", place)
-    elif says_nothing(actual) and not same_print(expected, actual):
-        _add(work, path, expected, actual, "missing", place)
+    if is_null(expected):
+        if not is_null_like(actual):
+            _add_result(
+                work,
+                path,
+                expected,
+                actual,
+                "spurious" if work.empty == "absent" else "unlabelled",
+                place,
+            )
+    elif is_null_like(actual) and not has_same_text(expected, actual):
+        _add_result(work, path, expected, actual, "missing", place)
     else:
-        outcome, similar = compare(work.fields[path], expected, actual, work.conventions)
+        outcome, similar = compare_values(work.fields[path], expected, actual, work.conventions)
         if outcome == "exact" and path in part.respelled:
             outcome = "normalized"
-        _add(work, path, expected, actual, outcome, place, similar)
+        _add_result(work, path, expected, actual, outcome, place, similar)
 
 
-def _add(
-    work: _Work, path: str, expected: Any, actual: Any, outcome: Outcome, place: _Place, similar: float | None = None
+def _add_result(
+    work: _ScoringState,
+    path: str,
+    expected: Any,
+    actual: Any,
+    outcome: Outcome,
+    place: _Location,
+    similar: float | None = None,
 ) -> None:
     inside = path[len(place.path) :]
     confidence = work.confidences.get(f"{place.predicted}{inside}") if work.confidences else None
@@ -196,92 +238,140 @@ def _add(
     work.results.append(result)
 
 
-def _inside_null(path: str, expected: Part) -> bool:
+def _is_inside_null(path: str, expected: FlatRecord) -> bool:
     """Whether the reference has null where the prediction has an object with this leaf in it."""
-    return any(is_empty(value) and path.startswith(f"{known}.") for known, value in expected.leaves.items())
+    return any(
+        is_null(value) and path.startswith(f"{known}.") for known, value in expected.leaves.items()
+    )
 
 
-def _table(work: _Work, path: str, expected: Part, actual: Part, place: _Place) -> None:
+def _score_table(
+    work: _ScoringState, path: str, expected: FlatRecord, actual: FlatRecord, place: _Location
+) -> None:
     """Scores a list of rows: each row of the reference against the predicted one that is most like it."""
-    wanted = [row_part(row, path, work.tables) for row in expected.tables.get(path) or ()]
+    wanted = [flatten_row(row, path, work.tables) for row in expected.tables.get(path) or ()]
     known = tuple(dict.fromkeys(name for row in wanted for name in (*row.leaves, *row.tables)))
-    given = [respell(row_part(row, path, work.tables), known) for row in actual.tables.get(path) or ()]
-    keys, others = [_canonicals(work, row) for row in wanted], [_canonicals(work, row) for row in given]
-    pairs = align(keys, others)
+    given = [
+        match_key_spelling(flatten_row(row, path, work.tables), known)
+        for row in actual.tables.get(path) or ()
+    ]
+    keys, others = (
+        [_canonicalize_row(work, row) for row in wanted],
+        [_canonicalize_row(work, row) for row in given],
+    )
+    pairs = align_rows(keys, others)
     for index, row in enumerate(wanted):
         other = pairs.get(index)
-        right = _part(work, row, Part() if other is None else given[other], place.row(path, str(index), str(other)))
+        right = _score_record(
+            work,
+            row,
+            FlatRecord() if other is None else given[other],
+            place.row(path, str(index), str(other)),
+        )
         labelled = bool(keys[index])
         work.rows.update(
-            rows_expected=labelled, rows_right=labelled and right, rows_predicted=labelled and other is not None
+            rows_expected=labelled,
+            rows_right=labelled and right,
+            rows_predicted=labelled and other is not None,
         )
     labels = {name for key in keys for name in key}
-    if not labels and work.empty == "absent" and _denies(path, expected):
+    if not labels and work.empty == "absent" and _is_table_absent(path, expected):
         labels = set(work.fields)
     for index in sorted(set(range(len(given))) - set(pairs.values())):
-        work.rows["rows_predicted"] += _extra(
+        work.rows["rows_predicted"] += _score_extra_row(
             work, given[index], labels, place.row(path, f"+{index}", str(index), True)
         )
-    split, merged = split_and_merged(keys, others, pairs)
+    split, merged = count_split_and_merged(keys, others, pairs)
     work.rows.update(rows_split=split, rows_merged=merged)
 
 
-def _denies(path: str, expected: Part) -> bool:
+def _is_table_absent(path: str, expected: FlatRecord) -> bool:
     """Whether the reference says that there is no such list: [] or null."""
-    return expected.tables.get(path) == [] or path in expected.leaves or _inside_null(path, expected)
+    return (
+        expected.tables.get(path) == []
+        or path in expected.leaves
+        or _is_inside_null(path, expected)
+    )
 
 
-def _extra(work: _Work, row: Part, labels: Collection[str], place: _Place) -> bool:
+def _score_extra_row(
+    work: _ScoringState, row: FlatRecord, labels: Collection[str], place: _Location
+) -> bool:
     """Adds a predicted row that is none of the reference's; whether anything in it is spurious. A column that the
     reference labels in no row is unlabelled here, too."""
     first = len(work.results)
     for path, value in row.leaves.items():
-        if path in work.fields and not says_nothing(value):
-            _add(work, path, None, value, "spurious" if path in labels else "unlabelled", place)
+        if path in work.fields and not is_null_like(value):
+            _add_result(
+                work, path, None, value, "spurious" if path in labels else "unlabelled", place
+            )
     for table, rows in row.tables.items():
         inside = work.fields if table in labels else labels
         for index, each in enumerate(rows if table in work.tables else ()):
-            _extra(work, row_part(each, table, work.tables), inside, place.row(table, str(index), str(index)))
+            _score_extra_row(
+                work,
+                flatten_row(each, table, work.tables),
+                inside,
+                place.row(table, str(index), str(index)),
+            )
     return any(result.outcome == "spurious" for result in work.results[first:])
 
 
-def _canonicals(work: _Work, row: Part) -> dict[str, Hashable]:
+def _canonicalize_row(work: _ScoringState, row: FlatRecord) -> dict[str, Hashable]:
     """What alignment compares, of the cells that say something: the canonical value, or the text of what is not of its
     type; of a list inside the row all that it holds."""
     cells: dict[str, Hashable] = {}
     for path, value in row.leaves.items():
-        if path in work.fields and not is_empty(value):
-            found = canonical(work.fields[path], value, work.conventions)
+        if path in work.fields and not is_null(value):
+            found = canonicalize_value(work.fields[path], value, work.conventions)
             cells[path] = str(value) if found is None else found
     for path, rows in row.tables.items():
-        if path in work.tables and _says_something(work, path, rows):
-            cells[path] = _fingerprint(rows)
+        if path in work.tables and _has_row_values(work, path, rows):
+            cells[path] = _serialize_unordered(rows)
     return cells
 
 
-def _says_something(work: _Work, table: str, rows: Sequence[Any]) -> bool:
+def _has_row_values(work: _ScoringState, table: str, rows: Sequence[Any]) -> bool:
     """Whether any row has a cell that does: else nothing in the list is judged."""
-    return any(_canonicals(work, row_part(row, table, work.tables)) for row in rows)
+    return any(_canonicalize_row(work, flatten_row(row, table, work.tables)) for row in rows)
 
 
-def _fingerprint(value: Any) -> str:
+def _serialize_unordered(value: Any) -> str:
     """A text that is equal for equal data, whatever the order of keys and rows."""
     if isinstance(value, Mapping):
-        return "{" + ",".join(sorted(f"{key!r}:{_fingerprint(inner)}" for key, inner in value.items())) + "}"
-    return "[" + ",".join(sorted(map(_fingerprint, value))) + "]" if isinstance(value, list) else repr(value)
+        return (
+            "{"
+            + ",".join(
+                sorted(f"{key!r}:{_serialize_unordered(inner)}" for key, inner in value.items())
+            )
+            + "}"
+        )
+    return (
+        "[" + ",".join(sorted(map(_serialize_unordered, value))) + "]"
+        if isinstance(value, list)
+        else repr(value)
+    )
 
 
-def _with_kinds(results: Sequence[FieldResult], conventions: Conventions, lost: str | None) -> list[FieldResult]:
+def _classify_errors(
+    results: Sequence[FieldResult], conventions: Conventions, lost: str | None
+) -> list[FieldResult]:
     """The results with the kind of each wrong one; `lost` is why values are missing, where the status says."""
     if all(result.outcome not in ("wrong", "missing") for result in results):
         return list(results)
-    places = places_of(results, conventions) if any(result.outcome == "wrong" for result in results) else {}
-    return [_with_kind(result, places, conventions, lost) for result in results]
+    places = (
+        index_expected_values(results, conventions)
+        if any(result.outcome == "wrong" for result in results)
+        else {}
+    )
+    return [_classify_result(result, places, conventions, lost) for result in results]
 
 
-def _with_kind(result: FieldResult, places: Places, conventions: Conventions, lost: str | None) -> FieldResult:
+def _classify_result(
+    result: FieldResult, places: PathsByValue, conventions: Conventions, lost: str | None
+) -> FieldResult:
     if result.outcome == "missing" and lost:
         return replace(result, kind=lost)
     if result.outcome != "wrong":
         return result
-    return replace(result, kind=kind(result, places, conventions))
+    return replace(result, kind=classify_error(result, places, conventions))

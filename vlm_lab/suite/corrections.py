@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
-from vlm_lab.fields.paths import MISSING, find, replaced
-from vlm_lab.messages import Reason, english
-from vlm_lab.sanitize import shown
-from vlm_lab.types import Suspect
+from vlm_lab.fields.paths import MISSING, find_value, replace_value
+from vlm_lab.messages import Message, in_english
+from vlm_lab.sanitize import terminal_safe
+from vlm_lab.types import LabelError
 
-NAME = "corrections.json"
+CORRECTIONS_FILE = "corrections.json"
 VERDICTS = ("", "reference_wrong", "model_wrong", "both")
-CORRECTING = ("reference_wrong", "both")
-TO_FILL_IN = ""  # of `right`: no value can be empty text, null says that the page shows none
+CORRECTING_VERDICTS = ("reference_wrong", "both")
+PLACEHOLDER = ""  # of `right`: no value can be empty text, null says that the page shows none
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +47,33 @@ class Corrections:
 
     def apply(
         self, identity: str, name: str, reference: dict[str, Any] | None
-    ) -> tuple[dict[str, Any] | None, tuple[Reason, ...]]:
+    ) -> tuple[dict[str, Any] | None, tuple[Message, ...]]:
         """The reference with this document's corrections in it, and a note on each. A reference that is no longer
         what the person saw is left as it is, and the note says so."""
         notes = []
         for key in dict.fromkeys((identity, name)):
             for correction in self.by_document.get(key, ()):
                 self.used.add(key)
-                if correction.verdict in CORRECTING:
-                    place = f"{NAME}: {identity} {shown(correction.path)}"
-                    reference, kind, figures = _corrected(correction, reference)
-                    notes.append(Reason(kind, {"place": place, **figures}))
+                if correction.verdict in CORRECTING_VERDICTS:
+                    place = f"{CORRECTIONS_FILE}: {identity} {terminal_safe(correction.path)}"
+                    reference, kind, figures = _apply_correction(correction, reference)
+                    notes.append(Message(kind, {"place": place, **figures}))
         return reference, tuple(notes)
 
-    def unused(self) -> Iterator[Reason]:
+    def unused(self) -> Iterator[Message]:
         """A note on each document that is named and not there."""
         for key in self.by_document:
             if key not in self.used:
-                yield Reason("unused_correction", {"file": NAME, "name": shown(key)})
+                yield Message(
+                    "unused_correction", {"file": CORRECTIONS_FILE, "name": terminal_safe(key)}
+                )
 
 
 def read_corrections(path: Path) -> Corrections:
     """Reads the file. UserError names the entry that cannot be used."""
     by_document: dict[str, list[Correction]] = {}
     for number, entry in enumerate(read_entries(path), 1):
-        correction = _correction(f"{path}: entry {number}", entry)
+        correction = _parse_entry(f"{path}: entry {number}", entry)
         by_document.setdefault(correction.document, []).append(correction)
     return Corrections(by_document)
 
@@ -83,64 +85,80 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: is not readable JSON ({error})") from None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(f"{path}: must be a list of objects, as `vlm-lab corrections RUN` writes it")
+        raise UserError(
+            f"{path}: must be a list of objects, as `vlm-lab corrections RUN` writes it"
+        )
     return entries
 
 
-def entries_of(suspects: Iterable[Suspect], known: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def merge_entries(
+    suspects: Iterable[LabelError], known: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """`known` entries as they are, then one to fill in for each suspect that has none yet."""
     there = {(entry.get("document"), entry.get("path")) for entry in known}
     new = [suspect for suspect in suspects if (suspect.document, suspect.path) not in there]
-    return [*map(dict, known), *map(_entry, new)]
+    return [*map(dict, known), *map(_make_entry, new)]
 
 
-def _entry(suspect: Suspect) -> dict[str, Any]:
+def _make_entry(suspect: LabelError) -> dict[str, Any]:
     return {
         "document": suspect.document,
         "path": suspect.path,
         "reference": suspect.reference,
         "said": dict(suspect.said),
-        "why": [english(reason) for reason in suspect.reasons],
+        "why": [in_english(reason) for reason in suspect.reasons],
         "verdict": "",
-        "right": TO_FILL_IN,
+        "right": PLACEHOLDER,
     }
 
 
-def _correction(place: str, entry: Mapping[str, Any]) -> Correction:
+def _parse_entry(place: str, entry: Mapping[str, Any]) -> Correction:
     document, path, verdict = (entry.get(key, "") for key in ("document", "path", "verdict"))
     if not all(isinstance(each, str) for each in (document, path)) or not document or not path:
         raise UserError(f"{place}: must name a `document` and a `path`")
     if verdict not in VERDICTS:
-        raise UserError(f"{place}: verdict must be one of {', '.join(VERDICTS[1:])}, or empty (got {verdict!r})")
-    right = entry.get("right", TO_FILL_IN)
-    if verdict in CORRECTING and (right == TO_FILL_IN or isinstance(right, dict)):
-        raise UserError(f"{place}: {verdict} needs `right`, the value on the page (null where the page shows none)")
+        raise UserError(
+            f"{place}: verdict must be one of {', '.join(VERDICTS[1:])}, or empty (got {verdict!r})"
+        )
+    right = entry.get("right", PLACEHOLDER)
+    if verdict in CORRECTING_VERDICTS and (right == PLACEHOLDER or isinstance(right, dict)):
+        raise UserError(
+            f"{place}: {verdict} needs `right`, the value on the page (null where the page shows none)"
+        )
     return Correction(document, path, entry.get("reference"), verdict, right)
 
 
-def _corrected(
+def _apply_correction(
     correction: Correction, reference: dict[str, Any] | None
 ) -> tuple[dict[str, Any] | None, str, dict[str, Any]]:
     """What the reference is now, and the kind and figures of the note on it."""
     if reference is None:
         return None, "none_to_correct", {}
     path = correction.path.removesuffix("[]")
-    now = find(reference, path)
+    now = find_value(reference, path)
     now = None if now is MISSING else now
-    if _alike(now, correction.right):
-        return reference, "correct_already", {"now": _say(correction.right)}
-    if not _alike(now, correction.reference):
-        return reference, "changed_since", {"now": _say(now), "then": _say(correction.reference)}
-    changed = replaced(reference, path, correction.right)
+    if _are_printed_alike(now, correction.right):
+        return reference, "correct_already", {"now": _format_value(correction.right)}
+    if not _are_printed_alike(now, correction.reference):
+        return (
+            reference,
+            "changed_since",
+            {"now": _format_value(now), "then": _format_value(correction.reference)},
+        )
+    changed = replace_value(reference, path, correction.right)
     if changed is MISSING:
         return reference, "no_row", {}
-    return changed, "corrected", {"then": _say(now), "now": _say(correction.right)}
+    return (
+        changed,
+        "corrected",
+        {"then": _format_value(now), "now": _format_value(correction.right)},
+    )
 
 
-def _alike(one: Any, other: Any) -> bool:
+def _are_printed_alike(one: Any, other: Any) -> bool:
     """Whether two values are printed alike: identifiers that came as numbers are text by now."""
     return one is other or str(one) == str(other)
 
 
-def _say(value: Any) -> Reason | str:
-    return Reason("nothing") if value is None else shown(repr(value))
+def _format_value(value: Any) -> Message | str:
+    return Message("nothing") if value is None else terminal_safe(repr(value))

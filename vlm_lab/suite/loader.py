@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from vlm_lab.config.strict_yaml import Source, build, read_yaml
+from vlm_lab.config.strict_yaml import YamlSource, parse_dataclass, read_yaml
 from vlm_lab.errors import UserError
-from vlm_lab.fields.schema import fields_of_schema
-from vlm_lab.messages import Reason, few
-from vlm_lab.sanitize import shown
-from vlm_lab.suite.corrections import NAME as CORRECTIONS
+from vlm_lab.fields.schema import collect_schema_fields
+from vlm_lab.messages import Message, list_first_names
+from vlm_lab.sanitize import terminal_safe
+from vlm_lab.suite.corrections import CORRECTIONS_FILE as CORRECTIONS
 from vlm_lab.suite.corrections import Corrections, read_corrections
-from vlm_lab.suite.document_ids import slugs
+from vlm_lab.suite.document_ids import make_unique_slugs
 from vlm_lab.suite.pages import is_document
 from vlm_lab.suite.references import ReferenceIndex, read_reference
-from vlm_lab.suite.tags import is_verified, tag_table, tags_of, verified_names
+from vlm_lab.suite.tags import collect_tags, is_verified, read_tag_table, read_verified_names
 from vlm_lab.types import Conventions, Document, Field, Suite
 
 
@@ -45,13 +45,18 @@ class SuiteFile:
 
 
 def load_suite(
-    folder: Path, documents: Path | None = None, references: Path | None = None, schema: Path | None = None
+    folder: Path,
+    documents: Path | None = None,
+    references: Path | None = None,
+    schema: Path | None = None,
 ) -> Suite:
     """Reads a suite's folder; the three paths stand in for the suite's own. UserError names file and key."""
     if references and not references.exists():
-        raise UserError(f"{references}: no such folder of references; correct --references=PATH, or leave it out")
-    source = _source(folder)
-    said = build(SuiteFile, source, [], source.data or {})
+        raise UserError(
+            f"{references}: no such folder of references; correct --references=PATH, or leave it out"
+        )
+    source = _read_source(folder)
+    said = parse_dataclass(SuiteFile, source, [], source.data or {})
     schema_path = schema or folder / "schema.json"
     read = _read_schema(schema_path) if schema or schema_path.exists() else {}
     for key, number in said.pages.items():
@@ -68,45 +73,50 @@ def load_suite(
         map=said.map,
         ignore=said.ignore,
         empty=said.empty,
-        verified=said.verified and references is None,  # who checked the suite's own has not seen others
+        verified=said.verified
+        and references is None,  # who checked the suite's own has not seen others
         conventions=Conventions(said.date_order, said.languages),
         tags=said.tags,
         max_pages=said.pages.get("max", 4),
         dpi=said.pages.get("dpi", 150),
         prompts=_read_prompts(source, folder, said.prompts),
         schema=read,
-        fields=_fields_of(read, schema_path),
-        corrections=_corrections_path(source, folder, said.corrections),
+        fields=_parse_fields(read, schema_path),
+        corrections=_find_corrections(source, folder, said.corrections),
     )
 
 
-def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Reason, ...]]:
+def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, ...]]:
     """All documents in the order of their names, and a note on each thing that a user should know about them."""
     names = find_documents(suite)
     root = suite.documents if suite.documents.is_dir() else suite.documents.parent
     index = ReferenceIndex(suite)
-    ids, notes = slugs(names)
-    table, verified = tag_table(suite), verified_names(suite)
+    ids, notes = make_unique_slugs(names)
+    table, verified = read_tag_table(suite), read_verified_names(suite)
     corrections = read_corrections(suite.corrections) if suite.corrections else Corrections()
     documents = []
     for name, identity in zip(names, ids, strict=True):
         reference_path = index.find(name)
-        reference, told = (None, ()) if reference_path is None else read_reference(reference_path, suite)
+        reference, told = (
+            (None, ()) if reference_path is None else read_reference(reference_path, suite)
+        )
         reference, corrected = corrections.apply(identity, name, reference)
         notes += [*told, *corrected]
-        tags = tags_of(suite, name, reference, table)
+        tags = collect_tags(suite, name, reference, table)
         documents.append(Document(id=identity, name=name, path=root / name, suite=suite, tags=tags,
                                   reference=reference, reference_path=reference_path,
                                   verified=is_verified(suite, identity, name, tags, verified)))  # fmt: skip
     notes += corrections.unused()
-    return tuple(documents), (*notes, *_unmatched(suite, documents, index))
+    return tuple(documents), (*notes, *_find_unmatched(suite, documents, index))
 
 
-def _source(folder: Path) -> Source:
+def _read_source(folder: Path) -> YamlSource:
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such suite; a suite is a folder with suite.yaml, schema.json and prompt.md")
+        raise UserError(
+            f"{folder}: no such suite; a suite is a folder with suite.yaml, schema.json and prompt.md"
+        )
     path = folder / "suite.yaml"
-    return read_yaml(path) if path.exists() else Source(path, {}, None)
+    return read_yaml(path) if path.exists() else YamlSource(path, {}, None)
 
 
 def _read_schema(path: Path) -> dict[str, Any]:
@@ -117,18 +127,20 @@ def _read_schema(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"{path}: is not JSON ({error})") from None
     if not isinstance(schema, dict):
-        raise UserError(f"{path}: must be a JSON Schema, an object with `properties` (got {type(schema).__name__})")
+        raise UserError(
+            f"{path}: must be a JSON Schema, an object with `properties` (got {type(schema).__name__})"
+        )
     return schema
 
 
-def _fields_of(schema: Mapping[str, Any], path: Path) -> tuple[Field, ...]:
+def _parse_fields(schema: Mapping[str, Any], path: Path) -> tuple[Field, ...]:
     try:
-        return fields_of_schema(schema)
+        return collect_schema_fields(schema)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
 
-def _read_prompts(source: Source, folder: Path, names: Mapping[str, str]) -> dict[str, str]:
+def _read_prompts(source: YamlSource, folder: Path, names: Mapping[str, str]) -> dict[str, str]:
     texts = {}
     for prompt_id, name in names.items():
         path = folder / name
@@ -145,30 +157,42 @@ def find_documents(suite: Suite) -> list[str]:
     if place.is_file():
         return [place.name]
     if not place.is_dir():
-        raise UserError(f"{place}: no such folder of documents (suite {suite.name!r}); give one with --documents=PATH")
-    files = (path for path in place.rglob("*") if path.is_file() and not _hidden(path.relative_to(place)))
+        raise UserError(
+            f"{place}: no such folder of documents (suite {suite.name!r}); give one with --documents=PATH"
+        )
+    files = (
+        path
+        for path in place.rglob("*")
+        if path.is_file() and not _is_hidden(path.relative_to(place))
+    )
     names = sorted(path.relative_to(place).as_posix() for path in files if is_document(path))
     if not names:
-        raise UserError(f"{place}: holds no document (PDF, JPEG, PNG, TIFF, WEBP); give a folder with --documents=PATH")
+        raise UserError(
+            f"{place}: holds no document (PDF, JPEG, PNG, TIFF, WEBP); give a folder with --documents=PATH"
+        )
     return names
 
 
-def _hidden(path: Path) -> bool:
+def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _check_paths(source: Source, said: SuiteFile) -> None:
+def _check_paths(source: YamlSource, said: SuiteFile) -> None:
     """What would otherwise be a traceback at the first document."""
     try:
         said.match.format(stem="a", name="a.pdf")
     except (ValueError, LookupError, AttributeError):
-        raise source.error(["match"], f"must be a file name with {{stem}} or {{name}} (got {said.match!r})") from None
+        raise source.error(
+            ["match"], f"must be a file name with {{stem}} or {{name}} (got {said.match!r})"
+        ) from None
     for ours, theirs in said.map.items():
         if ours.count("[].") != theirs.count("[]."):
-            raise source.error(["map", ours], f"must have as many lists as {ours!r} has (got {theirs!r})")
+            raise source.error(
+                ["map", ours], f"must have as many lists as {ours!r} has (got {theirs!r})"
+            )
 
 
-def _corrections_path(source: Source, folder: Path, name: str | None) -> Path | None:
+def _find_corrections(source: YamlSource, folder: Path, name: str | None) -> Path | None:
     """The file that `corrections` names, or corrections.json beside suite.yaml where there is one."""
     path = folder / (name or CORRECTIONS)
     if name and not path.is_file():
@@ -176,10 +200,16 @@ def _corrections_path(source: Source, folder: Path, name: str | None) -> Path | 
     return path if path.is_file() else None
 
 
-def _unmatched(suite: Suite, documents: Sequence[Document], index: ReferenceIndex) -> Iterable[Reason]:
+def _find_unmatched(
+    suite: Suite, documents: Sequence[Document], index: ReferenceIndex
+) -> Iterable[Message]:
     alone = [document.name for document in documents if document.reference_path is None]
     if alone:
-        yield Reason("unmatched", {"n": len(alone), "names": few([*map(shown, alone)])})
+        yield Message(
+            "unmatched", {"n": len(alone), "names": list_first_names([*map(terminal_safe, alone)])}
+        )
     unused = [name for name, path in index.paths.items() if path not in index.used]
     if unused:
-        yield Reason("unused", {"n": len(unused), "names": few([*map(shown, unused)])})
+        yield Message(
+            "unused", {"n": len(unused), "names": list_first_names([*map(terminal_safe, unused)])}
+        )

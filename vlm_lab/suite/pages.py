@@ -17,44 +17,59 @@ from typing import Any, overload
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vlm_lab.errors import DocumentError
-from vlm_lab.sanitize import shown
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Page
 
 MAX_FILE_BYTES = 100 * 2**20
 MAX_PAGE_PIXELS = 80_000_000  # A3 at 600 dpi is 70 million; more is a bomb or a mistake
 MAX_FRAMES = 2_000
 IMAGE_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")
-SUFFIXES = (".pdf", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp")
-_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+DOCUMENT_SUFFIXES = (".pdf", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp")
+_IMAGE_MAGIC = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"II*\x00",
+    b"MM\x00*",
+    b"II+\x00",
+    b"MM\x00+",
+)
 
-_pdfium = threading.Lock()  # PDFium may be called by one thread at a time
+_pdfium_lock = threading.Lock()  # PDFium may be called by one thread at a time
 
 
 def is_document(path: Path) -> bool:
     """Whether a file is meant to be a document: by its first bytes, or by its name where those are broken."""
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in DOCUMENT_SUFFIXES:
         return True
     try:
         with path.open("rb") as file:
             head = file.read(1024)
     except OSError:
         return False
-    return _is_pdf(head) or head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+    return (
+        _is_pdf(head)
+        or head.startswith(_IMAGE_MAGIC)
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+    )
 
 
 @lru_cache(maxsize=64)  # a case asks for its two files several times, a run for thousands once
-def digest(path: Path) -> str:
+def compute_sha256(path: Path) -> str:
     """sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=1)
-def renderer() -> dict[str, Any]:
+def describe_renderer() -> dict[str, Any]:
     """What decides a page's pixels beside the file and the dpi; part of the reply cache's key."""
     from importlib.metadata import version
 
-    return {"pypdfium2": version("pypdfium2"), "pillow": version("pillow"), "max_pixels": MAX_PAGE_PIXELS}
+    return {
+        "pypdfium2": version("pypdfium2"),
+        "pillow": version("pillow"),
+        "max_pixels": MAX_PAGE_PIXELS,
+    }
 
 
 class Pages(Sequence[Page]):
@@ -70,8 +85,12 @@ class Pages(Sequence[Page]):
 
     @cached_property
     def total(self) -> int:
-        with document_errors(self.path):
-            return _count_pdf(self.path) if _kind(self.path) == "pdf" else _count_image(self.path)
+        with wrap_document_errors(self.path):
+            return (
+                _count_pdf_pages(self.path)
+                if _detect_format(self.path) == "pdf"
+                else _count_image_pages(self.path)
+            )
 
     @property
     def indices(self) -> tuple[int, ...]:
@@ -84,8 +103,8 @@ class Pages(Sequence[Page]):
 
     @cached_property
     def _pages(self) -> tuple[Page, ...]:
-        with document_errors(self.path):
-            render = _render_pdf if _kind(self.path) == "pdf" else _render_image
+        with wrap_document_errors(self.path):
+            render = _render_pdf if _detect_format(self.path) == "pdf" else _render_image
             return tuple(render(self.path, self.indices, self.dpi))
 
     def __len__(self) -> int:
@@ -100,32 +119,40 @@ class Pages(Sequence[Page]):
 
 
 @contextmanager
-def document_errors(path: Path) -> Iterator[None]:
+def wrap_document_errors(path: Path) -> Iterator[None]:
     """Whatever a library raises over one document is that document's error: what such files hold nobody foresees."""
     try:
         yield
     except DocumentError:
         raise
     except Exception as error:
-        why = shown(f"{type(error).__name__}: {error}"[:200])
-        raise DocumentError(f"{shown(path.name)}: cannot be rendered ({why}); save it anew as PDF or PNG") from error
+        why = terminal_safe(f"{type(error).__name__}: {error}"[:200])
+        raise DocumentError(
+            f"{terminal_safe(path.name)}: cannot be rendered ({why}); save it anew as PDF or PNG"
+        ) from error
 
 
 def _is_pdf(head: bytes) -> bool:
     return b"%PDF-" in head[:1024]
 
 
-def _kind(path: Path) -> str:
+def _detect_format(path: Path) -> str:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(1024)
     except OSError as error:
-        raise DocumentError(f"{shown(path.name)}: cannot be read ({error.strerror})") from None
+        raise DocumentError(
+            f"{terminal_safe(path.name)}: cannot be read ({error.strerror})"
+        ) from None
     if size > MAX_FILE_BYTES:
-        raise DocumentError(f"{shown(path.name)}: is {size:,} bytes, the limit is {MAX_FILE_BYTES:,}; split the file")
+        raise DocumentError(
+            f"{terminal_safe(path.name)}: is {size:,} bytes, the limit is {MAX_FILE_BYTES:,}; split the file"
+        )
     if size < 16:
-        raise DocumentError(f"{shown(path.name)}: has {size} bytes, too few for a document; replace the file")
+        raise DocumentError(
+            f"{terminal_safe(path.name)}: has {size} bytes, too few for a document; replace the file"
+        )
     return "pdf" if _is_pdf(head) else "image"
 
 
@@ -136,61 +163,73 @@ def _open_pdf(path: Path) -> Any:
         return pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower():
-            raise DocumentError(f"{shown(path.name)}: needs a password; save it without one first") from None
-        raise DocumentError(f"{shown(path.name)}: is not a readable PDF ({error}); replace the file") from None
+            raise DocumentError(
+                f"{terminal_safe(path.name)}: needs a password; save it without one first"
+            ) from None
+        raise DocumentError(
+            f"{terminal_safe(path.name)}: is not a readable PDF ({error}); replace the file"
+        ) from None
 
 
-def _count_pdf(path: Path) -> int:
-    with _pdfium:
+def _count_pdf_pages(path: Path) -> int:
+    with _pdfium_lock:
         pdf = _open_pdf(path)
         try:
             count = len(pdf)
         finally:
             pdf.close()
     if count == 0:
-        raise DocumentError(f"{shown(path.name)}: is a PDF without pages; replace the file")
+        raise DocumentError(f"{terminal_safe(path.name)}: is a PDF without pages; replace the file")
     return count
 
 
 def _render_pdf(path: Path, indices: Sequence[int], dpi: int) -> Iterator[Page]:
-    with _pdfium:
+    with _pdfium_lock:
         pdf = _open_pdf(path)
         try:
             pdf.init_forms()
             for index in indices:
-                yield Page(index, _pdf_page(pdf, path, index, dpi))
+                yield Page(index, _render_pdf_page(pdf, path, index, dpi))
         finally:
             pdf.close()
 
 
-def _pdf_page(pdf: Any, path: Path, index: int, dpi: int) -> Image.Image:
+def _render_pdf_page(pdf: Any, path: Path, index: int, dpi: int) -> Image.Image:
     import pypdfium2
 
     try:
         page = pdf[index]
         width, height = (round(side * dpi / 72) for side in page.get_size())
-        _check_pixels(path, index, width, height, f" at {dpi} dpi; set a lower dpi (suite.yaml: pages.dpi)")
+        _check_pixels(
+            path, index, width, height, f" at {dpi} dpi; set a lower dpi (suite.yaml: pages.dpi)"
+        )
         picture: Image.Image = page.render(scale=dpi / 72).to_pil()
         return picture.convert("RGB")
     except pypdfium2.PdfiumError as error:
-        raise DocumentError(f"{shown(path.name)}: page {index + 1} cannot be rendered ({error})") from None
+        raise DocumentError(
+            f"{terminal_safe(path.name)}: page {index + 1} cannot be rendered ({error})"
+        ) from None
 
 
 def _open_image(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is below Pillow's
+            warnings.simplefilter(
+                "ignore", Image.DecompressionBombWarning
+            )  # our own limit is below Pillow's
             return Image.open(path, formats=IMAGE_FORMATS)
     except UnidentifiedImageError:
         wanted = "PDF, JPEG, PNG, TIFF or WEBP"
-        raise DocumentError(f"{shown(path.name)}: is no {wanted}, whatever its name says; replace the file") from None
+        raise DocumentError(
+            f"{terminal_safe(path.name)}: is no {wanted}, whatever its name says; replace the file"
+        ) from None
     except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise DocumentError(
-            f"{shown(path.name)}: is not a readable image ({shown(str(error))}); replace the file"
+            f"{terminal_safe(path.name)}: is not a readable image ({terminal_safe(str(error))}); replace the file"
         ) from None
 
 
-def _count_image(path: Path) -> int:
+def _count_image_pages(path: Path) -> int:
     with _open_image(path) as image:
         # The frames of an animated PNG or WEBP are no pages.
         return min(getattr(image, "n_frames", 1), MAX_FRAMES) if image.format == "TIFF" else 1
@@ -202,13 +241,13 @@ def _render_image(path: Path, indices: Sequence[int], dpi: int) -> Iterator[Page
             try:
                 image.seek(index)
                 _check_pixels(path, index, image.width, image.height, "; save it smaller")
-                yield Page(index, _on_white(ImageOps.exif_transpose(image)))
+                yield Page(index, _flatten_on_white(ImageOps.exif_transpose(image)))
             except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-                message = f"{shown(path.name)}: page {index + 1} is broken ({shown(str(error))}); replace the file"
+                message = f"{terminal_safe(path.name)}: page {index + 1} is broken ({terminal_safe(str(error))}); replace the file"
                 raise DocumentError(message) from None
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _flatten_on_white(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = image.convert("I").point(lambda value: value / 256).convert("L")
     if not image.has_transparency_data:
@@ -222,4 +261,6 @@ def _on_white(image: Image.Image) -> Image.Image:
 def _check_pixels(path: Path, index: int, width: int, height: int, hint: str) -> None:
     if width * height > MAX_PAGE_PIXELS:
         size = f"{width:,} x {height:,} pixels"
-        raise DocumentError(f"{shown(path.name)}: page {index + 1} is {size}, the limit is {MAX_PAGE_PIXELS:,}{hint}")
+        raise DocumentError(
+            f"{terminal_safe(path.name)}: page {index + 1} is {size}, the limit is {MAX_PAGE_PIXELS:,}{hint}"
+        )

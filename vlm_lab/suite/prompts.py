@@ -11,47 +11,55 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from vlm_lab.errors import UserError
-from vlm_lab.fields.schema import lean
+from vlm_lab.fields.schema import build_prompt_schema
 from vlm_lab.suite.pages import Pages
 from vlm_lab.types import Document, Model, Prompt, Suite
 
-_jinja = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False, autoescape=False)
+_jinja_environment = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined, keep_trailing_newline=False, autoescape=False
+)
 
 
-def prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
+def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
     """The words of one prompt; the same for all documents of a suite. UserError names prompt and line."""
-    return _render(
-        template, json.dumps(lean(suite.schema), ensure_ascii=False, indent=1), f"{suite.name}: prompt {prompt_id!r}"
+    return _render_template(
+        template,
+        json.dumps(build_prompt_schema(suite.schema), ensure_ascii=False, indent=1),
+        f"{suite.name}: prompt {prompt_id!r}",
     )
 
 
 @lru_cache(maxsize=256)
-def _render(template: str, schema: str, place: str) -> str:
+def _render_template(template: str, schema: str, place: str) -> str:
     try:
-        return _jinja.from_string(template).render(schema=schema).strip()
+        return _jinja_environment.from_string(template).render(schema=schema).strip()
     except TemplateError as error:
         line = getattr(error, "lineno", None)
         where = f"{place}, line {line}" if line else place
-        raise UserError(f"{where}: {error.message}; a template may use {{{{ schema }}}} alone") from None
+        raise UserError(
+            f"{where}: {error.message}; a template may use {{{{ schema }}}} alone"
+        ) from None
 
 
-def make_prompt(model: Model, template: str, prompt_id: str, document: Document, max_pages: int | None) -> Prompt:
+def make_prompt(
+    model: Model, template: str, prompt_id: str, document: Document, max_pages: int | None
+) -> Prompt:
     """One case's prompt. Pages are rendered when first looked at; `max_pages` overrules the suite's."""
     suite = document.suite
     limit = 1 if model.pages == "first" else max_pages or suite.max_pages
     return Prompt(
         id=prompt_id,
-        text=prompt_text(template, suite, prompt_id),
+        text=render_prompt_text(template, suite, prompt_id),
         pages=Pages(document.path, limit, model.dpi or suite.dpi),
         document_id=document.id,
         document_name=document.name,
         schema=suite.schema,
-        languages=languages(document),
+        languages=get_languages(document),
         suite=suite,
     )
 
 
-def languages(document: Document) -> tuple[str, ...]:
+def get_languages(document: Document) -> tuple[str, ...]:
     """The document's own tag `language` where it has one, else its suite's languages."""
     own = document.tags.get("language")
     return (own,) if own else document.suite.conventions.languages

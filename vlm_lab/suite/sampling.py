@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from vlm_lab.types import Document
 
 
-def sample(documents: Sequence[Document], count: int | None, seed: int) -> tuple[Document, ...]:
+def sample_documents(
+    documents: Sequence[Document], count: int | None, seed: int
+) -> tuple[Document, ...]:
     """`count` documents in their old order, seeded; every tag value keeps its share as nearly as it can.
 
     Systematic sampling (Madow 1944): sorted by tags, shuffled among equals, then every n/count-th is taken.
@@ -14,7 +16,9 @@ def sample(documents: Sequence[Document], count: int | None, seed: int) -> tuple
     if count is None or count >= len(documents):
         return tuple(documents)
     draw = random.Random(seed)  # noqa: S311 - reproducible on purpose
-    by_tags = sorted(draw.sample(documents, len(documents)), key=lambda document: sorted(document.tags.items()))
+    by_tags = sorted(
+        draw.sample(documents, len(documents)), key=lambda document: sorted(document.tags.items())
+    )
     step = len(by_tags) / count
     start = draw.random() * step
     taken = {by_tags[int(start + index * step)].name for index in range(count)}

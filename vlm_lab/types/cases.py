@@ -20,7 +20,7 @@ PredictionStatus = Literal["ok", "unparsed", "truncated", "refused"]
 Status = Literal["ok", "unparsed", "truncated", "refused", "error", "skipped", "dry_run"]
 Verdict = Literal["chosen", "rejected", "needs_more_data"]
 PageMode = Literal["together", "each", "first"]
-About = Literal["evidence", "against", "pipeline"]  # what a decision gives reasons for
+ReasonTopic = Literal["evidence", "against", "pipeline"]  # what a decision gives reasons for
 
 
 class CandidateKey(NamedTuple):
@@ -41,7 +41,7 @@ class CandidateKey(NamedTuple):
         return f"{self.model} ({self.prompt_id})"
 
 
-class OfCandidate:
+class HasCandidate:
     """What is about one candidate says about which."""
 
     __slots__ = ()
@@ -350,5 +350,7 @@ class Record:
 class Rules:
     """models.yaml's `decide`: what a model must reach to be chosen, and what is preferred among those that do."""
 
-    require: Mapping[str, float] = field(default_factory=lambda: {"field_f1": 0.95, "max_error_rate": 0.01})
+    require: Mapping[str, float] = field(
+        default_factory=lambda: {"field_f1": 0.95, "max_error_rate": 0.01}
+    )
     prefer: tuple[str, ...] = ("field_f1", "p95_seconds")

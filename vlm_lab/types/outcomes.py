@@ -14,4 +14,6 @@ CORRECT: Final[tuple[Outcome, ...]] = ("exact", "normalized")
 EXPECTED: Final[tuple[Outcome, ...]] = (*CORRECT, "wrong", "missing")
 PREDICTED: Final[tuple[Outcome, ...]] = (*CORRECT, "wrong", "spurious")
 
-ANSWERED: Final[tuple[PredictionStatus, ...]] = get_args(PredictionStatus)  # the model's word, well or not
+ANSWERED: Final[tuple[PredictionStatus, ...]] = get_args(
+    PredictionStatus
+)  # the model's word, well or not

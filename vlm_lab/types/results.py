@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from vlm_lab.messages import Reason
-from vlm_lab.types.cases import About, Model, OfCandidate, Verdict
+from vlm_lab.messages import Message
+from vlm_lab.types.cases import HasCandidate, Model, ReasonTopic, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary(OfCandidate):
+class Summary(HasCandidate):
     """One model with one prompt over one suite. `statuses` add up to `documents`; `unanswered` names each cell that is
     not simply `ok`, with status and reason; `scores` are over the documents that were answered, well or not.
     `amount_error` is by field and currency, "" where that is not known."""
@@ -92,7 +92,7 @@ class ReliabilityBin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration(OfCandidate):
+class Calibration(HasCandidate):
     """How far the own confidence of a candidate (`suite`, `model`, `prompt_id`) tells right from wrong. `source` says
     where it comes from: log-probabilities, checks, both, or "" for nowhere.
 
@@ -112,14 +112,14 @@ class Calibration(OfCandidate):
     unseen: Estimate = Estimate(None)
     threshold: float | None = None
     booked: Estimate = Estimate(None)
-    note: str | Reason = ""
+    note: str | Message = ""
     suite: str = ""
     model: str = ""
     prompt_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
+class LabelError:
     """A value of a reference that may be wrong, and the `reasons` to think so; `said` is what each model answered
     instead."""
 
@@ -128,7 +128,7 @@ class Suspect:
     path: str
     reference: Any
     said: Mapping[str, Any]
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision(OfCandidate):
+class Decision(HasCandidate):
     """A model's word, which is that of its best prompt.
 
     `reasons` has what speaks for it (`evidence`), what speaks against it (`against`), and how it compares with the
@@ -170,17 +170,17 @@ class Decision(OfCandidate):
     model: str
     prompt_id: str
     verdict: Verdict
-    reasons: Mapping[About, tuple[Reason, ...]] = field(default_factory=dict)
+    reasons: Mapping[ReasonTopic, tuple[Message, ...]] = field(default_factory=dict)
     more_documents: int | None = None
     verified: bool = False
 
-    def reasons_for(self, about: About) -> tuple[Reason, ...]:
+    def reasons_for(self, about: ReasonTopic) -> tuple[Message, ...]:
         """Why it was decided so, in one respect."""
         return self.reasons.get(about, ())
 
 
 @dataclass(frozen=True, slots=True)
-class Flip:
+class ValueChange:
     """A field value that a second reply to the same prompt gives otherwise."""
 
     document: str
@@ -190,7 +190,7 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Probe(OfCandidate):
+class Repeatability(HasCandidate):
     """A candidate that was asked `documents` again after it had answered them: one at a time, or as one batch.
 
     `repeats` replies came, `identical` of them the same to the letter; of their `values` field values `flipped` are
@@ -208,9 +208,9 @@ class Probe(OfCandidate):
     identical: int = 0
     values: int = 0
     flipped: int = 0
-    flips: tuple[Flip, ...] = ()
+    flips: tuple[ValueChange, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
-    not_measured: str | Reason = ""
+    not_measured: str | Message = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,14 +224,16 @@ class Report:
     summaries: Sequence[Summary]
     comparisons: Sequence[Comparison] = ()
     decisions: Sequence[Decision] = ()
-    suspects: Sequence[Suspect] = ()
+    suspects: Sequence[LabelError] = ()
     without_suspects: Sequence[Summary] = ()
-    probes: Sequence[Probe] = ()
+    probes: Sequence[Repeatability] = ()
     calibrations: Sequence[Calibration] = ()
-    machines: Mapping[str, Sequence[str]] = field(default_factory=dict)  # device, dtype -> models that answered
+    machines: Mapping[str, Sequence[str]] = field(
+        default_factory=dict
+    )  # device, dtype -> models that answered
     environment: Mapping[str, Any] = field(default_factory=dict)
     documents: Sequence[Mapping[str, Any]] = ()
-    notes: Sequence[str | Reason] = ()
+    notes: Sequence[str | Message] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +244,8 @@ class Conclusion:
     summaries: tuple[Summary, ...]
     comparisons: tuple[Comparison, ...] = ()
     decisions: tuple[Decision, ...] = ()
-    suspects: tuple[Suspect, ...] = ()
+    suspects: tuple[LabelError, ...] = ()
     without_suspects: tuple[Summary, ...] = ()
-    probes: tuple[Probe, ...] = ()
+    probes: tuple[Repeatability, ...] = ()
     calibrations: tuple[Calibration, ...] = ()
     machines: Mapping[str, Sequence[str]] = field(default_factory=dict)

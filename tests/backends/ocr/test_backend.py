@@ -31,9 +31,9 @@ def read(*rows: str, languages: tuple[str, ...] = ("en", "de", "fr", "ru")) -> d
             place, at, text = cell.strip().rpartition("@ ")
             left = float(place) if at else left
             right = left + LETTER * len(text)
-            lines += [rules.line(0, (left, top, right, top + 24), text)] if text else []
+            lines += [rules.build_text_line(0, (left, top, right, top + 24), text)] if text else []
             left = right + 5 * LETTER
-    return rules.read(lines, languages)
+    return rules.extract_fields(lines, languages)
 
 
 HEADERS = [
@@ -122,14 +122,22 @@ def test_totals(rows: list[str], expected: tuple[str | None, ...]) -> None:
     ("rows", "expected"),
     [
         pytest.param(
-            ["INVOICE", "Bill to", "Buyer GmbH", "Seller | Quill Systems Ltd"], "Quill Systems Ltd", id="label"
-        ),
-        pytest.param(["Bill to", "Buyer GmbH", *["."] * 6, "Quill Ltd"], "Quill Ltd", id="not the buyer"),
-        pytest.param(
-            ["Guten Appetit", "Haselnuss", "Hauptstr. 5", "info@haselnuss.example"], "Haselnuss", id="web address"
+            ["INVOICE", "Bill to", "Buyer GmbH", "Seller | Quill Systems Ltd"],
+            "Quill Systems Ltd",
+            id="label",
         ),
         pytest.param(
-            ["Rechnung", "Some words", "Weber & Sohn KG", "Kunde", "Kunz AG"], "Weber & Sohn KG", id="legal form"
+            ["Bill to", "Buyer GmbH", *["."] * 6, "Quill Ltd"], "Quill Ltd", id="not the buyer"
+        ),
+        pytest.param(
+            ["Guten Appetit", "Haselnuss", "Hauptstr. 5", "info@haselnuss.example"],
+            "Haselnuss",
+            id="web address",
+        ),
+        pytest.param(
+            ["Rechnung", "Some words", "Weber & Sohn KG", "Kunde", "Kunz AG"],
+            "Weber & Sohn KG",
+            id="legal form",
         ),
     ],
 )
@@ -139,7 +147,11 @@ def test_seller(rows: list[str], expected: str) -> None:
 
 def test_line_items_end_at_the_first_total_and_have_words() -> None:
     found = read(
-        "Oak board | 2 | 5.00 | 10.00", "2 x 5.00 | 10.00", "Paper | 3.50", "Subtotal | 13.50", "Shipping | 4.00"
+        "Oak board | 2 | 5.00 | 10.00",
+        "2 x 5.00 | 10.00",
+        "Paper | 3.50",
+        "Subtotal | 13.50",
+        "Shipping | 4.00",
     )
     assert found["line_items"] == [
         {"description": "Oak board", "amount": "10.00", "unit_price": "5.00"},
@@ -147,7 +159,9 @@ def test_line_items_end_at_the_first_total_and_have_words() -> None:
     ]
 
 
-@pytest.mark.parametrize("rows", [[], ["."], ["1212", "€", "-()", "№", "\x00\u202e½"], ["Total", "Invoice", "Due"]])
+@pytest.mark.parametrize(
+    "rows", [[], ["."], ["1212", "€", "-()", "№", "\x00\u202e½"], ["Total", "Invoice", "Due"]]
+)
 def test_lines_that_say_nothing_give_no_values(rows: list[str]) -> None:
     assert set(read(*rows)) <= {"seller", "currency"}
 
@@ -155,15 +169,19 @@ def test_lines_that_say_nothing_give_no_values(rows: list[str]) -> None:
 def test_a_skewed_page_is_turned_level() -> None:
     corners = [(0.0, 0.0), (200.0, 20.0), (198.0, 40.0), (-2.0, 20.0)]
     far = [(x + 600, y + 60) for x, y in corners]
-    left, right = backend.level(0, [(corners, "Total amount"), (far, "EUR 120.00")])
+    left, right = backend.deskew_lines(0, [(corners, "Total amount"), (far, "EUR 120.00")])
     assert left.in_row(right)
 
 
 def page(*rows: str) -> Page:
     """Black words on white, a row each."""
-    image = Image.new("RGB", (760, 760), "white")  # smaller ones are scaled up to this before they are read
+    image = Image.new(
+        "RGB", (760, 760), "white"
+    )  # smaller ones are scaled up to this before they are read
     for index, row in enumerate(rows):
-        ImageDraw.Draw(image).text((40, 30 + 70 * index), row, fill="black", font=ImageFont.truetype(font(), 26))
+        ImageDraw.Draw(image).text(
+            (40, 30 + 70 * index), row, fill="black", font=ImageFont.truetype(font(), 26)
+        )
     return Page(0, image)
 
 
@@ -175,28 +193,48 @@ def font() -> str:
 def answer(reader: Ocr, languages: tuple[str, ...], *rows: str) -> Generation:
     pages = [page(*rows)]
     return reader.generate(
-        Prompt(id="default", text="", pages=pages, document_id="a", document_name="a.png", languages=languages)
+        Prompt(
+            id="default",
+            text="",
+            pages=pages,
+            document_id="a",
+            document_name="a.png",
+            languages=languages,
+        )
     )
 
 
 ENGLISH = "Quill Systems Ltd", "Invoice No: INV-2041", "Date: 3 April 2024", "Total: £1,200.00"
-RUSSIAN = "ООО Северный ветер", "Счет № 417 от 05.03.2024", "Покупатель: Ромашка", "Всего к оплате: 12 000,00 руб."
+RUSSIAN = (
+    "ООО Северный ветер",
+    "Счет № 417 от 05.03.2024",
+    "Покупатель: Ромашка",
+    "Всего к оплате: 12 000,00 руб.",
+)
 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ocr]:
     """One engine for all tests here, which may not call the network, neither when it is built nor when it reads."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("socket.socket.connect", lambda *_: pytest.fail("the OCR baseline called the network"))
+        patch.setattr(
+            "socket.socket.connect", lambda *_: pytest.fail("the OCR baseline called the network")
+        )
         yield Ocr(MODEL, Runtime(cache=tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture
 def tesseract() -> None:
     binary = shutil.which("tesseract")
-    known = subprocess.run([binary, "--list-langs"], capture_output=True, text=True).stdout if binary else ""
+    known = (
+        subprocess.run([binary, "--list-langs"], capture_output=True, text=True).stdout
+        if binary
+        else ""
+    )
     if not {"rus", "eng"} <= set(known.split()):
-        pytest.skip("needs tesseract with rus and eng: apt-get install tesseract-ocr tesseract-ocr-rus")
+        pytest.skip(
+            "needs tesseract with rus and eng: apt-get install tesseract-ocr tesseract-ocr-rus"
+        )
 
 
 def test_rapidocr_reads_a_page_without_a_network(reader: Ocr) -> None:
@@ -214,12 +252,18 @@ def test_rapidocr_reads_a_page_without_a_network(reader: Ocr) -> None:
 
 
 @pytest.mark.usefixtures("tesseract")
-@pytest.mark.parametrize("languages", [("ru",), ("en", "de", "fr", "ru")], ids=["tagged", "untagged in a mixed suite"])
+@pytest.mark.parametrize(
+    "languages", [("ru",), ("en", "de", "fr", "ru")], ids=["tagged", "untagged in a mixed suite"]
+)
 def test_tesseract_reads_cyrillic(reader: Ocr, languages: tuple[str, ...]) -> None:
     generation = answer(reader, languages, *RUSSIAN)
     found = json.loads(generation.raw_response)
     assert generation.environment["engine"] == "tesseract"
-    assert (found["invoice_number"], found["issue_date"], found["currency"]) == ("417", "2024-03-05", "RUB")
+    assert (found["invoice_number"], found["issue_date"], found["currency"]) == (
+        "417",
+        "2024-03-05",
+        "RUB",
+    )
     assert found["totals"]["gross"] == "12000.00"
 
 
@@ -227,18 +271,25 @@ def test_tesseract_reads_cyrillic(reader: Ocr, languages: tuple[str, ...]) -> No
 def test_an_untagged_latin_page_of_a_mixed_suite_stays_with_rapidocr(reader: Ocr) -> None:
     generation = answer(reader, ("en", "ru"), "Total amount: 5.00")
     assert generation.environment["engine"] == "rapidocr"
-    assert generation.environment["engine_reason"] == "one of en, ru; 0% of the first page's letters are Cyrillic"
+    assert (
+        generation.environment["engine_reason"]
+        == "one of en, ru; 0% of the first page's letters are Cyrillic"
+    )
 
 
 def test_cyrillic_without_tesseract_is_skipped_with_a_command(
     reader: Ocr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Skip, match="reads no Cyrillic.*apt-get install tesseract-ocr tesseract-ocr-rus"):
+    with pytest.raises(
+        Skip, match="reads no Cyrillic.*apt-get install tesseract-ocr tesseract-ocr-rus"
+    ):
         answer(reader, ("ru",), *RUSSIAN)
 
 
-def test_an_unchecked_script_is_said(reader: Ocr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unchecked_script_is_said(
+    reader: Ocr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     said = answer(reader, ("en", "ru"), "Total: 5.00").environment["engine_reason"]
     assert "script not checked" in said

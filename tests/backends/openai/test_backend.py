@@ -28,9 +28,9 @@ from vlm_lab.backends import BACKENDS
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.backends.openai import client, responses
 from vlm_lab.backends.openai.backend import OpenAI
-from vlm_lab.backends.openai.settings import check_host, is_private, read_settings
+from vlm_lab.backends.openai.settings import check_host, is_private_host, load_server_settings
 from vlm_lab.errors import GenerationError, Skip, UserError
-from vlm_lab.registry import find
+from vlm_lab.registry import resolve_name
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 
 KEY = "sk-secret-4711"
@@ -44,8 +44,18 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def prompt(*sizes: tuple[int, int]) -> Prompt:
-    pages = [Page(i, Image.new("RGB", size, (10 * i, 200, 30))) for i, size in enumerate(sizes or ((8, 9),))]
-    return Prompt(id="default", text="Read. Счёт №", pages=pages, document_id="d", document_name="d.pdf", schema=SCHEMA)
+    pages = [
+        Page(i, Image.new("RGB", size, (10 * i, 200, 30)))
+        for i, size in enumerate(sizes or ((8, 9),))
+    ]
+    return Prompt(
+        id="default",
+        text="Read. Счёт №",
+        pages=pages,
+        document_id="d",
+        document_name="d.pdf",
+        schema=SCHEMA,
+    )
 
 
 def model(url: str, **settings: Any) -> Model:
@@ -63,7 +73,7 @@ def ask(server: Server, **settings: Any) -> Generation:
 
 
 def test_the_table_of_backends_has_it() -> None:
-    assert find("openai", BACKENDS, "backend") is OpenAI
+    assert resolve_name("openai", BACKENDS, "backend") is OpenAI
 
 
 # ---------------------------------------------------------------------- what is sent
@@ -82,7 +92,12 @@ def test_a_request_has_the_pages_in_order_before_the_words() -> None:
         assert head == "data:image/png;base64"
         opened = Image.open(io.BytesIO(base64.b64decode(data)))
         assert (opened.size, opened.getpixel((0, 0))) == (size, (10 * number, 200, 30))
-    assert (body["model"], body["max_tokens"], body["temperature"], body["seed"]) == ("served", 64, 0.0, 0)
+    assert (body["model"], body["max_tokens"], body["temperature"], body["seed"]) == (
+        "served",
+        64,
+        0.0,
+        0,
+    )
     assert not {"max_new_tokens", "logprobs", "response_format", "stream"} & set(body)
     assert reply.image_sizes == ((8, 9), (20, 10))
 
@@ -92,19 +107,29 @@ def test_settings_become_keys_of_the_request() -> None:
         extra = {"max_tokens": None, "max_completion_tokens": 5, "seed": None}
         ask(server, image="jpeg", logprobs=True, response_format="json_schema", extra_body=extra)
     body = server.asked[0]
-    assert body["messages"][0]["content"][0]["image_url"]["url"].startswith("data:image/jpeg;base64,/9j/")
+    assert body["messages"][0]["content"][0]["image_url"]["url"].startswith(
+        "data:image/jpeg;base64,/9j/"
+    )
     assert body["logprobs"] is True
     schema = {"properties": {"total": {"type": "string"}}}
-    assert body["response_format"] == {"type": "json_schema", "json_schema": {"name": "document", "schema": schema}}
+    assert body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "document", "schema": schema},
+    }
     assert body["max_completion_tokens"] == 5
     assert not {"max_tokens", "seed"} & set(body)
 
 
 def test_greedy_by_transformers_words_is_a_temperature_of_nothing() -> None:
-    from vlm_lab.backends.openai.backend import sampling
+    from vlm_lab.backends.openai.backend import build_sampling_parameters
 
-    assert sampling({"do_sample": False, "top_k": 3}) == {"top_k": 3, "temperature": 0.0}
-    assert sampling({"do_sample": True, "temperature": 0.4}) == {"temperature": 0.4}
+    assert build_sampling_parameters({"do_sample": False, "top_k": 3}) == {
+        "top_k": 3,
+        "temperature": 0.0,
+    }
+    assert build_sampling_parameters({"do_sample": True, "temperature": 0.4}) == {
+        "temperature": 0.4
+    }
 
 
 def test_the_key_is_sent_and_stands_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,11 +137,16 @@ def test_the_key_is_sent_and_stands_nowhere_else(monkeypatch: pytest.MonkeyPatch
     with serving(Step(f"you sent Bearer {KEY}".encode(), 400)) as server:
         candidate = model(server.url, api_key_env="MY_KEY")
         backend = OpenAI(candidate, OFFLINE)
-        with pytest.raises(GenerationError, match=r"answered 400: you sent Bearer \*\*\*") as caught:
+        with pytest.raises(
+            GenerationError, match=r"answered 400: you sent Bearer \*\*\*"
+        ) as caught:
             backend.generate(prompt())
         backend.close()
     assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
-    assert KEY not in f"{caught.value} {OpenAI.identity(candidate, OFFLINE)} {candidate} {backend.settings}"
+    assert (
+        KEY
+        not in f"{caught.value} {OpenAI.identity(candidate, OFFLINE)} {candidate} {backend.settings}"
+    )
 
 
 def test_a_connection_is_kept_between_cases() -> None:
@@ -141,13 +171,18 @@ def test_a_batch_is_sent_at_the_same_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("finish", "ours"), [("stop", "stop"), ("length", "length"), ("content_filter", "content_filter"), ("eos", "stop")]
+    ("finish", "ours"),
+    [("stop", "stop"), ("length", "length"), ("content_filter", "content_filter"), ("eos", "stop")],
 )
 def test_a_reply_is_verbatim_with_its_counts(finish: str, ours: str) -> None:
     with serving(Step(completion(' {"total": "7 €"}\n', finish))) as server:
         reply = ask(server)
     assert (reply.raw_response, reply.finish_reason) == (' {"total": "7 €"}\n', ours)
-    assert (reply.usage.prompt_tokens, reply.usage.visual_tokens, reply.usage.output_tokens) == (300, 256, 7)
+    assert (reply.usage.prompt_tokens, reply.usage.visual_tokens, reply.usage.output_tokens) == (
+        300,
+        256,
+        7,
+    )
     assert reply.environment["served"] == {"model": "served"}
     assert (reply.mean_logprob, reply.tokens, reply.timing.first_token) == (None, (), None)
     assert "attempts" not in reply.environment
@@ -158,8 +193,14 @@ def test_a_reply_is_verbatim_with_its_counts(finish: str, ours: str) -> None:
     [
         (completion(None), ""),  # all went into thinking
         (completion("x", message={"content": None, "refusal": "I cannot"}), "I cannot"),
-        (completion("x", message={"content": [{"type": "text", "text": "a"}, {"text": "b"}]}), "ab"),
-        (completion("x", message={"content": "\ud800"}), "?"),  # half a letter, that no file could hold
+        (
+            completion("x", message={"content": [{"type": "text", "text": "a"}, {"text": "b"}]}),
+            "ab",
+        ),
+        (
+            completion("x", message={"content": "\ud800"}),
+            "?",
+        ),  # half a letter, that no file could hold
     ],
 )
 def test_words_in_other_places(body: bytes, text: str) -> None:
@@ -169,7 +210,10 @@ def test_words_in_other_places(body: bytes, text: str) -> None:
 
 def test_log_probabilities_are_those_of_the_text() -> None:
     parts = [b"7 ", "€".encode()[:2], "€".encode()[2:], b"<|im_end|>"]
-    content = [{"token": repr(part), "bytes": list(part), "logprob": -0.5 * i} for i, part in enumerate(parts)]
+    content = [
+        {"token": repr(part), "bytes": list(part), "logprob": -0.5 * i}
+        for i, part in enumerate(parts)
+    ]
     with serving(Step(completion("7 €", logprobs={"content": content}))) as server:
         reply = ask(server, logprobs=True)
     assert reply.tokens == (("7 ", 0.0), ("", -0.5), ("€", -1.0))
@@ -189,7 +233,15 @@ def test_a_stream_says_when_the_first_token_came() -> None:
     logprobs = {"content": [{"token": "7 €", "logprob": -0.25}]}
     euro = chunk(" €", logprobs=logprobs)
     cut = euro.index("€".encode()) + 1  # a piece may end within a letter
-    pieces = [b": ping\r\n\r\n", chunk(), chunk("7"), euro[:cut], euro[cut:], chunk(finish="length"), last]
+    pieces = [
+        b": ping\r\n\r\n",
+        chunk(),
+        chunk("7"),
+        euro[:cut],
+        euro[cut:],
+        chunk(finish="length"),
+        last,
+    ]
     with serving(Step(pieces=pieces, gap=0.05)) as server:
         reply = ask(server, stream=True)
     assert server.asked[0]["stream_options"] == {"include_usage": True}
@@ -224,8 +276,16 @@ def test_what_may_pass_is_tried_again(first: Step, waits: float) -> None:
 @pytest.mark.parametrize(
     ("step", "kind", "words"),
     [
-        (Step(b'{"error": {"message": "slow down"}}', 429), "RateLimited", r"429: slow down \(3 attempts\)"),
-        (Step(b'{"detail": "no\\nGPU\\u001b[31m"}', 500), "ServerError", r"500: no GPU.\[31m \(3 attempts\)"),
+        (
+            Step(b'{"error": {"message": "slow down"}}', 429),
+            "RateLimited",
+            r"429: slow down \(3 attempts\)",
+        ),
+        (
+            Step(b'{"detail": "no\\nGPU\\u001b[31m"}', 500),
+            "ServerError",
+            r"500: no GPU.\[31m \(3 attempts\)",
+        ),
         (Step(completion("{}")[:40], promised=200), "ConnectionLost", r"\(3 attempts\)"),
         (Step(status=None), "ConnectionLost", r"\(3 attempts\)"),
     ],
@@ -246,7 +306,11 @@ def test_what_does_not_pass_ends_after_the_retries(step: Step, kind: str, words:
         (Step(b'{"choices": [{"message": {"content": 7}}]}'), "BadReply", "no text"),
         (Step(b"{}", 404), "Refused", "404"),
         (Step(b"", 307, {"Location": "http://example.com/"}), "Refused", "307"),
-        (Step(b'{"error": {"code": 1, "message": "maximum context length is 4096"}}', 400), "ContextOverflow", "4096"),
+        (
+            Step(b'{"error": {"code": 1, "message": "maximum context length is 4096"}}', 400),
+            "ContextOverflow",
+            "4096",
+        ),
         (Step(completion("{}"), delay=0.6), "Timeout", "0.3 s"),
     ],
 )
@@ -257,13 +321,16 @@ def test_what_cannot_pass_is_asked_once(step: Step, kind: str, words: str) -> No
 
 
 def test_a_reply_that_drips_is_not_waited_for() -> None:
-    with serving(Step(pieces=[b" "] * 50, gap=0.1)) as server, pytest.raises(GenerationError, match="0.3 s") as caught:
+    with (
+        serving(Step(pieces=[b" "] * 50, gap=0.1)) as server,
+        pytest.raises(GenerationError, match="0.3 s") as caught,
+    ):
         ask(server, timeout=0.3)
     assert caught.value.kind == "Timeout"
 
 
 def test_a_reply_without_an_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "MOST_BYTES", 1000)
+    monkeypatch.setattr(client, "MAX_REPLY_BYTES", 1000)
     with serving(Step(b" " * 5000)) as server, pytest.raises(GenerationError, match="1000 bytes"):
         ask(server)
 
@@ -273,11 +340,18 @@ def test_a_reply_without_an_end_does_not_fill_the_memory(monkeypatch: pytest.Mon
     [
         ([chunk("{"), b"data: nonsense\n\n"], "BadReply", "nonsense"),
         ([chunk('{"total"'), chunk(": ")], "BadReply", "breaks off after 10 characters"),
-        ([chunk("{"), b'data: {"error": {"message": "CUDA out of memory"}}\n\n'], "ServerError", "out of memory"),
+        (
+            [chunk("{"), b'data: {"error": {"message": "CUDA out of memory"}}\n\n'],
+            "ServerError",
+            "out of memory",
+        ),
     ],
 )
 def test_a_stream_that_breaks(pieces: list[bytes], kind: str, words: str) -> None:
-    with serving(Step(pieces=pieces)) as server, pytest.raises(GenerationError, match=words) as caught:
+    with (
+        serving(Step(pieces=pieces)) as server,
+        pytest.raises(GenerationError, match=words) as caught,
+    ):
         ask(server, stream=True)
     assert caught.value.kind == kind
 
@@ -288,7 +362,17 @@ json_values = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["choices", "message", "delta", "content", "logprobs", "usage", "logprob", "bytes", "token"]
+                [
+                    "choices",
+                    "message",
+                    "delta",
+                    "content",
+                    "logprobs",
+                    "usage",
+                    "logprob",
+                    "bytes",
+                    "token",
+                ]
             ),
             inner,
             max_size=4,
@@ -300,12 +384,25 @@ json_values = st.recursive(
 
 @given(value=json_values)
 def test_no_answer_raises_anything_but_a_generation_error(value: Any) -> None:
-    for data in (value, {"choices": [{"message": {"content": "x"}, "logprobs": {"content": value}}], "usage": value}):
+    for data in (
+        value,
+        {
+            "choices": [{"message": {"content": "x"}, "logprobs": {"content": value}}],
+            "usage": value,
+        },
+    ):
         raw = json.dumps(data).encode()
-        for read, piece in ((responses.whole, raw), (responses.streamed, b"data: " + raw + b"\n")):
+        for read, piece in (
+            (responses.parse_response, raw),
+            (responses.parse_stream, b"data: " + raw + b"\n"),
+        ):
             try:
                 reply = read([(0.1, piece)])
-                responses.tokens(reply), responses.mean_logprob(reply), responses.usage(reply)
+                (
+                    responses.parse_token_logprobs(reply),
+                    responses.compute_mean_logprob(reply),
+                    responses.parse_usage(reply),
+                )
             except GenerationError:
                 pass
 
@@ -316,26 +413,35 @@ def test_no_answer_raises_anything_but_a_generation_error(value: Any) -> None:
      (format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True), 0)],
 )  # fmt: skip
 def test_retry_after(header: str | None, seconds: float | None) -> None:
-    assert client.retry_after(header) == seconds
+    assert client.parse_retry_after(header) == seconds
 
 
 def test_retry_after_as_a_date() -> None:
     header = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    assert client.retry_after(header) == pytest.approx(90, abs=2)
+    assert client.parse_retry_after(header) == pytest.approx(90, abs=2)
 
 
 def test_a_pause_doubles_and_has_an_end() -> None:
-    assert [client.pause(attempt, None) for attempt in (1, 2, 3)] == [0.01, 0.02, 0.04]
-    assert (client.pause(30, None), client.pause(1, 3600.0)) == (60, 60)
+    assert [client.compute_backoff_seconds(attempt, None) for attempt in (1, 2, 3)] == [
+        0.01,
+        0.02,
+        0.04,
+    ]
+    assert (
+        client.compute_backoff_seconds(30, None),
+        client.compute_backoff_seconds(1, 3600.0),
+    ) == (60, 60)
 
 
 # ---------------------------------------------------------------------- what is never asked
 
 
 def test_documents_stay_here_unless_the_run_is_online() -> None:
-    with pytest.raises(Skip, match=r"m: documents would leave this machine: 8\.8\.8\.8 .* run with --online"):
+    with pytest.raises(
+        Skip, match=r"m: documents would leave this machine: 8\.8\.8\.8 .* run with --online"
+    ):
         OpenAI(model("https://8.8.8.8/v1"), OFFLINE)
-    settings = read_settings(model("https://8.8.8.8/v1"))
+    settings = load_server_settings(model("https://8.8.8.8/v1"))
     assert check_host(model("x"), settings, Runtime(cache=Path(), online=True)) is False
 
 
@@ -346,7 +452,7 @@ def test_documents_stay_here_unless_the_run_is_online() -> None:
      ("2001:4860:4860::8888", False), ("no-such-host.invalid", False), ("x" * 80, False)],
 )  # fmt: skip
 def test_private_addresses(host: str, private: bool) -> None:
-    assert is_private(host) is private
+    assert is_private_host(host) is private
 
 
 def test_no_proxy_of_the_environment_sees_a_private_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,7 +480,9 @@ def test_a_refused_key_is_a_skip_that_names_its_variable(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("value", [None, "", "ключ", "a\nb"])
-def test_a_key_that_is_not_there_or_cannot_be_sent(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+def test_a_key_that_is_not_there_or_cannot_be_sent(
+    monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
     if value is None:
         monkeypatch.delenv("MY_KEY", raising=False)
     else:
@@ -386,7 +494,10 @@ def test_a_key_that_is_not_there_or_cannot_be_sent(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"api_key": KEY}, "unknown key 'api_key'; name the variable that holds it with api_key_env"),
+        (
+            {"api_key": KEY},
+            "unknown key 'api_key'; name the variable that holds it with api_key_env",
+        ),
         ({"api_key_env": KEY}, "must be the name of an environment variable"),
         ({"base_url": f"http://user:{KEY}@127.0.0.1/v1"}, "neither a password"),
         ({"base_url": f"http://127.0.0.1/v1?key={KEY}"}, "nor a query"),
@@ -410,9 +521,13 @@ def test_without_a_base_url() -> None:
 # ---------------------------------------------------------------------- a run
 
 
-def test_a_run_keeps_the_reply_and_nowhere_the_key(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_keeps_the_reply_and_nowhere_the_key(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
-    with serving(Step(completion(json.dumps(REFERENCE))), Step(f"Bearer {KEY}?".encode(), 400)) as server:
+    with serving(
+        Step(completion(json.dumps(REFERENCE))), Step(f"Bearer {KEY}?".encode(), 400)
+    ) as server:
         settings = f"{{base_url: '{server.url}', api_key_env: MY_KEY}}"
         write_project(
             pytester.path,
@@ -422,7 +537,9 @@ def test_a_run_keeps_the_reply_and_nowhere_the_key(pytester: pytest.Pytester, mo
         )
         result = pytester.runpytest("benchmarks", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=1, failed=1, skipped=2)
-    rows = {(row["model"], row["document"]): row for row in records_of(run_folder_of(pytester.path))}
+    rows = {
+        (row["model"], row["document"]): row for row in records_of(run_folder_of(pytester.path))
+    }
     assert rows["here", "inv_1"]["usage"]["visual_tokens"] == 256
     assert rows["here", "inv_1"]["scores"]["field_f1"] == 1
     assert rows["here", "inv_2"]["error"]["type"] == "Refused"
@@ -446,9 +563,19 @@ def transformers_serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     log = tmp_path_factory.mktemp("serve") / "log.txt"
-    command = [str(Path(sys.executable).with_name("transformers")), "serve", "--host", "127.0.0.1", "--port", port]
+    command = [
+        str(Path(sys.executable).with_name("transformers")),
+        "serve",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+    ]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment) as process:
+    with (
+        log.open("w") as file,
+        subprocess.Popen(command, stdout=file, stderr=file, env=environment) as process,
+    ):
         try:
             _wait_for(int(port), process, log)
             yield f"http://127.0.0.1:{port}/v1"
@@ -470,7 +597,9 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stream", [False, True])
-def test_transformers_serve_answers_about_a_page(transformers_serve: str, checkpoint: Any, stream: bool) -> None:
+def test_transformers_serve_answers_about_a_page(
+    transformers_serve: str, checkpoint: Any, stream: bool
+) -> None:
     served = Model(
         name="m", model_id=str(checkpoint("llava")), backend="openai",
         generation_kwargs={"max_new_tokens": 8, "temperature": 0.0},

@@ -28,12 +28,20 @@ def page() -> Page:
     image = Image.new("RGB", (620, 877), "white")
     draw = ImageDraw.Draw(image)
     for row in range(20):
-        draw.text((40, 40 + 38 * row), f"Invoice 2024-{row:03}   Total {row * 17}.50 EUR", fill="black")
+        draw.text(
+            (40, 40 + 38 * row), f"Invoice 2024-{row:03}   Total {row * 17}.50 EUR", fill="black"
+        )
     return Page(0, image)
 
 
 def prompt(text: str = TEXT, pages: int = 1) -> Prompt:
-    return Prompt(id="default", text=text, pages=[page()] * pages, document_id="inv_1", document_name="inv_1.pdf")
+    return Prompt(
+        id="default",
+        text=text,
+        pages=[page()] * pages,
+        document_id="inv_1",
+        document_name="inv_1.pdf",
+    )
 
 
 def candidate(folder: Path, **kwargs: Any) -> Model:
@@ -60,7 +68,9 @@ def by_hand(folder: Path, dtype: str, tokens: int) -> Mapping[str, Any]:
 
     model = AutoModelForImageTextToText.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    pixels = Qwen2VLImageProcessorPil.from_pretrained(folder)(images=[page().image], return_tensors="pt")
+    pixels = Qwen2VLImageProcessorPil.from_pretrained(folder)(
+        images=[page().image], return_tensors="pt"
+    )
     visual = int(pixels["image_grid_thw"].prod()) // 4
     content = [{"type": "image"}, {"type": "text", "text": TEXT}]
     text = tokenizer.apply_chat_template(
@@ -74,7 +84,9 @@ def by_hand(folder: Path, dtype: str, tokens: int) -> Mapping[str, Any]:
             return_dict_in_generate=True, output_logits=True,
         )  # fmt: skip
     ids = output.sequences[0, inputs["input_ids"].shape[1] :]
-    logprobs = [float(step[0].log_softmax(-1)[i]) for step, i in zip(output.logits, ids, strict=True)]
+    logprobs = [
+        float(step[0].log_softmax(-1)[i]) for step, i in zip(output.logits, ids, strict=True)
+    ]
     return {"text": tokenizer.decode(ids, skip_special_tokens=True), "prompt": inputs["input_ids"].shape[1],
             "visual": visual, "logprobs": logprobs}  # fmt: skip
 
@@ -83,7 +95,10 @@ def test_a_reply_is_what_a_hand_written_loop_gets(qwen: Transformers, checkpoint
     reply = qwen.generate(prompt())
     hand = by_hand(checkpoint("qwen2_vl"), qwen.environment["dtype"]["value"], 8)
     assert reply.raw_response == hand["text"]
-    assert (reply.usage.prompt_tokens, reply.usage.visual_tokens) == (hand["prompt"], hand["visual"])
+    assert (reply.usage.prompt_tokens, reply.usage.visual_tokens) == (
+        hand["prompt"],
+        hand["visual"],
+    )
     assert reply.usage.output_tokens == 8
     assert reply.finish_reason == "length"
     assert [value for _, value in reply.tokens] == pytest.approx(hand["logprobs"], abs=1e-3)
@@ -99,7 +114,9 @@ def test_a_reply_says_what_it_cost_and_was_made_with(qwen: Transformers) -> None
     assert reply.peak_memory_bytes is not None
     assert 1e8 < reply.peak_memory_bytes < 4e9
     assert reply.image_sizes == ((364, 532),)
-    assert all(reply.environment[name]["reason"] for name in ("device", "dtype", "attn_implementation"))
+    assert all(
+        reply.environment[name]["reason"] for name in ("device", "dtype", "attn_implementation")
+    )
     assert reply.environment["processor"] == "Qwen2VLProcessor"
     assert reply.environment["weights"] == qwen.weights.digest
 
@@ -111,17 +128,23 @@ def test_greedy_replies_do_not_change(qwen: Transformers) -> None:
 def test_visual_tokens_are_predicted_without_a_model(qwen: Transformers) -> None:
     reply = qwen.generate(prompt(pages=2))
     sizes = [page().image.size] * 2
-    assert predict_visual_tokens(qwen.weights.folder, qwen.model, sizes) == reply.usage.visual_tokens
+    assert (
+        predict_visual_tokens(qwen.weights.folder, qwen.model, sizes) == reply.usage.visual_tokens
+    )
 
 
 def test_a_prompt_beyond_the_window_says_by_how_much(qwen: Transformers) -> None:
-    with pytest.raises(GenerationError, match=r"16,\d\d\d tokens, \d+ too many .* 16,384") as caught:
+    with pytest.raises(
+        GenerationError, match=r"16,\d\d\d tokens, \d+ too many .* 16,384"
+    ) as caught:
         qwen.generate(prompt("word " * 3250))
     assert caught.value.kind == "ContextOverflow"
     assert qwen.generate(prompt()).raw_response
 
 
-def test_identity_knows_the_choices_once_a_worker_made_them(qwen: Transformers, tmp_path: Path) -> None:
+def test_identity_knows_the_choices_once_a_worker_made_them(
+    qwen: Transformers, tmp_path: Path
+) -> None:
     known = Transformers.identity(qwen.model, qwen.runtime)
     assert known["device"] == "cpu"
     assert known["weights"] == qwen.weights.digest
@@ -133,7 +156,9 @@ def test_identity_knows_the_choices_once_a_worker_made_them(qwen: Transformers, 
 
 def endless(folder: Path, **kwargs: Any) -> Model:
     """A candidate that is still writing when a test has done its worst."""
-    return candidate(folder, generation_kwargs={"max_new_tokens": 15000, "eos_token_id": None}, **kwargs)
+    return candidate(
+        folder, generation_kwargs={"max_new_tokens": 15000, "eos_token_id": None}, **kwargs
+    )
 
 
 def gone(pid: int, seconds: float) -> bool:
@@ -146,7 +171,9 @@ def gone(pid: int, seconds: float) -> bool:
     return False
 
 
-def test_a_worker_killed_in_the_middle_fails_its_case_and_comes_back_once(checkpoint: Any, runtime: Runtime) -> None:
+def test_a_worker_killed_in_the_middle_fails_its_case_and_comes_back_once(
+    checkpoint: Any, runtime: Runtime
+) -> None:
     backend = Transformers(endless(checkpoint("qwen2_vl")), runtime)
     try:
         for _ in range(2):
@@ -164,8 +191,12 @@ def test_a_worker_killed_in_the_middle_fails_its_case_and_comes_back_once(checkp
         backend.close()
 
 
-def test_a_reply_that_takes_too_long_is_a_timeout_and_nothing_goes_on(checkpoint: Any, runtime: Runtime) -> None:
-    backend = Transformers(endless(checkpoint("qwen2_vl"), backend_kwargs={"reply_timeout": 0.5}), runtime)
+def test_a_reply_that_takes_too_long_is_a_timeout_and_nothing_goes_on(
+    checkpoint: Any, runtime: Runtime
+) -> None:
+    backend = Transformers(
+        endless(checkpoint("qwen2_vl"), backend_kwargs={"reply_timeout": 0.5}), runtime
+    )
     assert backend.worker is not None
     pid = backend.worker.pid
     with pytest.raises(GenerationError, match=r"no answer within 0\.5 s") as caught:
@@ -174,7 +205,9 @@ def test_a_reply_that_takes_too_long_is_a_timeout_and_nothing_goes_on(checkpoint
     assert gone(pid, 0.1)
 
 
-def test_close_leaves_no_process_no_open_file_and_no_memory(checkpoint: Any, runtime: Runtime) -> None:
+def test_close_leaves_no_process_no_open_file_and_no_memory(
+    checkpoint: Any, runtime: Runtime
+) -> None:
     this = psutil.Process()
     model = candidate(checkpoint("qwen2_vl"))
     for _ in range(2):  # the first run's imports stay
@@ -208,7 +241,11 @@ def test_no_orphan_is_left_when_the_parent_dies_in_the_middle(
     """The worker is in the middle of generate, and would be for minutes."""
     command = [sys.executable, "-c", PARENT, str(checkpoint("qwen2_vl")), str(runtime.cache)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=Path(__file__).parents[3]
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=Path(__file__).parents[3],
     ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
@@ -227,10 +264,14 @@ def test_what_is_wrong_is_said_before_anything_is_loaded(
         Transformers(candidate(Path("some/model")), runtime)
     with pytest.raises(UserError, match="torch .* sees 0 CUDA devices; use --device auto"):
         Transformers(candidate(folder), replace(runtime, device="cuda"))
-    with pytest.raises(UserError, match="flash_attention_2 cannot be had: package flash_attn is not installed"):
+    with pytest.raises(
+        UserError, match="flash_attention_2 cannot be had: package flash_attn is not installed"
+    ):
         Transformers(candidate(folder, attn_implementation="flash_attention_2"), runtime)
     with pytest.raises(UserError, match="AutoModelForImageTextToText"):
-        Transformers(candidate(folder, load_kwargs={"auto_class": "AutoModelForVision2Seq"}), runtime)
+        Transformers(
+            candidate(folder, load_kwargs={"auto_class": "AutoModelForVision2Seq"}), runtime
+        )
     with pytest.raises(UserError, match="reply_timeout, in seconds above 0"):
         Transformers(candidate(folder, backend_kwargs={"timeout": 3}), runtime)
     assert capfd.readouterr() == ("", "")
@@ -248,7 +289,9 @@ def own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_code_of_its_own_is_asked_in_its_form(own_code: Path, runtime: Runtime) -> None:
     """Places for the pages in the text, words for its template, a door and an attention that config.json names."""
-    backend = Transformers(candidate(own_code, trust_remote_code=True, attn_implementation="eager"), runtime)
+    backend = Transformers(
+        candidate(own_code, trust_remote_code=True, attn_implementation="eager"), runtime
+    )
     try:
         one, two = (backend.generate(prompt(pages=pages)) for pages in (1, 2))
         assert (one.usage.visual_tokens, two.usage.visual_tokens) == (12, 24)
@@ -267,16 +310,22 @@ def test_code_that_needs_what_is_not_here_says_so(own_code: Path, runtime: Runti
     code = own_code / "processing_stand_in.py"
     code.write_text("import torchvision\n" + code.read_text())
     trusted = candidate(own_code, trust_remote_code=True, attn_implementation="eager")
-    with pytest.raises(GenerationError, match=r"torchvision.* other versions: vlm-lab models env tiny"):
+    with pytest.raises(
+        GenerationError, match=r"torchvision.* other versions: vlm-lab models env tiny"
+    ):
         Transformers(trusted, runtime)
-    with pytest.raises(Skip, match=rf"python: {sys.executable} lacks .*torchvision.*: vlm-lab models env tiny"):
+    with pytest.raises(
+        Skip, match=rf"python: {sys.executable} lacks .*torchvision.*: vlm-lab models env tiny"
+    ):
         Transformers(replace(trusted, python=sys.executable), runtime)
 
 
 def test_an_interpreter_that_cannot_run_a_model_is_said_with_the_command_that_makes_one(
     checkpoint: Any, runtime: Runtime, tmp_path: Path
 ) -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True
+    )
     (tmp_path / "odd").write_text("#!/bin/sh\necho no such thing >&2\n")
     (tmp_path / "odd").chmod(0o755)
     reasons = {
@@ -286,7 +335,9 @@ def test_an_interpreter_that_cannot_run_a_model_is_said_with_the_command_that_ma
     }
     for name, reason in reasons.items():
         model = candidate(checkpoint("llava"), python=str(tmp_path / name))
-        with pytest.raises(Skip, match=rf"tiny: python: \S+/{name} {reason}; .* vlm-lab models env tiny$"):
+        with pytest.raises(
+            Skip, match=rf"tiny: python: \S+/{name} {reason}; .* vlm-lab models env tiny$"
+        ):
             Transformers(model, runtime)
     model = candidate(checkpoint("llava"), python="bare/bin/python")
     with pytest.raises(Skip, match=rf"tiny: python: bare/bin/python {reasons['bare/bin/python']}"):
@@ -304,7 +355,9 @@ def test_weights_that_cannot_be_read_are_said_with_their_reason(
 
 
 @pytest.mark.parametrize("family", ["llava", "llava_next", "smolvlm"])
-def test_other_families_answer_through_the_worker(checkpoint: Any, runtime: Runtime, family: str) -> None:
+def test_other_families_answer_through_the_worker(
+    checkpoint: Any, runtime: Runtime, family: str
+) -> None:
     """LLaVA 1.5 and NeXT, and one whose processor wants a video half that is not there."""
     backend = Transformers(candidate(checkpoint(family)), runtime)
     try:
@@ -312,7 +365,9 @@ def test_other_families_answer_through_the_worker(checkpoint: Any, runtime: Runt
         assert reply.usage.output_tokens == 8
         assert reply.usage.visual_tokens is not None
         assert reply.usage.visual_tokens < (reply.usage.prompt_tokens or 0)
-        predicted = predict_visual_tokens(backend.weights.folder, backend.model, [page().image.size] * 2)
+        predicted = predict_visual_tokens(
+            backend.weights.folder, backend.model, [page().image.size] * 2
+        )
         assert predicted in (None, reply.usage.visual_tokens)
     finally:
         backend.close()
@@ -323,7 +378,9 @@ def test_a_worker_that_died_between_two_cases_is_quoted(checkpoint: Any, runtime
     try:
         assert backend.worker is not None
         os.kill(backend.worker.pid, signal.SIGKILL)
-        with pytest.raises(GenerationError, match=r"killed by SIGKILL .* the last it said: .*Loading weights"):
+        with pytest.raises(
+            GenerationError, match=r"killed by SIGKILL .* the last it said: .*Loading weights"
+        ):
             backend.generate(prompt())
         assert backend.generate(prompt()).raw_response is not None
     finally:

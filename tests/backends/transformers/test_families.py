@@ -12,8 +12,12 @@ from PIL import Image, ImageDraw
 
 from tests import checkpoints, more_checkpoints
 from vlm_lab.backends.transformers import batch, families, visual_tokens
-from vlm_lab.backends.transformers.loaded_model import Failed, Loaded
-from vlm_lab.backends.transformers.process import MODULES, PACKAGES, sources
+from vlm_lab.backends.transformers.loaded_model import LoadedModel, WorkerError
+from vlm_lab.backends.transformers.process import (
+    WORKER_MODULES,
+    WORKER_PACKAGES,
+    read_module_sources,
+)
 from vlm_lab.types import Model
 
 # PaliGemma's processor asks Pillow's images for an array in the way that numpy 2 warns of; the worker's log has it.
@@ -21,7 +25,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 FAMILIES = sorted({**checkpoints.FAMILIES, **more_checkpoints.FAMILIES})
 # What is asked of families whose smallest page has more than 100 tokens.
-BUDGETS = {"granite_vision": 210, "idefics2": 79, "llava_next": 210, "llava_onevision": 210, "mllama": 140}
+BUDGETS = {
+    "granite_vision": 210,
+    "idefics2": 79,
+    "llava_next": 210,
+    "llava_onevision": 210,
+    "mllama": 140,
+}
 SIZES = [(620, 877), (877, 620), (300, 1500), (90, 40)]
 
 
@@ -32,7 +42,12 @@ def page(size: tuple[int, int]) -> tuple[tuple[int, int], bytes]:
 
 
 def job(folder: Path, **kwargs: Any) -> dict[str, Any]:
-    plain = {"device": "cpu", "dtype": "float32", "attn_implementation": "auto", "trust_remote_code": False}
+    plain = {
+        "device": "cpu",
+        "dtype": "float32",
+        "attn_implementation": "auto",
+        "trust_remote_code": False,
+    }
     return {
         "folder": str(folder),
         **plain,
@@ -53,11 +68,11 @@ def request_of(*sizes: tuple[int, int], text: str = "Read it.") -> dict[str, Any
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def loaded(request: pytest.FixtureRequest, checkpoint: Callable[[str], Path]) -> Loaded:
-    return Loaded(job(checkpoint(request.param)))
+def loaded(request: pytest.FixtureRequest, checkpoint: Callable[[str], Path]) -> LoadedModel:
+    return LoadedModel(job(checkpoint(request.param)))
 
 
-def test_a_family_answers_and_its_tokens_are_as_predicted(loaded: Loaded) -> None:
+def test_a_family_answers_and_its_tokens_are_as_predicted(loaded: LoadedModel) -> None:
     model = Model(name="tiny", model_id=str(loaded.folder))
     for size in SIZES:
         reply = loaded.reply(request_of(size))
@@ -65,11 +80,13 @@ def test_a_family_answers_and_its_tokens_are_as_predicted(loaded: Loaded) -> Non
         if not loaded.family.after:
             assert "".join(text for text, _ in reply["tokens"]) == reply["text"]
         predicted = families.predict_visual_tokens(loaded.folder, model, [size])
-        assert (reply["visual_tokens"] or 0) > 0 or loaded.folder.name == "donut", "Donut's decoder has words only"
+        assert (reply["visual_tokens"] or 0) > 0 or loaded.folder.name == "donut", (
+            "Donut's decoder has words only"
+        )
         assert predicted == (reply["visual_tokens"] if loaded.family.tokens else None), size
 
 
-def test_a_prompt_shows_the_words_and_one_place_for_each_page(loaded: Loaded) -> None:
+def test_a_prompt_shows_the_words_and_one_place_for_each_page(loaded: LoadedModel) -> None:
     pages = 2 if loaded.family.many else 1
     words = loaded.words("Lies die Rechnung.", pages)
     assert "Lies die Rechnung." in words
@@ -77,22 +94,30 @@ def test_a_prompt_shows_the_words_and_one_place_for_each_page(loaded: Loaded) ->
     assert loaded.reply(request_of(*SIZES[:pages]))["text"] is not None
 
 
-def test_a_padded_batch_says_what_single_prompts_say(loaded: Loaded) -> None:
+def test_a_padded_batch_says_what_single_prompts_say(loaded: LoadedModel) -> None:
     """On a CPU in float32, that is: it shows that padding is masked and every page goes with its words."""
     requests = [request_of(size) for size in SIZES[:3]]
-    together = {**requests[0], "pages": [page(size) for size in SIZES[:3]], "texts": [("Read it.", 1)] * 3}
-    replies = batch.replies(loaded, together)["replies"]
-    assert [each["text"] for each in replies] == [loaded.reply(request)["text"] for request in requests]
+    together = {
+        **requests[0],
+        "pages": [page(size) for size in SIZES[:3]],
+        "texts": [("Read it.", 1)] * 3,
+    }
+    replies = batch.generate_replies(loaded, together)["replies"]
+    assert [each["text"] for each in replies] == [
+        loaded.reply(request)["text"] for request in requests
+    ]
 
 
-def test_a_budget_of_visual_tokens_is_kept(loaded: Loaded) -> None:
+def test_a_budget_of_visual_tokens_is_kept(loaded: LoadedModel) -> None:
     budget = BUDGETS.get(loaded.folder.name, 100)
     wanted = {"max_visual_tokens": budget}
     if loaded.family.budget is None:
-        with pytest.raises(Failed, match="max_visual_tokens: this family of models has no pixel budget"):
-            Loaded(job(loaded.folder, processor_kwargs=wanted))
+        with pytest.raises(
+            WorkerError, match="max_visual_tokens: this family of models has no pixel budget"
+        ):
+            LoadedModel(job(loaded.folder, processor_kwargs=wanted))
         return
-    small = Loaded(job(loaded.folder, processor_kwargs=wanted))
+    small = LoadedModel(job(loaded.folder, processor_kwargs=wanted))
     model = Model(name="tiny", model_id=str(loaded.folder), processor_kwargs=wanted)
     for size in SIZES:
         tokens = small.reply(request_of(size))["visual_tokens"]
@@ -111,37 +136,51 @@ def test_what_is_said_to_need_torchvision_does(name: str) -> None:
         getattr(transformers, name).from_pretrained("any")
 
 
-LEAST = [("internvl", 16), ("smolvlm", 32), ("mllama", 65), ("llava_next", 200), ("llava_onevision", 136)]
+LEAST = [
+    ("internvl", 16),
+    ("smolvlm", 32),
+    ("mllama", 65),
+    ("llava_next", 200),
+    ("llava_onevision", 136),
+]
 
 
 @pytest.mark.parametrize(("family", "least"), LEAST)
 def test_a_budget_below_the_least_that_a_family_can_do_is_refused(
     checkpoint: Callable[[str], Path], family: str, least: int
 ) -> None:
-    with pytest.raises(Failed, match=rf"max_visual_tokens: .* {least} .*got 9"):
-        Loaded(job(checkpoint(family), processor_kwargs={"max_visual_tokens": 9}))
+    with pytest.raises(WorkerError, match=rf"max_visual_tokens: .* {least} .*got 9"):
+        LoadedModel(job(checkpoint(family), processor_kwargs={"max_visual_tokens": 9}))
 
 
-def test_tags_of_a_family_that_answers_in_tags_become_json(checkpoint: Callable[[str], Path]) -> None:
-    donut = Loaded(job(checkpoint("donut")))
+def test_tags_of_a_family_that_answers_in_tags_become_json(
+    checkpoint: Callable[[str], Path],
+) -> None:
+    donut = LoadedModel(job(checkpoint("donut")))
     told = "<s_total><s_gross>119.00</s_gross></s_total>"
     ids = donut.processor.tokenizer(told)["input_ids"]
     assert json.loads(donut.text(ids)) == {"total": {"gross": "119.00"}}
 
 
-def test_a_reply_that_the_window_leaves_no_room_for_says_so(checkpoint: Callable[[str], Path]) -> None:
-    llava = Loaded(job(checkpoint("llava")))
+def test_a_reply_that_the_window_leaves_no_room_for_says_so(
+    checkpoint: Callable[[str], Path],
+) -> None:
+    llava = LoadedModel(job(checkpoint("llava")))
     request = request_of(SIZES[0])
     assert llava.reply(request)["room"] == {}
-    llava.model.config.text_config.max_position_embeddings = llava.reply(request)["prompt_tokens"] + 3
+    llava.model.config.text_config.max_position_embeddings = (
+        llava.reply(request)["prompt_tokens"] + 3
+    )
     reply = llava.reply(request)
     assert (reply["output_tokens"], reply["finish_reason"]) == (3, "length")
     assert reply["room"]["max_new_tokens"]["value"] == 3
     assert "4 asked for" in reply["room"]["max_new_tokens"]["reason"]
 
 
-def test_a_checkpoint_without_a_chat_template_gets_the_familys_form(checkpoint: Callable[[str], Path]) -> None:
-    llava = Loaded(job(checkpoint("llava")))
+def test_a_checkpoint_without_a_chat_template_gets_the_familys_form(
+    checkpoint: Callable[[str], Path],
+) -> None:
+    llava = LoadedModel(job(checkpoint("llava")))
     llava.processor.chat_template = None
     assert llava.words("Total {x}?", 1) == "USER: <image>\nTotal {x}? ASSISTANT:"
 
@@ -152,38 +191,49 @@ def test_a_model_that_refuses_an_attention_gets_the_next(
     from transformers import LlavaForConditionalGeneration
 
     monkeypatch.setattr(LlavaForConditionalGeneration, "_supports_sdpa", False)
-    llava = Loaded(job(checkpoint("llava")))
+    llava = LoadedModel(job(checkpoint("llava")))
     assert llava.environment["attn_implementation"]["value"] == "eager"
     assert "sdpa: this model has none" in llava.environment["attn_implementation"]["reason"]
     assert llava.reply(request_of(SIZES[0]))["output_tokens"]
     with pytest.raises(ValueError, match="does not support"):
-        Loaded(job(checkpoint("llava"), attn_implementation="sdpa"))
+        LoadedModel(job(checkpoint("llava"), attn_implementation="sdpa"))
 
 
 @pytest.mark.parametrize(
     ("size", "tokens"),
     [((1654, 2339), 4956), ((1240, 1754), 2772), ((10, 10), 4)],
 )
-def test_qwen2_vl_makes_a_page_the_tokens_that_are_published(size: tuple[int, int], tokens: int) -> None:
+def test_qwen2_vl_makes_a_page_the_tokens_that_are_published(
+    size: tuple[int, int], tokens: int
+) -> None:
     """An A4 page at 200 and 150 dpi under the hub's own settings."""
     published = {"min_pixels": 3136, "max_pixels": 12845056}
-    assert visual_tokens.qwen_tokens({}, published, size) == tokens
+    assert visual_tokens.count_qwen_tokens({}, published, size) == tokens
 
 
 @pytest.mark.parametrize(
     ("config", "least"),
     [
-        ({"model_type": "llava_next", "vision_config": {"image_size": 336, "patch_size": 14}}, 1752),
-        ({"model_type": "llava_onevision", "vision_config": {"model_type": "siglip", "image_size": 384}}, 1485),
+        (
+            {"model_type": "llava_next", "vision_config": {"image_size": 336, "patch_size": 14}},
+            1752,
+        ),
+        (
+            {
+                "model_type": "llava_onevision",
+                "vision_config": {"model_type": "siglip", "image_size": 384},
+            },
+            1485,
+        ),
         ({"model_type": "mllama", "vision_config": {"image_size": 560, "patch_size": 14}}, 1601),
     ],
 )
 def test_the_least_of_the_hubs_own_checkpoints(config: dict[str, Any], least: int) -> None:
-    entry, tiles = families.family(config), {"image_grid_pinpoints": [[384, 384], [384, 768]]}
+    entry, tiles = families.get_family(config), {"image_grid_pinpoints": [[384, 384], [384, 768]]}
     files = tiles if "onevision" in config["model_type"] else {}
-    families.settings(entry, config, files, {"max_visual_tokens": least})
+    families.resolve_processor_kwargs(entry, config, files, {"max_visual_tokens": least})
     with pytest.raises(ValueError, match=f"{least}.*got {least - 1}"):
-        families.settings(entry, config, files, {"max_visual_tokens": least - 1})
+        families.resolve_processor_kwargs(entry, config, files, {"max_visual_tokens": least - 1})
 
 
 def test_mllama_chooses_tiles_as_its_processor_does(checkpoint: Callable[[str], Path]) -> None:
@@ -192,32 +242,52 @@ def test_mllama_chooses_tiles_as_its_processor_does(checkpoint: Callable[[str], 
     config = families.read_json(checkpoint("mllama") / "config.json")
     for width in range(30, 900, 37):
         for height in range(30, 900, 41):
-            rows, columns = (side // 112 for side in get_optimal_tiled_canvas(height, width, 4, 112))
-            assert visual_tokens.mllama_tokens(config, {}, (width, height)) == rows * columns * 65, (width, height)
+            rows, columns = (
+                side // 112 for side in get_optimal_tiled_canvas(height, width, 4, 112)
+            )
+            assert (
+                visual_tokens.count_mllama_tokens(config, {}, (width, height))
+                == rows * columns * 65
+            ), (
+                width,
+                height,
+            )
             for tiles in (1, 2, 3):
-                small = visual_tokens.mllama_fit(config, {}, tiles * 65, (width, height))
-                assert visual_tokens.mllama_tokens(config, {}, small) <= tiles * 65, (width, height, tiles)
+                small = visual_tokens.resize_mllama_page(config, {}, tiles * 65, (width, height))
+                assert visual_tokens.count_mllama_tokens(config, {}, small) <= tiles * 65, (
+                    width,
+                    height,
+                    tiles,
+                )
 
 
 def test_a_family_nobody_knows_is_not_guessed_at(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "new_vl"}')
-    assert families.predict_visual_tokens(tmp_path, Model(name="new", model_id="x"), [(10, 10)]) is None
+    assert (
+        families.predict_visual_tokens(tmp_path, Model(name="new", model_id="x"), [(10, 10)])
+        is None
+    )
     (tmp_path / "config.json").write_text("[broken")
-    assert families.predict_visual_tokens(tmp_path, Model(name="new", model_id="x"), [(10, 10)]) is None
+    assert (
+        families.predict_visual_tokens(tmp_path, Model(name="new", model_id="x"), [(10, 10)])
+        is None
+    )
 
 
 def test_what_the_worker_is_made_of_is_python_3_9_and_brings_all_of_ours() -> None:
-    for name, path, source in sources():
+    for name, path, source in read_module_sources():
         if source is None:
             continue
         tree = ast.parse(source, path, feature_version=(3, 9))
         imported = [
-            f"{node.module}.{alias.name}" if node.module in PACKAGES else node.module
+            f"{node.module}.{alias.name}" if node.module in WORKER_PACKAGES else node.module
             for node in ast.walk(tree)
             if isinstance(node, ast.ImportFrom)
             for alias in node.names
         ]
-        assert {each for each in imported if str(each).startswith("vlm_lab")} <= set(MODULES), name
+        assert {each for each in imported if str(each).startswith("vlm_lab")} <= set(
+            WORKER_MODULES
+        ), name
 
 
 def test_the_page_of_families_is_up_to_date() -> None:

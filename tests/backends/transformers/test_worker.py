@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vlm_lab.backends.transformers import worker
-from vlm_lab.backends.transformers.loaded_model import Failed
+from vlm_lab.backends.transformers.loaded_model import WorkerError
 
 
 def raiser(error: Exception) -> Callable[[], Any]:
@@ -21,20 +21,25 @@ def raiser(error: Exception) -> Callable[[], Any]:
 @pytest.mark.parametrize(
     ("work", "kind"),
     [
-        (raiser(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB.")), "OutOfMemory"),
+        (
+            raiser(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB.")),
+            "OutOfMemory",
+        ),
         (raiser(MemoryError()), "OutOfMemory"),
         (lambda: torch.empty(1 << 60, dtype=torch.uint8), "OutOfMemory"),
         (raiser(RuntimeError("mat1 and mat2 shapes cannot be multiplied")), "RuntimeError"),
-        (raiser(Failed("ContextOverflow", "too long")), "ContextOverflow"),
+        (raiser(WorkerError("ContextOverflow", "too long")), "ContextOverflow"),
     ],
     ids=["torch's on a GPU", "Python's", "torch's on a CPU", "another", "ours"],
 )
 def test_an_error_is_a_kind_and_words(work: Callable[[], Any], kind: str) -> None:
-    assert worker.guarded(work)["error"][0] == kind
+    assert worker.run_guarded(work)["error"][0] == kind
 
 
 @pytest.mark.parametrize("cuda", [True, False])
-def test_what_did_not_fit_is_free_before_the_cache_is_emptied(monkeypatch: pytest.MonkeyPatch, cuda: bool) -> None:
+def test_what_did_not_fit_is_free_before_the_cache_is_emptied(
+    monkeypatch: pytest.MonkeyPatch, cuda: bool
+) -> None:
     """Without a GPU: torch says that it has one. A frame of the error would hold the tensor, its cycle too."""
     kept: list[Any] = []
     seen: list[bool] = []
@@ -47,7 +52,10 @@ def test_what_did_not_fit_is_free_before_the_cache_is_emptied(monkeypatch: pytes
         kept.append(weakref.ref(cache))
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    assert worker.guarded(work)["error"] == ["OutOfMemory", "OutOfMemoryError: CUDA out of memory"]
+    assert worker.run_guarded(work)["error"] == [
+        "OutOfMemory",
+        "OutOfMemoryError: CUDA out of memory",
+    ]
     assert seen == [True] * cuda
-    worker.guarded(raiser(ValueError("no matter of memory")))
+    worker.run_guarded(raiser(ValueError("no matter of memory")))
     assert seen == [True] * cuda

@@ -11,7 +11,7 @@ import pytest
 from tests.report.made import DOCUMENTS, HOSTILE, PROMPT, write_run
 from vlm_lab.report.html.changes import write_changes
 from vlm_lab.report.html.page import write_html
-from vlm_lab.report.images.pages import FILES
+from vlm_lab.report.images.pages import REPORT_FILES
 from vlm_lab.suite.corrections import read_corrections
 
 PROJECT = Path(__file__).parents[3]
@@ -32,7 +32,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser() -> Iterator[Any]:
     if not CHROMIUM.exists():
         pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    api = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: pip install playwright"
+    )
     with api.sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield opened
@@ -102,7 +104,9 @@ def test_heat_map_leads_to_the_errors_behind_a_figure(page: Any) -> None:
     [({}, 4), ({"tag": "language=ru"}, 2), ({"outcome": "s"}, 3), ({"model": "sharp@terse", "outcome": "errors"}, 1),
      ({"model": "sharp@default", "field": "invoice_number", "outcome": "w"}, 0), ({"outcome": "doubtful"}, 1)],
 )  # fmt: skip
-def test_filters_keep_the_documents_that_fit(page: Any, filters: dict[str, str], documents: int) -> None:
+def test_filters_keep_the_documents_that_fit(
+    page: Any, filters: dict[str, str], documents: int
+) -> None:
     open_at(page, "doc=")
     for name, value in filters.items():
         page.select_option(f"#filter-{name}", value)
@@ -111,7 +115,9 @@ def test_filters_keep_the_documents_that_fit(page: Any, filters: dict[str, str],
     assert page.locator("#jump option").count() == documents
 
 
-def test_the_address_alone_brings_document_and_filter_back(page: Any, run: Path, browser: Any) -> None:
+def test_the_address_alone_brings_document_and_filter_back(
+    page: Any, run: Path, browser: Any
+) -> None:
     open_at(page, "doc=")
     page.select_option("#filter-model", "blunt@default")
     page.keyboard.press("Tab")
@@ -130,7 +136,10 @@ def test_a_document_shows_page_values_signs_kinds_and_confidence(page: Any) -> N
     wrong = row.locator("td").nth(1)
     assert wrong.locator("[role=img]").get_attribute("aria-label") == "wrong"
     assert "misread, confidence 60 %" in wrong.inner_text()
-    colours = {row.locator("td").nth(n).evaluate("td => getComputedStyle(td.firstChild).color") for n in (1, 3)}
+    colours = {
+        row.locator("td").nth(n).evaluate("td => getComputedStyle(td.firstChild).color")
+        for n in (1, 3)
+    }
     assert len(colours) == 2
     page.click("#zoom-in")
     assert page.evaluate("document.getElementById('page').style.width") == "140%"
@@ -197,7 +206,9 @@ def test_two_runs_page_fits_and_has_no_serious_issue(
     other = write_run(tmp_path / "other")
     text = (other / "report.json").read_text().replace('"outcome": "wrong"', '"outcome": "exact"')
     (other / "report.json").write_text(text)
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
+    )
     tab = context.new_page()
     tab.goto(write_changes(run, other).as_uri())
     assert tab.locator(".folds").count() == 3
@@ -217,14 +228,24 @@ def test_a_document_prints_its_page_and_its_fields_on_few_sheets(page: Any, tmp_
         assert len(pdf) <= 3
         assert "invoice_number" in "".join(sheet.get_textpage().get_text_range() for sheet in pdf)
         first = pdf[0].render().to_pil().convert("L")
-    assert first.point(lambda value: 255 * (value < 252)).getbbox()[3] > first.height / 2  # it is no empty sheet
+    assert (
+        first.point(lambda value: 255 * (value < 252)).getbbox()[3] > first.height / 2
+    )  # it is no empty sheet
 
 
 def test_keys_go_from_document_to_document_and_from_error_to_error(page: Any) -> None:
     open_at(page, "doc=")
-    for key, document in (("j", "two"), ("j", "three"), ("k", "two"), ("ArrowRight", "three"), ("ArrowLeft", "two")):
+    for key, document in (
+        ("j", "two"),
+        ("j", "three"),
+        ("k", "two"),
+        ("ArrowRight", "three"),
+        ("ArrowLeft", "two"),
+    ):
         page.keyboard.press(key)
-        until(page, "name => document.getElementById('jump').value === name", f"invoices/{document}")
+        until(
+            page, "name => document.getElementById('jump').value === name", f"invoices/{document}"
+        )
     errors = page.locator("#fields [data-error]").count()
     for _ in range(errors):
         page.keyboard.press("e")
@@ -263,7 +284,9 @@ def test_no_hostile_character_reaches_the_file_unescaped(run: Path) -> None:
 
 
 def test_policy_allows_no_other_script_style_or_place(browser: Any, run: Path) -> None:
-    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', (run / "report.html").read_text())
+    policy = re.search(
+        r'Content-Security-Policy" content="([^"]+)"', (run / "report.html").read_text()
+    )
     assert policy is not None
     assert "default-src &#39;none&#39;" in policy[1]
     assert "unsafe" not in policy[1]
@@ -287,7 +310,11 @@ def test_suspects_are_decided_by_a_key_and_handed_out(page: Any, tmp_path: Path)
     started.value.save_as(tmp_path / "corrections.json")
     (entry,) = json.loads((tmp_path / "corrections.json").read_text())
     assert (entry["document"], entry["path"]) == ("two", "totals.gross")
-    assert (entry["reference"], entry["verdict"], entry["right"]) == ("1<00", "reference_wrong", "119.00")
+    assert (entry["reference"], entry["verdict"], entry["right"]) == (
+        "1<00",
+        "reference_wrong",
+        "119.00",
+    )
     assert read_corrections(tmp_path / "corrections.json").by_document["two"][0].right == "119.00"
 
 
@@ -319,7 +346,9 @@ def test_axe_finds_no_serious_issue(page: Any, scheme: str, width: int) -> None:
         assert serious(page) == []
 
 
-def test_the_page_without_its_folder_still_says_what_is_missing(browser: Any, run: Path, tmp_path: Path) -> None:
+def test_the_page_without_its_folder_still_says_what_is_missing(
+    browser: Any, run: Path, tmp_path: Path
+) -> None:
     (tmp_path / "report.html").write_bytes((run / "report.html").read_bytes())
     alone = browser.new_page()
     alone.goto((tmp_path / "report.html").as_uri() + "#doc=invoices%2Fone")
@@ -333,14 +362,14 @@ def test_the_same_run_gives_the_same_page(run: Path) -> None:
     before = (run / "report.html").read_bytes()
     write_html(run)
     assert (run / "report.html").read_bytes() == before
-    assert len(list((run / FILES / "pages").iterdir())) == len(DOCUMENTS)
+    assert len(list((run / REPORT_FILES / "pages").iterdir())) == len(DOCUMENTS)
 
 
 def test_pages_that_were_drawn_outlive_their_documents(tmp_path: Path) -> None:
     folder = write_run(tmp_path)
     write_html(folder)
     (folder / "one.png").unlink()
-    (folder / FILES / "pages" / "invoices--two-1.jpg").unlink()
+    (folder / REPORT_FILES / "pages" / "invoices--two-1.jpg").unlink()
     (folder / "two.png").unlink()
     write_html(folder)
     text = (folder / "report.html").read_text()

@@ -12,13 +12,14 @@ from PIL import Image
 from tests.report.made import write_run
 from vlm_lab.report import formats
 from vlm_lab.report.images import locate
-from vlm_lab.report.images.locate import in_lines, in_text, reader
-from vlm_lab.report.images.printed_forms import printed
+from vlm_lab.report.images.locate import locate_in_lines, locate_in_text_layer, make_line_reader
+from vlm_lab.report.images.printed_forms import list_printed_forms
 from vlm_lab.suite.pages import Pages
 
 SAMPLES = Path(__file__).parents[3] / "benchmarks" / "invoices" / "documents"
 PAGE, STRIP, KEPT = (
-    f"report_files/{name}" for name in ("pages/invoices--two-1.jpg", "crops/error-1.png", "crops/invoices--two-1.json")
+    f"report_files/{name}"
+    for name in ("pages/invoices--two-1.jpg", "crops/error-1.png", "crops/invoices--two-1.json")
 )
 LINES = [
     ("Invoice INV-20417", 0.1, 0.12), ("Total net 4 087,44 EUR", 0.5, 0.52), ("4 087,44 EUR", 0.6, 0.62),
@@ -42,7 +43,9 @@ LINES = [
     ],
 )
 def test_a_line_is_found_by_what_it_says(value: str | None, top: float | None) -> None:
-    found = in_lines([[], LINES], printed(value, {"date_order": "dmy", "languages": ["de"]}))
+    found = locate_in_lines(
+        [[], LINES], list_printed_forms(value, {"date_order": "dmy", "languages": ["de"]})
+    )
     assert (found and (found.page, found.top)) == (top and (1, top))
 
 
@@ -59,15 +62,23 @@ def test_a_line_is_found_by_what_it_says(value: str | None, top: float | None) -
 def test_a_text_layer_says_where_as_the_page_is_seen(
     name: str, value: str, page: int | None, top: float | None
 ) -> None:
-    found = in_text(SAMPLES / name, [value], 4)
+    found = locate_in_text_layer(SAMPLES / name, [value], 4)
     assert (found and found.page) == page
-    assert found is None or (found.top < top < found.bottom + 0.02 and found.bottom - found.top < 0.04)
+    assert found is None or (
+        found.top < top < found.bottom + 0.02 and found.bottom - found.top < 0.04
+    )
 
 
 def test_a_page_that_is_not_shown_is_not_searched() -> None:
     lang = SAMPLES / "de" / "Rechnung lang.pdf"
     second = ["Lindacker Werkstätten GmbH · Rechnung INV006141"]  # the second page's head
-    assert (in_text(lang, second, 1), getattr(in_text(lang, second, 2), "page", None)) == (None, 1)
+    assert (
+        locate_in_text_layer(lang, second, 1),
+        getattr(locate_in_text_layer(lang, second, 2), "page", None),
+    ) == (
+        None,
+        1,
+    )
 
 
 @pytest.fixture
@@ -76,7 +87,9 @@ def scanned(tmp_path: Path) -> Path:
     pytest.importorskip("rapidocr", reason="needs an OCR engine: pip install 'vlm-lab[ocr]'")
     run = write_run(tmp_path)
     Pages(SAMPLES / "receipts" / "counter 01.webp", 1, 150)[0].image.save(run / "two.png")
-    text = (run / "report.json").read_text().replace('"expected": "expected"', '"expected": "29.67"')
+    text = (
+        (run / "report.json").read_text().replace('"expected": "expected"', '"expected": "29.67"')
+    )
     (run / "report.json").write_text(text)
     return run
 
@@ -85,7 +98,7 @@ def scanned(tmp_path: Path) -> Path:
 def test_on_a_photo_an_error_is_shown_by_the_strip_around_its_line(
     scanned: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    formats.write("md", scanned)
+    formats.write_format("md", scanned)
     lines = json.loads((scanned / KEPT).read_text())
     (top, bottom) = next(line[1:] for line in lines if "29.67" in line[0])
     with Image.open(scanned / STRIP) as strip, Image.open(scanned / PAGE) as page:
@@ -94,14 +107,16 @@ def test_on_a_photo_an_error_is_shown_by_the_strip_around_its_line(
         )
         assert strip.tobytes() == expected.tobytes()
     before = (scanned / STRIP).read_bytes()
-    monkeypatch.setattr(locate, "_engine", lambda: pytest.fail("was read before"))
-    formats.write("confluence", scanned)
+    monkeypatch.setattr(locate, "_load_engine", lambda: pytest.fail("was read before"))
+    formats.write_format("confluence", scanned)
     assert (scanned / STRIP).read_bytes() == before
 
 
-def test_without_an_engine_the_whole_page_is_shown(scanned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_engine_the_whole_page_is_shown(
+    scanned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "rapidocr", None)
-    formats.write("md", scanned)
+    formats.write_format("md", scanned)
     with Image.open(scanned / STRIP) as strip, Image.open(scanned / PAGE) as page:
         assert strip.height / strip.width == pytest.approx(page.height / page.width, abs=0.01)
     assert not (scanned / KEPT).exists()
@@ -119,9 +134,9 @@ def test_an_engine_that_fails_on_a_page_costs_no_report(
             raise said
         return SimpleNamespace(boxes=None)
 
-    monkeypatch.setattr(locate, "_engine", lambda: engine)
-    read = reader(tmp_path)
+    monkeypatch.setattr(locate, "_load_engine", lambda: engine)
+    read = make_line_reader(tmp_path)
     for number in range(4):
         Image.new("RGB", (100, 100 if number else 30)).save(tmp_path / f"{number}.png")
         assert read(f"{number}.png", False) == []
-    assert len(asked) == locate.MOST_READ  # and the image of 30 pixels is none of them
+    assert len(asked) == locate.MAX_OCR_PAGES  # and the image of 30 pixels is none of them

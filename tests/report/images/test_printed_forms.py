@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vlm_lab.report.images.printed_forms import printed
+from vlm_lab.report.images.printed_forms import list_printed_forms
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,18 @@ from vlm_lab.report.images.printed_forms import printed
     ],
 )
 def test_a_value_has_the_form_that_the_page_shows(value: Any, order: str, form: str) -> None:
-    assert form in printed(value, {"date_order": order, "languages": ["fr", "no such language"]})
+    assert form in list_printed_forms(
+        value, {"date_order": order, "languages": ["fr", "no such language"]}
+    )
 
 
 @pytest.mark.parametrize("value", [None, "", "1", "x", "\u00b2"])
 def test_what_every_page_has_somewhere_has_no_form(value: Any) -> None:
-    assert printed(value, {"date_order": "dmy", "languages": ["en"]}) == []
+    assert list_printed_forms(value, {"date_order": "dmy", "languages": ["en"]}) == []
 
 
-@pytest.mark.parametrize("value", ["9" * 400, "1.2.3", "٣.٥", "2024-99-99", "\x00" * 5, {"a": 1}, ["long", "list"]])
+@pytest.mark.parametrize(
+    "value", ["9" * 400, "1.2.3", "٣.٥", "2024-99-99", "\x00" * 5, {"a": 1}, ["long", "list"]]
+)
 def test_hostile_values_are_text(value: Any) -> None:
-    assert printed(value, {"date_order": "ymd", "languages": ["en"]})[0] == str(value)
+    assert list_printed_forms(value, {"date_order": "ymd", "languages": ["en"]})[0] == str(value)

@@ -9,7 +9,7 @@ from training.nano.batches import Strip
 from training.nano.random_documents import wish
 from training.nano.rendering import CELL, FIELDS, picture
 from vlm_lab.suite import load_suite
-from vlm_lab.suite.prompts import prompt_text
+from vlm_lab.suite.prompts import render_prompt_text
 
 CHANCE = random.Random(4)
 PICTURE = picture(CHANCE, wish(CHANCE, ("slip",)))
@@ -18,7 +18,10 @@ SCHEMA = {
     "type": "object",
     "properties": {
         "invoice_number": {"type": "string"},
-        "seller": {"type": "object", "properties": {"name": {"type": "string"}, "tax_id": {"type": "string"}}},
+        "seller": {
+            "type": "object",
+            "properties": {"name": {"type": "string"}, "tax_id": {"type": "string"}},
+        },
         "totals": {"type": "object", "properties": {"gross": {"type": "string"}}},
     },
 }
@@ -45,19 +48,31 @@ def test_a_batch_is_of_one_size() -> None:
 
 
 def test_an_answer_is_json_in_the_schemas_nesting() -> None:
-    said = batches.answer({"totals.gross": "12.00", "invoice_number": "7/24", "seller.name": "Zé & Co"})
-    assert json.loads(said) == {"invoice_number": "7/24", "seller": {"name": "Zé & Co"}, "totals": {"gross": "12.00"}}
+    said = batches.answer(
+        {"totals.gross": "12.00", "invoice_number": "7/24", "seller.name": "Zé & Co"}
+    )
+    assert json.loads(said) == {
+        "invoice_number": "7/24",
+        "seller": {"name": "Zé & Co"},
+        "totals": {"gross": "12.00"},
+    }
 
 
 def test_a_pruned_schema_asks_for_these_fields_alone() -> None:
     kept = batches.pruned(SCHEMA, ["seller.name"])
-    assert kept["properties"] == {"seller": {"type": "object", "properties": {"name": {"type": "string"}}}}
+    assert kept["properties"] == {
+        "seller": {"type": "object", "properties": {"name": {"type": "string"}}}
+    }
 
 
 def test_a_prompt_names_the_fields_it_wants() -> None:
     for seed in range(20):
         text, wanted = batches.prompt(random.Random(seed), ("", "Read: {{ schema }}"), SCHEMA)
-        known = {"invoice_number": '"invoice_number"', "seller.name": '"name"', "totals.gross": '"gross"'}
+        known = {
+            "invoice_number": '"invoice_number"',
+            "seller.name": '"name"',
+            "totals.gross": '"gross"',
+        }
         if text.startswith("Read:") and len(wanted) < len(FIELDS):
             assert all((token in text) == (name in wanted) for name, token in known.items())
 
@@ -68,4 +83,4 @@ def test_what_is_taught_are_the_words_that_the_suite_sends() -> None:
     assert list(texts) == ["default", "terse"]
     for name, text in texts.items():
         asked = {batches.prompt(random.Random(seed), [text], schema)[0] for seed in range(20)}
-        assert prompt_text(text, load_suite(root / "benchmarks" / "invoices"), name) in asked
+        assert render_prompt_text(text, load_suite(root / "benchmarks" / "invoices"), name) in asked

@@ -16,7 +16,10 @@ def test_a_sheet_is_full_of_print_and_its_letters_stand_where_there_is_ink() -> 
         height, width, _ = made.pixels.shape
         inside = (made.centres > 4).all(1) & (made.centres < (width - 4, height - 4)).all(1)
         grey = made.pixels.mean(2)
-        spans = [np.ptp(grey[int(y) - 4 : int(y) + 5, int(x) - 3 : int(x) + 4]) for x, y in made.centres[inside]]
+        spans = [
+            np.ptp(grey[int(y) - 4 : int(y) + 5, int(x) - 3 : int(x) + 4])
+            for x, y in made.centres[inside]
+        ]
         assert np.quantile(spans, 0.05) > 35
 
 

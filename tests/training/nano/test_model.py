@@ -30,7 +30,9 @@ def test_patches_are_the_image_processors() -> None:
     ("x", "y", "row", "column", "slot"),
     [(3, 4, 0, 0, 0), (20, 4, 0, 1, 0), (3, 12, 0, 0, 4), (17, 30, 1, 1, 4)],
 )
-def test_a_letter_belongs_to_the_cell_that_its_centre_is_in(x: int, y: int, row: int, column: int, slot: int) -> None:
+def test_a_letter_belongs_to_the_cell_that_its_centre_is_in(
+    x: int, y: int, row: int, column: int, slot: int
+) -> None:
     from training.nano.model import letter_targets
 
     page = Picture(np.zeros((32, 32, 3), np.uint8), "k", np.array([[x, y]], np.float32), {}, {})
@@ -51,8 +53,14 @@ def test_four_letters_have_a_place_in_half_a_cell() -> None:
 def test_letters_of_one_cell_stand_from_left_to_right() -> None:
     from training.nano.model import letter_targets
 
-    page = Picture(np.zeros((16, 16, 3), np.uint8), "ba", np.array([[9, 4], [2, 4]], np.float32), {}, {})
-    assert letter_targets(page)[0, 0, :3].tolist() == [LETTERS.index("a") + 1, LETTERS.index("b") + 1, 0]
+    page = Picture(
+        np.zeros((16, 16, 3), np.uint8), "ba", np.array([[9, 4], [2, 4]], np.float32), {}, {}
+    )
+    assert letter_targets(page)[0, 0, :3].tolist() == [
+        LETTERS.index("a") + 1,
+        LETTERS.index("b") + 1,
+        0,
+    ]
 
 
 def test_columns_are_told_apart_by_their_position_and_so_are_rows() -> None:
@@ -64,7 +72,9 @@ def test_columns_are_told_apart_by_their_position_and_so_are_rows() -> None:
 
     rotary = model.build(tokenizer([])).model.language_model.rotary_emb
     here, right, below = torch.tensor([[0, 0, 0], [0, 0, 1], [0, 1, 0]]).T.unsqueeze(1).unbind(-1)
-    turns = [rotary(torch.zeros(1), each.view(3, 1, 1))[1].flatten() for each in (here, right, below)]
+    turns = [
+        rotary(torch.zeros(1), each.view(3, 1, 1))[1].flatten() for each in (here, right, below)
+    ]
     assert [float((each - turns[0]).abs().max()) > 0.3 for each in turns] == [False, True, True]
 
 
@@ -73,6 +83,9 @@ def test_what_ships_is_the_network_that_is_trained() -> None:
     from training.nano import FOLDER, model
     from training.nano.tokenizer import tokenizer
 
-    ships, built = model.opened(FOLDER).config.text_config, model.build(tokenizer([])).config.text_config
+    ships, built = (
+        model.opened(FOLDER).config.text_config,
+        model.build(tokenizer([])).config.text_config,
+    )
     for setting in ("rope_parameters", "num_hidden_layers", "hidden_size", "num_attention_heads"):
         assert getattr(ships, setting) == getattr(built, setting)

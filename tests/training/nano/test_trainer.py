@@ -29,9 +29,7 @@ def pupil(size: int = 12) -> Any:
 
     torch.manual_seed(0)
     words = tokenizer(["Read", "assistant"])
-    words.chat_template = (
-        "{{ messages[0]['role'] }}<|vision_start|><|image_pad|><|vision_end|>{{ messages[0]['content'][1]['text'] }}"
-    )
+    words.chat_template = "{{ messages[0]['role'] }}<|vision_start|><|image_pad|><|vision_end|>{{ messages[0]['content'][1]['text'] }}"
     chance = random.Random(0)
     pictures = [picture(chance, wish(chance, ("till",))) for _ in range(size)]
     return Pupil(model.build(words), words, SCHEMA, ["Read {{ schema }}"], pictures)
@@ -49,7 +47,9 @@ def test_the_tower_is_transformers_own(learns: bool) -> None:
     visual = made.model.model.visual
     pixels, grid = patches(pages)
     with torch.no_grad():
-        for block in visual.blocks:  # small weights look everywhere alike, whatever the arithmetic is
+        for (
+            block
+        ) in visual.blocks:  # small weights look everywhere alike, whatever the arithmetic is
             block.attn.qkv.weight *= 8
         expected = visual(pixels, grid_thw=grid).pooler_output
     with torch.set_grad_enabled(learns):
@@ -71,7 +71,9 @@ def test_states_are_the_models_own() -> None:
     with torch.no_grad():
         features = see(made.model.model.visual, made.tower, [page])
         found = made.model.lm_head(made.hidden(ids, features)[0])
-        expected = made.model(input_ids=ids, pixel_values=pixels, image_grid_thw=grid, mm_token_type_ids=kinds).logits
+        expected = made.model(
+            input_ids=ids, pixel_values=pixels, image_grid_thw=grid, mm_token_type_ids=kinds
+        ).logits
     assert torch.allclose(found, expected, atol=0.02)
 
 
@@ -106,7 +108,9 @@ def test_a_few_of_the_letters_before_are_wrong_and_what_is_asked_stays() -> None
     changed = astray(random.Random(1), ids, 10, goal) != ids
     assert not changed[:, :60].any()
     assert 3 < changed.sum() < 20
-    assert (astray(random.Random(1), ids, 10, goal) == astray(random.Random(1), ids, 10, goal)).all()
+    assert (
+        astray(random.Random(1), ids, 10, goal) == astray(random.Random(1), ids, 10, goal)
+    ).all()
 
 
 def test_attention_is_held_against_where_an_answer_is_printed() -> None:
@@ -122,7 +126,9 @@ def test_attention_is_held_against_where_an_answer_is_printed() -> None:
     assert float(pointing(looks, torch.zeros(1, 2, 3, dtype=torch.bool))["pointing_loss"]) == 0.0
 
 
-def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
 
     from training.nano import loop
@@ -160,8 +166,18 @@ def test_reading_lessons_move_the_words_alone_while_the_tower_rests(tmp_path: Pa
 
     made = pupil()
     before = {name: weight.clone() for name, weight in made.model.state_dict().items()}
-    train(made, Phase("reading", 2, 2, 1e-3, rows=(8, 8), reading=True, tower=False, prompts=True), tmp_path, 0, print)
-    moved = {name for name, weight in made.model.state_dict().items() if not torch.equal(weight, before[name])}
+    train(
+        made,
+        Phase("reading", 2, 2, 1e-3, rows=(8, 8), reading=True, tower=False, prompts=True),
+        tmp_path,
+        0,
+        print,
+    )
+    moved = {
+        name
+        for name, weight in made.model.state_dict().items()
+        if not torch.equal(weight, before[name])
+    }
     assert moved
     assert not [name for name in moved if ".visual." in name]
 
@@ -178,7 +194,9 @@ def test_a_head_learns_alone_what_a_resting_tower_shows(tmp_path: Path) -> None:
     head = made.head.linear.weight.clone()
     train(made, Phase("head", 2, 2, 1e-3, letters=True, tower=False), tmp_path, 0, print)
     assert not torch.equal(made.head.linear.weight, head)
-    assert all(torch.equal(weight, before[name]) for name, weight in made.model.state_dict().items())
+    assert all(
+        torch.equal(weight, before[name]) for name, weight in made.model.state_dict().items()
+    )
 
 
 def test_training_goes_on_from_what_was_saved(tmp_path: Path) -> None:
@@ -191,7 +209,9 @@ def test_training_goes_on_from_what_was_saved(tmp_path: Path) -> None:
     made.save_pretrained(tmp_path)
     config = (tmp_path / "config.json").read_text()
     again = model.opened(tmp_path)
-    assert all(torch.equal(weight, again.state_dict()[name]) for name, weight in made.state_dict().items())
+    assert all(
+        torch.equal(weight, again.state_dict()[name]) for name, weight in made.state_dict().items()
+    )
     again.save_pretrained(tmp_path)
     assert (tmp_path / "config.json").read_text() == config
 
@@ -231,7 +251,15 @@ def test_a_share_of_the_steps_spells_low_strips(share: float, asked: list[str]) 
 @pytest.mark.slow
 def test_it_learns(tmp_path: Path) -> None:
     """The script's short setting: the loss falls, and the tower names letters far beyond chance (below 0.05)."""
-    command = [sys.executable, "tools/train_nano.py", "--smoke", "--work", str(tmp_path), "--device", "cpu"]
+    command = [
+        sys.executable,
+        "tools/train_nano.py",
+        "--smoke",
+        "--work",
+        str(tmp_path),
+        "--device",
+        "cpu",
+    ]
     subprocess.run(command, cwd=ROOT, check=True, timeout=900)
     with (tmp_path / "smoke" / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

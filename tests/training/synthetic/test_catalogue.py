@@ -36,12 +36,17 @@ WITH_GLYPHS = [
 
 
 def reference(path: str) -> dict:
-    return json.loads((SUITE / "references" / path).with_suffix(".json").read_text(encoding="utf-8"))
+    return json.loads(
+        (SUITE / "references" / path).with_suffix(".json").read_text(encoding="utf-8")
+    )
 
 
 def same_bytes(folder: Path, written: list[tuple[catalogue.Sample, int]]) -> None:
     for sample, _ in written:
-        for path in (Path("documents") / sample.path, (Path("references") / sample.path).with_suffix(".json")):
+        for path in (
+            Path("documents") / sample.path,
+            (Path("references") / sample.path).with_suffix(".json"),
+        ):
             assert (folder / path).read_bytes() == (SUITE / path).read_bytes(), path
 
 
@@ -59,7 +64,9 @@ def test_all_are_drawn_again_byte_for_byte(tmp_path: Path) -> None:
 
 def test_the_folder_holds_the_catalogue_and_is_small() -> None:
     files = [path for path in (SUITE / "documents").rglob("*") if path.is_file()]
-    assert sorted(path.relative_to(SUITE / "documents").as_posix() for path in files) == sorted(PATHS)
+    assert sorted(path.relative_to(SUITE / "documents").as_posix() for path in files) == sorted(
+        PATHS
+    )
     assert len(PATHS) == 26
     assert sum(path.stat().st_size for path in files) < 6_000_000
 
@@ -72,7 +79,10 @@ def test_reference_fits_the_schema_and_adds_up(path: str) -> None:
     rows = answer["line_items"]
     assert net + tax == gross
     assert sum(Decimal(row["amount"]) for row in rows) == (net if "buyer" in answer else gross)
-    assert all(abs(Decimal(row["quantity"]) * Decimal(row["unit_price"]) - Decimal(row["amount"])) < 1 for row in rows)
+    assert all(
+        abs(Decimal(row["quantity"]) * Decimal(row["unit_price"]) - Decimal(row["amount"])) < 1
+        for row in rows
+    )
 
 
 @pytest.mark.parametrize("language", TAX_ID_CHECKS)
@@ -94,7 +104,11 @@ def test_texts_stay_on_the_page_and_apart(layout: str, language: str) -> None:
         assert 0 <= text.x <= text.x + text.width <= width, text
         for other in drawn.texts[:index]:
             apart = text.x >= other.x + other.width or other.x >= text.x + text.width
-            assert apart or text.page != other.page or abs(text.y - other.y) > 0.6 * min(text.size, other.size)
+            assert (
+                apart
+                or text.page != other.page
+                or abs(text.y - other.y) > 0.6 * min(text.size, other.size)
+            )
 
 
 @pytest.mark.parametrize("index", range(26), ids=PATHS)
@@ -102,11 +116,25 @@ def test_everything_in_the_reference_is_printed(index: int) -> None:
     values, drawing = catalogue.drawn(index)
     look, answer = catalogue.SAMPLES[index].look, drawing.reference
     companies = [company for company in (values.seller, values.buyer) if company]
-    wanted = [values.number, *(line.description for line in values.lines), values.seller.street, values.seller.city]
+    wanted = [
+        values.number,
+        *(line.description for line in values.lines),
+        values.seller.street,
+        values.seller.city,
+    ]
     wanted += [text for company in companies for text in (company.name, company.tax_id)]
-    wanted += [number_formats.number(abs(Decimal(value)), look.marks) for value in answer["totals"].values()]
-    wanted += [number_formats.number(Decimal(row["amount"]), look.marks) for row in answer["line_items"]]
-    wanted += [number_formats.day(day, look.dates, values.language) for day in (values.issued, values.due) if day]
+    wanted += [
+        number_formats.number(abs(Decimal(value)), look.marks)
+        for value in answer["totals"].values()
+    ]
+    wanted += [
+        number_formats.number(Decimal(row["amount"]), look.marks) for row in answer["line_items"]
+    ]
+    wanted += [
+        number_formats.day(day, look.dates, values.language)
+        for day in (values.issued, values.due)
+        if day
+    ]
     text = "\n".join(placed.text for placed in drawing.texts)
     assert [value for value in wanted if value not in text] == []
     assert answer == reference(PATHS[index])
@@ -116,7 +144,9 @@ def test_forty_rows_leave_the_total_to_the_last_page() -> None:
     values = paper(Random(5), "de", rows=40)
     drawn = draw(values, "window", Look("comma", "dd.MM.y"))
     assert drawn.pages == 2
-    assert {placed.page for placed in drawn.texts if "Gesamtbetrag" in placed.text} == {drawn.pages - 1}
+    assert {placed.page for placed in drawn.texts if "Gesamtbetrag" in placed.text} == {
+        drawn.pages - 1
+    }
 
 
 def test_a_rotated_page_is_upright_once_turned() -> None:
@@ -124,7 +154,10 @@ def test_a_rotated_page_is_upright_once_turned() -> None:
     turned, plain = (draw(values, "classic", Look(), rotate=rotate).pdf for rotate in (True, False))
     with pypdfium2.PdfDocument(turned) as left, pypdfium2.PdfDocument(plain) as right:
         assert left[0].get_rotation() == 90
-        pixels = [np.asarray(pdf[0].render(scale=1).to_pil().convert("L"), dtype=float) for pdf in (left, right)]
+        pixels = [
+            np.asarray(pdf[0].render(scale=1).to_pil().convert("L"), dtype=float)
+            for pdf in (left, right)
+        ]
     assert pixels[0].shape == pixels[1].shape
     assert np.abs(pixels[0] - pixels[1]).mean() < 3
 

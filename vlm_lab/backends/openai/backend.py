@@ -20,16 +20,24 @@ from typing import Any
 from PIL.Image import Image
 
 from vlm_lab.backends.openai import responses
-from vlm_lab.backends.openai.client import Client
-from vlm_lab.backends.openai.settings import Settings, api_key, check_host, read_settings
+from vlm_lab.backends.openai.client import HttpClient
+from vlm_lab.backends.openai.settings import (
+    ServerSettings,
+    check_host,
+    load_server_settings,
+    read_api_key,
+)
 from vlm_lab.errors import Skip
-from vlm_lab.fields.schema import grammar_schema
+from vlm_lab.fields.schema import build_grammar_schema
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing
 
-AT_ONCE = 16  # prompts that are sent at the same time, at most
-QUALITY = 95  # of a JPEG; below 90 small print suffers
-SPELLINGS = {"max_new_tokens": "max_tokens"}
-LOCAL = ("processor_kwargs", "load_kwargs")  # what only a model that is loaded here can be told
+MAX_PARALLEL_REQUESTS = 16  # prompts that are sent at the same time, at most
+JPEG_QUALITY = 95  # of a JPEG; below 90 small print suffers
+API_NAMES = {"max_new_tokens": "max_tokens"}
+LOCAL_ONLY_SETTINGS = (
+    "processor_kwargs",
+    "load_kwargs",
+)  # what only a model that is loaded here can be told
 
 
 class OpenAI:
@@ -38,9 +46,9 @@ class OpenAI:
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
-        self.settings = read_settings(model)
+        self.settings = load_server_settings(model)
         private = check_host(model, self.settings, runtime)
-        self.client = Client(self.settings, api_key(model, self.settings), private)
+        self.client = HttpClient(self.settings, read_api_key(model, self.settings), private)
         try:
             self.client.check(
                 f"start one (for example: vllm serve {model.model_id}) or correct base_url in models.yaml"
@@ -52,34 +60,44 @@ class OpenAI:
     @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
         """What decides a reply, as far as it can be known from here; the server is not asked."""
-        settings = read_settings(model)
-        said = {name: value for name, value in asdict(settings).items() if name not in ("base_url", "api_key_env")}
+        settings = load_server_settings(model)
+        said = {
+            name: value
+            for name, value in asdict(settings).items()
+            if name not in ("base_url", "api_key_env")
+        }
         return {"base_url": settings.base_url, "served_model": model.model_id, "settings": said}
 
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none."""
         started = time.perf_counter()
-        body = request(self.model, self.runtime, self.settings, prompt)
+        body = build_request(self.model, self.runtime, self.settings, prompt)
         preprocess = time.perf_counter() - started
         answer = self.client.post("chat/completions", body)
-        reply = (responses.streamed if self.settings.stream else responses.whole)(answer.pieces)
+        reply = (responses.parse_stream if self.settings.stream else responses.parse_response)(
+            answer.pieces
+        )
         first, last = reply.first_token, reply.last_token
         decode = last - first if first is not None and last is not None else None
-        retries = {"attempts": answer.attempts, "waited_seconds": answer.waited} if answer.attempts > 1 else {}
+        retries = (
+            {"attempts": answer.attempts, "waited_seconds": answer.waited}
+            if answer.attempts > 1
+            else {}
+        )
         return Generation(
             raw_response=reply.text,
             finish_reason=reply.finish_reason,
-            usage=responses.usage(reply),
+            usage=responses.parse_usage(reply),
             timing=Timing(preprocess, first, decode),
-            mean_logprob=responses.mean_logprob(reply),
-            tokens=responses.tokens(reply),
+            mean_logprob=responses.compute_mean_logprob(reply),
+            tokens=responses.parse_token_logprobs(reply),
             image_sizes=tuple(page.image.size for page in prompt.pages),
             environment={**self._environment(reply.served), **retries},
         )
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """The replies to prompts that are sent at the same time: how the server puts them together is its own."""
-        with ThreadPoolExecutor(min(len(prompts), AT_ONCE)) as pool:
+        with ThreadPoolExecutor(min(len(prompts), MAX_PARALLEL_REQUESTS)) as pool:
             return list(pool.map(self.generate, prompts))
 
     def close(self) -> None:
@@ -88,26 +106,33 @@ class OpenAI:
 
     def _environment(self, served: Mapping[str, Any]) -> dict[str, Any]:
         device = {"value": "server", "reason": f"the model runs behind {self.settings.base_url}"}
-        not_sent = [name for name in LOCAL if getattr(self.model, name)]
-        return {"device": device, "served": dict(served), **({"not_sent": not_sent} if not_sent else {})}
+        not_sent = [name for name in LOCAL_ONLY_SETTINGS if getattr(self.model, name)]
+        return {
+            "device": device,
+            "served": dict(served),
+            **({"not_sent": not_sent} if not_sent else {}),
+        }
 
 
-def request(model: Model, runtime: Runtime, settings: Settings, prompt: Prompt) -> dict[str, Any]:
+def build_request(
+    model: Model, runtime: Runtime, settings: ServerSettings, prompt: Prompt
+) -> dict[str, Any]:
     """The body of one request: the pages in their order, then the words. `extra_body` overrules all of it; a null
     there takes a key out, for servers that refuse one."""
     images = [
-        {"type": "image_url", "image_url": {"url": data_url(page.image, settings.image)}} for page in prompt.pages
+        {"type": "image_url", "image_url": {"url": encode_data_url(page.image, settings.image)}}
+        for page in prompt.pages
     ]
     body: dict[str, Any] = {
         "model": model.model_id,
         "messages": [{"role": "user", "content": [*images, {"type": "text", "text": prompt.text}]}],
         "seed": runtime.seed,
-        **sampling(model.generation_kwargs),
+        **build_sampling_parameters(model.generation_kwargs),
     }
     if settings.logprobs:
         body["logprobs"] = True
     if settings.response_format == "json_schema" and prompt.schema:
-        named = {"name": "document", "schema": grammar_schema(prompt.schema)}
+        named = {"name": "document", "schema": build_grammar_schema(prompt.schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
     if settings.stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -115,17 +140,23 @@ def request(model: Model, runtime: Runtime, settings: Settings, prompt: Prompt) 
     return {key: value for key, value in body.items() if value is not None}
 
 
-def sampling(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def build_sampling_parameters(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """transformers' words as the API's: `max_new_tokens` is `max_tokens`, `do_sample: false` a temperature of 0."""
-    said = {SPELLINGS.get(key, key): value for key, value in generation_kwargs.items() if key != "do_sample"}
+    said = {
+        API_NAMES.get(key, key): value
+        for key, value in generation_kwargs.items()
+        if key != "do_sample"
+    }
     return {**said, "temperature": 0.0} if generation_kwargs.get("do_sample") is False else said
 
 
-def data_url(image: Image, kind: str) -> str:
+def encode_data_url(image: Image, kind: str) -> str:
     """The page as a `data:` URL. PNG loses nothing; JPEG is a third of the size where a server is far away."""
     data = io.BytesIO()
     if kind == "jpeg":
-        image.convert("RGB").save(data, "JPEG", quality=QUALITY, subsampling=0)
+        image.convert("RGB").save(data, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     else:
-        image.save(data, "PNG", compress_level=1)  # level 6 takes three times as long for a tenth less
+        image.save(
+            data, "PNG", compress_level=1
+        )  # level 6 takes three times as long for a tenth less
     return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"

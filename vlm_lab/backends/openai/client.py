@@ -15,22 +15,30 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from vlm_lab.backends.openai.settings import Settings
+from vlm_lab.backends.openai.settings import ServerSettings
 from vlm_lab.errors import GenerationError, Skip
-from vlm_lab.sanitize import shown
+from vlm_lab.sanitize import terminal_safe
 
 if TYPE_CHECKING:
     import httpx2
 
 CONNECT_SECONDS = 10.0
-FIRST_WAIT, MOST_WAIT = 0.5, 60.0
-MOST_BYTES = 64 * 1024 * 1024  # no reply is longer; a server that never stops must not fill the memory
-AGAIN = (408, 425, 429)
-TOO_LONG = ("context_length_exceeded", "context length", "context size", "maximum context", "too many tokens")
+FIRST_WAIT, MAX_WAIT = 0.5, 60.0
+MAX_REPLY_BYTES = (
+    64 * 1024 * 1024
+)  # no reply is longer; a server that never stops must not fill the memory
+RETRY_STATUSES = (408, 425, 429)
+CONTEXT_OVERFLOW_PHRASES = (
+    "context_length_exceeded",
+    "context length",
+    "context size",
+    "maximum context",
+    "too many tokens",
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TimedResponse:
     """A reply's bytes, each piece with the seconds after sending at which it came, and how often it was asked for."""
 
     pieces: tuple[tuple[float, bytes], ...]
@@ -38,7 +46,7 @@ class Answer:
     waited: float
 
 
-class _TryAgain(Exception):
+class _RetryableError(Exception):
     """What went wrong, and how long to wait if the server said so."""
 
     def __init__(self, kind: str, message: str, wait: float | None = None) -> None:
@@ -46,10 +54,10 @@ class _TryAgain(Exception):
         self.kind, self.wait = kind, wait
 
 
-class Client:
+class HttpClient:
     """A connection that is kept open between cases. The key is in its headers and nowhere else."""
 
-    def __init__(self, settings: Settings, key: str | None, private: bool) -> None:
+    def __init__(self, settings: ServerSettings, key: str | None, private: bool) -> None:
         try:
             import httpx2
         except ImportError:
@@ -58,7 +66,9 @@ class Client:
         self._http = httpx2.Client(
             base_url=settings.base_url.rstrip("/") + "/",
             headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx2.Timeout(settings.timeout, connect=min(CONNECT_SECONDS, settings.timeout)),
+            timeout=httpx2.Timeout(
+                settings.timeout, connect=min(CONNECT_SECONDS, settings.timeout)
+            ),
             transport=httpx2.HTTPTransport() if private else None,  # an own transport: no proxies
             follow_redirects=False,
         )
@@ -75,19 +85,23 @@ class Client:
             raise Skip(f"no server answers at {url} ({self._safe(str(error))}); {start}") from None
         if response.status_code in (401, 403):
             name = self.settings.api_key_env
-            which = f"the key in {name} is refused" if name else "it wants a key; name its variable with api_key_env"
+            which = (
+                f"the key in {name} is refused"
+                if name
+                else "it wants a key; name its variable with api_key_env"
+            )
             raise Skip(f"{url} answered {response.status_code}: {which}")
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Answer:
+    def post(self, path: str, body: Mapping[str, Any]) -> TimedResponse:
         """The answer to one request. GenerationError says why there is none, after how many attempts."""
         waited = 0.0
         for attempt in range(1, self.settings.retries + 2):
             try:
-                return Answer(self._once(path, body), attempt, waited)
-            except _TryAgain as problem:
+                return TimedResponse(self._once(path, body), attempt, waited)
+            except _RetryableError as problem:
                 if attempt > self.settings.retries:
                     raise GenerationError(problem.kind, f"{problem} ({attempt} attempts)") from None
-                wait = pause(attempt, problem.wait)
+                wait = compute_backoff_seconds(attempt, problem.wait)
                 time.sleep(wait)
                 waited += wait
         raise AssertionError("unreachable: the loop returns or raises")
@@ -106,9 +120,13 @@ class Client:
             seconds = time.perf_counter() - started
             size += len(piece)
             if seconds > self.settings.timeout:
-                raise GenerationError("Timeout", f"no whole reply within {self.settings.timeout:g} s")
-            if size > MOST_BYTES:
-                raise GenerationError("BadReply", f"more than {MOST_BYTES} bytes; it was not read to its end")
+                raise GenerationError(
+                    "Timeout", f"no whole reply within {self.settings.timeout:g} s"
+                )
+            if size > MAX_REPLY_BYTES:
+                raise GenerationError(
+                    "BadReply", f"more than {MAX_REPLY_BYTES} bytes; it was not read to its end"
+                )
             yield seconds, piece
 
     @contextmanager
@@ -117,32 +135,43 @@ class Client:
         try:
             yield
         except self._errors.ConnectTimeout as error:
-            raise _TryAgain("ConnectionLost", f"{self.settings.base_url}: {self._safe(str(error))}") from None
+            raise _RetryableError(
+                "ConnectionLost", f"{self.settings.base_url}: {self._safe(str(error))}"
+            ) from None
         except self._errors.TimeoutException:
-            raise GenerationError("Timeout", f"no reply within {self.settings.timeout:g} s") from None
+            raise GenerationError(
+                "Timeout", f"no reply within {self.settings.timeout:g} s"
+            ) from None
         except self._errors.TransportError as error:
-            raise _TryAgain("ConnectionLost", f"{self.settings.base_url}: {self._safe(str(error))}") from None
+            raise _RetryableError(
+                "ConnectionLost", f"{self.settings.base_url}: {self._safe(str(error))}"
+            ) from None
         except self._errors.HTTPError as error:
             raise GenerationError("BadReply", self._safe(str(error))) from None
 
     def _refuse(self, response: "httpx2.Response", data: bytes) -> None:
         """Raises what a status other than 200 means."""
-        status, said = response.status_code, self._safe(complaint(data))
+        status, said = response.status_code, self._safe(extract_error_message(data))
         message = f"{self.settings.base_url} answered {status}: {said or 'nothing more'}"
-        if status in AGAIN or status >= 500:
+        if status in RETRY_STATUSES or status >= 500:
             kind = "RateLimited" if status == 429 else "ServerError"
-            raise _TryAgain(kind, message, retry_after(response.headers.get("Retry-After")))
-        if any(words in said.lower() for words in TOO_LONG):
-            raise GenerationError("ContextOverflow", f"{message}: send fewer pages, or give the server a larger window")
+            raise _RetryableError(
+                kind, message, parse_retry_after(response.headers.get("Retry-After"))
+            )
+        if any(words in said.lower() for words in CONTEXT_OVERFLOW_PHRASES):
+            raise GenerationError(
+                "ContextOverflow",
+                f"{message}: send fewer pages, or give the server a larger window",
+            )
         raise GenerationError("Refused", message)
 
     def _safe(self, text: str) -> str:
         """Text of a server on one line, short, without the key that some repeat."""
         text = text.replace(self._key, "***") if self._key else text
-        return shown(" ".join(text.split()))[:300]
+        return terminal_safe(" ".join(text.split()))[:300]
 
 
-def complaint(data: bytes) -> str:
+def extract_error_message(data: bytes) -> str:
     """What an error's body says: the OpenAI form, FastAPI's, or its plain text."""
     text = data[:100_000].decode("utf-8", "replace")
     try:
@@ -155,12 +184,12 @@ def complaint(data: bytes) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def pause(attempt: int, asked: float | None) -> float:
+def compute_backoff_seconds(attempt: int, asked: float | None) -> float:
     """Seconds before the next attempt: what the server asked for, else twice as long each time; never too long."""
-    return min(MOST_WAIT, FIRST_WAIT * 2 ** (attempt - 1) if asked is None else asked)
+    return min(MAX_WAIT, FIRST_WAIT * 2 ** (attempt - 1) if asked is None else asked)
 
 
-def retry_after(header: str | None) -> float | None:
+def parse_retry_after(header: str | None) -> float | None:
     """Seconds that a `Retry-After` asks for (a number or a date, RFC 9110 10.2.3); None where it says nothing."""
     if header is None:
         return None
@@ -171,5 +200,7 @@ def retry_after(header: str | None) -> float | None:
             until = parsedate_to_datetime(header)
         except (ValueError, TypeError):
             return None
-        seconds = ((until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+        seconds = (
+            (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)
+        ).total_seconds()
     return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -17,11 +17,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 from vlm_lab.errors import Skip, UserError
 from vlm_lab.types import Model, Runtime
 
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class ServerSettings:
     """`timeout` is seconds for one whole reply; `retries` counts the attempts after the first."""
 
     base_url: str
@@ -35,32 +35,36 @@ class Settings:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
 
 
-_adapter = TypeAdapter(Settings)
+_settings_adapter = TypeAdapter(ServerSettings)
 
 
-def read_settings(model: Model) -> Settings:
+def load_server_settings(model: Model) -> ServerSettings:
     """The model's settings. UserError names the first key that is wrong, never its value: it may be a key typed in
     the wrong place."""
     place = f"{model.name}: backend_kwargs"
-    known = [each.name for each in fields(Settings)]
+    known = [each.name for each in fields(ServerSettings)]
     for key in model.backend_kwargs:
         if key not in known:
-            hint = "; name the variable that holds it with api_key_env" if "key" in key.lower() else ""
+            hint = (
+                "; name the variable that holds it with api_key_env" if "key" in key.lower() else ""
+            )
             raise UserError(f"{place}: unknown key {key!r}{hint}; known: {', '.join(known)}")
     if "base_url" not in model.backend_kwargs:
         raise UserError(f"{place}: base_url is missing, for example http://127.0.0.1:8000/v1")
     try:
-        settings: Settings = _adapter.validate_python(dict(model.backend_kwargs))
+        settings: ServerSettings = _settings_adapter.validate_python(dict(model.backend_kwargs))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise UserError(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    if settings.api_key_env is not None and not VARIABLE.fullmatch(settings.api_key_env):
-        raise UserError(f"{place}: api_key_env must be the name of an environment variable, not the key itself")
-    split(settings.base_url, place)
+    if settings.api_key_env is not None and not VARIABLE_NAME.fullmatch(settings.api_key_env):
+        raise UserError(
+            f"{place}: api_key_env must be the name of an environment variable, not the key itself"
+        )
+    split_base_url(settings.base_url, place)
     return settings
 
 
-def split(base_url: str, place: str) -> SplitResult:
+def split_base_url(base_url: str, place: str) -> SplitResult:
     """The parts of a base_url. UserError where it is none, or has a password in it."""
     try:
         parts = urlsplit(base_url)
@@ -70,26 +74,32 @@ def split(base_url: str, place: str) -> SplitResult:
     if not valid:
         raise UserError(f"{place}: base_url must look like http://127.0.0.1:8000/v1")
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise UserError(f"{place}: base_url may hold neither a password nor a query; a key goes into api_key_env")
+        raise UserError(
+            f"{place}: base_url may hold neither a password nor a query; a key goes into api_key_env"
+        )
     return parts
 
 
-def api_key(model: Model, settings: Settings) -> str | None:
+def read_api_key(model: Model, settings: ServerSettings) -> str | None:
     """The key, from the environment. Skip where the variable is not set or cannot be sent."""
     if settings.api_key_env is None:
         return None
     key = os.environ.get(settings.api_key_env, "").strip()
     if not key:
-        raise Skip(f"{model.name}: {settings.api_key_env} is not set; export {settings.api_key_env}=... first")
+        raise Skip(
+            f"{model.name}: {settings.api_key_env} is not set; export {settings.api_key_env}=... first"
+        )
     if not (key.isascii() and key.isprintable()):
-        raise Skip(f"{model.name}: {settings.api_key_env} holds characters that no header can carry")
+        raise Skip(
+            f"{model.name}: {settings.api_key_env} holds characters that no header can carry"
+        )
     return key
 
 
-def check_host(model: Model, settings: Settings, runtime: Runtime) -> bool:
+def check_host(model: Model, settings: ServerSettings, runtime: Runtime) -> bool:
     """Whether the server is on this machine or a private network. Skip where it is elsewhere and not `--online`."""
-    host = split(settings.base_url, model.name).hostname or ""
-    private = is_private(host)
+    host = split_base_url(settings.base_url, model.name).hostname or ""
+    private = is_private_host(host)
     if not private and not runtime.online:
         raise Skip(
             f"{model.name}: documents would leave this machine: {host} is not known to be on a private network; "
@@ -98,15 +108,17 @@ def check_host(model: Model, settings: Settings, runtime: Runtime) -> bool:
     return private
 
 
-def is_private(host: str) -> bool:
+def is_private_host(host: str) -> bool:
     """Whether every address of a host is loopback, private or link-local. A name that nobody knows is not."""
     try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+        found = {
+            str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        }
     except (OSError, UnicodeError):
         return False
-    return bool(found) and all(_is_private(address) for address in found)
+    return bool(found) and all(_is_private_address(address) for address in found)
 
 
-def _is_private(address: str) -> bool:
+def _is_private_address(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     return not (ip.is_global or ip.is_multicast)

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends.transformers import devices, families, weights
-from vlm_lab.backends.transformers.process import Worker, pieces
+from vlm_lab.backends.transformers.process import Worker, split_into_chunks
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 
 LOAD_SECONDS, REPLY_SECONDS = 1800.0, 600.0
-RESTARTS = 1
-PACKAGES = ("torch", "transformers", "tokenizers", "pillow")
-CHOICES = ("device", "dtype", "attn_implementation")
-IMPORTS = ("ImportError", "ModuleNotFoundError")
+MAX_RESTARTS = 1
+VERSIONED_PACKAGES = ("torch", "transformers", "tokenizers", "pillow")
+DEVICE_SETTINGS = ("device", "dtype", "attn_implementation")
+IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
 
 
 class Transformers:
@@ -32,9 +32,9 @@ class Transformers:
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
-        check_spelling(model)
-        self.weights = weights.require(model, runtime.cache)
-        self.limits = limits(model)
+        check_renamed_settings(model)
+        self.weights = weights.require_checkpoint(model, runtime.cache)
+        self.limits = parse_timeouts(model)
         self.deaths: list[str] = []
         self.worker: Worker | None = None
         self.environment: Mapping[str, Any] = {}
@@ -44,15 +44,17 @@ class Transformers:
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
         """Everything that decides a reply, without torch. Device, dtype and attention are None until a worker has
         chosen them once on this machine. Raises Skip where weights are missing."""
-        check_spelling(model)
-        found = weights.require(model, runtime.cache)
-        known = devices.recall(runtime.cache, choice_key(model, runtime, found.digest))
+        check_renamed_settings(model)
+        found = weights.require_checkpoint(model, runtime.cache)
+        known = devices.read_choices(
+            runtime.cache, compute_choice_key(model, runtime, found.digest)
+        )
         return {
             "weights": found.digest,
-            **{name: known.get(name) for name in CHOICES},
+            **{name: known.get(name) for name in DEVICE_SETTINGS},
             "load_kwargs": dict(model.load_kwargs),
             "processor_kwargs": dict(model.processor_kwargs),
-            **versions(interpreter(model, runtime)),
+            **read_package_versions(resolve_interpreter(model, runtime)),
         }
 
     def generate(self, prompt: Prompt) -> Generation:
@@ -61,9 +63,15 @@ class Transformers:
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """The replies to prompts that are padded to one batch: words alone, nothing is timed or counted."""
-        answer = self._ask(prompts, {"texts": [(prompt.text, len(prompt.pages)) for prompt in prompts]})
+        answer = self._ask(
+            prompts, {"texts": [(prompt.text, len(prompt.pages)) for prompt in prompts]}
+        )
         return [
-            Generation(raw_response=each["text"], finish_reason=each["finish_reason"], environment=self.environment)
+            Generation(
+                raw_response=each["text"],
+                finish_reason=each["finish_reason"],
+                environment=self.environment,
+            )
             for each in answer["replies"]
         ]
 
@@ -72,7 +80,7 @@ class Transformers:
         worker = self._alive()
         shown = [page.image for prompt in prompts for page in prompt.pages]
         images = [image if image.mode == "RGB" else image.convert("RGB") for image in shown]
-        pages = [pieces(image.tobytes()) for image in images]
+        pages = [split_into_chunks(image.tobytes()) for image in images]
         request = {
             "pages": [(image.size, len(page)) for image, page in zip(images, pages, strict=True)],
             "generation_kwargs": dict(self.model.generation_kwargs),
@@ -97,7 +105,7 @@ class Transformers:
 
     def _alive(self) -> Worker:
         if self.worker is None:
-            if len(self.deaths) > RESTARTS:
+            if len(self.deaths) > MAX_RESTARTS:
                 raise GenerationError(
                     "WorkerDied",
                     f"{self.model.name}: not started again after {len(self.deaths)} deaths: {self.deaths[-1]}",
@@ -112,14 +120,16 @@ class Transformers:
 
     def _start(self) -> None:
         try:
-            self.worker = Worker(interpreter(self.model, self.runtime), self.runtime.online)
+            self.worker = Worker(resolve_interpreter(self.model, self.runtime), self.runtime.online)
         except Skip as error:
-            raise no_interpreter(self.model, str(error)) from None
+            raise make_interpreter_error(self.model, str(error)) from None
         try:
             answer = self.worker.ask(self._job(), self.limits["load_timeout"])
         except GenerationError as error:
             self._bury(f"while loading: {error}")
-            raise GenerationError(error.kind, f"{self.model.name}: while loading: {error}") from None
+            raise GenerationError(
+                error.kind, f"{self.model.name}: while loading: {error}"
+            ) from None
         if "error" in answer:
             self.close()
             raise self._why_not_loaded(*answer["error"])
@@ -129,10 +139,16 @@ class Transformers:
         name, python = self.model.name, self.model.python
         if kind == "NotHere":
             return UserError(f"{name}: {message}")
-        if python and kind in IMPORTS:
-            return no_interpreter(self.model, f"python: {python} lacks what this model needs ({message})")
+        if python and kind in IMPORT_ERRORS:
+            return make_interpreter_error(
+                self.model, f"python: {python} lacks what this model needs ({message})"
+            )
         own = families.read_json(self.weights.folder / "config.json").get("auto_map")
-        hint = f"; it brings code of its own, which may need other versions: vlm-lab models env {name}" if own else ""
+        hint = (
+            f"; it brings code of its own, which may need other versions: vlm-lab models env {name}"
+            if own
+            else ""
+        )
         return GenerationError(kind, f"{name}: could not be loaded: {message}{hint}")
 
     def _job(self) -> dict[str, Any]:
@@ -150,8 +166,10 @@ class Transformers:
     def _remember(self, environment: Mapping[str, Any]) -> None:
         found = self.weights
         self.environment = {**environment, "weights": found.digest, "revision": found.revision}
-        key = choice_key(self.model, self.runtime, found.digest)
-        devices.remember(self.runtime.cache, key, {name: environment[name]["value"] for name in CHOICES})
+        key = compute_choice_key(self.model, self.runtime, found.digest)
+        devices.write_choices(
+            self.runtime.cache, key, {name: environment[name]["value"] for name in DEVICE_SETTINGS}
+        )
 
     def _generation(self, answer: Mapping[str, Any]) -> Generation:
         return Generation(
@@ -167,55 +185,86 @@ class Transformers:
         )
 
 
-def interpreter(model: Model, runtime: Runtime) -> str | None:
+def resolve_interpreter(model: Model, runtime: Runtime) -> str | None:
     """The path that `python:` names; a relative one starts where models.yaml and `cache` lie, not where one types."""
-    return str(runtime.cache.absolute().parent / Path(model.python).expanduser()) if model.python else None
+    return (
+        str(runtime.cache.absolute().parent / Path(model.python).expanduser())
+        if model.python
+        else None
+    )
 
 
-def no_interpreter(model: Model, why: str) -> Skip:
+def make_interpreter_error(model: Model, why: str) -> Skip:
     """What is wrong with the interpreter that `python:` names, and how to get one that works."""
-    return Skip(f"{model.name}: {why}; correct it in models.yaml, or make one: vlm-lab models env {model.name}")
+    return Skip(
+        f"{model.name}: {why}; correct it in models.yaml, or make one: vlm-lab models env {model.name}"
+    )
 
 
-def check_spelling(model: Model) -> None:
+def check_renamed_settings(model: Model) -> None:
     """Names that transformers 5 no longer has; UserError says what they are called now."""
     for value in (*model.load_kwargs, *model.load_kwargs.values(), *model.backend_kwargs.values()):
         if value == "AutoModelForVision2Seq":
             raise UserError(f"{model.name}: {value} is gone from transformers 5; AutoModelForImageTextToText is used "
                             "for every model, remove the setting")  # fmt: skip
-    for old, new in {"torch_dtype": "dtype", "use_flash_attention_2": "attn_implementation"}.items():
+    for old, new in {
+        "torch_dtype": "dtype",
+        "use_flash_attention_2": "attn_implementation",
+    }.items():
         if old in model.load_kwargs:
-            raise UserError(f"{model.name}: load_kwargs: {old} is spelt `{new}` and stands beside load_kwargs")
+            raise UserError(
+                f"{model.name}: load_kwargs: {old} is spelt `{new}` and stands beside load_kwargs"
+            )
 
 
-def limits(model: Model) -> dict[str, float]:
+def parse_timeouts(model: Model) -> dict[str, float]:
     """Seconds for loading and for one reply; UserError for a key that is not known or not a number."""
     known = {"load_timeout": LOAD_SECONDS, "reply_timeout": REPLY_SECONDS}
     for key, value in model.backend_kwargs.items():
-        if key not in known or isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        if (
+            key not in known
+            or isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or value <= 0
+        ):
             wanted = "load_timeout and reply_timeout, in seconds above 0"
-            raise UserError(f"{model.name}: backend_kwargs: known are {wanted} (got {key}: {value!r})")
+            raise UserError(
+                f"{model.name}: backend_kwargs: known are {wanted} (got {key}: {value!r})"
+            )
         known[key] = float(value)
     return known
 
 
-def choice_key(model: Model, runtime: Runtime, digest: str) -> str:
+def compute_choice_key(model: Model, runtime: Runtime, digest: str) -> str:
     """What device, dtype and attention were chosen *for*: another GPU, driver setting or torch chooses anew."""
-    asked = [runtime.device, model.dtype, model.attn_implementation, dict(model.load_kwargs), model.python]
+    asked = [
+        runtime.device,
+        model.dtype,
+        model.attn_implementation,
+        dict(model.load_kwargs),
+        model.python,
+    ]
     text = json.dumps(
-        [asked, digest, versions(interpreter(model, runtime)), devices.hardware()], sort_keys=True, default=str
+        [
+            asked,
+            digest,
+            read_package_versions(resolve_interpreter(model, runtime)),
+            devices.detect_hardware(),
+        ],
+        sort_keys=True,
+        default=str,
     )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def versions(python: str | None) -> dict[str, str | None]:
+def read_package_versions(python: str | None) -> dict[str, str | None]:
     """Versions of the packages that decide a reply, read from their metadata; nothing is imported or started."""
-    where = sys.path if python is None else [str(path) for path in site_packages(python)]
+    where = sys.path if python is None else [str(path) for path in find_site_packages(python)]
     found = {(each.name or "").lower(): each.version for each in metadata.distributions(path=where)}
-    return {name: found.get(name) for name in PACKAGES}
+    return {name: found.get(name) for name in VERSIONED_PACKAGES}
 
 
-def site_packages(python: str) -> list[Path]:
+def find_site_packages(python: str) -> list[Path]:
     """Where an interpreter's packages lie, by the layout that venv and the system use."""
     prefix = Path(python).expanduser().absolute().parent.parent
     return [*prefix.glob("lib/python3*/site-packages"), *prefix.glob("Lib/site-packages")]

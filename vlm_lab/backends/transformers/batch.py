@@ -9,39 +9,39 @@ from __future__ import annotations
 from typing import Any
 
 from vlm_lab.backends.transformers import processors
-from vlm_lab.backends.transformers.loaded_model import Answer, Failed, Loaded
-from vlm_lab.backends.transformers.streamer import Tracker
+from vlm_lab.backends.transformers.loaded_model import LoadedModel, Payload, WorkerError
+from vlm_lab.backends.transformers.streamer import TokenStreamer
 
 
-def replies(loaded: Loaded, request: Answer) -> Answer:
+def generate_replies(loaded: LoadedModel, request: Payload) -> Payload:
     """The replies to `request["texts"]`: (words, number of pages) each, the pages of all of them in `pages`."""
     torch = loaded.torch
     torch.manual_seed(request["seed"])
-    inputs = padded(loaded, request)
-    tracker = Tracker()
+    inputs = build_padded_inputs(loaded, request)
+    tracker = TokenStreamer()
     with torch.inference_mode():
         output = loaded.generate(inputs, request["generation_kwargs"], tracker)
     start = inputs["input_ids"].shape[1]
     if loaded.model.config.is_encoder_decoder:
         start = output.shape[1] - tracker.puts + 1 if tracker.puts else 0
-    return {"replies": [reply(loaded, row[start:].tolist()) for row in output]}
+    return {"replies": [decode_row(loaded, row[start:].tolist()) for row in output]}
 
 
-def padded(loaded: Loaded, request: Answer) -> Any:
+def build_padded_inputs(loaded: LoadedModel, request: Payload) -> Any:
     """Ids and pixels of all prompts, on the model's device."""
-    if processors.numbered(loaded.processor):
-        raise Failed("NoBatch", "this model's own code takes one prompt at a time")
+    if processors.has_numbered_images(loaded.processor):
+        raise WorkerError("NoBatch", "this model's own code takes one prompt at a time")
     left, texts = loaded.pages(request), []
     pages: list[Any] = []
     for text, count in request["texts"]:
         texts.append(loaded.words(text, count))
         pages += [left[:count]] if loaded.family.many else left[:count]
         left = left[count:]
-    inputs = processors.call_all(loaded.processor, texts, pages)
+    inputs = processors.encode_batch(loaded.processor, texts, pages)
     return inputs.to(loaded.device, dtype=loaded.model.dtype)
 
 
-def reply(loaded: Loaded, ids: list[int]) -> Answer:
+def decode_row(loaded: LoadedModel, ids: list[int]) -> Payload:
     """One row of a batch, without the padding after its end."""
     ends = loaded.ends()
     last = next((place for place, token in enumerate(ids) if token in ends), None)

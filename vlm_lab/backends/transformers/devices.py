@@ -16,10 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HALF = ("float16", "bfloat16")
-SPELLINGS = {"fp32": "float32", "float": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16"}
-ATTENTION = ("flash_attention_2", "sdpa", "eager")
-CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16")  # /proc/cpuinfo's names of what makes bfloat16 fast on a CPU
+HALF_PRECISION = ("float16", "bfloat16")
+DTYPE_ALIASES = {
+    "fp32": "float32",
+    "float": "float32",
+    "fp16": "float16",
+    "half": "float16",
+    "bf16": "bfloat16",
+}
+ATTENTION_IMPLEMENTATIONS = ("flash_attention_2", "sdpa", "eager")
+CPU_BFLOAT16_FLAGS = (
+    "avx512_bf16",
+    "amx_bf16",
+)  # /proc/cpuinfo's names of what makes bfloat16 fast on a CPU
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,9 @@ def choose_device(wanted: str) -> Choice:
         raise ValueError(f"--device: no device {wanted!r}; known: auto, cpu, cuda, cuda:N, mps")
     if not here[kind] or (index and int(index) >= torch.cuda.device_count()):
         count = torch.cuda.device_count() if cuda else 0
-        raise ValueError(f"--device {wanted}: torch {torch.__version__} sees {count} CUDA devices; use --device auto")
+        raise ValueError(
+            f"--device {wanted}: torch {torch.__version__} sees {count} CUDA devices; use --device auto"
+        )
     return Choice(wanted, "asked for")
 
 
@@ -56,25 +67,30 @@ def choose_dtype(wanted: str, device: str) -> Choice:
     import torch
 
     if wanted != "auto":
-        name = SPELLINGS.get(wanted, wanted)
+        name = DTYPE_ALIASES.get(wanted, wanted)
         kind = getattr(torch, name, None)
         if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
-            raise ValueError(f"dtype: torch cannot load weights as {wanted!r}; known: auto, float32, float16, bfloat16")
+            raise ValueError(
+                f"dtype: torch cannot load weights as {wanted!r}; known: auto, float32, float16, bfloat16"
+            )
         return Choice(name, "asked for")
     if device.startswith("cuda"):
-        if _bfloat16():
+        if _has_gpu_bfloat16():
             return Choice("bfloat16", "this GPU computes in bfloat16")
         return Choice("float16", "this GPU has no bfloat16")
     if device == "mps":
         return Choice("float16", "half the memory; bfloat16 is not everywhere on Apple's GPUs")
-    flags = cpu_flags()
-    for flag in CPU_BFLOAT16:
+    flags = read_cpu_flags()
+    for flag in CPU_BFLOAT16_FLAGS:
         if flag in flags:
             return Choice("bfloat16", f"this CPU has {flag}")
-    return Choice("float32", f"this CPU has neither {' nor '.join(CPU_BFLOAT16)}: bfloat16 would be slower")
+    return Choice(
+        "float32",
+        f"this CPU has neither {' nor '.join(CPU_BFLOAT16_FLAGS)}: bfloat16 would be slower",
+    )
 
 
-def _bfloat16() -> bool:
+def _has_gpu_bfloat16() -> bool:
     """torch 2.3, which Phi-3-vision's recipe has, knows no `including_emulation`: it never counts emulation."""
     import torch
 
@@ -84,34 +100,41 @@ def _bfloat16() -> bool:
         return bool(torch.cuda.is_bf16_supported())
 
 
-def choose_attention(wanted: str, device: str, dtype: str, supported: tuple[str, ...] = ATTENTION) -> Choice:
+def choose_attention(
+    wanted: str, device: str, dtype: str, supported: tuple[str, ...] = ATTENTION_IMPLEMENTATIONS
+) -> Choice:
     """The first of flash_attention_2, sdpa and eager that package, device, dtype and model allow.
 
     `supported` is what the model's class implements. Another name that is forced (`flex_attention`, a kernel of the
     hub) is handed on as it is: transformers refuses it before it loads anything.
     """
-    lacks = {"flash_attention_2": _no_flash(device, dtype)}
-    for name in ATTENTION:
+    lacks = {"flash_attention_2": _find_flash_obstacle(device, dtype)}
+    for name in ATTENTION_IMPLEMENTATIONS:
         if name not in supported:
             lacks[name] = "this model has none"
     if wanted != "auto":
         if lacks.get(wanted):
-            raise ValueError(f"attn_implementation: {wanted} cannot be had: {lacks[wanted]}; use auto")
+            raise ValueError(
+                f"attn_implementation: {wanted} cannot be had: {lacks[wanted]}; use auto"
+            )
         return Choice(wanted, "asked for")
-    taken = next((name for name in ATTENTION if not lacks.get(name)), "eager")
-    skipped = [f"{name}: {lacks[name]}" for name in ATTENTION[: ATTENTION.index(taken)]]
+    taken = next((name for name in ATTENTION_IMPLEMENTATIONS if not lacks.get(name)), "eager")
+    skipped = [
+        f"{name}: {lacks[name]}"
+        for name in ATTENTION_IMPLEMENTATIONS[: ATTENTION_IMPLEMENTATIONS.index(taken)]
+    ]
     return Choice(taken, "; ".join(skipped) or "the fastest")
 
 
-def _no_flash(device: str, dtype: str) -> str:
+def _find_flash_obstacle(device: str, dtype: str) -> str:
     if importlib.util.find_spec("flash_attn") is None:
         return "package flash_attn is not installed"
     if not device.startswith("cuda"):
         return f"needs a CUDA device, not {device}"
-    return "" if dtype in HALF else f"needs float16 or bfloat16, not {dtype}"
+    return "" if dtype in HALF_PRECISION else f"needs float16 or bfloat16, not {dtype}"
 
 
-def cpu_flags() -> frozenset[str]:
+def read_cpu_flags() -> frozenset[str]:
     """What /proc/cpuinfo says that this CPU can do; nothing where there is no such file."""
     try:
         text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
@@ -121,7 +144,7 @@ def cpu_flags() -> frozenset[str]:
     return frozenset(line.partition(":")[2].split())
 
 
-def hardware() -> list[str]:
+def detect_hardware() -> list[str]:
     """CPU architecture and the NVIDIA GPUs that the driver names: a guess without torch, good for a header and a key.
 
     Read from /proc/driver/nvidia (Linux); CUDA_VISIBLE_DEVICES counts, because it decides what torch will see.
@@ -131,10 +154,12 @@ def hardware() -> list[str]:
         lines = path.read_text("utf-8", "replace").splitlines()
         cards += [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return [platform.machine(), *cards] + ([f"CUDA_VISIBLE_DEVICES={visible}"] if visible is not None else [])
+    return [platform.machine(), *cards] + (
+        [f"CUDA_VISIBLE_DEVICES={visible}"] if visible is not None else []
+    )
 
 
-def reset_peak(device: str) -> None:
+def reset_peak_memory(device: str) -> None:
     """Starts the high-water mark of the device's memory anew. A process' own mark stays what it is."""
     if device.startswith("cuda"):
         import torch
@@ -143,23 +168,25 @@ def reset_peak(device: str) -> None:
             torch.cuda.reset_peak_memory_stats(index)
 
 
-def peak_memory(device: str) -> int | None:
-    """Bytes: on CUDA what torch allocated at most since `reset_peak`, over all GPUs; else the process' high water.
+def measure_peak_memory(device: str) -> int | None:
+    """Bytes: on CUDA what torch allocated at most since `reset_peak_memory`, over all GPUs; else the process' high water.
 
     On Linux VmHWM, because ru_maxrss there starts at what the *parent* had when it forked.
     """
     if device.startswith("cuda"):
         import torch
 
-        return sum(torch.cuda.max_memory_allocated(index) for index in range(torch.cuda.device_count()))
+        return sum(
+            torch.cuda.max_memory_allocated(index) for index in range(torch.cuda.device_count())
+        )
     try:
         lines = Path("/proc/self/status").read_text("ascii", "replace").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
     except (OSError, StopIteration):
-        return _max_rss()
+        return _measure_max_rss()
 
 
-def _max_rss() -> int | None:
+def _measure_max_rss() -> int | None:
     try:
         import resource
     except ImportError:  # Windows
@@ -168,15 +195,15 @@ def _max_rss() -> int | None:
     return int(value) * (1 if sys.platform == "darwin" else 1024)
 
 
-def recall(cache: Path, key: str) -> dict[str, Any]:
+def read_choices(cache: Path, key: str) -> dict[str, Any]:
     """What a worker chose under `key` before; {} where none did. Only an interpreter with torch can know it."""
-    value = _environments(cache).get(key)
+    value = _read_environments(cache).get(key)
     return value if isinstance(value, dict) else {}
 
 
-def remember(cache: Path, key: str, chosen: dict[str, Any]) -> None:
+def write_choices(cache: Path, key: str, chosen: dict[str, Any]) -> None:
     """Leaves a worker's choice for the dry run and the header, which have no torch."""
-    known = _environments(cache)
+    known = _read_environments(cache)
     if known.get(key) == chosen:
         return
     cache.mkdir(parents=True, exist_ok=True)
@@ -185,7 +212,7 @@ def remember(cache: Path, key: str, chosen: dict[str, Any]) -> None:
     part.replace(cache / "environments.json")
 
 
-def _environments(cache: Path) -> dict[str, Any]:
+def _read_environments(cache: Path) -> dict[str, Any]:
     try:
         value = json.loads((cache / "environments.json").read_text("utf-8"))
     except (OSError, ValueError):

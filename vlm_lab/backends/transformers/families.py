@@ -19,31 +19,31 @@ from typing import Any
 from vlm_lab.backends.transformers.visual_tokens import (  # fmt: skip
     Config,
     Size,
-    edge_budget,
-    gemma3_tokens,
-    glm_budget,
-    glm_tokens,
-    grids_budget,
-    idefics2_budget,
-    idefics2_tokens,
-    llava_next_tokens,
-    llava_tokens,
-    mllama_budget,
-    mllama_fit,
-    mllama_tokens,
-    paligemma_tokens,
-    pixtral_budget,
-    pixtral_tokens,
-    qwen_budget,
-    qwen_spelling,
-    qwen_tokens,
-    square_tokens,
-    tiles_budget,
+    build_edge_budget,
+    build_glm_budget,
+    build_grids_budget,
+    build_idefics2_budget,
+    build_mllama_budget,
+    build_pixtral_budget,
+    build_qwen_budget,
+    build_tiles_budget,
+    count_gemma3_tokens,
+    count_glm_tokens,
+    count_idefics2_tokens,
+    count_llava_next_tokens,
+    count_llava_tokens,
+    count_mllama_tokens,
+    count_paligemma_tokens,
+    count_pixtral_tokens,
+    count_qwen_tokens,
+    count_square_tokens,
+    rename_qwen_settings,
+    resize_mllama_page,
 )
 
-Count = Callable[[Config, Config, Size], int]
-Budget = Callable[[Config, Config, int], dict[str, Any]]
-Fit = Callable[[Config, Config, int, Size], Size]
+TokenCounter = Callable[[Config, Config, Size], int]
+BudgetRule = Callable[[Config, Config, int], dict[str, Any]]
+ResizeRule = Callable[[Config, Config, int, Size], Size]
 
 
 @dataclass(frozen=True)
@@ -57,54 +57,73 @@ class Family:
     is False where a prompt takes one image; `after` is the processor's method that makes JSON of a reply in tags of
     its own; `token_keys` name the visual token in config.json."""
 
-    tokens: Count | None = None
-    budget: Budget | None = None
+    tokens: TokenCounter | None = None
+    budget: BudgetRule | None = None
     spelling: Callable[[Config, Config], dict[str, Any]] | None = None
     image: str = "<image>"
     prompt: str = "{images}{text}"
     many: bool = True
     after: str = ""
     token_keys: tuple[str, ...] = ("image_token_id", "image_token_index")
-    fit: Fit | None = None
+    fit: ResizeRule | None = None
     shared: tuple[str, ...] = ()
 
 
-QWEN = Family(qwen_tokens, qwen_budget, qwen_spelling, image="<|vision_start|><|image_pad|><|vision_end|>")
-GLM = Family(glm_tokens, glm_budget, image="<|begin_of_image|><|image|><|end_of_image|>")
-GOT = (
+QWEN = Family(
+    count_qwen_tokens,
+    build_qwen_budget,
+    rename_qwen_settings,
+    image="<|vision_start|><|image_pad|><|vision_end|>",
+)
+GLM = Family(
+    count_glm_tokens, build_glm_budget, image="<|begin_of_image|><|image|><|end_of_image|>"
+)
+GOT_PROMPT = (
     "<|im_start|>system\n        You should follow the instructions carefully and help me with my tasks.<|im_end|>"
     "<|im_start|>user\n{images}\n{text}<|im_end|><|im_start|>assistant\n"
 )
 FAMILIES = {
-    "aya_vision": Family(budget=tiles_budget, token_keys=("image_token_index",)),
-    "deepseek_vl": Family(square_tokens, image="<image_placeholder>"),
-    "florence2": Family(image="", prompt="{text}", many=False),  # asked by a task token alone: <OCR>
-    "gemma3": Family(gemma3_tokens, image="<start_of_image>"),
+    "aya_vision": Family(budget=build_tiles_budget, token_keys=("image_token_index",)),
+    "deepseek_vl": Family(count_square_tokens, image="<image_placeholder>"),
+    "florence2": Family(
+        image="", prompt="{text}", many=False
+    ),  # asked by a task token alone: <OCR>
+    "gemma3": Family(count_gemma3_tokens, image="<start_of_image>"),
     "glm46v": GLM,
     "glm4v": GLM,
     "glm_ocr": GLM,
-    "got_ocr2": Family(image="<img><imgpad></img>", prompt=GOT, many=False),
-    "idefics2": Family(idefics2_tokens, idefics2_budget),
-    "idefics3": Family(budget=edge_budget),
-    "internvl": Family(budget=tiles_budget, image="<IMG_CONTEXT>"),
-    "lighton_ocr": Family(pixtral_tokens, pixtral_budget, image="<|image_pad|>"),
-    "llava": Family(llava_tokens, prompt="USER: {images}\n{text} ASSISTANT:"),
+    "got_ocr2": Family(image="<img><imgpad></img>", prompt=GOT_PROMPT, many=False),
+    "idefics2": Family(count_idefics2_tokens, build_idefics2_budget),
+    "idefics3": Family(budget=build_edge_budget),
+    "internvl": Family(budget=build_tiles_budget, image="<IMG_CONTEXT>"),
+    "lighton_ocr": Family(count_pixtral_tokens, build_pixtral_budget, image="<|image_pad|>"),
+    "llava": Family(count_llava_tokens, prompt="USER: {images}\n{text} ASSISTANT:"),
     "llava_next": Family(
-        llava_next_tokens, grids_budget, prompt="[INST] {images}\n{text} [/INST]", shared=("image_grid_pinpoints",)
+        count_llava_next_tokens,
+        build_grids_budget,
+        prompt="[INST] {images}\n{text} [/INST]",
+        shared=("image_grid_pinpoints",),
     ),
-    "llava_onevision": Family(budget=grids_budget, shared=("image_grid_pinpoints",)),
-    "mllama": Family(mllama_tokens, mllama_budget, image="<|image|>", fit=mllama_fit),
-    "ovis2": Family(budget=tiles_budget),
+    "llava_onevision": Family(budget=build_grids_budget, shared=("image_grid_pinpoints",)),
+    "mllama": Family(
+        count_mllama_tokens, build_mllama_budget, image="<|image|>", fit=resize_mllama_page
+    ),
+    "ovis2": Family(budget=build_tiles_budget),
     "paddleocr_vl": Family(
-        qwen_tokens, qwen_budget, qwen_spelling, "<|IMAGE_START|><|IMAGE_PLACEHOLDER|><|IMAGE_END|>"
+        count_qwen_tokens,
+        build_qwen_budget,
+        rename_qwen_settings,
+        "<|IMAGE_START|><|IMAGE_PLACEHOLDER|><|IMAGE_END|>",
     ),
-    "paligemma": Family(paligemma_tokens),
+    "paligemma": Family(count_paligemma_tokens),
     "qwen2_vl": QWEN,
     "qwen2_5_vl": QWEN,
     "qwen3_vl": QWEN,
-    "smolvlm": Family(budget=edge_budget),
-    "vipllava": Family(square_tokens),
-    "vision-encoder-decoder": Family(image="", prompt="{text}", many=False, after="token2json"),  # Donut: <s_cord-v2>
+    "smolvlm": Family(budget=build_edge_budget),
+    "vipllava": Family(count_square_tokens),
+    "vision-encoder-decoder": Family(
+        image="", prompt="{text}", many=False, after="token2json"
+    ),  # Donut: <s_cord-v2>
 }
 # Native in transformers 5, but the class named here needs torchvision, which the suite does without.
 NEED_TORCHVISION = {
@@ -115,7 +134,7 @@ NEED_TORCHVISION = {
 }
 
 
-def family(config: Config) -> Family:
+def get_family(config: Config) -> Family:
     """The entry of a config.json; a family without one gets what holds for most."""
     return FAMILIES.get(str(config.get("model_type")), Family())
 
@@ -129,13 +148,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def preprocessor(folder: Path) -> dict[str, Any]:
+def read_preprocessor(folder: Path) -> dict[str, Any]:
     """The image processor's settings: preprocessor_config.json, or the part of processor_config.json that has them."""
     nested = read_json(folder / "processor_config.json").get("image_processor")
-    return {**read_json(folder / "preprocessor_config.json"), **(nested if isinstance(nested, dict) else {})}
+    return {
+        **read_json(folder / "preprocessor_config.json"),
+        **(nested if isinstance(nested, dict) else {}),
+    }
 
 
-def settings(entry: Family, config: Config, preprocessor: Config, processor_kwargs: Config) -> dict[str, Any]:
+def resolve_processor_kwargs(
+    entry: Family, config: Config, preprocessor: Config, processor_kwargs: Config
+) -> dict[str, Any]:
     """models.yaml's processor_kwargs with `max_visual_tokens` put into the family's own words.
 
     ValueError where the family has no budget to set.
@@ -151,30 +175,47 @@ def settings(entry: Family, config: Config, preprocessor: Config, processor_kwar
     return entry.spelling(preprocessor, wanted) if entry.spelling else wanted
 
 
-def fitted(entry: Family, config: Config, preprocessor: Config, processor_kwargs: Config, size: Size) -> Size:
+def compute_page_size(
+    entry: Family, config: Config, preprocessor: Config, processor_kwargs: Config, size: Size
+) -> Size:
     """The size at which a page is handed to the processor: its own, but for families that have `fit`."""
     tokens = processor_kwargs.get("max_visual_tokens")
-    return entry.fit(config, preprocessor, int(tokens), size) if entry.fit and tokens is not None else size
+    return (
+        entry.fit(config, preprocessor, int(tokens), size)
+        if entry.fit and tokens is not None
+        else size
+    )
 
 
 def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> int | None:
     """Visual tokens of pages of these sizes (width, height), from JSON files alone; None where nobody knows."""
-    config, files = read_json(folder / "config.json"), preprocessor(folder)
-    entry = family(config)
+    config, files = read_json(folder / "config.json"), read_preprocessor(folder)
+    entry = get_family(config)
     if entry.tokens is None:
         return None
     try:
-        wanted = settings(entry, config, files, model.processor_kwargs)
-        now = {**files, **({"min_pixels": None, "max_pixels": None} if "size" in wanted else {}), **wanted}
-        sizes = [fitted(entry, config, files, model.processor_kwargs, size) for size in sizes]
+        wanted = resolve_processor_kwargs(entry, config, files, model.processor_kwargs)
+        now = {
+            **files,
+            **({"min_pixels": None, "max_pixels": None} if "size" in wanted else {}),
+            **wanted,
+        }
+        sizes = [
+            compute_page_size(entry, config, files, model.processor_kwargs, size) for size in sizes
+        ]
         return sum(entry.tokens(config, now, size) for size in sizes)
     except (ArithmeticError, KeyError, TypeError, ValueError):
         return None
 
 
-def processor_class(folder: Path) -> str:
+def read_processor_class(folder: Path) -> str:
     """The name of the processor's class, from the first of a checkpoint's files that says it; "" where none does."""
-    for name in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json", "config.json"):
+    for name in (
+        "processor_config.json",
+        "preprocessor_config.json",
+        "tokenizer_config.json",
+        "config.json",
+    ):
         if found := read_json(folder / name).get("processor_class"):
             return str(found)
     return ""

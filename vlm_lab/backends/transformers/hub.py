@@ -17,18 +17,18 @@ from typing import Any
 
 from vlm_lab.backends.transformers import weights
 from vlm_lab.errors import UserError
-from vlm_lab.sanitize import shown
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Model
 
-HUB = "https://huggingface.co"
-SETTINGS = (".json", ".txt", ".jinja", ".model", ".tiktoken")
-PAPERS = re.compile(r"(LICEN[CS]E|NOTICE|README)[^/]*", re.IGNORECASE)
-OTHER_FORMS = ("consolidated",)  # the same weights again, for other programs
-TEMPLATES = "additional_chat_templates/"
+HUB_URL = "https://huggingface.co"
+SETTINGS_SUFFIXES = (".json", ".txt", ".jinja", ".model", ".tiktoken")
+LICENCE_FILE_PATTERN = re.compile(r"(LICEN[CS]E|NOTICE|README)[^/]*", re.IGNORECASE)
+DUPLICATE_WEIGHTS_PREFIXES = ("consolidated",)  # the same weights again, for other programs
+CHAT_TEMPLATES_FOLDER = "additional_chat_templates/"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FetchPlan:
     """What would be fetched: the commit that the revision stands for, and (name, bytes) of each file needed."""
 
     model_id: str
@@ -41,64 +41,73 @@ class Plan:
         return sum(size for _, size in self.files)
 
 
-def endpoint() -> str:
+def get_endpoint() -> str:
     """Where the hub is."""
-    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB_URL
 
 
-def plan(model: Model) -> Plan:
+def plan_fetch(model: Model) -> FetchPlan:
     """Asks the hub. UserError where it cannot be reached, does not have the model, or has nothing that may be used."""
-    with problems(model) as hub:
-        told = hub.HfApi(endpoint=endpoint()).model_info(model.model_id, revision=model.revision, files_metadata=True)
+    with translate_errors(model) as hub:
+        told = hub.HfApi(endpoint=get_endpoint()).model_info(
+            model.model_id, revision=model.revision, files_metadata=True
+        )
     sizes = {entry.rfilename: int(entry.size or 0) for entry in told.siblings or ()}
-    names = needed(sorted(sizes), model)
+    names = select_files(sorted(sizes), model)
     if not any(name.endswith((".safetensors", ".bin")) for name in names):
-        raise UserError(_no_weights(model, sizes))
+        raise UserError(_format_no_weights(model, sizes))
     licence = (told.card_data or {}).get("license")
-    return Plan(model.model_id, str(told.sha), tuple((name, sizes[name]) for name in names),
+    return FetchPlan(model.model_id, str(told.sha), tuple((name, sizes[name]) for name in names),
                 licence if isinstance(licence, str) else None)  # fmt: skip
 
 
-def needed(names: Sequence[str], model: Model) -> list[str]:
+def select_files(names: Sequence[str], model: Model) -> list[str]:
     """The files that transformers reads, and those that say what may be done with them.
 
     Weights are safetensors unless the model says `use_safetensors: false`: a pickle can run anything.
     Python files only with `trust_remote_code`. Folders hold other forms of the same weights.
     """
-    endings = [*SETTINGS, ".safetensors" if model.use_safetensors else ".bin"]
+    endings = [*SETTINGS_SUFFIXES, ".safetensors" if model.use_safetensors else ".bin"]
     endings += [".py"] if model.trust_remote_code else []
     return [
         name
         for name in names
-        if ("/" not in name.removeprefix(TEMPLATES) and not name.startswith((*OTHER_FORMS, ".")))
-        and (name.endswith(tuple(endings)) or PAPERS.fullmatch(name))
+        if (
+            "/" not in name.removeprefix(CHAT_TEMPLATES_FOLDER)
+            and not name.startswith((*DUPLICATE_WEIGHTS_PREFIXES, "."))
+        )
+        and (name.endswith(tuple(endings)) or LICENCE_FILE_PATTERN.fullmatch(name))
     ]
 
 
-def fetch(model: Model, wanted: Plan, cache: Path) -> weights.Weights:
+def fetch_checkpoint(model: Model, wanted: FetchPlan, cache: Path) -> weights.Weights:
     """Downloads what is not here yet, with a progress bar, and says where it is. UserError where that fails."""
     root = cache / "hub"
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free
-    if wanted.total > free + _bytes_here(root, model):
-        raise UserError(f"{model.name}: {wanted.total / 1e9:.1f} GB do not fit: {root} has {free / 1e9:.1f} GB free")
-    with problems(model) as hub:
+    if wanted.total > free + _count_cached_bytes(root, model):
+        raise UserError(
+            f"{model.name}: {wanted.total / 1e9:.1f} GB do not fit: {root} has {free / 1e9:.1f} GB free"
+        )
+    with translate_errors(model) as hub:
         hub.snapshot_download(
             model.model_id,
             revision=model.revision,
             cache_dir=root,
             allow_patterns=[glob.escape(name) for name, _ in wanted.files],
-            endpoint=endpoint(),
+            endpoint=get_endpoint(),
         )
-    found = weights.find(model, cache)
+    found = weights.find_checkpoint(model, cache)
     if found is None or not found.complete:
         lacks = ", ".join(found.missing) if found else "everything"
-        raise UserError(f"{model.name}: {model.model_id} came without {lacks}; transformers could not load it")
+        raise UserError(
+            f"{model.name}: {model.model_id} came without {lacks}; transformers could not load it"
+        )
     return found
 
 
 @contextmanager
-def problems(model: Model) -> Iterator[Any]:
+def translate_errors(model: Model) -> Iterator[Any]:
     """huggingface_hub, with its exceptions turned into one message each."""
     try:
         import huggingface_hub as hub
@@ -107,29 +116,35 @@ def problems(model: Model) -> Iterator[Any]:
         http_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]  # httpx's or httpx2's, by version
     except ImportError:
         raise UserError('fetching needs huggingface_hub: pip install "vlm-lab[local]"') from None
-    page = f"{endpoint()}/{model.model_id}"
+    page = f"{get_endpoint()}/{model.model_id}"
     try:
         yield hub
     except errors.GatedRepoError:
-        raise UserError(f"{model.name}: {page} is gated: accept its licence there, then set HF_TOKEN") from None
+        raise UserError(
+            f"{model.name}: {page} is gated: accept its licence there, then set HF_TOKEN"
+        ) from None
     except errors.RevisionNotFoundError:
-        raise UserError(f"{model.name}: {page} has no revision {model.revision!r}; see {page}/commits") from None
+        raise UserError(
+            f"{model.name}: {page} has no revision {model.revision!r}; see {page}/commits"
+        ) from None
     except errors.RepositoryNotFoundError:
-        raise UserError(f"{model.name}: there is no {page}, or it is private: set HF_TOKEN") from None
+        raise UserError(
+            f"{model.name}: there is no {page}, or it is private: set HF_TOKEN"
+        ) from None
     except errors.HFValidationError as error:
-        raise UserError(f"{model.name}: model_id: {_line(error)}") from None
+        raise UserError(f"{model.name}: model_id: {_format_error(error)}") from None
     except errors.OfflineModeIsEnabled:
         raise UserError(
-            f"{model.name}: HF_HUB_OFFLINE is set, so {endpoint()} is not asked; unset it to fetch"
+            f"{model.name}: HF_HUB_OFFLINE is set, so {get_endpoint()} is not asked; unset it to fetch"
         ) from None
     except (http_error, OSError) as error:
         raise UserError(
-            f"{model.name}: {endpoint()} could not be used ({_line(error)}). Without a network: fetch elsewhere "
+            f"{model.name}: {get_endpoint()} could not be used ({_format_error(error)}). Without a network: fetch elsewhere "
             "and carry its cache/hub over, or set HF_ENDPOINT to a mirror. Whole files are kept; type the same again"
         ) from None
 
 
-def _no_weights(model: Model, names: Sequence[str] | dict[str, int]) -> str:
+def _format_no_weights(model: Model, names: Sequence[str] | dict[str, int]) -> str:
     if any(name.endswith((".bin", ".safetensors")) for name in names):
         return (
             f"{model.name}: {model.model_id} has weights in a form that is not allowed (pickles can run any code); "
@@ -138,10 +153,10 @@ def _no_weights(model: Model, names: Sequence[str] | dict[str, int]) -> str:
     return f"{model.name}: {model.model_id} has no weights that transformers reads; is it the right model_id?"
 
 
-def _bytes_here(root: Path, model: Model) -> int:
-    blobs = (weights.repository(root, model) / "blobs").glob("*")
+def _count_cached_bytes(root: Path, model: Model) -> int:
+    blobs = (weights.get_repository_folder(root, model) / "blobs").glob("*")
     return sum(path.stat().st_size for path in blobs if path.suffix != ".incomplete")
 
 
-def _line(error: Exception) -> str:
-    return shown(" ".join(str(error).split()))[:200] or type(error).__name__
+def _format_error(error: Exception) -> str:
+    return terminal_safe(" ".join(str(error).split()))[:200] or type(error).__name__

@@ -14,20 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends.transformers import devices, families, processors, visual_tokens
-from vlm_lab.backends.transformers.streamer import Tracker, pieces
+from vlm_lab.backends.transformers.streamer import TokenStreamer, decode_token_texts
 
-Answer = dict[str, Any]
-DOORS = ("AutoModelForImageTextToText", "AutoModelForCausalLM")  # the first is of transformers 4.46
+Payload = dict[str, Any]
+AUTO_CLASSES = (
+    "AutoModelForImageTextToText",
+    "AutoModelForCausalLM",
+)  # the first is of transformers 4.46
 
 
-class Failed(Exception):
+class WorkerError(Exception):
     """An error with a kind of its own: Failed(kind, message)."""
 
 
-class Loaded:
+class LoadedModel:
     """A processor and a model on their device, and what was chosen for them, with reasons."""
 
-    def __init__(self, job: Answer) -> None:
+    def __init__(self, job: Payload) -> None:
         import torch
         import transformers
 
@@ -35,13 +38,15 @@ class Loaded:
         self.torch, self.transformers, self.job = torch, transformers, job
         self.folder = Path(job["folder"])
         self.config = families.read_json(self.folder / "config.json")
-        self.family = families.family(self.config)
+        self.family = families.get_family(self.config)
         self.refused: list[str] = []
         self.choices = self.choose()
         self.device = self.choices["device"].value
         self.processor = self.load_processor()
         self.model = self.load_model().eval()
-        for name in self.family.shared:  # the model cuts up what the processor joined, by the same table
+        for (
+            name
+        ) in self.family.shared:  # the model cuts up what the processor joined, by the same table
             setattr(self.model.config, name, getattr(self.processor.image_processor, name))
         if not self.model_is_placed:
             self.model = self.model.to(self.device)
@@ -53,27 +58,37 @@ class Loaded:
         try:
             device = devices.choose_device(job["device"])
             dtype = devices.choose_dtype(job["dtype"], device.value)
-            left = tuple(name for name in devices.ATTENTION if name not in self.refused)
-            attention = devices.choose_attention(job["attn_implementation"], device.value, dtype.value, left)
+            left = tuple(
+                name for name in devices.ATTENTION_IMPLEMENTATIONS if name not in self.refused
+            )
+            attention = devices.choose_attention(
+                job["attn_implementation"], device.value, dtype.value, left
+            )
         except ValueError as error:
-            raise Failed("NotHere", str(error)) from None
+            raise WorkerError("NotHere", str(error)) from None
         return {"device": device, "dtype": dtype, "attn_implementation": attention}
 
     @property
     def model_is_placed(self) -> bool:
         """accelerate and quantisation put weights where they belong; `.to()` would be an error."""
-        return "device_map" in self.job["load_kwargs"] or "quantization_config" in self.job["load_kwargs"]
+        return (
+            "device_map" in self.job["load_kwargs"]
+            or "quantization_config" in self.job["load_kwargs"]
+        )
 
     def load_processor(self) -> Any:
         job = self.job
         try:
-            wanted = families.settings(
-                self.family, self.config, families.preprocessor(self.folder), job["processor_kwargs"]
+            wanted = families.resolve_processor_kwargs(
+                self.family,
+                self.config,
+                families.read_preprocessor(self.folder),
+                job["processor_kwargs"],
             )
         except ValueError as error:
-            raise Failed("NotHere", str(error)) from None
+            raise WorkerError("NotHere", str(error)) from None
         wanted["trust_remote_code"] = job["trust_remote_code"]
-        return processors.load(self.folder, wanted)
+        return processors.load_pretrained(self.folder, wanted)
 
     def load_model(self) -> Any:
         """The model; where its class refuses an attention that `auto` chose, which it does before it reads any weights,
@@ -104,7 +119,9 @@ class Loaded:
             "trust_remote_code": job["trust_remote_code"],
             "local_files_only": True,
         }
-        if "_attn_implementation" in self.config:  # Phi-3-vision's config.json asks for flash, and 4.40 obeys it alone
+        if (
+            "_attn_implementation" in self.config
+        ):  # Phi-3-vision's config.json asks for flash, and 4.40 obeys it alone
             kwargs["_attn_implementation"] = kwargs["attn_implementation"]
         return self.door().from_pretrained(job["folder"], **kwargs)
 
@@ -112,13 +129,19 @@ class Loaded:
         """The class that opens image-text-to-text models: for code of its own what the checkpoint names, else the first
         that this transformers has."""
         own = self.config.get("auto_map") or {} if self.job["trust_remote_code"] else {}
-        doors = [name for name in DOORS if hasattr(self.transformers, name)]
+        doors = [name for name in AUTO_CLASSES if hasattr(self.transformers, name)]
         return getattr(self.transformers, next((name for name in doors if name in own), doors[0]))
 
-    def describe(self) -> Answer:
-        versions = {"torch": str(self.torch.__version__), "transformers": self.transformers.__version__}
+    def describe(self) -> Payload:
+        versions = {
+            "torch": str(self.torch.__version__),
+            "transformers": self.transformers.__version__,
+        }
         return {
-            **{name: {"value": choice.value, "reason": choice.reason} for name, choice in self.choices.items()},
+            **{
+                name: {"value": choice.value, "reason": choice.reason}
+                for name, choice in self.choices.items()
+            },
             **versions,
             "python": ".".join(map(str, sys.version_info[:3])),
             "processor": type(self.processor).__name__,
@@ -126,48 +149,62 @@ class Loaded:
             "model_class": type(self.model).__name__,
         }
 
-    def reply(self, request: Answer) -> Answer:
+    def reply(self, request: Payload) -> Payload:
         """One case: pages and words in, words and what they cost out. Seconds by the wall clock of this process."""
         torch = self.torch
         torch.manual_seed(request["seed"])
-        devices.reset_peak(self.device)
+        devices.reset_peak_memory(self.device)
         start = time.perf_counter()
         inputs = self.inputs(request)
         prepared = time.perf_counter()
-        tracker = Tracker()
+        tracker = TokenStreamer()
         with torch.inference_mode():
             output = self.generate(inputs, request["generation_kwargs"], tracker)
         ended = time.perf_counter()
         seen = bool(tracker.first)
-        timing = [prepared - start, tracker.first - prepared if seen else None, ended - tracker.first if seen else None]
+        timing = [
+            prepared - start,
+            tracker.first - prepared if seen else None,
+            ended - tracker.first if seen else None,
+        ]
         return {**self.told(inputs, output, tracker), "timing": timing}
 
-    def inputs(self, request: Answer) -> Any:
+    def inputs(self, request: Payload) -> Any:
         pages = self.pages(request)
         if len(pages) > 1 and not self.family.many:
-            raise Failed("TooManyImages", f"this model takes one image, the prompt has {len(pages)}; set `pages: each`")
-        inputs = processors.call(self.processor, self.words(request["text"], len(pages)), pages)
+            raise WorkerError(
+                "TooManyImages",
+                f"this model takes one image, the prompt has {len(pages)}; set `pages: each`",
+            )
+        inputs = processors.encode_prompt(
+            self.processor, self.words(request["text"], len(pages)), pages
+        )
         return inputs.to(self.device, dtype=self.model.dtype)
 
-    def pages(self, request: Answer) -> list[Any]:
+    def pages(self, request: Payload) -> list[Any]:
         """Images of a request's pages, of the size at which this family's processor is to get them."""
         from PIL import Image
 
-        files, wanted = families.preprocessor(self.folder), self.job["processor_kwargs"]
+        files, wanted = families.read_preprocessor(self.folder), self.job["processor_kwargs"]
         pages = [Image.frombytes("RGB", tuple(size), pixels) for size, pixels in request["pages"]]
-        sizes = [families.fitted(self.family, self.config, files, wanted, page.size) for page in pages]
-        return [page if page.size == size else page.resize(size) for page, size in zip(pages, sizes)]  # noqa: B905 - 3.9
+        sizes = [
+            families.compute_page_size(self.family, self.config, files, wanted, page.size)
+            for page in pages
+        ]
+        return [
+            page if page.size == size else page.resize(size) for page, size in zip(pages, sizes)
+        ]  # noqa: B905 - 3.9
 
     def words(self, text: str, images: int) -> str:
-        return processors.words(self.processor, self.family, text, images)
+        return processors.build_chat_prompt(self.processor, self.family, text, images)
 
-    def generate(self, inputs: Any, kwargs: Answer, tracker: Any) -> Any:
-        kwargs = generation_settings(kwargs)
+    def generate(self, inputs: Any, kwargs: Payload, tracker: Any) -> Any:
+        kwargs = build_generate_kwargs(kwargs)
         length = inputs["input_ids"].shape[1]
-        window = getattr(text_config(self.model.config), "max_position_embeddings", None)
+        window = getattr(find_text_config(self.model.config), "max_position_embeddings", None)
         if window and length >= window:
             over = length + 1 - window
-            raise Failed("ContextOverflow", f"the prompt has {length:,} tokens, {over:,} too many for this model's "
+            raise WorkerError("ContextOverflow", f"the prompt has {length:,} tokens, {over:,} too many for this model's "
                          f"window of {window:,}: send fewer pages or fewer visual tokens")  # fmt: skip
         self.room = {}
         if window and window - length < kwargs["max_new_tokens"]:
@@ -180,10 +217,12 @@ class Loaded:
             warnings.simplefilter("ignore")
             return self.model.generate(**inputs, **kwargs, **extra)
 
-    def told(self, inputs: Any, output: Any, tracker: Any) -> Answer:
+    def told(self, inputs: Any, output: Any, tracker: Any) -> Payload:
         prompt = inputs["input_ids"]
         written = output[0, prompt.shape[1] :]
-        if self.model.config.is_encoder_decoder:  # its output starts with a token of its own, perhaps with a prompt
+        if (
+            self.model.config.is_encoder_decoder
+        ):  # its output starts with a token of its own, perhaps with a prompt
             written = output[0, len(output[0]) - tracker.puts + 1 :] if tracker.puts else output[0]
         ids = written.tolist()
         logprobs = tracker.logprobs(written)
@@ -196,10 +235,12 @@ class Loaded:
             "prompt_tokens": prompt.shape[1],
             "visual_tokens": self.visual_tokens(inputs),
             "output_tokens": len(ids),
-            "tokens": list(zip(pieces(tokenizer, ids, text), logprobs)) if plain else [],  # noqa: B905 - 3.9
+            "tokens": list(zip(decode_token_texts(tokenizer, ids, text), logprobs))
+            if plain
+            else [],  # noqa: B905 - 3.9
             "mean_logprob": sum(logprobs) / len(logprobs) if logprobs else None,
             "image_sizes": self.image_sizes(inputs),
-            "peak_memory_bytes": devices.peak_memory(self.device),
+            "peak_memory_bytes": devices.measure_peak_memory(self.device),
             "room": self.room,
         }
 
@@ -217,29 +258,45 @@ class Loaded:
         return set(end) if isinstance(end, list) else {end}
 
     def visual_tokens(self, inputs: Any) -> int | None:
-        if "aspect_ratio_mask" in inputs:  # Mllama's one token stands for all that its cross attention looks at
-            return int(inputs["aspect_ratio_mask"].sum()) * visual_tokens.mllama_tile(self.config)
+        if (
+            "aspect_ratio_mask" in inputs
+        ):  # Mllama's one token stands for all that its cross attention looks at
+            return int(inputs["aspect_ratio_mask"].sum()) * visual_tokens.count_mllama_tile_tokens(
+                self.config
+            )
         prompt = inputs["input_ids"]
-        token = next((self.config[key] for key in self.family.token_keys if key in self.config), None)
+        token = next(
+            (self.config[key] for key in self.family.token_keys if key in self.config), None
+        )
         if token is None:  # Phi-3-vision's processor gives the n-th page ids of -n
-            return int((prompt < 0).sum()) if processors.numbered(self.processor) else None
+            return (
+                int((prompt < 0).sum()) if processors.has_numbered_images(self.processor) else None
+            )
         return int((prompt == token).sum())
 
     def image_sizes(self, inputs: Any) -> list[list[int]]:
         """Width and height of each page as the vision tower gets it; of tiles, one tile's."""
         if "image_grid_thw" in inputs:
             patch = self.processor.image_processor.patch_size
-            return [[int(w) * patch, int(h) * patch] for _, h, w in inputs["image_grid_thw"].tolist()]
+            return [
+                [int(w) * patch, int(h) * patch] for _, h, w in inputs["image_grid_thw"].tolist()
+            ]
         pixels = inputs.get("pixel_values")
-        return [] if pixels is None else [[int(pixels.shape[-1]), int(pixels.shape[-2])]] * len(pixels)
+        return (
+            [] if pixels is None else [[int(pixels.shape[-1]), int(pixels.shape[-2])]] * len(pixels)
+        )
 
 
-def text_config(config: Any) -> Any:
+def find_text_config(config: Any) -> Any:
     """The part of a config about words; `get_text_config` is of transformers 4.45."""
-    return config.get_text_config() if hasattr(config, "get_text_config") else getattr(config, "text_config", config)
+    return (
+        config.get_text_config()
+        if hasattr(config, "get_text_config")
+        else getattr(config, "text_config", config)
+    )
 
 
-def generation_settings(kwargs: Answer) -> Answer:
+def build_generate_kwargs(kwargs: Payload) -> Payload:
     """models.yaml's generation_kwargs for `generate`: temperature 0 means greedy, said in transformers' own words."""
     kwargs = {"max_new_tokens": 1024, **kwargs}
     if not kwargs.get("temperature"):

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import GenerationError, Skip
-from vlm_lab.sanitize import shown
+from vlm_lab.sanitize import terminal_safe
 
-PACKAGES = ("vlm_lab", "vlm_lab.backends", "vlm_lab.backends.transformers")
-MODULES = (
+WORKER_PACKAGES = ("vlm_lab", "vlm_lab.backends", "vlm_lab.backends.transformers")
+WORKER_MODULES = (
     "vlm_lab.backends.transformers.devices",
     "vlm_lab.backends.transformers.visual_tokens",
     "vlm_lab.backends.transformers.families",
@@ -30,7 +30,7 @@ MODULES = (
     "vlm_lab.backends.transformers.batch",
     "vlm_lab.backends.transformers.worker",
 )
-BOOT = """
+BOOT_SCRIPT = """
 import sys, types
 for name, path, source in channel.receive():
     module = types.ModuleType(name)
@@ -43,20 +43,22 @@ for name, path, source in channel.receive():
         module.__path__ = []
     else:
         exec(compile(source, path, "exec"), module.__dict__)
-sys.modules["vlm_lab.backends.transformers.worker"].serve(channel)
+sys.modules["vlm_lab.backends.transformers.worker"].serve_requests(channel)
 """
-OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+OFFLINE_VARIABLES = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 # glibc gives a page's buffers back to the system after each case and asks for them again: a third of the time that
 # preprocessing takes. A gigabyte keeps them.
-ALWAYS = {
+WORKER_VARIABLES = {
     "TRANSFORMERS_NO_TORCHVISION_IMPORT": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "MALLOC_TRIM_THRESHOLD_": "1000000000",
     "MALLOC_MMAP_THRESHOLD_": "1000000000",
 }
 START_SECONDS = 60
-PIECE = 1 << 18  # bytes; execnet joins what it reads of one item again and again, a whole page takes twice as long
-TAIL = 600  # characters of the worker's stderr that an error quotes
+CHUNK_BYTES = (
+    1 << 18
+)  # bytes; execnet joins what it reads of one item again and again, a whole page takes twice as long
+STDERR_TAIL_LENGTH = 600  # characters of the worker's stderr that an error quotes
 
 
 class Worker:
@@ -68,15 +70,20 @@ class Worker:
         python = check_interpreter(python) if python else sys.executable
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker; nobody else can read it
         self._group = execnet.Group()
-        with environment({**ALWAYS, **({} if online else OFFLINE)}), stderr_to(self._log.fileno()):
+        with (
+            extend_environment({**WORKER_VARIABLES, **({} if online else OFFLINE_VARIABLES)}),
+            redirect_stderr_to(self._log.fileno()),
+        ):
             gateway: Any = self._group.makegateway(f"popen//python={shlex.quote(python)}")
         # execnet has no public way to the process, and its own ending of one waits for a busy worker.
         self._process: subprocess.Popen[bytes] = gateway._io.popen
-        self._channel = gateway.remote_exec(BOOT)
-        self._channel.send(sources())
+        self._channel = gateway.remote_exec(BOOT_SCRIPT)
+        self._channel.send(read_module_sources())
         self.pid = int(self.ask({"parent": os.getpid()}, START_SECONDS)["pid"])
 
-    def ask(self, request: Mapping[str, Any], seconds: float, blobs: Sequence[bytes] = ()) -> dict[str, Any]:
+    def ask(
+        self, request: Mapping[str, Any], seconds: float, blobs: Sequence[bytes] = ()
+    ) -> dict[str, Any]:
         """The worker's answer to a request and the pieces of pixels that belong to it, within `seconds`."""
         try:
             self._channel.send(dict(request))
@@ -110,8 +117,10 @@ class Worker:
         """How it died and the last that it said."""
         if not isinstance(error, EOFError | OSError):
             self.end()
-            return f"the worker failed: {' '.join(shown(str(error)).split())[-TAIL:]}"
-        with suppress(subprocess.TimeoutExpired):  # the pipe closes a moment before the process can be waited for
+            return f"the worker failed: {' '.join(terminal_safe(str(error)).split())[-STDERR_TAIL_LENGTH:]}"
+        with suppress(
+            subprocess.TimeoutExpired
+        ):  # the pipe closes a moment before the process can be waited for
             self._process.wait(timeout=2)
         status = self.end()
         how = f"exited with status {status}"
@@ -123,21 +132,27 @@ class Worker:
     def tail(self) -> str:
         """The end of what the worker printed, safe for a terminal, on one line."""
         handle = self._log.fileno()
-        end = os.pread(handle, 4 * TAIL, max(0, os.fstat(handle).st_size - 4 * TAIL))
-        return " ".join(shown(end.decode("utf-8", "replace").replace("\n", " ")).split())[-TAIL:]
+        end = os.pread(
+            handle,
+            4 * STDERR_TAIL_LENGTH,
+            max(0, os.fstat(handle).st_size - 4 * STDERR_TAIL_LENGTH),
+        )
+        return " ".join(terminal_safe(end.decode("utf-8", "replace").replace("\n", " ")).split())[
+            -STDERR_TAIL_LENGTH:
+        ]
 
 
-def pieces(blob: bytes) -> list[bytes]:
+def split_into_chunks(blob: bytes) -> list[bytes]:
     """A page's pixels as the pipe likes them."""
-    return [blob[start : start + PIECE] for start in range(0, len(blob), PIECE)]
+    return [blob[start : start + CHUNK_BYTES] for start in range(0, len(blob), CHUNK_BYTES)]
 
 
-def sources() -> list[tuple[str, str, str | None]]:
+def read_module_sources() -> list[tuple[str, str, str | None]]:
     """(module, path, source) of what the worker is made of; packages first, without any source of their own."""
     found: list[tuple[str, str, str | None]] = []
-    for name in (*PACKAGES, *MODULES):
+    for name in (*WORKER_PACKAGES, *WORKER_MODULES):
         path = Path(importlib.import_module(name).__file__ or "")
-        found.append((name, str(path), path.read_text("utf-8") if name in MODULES else None))
+        found.append((name, str(path), path.read_text("utf-8") if name in WORKER_MODULES else None))
     return found
 
 
@@ -145,16 +160,20 @@ def check_interpreter(python: str) -> str:
     """The absolute path of another interpreter; Skip where there is none that runs. Links stay: a venv is one."""
     path = os.path.abspath(python)
     try:
-        done = subprocess.run([path, "-c", "print(7)"], capture_output=True, text=True, timeout=START_SECONDS)
+        done = subprocess.run(
+            [path, "-c", "print(7)"], capture_output=True, text=True, timeout=START_SECONDS
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Skip(f"python: {python} does not start ({error})") from None
     if done.stdout.strip() != "7":
-        raise Skip(f"python: {python} is no Python that works ({shown(done.stderr.strip())[-200:]})")
+        raise Skip(
+            f"python: {python} is no Python that works ({terminal_safe(done.stderr.strip())[-200:]})"
+        )
     return path
 
 
 @contextmanager
-def environment(wanted: Mapping[str, str]) -> Iterator[None]:
+def extend_environment(wanted: Mapping[str, str]) -> Iterator[None]:
     """Variables that a child started inside inherits, unless the environment already says otherwise."""
     added = [name for name in wanted if name not in os.environ]
     os.environ.update({name: wanted[name] for name in added})
@@ -166,7 +185,7 @@ def environment(wanted: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def stderr_to(handle: int) -> Iterator[None]:
+def redirect_stderr_to(handle: int) -> Iterator[None]:
     """A child started inside writes its stderr to `handle`: what it prints before it can redirect itself included."""
     sys.stderr.flush()
     kept = os.dup(2)

@@ -14,32 +14,32 @@ from typing import Any
 from vlm_lab.backends.transformers import families
 
 
-def load(folder: Path, settings: dict[str, Any]) -> Any:
+def load_pretrained(folder: Path, settings: dict[str, Any]) -> Any:
     """The processor of a checkpoint. `size` is set on it afterwards: the min_pixels and max_pixels of a checkpoint's
     own file would win over one that is handed in. Raises what transformers raises."""
     settings = dict(settings)
     size = settings.pop("size", None)
-    processor = _find(folder, local_files_only=True, **settings)
+    processor = _load_auto_class(folder, local_files_only=True, **settings)
     if size:
         images = processor.image_processor
         images.size = type(images.size)(**size)
     return processor
 
 
-def _find(folder: Path, **settings: Any) -> Any:
+def _load_auto_class(folder: Path, **settings: Any) -> Any:
     import transformers
 
     library: Any = transformers
     try:
         return library.AutoProcessor.from_pretrained(folder, **settings)
     except (ImportError, ValueError) as error:
-        own: Any = getattr(library, families.processor_class(folder), None)
+        own: Any = getattr(library, families.read_processor_class(folder), None)
         if "orchvision" not in str(error) or own is None:
             raise
-    return without_video(own).from_pretrained(folder, **settings)
+    return make_images_only_class(own).from_pretrained(folder, **settings)
 
 
-def without_video(own: Any) -> Any:
+def make_images_only_class(own: Any) -> Any:
     """A model's own processor class without its video half, the only one that needs torchvision.
 
     transformers loads the parts that `get_attributes` names and hands them over in the order of `__init__`: the class
@@ -49,7 +49,9 @@ def without_video(own: Any) -> Any:
     place = parts.index("video_processor")
 
     class ImagesOnly(own):  # type: ignore[misc]
-        video_processor = SimpleNamespace(num_frames=None, fps=None)  # SmolVLM's template asks for both
+        video_processor = SimpleNamespace(
+            num_frames=None, fps=None
+        )  # SmolVLM's template asks for both
 
         @classmethod
         def get_attributes(cls) -> list[str]:
@@ -57,50 +59,58 @@ def without_video(own: Any) -> Any:
 
         @classmethod
         def from_args_and_dict(cls, args: Any, *others: Any, **kwargs: Any) -> Any:
-            return super().from_args_and_dict([*args[:place], None, *args[place:]], *others, **kwargs)
+            return super().from_args_and_dict(
+                [*args[:place], None, *args[place:]], *others, **kwargs
+            )
 
     ImagesOnly.__name__ = own.__name__
     return ImagesOnly
 
 
-def numbered(processor: Any) -> bool:
+def has_numbered_images(processor: Any) -> bool:
     """Whether it is code of Phi-3-vision's form: a place of its own for each page, <|image_1|>, <|image_2|> ..."""
     return hasattr(processor, "img_tokens")
 
 
-def words(processor: Any, family: families.Family, text: str, images: int) -> str:
+def build_chat_prompt(processor: Any, family: families.Family, text: str, images: int) -> str:
     """The prompt in the form that this checkpoint was trained with."""
-    if numbered(processor):  # its template is its tokenizer's and takes words
+    if has_numbered_images(processor):  # its template is its tokenizer's and takes words
         content: Any = "".join(f"{place}\n" for place in processor.img_tokens[:images]) + text
-        return _chat(processor.tokenizer, content)
+        return _apply_chat_template(processor.tokenizer, content)
     if getattr(processor, "chat_template", None):
-        return _chat(processor, [{"type": "image"} for _ in range(images)] + [{"type": "text", "text": text}])
+        return _apply_chat_template(
+            processor, [{"type": "image"} for _ in range(images)] + [{"type": "text", "text": text}]
+        )
     return family.prompt.format(images=family.image * images, text=text)
 
 
-def _chat(templated: Any, content: Any) -> str:
+def _apply_chat_template(templated: Any, content: Any) -> str:
     message = [{"role": "user", "content": content}]
     return str(templated.apply_chat_template(message, add_generation_prompt=True, tokenize=False))
 
 
-def call(processor: Any, text: str, pages: Sequence[Any]) -> Any:
+def encode_prompt(processor: Any, text: str, pages: Sequence[Any]) -> Any:
     """Ids and pixels of one prompt. A template that writes the start of a text itself must not get a second one."""
-    texts = text if numbered(processor) else [text]
-    return processor(images=pages or None, text=texts, return_tensors="pt", **_no_second_start(processor, text))
+    texts = text if has_numbered_images(processor) else [text]
+    return processor(
+        images=pages or None, text=texts, return_tensors="pt", **_make_bos_kwargs(processor, text)
+    )
 
 
-def call_all(processor: Any, texts: Sequence[str], pages: Sequence[Any]) -> Any:
+def encode_batch(processor: Any, texts: Sequence[str], pages: Sequence[Any]) -> Any:
     """Ids and pixels of several prompts; shorter ones are padded on the left, where generation does not go on. `pages`
     has a list of them for each prompt, or one for each."""
-    again, tokenizer = _no_second_start(processor, texts[0]), processor.tokenizer
+    again, tokenizer = _make_bos_kwargs(processor, texts[0]), processor.tokenizer
     images = list(pages) or None
     kept, tokenizer.padding_side = tokenizer.padding_side, "left"
     try:
-        return processor(images=images, text=list(texts), return_tensors="pt", padding=True, **again)
+        return processor(
+            images=images, text=list(texts), return_tensors="pt", padding=True, **again
+        )
     finally:
         tokenizer.padding_side = kept
 
 
-def _no_second_start(processor: Any, text: str) -> dict[str, Any]:
+def _make_bos_kwargs(processor: Any, text: str) -> dict[str, Any]:
     start = getattr(getattr(processor, "tokenizer", None), "bos_token", None)
     return {"add_special_tokens": False} if start and text.startswith(start) else {}

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 
-class Tracker:
+class TokenStreamer:
     """A streamer for the clock (its `put` waits for the device, so the time is true) and a logits processor.
 
     One step's probabilities are kept, not all: a reply of 1,024 tokens over a vocabulary of 150,000 would be 600 MB.
@@ -49,7 +49,7 @@ class Tracker:
         return values
 
 
-def pieces(tokenizer: Any, ids: list[int], whole: str) -> list[str]:
+def decode_token_texts(tokenizer: Any, ids: list[int], whole: str) -> list[str]:
     """The words that each token brought; together they are `whole`, so that a span of the reply has its tokens.
 
     A token that is a part of a letter brings nothing, the one that completes it brings all. Tokenizers of words

@@ -23,8 +23,12 @@ for images in [[page] for page in found] if settings["page_by_page"] else [found
         image.save(data, settings["image"], quality=95, subsampling=0)
         url = f"data:image/{settings['image']};base64,{base64.b64encode(data.getvalue()).decode()}"
         content.append({"type": "image_url", "image_url": {"url": url}})
-    content.append({"type": "text", "text": (Path(__file__).parent / "prompt.txt").read_text("utf-8")})
-    body = json.dumps({"messages": [{"role": "user", "content": content}], **settings["body"]}).encode()
+    content.append(
+        {"type": "text", "text": (Path(__file__).parent / "prompt.txt").read_text("utf-8")}
+    )
+    body = json.dumps(
+        {"messages": [{"role": "user", "content": content}], **settings["body"]}
+    ).encode()
     request = Request(f"{settings['base_url'].rstrip('/')}/chat/completions", body, headers)  # noqa: S310
     with urlopen(request, timeout=settings["timeout"]) as reply:  # noqa: S310
         print(json.load(reply)["choices"][0]["message"]["content"])

@@ -12,11 +12,18 @@ settings = json.loads((here / "settings.json").read_text("utf-8"))
 prompt = (here / "prompt.txt").read_text("utf-8")
 trust = {"revision": settings["revision"], "trust_remote_code": settings["trust_remote_code"]}
 
-processor = AutoProcessor.from_pretrained(settings["model"], **trust, **settings["processor_kwargs"])
+processor = AutoProcessor.from_pretrained(
+    settings["model"], **trust, **settings["processor_kwargs"]
+)
 if settings["size"]:
     processor.image_processor.size = type(processor.image_processor.size)(**settings["size"])
-model = AutoModelForImageTextToText.from_pretrained(settings["model"], **trust, **settings["load_kwargs"]).eval()
-if "device_map" not in settings["load_kwargs"] and "quantization_config" not in settings["load_kwargs"]:
+model = AutoModelForImageTextToText.from_pretrained(
+    settings["model"], **trust, **settings["load_kwargs"]
+).eval()
+if (
+    "device_map" not in settings["load_kwargs"]
+    and "quantization_config" not in settings["load_kwargs"]
+):
     model = model.to(settings["device"])
 
 found = pages(Path(sys.argv[1]), settings["pages"], settings["dpi"])
@@ -28,7 +35,9 @@ for images in [[page] for page in found] if settings["page_by_page"] else [found
         text = processor.apply_chat_template(message, add_generation_prompt=True, tokenize=False)
     start = processor.tokenizer.bos_token
     once = {"add_special_tokens": False} if start and text.startswith(start) else {}
-    inputs = processor(images=images, text=[text], return_tensors="pt", **once).to(model.device, dtype=model.dtype)
+    inputs = processor(images=images, text=[text], return_tensors="pt", **once).to(
+        model.device, dtype=model.dtype
+    )
     output = model.generate(**inputs, **settings["generation_kwargs"])[0]
     written = output if model.config.is_encoder_decoder else output[inputs["input_ids"].shape[1] :]
     print(processor.decode(written, skip_special_tokens=True))

@@ -12,18 +12,18 @@ from typing import Any
 
 from markupsafe import Markup
 
-from vlm_lab.files import private_file
-from vlm_lab.records.report_json import read_rows
-from vlm_lab.records.run_folder import CaseKey, case_key
-from vlm_lab.report.html.page import TEMPLATES, environment, style_policy
+from vlm_lab.files import atomic_private_file
+from vlm_lab.records.report_json import read_report_records
+from vlm_lab.records.run_folder import CaseKey, make_case_key
+from vlm_lab.report.html.page import TEMPLATE_FOLDER, build_environment, build_style_policy
 from vlm_lab.types import ANSWERED, CORRECT, CandidateKey
 
-MOST = 2000  # changes that the page lists; the counts have all
-Seen = dict[tuple[str, str], tuple[str, Any]]  # field, path -> outcome, answered
+MAX_LISTED_CHANGES = 2000  # changes that the page lists; the counts have all
+FieldAnswers = dict[tuple[str, str], tuple[str, Any]]  # field, path -> outcome, answered
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FieldChange:
     """One value that one run had right and the other had not."""
 
     case: CaseKey
@@ -35,65 +35,73 @@ class Change:
     after: Any
 
 
-def changes(first: Path, second: Path) -> tuple[list[Change], dict[CaseKey, str]]:
+def find_changes(first: Path, second: Path) -> tuple[list[FieldChange], dict[CaseKey, str]]:
     """Every change from the first run to the second, and the cases that only one of them answered -> its name."""
-    before = {case_key(row): _seen(row) for row in read_rows(first) if row["status"] in ANSWERED}
-    found: list[Change] = []
+    before = {
+        make_case_key(row): _index_answers(row)
+        for row in read_report_records(first)
+        if row["status"] in ANSWERED
+    }
+    found: list[FieldChange] = []
     alone = dict.fromkeys(before, first.name)
-    for row in read_rows(second):
-        key = case_key(row)
+    for row in read_report_records(second):
+        key = make_case_key(row)
         if row["status"] not in ANSWERED:
             continue
         if key not in before:
             alone[key] = second.name
             continue
         del alone[key]
-        found.extend(_case(key, before[key], row))
+        found.extend(_compare_case(key, before[key], row))
     return found, alone
 
 
 def write_changes(first: Path, second: Path, language: str = "en") -> Path:
     """A page in the second run's folder; where it lies."""
-    found, alone = changes(first, second)
-    style = (TEMPLATES / "report.css").read_text("utf-8")
+    found, alone = find_changes(first, second)
+    style = (TEMPLATE_FOLDER / "report.css").read_text("utf-8")
     page = (
-        environment(language)
+        build_environment(language)
         .get_template("changes.html")
         .render(
             language=language,
-            policy=style_policy(style),
+            policy=build_style_policy(style),
             style=Markup(style),  # noqa: S704 - our own file
             first=first.name,
             second=second.name,
-            fields=_by_field(found),
-            documents=_by_document(found[:MOST]),
-            left_out=max(0, len(found) - MOST),
-            alone=_by_candidate(alone),
+            fields=_count_by_field(found),
+            documents=_group_by_document(found[:MAX_LISTED_CHANGES]),
+            left_out=max(0, len(found) - MAX_LISTED_CHANGES),
+            alone=_group_by_candidate(alone),
             gained=sum(change.gained for change in found),
             lost=sum(not change.gained for change in found),
         )
     )
     path = second / f"changes-from-{first.name}.html"
-    with private_file(path) as file:
+    with atomic_private_file(path) as file:
         file.write(page.encode("utf-8", "replace"))
     return path
 
 
-def _seen(row: Mapping[str, Any]) -> Seen:
-    return {(each["field"], each["path"]): (each["outcome"], each["actual"]) for each in row["fields"]}
+def _index_answers(row: Mapping[str, Any]) -> FieldAnswers:
+    return {
+        (each["field"], each["path"]): (each["outcome"], each["actual"]) for each in row["fields"]
+    }
 
 
-def _case(key: CaseKey, before: Seen, row: Mapping[str, Any]) -> Iterator[Change]:
+def _compare_case(
+    key: CaseKey, before: FieldAnswers, row: Mapping[str, Any]
+) -> Iterator[FieldChange]:
     """A value that the other run says nothing of (a spurious row) was right there, as nothing was asked for."""
-    now = _seen(row)
+    now = _index_answers(row)
     expected = {(each["field"], each["path"]): each["expected"] for each in row["fields"]}
     for place in dict.fromkeys([*now, *before]):
         old, new = before.get(place, ("exact", None)), now.get(place, ("exact", None))
         if "unlabelled" not in (old[0], new[0]) and (old[0] in CORRECT) != (new[0] in CORRECT):
-            yield Change(key, *place, new[0] in CORRECT, expected.get(place), old[1], new[1])
+            yield FieldChange(key, *place, new[0] in CORRECT, expected.get(place), old[1], new[1])
 
 
-def _by_field(found: list[Change]) -> list[tuple[str, str, int, int]]:
+def _count_by_field(found: list[FieldChange]) -> list[tuple[str, str, int, int]]:
     """Candidate, field, gained, lost; where most was lost first."""
     counts: dict[tuple[str, str], Counter[bool]] = {}
     for change in found:
@@ -103,17 +111,17 @@ def _by_field(found: list[Change]) -> list[tuple[str, str, int, int]]:
     return sorted(rows, key=lambda row: (-row[3], -row[2], row[0], row[1]))
 
 
-def _by_document(found: list[Change]) -> dict[str, list[Change]]:
+def _group_by_document(found: list[FieldChange]) -> dict[str, list[FieldChange]]:
     """Among several suites two documents may have one id."""
     several = len({change.case[0] for change in found}) > 1
-    documents: dict[str, list[Change]] = {}
+    documents: dict[str, list[FieldChange]] = {}
     for change in found:
         suite, _, _, document = change.case
         documents.setdefault(f"{suite}/{document}" if several else document, []).append(change)
     return documents
 
 
-def _by_candidate(alone: Mapping[CaseKey, str]) -> list[tuple[str, str, list[str]]]:
+def _group_by_candidate(alone: Mapping[CaseKey, str]) -> list[tuple[str, str, list[str]]]:
     """Run, candidate, and the documents that this run alone has an answer for."""
     found: dict[tuple[str, str], list[str]] = {}
     for (*candidate, document), run in alone.items():

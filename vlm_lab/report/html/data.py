@@ -12,41 +12,55 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.files import private_file
-from vlm_lab.report.images.pages import FILES, DocumentKey
-from vlm_lab.suite.document_ids import slug
+from vlm_lab.files import atomic_private_file
+from vlm_lab.report.images.pages import REPORT_FILES, DocumentKey
+from vlm_lab.suite.document_ids import make_slug
 from vlm_lab.types import CandidateKey, Report
 
-LETTERS = {"exact": "e", "normalized": "f", "wrong": "w", "missing": "m", "spurious": "s", "unlabelled": "u"}
-ABSENT = "n"
+OUTCOME_CODES = {
+    "exact": "e",
+    "normalized": "f",
+    "wrong": "w",
+    "missing": "m",
+    "spurious": "s",
+    "unlabelled": "u",
+}
+ABSENT_CODE = "n"
 
 
-def cells(report: Report, rows: Iterable[Mapping[str, Any]], folder: Path) -> dict[str, Any]:
+def build_page_data(
+    report: Report, rows: Iterable[Mapping[str, Any]], folder: Path
+) -> dict[str, Any]:
     """The tables; replies and prompts are written into `folder` on the way."""
     candidates = [each.candidate for each in report.summaries]
     columns = {key: place for place, key in enumerate(candidates)}
-    documents = {(each["suite"], each["id"]): _document(each) for each in report.documents}
+    documents = {(each["suite"], each["id"]): _build_document(each) for each in report.documents}
     fields: dict[str, int] = {}
     texts: dict[DocumentKey, dict[int, tuple[Any, Any]]] = {}
     for row in rows:
         column, key = columns[CandidateKey.of_record(row)], (row["suite"], row["document"])
-        documents[key]["cells"][column] = _cell(row, documents[key], fields)
+        documents[key]["cells"][column] = _build_cell(row, documents[key], fields)
         texts.setdefault(key, {})[column] = row.get("raw_response"), row.get("prompt")
     for key, said in texts.items():
         documents[key]["texts"] = _write_texts(folder, key, said)
     return {
-        "candidates": [{"suite": suite, "model": model, "prompt": prompt} for suite, model, prompt in candidates],
+        "candidates": [
+            {"suite": suite, "model": model, "prompt": prompt}
+            for suite, model, prompt in candidates
+        ],
         "fields": list(fields),
         "documents": list(documents.values()),
     }
 
 
-def _document(document: Mapping[str, Any]) -> dict[str, Any]:
+def _build_document(document: Mapping[str, Any]) -> dict[str, Any]:
     known = {key: document[key] for key in ("suite", "id", "name", "tags")}
     return {**known, "paths": [], "fields": [], "expected": [], "cells": {}}
 
 
-def _cell(row: Mapping[str, Any], document: dict[str, Any], fields: dict[str, int]) -> dict[str, Any]:
+def _build_cell(
+    row: Mapping[str, Any], document: dict[str, Any], fields: dict[str, int]
+) -> dict[str, Any]:
     keys = zip(document["fields"], document["paths"], strict=True)
     places = {key: place for place, key in enumerate(keys)}
     letters: dict[int, str] = {}
@@ -60,21 +74,24 @@ def _cell(row: Mapping[str, Any], document: dict[str, Any], fields: dict[str, in
             document["fields"].append(number)
             document["paths"].append(each["path"])
             document["expected"].append(each["expected"])
-        letters[place] = LETTERS[each["outcome"]]
+        letters[place] = OUTCOME_CODES[each["outcome"]]
         if each["outcome"] != "exact":
             said[place] = [each["actual"], *([each["kind"]] if each["kind"] else [])]
         if each["confidence"] is not None:
             sure[place] = round(each["confidence"], 3)
-    cell = {"status": row["status"], "o": "".join(letters.get(place, ABSENT) for place in range(len(places)))}
-    extra = {"said": said, "sure": sure, "seconds": _seconds(row), "why": _why(row)}
+    cell = {
+        "status": row["status"],
+        "o": "".join(letters.get(place, ABSENT_CODE) for place in range(len(places))),
+    }
+    extra = {"said": said, "sure": sure, "seconds": _round_seconds(row), "why": _find_reason(row)}
     return {**cell, **{key: value for key, value in extra.items() if value}}
 
 
-def _seconds(row: Mapping[str, Any]) -> float | None:
+def _round_seconds(row: Mapping[str, Any]) -> float | None:
     return None if row["elapsed_seconds"] is None else round(row["elapsed_seconds"], 3)
 
 
-def _why(row: Mapping[str, Any]) -> str:
+def _find_reason(row: Mapping[str, Any]) -> str:
     return (row.get("error") or {}).get("message") or row.get("reason") or ""
 
 
@@ -83,16 +100,18 @@ def _write_texts(folder: Path, key: DocumentKey, said: Mapping[int, tuple[Any, A
     prompts = list(dict.fromkeys(prompt for _, prompt in said.values()))
     texts = {
         "prompts": prompts,
-        "said": {column: [reply, prompts.index(prompt)] for column, (reply, prompt) in said.items()},
+        "said": {
+            column: [reply, prompts.index(prompt)] for column, (reply, prompt) in said.items()
+        },
     }
-    address = f"{FILES}/texts/{slug(key[0])}--{key[1]}.js"
+    address = f"{REPORT_FILES}/texts/{make_slug(key[0])}--{key[1]}.js"
     (folder / address).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with private_file(folder / address) as file:
-        file.write(f"vlmTexts({script(key)}, {script(texts)});\n".encode())
+    with atomic_private_file(folder / address) as file:
+        file.write(f"vlmTexts({encode_script_json(key)}, {encode_script_json(texts)});\n".encode())
     return address
 
 
-def script(value: Any) -> str:
+def encode_script_json(value: Any) -> str:
     """JSON in ASCII that can neither end nor begin an element, wherever in HTML it stands."""
     text = json.dumps(value, separators=(",", ":"), default=str)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

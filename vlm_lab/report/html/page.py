@@ -15,25 +15,35 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from vlm_lab.analysis.evidence import Evidence, evidence
-from vlm_lab.analysis.label_errors import why
-from vlm_lab.files import private_file
-from vlm_lab.messages import worded, worded_all
-from vlm_lab.records.report_json import read_report, read_rows
+from vlm_lab.analysis.evidence import Evidence, build_evidence
+from vlm_lab.analysis.label_errors import translate_label_error_reasons
+from vlm_lab.files import atomic_private_file
+from vlm_lab.messages import translate_message, translate_messages
+from vlm_lab.records.report_json import read_report, read_report_records
 from vlm_lab.report import plots, tables
-from vlm_lab.report.formatting import absent, interval, never_asked, share, troubles
-from vlm_lab.report.html.data import cells, script
-from vlm_lab.report.images.pages import page_images
-from vlm_lab.report.translation import catalogue, evidence_of, more
-from vlm_lab.sanitize import shown
-from vlm_lab.scoring.error_types import KINDS, TOLD_BY_STATUS
-from vlm_lab.suite.corrections import entries_of
+from vlm_lab.report.formatting import (
+    format_estimate,
+    format_interval,
+    format_unanswered,
+    format_unasked,
+    is_unasked,
+)
+from vlm_lab.report.html.data import build_page_data, encode_script_json
+from vlm_lab.report.images.pages import render_page_images
+from vlm_lab.report.translation import (
+    format_decision_evidence,
+    format_more_documents,
+    load_catalogue,
+)
+from vlm_lab.sanitize import terminal_safe
+from vlm_lab.scoring.error_types import ERROR_TYPES, ERROR_TYPES_BY_STATUS
+from vlm_lab.suite.corrections import merge_entries
 from vlm_lab.types import CandidateKey, Report, Summary
 
-NAME = "report.html"
-TEMPLATES = Path(__file__).parent / "templates"
+HTML_FILE = "report.html"
+TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 SCRIPTS = ("table.js", "page.js", "doubts.js", "view.js")
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src 'self' data: file:; style-src '{style}'; script-src '{script}' 'self' file:;"
     " base-uri 'none'; form-action 'none'"
 )
@@ -42,104 +52,127 @@ POLICY = (
 def write_html(folder: Path, language: str = "en") -> Path:
     """Writes report.html and report_files/ for the run in `folder` from its report.json; where it lies."""
     report = read_report(folder)
-    images = page_images(report, folder)
-    data = cells(report, read_rows(folder), folder)
+    images = render_page_images(report, folder)
+    data = build_page_data(report, read_report_records(folder), folder)
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
-    seen = evidence(report)
-    data |= {"run": report.run["id"], "doubts": _doubts(report, language)}
-    with private_file(folder / NAME) as file:
-        file.write(page(report, data, seen, language).encode("utf-8", "replace"))
-    return folder / NAME
+    seen = build_evidence(report)
+    data |= {"run": report.run["id"], "doubts": _build_label_errors(report, language)}
+    with atomic_private_file(folder / HTML_FILE) as file:
+        file.write(render_page(report, data, seen, language).encode("utf-8", "replace"))
+    return folder / HTML_FILE
 
 
-def page(report: Report, data: Mapping[str, Any], seen: Evidence, language: str) -> str:
+def render_page(report: Report, data: Mapping[str, Any], seen: Evidence, language: str) -> str:
     """The whole document."""
-    words = catalogue(language)
-    style = (TEMPLATES / "report.css").read_text("utf-8")
-    code = "\n".join((TEMPLATES / name).read_text("utf-8") for name in SCRIPTS)
+    words = load_catalogue(language)
+    style = (TEMPLATE_FOLDER / "report.css").read_text("utf-8")
+    code = "\n".join((TEMPLATE_FOLDER / name).read_text("utf-8") for name in SCRIPTS)
     return (
-        environment(language)
+        build_environment(language)
         .get_template("report.html")
         .render(
             language=language,
-            policy=POLICY.format(style=_hash(style), script=_hash(code)),
+            policy=CONTENT_SECURITY_POLICY.format(
+                style=_hash_source(style), script=_hash_source(code)
+            ),
             style=Markup(style),  # noqa: S704 - our own file
             code=Markup(code),  # noqa: S704 - our own file
-            data=Markup(script({**data, "words": _labels(words.gettext)})),  # noqa: S704 - escaped by `script`
+            data=Markup(encode_script_json({**data, "words": _translate_labels(words.gettext)})),  # noqa: S704 - escaped by `script`
             report=report,
-            headlines=tables.headlines(report, words),
+            headlines=tables.format_headlines(report, words),
             seen=seen,
-            conditions=tables.conditions(report, seen, words.gettext),
-            suites=[_suite(name, own, data, seen, words.gettext) for name, own in tables.suites(report).items()],
-            spared={name: tables.spared(report, name) for name in tables.suites(report)},
-            compared={name: tables.differences(report, name, words.gettext) for name in tables.suites(report)},
+            conditions=tables.build_conditions(report, seen, words.gettext),
+            suites=[
+                _build_suite_context(name, own, data, seen, words.gettext)
+                for name, own in tables.group_by_suite(report).items()
+            ],
+            spared={
+                name: tables.build_label_error_rows(report, name)
+                for name in tables.group_by_suite(report)
+            },
+            compared={
+                name: tables.build_difference_rows(report, name, words.gettext)
+                for name in tables.group_by_suite(report)
+            },
             doubts=len(data["doubts"]),
         )
     )
 
 
-def style_policy(style: str) -> str:
+def build_style_policy(style: str) -> str:
     """The policy of a page that has a style sheet and nothing else."""
-    return f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; style-src '{_hash_source(style)}'; base-uri 'none'; form-action 'none'"
 
 
-def environment(language: str) -> Environment:
+def build_environment(language: str) -> Environment:
     """Jinja2 with everything escaped, in one language."""
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(TEMPLATE_FOLDER),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
-        finalize=lambda value: shown(value) if type(value) is str else value,
+        finalize=lambda value: terminal_safe(value) if type(value) is str else value,
     )
-    made.install_gettext_translations(catalogue(language))  # type: ignore[attr-defined]
-    made.globals.update(overview=tables, share=share, interval=interval)
+    made.install_gettext_translations(load_catalogue(language))  # type: ignore[attr-defined]
+    made.globals.update(tables=tables, share=format_estimate, interval=format_interval)
     in_words: dict[str, Callable[..., Any]] = {
-        "worded_all": worded_all,
-        "doubts_of_worth": tables.doubts_of_worth,
-        "evidence_of": evidence_of,
-        "more": more,
-        "troubles": troubles,
-        "worded": worded,
+        "worded_all": translate_messages,
+        "doubts_of_worth": tables.format_calibration_notes,
+        "evidence_of": format_decision_evidence,
+        "more": format_more_documents,
+        "troubles": format_unanswered,
+        "worded": translate_message,
     }
-    made.globals.update({name: partial(each, words=catalogue(language)) for name, each in in_words.items()})
+    made.globals.update(
+        {name: partial(each, words=load_catalogue(language)) for name, each in in_words.items()}
+    )
     return made
 
 
-def _doubts(report: Report, language: str) -> list[dict[str, Any]]:
+def _build_label_errors(report: Report, language: str) -> list[dict[str, Any]]:
     """Entries of corrections.json, still to be decided, each with its suite and why it is doubted, as the page says it:
     the file has that in English."""
     return [
-        {**entry, "suite": each.suite, "told": why(each, catalogue(language))}
+        {
+            **entry,
+            "suite": each.suite,
+            "told": translate_label_error_reasons(each, load_catalogue(language)),
+        }
         for each in report.suspects
-        for entry in entries_of([each], [])
+        for entry in merge_entries([each], [])
     ]
 
 
-def _suite(
-    name: str, own: Sequence[Summary], data: Mapping[str, Any], seen: Evidence, words: tables.Words
+def _build_suite_context(
+    name: str,
+    own: Sequence[Summary],
+    data: Mapping[str, Any],
+    seen: Evidence,
+    words: tables.Translator,
 ) -> dict[str, Any]:
     """What the template shows of one suite: candidates that were not asked have a line, no column."""
-    asked = [each for each in own if not never_asked(each)]
+    asked = [each for each in own if not is_unasked(each)]
     drawn = {
-        **plots.of_suite(own, seen, words),
-        words("How long replies take"): plots.latency(_seconds(data, name), words),
+        **plots.plot_suite(own, seen, words),
+        words("How long replies take"): plots.plot_latency(_collect_seconds(data, name), words),
     }
     return {
         "name": name,
         "summaries": asked,
-        "absent": absent(own),
+        "absent": format_unasked(own),
         "everyone": own,
-        "plots": [(title, Markup(plots.svg(draw, title))) for title, draw in drawn.items() if draw],  # noqa: S704
-        "paths": tables.field_paths(asked),
-        "kinds": tables.kinds(asked),
-        "money": tables.money(asked),
+        "plots": [
+            (title, Markup(plots.render_svg(draw, title))) for title, draw in drawn.items() if draw
+        ],  # noqa: S704
+        "paths": tables.collect_field_paths(asked),
+        "kinds": tables.count_error_types(asked),
+        "money": tables.build_amount_error_rows(asked),
     }
 
 
-def _seconds(data: Mapping[str, Any], suite: str) -> dict[str, list[float]]:
+def _collect_seconds(data: Mapping[str, Any], suite: str) -> dict[str, list[float]]:
     """Seconds of each reply by candidate."""
     found: dict[str, list[float]] = {}
     for document in data["documents"]:
@@ -150,12 +183,15 @@ def _seconds(data: Mapping[str, Any], suite: str) -> dict[str, list[float]]:
     return found
 
 
-def _labels(words: tables.Words) -> dict[str, str]:
+def _translate_labels(words: tables.Translator) -> dict[str, str]:
     """What the scripts say."""
-    return {text: words(text) for text in (*LABELS, *KINDS, *TOLD_BY_STATUS.values())}
+    return {
+        text: words(text)
+        for text in (*SCRIPT_LABELS, *ERROR_TYPES, *ERROR_TYPES_BY_STATUS.values())
+    }
 
 
-LABELS = (
+SCRIPT_LABELS = (
     "field", "expected", "exact", "only the format differs", "wrong", "missing", "spurious", "not labelled",
     "not in this answer", "ok", "unparsed", "truncated", "refused", "error", "skipped", "not run", "dry run", "nothing",
     "confidence", "Reply and prompt", "Reply", "Prompt", "close", "no reply", "Page %s of %s", "no page image",
@@ -166,5 +202,5 @@ LABELS = (
 )  # fmt: skip
 
 
-def _hash(text: str) -> str:
+def _hash_source(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

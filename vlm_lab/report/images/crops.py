@@ -12,19 +12,25 @@ from typing import Any
 
 from PIL import Image
 
-from vlm_lab.files import private_file
-from vlm_lab.report.images.locate import Place, Reader, in_lines, in_text, reader
-from vlm_lab.report.images.pages import FILES, DocumentKey
-from vlm_lab.report.images.printed_forms import printed
+from vlm_lab.files import atomic_private_file
+from vlm_lab.report.images.locate import (
+    LineReader,
+    PageLocation,
+    locate_in_lines,
+    locate_in_text_layer,
+    make_line_reader,
+)
+from vlm_lab.report.images.pages import REPORT_FILES, DocumentKey
+from vlm_lab.report.images.printed_forms import list_printed_forms
 from vlm_lab.types import Report
 
-MOST = 5
-STRIP = 0.05  # of the page's height, above and below the value
-WHOLE = (420, 594)  # pixels of a page that is shown whole
+MAX_CROPS = 5
+STRIP_MARGIN = 0.05  # of the page's height, above and below the value
+WHOLE_PAGE_SIZE = (420, 594)  # pixels of a page that is shown whole
 
 
 @dataclass(frozen=True, slots=True)
-class Crop:
+class ErrorCrop:
     """One kind of error: how often, an example, and the image's address ("" where there is no page)."""
 
     kind: str
@@ -34,7 +40,7 @@ class Crop:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ErrorExample:
     """A value that a candidate got wrong: the record's words for it, how it may be printed, and its pages."""
 
     said: Mapping[str, Any]
@@ -43,84 +49,111 @@ class Example:
     images: Sequence[str]
 
 
-def crops(report: Report, images: Mapping[DocumentKey, Sequence[str]], folder: Path) -> list[Crop]:
+def write_error_crops(
+    report: Report, images: Mapping[DocumentKey, Sequence[str]], folder: Path
+) -> list[ErrorCrop]:
     """The commonest kinds of error of a run; the strips are written under report_files/crops/. One whose strip cannot
     be drawn has none."""
     total: Counter[str] = Counter()
     for summary in report.summaries:
         total.update(summary.kinds)
-    examples = _examples(report, images)
-    shown = sorted((kind for kind in total if kind in examples), key=lambda kind: (-total[kind], kind))[:MOST]
-    read = reader(folder)
-    made: list[Crop] = []
+    examples = _collect_examples(report, images)
+    shown = sorted(
+        (kind for kind in total if kind in examples), key=lambda kind: (-total[kind], kind)
+    )[:MAX_CROPS]
+    read = make_line_reader(folder)
+    made: list[ErrorCrop] = []
     for number, kind in enumerate(shown, 1):
-        example, place = _found(examples[kind], _telling(examples[each] for each in shown[number - 1 :]), read)
-        made.append(Crop(kind, total[kind], example.said, _strip(folder, example.images, place, number)))
+        example, place = _choose_example(
+            examples[kind], _count_error_types(examples[each] for each in shown[number - 1 :]), read
+        )
+        made.append(
+            ErrorCrop(
+                kind, total[kind], example.said, _write_strip(folder, example.images, place, number)
+            )
+        )
     return made
 
 
-def _examples(report: Report, images: Mapping[DocumentKey, Sequence[str]]) -> dict[str, list[Example]]:
+def _collect_examples(
+    report: Report, images: Mapping[DocumentKey, Sequence[str]]
+) -> dict[str, list[ErrorExample]]:
     paths = {(each["suite"], each["id"]): Path(each.get("path", "")) for each in report.documents}
     written = {suite["name"]: suite["conventions"] for suite in report.suites}
-    found: dict[str, list[Example]] = {}
+    found: dict[str, list[ErrorExample]] = {}
     for summary in report.summaries:
         for kind, said in summary.examples.items():
             for each in said:
                 key = summary.suite, each["document"]
-                forms = [printed(each[side], written[summary.suite]) for side in ("expected", "actual")]
-                example = Example(each, forms, paths.get(key, Path()), images.get(key, ()))
+                forms = [
+                    list_printed_forms(each[side], written[summary.suite])
+                    for side in ("expected", "actual")
+                ]
+                example = ErrorExample(each, forms, paths.get(key, Path()), images.get(key, ()))
                 found.setdefault(kind, []).append(example)
     return found
 
 
-def _telling(kinds: Iterable[Sequence[Example]]) -> Counter[Path]:
+def _count_error_types(kinds: Iterable[Sequence[ErrorExample]]) -> Counter[Path]:
     """How many kinds of error each document has an example of: to read one of many spares reading others."""
     return Counter(path for examples in kinds for path in {example.path for example in examples})
 
 
-def _found(examples: Sequence[Example], telling: Counter[Path], read: Reader) -> tuple[Example, Place | None]:
+def _choose_example(
+    examples: Sequence[ErrorExample], telling: Counter[Path], read: LineReader
+) -> tuple[ErrorExample, PageLocation | None]:
     """The first whose place is known without reading a page; else one whose pages are read for it."""
     for example in examples:
-        place = next(_places(example, read, known_alone=True), None)
+        place = next(_find_locations(example, read, known_alone=True), None)
         if place:
             return example, place
     best = max(examples, key=lambda example: telling[example.path])
-    return best, next(_places(best, read, known_alone=False), None)
+    return best, next(_find_locations(best, read, known_alone=False), None)
 
 
-def _places(example: Example, read: Reader, known_alone: bool) -> Iterator[Place]:
+def _find_locations(
+    example: ErrorExample, read: LineReader, known_alone: bool
+) -> Iterator[PageLocation]:
     for forms in example.forms:
-        place = _place_of(example, forms, read, known_alone)
+        place = _find_location(example, forms, read, known_alone)
         if place:
             yield place
 
 
-def _place_of(example: Example, forms: Sequence[str], read: Reader, known_alone: bool) -> Place | None:
+def _find_location(
+    example: ErrorExample, forms: Sequence[str], read: LineReader, known_alone: bool
+) -> PageLocation | None:
     """Where one of the forms stands; None also where a library fails over the document: it costs the strip alone."""
     with suppress(Exception):
         pages = (read(address, known_alone) for address in example.images)
-        return in_text(example.path, forms, len(example.images)) or in_lines(pages, forms)
+        return locate_in_text_layer(example.path, forms, len(example.images)) or locate_in_lines(
+            pages, forms
+        )
     return None
 
 
-def _strip(folder: Path, images: Sequence[str], place: Place | None, number: int) -> str:
+def _write_strip(
+    folder: Path, images: Sequence[str], place: PageLocation | None, number: int
+) -> str:
     if not images:
         return ""
-    address = f"{FILES}/crops/error-{number}.png"
+    address = f"{REPORT_FILES}/crops/error-{number}.png"
     with suppress(Exception):  # as above: the page is somebody's document
         _draw_strip(folder, images, place, address)
         return address
     return ""
 
 
-def _draw_strip(folder: Path, images: Sequence[str], place: Place | None, address: str) -> None:
+def _draw_strip(
+    folder: Path, images: Sequence[str], place: PageLocation | None, address: str
+) -> None:
     with Image.open(folder / images[place.page if place else 0]) as page:
         strip = page.convert("L")
     if place:
-        top, bottom = max(0, place.top - STRIP), min(1, place.bottom + STRIP)
+        top, bottom = max(0, place.top - STRIP_MARGIN), min(1, place.bottom + STRIP_MARGIN)
         strip = strip.crop((0, int(top * strip.height), strip.width, int(bottom * strip.height)))
     else:
-        strip.thumbnail(WHOLE)
+        strip.thumbnail(WHOLE_PAGE_SIZE)
     (folder / address).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with private_file(folder / address) as file:
+    with atomic_private_file(folder / address) as file:
         strip.save(file, "PNG")

@@ -13,51 +13,60 @@ from typing import Any
 from PIL import Image
 
 from vlm_lab.errors import UserError
-from vlm_lab.files import private_file
-from vlm_lab.suite.document_ids import slug
+from vlm_lab.files import atomic_private_file
+from vlm_lab.suite.document_ids import make_slug
 from vlm_lab.suite.pages import Pages
 from vlm_lab.types import Report
 
-FILES = "report_files"
+REPORT_FILES = "report_files"
 LONGEST_SIDE = 1800  # pixels: A4 at 150 dpi stays as the models saw it
-QUALITY = 72
+JPEG_QUALITY = 72
 THREADS = min(4, os.cpu_count() or 1)
 DocumentKey = tuple[str, str]  # suite, document id
 
 
-def page_images(report: Report, folder: Path) -> dict[DocumentKey, list[str]]:
+def render_page_images(report: Report, folder: Path) -> dict[DocumentKey, list[str]]:
     """Draws what is missing; each document's images as addresses relative to report.html."""
     limits = {suite["name"]: suite["pages"] for suite in report.suites}
-    place = folder / FILES / "pages"
+    place = folder / REPORT_FILES / "pages"
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    stems = {(each["suite"], each["id"]): f"{slug(each['suite'])}--{each['id']}" for each in report.documents}
+    stems = {
+        (each["suite"], each["id"]): f"{make_slug(each['suite'])}--{each['id']}"
+        for each in report.documents
+    }
     most = report.run["options"].get("max_pages")
 
     def draw(document: Mapping[str, Any]) -> None:
         stem = stems[document["suite"], document["id"]]
         if not (place / f"{stem}-1.jpg").exists():
-            _draw(document, limits[document["suite"]], most, place / stem)
+            _render_pages(document, limits[document["suite"]], most, place / stem)
 
     with ThreadPoolExecutor(THREADS) as pool:  # Pillow works beside Python
         list(pool.map(draw, report.documents))
-    return {key: list(_there(place, stem)) for key, stem in stems.items()}
+    return {key: list(_find_images(place, stem)) for key, stem in stems.items()}
 
 
-def _draw(document: Mapping[str, Any], limits: Mapping[str, int], most: int | None, stem: Path) -> None:
+def _render_pages(
+    document: Mapping[str, Any], limits: Mapping[str, int], most: int | None, stem: Path
+) -> None:
     """The first page last: where it lies, the others do."""
     try:
-        pages = Pages(Path(document.get("path", "")), most or limits["max"], limits["dpi"]).rendered()
+        pages = Pages(
+            Path(document.get("path", "")), most or limits["max"], limits["dpi"]
+        ).rendered()
         for number, page in reversed(list(enumerate(pages, 1))):
             image = page.image
-            image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
-            with private_file(stem.with_name(f"{stem.name}-{number}.jpg")) as file:
-                image.save(file, "JPEG", quality=QUALITY)
+            image.thumbnail(
+                (LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0
+            )
+            with atomic_private_file(stem.with_name(f"{stem.name}-{number}.jpg")) as file:
+                image.save(file, "JPEG", quality=JPEG_QUALITY)
     except (UserError, ValueError, MemoryError):  # a page may be too narrow for a smaller picture
         return
 
 
-def _there(place: Path, stem: str) -> Iterator[str]:
+def _find_images(place: Path, stem: str) -> Iterator[str]:
     number = 1
     while (place / f"{stem}-{number}.jpg").exists():
-        yield f"{FILES}/pages/{stem}-{number}.jpg"
+        yield f"{REPORT_FILES}/pages/{stem}-{number}.jpg"
         number += 1

@@ -4,31 +4,39 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-GROUPS = ("", ",", ".", " ", "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}", "'")
+GROUP_SEPARATORS = ("", ",", ".", " ", "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}", "'")
 
 
-def printed(value: Any, conventions: Mapping[str, Any]) -> list[str]:
+def list_printed_forms(value: Any, conventions: Mapping[str, Any]) -> list[str]:
     """The likeliest first; nothing for a value so short that every page has it somewhere.
 
     `conventions`: the suite's `date_order` and `languages`.
     """
     text = "" if value is None else str(value)
-    forms = [text, *_amounts(text), *_dates(text, conventions)]
+    forms = [text, *_list_amount_forms(text), *_list_date_forms(text, conventions)]
     return list(dict.fromkeys(form for form in forms if len(form) > 2))
 
 
-def _amounts(text: str) -> list[str]:
+def _list_amount_forms(text: str) -> list[str]:
     whole, _, cents = text.lstrip("-").partition(".")
-    if not (whole.isascii() and whole.isdigit() and len(whole) < 16 and (not cents or cents.isdecimal())):
+    if not (
+        whole.isascii() and whole.isdigit() and len(whole) < 16 and (not cents or cents.isdecimal())
+    ):
         return []
-    groups = [f"{int(whole):,}".replace(",", group) for group in GROUPS]
+    groups = [f"{int(whole):,}".replace(",", group) for group in GROUP_SEPARATORS]
     if not cents and len(whole) < 3:
         return []
     parts = dict.fromkeys((cents.ljust(2, "0"), cents or "00"))
-    return [f"{group}{point}{part}" for part in parts for point in ",." for group in groups if group[-4:-3] != point]
+    return [
+        f"{group}{point}{part}"
+        for part in parts
+        for point in ",."
+        for group in groups
+        if group[-4:-3] != point
+    ]
 
 
-def _dates(text: str, conventions: Mapping[str, Any]) -> list[str]:
+def _list_date_forms(text: str, conventions: Mapping[str, Any]) -> list[str]:
     from babel.core import UnknownLocaleError
     from babel.dates import format_date
 
