@@ -1,1 +1,2 @@
-"""Yours: your own hooks and fixtures, and overrides of `model`, `prompt`, `generate` and `record`."""
+"""Yours: your own hooks and fixtures, and overrides of `model`, `prompt`, `generate` and
+`record`."""

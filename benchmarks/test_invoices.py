@@ -1,4 +1,5 @@
-"""One case per model x prompt x document of benchmarks/invoices/. For your own suite: test_NAME.py beside NAME/."""
+"""One case per model x prompt x document of benchmarks/invoices/. For your own suite: test_NAME.py
+beside NAME/."""
 
 from vlm_lab import parse, score
 

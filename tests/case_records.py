@@ -1,4 +1,5 @@
-"""Records for tests of what comes after scoring: as they stand in records.jsonl, from outcomes alone."""
+"""Records for tests of what comes after scoring: as they stand in records.jsonl, from outcomes
+alone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,8 +14,8 @@ def record(
     cells: Mapping[str, Sequence[str]] | None = None,
     **other: Any,
 ) -> dict[str, Any]:
-    """A case with these outcomes by header field (None: no reference) and by column, a row each: {"rows[].sum":
-    ["exact", "wrong"]}. A cell is alone in its row."""
+    """A case with these outcomes by header field (None: no reference) and by column, a row each:
+    {"rows[].sum": ["exact", "wrong"]}. A cell is alone in its row."""
     header_fields, inside = (
         list((outcomes or {}).values()),
         [each for row in (cells or {}).values() for each in row],

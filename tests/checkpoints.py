@@ -1,9 +1,11 @@
-"""Tiny random checkpoints, built from config with the real model and processor classes: no download, a second each.
+"""Tiny random checkpoints, built from config with the real model and processor classes: no
+download, a second each.
 
     .venv/bin/python -m tests.checkpoints qwen2_vl FOLDER
 
-What comes out loads through the same path as a checkpoint of the hub: config.json, one safetensors file,
-preprocessor_config.json, a tokenizer and the family's chat template. The weights are noise, so are the replies.
+What comes out loads through the same path as a checkpoint of the hub: config.json, one safetensors
+file, preprocessor_config.json, a tokenizer and the family's chat template. The weights are noise,
+so are the replies.
 """
 
 import json
@@ -29,7 +31,8 @@ USER_FIRST = (
 
 
 def tokenizer(folder: Path, extra: Sequence[str], **kwargs: Any) -> Any:
-    """A byte-level tokenizer of 256 bytes and some special tokens: what it encodes it decodes, in any script."""
+    """A byte-level tokenizer of 256 bytes and some special tokens: what it encodes it decodes, in
+    any script."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -62,7 +65,8 @@ def save(
     template: str,
     processor: dict[str, Any],
 ) -> None:
-    """Writes weights and settings as the hub has them. `processor` has `processor_class` and its own settings."""
+    """Writes weights and settings as the hub has them. `processor` has `processor_class` and its
+    own settings."""
     import torch
     from transformers import AutoModelForImageTextToText
 
@@ -85,7 +89,8 @@ def write(path: Path, value: Any) -> None:
 
 
 def mrope() -> list[int]:
-    """How the halves of a head's numbers are shared among time, height and width, in about Qwen's proportions."""
+    """How the halves of a head's numbers are shared among time, height and width, in about Qwen's
+    proportions."""
     half = TEXT["hidden_size"] // TEXT["num_attention_heads"] // 2
     time = half // 4
     return [time, (half - time) // 2, half - time - (half - time) // 2]
@@ -249,7 +254,8 @@ def internvl(folder: Path) -> None:
 
 
 def tiled(folder: Path, config_class: Any, name: str) -> None:
-    """What Idefics 3 and SmolVLM share: tiles of a fixed side, rows and columns named, and the page as a whole."""
+    """What Idefics 3 and SmolVLM share: tiles of a fixed side, rows and columns named, and the page
+    as a whole."""
     text = tokenizer(folder, ["<image>", "<fake_token_around_image>", "<end_of_utterance>", "<global-img>",
                               *(f"<row_{i}_col_{j}>" for i in range(1, 7) for j in range(1, 7))])  # fmt: skip
     config = config_class(

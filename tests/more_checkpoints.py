@@ -1,8 +1,10 @@
-"""Tiny random checkpoints of further families, made of the same parts as those of `tests.checkpoints`.
+"""Tiny random checkpoints of further families, made of the same parts as those of
+`tests.checkpoints`.
 
     .venv/bin/python -m tests.checkpoints mllama FOLDER
 
-Most differ in three things only: names of tokens, the vision tower's numbers, the image processor's settings.
+Most differ in three things only: names of tokens, the vision tower's numbers, the image processor's
+settings.
 """
 
 from collections.abc import Callable
@@ -21,7 +23,8 @@ SQUARE = {"size": {"height": 112, "width": 112}}
 
 
 def lighton_ocr(folder: Path) -> None:
-    """LightOnOCR: Pixtral's tower, so a page keeps its shape; Pixtral's own processor wants torchvision."""
+    """LightOnOCR: Pixtral's tower, so a page keeps its shape; Pixtral's own processor wants
+    torchvision."""
     from transformers import LightOnOcrConfig
 
     names = ["<|image_pad|>", "<|vision_pad|>", "<|vision_end|>"]
@@ -82,7 +85,8 @@ def granite_vision(folder: Path) -> None:
 
 
 def mllama(folder: Path) -> None:
-    """Llama 3.2 Vision: the page goes in through cross attention, one token stands for all of it."""
+    """Llama 3.2 Vision: the page goes in through cross attention, one token stands for all of
+    it."""
     from transformers import MllamaConfig
 
     text = tokenizer(folder, ["<|begin|>", "<|python_tag|>", "<|image|>"], bos_token="<|begin|>")  # noqa: S106
@@ -177,7 +181,8 @@ def glm_ocr(folder: Path) -> None:
 
 
 def idefics2(folder: Path) -> None:
-    """Idefics 2: a perceiver makes the same number of tokens of every page, or of each quarter of it and the whole."""
+    """Idefics 2: a perceiver makes the same number of tokens of every page, or of each quarter of
+    it and the whole."""
     from transformers import Idefics2Config
 
     text = tokenizer(folder, ["<image>", "<fake_token_around_image>", "<end_of_utterance>"])
@@ -290,9 +295,8 @@ def florence2(folder: Path) -> None:
     """Florence-2: an encoder for page and prompt, a decoder for the reply; asked by task tokens."""
     from transformers import Florence2Config
 
-    text = tokenizer(
-        folder, ["<image>", "<s>"], bos_token="<s>", extra_special_tokens={"image_token": "<image>"}
-    )  # noqa: S106
+    image = {"image_token": "<image>"}
+    text = tokenizer(folder, ["<image>", "<s>"], bos_token="<s>", extra_special_tokens=image)  # noqa: S106
     config = Florence2Config(
         text_config={"model_type": "bart", "d_model": 32, "encoder_layers": 1, "decoder_layers": 1,
                      "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 64,

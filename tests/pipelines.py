@@ -1,4 +1,5 @@
-"""What a user brings: thirty documents in Cyrillic folders, and a pipeline's JSON for them, three of them wrong."""
+"""What a user brings: thirty documents in Cyrillic folders, and a pipeline's JSON for them, three
+of them wrong."""
 
 import json
 import unicodedata

@@ -55,7 +55,8 @@ class Echo:
 def write_project(
     folder: Path, models: str, references: Mapping[str, Any] | None = None, suite_yaml: str = ""
 ) -> None:
-    """pytest.ini, models.yaml, the user's own test file, and a suite of tiny documents in `folder`."""
+    """pytest.ini, models.yaml, the user's own test file, and a suite of tiny documents in
+    `folder`."""
     ini = (
         (PROJECT / "pytest.ini").read_text().replace("pythonpath = .", f"pythonpath = {PROJECT} .")
     )

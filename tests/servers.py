@@ -1,4 +1,5 @@
-"""Servers on loopback that say what a test tells them to: one step a request, the last one for ever."""
+"""Servers on loopback that say what a test tells them to: one step a request, the last one for
+ever."""
 
 import contextlib
 import hashlib
@@ -13,8 +14,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Step:
-    """One answer. `promised` is the Content-Length where it is not the body's; `pieces` are sent `gap` seconds apart,
-    after `delay` seconds; without `status` the connection is closed without a word."""
+    """One answer. `promised` is the Content-Length where it is not the body's; `pieces` are sent
+    `gap` seconds apart, after `delay` seconds; without `status` the connection is closed without a
+    word."""
 
     body: bytes = b""
     status: int | None = 200
@@ -38,7 +40,8 @@ class Server:
 
 @contextlib.contextmanager
 def serving(*steps: Step, models: int = 200) -> Iterator[Server]:
-    """A server whose /v1/models answers `models` and whose POSTs answer the steps in their order."""
+    """A server whose /v1/models answers `models` and whose POSTs answer the steps in their
+    order."""
     server = Server("")
 
     class Handler(BaseHTTPRequestHandler):
@@ -139,8 +142,9 @@ def hub(
     cut_once: str = "",
     refuse: Mapping[str, str] | None = None,
 ) -> Iterator[Hub]:
-    """One repository, acme/reader, with a branch main, a tag v1 and what huggingface_hub asks for. The first time that
-    the file `cut_once` is sent, the connection ends in its middle. `refuse` are the headers of a 401 to everything."""
+    """One repository, acme/reader, with a branch main, a tag v1 and what huggingface_hub asks for.
+    The first time that the file `cut_once` is sent, the connection ends in its middle. `refuse` are
+    the headers of a 401 to everything."""
     server, cuts = Hub(""), [cut_once]
     siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
     about = {

@@ -26,7 +26,8 @@ def write_suite(
     suite_yaml: str = "",
     documents: tuple[str, ...] = (),
 ) -> Path:
-    """A suite with one small PNG for each reference (and for each name in `documents`); names have no suffix."""
+    """A suite with one small PNG for each reference (and for each name in `documents`); names have
+    no suffix."""
     for part in ("documents", "references"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for number, name in enumerate([*references, *documents]):

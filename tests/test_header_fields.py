@@ -1,6 +1,8 @@
-"""pytest tests/test_header_fields.py: what a header field is and what a cell is decided once, for all who count.
+"""pytest tests/test_header_fields.py: what a header field is and what a cell is decided once, for
+all who count.
 
-The score, the summary, the gate and the figures without doubtful references must agree, whatever a key looks like.
+The score, the summary, the gate and the figures without doubtful references must agree, whatever a
+key looks like.
 """
 
 from dataclasses import asdict

@@ -1,4 +1,5 @@
-"""One model's failure costs no other model anything, and nothing outlives a run: real workers, real runs of pytest."""
+"""One model's failure costs no other model anything, and nothing outlives a run: real workers, real
+runs of pytest."""
 
 import json
 import os
@@ -15,8 +16,9 @@ import pytest
 
 from tests.projects import records_of, run_folder_of, write_project
 
-# Kills the worker of one candidate in the middle of a reply, notes who answers, and the memory of pytest and all its
-# children: at the start (tests are collected, nothing of a model has been touched) and after each model.
+# Kills the worker of one candidate in the middle of a reply, notes who answers, and the memory of
+# pytest and all its children: at the start (tests are collected, nothing of a model has been
+# touched) and after each model.
 CONFTEST = """
 import os, signal, threading
 from pathlib import Path
@@ -54,7 +56,8 @@ models:
   - {{name: full, model_id: {full}, generation_kwargs: {{max_new_tokens: 4}}, trust_remote_code: true}}
   - {{name: well, model_id: {folder}, generation_kwargs: {{max_new_tokens: 4}}}}
 """
-# Runs out of memory at the first case of each process: a process that was started again would do so again.
+# Runs out of memory at the first case of each process: a process that was started again would do so
+# again.
 FULL = """
 import torch
 from transformers import Qwen2VLForConditionalGeneration
@@ -73,7 +76,8 @@ COMMAND = [sys.executable, "-m", "pytest", "benchmarks", "-p", "no:cacheprovider
 
 @pytest.fixture(scope="module")
 def qwen(checkpoint: Callable[[str], Path]) -> Path:
-    """Built before `pytester` is there, which drops what is imported beside it: torch cannot be imported twice."""
+    """Built before `pytester` is there, which drops what is imported beside it: torch cannot be
+    imported twice."""
     return checkpoint("qwen2_vl")
 
 
@@ -149,7 +153,8 @@ def test_nothing_of_a_run_lives_two_seconds_after_its_end_in_the_middle_of_a_rep
     end: signal.Signals,
     status: int,
 ) -> None:
-    """A terminal sends Ctrl-C to all processes of the run, `kill` to one. The reply would take minutes."""
+    """A terminal sends Ctrl-C to all processes of the run, `kill` to one. The reply would take
+    minutes."""
     models = f"models:\n  - {{name: long, model_id: {qwen}, generation_kwargs: {LONG}}}\n"
     write_project(pytester.path, models)
     (pytester.path / "conftest.py").write_text(CONFTEST)

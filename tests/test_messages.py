@@ -1,4 +1,5 @@
-"""pytest tests/test_messages.py: each sentence in each language, with the figures that stand in it."""
+"""pytest tests/test_messages.py: each sentence in each language, with the figures that stand in
+it."""
 
 import gettext
 import json
@@ -22,7 +23,8 @@ def places(text: str) -> set[str]:
 
 
 def filled(kind: str, n: int) -> Message:
-    """With figures of every kind; names are digits, so that the words left are the sentence's own."""
+    """With figures of every kind; names are digits, so that the words left are the sentence's
+    own."""
     known: dict[str, Any] = dict.fromkeys(places("".join(MESSAGES[kind])), "7") | {
         "n": n,
         "what": Message("no_date"),

@@ -1,9 +1,11 @@
-"""A model that needs other versions: `python:` names an interpreter, its worker runs there, the rest stays here.
+"""A model that needs other versions: `python:` names an interpreter, its worker runs there, the
+rest stays here.
 
-The second environment is real: transformers 4.40.2 and what belongs to it, as `vlm-lab models env phi-3-vision` says,
-installed by this file. Two things are borrowed from this interpreter, and so not proven: torch (the recipe's is
-gigabytes here) and, because there is none for this torch, torchvision, which Phi-3-vision's own code imports. The
-checkpoint is a stand-in with code of its own in Phi-3-vision's form (tests/phi3_stand_in), not Phi-3-vision.
+The second environment is real: transformers 4.40.2 and what belongs to it, as `vlm-lab models env
+phi-3-vision` says, installed by this file. Two things are borrowed from this interpreter, and so
+not proven: torch (the recipe's is gigabytes here) and, because there is none for this torch,
+torchvision, which Phi-3-vision's own code imports. The checkpoint is a stand-in with code of its
+own in Phi-3-vision's form (tests/phi3_stand_in), not Phi-3-vision.
 """
 
 import json
@@ -80,7 +82,8 @@ def stand_in(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_model_with_code_of_its_own_answers_from_an_interpreter_of_its_own(
     pytester: pytest.Pytester, python: Path, stand_in: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From models.yaml to the record, over a page of the samples. See above for what this cannot show: torchvision."""
+    """From models.yaml to the record, over a page of the samples. See above for what this cannot
+    show: torchvision."""
     monkeypatch.setenv("HF_MODULES_CACHE", str(pytester.path / "modules"))
     write_project(
         pytester.path, MODELS.format(folder=stand_in, python=python), {"inv_1": REFERENCE}

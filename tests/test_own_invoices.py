@@ -1,6 +1,8 @@
-"""pytest tests/test_own_invoices.py: the user's first fifteen minutes, as docs/own-invoices.md tells them.
+"""pytest tests/test_own_invoices.py: the user's first fifteen minutes, as docs/own-invoices.md
+tells them.
 
-Thirty documents and a pipeline's JSON with three errors; three commands; the errors are named, corrected, rescored.
+Thirty documents and a pipeline's JSON with three errors; three commands; the errors are named,
+corrected, rescored.
 """
 
 import json
@@ -29,7 +31,8 @@ SUSPECTS = {
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> Path:
-    """A user's project in which the three candidates are today's pipeline and two that read all right."""
+    """A user's project in which the three candidates are today's pipeline and two that read all
+    right."""
     folder = pytester.path
     ini = (
         (PROJECT / "pytest.ini").read_text().replace("pythonpath = .", f"pythonpath = {PROJECT} .")

@@ -477,7 +477,8 @@ def test_a_schema_calls_code_only_where_models_yaml_allows_it(pytester: pytest.P
 
 
 def write_odd_pdf(path: Path, crop_box: tuple[int, int, int, int] | None, baseline: int) -> None:
-    """A page that says its amount at a height of `baseline`, perhaps cropped to a place beside it."""
+    """A page that says its amount at a height of `baseline`, perhaps cropped to a place beside
+    it."""
     from reportlab.pdfgen.canvas import Canvas
 
     canvas = Canvas(str(path), pagesize=(300, 400))

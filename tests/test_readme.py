@@ -1,4 +1,5 @@
-"""pytest tests/test_readme.py: what README says is so. Its tree and sample are compared with the repository itself."""
+"""pytest tests/test_readme.py: what README says is so. Its tree and sample are compared with the
+repository itself."""
 
 import os
 import re
@@ -91,8 +92,8 @@ def test_the_users_file_is_shown_as_it_is() -> None:
 
 @pytest.mark.slow
 def test_the_sample_is_what_comes_out(tmp_path: Path) -> None:
-    """On a machine without weights and without Tesseract, which PATH hides. Seconds differ from machine to machine; the
-    rest must be the same, F1 to within 0.02."""
+    """On a machine without weights and without Tesseract, which PATH hides. Seconds differ from
+    machine to machine; the rest must be the same, F1 to within 0.02."""
     command = [sys.executable, "-m", "pytest", "-c", "pytest.ini", "--rootdir", ".", "benchmarks"]
     command += ["-k", "ocr or nano or phi"]
     environment = {**os.environ, "PATH": str(tmp_path), "HF_HOME": str(tmp_path)}

@@ -1,4 +1,5 @@
-"""pytest tests/test_simulation.py: a quick, seeded look at what tools/simulate_decisions.py measures in full."""
+"""pytest tests/test_simulation.py: a quick, seeded look at what tools/simulate_decisions.py
+measures in full."""
 
 import importlib.util
 from pathlib import Path

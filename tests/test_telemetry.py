@@ -1,4 +1,5 @@
-"""Nothing leaves the machine: a real run of the OCR baseline, by what the kernel saw of it and what it left at home."""
+"""Nothing leaves the machine: a real run of the OCR baseline, by what the kernel saw of it and what
+it left at home."""
 
 import os
 import re

@@ -1,10 +1,12 @@
-"""What the suite adds to a case beyond rendering and the model: milliseconds, memory, cached cases a second.
+"""What the suite adds to a case beyond rendering and the model: milliseconds, memory, cached cases
+a second.
 
 .venv/bin/python tools/bench_harness.py [CASES]
 
-Runs pytest on a suite of CASES small documents (1,000 unless said) in a temp folder: once with `replay`, which has no
-model and looks at no page; then twice with an instant backend, the second time from the reply cache. Also times
-`--collect-only` of 24 documents x 5 models against pytest alone. Prints one JSON object at the end.
+Runs pytest on a suite of CASES small documents (1,000 unless said) in a temp folder: once with
+`replay`, which has no model and looks at no page; then twice with an instant backend, the second
+time from the reply cache. Also times `--collect-only` of 24 documents x 5 models against pytest
+alone. Prints one JSON object at the end.
 """
 
 import json

@@ -1,9 +1,10 @@
-"""Documents per CPU second of our score and of each published metric, beside the package `anls_star`, in one process.
+"""Documents per CPU second of our score and of each published metric, beside the package
+`anls_star`, in one process.
 
 python tools/bench_metrics.py [PAIRS.jsonl]
 
-PAIRS.jsonl has "id", "reference" (or "ref") and "prediction" (or "pred") on each line; without it, receipts of our own
-making. Then one invoice of 200 line items with a tenth of its cells wrong.
+PAIRS.jsonl has "id", "reference" (or "ref") and "prediction" (or "pred") on each line; without it,
+receipts of our own making. Then one invoice of 200 line items with a tenth of its cells wrong.
 """
 
 import random
@@ -77,7 +78,8 @@ def _anls_star_package() -> Scorer | None:
 
 
 def _pair(rows: int, seed: int) -> PredictionPair:
-    """An invoice with `rows` line items, and an answer in which every tenth value has one wrong character."""
+    """An invoice with `rows` line items, and an answer in which every tenth value has one wrong
+    character."""
     chance = random.Random(seed)  # noqa: S311 - not for secrets
     words = (
         "Bolt",

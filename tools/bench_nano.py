@@ -5,8 +5,9 @@
     .venv/bin/python tools/bench_nano.py benchmarks/invoices receipts slips     # the samples of its kind
     .venv/bin/python tools/bench_nano.py FOLDER                                 # any documents/ and references/
 
-The suite runs it, as it runs any model, without a cache. Figures are over the seven header fields; values count as
-right when they are exact or differ in format alone; an unanswered document has all its fields missing.
+The suite runs it, as it runs any model, without a cache. Figures are over the seven header fields;
+values count as right when they are exact or differ in format alone; an unanswered document has all
+its fields missing.
 """
 
 import json
@@ -94,7 +95,8 @@ def choices(work: Path) -> None:
 
 
 def chosen(nano: Transformers, path: Path, text: str, wanted: list[str]) -> tuple[bool, int, int]:
-    """Whether the answer has just the fields that were wanted, how many of them are right, and how many they are."""
+    """Whether the answer has just the fields that were wanted, how many of them are right, and how
+    many they are."""
     prompt = Prompt(
         id="choice",
         text=text,
@@ -142,7 +144,8 @@ def fields(rows: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def sureness(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """Risk-coverage: of the surest answers, how many are wrong. Confidence is the probability of a value's tokens."""
+    """Risk-coverage: of the surest answers, how many are wrong. Confidence is the probability of a
+    value's tokens."""
     cells = [found for row in rows for found in row["fields"] if found["path"] in FIELDS]
     answers = [
         (each["confidence"], each["outcome"] in ("wrong", "spurious"))

@@ -1,14 +1,16 @@
-"""What the suite costs beside a loop written by hand: whole processes, the same checkpoint, the same PDF files.
+"""What the suite costs beside a loop written by hand: whole processes, the same checkpoint, the
+same PDF files.
 
     .venv/bin/python tools/bench_overhead.py [--model FOLDER] [--tokens 128] [--documents 120] [--limit 1.11]
 
-Either side starts from nothing and ends with its answers on disk. The loop renders a file's page, asks the model and
-writes the reply; the suite is `pytest benchmarks` as users type it: collection, worker, cache, scoring, records,
-report. Each runs over a tenth of the documents and over all of them, in turns, so that a noisy machine is noisy to
-both; the difference of the two is the price of a document without the start. CPU seconds of the processes and their
-children are printed beside, because they hold on a machine that does other work too. Without --model a random Qwen2-VL
-of about 15 M parameters is made. Exit status 1 when the suite takes more than `limit` times the loop's seconds for a
-document.
+Either side starts from nothing and ends with its answers on disk. The loop renders a file's page,
+asks the model and writes the reply; the suite is `pytest benchmarks` as users type it: collection,
+worker, cache, scoring, records, report. Each runs over a tenth of the documents and over all of
+them, in turns, so that a noisy machine is noisy to both; the difference of the two is the price of
+a document without the start. CPU seconds of the processes and their children are printed beside,
+because they hold on a machine that does other work too. Without --model a random Qwen2-VL of about
+15 M parameters is made. Exit status 1 when the suite takes more than `limit` times the loop's
+seconds for a document.
 """
 
 import argparse

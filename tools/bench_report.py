@@ -1,4 +1,5 @@
-"""What a large report costs: 10 models x 500 documents x 20 fields of made-up records, written as a run writes them.
+"""What a large report costs: 10 models x 500 documents x 20 fields of made-up records, written as a
+run writes them.
 
 python tools/bench_report.py [FOLDER]   seconds and memory of every form, each in a process of its own; sizes; and how
                                           soon the page can be used in Chromium
@@ -66,7 +67,8 @@ def main(folder: Path) -> None:
 
 
 def cost(folder: Path, names: Sequence[str]) -> tuple[float, float, float]:
-    """Seconds, those of all processors together, and the most megabytes that this process ever had."""
+    """Seconds, those of all processors together, and the most megabytes that this process ever
+    had."""
     started, busy = time.perf_counter(), time.process_time()
     for name in names:
         write_format(name, folder)

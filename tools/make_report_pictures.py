@@ -1,7 +1,8 @@
-"""Draws the pictures of a report that README and docs show: a run over the samples, opened in Chromium.
+"""Draws the pictures of a report that README and docs show: a run over the samples, opened in
+Chromium.
 
-The OCR baseline is real; the candidates called example-* replay the references with made-up mistakes and made-up
-seconds, so that there is something to compare on any machine.
+The OCR baseline is real; the candidates called example-* replay the references with made-up
+mistakes and made-up seconds, so that there is something to compare on any machine.
 
 python tools/make_report_pictures.py            docs/pictures/*.png, in about a minute
 """
@@ -58,15 +59,18 @@ def main(folder: Path) -> None:
         pictures(run, folder)
 
 
+def seeded(*parts: str) -> random.Random:
+    """The same draws for the same words."""
+    return random.Random(" ".join(parts))  # noqa: S311 - not for secrets
+
+
 def models(place: Path) -> Path:
     """A models file: the OCR baseline, and the examples with their replies."""
     candidates: list[dict[str, Any]] = [{"name": "ocr", "model_id": "rapidocr", "backend": "ocr"}]
     documents, _ = load_documents(load_suite(PROJECT / "benchmarks" / "invoices"))
     for name, prompts in EXAMPLES.items():
         lines = [
-            json.dumps(
-                reply(document, prompt, *made, random.Random(f"{name} {prompt} {document.id}"))
-            )  # noqa: S311
+            json.dumps(reply(document, prompt, *made, seeded(name, prompt, document.id)))
             for prompt, made in prompts.items()
             for document in documents
         ]

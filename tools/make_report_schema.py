@@ -1,4 +1,5 @@
-"""Writes vlm_lab/records/report.schema.json, the JSON Schema of report.json, from the types that are written there.
+"""Writes vlm_lab/records/report.schema.json, the JSON Schema of report.json, from the types that
+are written there.
 
 python tools/make_report_schema.py
 """

@@ -1,4 +1,5 @@
-"""Draw the samples that ship, with their references and tags: python tools/make_samples.py [FOLDER]"""
+"""Draw the samples that ship, with their references and tags: python tools/make_samples.py
+[FOLDER]"""
 
 import sys
 from pathlib import Path

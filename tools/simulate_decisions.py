@@ -1,9 +1,11 @@
-"""Do the figures keep their promises? Runs of known truth: do intervals cover, is `chosen` wrong, does the gate err?
+"""Do the figures keep their promises? Runs of known truth: do intervals cover, is `chosen` wrong,
+does the gate err?
 
 python tools/simulate_decisions.py [RUNS]
 
-A simulated invoice has eight fields and a difficulty of its own (Beta, correlation 0.2 between its fields), which both
-candidates of a comparison share; that is what makes pairing worth while and counting fields wrong.
+A simulated invoice has eight fields and a difficulty of its own (Beta, correlation 0.2 between its
+fields), which both candidates of a comparison share; that is what makes pairing worth while and
+counting fields wrong.
 """
 
 import sys
@@ -35,8 +37,8 @@ def answers(draw: np.random.Generator, documents: int, accuracy: float) -> Count
 def twins(
     draw: np.random.Generator, documents: int, accuracy: float, fall: float
 ) -> tuple[Counts, Counts]:
-    """The same documents answered twice; of the fields right before, the second time a share is lost, and of those
-    wrong before some are found, so that the true fall is `fall`."""
+    """The same documents answered twice; of the fields right before, the second time a share is
+    lost, and of those wrong before some are found, so that the true fall is `fall`."""
     before = answers(draw, documents, accuracy)
     noise = 0.02  # what changes between two runs of one model
     lost = draw.binomial(before[:, 0].astype(int), (noise + fall) / accuracy)
@@ -56,7 +58,8 @@ def coverage(runs: int, documents: int, accuracy: float, seed: int = 0) -> float
 
 
 def chosen(runs: int, documents: int, accuracy: float, prompts: int = 1, seed: int = 0) -> float:
-    """Share of the runs in which a model of this accuracy (each of its prompts) is chosen under the rule."""
+    """Share of the runs in which a model of this accuracy (each of its prompts) is chosen under the
+    rule."""
     draw = np.random.default_rng(seed)
     times = 0
     for _ in range(runs):
@@ -71,7 +74,8 @@ def chosen(runs: int, documents: int, accuracy: float, prompts: int = 1, seed: i
 
 
 def gated(runs: int, documents: int, fall: float, seed: int = 0) -> tuple[float, float]:
-    """Share of the runs that the gate (maximal drop 0.01) stops, and the share that the power calculation expects."""
+    """Share of the runs that the gate (maximal drop 0.01) stops, and the share that the power
+    calculation expects."""
     draw = np.random.default_rng(seed)
     stopped, changes = 0, []
     for _ in range(runs):
@@ -83,7 +87,8 @@ def gated(runs: int, documents: int, fall: float, seed: int = 0) -> tuple[float,
 
 
 def false_differences(runs: int, documents: int, seed: int = 0) -> float:
-    """Share of the runs in which two equally good candidates differ at 5 % by the permutation test."""
+    """Share of the runs in which two equally good candidates differ at 5 % by the permutation
+    test."""
     draw = np.random.default_rng(seed)
     p_values = [
         estimate_paired_difference(*twins(draw, documents, 0.9, 0.0))[2] for _ in range(runs)

@@ -5,9 +5,10 @@
     .venv/bin/python tools/train_nano.py --smoke          # five minutes: that it learns at all
     .venv/bin/python tools/train_nano.py --exam FOLDER    # 200 documents that training never drew, to be run over
 
-An interrupted training goes on where it was, so another seed needs another work folder. That folder keeps pictures,
-states and log.csv; what ships is written to --output: weights in bfloat16, config, processor, tokenizer, chat template,
-and the learning curve. tcmalloc (LD_PRELOAD) saves what the kernel spends on memory, here an eighth to a fifth.
+An interrupted training goes on where it was, so another seed needs another work folder. That folder
+keeps pictures, states and log.csv; what ships is written to --output: weights in bfloat16, config,
+processor, tokenizer, chat template, and the learning curve. tcmalloc (LD_PRELOAD) saves what the
+kernel spends on memory, here an eighth to a fifth.
 """
 
 import argparse
@@ -116,7 +117,8 @@ def ship(trained: Any, work: Path, output: Path) -> None:
 
 
 def curve(log: Path, picture: Path) -> None:
-    """By step: what share of letters was right, of the answers' tokens, and of the attention where it should be."""
+    """By step: what share of letters was right, of the answers' tokens, and of the attention where
+    it should be."""
     import matplotlib
 
     matplotlib.use("svg")

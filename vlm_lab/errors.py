@@ -27,13 +27,15 @@ class DiskError(UserError):
 
 
 class Skip(UserError):
-    """A candidate or a case that cannot run on this machine, with the command that would change that."""
+    """A candidate or a case that cannot run on this machine, with the command that would change
+    that."""
 
     kind = "Skip"
 
 
 class GenerationError(UserError):
-    """No reply for one case. `kind` is what a table shows: OutOfMemory, Timeout, ContextOverflow, WorkerDied, ..."""
+    """No reply for one case. `kind` is what a table shows: OutOfMemory, Timeout, ContextOverflow,
+    WorkerDied, ..."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)

@@ -15,7 +15,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A sentence as data: `kind` names it among `vlm_lab.messages.MESSAGES`, `figures` are what stands in it."""
+    """A sentence as data: `kind` names it among `vlm_lab.messages.MESSAGES`, `figures` are what
+    stands in it."""
 
     kind: str
     figures: Mapping[str, Any] = field(default_factory=dict)
@@ -187,7 +188,8 @@ def in_english(reason: Message | str) -> str:
 
 
 def translate_message(reason: Message | str, words: gettext.NullTranslations) -> str:
-    """A reason in the language of `words`; a plain text, as backends and servers say it, stays as it is."""
+    """A reason in the language of `words`; a plain text, as backends and servers say it, stays as
+    it is."""
     if isinstance(reason, str):
         return reason
     forms, figures = MESSAGES[reason.kind], reason.figures
@@ -213,7 +215,8 @@ def list_first_names(names: Sequence[str], most: int = 3) -> Message | str:
 
 
 def _translate_argument(value: Any, words: gettext.NullTranslations) -> Any:
-    """A reason may stand within another, alone or in a list; read back from JSON, it is a mapping."""
+    """A reason may stand within another, alone or in a list; read back from JSON, it is a
+    mapping."""
     if isinstance(value, list | tuple):
         return ", ".join(str(_translate_argument(each, words)) for each in value)
     if isinstance(value, Mapping) and value.keys() == {"kind", "figures"}:

@@ -2,8 +2,9 @@
 
 pytest benchmarks -k qwen
 
-Loaded by `addopts = -p vlm_lab.plugin` in pytest.ini, never by a conftest: pytest must know the options before it
-looks at a path, or `--documents ../docs` would execute the conftest.py that lies beside the documents.
+Loaded by `addopts = -p vlm_lab.plugin` in pytest.ini, never by a conftest: pytest must know the
+options before it looks at a path, or `--documents ../docs` would execute the conftest.py that lies
+beside the documents.
 """
 
 from collections.abc import Callable, Generator
@@ -37,7 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the marker; keeps pytest-benchmark's table and folder away unless they are asked for."""
+    """Registers the marker; keeps pytest-benchmark's table and folder away unless they are asked
+    for."""
     config.addinivalue_line("markers", "dry_run: the model is not called (--dry-run)")
     if not config.getoption("benchmark_compare", None) and not config.getoption(
         "benchmark_histogram", None
@@ -58,7 +60,8 @@ def get_session(config: pytest.Config) -> Session:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One case per model x prompt x document, for tests that ask for all three; ids are made for `-k`."""
+    """One case per model x prompt x document, for tests that ask for all three; ids are made for
+    `-k`."""
     if not {"model", "prompt", "document"} <= set(metafunc.fixturenames):
         return
     session = get_session(metafunc.config)
@@ -67,8 +70,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         cases = session.plan.of_suite(path.with_name(path.stem.removeprefix("test_")))
     marks = [pytest.mark.dry_run] if session.options.dry_run else []
     rows = [pytest.param(case.model, case, id=case.id, marks=marks) for case in cases]
-    # Session scope keeps a model loaded from case to case. A direct parameter of that scope would be remembered by
-    # pytest to the end, for every case, so `document` is a fixture that looks at the case instead.
+    # Session scope keeps a model loaded from case to case. A direct parameter of that scope would
+    # be remembered by pytest to the end, for every case, so `document` is a fixture that looks at
+    # the case instead.
     metafunc.parametrize(("model", "prompt"), rows, indirect=True, scope="session")
 
 
@@ -150,7 +154,8 @@ def generate(
 def record(request: pytest.FixtureRequest, prompt: Prompt) -> Callable[..., Record]:
     """`record(generation, prediction, score)`: writes the case, now.
 
-    It does not ask for `model`: a fixture that outlives the test would remember each test that used it.
+    It does not ask for `model`: a fixture that outlives the test would remember each test that used
+    it.
     """
     session, case = get_session(request.config), request.node.stash[CASE]
 
@@ -188,7 +193,8 @@ def convert_errors() -> Generator[None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, Any, Any]:
-    """A cell that failed or was skipped before it could be recorded is written here, with its reason."""
+    """A cell that failed or was skipped before it could be recorded is written here, with its
+    reason."""
     report = yield
     if report.passed:
         report.keywords = {}  # pytest keeps three reports a case to the end, each with its own copy
@@ -202,7 +208,8 @@ def pytest_runtest_makereport(
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """What will be run, on which device and why, and what a user should know about documents and references."""
+    """What will be run, on which device and why, and what a user should know about documents and
+    references."""
     return (
         config.stash[SESSION].plan.opening(config.stash[SESSION].device)
         if SESSION in config.stash
@@ -254,7 +261,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """What a worker of pytest-xdist refused ends the whole run as it would have ended the worker's."""
+    """What a worker of pytest-xdist refused ends the whole run as it would have ended the
+    worker's."""
     if node.workeroutput.get("vlm_lab_mistake"):
         node.config.stash[USAGE_ERROR] = True
 

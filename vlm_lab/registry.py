@@ -1,7 +1,8 @@
-"""Names -> objects, imported only when used: one rule for every table of names, and for a user's own `module:Name`.
+"""Names -> objects, imported only when used: one rule for every table of names, and for a user's
+own `module:Name`.
 
-Where a name comes from data (a schema, a record of somebody else's run), only modules that models.yaml lists under
-`plugins` are imported: data never decides which code runs.
+Where a name comes from data (a schema, a record of somebody else's run), only modules that
+models.yaml lists under `plugins` are imported: data never decides which code runs.
 """
 
 import importlib
@@ -21,7 +22,8 @@ def allow_plugins(modules: Iterable[str]) -> None:
 
 
 def resolve_allowed_name(name: str, table: Mapping[str, str], what: str) -> Any:
-    """As `find`, for a name that stands in data. UserError where it leads to a module that nobody allowed."""
+    """As `find`, for a name that stands in data. UserError where it leads to a module that nobody
+    allowed."""
     module = name.partition(":")[0]
     if name not in table and ":" in name and module not in _allowed_modules:
         raise UserError(
@@ -31,7 +33,8 @@ def resolve_allowed_name(name: str, table: Mapping[str, str], what: str) -> Any:
 
 
 def resolve_name(name: str, table: Mapping[str, str], what: str) -> Any:
-    """The object that `table` has under `name` as "module:attribute", or the one that `name` itself spells so."""
+    """The object that `table` has under `name` as "module:attribute", or the one that `name` itself
+    spells so."""
     place = table.get(name, name)
     module, colon, attribute = place.partition(":")
     if not colon:

@@ -4,7 +4,8 @@ import unicodedata
 
 
 def terminal_safe(text: str) -> str:
-    """Text from outside made safe for a terminal: no escape sequence, line break or direction mark survives."""
+    """Text from outside made safe for a terminal: no escape sequence, line break or direction mark
+    survives."""
     if (
         text.isprintable()
     ):  # the same judgement, letter by letter in C: a report has a million texts

@@ -1,7 +1,7 @@
 """Libraries that report to their makers are told not to, before they are imported.
 
-In: nothing. Out: variables in this process' environment, which every process that we start inherits: workers in other
-interpreters among them.
+In: nothing. Out: variables in this process' environment, which every process that we start
+inherits: workers in other interpreters among them.
 """
 
 import os
@@ -15,5 +15,6 @@ NO_TELEMETRY = {
 
 
 def forbid_telemetry() -> None:
-    """Sets the variables whatever the environment says: that nothing is sent is a promise, not a default."""
+    """Sets the variables whatever the environment says: that nothing is sent is a promise, not a
+    default."""
     os.environ.update(NO_TELEMETRY)

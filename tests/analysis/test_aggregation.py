@@ -1,4 +1,5 @@
-"""pytest tests/analysis/test_aggregation.py: records become counts, and no reply stays in memory."""
+"""pytest tests/analysis/test_aggregation.py: records become counts, and no reply stays in
+memory."""
 
 import json
 import tracemalloc
@@ -78,7 +79,8 @@ def test_replies_are_not_kept() -> None:
 
 
 def test_a_candidate_is_the_same_by_its_record_and_by_its_figures() -> None:
-    """Beside a label there is no other way to write one: `m (default)` is a key of the report's JSON."""
+    """Beside a label there is no other way to write one: `m (default)` is a key of the report's
+    JSON."""
     (key,) = aggregate_records([record("a", {"no": "exact"})])
     assert (
         key

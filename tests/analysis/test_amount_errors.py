@@ -1,4 +1,5 @@
-"""pytest tests/analysis/test_amount_errors.py: what errors in amounts come to, by field and currency."""
+"""pytest tests/analysis/test_amount_errors.py: what errors in amounts come to, by field and
+currency."""
 
 from decimal import Decimal
 from pathlib import Path

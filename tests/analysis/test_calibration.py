@@ -29,7 +29,8 @@ def calibration(records: Sequence[dict[str, Any]]) -> Calibration:
 
 
 def test_bins_and_their_error_by_hand() -> None:
-    """Twenty values at 0.9 of which 15 are right, twenty at 0.6 of which 12 are: (20 x 0.15 + 20 x 0) / 40."""
+    """Twenty values at 0.9 of which 15 are right, twenty at 0.6 of which 12 are: (20 x 0.15 + 20 x
+    0) / 40."""
     low = [answer(f"a{i}", [(0.6, "exact" if i < 12 else "wrong")]) for i in range(20)]
     high = [answer(f"b{i}", [(0.9, "normalized" if i < 15 else "spurious")]) for i in range(20)]
     found = calibration([*low, *high])
@@ -120,7 +121,8 @@ def test_99_in_100_is_not_shown_by_fewer_than_299(documents: int, shown: bool) -
 
 
 def simulated(documents: int, seed: int, overconfident: float = 0.0) -> list[dict[str, Any]]:
-    """Six in ten invoices are easy; a value is right as often as its confidence says, less `overconfident`."""
+    """Six in ten invoices are easy; a value is right as often as its confidence says, less
+    `overconfident`."""
     draw = np.random.default_rng(seed)
     made = []
     for number in range(documents):

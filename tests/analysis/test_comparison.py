@@ -1,4 +1,5 @@
-"""pytest tests/analysis/test_comparison.py: paired differences, chance, and how many documents would tell."""
+"""pytest tests/analysis/test_comparison.py: paired differences, chance, and how many documents
+would tell."""
 
 import math
 from collections.abc import Sequence
@@ -104,7 +105,8 @@ def test_holm_never_lowers_and_keeps_the_order(values: list[float]) -> None:
 
 
 def test_how_many_more() -> None:
-    """A difference of 0.02 with a standard error of 0.02: (1.960 + 0.842)^2 = 7.85 times the 100 documents."""
+    """A difference of 0.02 with a standard error of 0.02: (1.960 + 0.842)^2 = 7.85 times the 100
+    documents."""
     assert estimate_further_documents(0.02, 0.02, 100) == 685
     assert estimate_further_documents(0.2, 0.02, 100) == 0
     assert estimate_further_documents(0.0, 0.02, 100) is None

@@ -1,4 +1,5 @@
-"""pytest tests/analysis/test_rescoring.py: leaving fields out counts as never having asked for them."""
+"""pytest tests/analysis/test_rescoring.py: leaving fields out counts as never having asked for
+them."""
 
 import json
 from dataclasses import asdict

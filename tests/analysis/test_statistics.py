@@ -1,4 +1,5 @@
-"""pytest tests/analysis/test_statistics.py: each figure worked by hand, and intervals that say what they may."""
+"""pytest tests/analysis/test_statistics.py: each figure worked by hand, and intervals that say what
+they may."""
 
 from typing import Any
 
@@ -23,7 +24,8 @@ def summary(
     return made
 
 
-# Two documents: a has 3 fields right (one by format) of 4, b has 1 right, 1 wrong, 1 missing, 1 spurious.
+# Two documents: a has 3 fields right (one by format) of 4, b has 1 right, 1 wrong, 1 missing, 1
+# spurious.
 A = record(
     "a",
     {"p": "exact", "q": "exact", "r": "normalized", "s": "wrong"},
@@ -160,7 +162,8 @@ def test_cached_replies_count_as_the_newest_of_them_were_made(
 
 @pytest.mark.parametrize("n", [2, 5, 60, 300])
 def test_right_everywhere_is_not_certain(n: int) -> None:
-    """About three documents in n may be wrong without one among the n; a quarter of that where few fields are."""
+    """About three documents in n may be wrong without one among the n; a quarter of that where few
+    fields are."""
     (found,) = estimate_ratios(np.ones((n, 1)), np.ones((n, 1)))
     assert (found.value, found.high) == (1, 1)
     assert found.low is not None
@@ -168,7 +171,8 @@ def test_right_everywhere_is_not_certain(n: int) -> None:
 
 
 def test_documents_are_resampled_not_fields() -> None:
-    """Ten documents wholly right or wholly wrong: a hundred fields each make the interval no narrower."""
+    """Ten documents wholly right or wholly wrong: a hundred fields each make the interval no
+    narrower."""
     right = np.array([[1.0]] * 5 + [[0.0]] * 5)
     (few,), (many,) = (
         estimate_ratios(right, np.ones((10, 1))),

@@ -1,4 +1,5 @@
-"""pytest tests/backends/test_replay.py: answers that were given before, from each place they can be in."""
+"""pytest tests/backends/test_replay.py: answers that were given before, from each place they can be
+in."""
 
 import json
 from pathlib import Path

@@ -44,7 +44,8 @@ def test_json_has_totals_over_all_documents(
 ) -> None:
     totals = scored(pairs, capsys)["totals"]
     assert (totals["documents"], totals["answered"]) == (3, 2)
-    # Values: 3 x 6 labelled, 2 x 6 predicted; exactly equal 4 + 6. The null document's six are missing.
+    # Values: 3 x 6 labelled, 2 x 6 predicted; exactly equal 4 + 6. The null document's six are
+    # missing.
     kieval = totals["kieval"]
     assert {name: kieval[name] for name in ("labelled", "predicted", "exact", "wrong", "unmatched")} == {
         "labelled": 18, "predicted": 12, "exact": 10, "wrong": 2, "unmatched": 6,
@@ -53,7 +54,8 @@ def test_json_has_totals_over_all_documents(
     # Leaves: 6. total 1 - 1/8; the wrong sum 1 - 1/4; 4 right: (4 + 0.875 + 0.75) / 6; 1; null: 0.
     assert totals["anls_star"] == pytest.approx((5.625 / 6 + 1 + 0) / 3)
     assert totals["omni"] == pytest.approx((round(4 / 6, 4) + 1 + 0) / 3, abs=1e-9)
-    # Fields outside lists: 2 + 2 right, 2 missing of 6: precision 1, recall 4/6. One of the four was a format.
+    # Fields outside lists: 2 + 2 right, 2 missing of 6: precision 1, recall 4/6. One of the four
+    # was a format.
     assert totals["ours"]["field_f1"] == pytest.approx(2 * 4 / (6 + 4))
     assert totals["ours"]["field_f1_strict"] == pytest.approx(2 * 3 / (6 + 4))
     assert totals["ours"]["cell_f1"] == pytest.approx(2 * 7 / (12 + 8))

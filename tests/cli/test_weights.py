@@ -1,4 +1,5 @@
-"""`vlm-lab weights`: what is said about what is here, and what is fetched from an imitation of the hub on loopback."""
+"""`vlm-lab weights`: what is said about what is here, and what is fetched from an imitation of the
+hub on loopback."""
 
 import json
 import os
@@ -38,7 +39,8 @@ NOT_WANTED = {
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with one model on the hub, one folder, one server; a user's own cache that is empty."""
+    """A project with one model on the hub, one folder, one server; a user's own cache that is
+    empty."""
     pytest.importorskip(
         "huggingface_hub"
     )  # here, so that its log has a stream that outlives a test's own

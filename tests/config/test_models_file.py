@@ -1,4 +1,5 @@
-"""pytest tests/config/test_models_file.py: a misspelt key in models.yaml never becomes a setting that was ignored."""
+"""pytest tests/config/test_models_file.py: a misspelt key in models.yaml never becomes a setting
+that was ignored."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""pytest tests/decision/test_regression_gate.py: what got worse, on the same documents, and what cannot be compared."""
+"""pytest tests/decision/test_regression_gate.py: what got worse, on the same documents, and what
+cannot be compared."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -181,7 +181,8 @@ FORMATS = ["decimal", "date", "iri", "our-own", *GRAMMAR_FORMATS]
     "schema", [SHIPPED, *({"properties": {"a": {"format": name}}} for name in FORMATS)]
 )
 def test_what_a_server_is_sent_compiles_to_a_grammar(schema):
-    """llguidance is what vLLM and llama.cpp compile with; it refuses a format that it does not know."""
+    """llguidance is what vLLM and llama.cpp compile with; it refuses a format that it does not
+    know."""
     llguidance = pytest.importorskip("llguidance")
     grammar = llguidance.LLMatcher.grammar_from_json_schema(
         json.dumps(build_grammar_schema(schema))

@@ -1,8 +1,9 @@
-"""Ten answers with errors of every kind, and what each metric says of them: figures that no change may move unseen.
+"""Ten answers with errors of every kind, and what each metric says of them: figures that no change
+may move unseen.
 
-ANLS* of each document is what the authors' package says (anls_star 1.0.1); our own outcomes and kinds were counted by
-hand. The other figures come from code that reproduces the published totals on 100 real answers
-(tests/metrics/test_metrics.py)."""
+ANLS* of each document is what the authors' package says (anls_star 1.0.1); our own outcomes and
+kinds were counted by hand. The other figures come from code that reproduces the published totals on
+100 real answers (tests/metrics/test_metrics.py)."""
 
 import json
 from pathlib import Path

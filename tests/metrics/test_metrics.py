@@ -1,4 +1,5 @@
-"""Published metrics: cases worked by hand, properties, and the figures of the published codes on real answers."""
+"""Published metrics: cases worked by hand, properties, and the figures of the published codes on
+real answers."""
 
 import json
 import math
@@ -90,7 +91,8 @@ def test_anls_star_by_hand(reference: Any, prediction: Any, score: float) -> Non
             {"a": ["y", "x"]},
             KievalCounts(3, 2, 2, 0, 1),
         ),  # a bag: one x is missing
-        # Rows share 1 and 2 values when crossed, 1 and 0 when not: crossed. p stays wrong in the second pair.
+        # Rows share 1 and 2 values when crossed, 1 and 0 when not: crossed. p stays wrong in the
+        # second pair.
         (
             {"rows": [{"n": "A", "p": "1"}, {"n": "B", "p": "2"}]},
             {"rows": [{"n": "B", "p": "1"}, {"n": "A", "p": "1"}]},
@@ -127,7 +129,8 @@ def test_kieval_by_hand(reference: Any, prediction: Any, counts: KievalCounts) -
 
 
 def test_kieval_ratios_are_micro_averages() -> None:
-    # exact 3, labelled 5, predicted 4; accuracy 3 / (3 + 1 extra + 2 missing); aligned 3 / (3 + 1 wrong + 1 unmatched)
+    # exact 3, labelled 5, predicted 4; accuracy 3 / (3 + 1 extra + 2 missing); aligned 3 / (3 + 1
+    # wrong + 1 unmatched)
     total = KievalCounts(4, 3, 2, 1, 1) + KievalCounts(1, 1, 1, 0, 0)
     assert total.ratios == pytest.approx(
         {
@@ -156,7 +159,8 @@ def test_kieval_ratios_are_micro_averages() -> None:
         ({"bb": "2", "a": "1"}, {"a": "1", "bb": "2"}, 1.0),  # keys are sorted
         # b, aa: shorter keys first. b stays, aa becomes c: 1 of 6.
         ({"b": "22", "aa": "11"}, {"b": "22", "c": "11"}, 5 / 6),
-        # rows 1 + two rows of (row 1 + n 1 + text 1) = 7. Swapped, two texts change: 1 - 2/7: order of rows matters.
+        # rows 1 + two rows of (row 1 + n 1 + text 1) = 7. Swapped, two texts change: 1 - 2/7: order
+        # of rows matters.
         ({"rows": [{"n": "A"}, {"n": "B"}]}, {"rows": [{"n": "B"}, {"n": "A"}]}, 5 / 7),
         # The first row is missing: 3 of 7.
         ({"rows": [{"n": "A"}, {"n": "B"}]}, {"rows": [{"n": "B"}]}, 4 / 7),
@@ -173,20 +177,26 @@ def test_ted_by_hand(reference: Any, prediction: Any, score: float) -> None:
     ("reference", "prediction", "found", "score"),
     [
         ({"a": 1, "b": 2}, {"a": 1, "b": 2}, Changes(0, 0, 0), 1.0),
-        ({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": "2", "d": 3}, Changes(1, 1, 1), 0.0),  # "2" is not 2
+        # "2" is not 2
+        ({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": "2", "d": 3}, Changes(1, 1, 1), 0.0),
         ({"a": 1, "b": True}, {"a": 1.0, "b": 1}, Changes(0, 0, 1), 0.5),  # 1 is 1.0, true is not 1
         ({"rows": ROWS}, {"rows": ROWS[::-1]}, Changes(), 1.0),
         # The second row goes to the row it resembles: one changed cell of four.
         ({"rows": ROWS}, {"rows": [{"a": 3, "b": 5}, ROWS[0]]}, Changes(0, 0, 1), 3 / 4),
         # A row too many is as many additions as it has fields; 4 fields in the reference.
         ({"rows": ROWS}, {"rows": [*ROWS, {"a": 5, "b": 6}]}, Changes(2, 0, 0), 2 / 4),
-        ({"tags": ["x", "y"]}, {"tags": ["y", "z"]}, Changes(1, 1, 0), 0.0),  # sorted, then a deletion and an addition
+        # sorted, then a deletion and an addition
+        ({"tags": ["x", "y"]}, {"tags": ["y", "z"]}, Changes(1, 1, 0), 0.0),
         ({"tags": ["y", "x"]}, {"tags": ["x", "y"]}, Changes(), 1.0),
         ({"tags": [1, 2]}, {"tags": ["1", 2]}, Changes(1, 1, 0), 0.0),
-        ({"a": None, "b": 1}, {"a": {"c": 1, "d": 2}, "b": 1}, Changes(0, 0, 2), 0.0),  # a null became two fields
-        ({"a": 1, "b__c": 2}, {"a": 2, "b__c": 2}, Changes(0, 0, 1), 0.0),  # one field: b__c is not counted
-        ({"a": 1, "tags": ["x", "y"]}, {"a": 1}, Changes(), 1.0),  # the original does not see a list that is missing
-        ({"a": 1, "tags": ["x", "y"]}, {"a": 1, "tags": None}, Changes(0, 0, 2), 0.3333),  # but a null it sees
+        # a null became two fields
+        ({"a": None, "b": 1}, {"a": {"c": 1, "d": 2}, "b": 1}, Changes(0, 0, 2), 0.0),
+        # one field: b__c is not counted
+        ({"a": 1, "b__c": 2}, {"a": 2, "b__c": 2}, Changes(0, 0, 1), 0.0),
+        # the original does not see a list that is missing
+        ({"a": 1, "tags": ["x", "y"]}, {"a": 1}, Changes(), 1.0),
+        # but a null it sees
+        ({"a": 1, "tags": ["x", "y"]}, {"a": 1, "tags": None}, Changes(0, 0, 2), 0.3333),
         ({"a": 1, "tags": ["x", "y"]}, None, Changes(0, 3, 0), 0.0),  # no answer
         # 31 of 32 wrong: 0.03125, which JavaScript rounds up
         ({str(key): key for key in range(32)}, {str(key): 0 for key in range(32)}, Changes(0, 0, 31), 0.0313),
@@ -331,7 +341,8 @@ def test_hostile_answers_end(name: str) -> None:
             assert score is None or not math.isnan(score)
 
 
-# Below: real answers and the figures that other programs give them, where they lie beside the project.
+# Below: real answers and the figures that other programs give them, where they lie beside the
+# project.
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
-"""Builds the checkpoint with the transformers of the interpreter that runs it: `-m tests.phi3_stand_in.make FOLDER`."""
+"""Builds the checkpoint with the transformers of the interpreter that runs it: `-m
+tests.phi3_stand_in.make FOLDER`."""
 
 import json
 import shutil

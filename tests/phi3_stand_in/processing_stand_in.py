@@ -1,4 +1,5 @@
-"""Pages and words -> ids and pixels. A page is itself in small, then its upper and lower half: three crops."""
+"""Pages and words -> ids and pixels. A page is itself in small, then its upper and lower half:
+three crops."""
 
 import re
 from typing import ClassVar

@@ -1,4 +1,5 @@
-"""The report in other forms: what a wiki, a spreadsheet and GitHub make of it, hostile text included."""
+"""The report in other forms: what a wiki, a spreadsheet and GitHub make of it, hostile text
+included."""
 
 import csv
 import json
@@ -18,8 +19,9 @@ from vlm_lab.report.html.changes import find_changes, write_changes
 from vlm_lab.report.markdown import escape_markdown
 
 AC, RI = "http://atlassian.com/content", "http://atlassian.com/resource/identifier"
-# https://confluence.atlassian.com/conf91/confluence-storage-format-1442847767.html: the elements that a report may use,
-# with their attributes. https://confluence.atlassian.com/x/fgSPGQ: the parameters of the macro `status`, its colours.
+# https://confluence.atlassian.com/conf91/confluence-storage-format-1442847767.html: the elements
+# that a report may use, with their attributes. https://confluence.atlassian.com/x/fgSPGQ: the
+# parameters of the macro `status`, its colours.
 COLOURS = {"Grey", "Red", "Yellow", "Green", "Blue"}
 ALLOWED = {
     "h1": set(), "h2": set(), "h3": set(), "p": set(), "strong": set(), "ul": set(), "li": set(), "hr": set(),

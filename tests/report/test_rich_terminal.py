@@ -1,4 +1,5 @@
-"""pytest tests/report/test_rich_terminal.py: the summary where somebody looks at it; hostile text stays text."""
+"""pytest tests/report/test_rich_terminal.py: the summary where somebody looks at it; hostile text
+stays text."""
 
 import io
 from dataclasses import replace

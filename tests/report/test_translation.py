@@ -183,7 +183,8 @@ CORRECTIONS = [
 
 
 def noted_run(folder: Path) -> None:
-    """A project of which a run has much to say: about references, corrections, second answers, a short limit."""
+    """A project of which a run has much to say: about references, corrections, second answers, a
+    short limit."""
     models = echo("m1", ", generation_kwargs: {max_new_tokens: 9}").replace(
         "echo:Echo", "fickle:Fickle"
     )

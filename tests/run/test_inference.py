@@ -18,7 +18,8 @@ from vlm_lab.types import Generation, Model, Prompt, Runtime
 
 
 class Slow:
-    """Stands for a model that works for a while and notes which pages were ready when it was asked."""
+    """Stands for a model that works for a while and notes which pages were ready when it was
+    asked."""
 
     ready: list[bool]
 

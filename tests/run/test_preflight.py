@@ -1,4 +1,5 @@
-"""pytest tests/run/test_preflight.py: what stops a run before a model is asked, and what is only said."""
+"""pytest tests/run/test_preflight.py: what stops a run before a model is asked, and what is only
+said."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""pytest tests/run/test_repeat.py: models that repeat themselves, models that do not, and probes that cannot be had."""
+"""pytest tests/run/test_repeat.py: models that repeat themselves, models that do not, and probes
+that cannot be had."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from tests.projects import calls_of, echo, records_of, run_folder_of, write_proj
 from tests.suites import REFERENCE
 from vlm_lab.messages import Message, in_english
 
-# Answers otherwise when it is asked about a document again, and knows batches, which it answers in a third way.
+# Answers otherwise when it is asked about a document again, and knows batches, which it answers in
+# a third way.
 MOODY = """
 from dataclasses import replace
 import json

@@ -41,7 +41,8 @@ def bring(
     documents: tuple[str, ...] | None = None,
     escaped: bool = False,
 ) -> Suite:
-    """A user's folders with these references, the suite that init makes of them, loaded again from its files."""
+    """A user's folders with these references, the suite that init makes of them, loaded again from
+    its files."""
     (folder / "docs").mkdir()
     (folder / "json").mkdir()
     for name in documents if documents is not None else references:

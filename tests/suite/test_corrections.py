@@ -1,4 +1,5 @@
-"""pytest tests/suite/test_corrections.py: a person's verdicts, and what becomes of the references."""
+"""pytest tests/suite/test_corrections.py: a person's verdicts, and what becomes of the
+references."""
 
 import json
 from pathlib import Path

@@ -1,7 +1,9 @@
-"""Where on the page each letter of an answer is printed: what the words' attention is told while it learns to read.
+"""Where on the page each letter of an answer is printed: what the words' attention is told while it
+learns to read.
 
-A model that is told only which letter comes next has to find by chance that this letter stands somewhere on the page;
-told where to look, it reads within minutes (supervised attention: Mi, Wang and Ittycheriah 2016, Liu et al. 2016).
+A model that is told only which letter comes next has to find by chance that this letter stands
+somewhere on the page; told where to look, it reads within minutes (supervised attention: Mi, Wang
+and Ittycheriah 2016, Liu et al. 2016).
 """
 
 import json
@@ -16,8 +18,9 @@ Printed = dict[int, list[int]]
 
 
 def pointed(picture: Picture, values: Mapping[str, str], answer: str) -> Printed:
-    """For each character of `answer`, JSON that gives these values in this order, the letters of the picture to look
-    at; a value that is printed twice has both, JSON's own characters have none."""
+    """For each character of `answer`, JSON that gives these values in this order, the letters of
+    the picture to look at; a value that is printed twice has both, JSON's own characters have
+    none."""
     found: Printed = {}
     at = 0
     for name, value in values.items():
@@ -30,7 +33,8 @@ def pointed(picture: Picture, values: Mapping[str, str], answer: str) -> Printed
 
 
 def alignment(name: str, value: str, shown: str) -> Iterator[tuple[int, int]]:
-    """Pairs of a character in the value and the letter it is read from, in the text as it was printed."""
+    """Pairs of a character in the value and the letter it is read from, in the text as it was
+    printed."""
     if name == "issue_date":
         yield from date_alignment(value, shown)
     elif name in ("invoice_number", "seller.name"):
@@ -43,8 +47,8 @@ def alignment(name: str, value: str, shown: str) -> Iterator[tuple[int, int]]:
 
 
 def date_alignment(value: str, shown: str) -> Iterator[tuple[int, int]]:
-    """Year, month and day of `2024-05-07` in any of the forms that dates are printed in; a month's name is read as a
-    whole, and the zero of a short day with its only digit."""
+    """Year, month and day of `2024-05-07` in any of the forms that dates are printed in; a month's
+    name is read as a whole, and the zero of a short day with its only digit."""
     match = YEAR_FIRST.fullmatch(shown) or DAY_FIRST.fullmatch(shown)
     if match is None:
         raise ValueError(f"no date in {shown!r}")

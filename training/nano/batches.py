@@ -1,7 +1,9 @@
-"""What one step of training sees: strips cut across pictures, the letters in them, a prompt and the answer to it.
+"""What one step of training sees: strips cut across pictures, the letters in them, a prompt and the
+answer to it.
 
-A strip has the picture's full width, so labels keep their values; what is printed outside of it is left out of the
-answer. Strips that grow into pages are the way from the first letter to a whole document.
+A strip has the picture's full width, so labels keep their values; what is printed outside of it is
+left out of the answer. Strips that grow into pages are the way from the first letter to a whole
+document.
 """
 
 import json
@@ -25,7 +27,8 @@ CUT = 7.0
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Rows `top` to `bottom` of a picture and its columns from `left` to `right`, in cells of 16 pixels."""
+    """Rows `top` to `bottom` of a picture and its columns from `left` to `right`, in cells of 16
+    pixels."""
 
     picture: Picture
     top: int
@@ -74,8 +77,8 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """One prompt for strips of one size, each one's answer, and for the characters of each answer that are read from
-    the page the visual tokens that they stand in."""
+    """One prompt for strips of one size, each one's answer, and for the characters of each answer
+    that are read from the page the visual tokens that they stand in."""
 
     prompt: str
     answers: list[str]
@@ -131,7 +134,8 @@ def crops(
 
 
 def grouped(pictures: Sequence[Picture]) -> list[list[Picture]]:
-    """Pictures of one size together, so that a batch needs no padding; the rarest sizes are left out."""
+    """Pictures of one size together, so that a batch needs no padding; the rarest sizes are left
+    out."""
     groups: dict[tuple[int, ...], list[Picture]] = {}
     for each in pictures:
         groups.setdefault(each.pixels.shape, []).append(each)
@@ -147,7 +151,8 @@ def batch(
 
 
 def answer(values: Mapping[str, str]) -> str:
-    """The JSON that a reply consists of: the schema's nesting, its order, nothing that was not seen."""
+    """The JSON that a reply consists of: the schema's nesting, its order, nothing that was not
+    seen."""
     return json.dumps(
         nested({name: values[name] for name in FIELDS if name in values}), ensure_ascii=False
     )
@@ -178,7 +183,8 @@ def pruned(schema: Mapping[str, Any], wanted: Sequence[str], prefix: str = "") -
 
 
 def taught(root: Path) -> tuple[dict[str, str], dict[str, Any]]:
-    """The two prompts that are taught, by name, and the JSON Schema that they show: the repository's own suite's."""
+    """The two prompts that are taught, by name, and the JSON Schema that they show: the
+    repository's own suite's."""
     suite = load_suite(root / "benchmarks" / "invoices")
     texts = {**load_candidates([root / "models.yaml"]).prompts, **suite.prompts}
     return {name: texts[name].strip() for name in ("default", "terse")}, build_prompt_schema(
@@ -189,8 +195,9 @@ def taught(root: Path) -> tuple[dict[str, str], dict[str, Any]]:
 def prompt(
     chance: random.Random, templates: Sequence[str], schema: Mapping[str, Any]
 ) -> tuple[str, list[str]]:
-    """A prompt and the fields it asks for. A template has `{{ schema }}` in it; the empty one is a skeleton of JSON.
-    Half of the prompts ask for all that the schema has, the others for some of the fields."""
+    """A prompt and the fields it asks for. A template has `{{ schema }}` in it; the empty one is a
+    skeleton of JSON. Half of the prompts ask for all that the schema has, the others for some of
+    the fields."""
     template = chance.choice(templates)
     wanted = list(FIELDS)
     if chance.random() < 0.5:

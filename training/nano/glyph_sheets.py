@@ -1,6 +1,8 @@
-"""Sheets full of print to learn letters from: five times as many on a page as an invoice has, for the same arithmetic.
+"""Sheets full of print to learn letters from: five times as many on a page as an invoice has, for
+the same arithmetic.
 
-Set in the layouts' fonts, sizes and inks, and treated as their paper is; what they say means nothing.
+Set in the layouts' fonts, sizes and inks, and treated as their paper is; what they say means
+nothing.
 """
 
 import random
@@ -14,7 +16,8 @@ INKS = ("#111111", "#111111", "#333333", "#666666")
 
 
 def practice(chance: random.Random) -> Picture:
-    """One sheet: lines of words, numbers, amounts and dates from edge to edge; it asks for no field."""
+    """One sheet: lines of words, numbers, amounts and dates from edge to edge; it asks for no
+    field."""
     family = chance.choice(("sans", "sans", "mono"))
     colour = dark(chance)
     sheet = Sheet(WIDTH, chance.randrange(280, 366), family, colour)

@@ -1,7 +1,7 @@
 """Training, phase by phase: letters first, then reading from what the resting tower sees.
 
-Each step draws from a generator of its own, so a run that was interrupted goes on as if it had not been. The state is
-kept every 100 steps, the log is a line every 20.
+Each step draws from a generator of its own, so a run that was interrupted goes on as if it had not
+been. The state is kept every 100 steps, the log is a line every 20.
 """
 
 import csv
@@ -53,8 +53,8 @@ def remember(start: Path, folder: Path) -> None:
 
 
 def optimizers(pupil: Pupil, phase: Phase) -> list[torch.optim.Optimizer]:
-    """Muon (Jordan et al. 2024) for the layers' matrices, which learn twice as fast by it, and AdamW for the rest. The
-    tower learns at a third of the rate once there is something to lose."""
+    """Muon (Jordan et al. 2024) for the layers' matrices, which learn twice as fast by it, and
+    AdamW for the rest. The tower learns at a third of the rate once there is something to lose."""
     words = [
         (name, part) for name, part in pupil.model.named_parameters() if ".visual." not in name
     ]

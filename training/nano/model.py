@@ -1,4 +1,5 @@
-"""The model: Qwen2-VL's own class at four million parameters, and the head that teaches its vision tower letters."""
+"""The model: Qwen2-VL's own class at four million parameters, and the head that teaches its vision
+tower letters."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,8 +49,8 @@ def build(tokenizer: Any) -> Any:
 
 
 def opened(folder: Path) -> Any:
-    """A checkpoint to go on from, in the precision that training wants. transformers itself reads it: the names of
-    weights in the file are not those of the model in memory."""
+    """A checkpoint to go on from, in the precision that training wants. transformers itself reads
+    it: the names of weights in the file are not those of the model in memory."""
     from transformers import Qwen2VLForConditionalGeneration
 
     model: Any = Qwen2VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
@@ -59,8 +60,9 @@ def opened(folder: Path) -> Any:
 
 
 class LetterHead(nn.Module):
-    """For each visual token, which letters have their centres in its cell: four in its upper half, four in its lower
-    half, from left to right; class 0 is none. With three, one in two hundred letters of a name had no place."""
+    """For each visual token, which letters have their centres in its cell: four in its upper half,
+    four in its lower half, from left to right; class 0 is none. With three, one in two hundred
+    letters of a name had no place."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +92,8 @@ def letter_targets(picture: Picture) -> NDArray[np.int64]:
 
 
 def patches(images: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, Tensor]:
-    """(patches, 384) and (images, 3) grids of images of one size, as Qwen2VLImageProcessor makes them."""
+    """(patches, 384) and (images, 3) grids of images of one size, as Qwen2VLImageProcessor makes
+    them."""
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
     batch = (batch - torch.tensor(CLIP_MEAN)[:, None, None]) / torch.tensor(CLIP_STD)[:, None, None]
     count, channels, height, width = batch.shape
@@ -104,8 +107,9 @@ def patches(images: Sequence[NDArray[np.uint8]]) -> tuple[Tensor, Tensor]:
 class Tower(nn.Module):
     """The vision tower's arithmetic for images of one size, as one batch that a compiler can fuse.
 
-    transformers' own forward runs attention image by image, and the CPU's fused attention has a slow backward pass;
-    this one, compiled, learns two to three times as fast on two cores. Same weights, same figures.
+    transformers' own forward runs attention image by image, and the CPU's fused attention has a
+    slow backward pass; this one, compiled, learns two to three times as fast on two cores. Same
+    weights, same figures.
     """
 
     def __init__(self, visual: Any) -> None:
@@ -114,7 +118,8 @@ class Tower(nn.Module):
         self.heads = visual.config.num_heads
 
     def forward(self, pixels: Tensor, cos: Tensor, sin: Tensor, images: int) -> Tensor:
-        """(patches, 384) to (visual tokens, width); `cos` and `sin` (patches of one image, size of a head)."""
+        """(patches, 384) to (visual tokens, width); `cos` and `sin` (patches of one image, size of
+        a head)."""
         embed = self.visual.patch_embed.proj.weight.flatten(1)
         states = functional.linear(pixels, embed).view(images, -1, embed.shape[0])
         for block in self.visual.blocks:
@@ -140,7 +145,8 @@ class Tower(nn.Module):
 
 
 class Words(nn.Module):
-    """The language model's arithmetic for sequences that share their positions: what Tower is for the tower."""
+    """The language model's arithmetic for sequences that share their positions: what Tower is for
+    the tower."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -149,8 +155,8 @@ class Words(nn.Module):
     def forward(
         self, states: Tensor, cos: Tensor, sin: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """(sequences, length, width) of embeddings to the last layer's states, and where the heads that point look:
-        (sequences, heads, length, length). `mask` is 0 or minus infinity."""
+        """(sequences, length, width) of embeddings to the last layer's states, and where the heads
+        that point look: (sequences, heads, length, length). `mask` is 0 or minus infinity."""
         looks = []
         for index, layer in enumerate(self.model.layers):
             seen, weights = self.attend(
@@ -178,7 +184,8 @@ class Words(nn.Module):
 
 
 def turned(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary positions (RoFormer, Su et al. 2021): the halves of a head are the parts of complex numbers."""
+    """Rotary positions (RoFormer, Su et al. 2021): the halves of a head are the parts of complex
+    numbers."""
     half = states.shape[-1] // 2
     return states * cos + torch.cat((-states[..., half:], states[..., :half]), -1) * sin
 
@@ -186,8 +193,8 @@ def turned(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 def continued(
     model: Any, words: Any, embeddings: Tensor, positions: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """What Words gives for sequences that share `positions` (3, 1, length). Padding stands behind what counts and
-    attention looks back, so it needs no mask of its own."""
+    """What Words gives for sequences that share `positions` (3, 1, length). Padding stands behind
+    what counts and attention looks back, so it needs no mask of its own."""
     cos, sin = (
         each[:1].unsqueeze(1).to(torch.bfloat16) for each in model.rotary_emb(embeddings, positions)
     )
@@ -200,8 +207,8 @@ def continued(
 
 
 def see(visual: Any, tower: Any, images: Sequence[NDArray[np.uint8]]) -> Tensor:
-    """What the tower makes of images of one size: (images, rows, columns, width). `tower` is a Tower, or one that
-    was compiled."""
+    """What the tower makes of images of one size: (images, rows, columns, width). `tower` is a
+    Tower, or one that was compiled."""
     from transformers.vision_utils import get_vision_position_ids
 
     pixels, grid = patches(images)
@@ -222,6 +229,7 @@ def see_whole(visual: Any, images: Sequence[NDArray[np.uint8]]) -> Tensor:
 
 
 def linear_patches(visual: Any) -> None:
-    """The patch embedding is a convolution whose stride is its kernel: as a matrix it is ten times as fast on a CPU."""
+    """The patch embedding is a convolution whose stride is its kernel: as a matrix it is ten times
+    as fast on a CPU."""
     embed = visual.patch_embed
     embed.forward = lambda pixels: functional.linear(pixels, embed.proj.weight.flatten(1))

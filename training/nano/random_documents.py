@@ -1,5 +1,6 @@
-"""Slips and receipts with invented words: sellers, streets and goods that no list has, so that nothing can be learnt
-by heart. The samples that ship keep their own companies, which are never drawn here.
+"""Slips and receipts with invented words: sellers, streets and goods that no list has, so that
+nothing can be learnt by heart. The samples that ship keep their own companies, which are never
+drawn here.
 """
 
 import random
@@ -76,8 +77,8 @@ def word(chance: random.Random) -> str:
 
 
 def odd(chance: random.Random) -> str:
-    """Two to thirteen letters in no order, at times the same few again: `Xaütge`, `Tattetae`. Nothing but reading them
-    one by one helps, while syllables can be guessed."""
+    """Two to thirteen letters in no order, at times the same few again: `Xaütge`, `Tattetae`.
+    Nothing but reading them one by one helps, while syllables can be guessed."""
     known = chance.choice((LOWER, LOWER, LOWER + ACCENTED, "".join(chance.sample(LOWER, 4))))
     return "".join(chance.choices(known, k=chance.randrange(2, 14))).capitalize()
 
@@ -90,8 +91,8 @@ def any_word(chance: random.Random) -> str:
 def wish(
     chance: random.Random, layouts: tuple[str, ...] = tuple(KINDS), spell: Spell = word
 ) -> Wish:
-    """One document: language, layout, one to four rows, marks, dates and a dark colour. `spell` makes the words of its
-    names."""
+    """One document: language, layout, one to four rows, marks, dates and a dark colour. `spell`
+    makes the words of its names."""
     language, layout = chance.choice(tuple(LOOKS)), chance.choice(layouts)
     marks, dates = (chance.choice(choices) for choices in LOOKS[language])
     colour = dark(chance)

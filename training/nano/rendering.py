@@ -1,7 +1,8 @@
-"""A drawn document as the model sees it: pixels at its scale, where each letter stands, and what is to be answered.
+"""A drawn document as the model sees it: pixels at its scale, where each letter stands, and what is
+to be answered.
 
-The drawing code knows the place of every text, so the vision tower can be told which letters a visual token covers;
-without that it never leaves the plateau.
+The drawing code knows the place of every text, so the vision tower can be told which letters a
+visual token covers; without that it never leaves the plateau.
 """
 
 import io
@@ -40,9 +41,9 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """`pixels` (height, width, 3) in bytes, both sides multiples of 16; `centres` (letters, 2) as x, y in its pixels;
-    `values` what each field's answer is and `spots` where it is printed: the first of its letters and the one after
-    the last."""
+    """`pixels` (height, width, 3) in bytes, both sides multiples of 16; `centres` (letters, 2) as
+    x, y in its pixels; `values` what each field's answer is and `spots` where it is printed: the
+    first of its letters and the one after the last."""
 
     pixels: NDArray[np.uint8]
     letters: str
@@ -86,8 +87,8 @@ def photographed(
 
 
 def model_size(width: int, height: int) -> tuple[int, int]:
-    """Width and height that the image processor makes of an image (Qwen2-VL's `smart_resize`): multiples of 16 whose
-    product is within the budget."""
+    """Width and height that the image processor makes of an image (Qwen2-VL's `smart_resize`):
+    multiples of 16 whose product is within the budget."""
     wide, high = (max(CELL, round(side / CELL) * CELL) for side in (width, height))
     if wide * high > MAX_PIXELS:
         shrink = math.sqrt(width * height / MAX_PIXELS)

@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """`letters` supervises the tower, `reading` the words. Without `tower` its weights rest: it sees each strip anew in
-    `bands` of so many rows, or, where that is 0, whole pictures, each once.
+    """`letters` supervises the tower, `reading` the words. Without `tower` its weights rest: it
+    sees each strip anew in `bands` of so many rows, or, where that is 0, whole pictures, each once.
 
-    `rows` is the height of the strips at the phase's start and from two thirds of it on, in cells; with `side` squares
-    of so many cells take their place, of which `practice` is the share that is cut from sheets full of print.
-    `spelling` is the share of steps whose answers are all that low strips show, always 24 of them: every token has to
-    be read, so words learn to follow print sooner than by the few values of an invoice. With `prompts` the suite's
-    prompts are asked beside the skeleton of JSON, which is short."""
+    `rows` is the height of the strips at the phase's start and from two thirds of it on, in cells;
+    with `side` squares of so many cells take their place, of which `practice` is the share that is
+    cut from sheets full of print. `spelling` is the share of steps whose answers are all that low
+    strips show, always 24 of them: every token has to be read, so words learn to follow print
+    sooner than by the few values of an invoice. With `prompts` the suite's prompts are asked beside
+    the skeleton of JSON, which is short."""
 
     name: str
     steps: int

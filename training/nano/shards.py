@@ -1,4 +1,5 @@
-"""Pictures kept on disk in shards of 64: drawing one takes longer than a lesson on it, and each serves many lessons."""
+"""Pictures kept on disk in shards of 64: drawing one takes longer than a lesson on it, and each
+serves many lessons."""
 
 import json
 import random

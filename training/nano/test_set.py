@@ -1,5 +1,5 @@
-"""Documents for an examination: drawn with seeds that training never used, as files with references, so that the suite
-itself runs the model over them as it runs any other.
+"""Documents for an examination: drawn with seeds that training never used, as files with
+references, so that the suite itself runs the model over them as it runs any other.
 
     pytest benchmarks -k nano --documents=FOLDER/documents --references=FOLDER/references
 """
@@ -19,7 +19,8 @@ FORMS = ("pdf", "pdf", "jpg", "png", "webp")
 
 
 def write(folder: Path, count: int, seed: int = SEED) -> None:
-    """`count` documents in the formats of the samples; a reference has the seven header fields alone."""
+    """`count` documents in the formats of the samples; a reference has the seven header fields
+    alone."""
     for part in ("documents", "references"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for index in range(count):

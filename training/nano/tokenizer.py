@@ -1,7 +1,8 @@
-"""The tokenizer: a letter is a token, and so is each piece of JSON and each word that the prompts are made of.
+"""The tokenizer: a letter is a token, and so is each piece of JSON and each word that the prompts
+are made of.
 
-Values are read letter by letter, as the page shows them; keys and the prompt's own words cost one token each, which
-keeps a prompt with a whole JSON Schema short.
+Values are read letter by letter, as the page shows them; keys and the prompt's own words cost one
+token each, which keeps a prompt with a whole JSON Schema short.
 """
 
 import json
@@ -35,7 +36,8 @@ CHAT = (
 
 
 def tokenizer(words: Sequence[str]) -> Any:
-    """A fast tokenizer of letters, JSON's pieces and `words`, which count as one token only where they stand alone."""
+    """A fast tokenizer of letters, JSON's pieces and `words`, which count as one token only where
+    they stand alone."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -55,7 +57,8 @@ def tokenizer(words: Sequence[str]) -> Any:
 
 
 def prompt_words(prompts: Sequence[str]) -> list[str]:
-    """The words of four letters and more that prompts are made of, and `assistant`, which the chat template writes."""
+    """The words of four letters and more that prompts are made of, and `assistant`, which the chat
+    template writes."""
     words = {
         word
         for prompt in prompts
@@ -67,7 +70,8 @@ def prompt_words(prompts: Sequence[str]) -> list[str]:
 def save_processor(
     folder: Path, words: Sequence[str], max_pixels: int, patch: int, merge: int
 ) -> Any:
-    """Writes tokenizer, image settings and chat template where AutoProcessor finds them, and opens them."""
+    """Writes tokenizer, image settings and chat template where AutoProcessor finds them, and opens
+    them."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer(words).save_pretrained(folder)
     settings = {"image_processor_type": "Qwen2VLImageProcessor", "processor_class": "Qwen2VLProcessor",

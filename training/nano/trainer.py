@@ -1,4 +1,5 @@
-"""A model that learns: one lesson's loss, whether letters of the tower, values of the words, or both."""
+"""A model that learns: one lesson's loss, whether letters of the tower, values of the words, or
+both."""
 
 import random
 import shutil
@@ -77,13 +78,15 @@ class Pupil:
         return batches.batch(chance, self.groups, phase.size, rows)
 
     def lines(self, chance: random.Random) -> list[Strip]:
-        """Low strips to spell, of sheets full of print twice as often as of invoices where there are such."""
+        """Low strips to spell, of sheets full of print twice as often as of invoices where there
+        are such."""
         sheets = chance.choice((self.practice, self.practice, self.groups)) or self.groups
         return batches.batch(chance, sheets, SPELT, chance.randrange(2, 7))
 
     def features(self, strips: Sequence[Strip], phase: Phase) -> Tensor:
-        """(strips, rows, columns, width), of which nothing is learnt unless the tower learns. Large pictures go through
-        transformers' own forward: its attention does not keep all pairs of patches."""
+        """(strips, rows, columns, width), of which nothing is learnt unless the tower learns. Large
+        pictures go through transformers' own forward: its attention does not keep all pairs of
+        patches."""
         if phase.bands:
             return self.glimpses(strips, phase.bands)
         if not phase.tower:
@@ -104,8 +107,9 @@ class Pupil:
         return self.seen[id(picture)]
 
     def glimpses(self, strips: Sequence[Strip], rows: int) -> Tensor:
-        """What the resting tower sees of strips in bands of so many rows, with a row more above and below so that
-        no line is cut: a third of the time that whole pages take, and each visit to a page cuts it elsewhere."""
+        """What the resting tower sees of strips in bands of so many rows, with a row more above and
+        below so that no line is cut: a third of the time that whole pages take, and each visit to a
+        page cuts it elsewhere."""
         rows = min(rows, strips[0].bottom - strips[0].top)
         whole = strips[0].picture.pixels.shape[0] // CELL
         tall = min(rows + 2, whole)
@@ -166,8 +170,9 @@ class Pupil:
                 **pointing(looks, goal)}  # fmt: skip
 
     def tokens(self, lesson: Lesson, grid: Sequence[int]) -> tuple[Tensor, int, Tensor]:
-        """(strips, length) of ids, padded at the end; where the answers begin; and (strips, length of the answers,
-        visual tokens) of which visual tokens each of an answer's tokens is read from."""
+        """(strips, length) of ids, padded at the end; where the answers begin; and (strips, length
+        of the answers, visual tokens) of which visual tokens each of an answer's tokens is read
+        from."""
         message = [
             {
                 "role": "user",
@@ -203,8 +208,9 @@ class Pupil:
 
 
 def astray(chance: random.Random, ids: Tensor, begin: int, goal: Tensor) -> Tensor:
-    """One in twenty of the letters that are read from a page replaced by another one. What is to come next stays right:
-    words learn to keep their place on the page after a mistake, and not to guess by the letters before."""
+    """One in twenty of the letters that are read from a page replaced by another one. What is to
+    come next stays right: words learn to keep their place on the page after a mistake, and not to
+    guess by the letters before."""
     there = torch.zeros_like(ids, dtype=torch.bool)
     there[:, begin:] = goal.any(-1)
     letters = ids[there]
@@ -223,8 +229,8 @@ def total(told: Mapping[str, Tensor]) -> Tensor:
 
 
 def pointing(looks: Tensor, goal: Tensor) -> dict[str, Tensor]:
-    """How far attention (sequences, heads, tokens, visual tokens) is from looking where the goal (sequences, tokens,
-    visual tokens) says; tokens that are read from nowhere may look anywhere."""
+    """How far attention (sequences, heads, tokens, visual tokens) is from looking where the goal
+    (sequences, tokens, visual tokens) says; tokens that are read from nowhere may look anywhere."""
     there = goal.any(-1)
     share = (looks * goal.unsqueeze(1)).sum(-1).transpose(1, 2)[there]
     count = max(1, len(share)) * looks.shape[1]

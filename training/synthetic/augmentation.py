@@ -1,4 +1,5 @@
-"""What happens to paper before it is a file: a scanner's light, noise, skew and blur, and the formats it is kept in."""
+"""What happens to paper before it is a file: a scanner's light, noise, skew and blur, and the
+formats it is kept in."""
 
 import io
 from collections.abc import Callable
@@ -22,7 +23,8 @@ def pages(pdf: bytes, dpi: int) -> list[Image.Image]:
 
 
 def scan(page: Image.Image, seed: int) -> Image.Image:
-    """Skew up to 1.2 degrees, blur of half a pixel, light falling off to one side, grain: seeded."""
+    """Skew up to 1.2 degrees, blur of half a pixel, light falling off to one side, grain:
+    seeded."""
     chance = np.random.default_rng(seed)
     turned = page.rotate(tilt(chance), Image.Resampling.BICUBIC, fillcolor=(250, 249, 245))
     soft = np.asarray(turned.filter(ImageFilter.GaussianBlur(0.6)), dtype=np.float32)
@@ -34,7 +36,8 @@ def scan(page: Image.Image, seed: int) -> Image.Image:
 
 
 def tilt(chance: np.random.Generator) -> float:
-    """The skew of a scan in degrees, counter-clockwise: the first thing that is drawn from its seed."""
+    """The skew of a scan in degrees, counter-clockwise: the first thing that is drawn from its
+    seed."""
     return float(chance.uniform(0.4, 1.2)) * (1 if chance.random() < 0.5 else -1)
 
 

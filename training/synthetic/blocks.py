@@ -1,4 +1,5 @@
-"""What every document is composed of: blocks of text, the table of rows over pages, totals, the footer."""
+"""What every document is composed of: blocks of text, the table of rows over pages, totals, the
+footer."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,7 +16,8 @@ BOTTOM, LEFT, RIGHT = 742.0, 48.0, 547.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the values are printed: the marks of `number_formats.MARKS`, CLDR's date pattern, the table's style."""
+    """How the values are printed: the marks of `number_formats.MARKS`, CLDR's date pattern, the
+    table's style."""
 
     marks: str = "comma"
     dates: str = "dd.MM.y"

@@ -1,6 +1,8 @@
-"""Paper to draw on: points from the top left corner, fonts from packages, and a record of where every text went.
+"""Paper to draw on: points from the top left corner, fonts from packages, and a record of where
+every text went.
 
-Roboto (Apache-2.0), Source Serif Pro (OFL) and DejaVu Sans Mono (its own free licence) come with the `dev` extra.
+Roboto (Apache-2.0), Source Serif Pro (OFL) and DejaVu Sans Mono (its own free licence) come with
+the `dev` extra.
 """
 
 import importlib.util
@@ -55,7 +57,8 @@ def register() -> None:
 
 
 class Sheet:
-    """A PDF in the making; `pages` is the number of pages that a first pass counted, 0 in that pass."""
+    """A PDF in the making; `pages` is the number of pages that a first pass counted, 0 in that
+    pass."""
 
     def __init__(
         self,

@@ -1,4 +1,5 @@
-"""Where things stand on a page: each layout is a function that draws one document on a sheet, of parts."""
+"""Where things stand on a page: each layout is a function that draws one document on a sheet, of
+parts."""
 
 from collections.abc import Callable
 from decimal import Decimal

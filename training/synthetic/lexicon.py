@@ -1,6 +1,8 @@
-"""What the invented companies are called, what they sell, and the words printed around the figures, per language.
+"""What the invented companies are called, what they sell, and the words printed around the figures,
+per language.
 
-Any likeness to a company that exists is an accident: names and streets were made up for these pages.
+Any likeness to a company that exists is an accident: names and streets were made up for these
+pages.
 """
 
 GOODS: dict[str, tuple[str, ...]] = {

@@ -1,4 +1,5 @@
-"""How figures and dates are printed: the same value has several looks, and a reader has to know them all."""
+"""How figures and dates are printed: the same value has several looks, and a reader has to know
+them all."""
 
 from datetime import date
 from decimal import Decimal
@@ -10,7 +11,8 @@ SIGNS = {"en": "£{}", "de": "{}\u00a0€", "fr": "{}\u00a0€", "ru": "{}\u00a0
 
 
 def number(value: Decimal, marks: str) -> str:
-    """1234.56 as `1.234,56` (comma), `1,234.56` (point) or `1 234,56` (nbsp, thin); the minus is a hyphen."""
+    """1234.56 as `1.234,56` (comma), `1,234.56` (point) or `1 234,56` (nbsp, thin); the minus is a
+    hyphen."""
     group, point = MARKS[marks]
     return f"{value:,f}".replace(",", "_").replace(".", point).replace("_", group)
 

@@ -1,4 +1,5 @@
-"""The reference of a drawn document: what is printed, under the keys of the invoices' schema.json, and no more."""
+"""The reference of a drawn document: what is printed, under the keys of the invoices' schema.json,
+and no more."""
 
 from decimal import Decimal
 from typing import Any
@@ -7,7 +8,8 @@ from training.synthetic.values import CURRENCIES, Line, Paper
 
 
 def reference(paper: Paper) -> dict[str, Any]:
-    """Amounts with a dot and two decimals, ISO dates and currency, tax ids as printed; unprinted keys are left out."""
+    """Amounts with a dot and two decimals, ISO dates and currency, tax ids as printed; unprinted
+    keys are left out."""
     net, tax, gross = paper.totals
     seller, buyer = paper.seller, paper.buyer
     labels: dict[str, Any] = {

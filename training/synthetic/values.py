@@ -1,4 +1,5 @@
-"""An invented invoice or receipt as values, and the reference that says them: figures that add up, numbers that check.
+"""An invented invoice or receipt as values, and the reference that says them: figures that add up,
+numbers that check.
 
 Everything is drawn from one `random.Random`, so a seed and a few wishes are a document.
 """
@@ -41,7 +42,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One document's values; `gross_rows` says that the rows' prices contain the tax, as on a till's receipt."""
+    """One document's values; `gross_rows` says that the rows' prices contain the tax, as on a
+    till's receipt."""
 
     kind: str
     language: str
@@ -76,7 +78,8 @@ def paper(
     rows: int = 4,
     balance: bool = False,
 ) -> Paper:
-    """Draw one document's values; kind is `invoice`, `slip`, `receipt` or `credit` (its amounts are negative)."""
+    """Draw one document's values; kind is `invoice`, `slip`, `receipt` or `credit` (its amounts are
+    negative)."""
     seller, buyer = (company(language, values) for values in chance.sample(COMPANIES[language], 2))
     issued = date(2024, 1, 1) + timedelta(days=chance.randrange(330))
     till = kind == "receipt"
@@ -151,7 +154,8 @@ def german_vat(chance: random.Random) -> str:
 
 
 def french_vat(chance: random.Random) -> str:
-    """The key of a TVA number is (12 + 3 * (SIREN mod 97)) mod 97, and a SIREN ends in its Luhn digit."""
+    """The key of a TVA number is (12 + 3 * (SIREN mod 97)) mod 97, and a SIREN ends in its Luhn
+    digit."""
     body = digits(chance, 8)
     siren = body + luhn.calc_check_digit(body)
     return f"FR{(12 + 3 * (int(siren) % 97)) % 97:02d}{siren}"

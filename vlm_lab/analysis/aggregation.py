@@ -1,7 +1,7 @@
 """Records -> counts: one pass over a run's lines, after which no reply is held in memory.
 
-A `CandidateCounts` is one model with one prompt over one suite: a row a document, a column a count, as numpy arrays, which is
-what resampling needs.
+A `CandidateCounts` is one model with one prompt over one suite: a row a document, a column a count,
+as numpy arrays, which is what resampling needs.
 """
 
 from collections import Counter, defaultdict
@@ -29,7 +29,8 @@ MAX_EXAMPLES = 5  # of a kind of error; the report shows no more
 
 @dataclass(slots=True)
 class CandidateCounts:
-    """One model with one prompt over one suite. `counts` has the answered documents alone, in `documents`' order."""
+    """One model with one prompt over one suite. `counts` has the answered documents alone, in
+    `documents`' order."""
 
     key: CandidateKey
     statuses: dict[str, str] = field(default_factory=dict)

@@ -1,7 +1,9 @@
-"""What a candidate's errors in amounts come to, in money: an error of 0.01 and one of 10,000 are both one wrong field.
+"""What a candidate's errors in amounts come to, in money: an error of 0.01 and one of 10,000 are
+both one wrong field.
 
-Each field stands alone, since the same money is in rows, net and gross; sums of different currencies are never added.
-The currency is the one that the document's reference labels, else the one printed in the amount, else "" (not known).
+Each field stands alone, since the same money is in rows, net and gross; sums of different
+currencies are never added. The currency is the one that the document's reference labels, else the
+one printed in the amount, else "" (not known).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

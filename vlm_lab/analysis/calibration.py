@@ -1,4 +1,5 @@
-"""How far a candidate's confidence can be trusted: which invoices could be booked without anybody looking at them.
+"""How far a candidate's confidence can be trusted: which invoices could be booked without anybody
+looking at them.
 
 A value's confidence is the probability of its characters (`vlm_lab.parsing.confidence`); a
 document's is that of its least sure value, and nothing where the document's own arithmetic, dates
@@ -50,7 +51,8 @@ FAILED, UNKNOWN, PASSED = 0.0, 0.5, 1.0  # a document's place where only checks 
 
 @dataclass(slots=True)
 class _ConfidenceSamples:
-    """One candidate's values (number of document, confidence, right) and documents (confidence, checks, right)."""
+    """One candidate's values (number of document, confidence, right) and documents (confidence,
+    checks, right)."""
 
     values: list[tuple[int, float, bool]] = field(default_factory=list)
     documents: list[tuple[float | None, float, bool]] = field(default_factory=list)
@@ -127,7 +129,8 @@ def _compute_document_confidence(least: float | None, check: float, probabilitie
 def _compute_reliability(
     seen: _ConfidenceSamples, seed: int
 ) -> tuple[tuple[ReliabilityBin, ...], Estimate]:
-    """Bins of equal numbers of values, the least sure first, and their mean distance from the diagonal, by values."""
+    """Bins of equal numbers of values, the least sure first, and their mean distance from the
+    diagonal, by values."""
     if not seen.values:
         return (), Estimate(None)
     places, confidence, right = (
@@ -174,8 +177,8 @@ def _estimate_calibration_error(count: Array, gap: Array, seed: int) -> Estimate
 
 
 def _estimate_straight_through(confidence: Array, right: Array, seed: int) -> dict[str, Any]:
-    """The part of a Calibration that is about documents. Where no share is shown to be right often enough, the interval
-    of what can be booked begins at nothing, whatever the resamples say."""
+    """The part of a Calibration that is about documents. Where no share is shown to be right often
+    enough, the interval of what can be booked begins at nothing, whatever the resamples say."""
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], right[order]
     ends = np.flatnonzero(
@@ -204,7 +207,8 @@ def _estimate_straight_through(confidence: Array, right: Array, seed: int) -> di
 def _resample_straight_through_rate(
     right: Array, order: NDArray[np.int64], ends: NDArray[np.int64], seed: int
 ) -> tuple[float, float]:
-    """The interval of the share that could be booked, the threshold chosen anew in each resample."""
+    """The interval of the share that could be booked, the threshold chosen anew in each
+    resample."""
     if len(right) < 2 or not len(ends):
         return 0.0, 1.0
     drawn = draw_bootstrap_weights(len(right), seed)[:THRESHOLD_RESAMPLES, order]
@@ -217,7 +221,8 @@ def _resample_straight_through_rate(
 
 
 def _compute_clopper_pearson_bound(good: Array, total: Array) -> Array:
-    """Clopper & Pearson 1934: the least share of right ones that these counts allow at 95 %, one-sided."""
+    """Clopper & Pearson 1934: the least share of right ones that these counts allow at 95 %,
+    one-sided."""
     from scipy.special import betaincinv
 
     return np.where(good > 0, betaincinv(np.maximum(good, 1), total - good + 1, 0.05), 0.0)

@@ -1,9 +1,9 @@
 """Is one candidate better than another, or was it chance? Paired: both read the same documents.
 
-The interval of the difference is that of `vlm_lab.analysis.statistics`, with one draw for both. The p value is from a
-permutation test that swaps the two candidates' answers document by document (Edgington & Onghena 2007, ch. 5), and is
-adjusted over all comparisons of a run (Holm 1979): with ten candidates there are 45, and two or three of those differ
-"significantly" by chance.
+The interval of the difference is that of `vlm_lab.analysis.statistics`, with one draw for both. The
+p value is from a permutation test that swaps the two candidates' answers document by document
+(Edgington & Onghena 2007, ch. 5), and is adjusted over all comparisons of a run (Holm 1979): with
+ten candidates there are 45, and two or three of those differ "significantly" by chance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,8 @@ def compare_all_pairs(
 def compare_pair(
     first: CandidateCounts, second: CandidateCounts, score: str = HEADLINE_SCORE, seed: int = 0
 ) -> Comparison:
-    """First minus second on the documents that both answered; not yet adjusted for other comparisons."""
+    """First minus second on the documents that both answered; not yet adjusted for other
+    comparisons."""
     answered = set(second.documents)
     common = [document for document in first.documents if document in answered]
     ours, theirs = (_select_score_ratios(each, common, score) for each in (first, second))
@@ -68,7 +69,8 @@ def estimate_paired_difference(
 ) -> tuple[Estimate, float | None, float | None]:
     """Difference of two ratios with its interval, its standard error and p value.
 
-    Both are documents x 2: numerator and denominator of the same documents. None where there are fewer than two.
+    Both are documents x 2: numerator and denominator of the same documents. None where there are
+    fewer than two.
     """
     n = len(ours)
     if n == 0:
@@ -90,7 +92,8 @@ def estimate_paired_difference(
 
 
 def adjust_p_values(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The same with Holm's p values: the smallest times m, the next times m - 1, ..., never falling."""
+    """The same with Holm's p values: the smallest times m, the next times m - 1, ..., never
+    falling."""
     known = sorted(
         (p, place) for place, each in enumerate(comparisons) if (p := each.p_value) is not None
     )
@@ -102,7 +105,8 @@ def adjust_p_values(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 
 def collect_prompt_warnings(summaries: Sequence[Summary]) -> list[Message]:
-    """One line for each model whose best prompt was picked on the documents that it is judged by."""
+    """One line for each model whose best prompt was picked on the documents that it is judged
+    by."""
     prompts: dict[tuple[str, str], int] = {}
     for summary in summaries:
         if summary.scores.get(HEADLINE_SCORE, Estimate(None)).value is not None:

@@ -1,4 +1,5 @@
-"""What only the records tell: which machines replies were measured on, what a candidate's confidence is worth."""
+"""What only the records tell: which machines replies were measured on, what a candidate's
+confidence is worth."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ Rows = Iterable[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`machines` has device and dtype -> the models that answered there; `worth` is by candidate."""
+    """`machines` has device and dtype -> the models that answered there; `worth` is by
+    candidate."""
 
     machines: Mapping[str, Sequence[str]]
     worth: Mapping[CandidateKey, Calibration]

@@ -1,9 +1,11 @@
-"""References that may be wrong: a pipeline guessed them, and a model that reads better must not be punished for it.
+"""References that may be wrong: a pipeline guessed them, and a model that reads better must not be
+punished for it.
 
-A value is a suspect where candidates of two or more families agree on another one, where the document's own arithmetic
-contradicts it, or where it is no valid value of its type (date, amount, tax id, IBAN). Two sizes of one family share
-their training and their errors, so a family counts once: the letters that its model id begins with (`Qwen/Qwen2-VL-2B`
-and `Qwen/Qwen2.5-VL-7B` are `qwen`); answers that are replayed are a family for each candidate.
+A value is a suspect where candidates of two or more families agree on another one, where the
+document's own arithmetic contradicts it, or where it is no valid value of its type (date, amount,
+tax id, IBAN). Two sizes of one family share their training and their errors, so a family counts
+once: the letters that its model id begins with (`Qwen/Qwen2-VL-2B` and `Qwen/Qwen2.5-VL-7B` are
+`qwen`); answers that are replayed are a family for each candidate.
 """
 
 import gettext
@@ -55,7 +57,8 @@ class _LabelledValue:
 def find_label_errors(
     records: Iterable[Mapping[str, Any]], suites: Mapping[str, Suite]
 ) -> list[LabelError]:
-    """The doubtful references of a run's records (rows as `read_records` yields them), the best evidence first."""
+    """The doubtful references of a run's records (rows as `read_records` yields them), the best
+    evidence first."""
     found: list[tuple[int, LabelError]] = []
     for (suite, document), values in _collect_labelled_values(records).items():
         conventions = suites[suite].conventions if suite in suites else Conventions()
@@ -150,8 +153,9 @@ def _check_value(path: str, seen: _LabelledValue, conventions: Conventions) -> I
 def _find_contradictions(
     values: Mapping[str, _LabelledValue], conventions: Conventions
 ) -> Iterator[tuple[str, tuple[Message, ...]]]:
-    """The total's path, and what in the reference it does not agree with. Rows alone prove nothing: discounts, tips and
-    freight are printed outside them on one true invoice of six; they count where a candidate reads their sum."""
+    """The total's path, and what in the reference it does not agree with. Rows alone prove nothing:
+    discounts, tips and freight are printed outside them on one true invoice of six; they count
+    where a candidate reads their sum."""
     amounts = {path: seen for path, seen in values.items() if seen.type == "amount"}
     parts = _assign_roles([path for path, seen in amounts.items() if not seen.in_row])
     total = parts.get("gross") or parts.get("net")

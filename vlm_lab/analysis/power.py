@@ -1,7 +1,9 @@
-"""How many documents are enough: what so many could have shown, and how many more would show what was found.
+"""How many documents are enough: what so many could have shown, and how many more would show what
+was found.
 
-Normal approximation, 5 % two-sided and 80 % power (Cohen 1988, ch. 2). The assumption, which is said wherever these
-figures are: what comes is like what was measured, so a standard error shrinks with the root of the documents.
+Normal approximation, 5 % two-sided and 80 % power (Cohen 1988, ch. 2). The assumption, which is
+said wherever these figures are: what comes is like what was measured, so a standard error shrinks
+with the root of the documents.
 """
 
 import math
@@ -12,14 +14,16 @@ Z_POWER_80 = NormalDist().inv_cdf(0.80)
 
 
 def minimum_detectable_effect(error: float | None) -> float | None:
-    """The smallest difference found four times in five at this standard error; None where nothing varied."""
+    """The smallest difference found four times in five at this standard error; None where nothing
+    varied."""
     return (Z_95 + Z_POWER_80) * error if error else None
 
 
 def estimate_further_documents(
     difference: float | None, error: float | None, documents: int
 ) -> int | None:
-    """Documents beside the present ones until this difference would be found four times in five; None: never."""
+    """Documents beside the present ones until this difference would be found four times in five;
+    None: never."""
     if not difference or not error:
         return None
     return max(

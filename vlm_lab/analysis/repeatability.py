@@ -31,7 +31,8 @@ class _AnsweredCase:
 def complete_probes(
     found: Mapping[ProbeKey, Repeatability], cases: Iterable[Case], why: Message
 ) -> list[Repeatability]:
-    """One probe for each candidate of a run and each way of asking; one that is missing was not measured: `why`."""
+    """One probe for each candidate of a run and each way of asking; one that is missing was not
+    measured: `why`."""
     return [
         found.get((key, how)) or replace(_make_empty_probe(key, how), not_measured=why)
         for key in group_cases(cases)
@@ -90,8 +91,9 @@ def _compare_replies(
 
 
 def _compare_values(first: _AnsweredCase, again: Generation) -> tuple[int, list[ValueChange]]:
-    """How many values the two replies have, and those that differ: the second is scored as if the first were the
-    reference, so rows are paired and a value that is only written otherwise is the same."""
+    """How many values the two replies have, and those that differ: the second is scored as if the
+    first were the reference, so rows are paired and a value that is only written otherwise is the
+    same."""
     document = first.case.document
     suite = document.suite
     before = parse(first.reply).value or {}
@@ -105,7 +107,8 @@ def _compare_values(first: _AnsweredCase, again: Generation) -> tuple[int, list[
 
 
 def summarize_probes(probes: Sequence[Repeatability]) -> list[Message]:
-    """A line a model and prompt; one for all where none was measured for one and the same reason."""
+    """A line a model and prompt; one for all where none was measured for one and the same
+    reason."""
     why = probes[0].not_measured if probes else ""
     if why and all(each.not_measured == why for each in probes):
         return [Message("not_asked_again", {"why": _sanitize_text(why)})]

@@ -1,4 +1,5 @@
-"""A record's scores as they would be without some of its fields: how much hangs on references that may be wrong.
+"""A record's scores as they would be without some of its fields: how much hangs on references that
+may be wrong.
 
 Counted anew from the record's own fields; nothing is parsed or aligned again.
 """
@@ -14,7 +15,8 @@ from vlm_lab.types import CORRECT, JUDGED, LabelError
 def exclude_label_errors(
     records: Iterable[Mapping[str, Any]], suspects: Iterable[LabelError]
 ) -> Iterator[Mapping[str, Any]]:
-    """The records without the suspects' fields, in `fields` and in `scores`; those without a suspect as they are."""
+    """The records without the suspects' fields, in `fields` and in `scores`; those without a
+    suspect as they are."""
     doubted = {(each.suite, each.document, each.path) for each in suspects}
     documents = {(suite, document) for suite, document, _ in doubted}
     for row in records:

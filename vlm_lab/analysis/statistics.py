@@ -1,9 +1,10 @@
 """Counts -> figures with intervals, one summary for every suite x model x prompt.
 
-Intervals are percentile bootstrap over documents (Efron & Tibshirani 1993, ch. 13), seeded: the fields of one invoice
-stand or fall together, so documents are what is resampled. Percentile, because BCa has no answer for a model that is
-right everywhere; its percentiles are moved outwards as Student's t asks (Hesterberg 2015, "What Teachers Should Know
-About the Bootstrap", section 4.3), without which intervals of 20 documents cover 92 % instead of 95 %.
+Intervals are percentile bootstrap over documents (Efron & Tibshirani 1993, ch. 13), seeded: the
+fields of one invoice stand or fall together, so documents are what is resampled. Percentile,
+because BCa has no answer for a model that is right everywhere; its percentiles are moved outwards
+as Student's t asks (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 4.3),
+without which intervals of 20 documents cover 92 % instead of 95 %.
 
 python tools/bench_statistics.py
 """
@@ -32,12 +33,14 @@ from vlm_lab.types import (
 )
 
 RESAMPLES = 10_000
-MAX_DRAWS = 10_000_000  # resamples x documents: beyond 1,000 documents fewer resamples do, and memory stays flat
+# resamples x documents: beyond 1,000 documents fewer resamples do, and memory stays flat
+MAX_DRAWS = 10_000_000
 CONFIDENCE_LEVEL = 0.95
 PRIOR_WEIGHT = 0.25  # of a document; tools/simulate_decisions.py shows what it is good for
 Array = NDArray[np.float64]
 _CELL_COLUMNS = [[f"cells_{name}" for name in names] for names in (CORRECT, EXPECTED, PREDICTED)]
-# Each score is a ratio of sums over documents: what is counted above, and the means of what stands below.
+# Each score is a ratio of sums over documents: what is counted above, and the means of what stands
+# below.
 SCORES: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
     "field_f1": (CORRECT, [EXPECTED, PREDICTED]),
     "field_f1_strict": (("exact",), [EXPECTED, PREDICTED]),
@@ -50,7 +53,8 @@ SCORES: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
 
 
 def compute_score_ratios(counts: Array, names: Iterable[str] = SCORES) -> tuple[Array, Array]:
-    """documents x COUNTS -> numerators and denominators of the named scores, each documents x scores."""
+    """documents x COUNTS -> numerators and denominators of the named scores, each documents x
+    scores."""
     tops, bottoms = [], []
     for name in names:
         above, below = SCORES[name]
@@ -65,7 +69,8 @@ def _sum_columns(counts: Array, names: Sequence[str]) -> Array:
 
 @lru_cache(maxsize=4)
 def draw_bootstrap_weights(documents: int, seed: int) -> NDArray[np.float32]:
-    """resamples x documents: how often each document is drawn. The same draw for all models: comparisons are paired."""
+    """resamples x documents: how often each document is drawn. The same draw for all models:
+    comparisons are paired."""
     resamples = max(1000, min(RESAMPLES, MAX_DRAWS // documents))
     drawn = np.random.default_rng(seed).integers(
         documents, size=(resamples, documents), dtype=np.int32
@@ -75,7 +80,8 @@ def draw_bootstrap_weights(documents: int, seed: int) -> NDArray[np.float32]:
 
 
 def resample_ratios(tops: Array, bottoms: Array, seed: int = 0) -> Array:
-    """resamples x figures: each figure (a sum over a sum) in every resample of the documents; NaN where 0 / 0."""
+    """resamples x figures: each figure (a sum over a sum) in every resample of the documents; NaN
+    where 0 / 0."""
     sums = draw_bootstrap_weights(len(tops), seed) @ np.concatenate([tops, bottoms], -1).astype(
         np.float32
     )
@@ -90,7 +96,8 @@ def divide(top: Array, bottom: Array) -> Array:
 
 
 def estimate_ratios(tops: Array, bottoms: Array, seed: int = 0) -> list[Estimate]:
-    """Each figure with its interval, over the documents that have something to judge; below two there is none."""
+    """Each figure with its interval, over the documents that have something to judge; below two
+    there is none."""
     judged = ((bottoms > 0) | (tops > 0)).sum(0)
     drawn = resample_ratios(*_add_prior_documents(tops, bottoms, judged), seed)
     values = divide(tops.sum(0), bottoms.sum(0))
@@ -102,8 +109,9 @@ def estimate_ratios(tops: Array, bottoms: Array, seed: int = 0) -> list[Estimate
 def _add_prior_documents(
     tops: Array, bottoms: Array, judged: NDArray[np.int64]
 ) -> tuple[Array, Array]:
-    """The documents, and two more that stand for what they do not show: one wholly wrong, one wholly right, each of
-    UNSEEN of a document's weight (after Agresti & Coull 1998). Without them five of five would be certain."""
+    """The documents, and two more that stand for what they do not show: one wholly wrong, one
+    wholly right, each of UNSEEN of a document's weight (after Agresti & Coull 1998). Without them
+    five of five would be certain."""
     size = PRIOR_WEIGHT * divide(bottoms.sum(0), np.maximum(judged, 1).astype(np.float64))
     return np.vstack([tops, np.zeros_like(size), size]), np.vstack([bottoms, size, size])
 
@@ -138,7 +146,8 @@ def summarize_records(
     planned: Mapping[CandidateKey, Sequence[str]],
     seed: int = 0,
 ) -> list[Summary]:
-    """One summary for each planned suite x model x prompt; a planned cell without a record is `not_run`."""
+    """One summary for each planned suite x model x prompt; a planned cell without a record is
+    `not_run`."""
     return summarize_counts(aggregate_records(records), models, planned, seed)
 
 
@@ -190,7 +199,8 @@ def _summarize_candidate(
 
 
 def _estimate_scores(counted: CandidateCounts, seed: int) -> dict[str, dict[str, Estimate]]:
-    """Scores under "", accuracies of fields under "field", headline scores under each tag; all in one resampling.
+    """Scores under "", accuracies of fields under "field", headline scores under each tag; all in
+    one resampling.
 
     A field's accuracy is right / (right + wrong + missing + spurious).
     """
@@ -215,7 +225,8 @@ def _estimate_scores(counted: CandidateCounts, seed: int) -> dict[str, dict[str,
 
 
 def _build_tag_masks(counted: CandidateCounts) -> dict[str, Array]:
-    """`language=ru` -> which documents carry it (documents x 1); a tag that tells all apart is a name, and left out."""
+    """`language=ru` -> which documents carry it (documents x 1); a tag that tells all apart is a
+    name, and left out."""
     places: dict[str, list[int]] = {}
     for place, document in enumerate(counted.documents):
         for tag, value in counted.tags[document].items():
@@ -230,8 +241,9 @@ def _build_tag_masks(counted: CandidateCounts) -> dict[str, Array]:
 
 
 def _summarize_speed(counted: CandidateCounts, model: Model | None) -> Speed:
-    """From cases that were timed as those of today were, or, when all replies are cached, as the newest of them: on the
-    same device, with the same dtype and attention. `measured_at` says when the last of them was."""
+    """From cases that were timed as those of today were, or, when all replies are cached, as the
+    newest of them: on the same device, with the same dtype and attention. `measured_at` says when
+    the last of them was."""
     fresh = [row for row in counted.timings if not row["cached"]] or counted.timings
     today = (
         _get_speed_settings(max(fresh, key=lambda row: row["measured_at"] or "")) if fresh else ()
@@ -268,7 +280,8 @@ def _collect_token_counts(timed: Sequence[Mapping[str, Any]], name: str) -> list
 
 
 def _get_speed_settings(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What decides how fast a reply is, without the reasons and versions that an environment has beside it."""
+    """What decides how fast a reply is, without the reasons and versions that an environment has
+    beside it."""
     settings = [
         (row["environment"] or {}).get(name) for name in ("device", "dtype", "attn_implementation")
     ]
@@ -286,12 +299,12 @@ def _compute_cost(timed: Sequence[Mapping[str, Any]], price: Mapping[str, float]
             * price["per_hour"]
             * 1000
         )
-    usage = [row["usage"] or {} for row in timed]
-    pairs = [(each.get("prompt_tokens"), each.get("output_tokens")) for each in usage]
-    if any(None in pair for pair in pairs):
-        return None
-    spent = [
-        a * price.get("per_million_input", 0) + b * price.get("per_million_output", 0)
-        for a, b in pairs
-    ]  # type: ignore[operator]
+    spent = []
+    for row in timed:
+        usage = row["usage"] or {}
+        prompt_tokens, output_tokens = usage.get("prompt_tokens"), usage.get("output_tokens")
+        if prompt_tokens is None or output_tokens is None:
+            return None
+        for_input = prompt_tokens * price.get("per_million_input", 0)
+        spent.append(for_input + output_tokens * price.get("per_million_output", 0))
     return float(np.mean(spent)) / 1e6 * 1000

@@ -14,11 +14,12 @@ from vlm_lab.errors import UserError
 from vlm_lab.registry import resolve_name
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 
-UsageOrTiming = TypeVar("Part", Usage, Timing)
+UsageOrTiming = TypeVar("UsageOrTiming", Usage, Timing)
 
 
 class Candidate:
-    """One model during a run. Its backend is built once; a backend that cannot be built says why to every case."""
+    """One model during a run. Its backend is built once; a backend that cannot be built says why to
+    every case."""
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
@@ -27,9 +28,11 @@ class Candidate:
         self._identity: Callable[[], Mapping[str, Any] | None] = cache(self._read_identity)
 
     def identity(self) -> Mapping[str, Any] | None:
-        """What decides this model's replies beside prompt and pages; None where nothing but loading it can tell.
+        """What decides this model's replies beside prompt and pages; None where nothing but loading
+        it can tell.
 
-        Read once, and once more when the model was loaded: it asks the metadata of all installed packages.
+        Read once, and once more when the model was loaded: it asks the metadata of all installed
+        packages.
         """
         return self._identity()
 
@@ -40,23 +43,27 @@ class Candidate:
 
     @property
     def recorded(self) -> bool:
-        """True for a backend whose answers were given before: no page is rendered for it and nothing is timed."""
+        """True for a backend whose answers were given before: no page is rendered for it and
+        nothing is timed."""
         return bool(getattr(self._backend, "recorded", False))
 
     @property
     def batches(self) -> bool:
-        """True for a loaded backend that takes several prompts at once: `generate_batch(prompts)`."""
+        """True for a loaded backend that takes several prompts at once:
+        `generate_batch(prompts)`."""
         return hasattr(self._backend, "generate_batch")
 
     def predict_visual_tokens(self, sizes: Sequence[tuple[int, int]]) -> int | None:
-        """Visual tokens of pages of these sizes, by the family's arithmetic; None where it is not known."""
+        """Visual tokens of pages of these sizes, by the family's arithmetic; None where it is not
+        known."""
         tell = getattr(
             resolve_name(self.model.backend, BACKENDS, "backend"), "predict_visual_tokens", None
         )
         return tell(self.model, self.runtime, sizes) if tell else None
 
     def load(self) -> None:
-        """Builds the backend, so that no case's time has the loading in it. Raises Skip or UserError."""
+        """Builds the backend, so that no case's time has the loading in it. Raises Skip or
+        UserError."""
         if self._why_not:
             raise self._why_not
         if self._backend is None:
@@ -85,8 +92,8 @@ class Candidate:
         return [replace(prompt, pages=[page]) for page in prompt.pages]
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        """The replies to prompts that are asked at once, in their order; of a model that is asked page by page, all
-        pages of all prompts. Needs a loaded backend that `batches`."""
+        """The replies to prompts that are asked at once, in their order; of a model that is asked
+        page by page, all pages of all prompts. Needs a loaded backend that `batches`."""
         asked = [self._parts(prompt) for prompt in prompts]
         replies = iter(self._backend.generate_batch([part for parts in asked for part in parts]))  # type: ignore[union-attr]
         return [
@@ -102,7 +109,8 @@ class Candidate:
 
 
 def merge_page_replies(replies: Sequence[Generation]) -> Generation:
-    """The replies to single pages as one: tokens and seconds add up, one cut off reply makes the whole cut off."""
+    """The replies to single pages as one: tokens and seconds add up, one cut off reply makes the
+    whole cut off."""
     reasons = [reply.finish_reason for reply in replies]
     return replace(
         replies[0],

@@ -1,12 +1,15 @@
-"""Answers that were given before: a former run, a JSONL file, or a folder of JSON files named as documents are.
+"""Answers that were given before: a former run, a JSONL file, or a folder of JSON files named as
+documents are.
 
-With a folder, the pipeline that a user has today is a candidate like any other. `model_id` is the path:
+With a folder, the pipeline that a user has today is a candidate like any other. `model_id` is the
+path:
 
     - {name: today, backend: replay, model_id: ../pipeline/output/json}
     - {name: old-run, backend: replay, model_id: results/20260102T030405Z, backend_kwargs: {model: qwen2-vl-2b}}
 
-A line of a JSONL file has `document` (or `id`) and `raw_response` (or `prediction`, `pred`); a record of a run is one.
-Files of a folder are read as the suite's references are: `match`, `unwrap`, `map` and `ignore` apply.
+A line of a JSONL file has `document` (or `id`) and `raw_response` (or `prediction`, `pred`); a
+record of a run is one. Files of a folder are read as the suite's references are: `match`, `unwrap`,
+`map` and `ignore` apply.
 """
 
 import json
@@ -43,7 +46,8 @@ class Replay:
 
     @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> Mapping[str, Any] | None:
-        """Files may change between two runs, and reading them costs nothing: never from the cache."""
+        """Files may change between two runs, and reading them costs nothing: never from the
+        cache."""
         return None
 
     def generate(self, prompt: Prompt) -> Generation:

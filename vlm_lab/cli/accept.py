@@ -1,4 +1,5 @@
-"""Accept a run: later runs are held against it with --baseline. Keeps hashes and outcomes, no values, no replies.
+"""Accept a run: later runs are held against it with --baseline. Keeps hashes and outcomes, no
+values, no replies.
 
 vlm-lab accept              the newest run
 vlm-lab accept RUN          a run's folder or id

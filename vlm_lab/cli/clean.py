@@ -1,6 +1,7 @@
 """Delete a run and the replies that were cached for it, and nothing else.
 
-RUN is a folder, a run's id, or `last`. A reply that another run used, too, is asked for again there.
+RUN is a folder, a run's id, or `last`. A reply that another run used, too, is asked for again
+there.
 
 vlm-lab clean 20260102T030405Z
 """
@@ -58,7 +59,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _find_replies(run: Path, cache: Path) -> list[Path]:
-    """The cached replies that the run's records name. A record is hostile text: only a digest is a file's name."""
+    """The cached replies that the run's records name. A record is hostile text: only a digest is a
+    file's name."""
     keys = {str(row.get("reply_key")) for row in read_records(run)}
     paths = (
         cache / "replies" / key[:2] / f"{key}.json"

@@ -1,4 +1,5 @@
-"""Did a candidate get worse from run A to run B? Exit 1 when it did, 6 when they cannot be compared.
+"""Did a candidate get worse from run A to run B? Exit 1 when it did, 6 when they cannot be
+compared.
 
 vlm-lab compare A B                    folders, run ids, or last
 vlm-lab compare A last --max-drop 0.02

@@ -1,8 +1,9 @@
-"""List the references of a run that may be wrong, and write them to corrections.json for a person to decide.
+"""List the references of a run that may be wrong, and write them to corrections.json for a person
+to decide.
 
-RUN is a folder, a run's id, or `last`. In the file, set each `verdict` to reference_wrong, model_wrong or both, and
-`right` to the value on the page. The next run scores by it; the reply cache makes that need no model. Entries that are
-in the file already stay as they are.
+RUN is a folder, a run's id, or `last`. In the file, set each `verdict` to reference_wrong,
+model_wrong or both, and `right` to the value on the page. The next run scores by it; the reply
+cache makes that need no model. Entries that are in the file already stay as they are.
 
 vlm-lab corrections last
 vlm-lab corrections last --write benchmarks/schet/corrections.json

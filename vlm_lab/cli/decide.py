@@ -1,4 +1,5 @@
-"""Say of each candidate of a run: chosen, rejected or needs_more_data, why, and what speaks against it.
+"""Say of each candidate of a run: chosen, rejected or needs_more_data, why, and what speaks against
+it.
 
 vlm-lab decide              the newest run, under the rules of models.yaml
 vlm-lab decide RUN --write  put `status` and a line of `notes` into models.yaml, leaving all else as it was

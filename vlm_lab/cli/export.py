@@ -1,4 +1,5 @@
-"""Write a candidate of a run as a folder to carry into your own sources: prompt, schema, settings, a script to run.
+"""Write a candidate of a run as a folder to carry into your own sources: prompt, schema, settings,
+a script to run.
 
 vlm-lab export --model qwen2-vl-2b                          of the newest run, with the prompt that was decided on
 vlm-lab export RUN --model qwen2-vl-2b --prompt terse --output ../pipeline/reader

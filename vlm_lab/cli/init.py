@@ -1,7 +1,9 @@
-"""Write a suite for your own documents and the JSON that your pipeline wrote for them; or check a suite.
+"""Write a suite for your own documents and the JSON that your pipeline wrote for them; or check a
+suite.
 
-FOLDER is the suite's, benchmarks/NAME; beside it comes test_NAME.py. Keys, types, envelope and matching are guessed
-from all references, and fields.md says from what. Nothing is overwritten: run it again and it shows a diff.
+FOLDER is the suite's, benchmarks/NAME; beside it comes test_NAME.py. Keys, types, envelope and
+matching are guessed from all references, and fields.md says from what. Nothing is overwritten: run
+it again and it shows a diff.
 
 vlm-lab init benchmarks/schet --documents=../pipeline/docs --references=../pipeline/output/json
 vlm-lab init --check benchmarks/schet

@@ -1,4 +1,5 @@
-"""`vlm-lab COMMAND`, or `python -m vlm_lab COMMAND`: finds the command's module and prints its errors as one message.
+"""`vlm-lab COMMAND`, or `python -m vlm_lab COMMAND`: finds the command's module and prints its
+errors as one message.
 
 vlm-lab --help
 """
@@ -54,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _close_broken_pipe() -> int:
-    """The end of a command whose reader has gone (`vlm-lab ... | head`): quiet, also when Python closes stdout, and
-    with the status that a shell gives for SIGPIPE."""
+    """The end of a command whose reader has gone (`vlm-lab ... | head`): quiet, also when Python
+    closes stdout, and with the status that a shell gives for SIGPIPE."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 128 + 13
 

@@ -27,7 +27,8 @@ HEADINGS = ("model", "backend", "status", "prompts", "weights", "runs on")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Exact versions that belong together, a Python that has wheels of all of them, and where they are from."""
+    """Exact versions that belong together, a Python that has wheels of all of them, and where they
+    are from."""
 
     python: str
     packages: tuple[str, ...]
@@ -118,14 +119,16 @@ def find_device(model: Model, runtime: Runtime) -> str:
 
 
 def guess_device() -> str:
-    """cuda where the driver names a GPU, mps on Apple's own processors, else cpu: what `auto` will most likely take."""
+    """cuda where the driver names a GPU, mps on Apple's own processors, else cpu: what `auto` will
+    most likely take."""
     if any(not part.startswith("CUDA_VISIBLE_DEVICES") for part in devices.detect_hardware()[1:]):
         return "cuda"
     return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"
 
 
 def format_recipe(model: Model, cache: Path) -> Iterator[str]:
-    """Shell commands for the folder that one types in, then lines for models.yaml, whose paths start where it lies."""
+    """Shell commands for the folder that one types in, then lines for models.yaml, whose paths
+    start where it lies."""
     if model.model_id not in RECIPES:
         known = ", ".join(RECIPES)
         raise UserError(

@@ -1,4 +1,5 @@
-"""Print a run's summary, or write its report again: in another form, another language, or against another run.
+"""Print a run's summary, or write its report again: in another form, another language, or against
+another run.
 
 vlm-lab report                          the newest run's table, and where its report lies
 vlm-lab report RUN --format confluence  report.confluence.xml; attach report_files/plots and report_files/crops
@@ -61,6 +62,7 @@ def _print_summary(report: Report) -> None:
 
 
 def _format_report_line(run: Path, language: str) -> str:
-    """The page, drawn now where the run ended before it could be or another language is asked for."""
+    """The page, drawn now where the run ended before it could be or another language is asked
+    for."""
     there = run / "report.html"
     return f"report: {there if there.exists() and language == 'en' else write_format('html', run, language)}"

@@ -1,4 +1,5 @@
-"""Run every model x prompt x document: what `scripts/bench` does, with the options that README lists.
+"""Run every model x prompt x document: what `scripts/bench` does, with the options that README
+lists.
 
 vlm-lab run -k qwen --documents=PATH
 """
@@ -34,7 +35,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def find_project_folder(start: Path) -> Path:
-    """The nearest folder at or above `start` that is a project of ours, else the checkout that this module lies in."""
+    """The nearest folder at or above `start` that is a project of ours, else the checkout that this
+    module lies in."""
     for folder in (start, *start.parents, Path(__file__).resolve().parents[2]):
         ini = folder / "pytest.ini"
         if ini.is_file() and "vlm_lab.plugin" in ini.read_text("utf-8", "replace"):

@@ -1,7 +1,9 @@
-"""Score a file of predictions against references: our score, and the published metrics on the same pairs.
+"""Score a file of predictions against references: our score, and the published metrics on the same
+pairs.
 
-PAIRS.jsonl has one JSON object a line: "id", "reference" (or "ref") and "prediction" (or "pred"), both JSON objects;
-a prediction of null is a document without a usable answer, and counts. The fields are those that each reference shows.
+PAIRS.jsonl has one JSON object a line: "id", "reference" (or "ref") and "prediction" (or "pred"),
+both JSON objects; a prediction of null is a document without a usable answer, and counts. The
+fields are those that each reference shows.
 
 vlm-lab score PAIRS.jsonl            the totals as a table
 vlm-lab score PAIRS.jsonl --json     the totals, and every document's figures
@@ -60,7 +62,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def score_pair(pair: PredictionPair) -> dict[str, Any]:
-    """What one document scores: `ours` as `vlm_lab.scoring` counts it, what is not exact, and each published metric."""
+    """What one document scores: `ours` as `vlm_lab.scoring` counts it, what is not exact, and each
+    published metric."""
     ours = score_values(
         pair.prediction, pair.reference, status="unparsed" if pair.prediction is None else "ok"
     )
@@ -81,7 +84,8 @@ def score_pair(pair: PredictionPair) -> dict[str, Any]:
 
 
 def compute_totals(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Sums of counts with their ratios, and means over all documents of what is a ratio by itself."""
+    """Sums of counts with their ratios, and means over all documents of what is a ratio by
+    itself."""
     means = [name for name in METRICS if name != "kieval"]
     differences = [result for document in documents for result in document["differences"]]
     kinds = Counter(

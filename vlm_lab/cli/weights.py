@@ -4,7 +4,8 @@ vlm-lab weights                          each candidate: here or not, how large,
 vlm-lab weights fetch NAME [NAME ...]    download into cache/hub what is not there yet
 vlm-lab weights fetch NAME --plan        only names, sizes and total: for carrying them over by disk
 
-HF_ENDPOINT names a mirror of the hub, HF_TOKEN opens gated models. Nothing else of this project downloads by itself.
+HF_ENDPOINT names a mirror of the hub, HF_TOKEN opens gated models. Nothing else of this project
+downloads by itself.
 """
 
 import argparse
@@ -26,7 +27,8 @@ LICENCE_PATTERN = re.compile(r"""^(license|license_name): *["']?([^\s"']+)""", r
 HEADINGS = ("model", "weights", "size", "commit", "licence", "fits (estimate)", "where")
 HEAD_BYTES = 2000  # enough to see the first tensors of a safetensors file
 MEMORY_OVERHEAD = 1.2  # of the weights: activations, CUDA's own, fragments
-BYTES_PER_PAGE = 0.4e9  # key-value cache and vision activations: 0.05 GB (Qwen2-VL-2B) to 0.4 GB (LLaVA 1.6) for an A4 page
+# key-value cache and vision activations: 0.05 GB (Qwen2-VL-2B) to 0.4 GB (LLaVA 1.6) for an A4 page
+BYTES_PER_PAGE = 0.4e9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -152,7 +154,8 @@ def has_weights(model: Model) -> bool:
 
 
 def estimate_gpu_bytes(path: Path) -> float:
-    """Bytes that a file of weights takes on a GPU: float32 becomes a half type there. 0 for other files."""
+    """Bytes that a file of weights takes on a GPU: float32 becomes a half type there. 0 for other
+    files."""
     if path.suffix == ".bin":
         return path.stat().st_size
     if path.suffix != ".safetensors":
@@ -173,7 +176,8 @@ def format_fit(weights_bytes: float, pages: int, cards: Sequence[tuple[str, floa
 
 
 def list_gpus() -> list[tuple[str, float]]:
-    """(name, bytes) of the NVIDIA GPUs that the driver's own tool lists; [] where there is no such tool."""
+    """(name, bytes) of the NVIDIA GPUs that the driver's own tool lists; [] where there is no such
+    tool."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []

@@ -1,6 +1,8 @@
-"""models.yaml -> candidates, strictly: a misspelt key is an error before anything runs, never a setting ignored.
+"""models.yaml -> candidates, strictly: a misspelt key is an error before anything runs, never a
+setting ignored.
 
-What is wrong with one model only (its weights, its interpreter) is not looked at here: that skips the model.
+What is wrong with one model only (its weights, its interpreter) is not looked at here: that skips
+the model.
 """
 
 import re
@@ -39,7 +41,8 @@ MISPLACED_KEYS = {
     "load_in_8bit": "belongs under `load_kwargs`",
 }
 KWARGS_KEYS = ("generation_kwargs", "processor_kwargs", "load_kwargs")
-# What decides which code runs, and from where weights come, stands in its own key, where it is checked.
+# What decides which code runs, and from where weights come, stands in its own key, where it is
+# checked.
 TOP_LEVEL_KEYS = (
     "trust_remote_code",
     "use_safetensors",
@@ -67,8 +70,8 @@ PINNED_KERNEL_PATTERN = re.compile(r"[^@\s]+@[0-9a-f]{40}(:[\w.]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What models.yaml files say. `prompts` are texts by id; `places` is where each model stands (file:line);
-    `plugins` are the modules that a schema may take field types from."""
+    """What models.yaml files say. `prompts` are texts by id; `places` is where each model stands
+    (file:line); `plugins` are the modules that a schema may take field types from."""
 
     models: tuple[Model, ...] = ()
     prompts: Mapping[str, str] = field(default_factory=dict)
@@ -78,7 +81,8 @@ class Candidates:
 
 
 def load_candidates(paths: Sequence[Path]) -> Candidates:
-    """Reads one or more files in order; UserError names file, line and key of the first thing that is wrong."""
+    """Reads one or more files in order; UserError names file, line and key of the first thing that
+    is wrong."""
     together = Candidates()
     for path in paths:
         found = _load_file(path)
@@ -111,8 +115,8 @@ def _load_file(path: Path) -> Candidates:
 
 
 def allow_listed_plugins(paths: Iterable[Path]) -> None:
-    """Lets a suite's schema use what these models.yaml files list under `plugins`; files that are not there list
-    nothing."""
+    """Lets a suite's schema use what these models.yaml files list under `plugins`; files that are
+    not there list nothing."""
     allow_plugins(load_candidates([path for path in paths if path.is_file()]).plugins)
 
 
@@ -166,7 +170,8 @@ def _parse_model(
 
 
 def _check_reserved_keys(source: YamlSource, place: list[YamlKey], model: Model) -> None:
-    """UserError where a mapping that is handed on as it stands would decide which code runs, or what was asked."""
+    """UserError where a mapping that is handed on as it stands would decide which code runs, or
+    what was asked."""
     for name in KWARGS_KEYS:
         for keys, key in _walk_keys(getattr(model, name)):
             if key in TOP_LEVEL_KEYS and (not keys or key in TOP_LEVEL_KEYS[:3]):
@@ -221,7 +226,8 @@ def _parse_prompts(source: YamlSource) -> dict[str, str]:
 def check_prompts(
     candidates: Candidates, available: Mapping[str, str], chosen: Sequence[str]
 ) -> None:
-    """UserError where a model or `--prompt` names a prompt that neither the suite nor models.yaml has."""
+    """UserError where a model or `--prompt` names a prompt that neither the suite nor models.yaml
+    has."""
     wanted = [
         (candidates.places[model.name], f"{model.name}: prompts", model.prompts)
         for model in candidates.models

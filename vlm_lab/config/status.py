@@ -1,7 +1,8 @@
-"""Writes what was decided into models.yaml: `status`, and one line of `notes`; all else stays as it was.
+"""Writes what was decided into models.yaml: `status`, and one line of `notes`; all else stays as it
+was.
 
-ruamel.yaml keeps comments, order, quotes and blank lines. A user's own words in `notes` stay before ours, which stand
-in [brackets] and are replaced the next time.
+ruamel.yaml keeps comments, order, quotes and blank lines. A user's own words in `notes` stay before
+ours, which stand in [brackets] and are replaced the next time.
 """
 
 import io
@@ -19,8 +20,8 @@ _OWN_NOTE_PATTERN = re.compile(r" ?\[vlm-lab .*\]$", re.DOTALL)
 
 
 def write_status(path: Path, decisions: Sequence[Decision], run: str) -> list[str]:
-    """Updates the models that `path` has, and returns their names. With several suites the most cautious word counts.
-    The file is replaced whole or not at all."""
+    """Updates the models that `path` has, and returns their names. With several suites the most
+    cautious word counts. The file is replaced whole or not at all."""
     yaml, data = _load_yaml(path)
     wanted = {
         each.model: each

@@ -1,6 +1,7 @@
 """YAML read strictly: safe tags only, no key twice, and every complaint names file, line and key.
 
-The line numbers come from the composed nodes, which PyYAML throws away once it has built the values.
+The line numbers come from the composed nodes, which PyYAML throws away once it has built the
+values.
 """
 
 import dataclasses
@@ -79,14 +80,16 @@ def check_keys(
 def parse_dataclass(
     cls: type[T], source: YamlSource, keys: Sequence[YamlKey], data: Mapping[str, Any]
 ) -> T:
-    """The dataclass `cls` from a mapping: unknown keys and wrong types are a UserError with their line."""
+    """The dataclass `cls` from a mapping: unknown keys and wrong types are a UserError with their
+    line."""
     check_keys(source, keys, data, [field.name for field in dataclasses.fields(cls)])  # type: ignore[arg-type]
     made: T = parse_value(cls, source, keys, data)
     return made
 
 
 def parse_value(kind: Any, source: YamlSource, keys: Sequence[YamlKey], value: object) -> Any:
-    """`value` as the type `kind`; a value of another type is a UserError that says what was wanted."""
+    """`value` as the type `kind`; a value of another type is a UserError that says what was
+    wanted."""
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:

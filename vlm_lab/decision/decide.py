@@ -1,9 +1,9 @@
 """Figures -> a word for each model: chosen, rejected or needs_more_data, and what would change it.
 
-A model meets the rules only when every interval lies wholly on the right side; it is rejected when one lies wholly on
-the wrong side; else it needs more data. Of those that meet them, the best on the first figure of `prefer` is chosen,
-together with all that cannot be told from it; what is clearly worse is rejected. Nothing is chosen from a dry run, or
-while cells were skipped or not run.
+A model meets the rules only when every interval lies wholly on the right side; it is rejected when
+one lies wholly on the wrong side; else it needs more data. Of those that meet them, the best on the
+first figure of `prefer` is chosen, together with all that cannot be told from it; what is clearly
+worse is rejected. Nothing is chosen from a dry run, or while cells were skipped or not run.
 
 vlm-lab decide last
 """
@@ -70,7 +70,8 @@ def make_decisions(
     rules: Rules,
     verified: Mapping[str, bool],
 ) -> list[Decision]:
-    """One decision for each suite x model, the chosen first. `verified` is by suite; `comparisons` are a run's."""
+    """One decision for each suite x model, the chosen first. `verified` is by suite; `comparisons`
+    are a run's."""
     rules = rules if rules.prefer else replace(rules, prefer=("field_f1",))
     decisions = []
     for suite in dict.fromkeys(summary.suite for summary in summaries):
@@ -89,7 +90,8 @@ def make_decisions(
 def compare_for_decision(
     tallies: Mapping[CandidateKey, CandidateCounts], rules: Rules
 ) -> list[Comparison]:
-    """All that `decide` needs: every pair on the headline, and on the figure that is preferred first."""
+    """All that `decide` needs: every pair on the headline, and on the figure that is preferred
+    first."""
     first = [name for name in rules.prefer[:1] if name in SCORES]
     return adjust_p_values(
         [
@@ -103,8 +105,8 @@ def compare_for_decision(
 def decide_run(
     report: Report, records: Iterable[Mapping[str, Any]], rules: Rules
 ) -> list[Decision]:
-    """The decisions from a finished run, under rules that may have changed since; none from a part of a suite, none
-    about a candidate that was not asked."""
+    """The decisions from a finished run, under rules that may have changed since; none from a part
+    of a suite, none about a candidate that was not asked."""
     verified = {suite["name"]: bool(suite["verified"]) for suite in report.suites}
     partial = report.run.get("partial") or ()
     asked = [
@@ -175,7 +177,8 @@ def _build_decision(
 
 
 def _assess_best_prompt(own: Sequence[Summary], model: str, rules: Rules) -> _CandidateAssessment:
-    """The word of a model's best prompt: one that meets the rules, else one that may, else the least bad."""
+    """The word of a model's best prompt: one that meets the rules, else one that may, else the
+    least bad."""
     candidates = [summary for summary in own if summary.model == model]
     prompts = sum(
         any(each.value is not None for each in summary.scores.values()) for summary in candidates
@@ -308,7 +311,8 @@ def _list_reasons_against(
 
 
 def _count_more_documents(word: _CandidateAssessment) -> int | None:
-    """The most that any open rule asks for; None where another open rule cannot be settled by documents."""
+    """The most that any open rule asks for; None where another open rule cannot be settled by
+    documents."""
     needed = [each.more for each in word.checks if each.state == "open"]
     known = [each for each in needed if each is not None]
     return (

@@ -1,8 +1,8 @@
 """The regression gate: did a candidate get worse since somebody accepted a run?
 
-A baseline holds hashes, outcomes and seconds, no values and no replies: it may be kept in git. Only documents whose
-file and reference are the same are compared, and only under the same schema and prompt. Two figures are gated,
-`field_f1` and `cell_f1`, each by the interval of its paired drop.
+A baseline holds hashes, outcomes and seconds, no values and no replies: it may be kept in git. Only
+documents whose file and reference are the same are compared, and only under the same schema and
+prompt. Two figures are gated, `field_f1` and `cell_f1`, each by the interval of its paired drop.
 
 pytest benchmarks --baseline results/baseline.json
 """
@@ -43,7 +43,8 @@ Counts = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class DocumentBaseline:
-    """One document as it was answered: the outcome of each header field, and by field those of the cells, by path."""
+    """One document as it was answered: the outcome of each header field, and by field those of the
+    cells, by path."""
 
     document_sha256: str | None
     reference_sha256: str | None
@@ -94,7 +95,8 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """`lines` say what was compared, what was left out, and which fields on which documents got worse."""
+    """`lines` say what was compared, what was left out, and which fields on which documents got
+    worse."""
 
     status: Literal["ok", "regressed", "not_comparable"]
     lines: tuple[str, ...]
@@ -195,7 +197,8 @@ def check_regression(
     fail_on_lost_field: bool = False,
     seed: int = 0,
 ) -> GateResult:
-    """Holds a run against a baseline, candidate by candidate. One that regressed outweighs one not comparable."""
+    """Holds a run against a baseline, candidate by candidate. One that regressed outweighs one not
+    comparable."""
     run = {candidate.candidate: candidate for candidate in now.candidates}
     results = [
         _check_candidate(candidate, run[candidate.candidate], max_drop, fail_on_lost_field, seed)

@@ -1,7 +1,8 @@
 """One rule of models.yaml's `decide: require` held against one candidate: met, failed, or open.
 
-Scores and field paths are lower limits and are judged by their interval: met only when all of it is above the rule,
-failed only when all of it is below. Seconds, gigabytes, money and the error rate are upper limits.
+Scores and field paths are lower limits and are judged by their interval: met only when all of it is
+above the rule, failed only when all of it is below. Seconds, gigabytes, money and the error rate
+are upper limits.
 """
 
 from collections.abc import Callable
@@ -27,7 +28,8 @@ _UNMEASURED_MESSAGES = {"cost_per_1000": "no_price", "peak_memory_gb": "no_memor
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """`more` is how many further documents would settle an open one, where that is what is missing."""
+    """`more` is how many further documents would settle an open one, where that is what is
+    missing."""
 
     state: Literal["met", "failed", "open"]
     reason: Message
@@ -35,7 +37,8 @@ class RuleResult:
 
 
 def evaluate_rule(summary: Summary, name: str, rule: float, prompts: int = 1) -> RuleResult:
-    """One rule. Where a model's best of several `prompts` is judged, its interval is widened (Bonferroni)."""
+    """One rule. Where a model's best of several `prompts` is judged, its interval is widened
+    (Bonferroni)."""
     if name in UPPER_LIMITS:
         return _evaluate_upper_limit(summary, name, rule)
     found = find_figure(summary, name)

@@ -1,4 +1,5 @@
-"""The winner of a run as a folder that needs nothing of ours: prompt, schema, settings as measured, a script to run.
+"""The winner of a run as a folder that needs nothing of ours: prompt, schema, settings as measured,
+a script to run.
 
     prompt.txt  schema.json  settings.json  pages.py  read_invoice.py  README.md
 
@@ -67,8 +68,9 @@ def find_candidate(
     prompt_id: str | None = None,
     folder: Path | None = None,
 ) -> ExportedCandidate:
-    """The candidate `name` of a run. Its prompt is the one that was decided on where none is given, its suite the only
-    one it was asked on, or the one in `folder`. UserError where it was not measured or the suite has changed since."""
+    """The candidate `name` of a run. Its prompt is the one that was decided on where none is given,
+    its suite the only one it was asked on, or the one in `folder`. UserError where it was not
+    measured or the suite has changed since."""
     model = next((each for each in report.models if each.name == name), None)
     if model is None:
         raise UserError(
@@ -104,7 +106,8 @@ def find_candidate(
 
 
 def write_export(winner: ExportedCandidate, folder: Path) -> Path:
-    """The folder. UserError where there is something in it already, or where a setting cannot be carried over."""
+    """The folder. UserError where there is something in it already, or where a setting cannot be
+    carried over."""
     script, _ = SCRIPTS[winner.model.backend]
     decides = SETTINGS_BUILDERS[winner.model.backend](
         winner.model, winner.answer, winner.report, winner.suite.schema

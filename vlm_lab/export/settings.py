@@ -1,4 +1,5 @@
-"""settings.json of a hand-over: what decides a reply, with the choices that were made while it was measured."""
+"""settings.json of a hand-over: what decides a reply, with the choices that were made while it was
+measured."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,7 +17,8 @@ SERVER_SETTINGS = ("base_url", "api_key_env", "timeout", "image")
 def build_transformers_settings(
     model: Model, answer: Mapping[str, Any], report: Report, schema: Schema
 ) -> dict[str, Any]:
-    """The checkpoint at the commit that was measured, and its processor's settings in transformers' own words."""
+    """The checkpoint at the commit that was measured, and its processor's settings in transformers'
+    own words."""
     from vlm_lab.backends.transformers import families
     from vlm_lab.backends.transformers.loaded_model import build_generate_kwargs
 
@@ -61,7 +63,8 @@ def build_transformers_settings(
 def build_server_settings(
     model: Model, answer: Mapping[str, Any], report: Report, schema: Schema
 ) -> dict[str, Any]:
-    """Where the server was, and the request without its messages. A key is named by its variable, never written."""
+    """Where the server was, and the request without its messages. A key is named by its variable,
+    never written."""
     from vlm_lab.backends.openai.backend import build_request
     from vlm_lab.backends.openai.settings import load_server_settings
 

@@ -1,8 +1,10 @@
-"""Printed numbers: amounts, quantities, currencies. `1.234,56`, `1'234.56`, `1 234,56 руб.`, `(12.00)`, `12,00-`.
+"""Printed numbers: amounts, quantities, currencies. `1.234,56`, `1'234.56`, `1 234,56 руб.`,
+`(12.00)`, `12,00-`.
 
-One separator with exactly three digits after it (`1.234`, `60,000`) is read as thousands, unless what stands before
-it cannot head a group (`0.780`, `.780`, `1234.567`, `01.234`). Nothing in such a value decides, and thousands is by far
-the more frequent on invoices. Where the other side of a comparison is unambiguous it decides: see `is_same_amount`.
+One separator with exactly three digits after it (`1.234`, `60,000`) is read as thousands, unless
+what stands before it cannot head a group (`0.780`, `.780`, `1234.567`, `01.234`). Nothing in such a
+value decides, and thousands is by far the more frequent on invoices. Where the other side of a
+comparison is unambiguous it decides: see `is_same_amount`.
 """
 
 import re
@@ -15,7 +17,8 @@ from vlm_lab.types import Conventions
 Quantity = tuple[Decimal, str]
 MAX_LENGTH = 64  # characters; no printed amount is longer
 
-# Signs and words printed for a currency -> ISO 4217. A bare $ is read as USD and a bare kr as SEK: the commonest.
+# Signs and words printed for a currency -> ISO 4217. A bare $ is read as USD and a bare kr as SEK:
+# the commonest.
 CURRENCY_SIGNS = {
     "€": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "us$": "USD", "usd$": "USD", "£": "GBP", "¥": "JPY",
     "円": "JPY", "cn¥": "CNY", "元": "CNY", "rmb": "CNY", "₽": "RUB", "руб": "RUB", "р": "RUB", "рублей": "RUB",
@@ -81,7 +84,8 @@ def parse_currency(value: Any, conventions: Conventions) -> str | None:
 
 
 def find_printed_currency(value: Any) -> str:
-    """The ISO 4217 code of what is printed beside an amount (`12,00 €`); "" where that is nothing, or no currency."""
+    """The ISO 4217 code of what is printed beside an amount (`12,00 €`); "" where that is nothing,
+    or no currency."""
     read = _split_number(value) if isinstance(value, str) else None
     return (parse_currency(read[1], Conventions()) if read else None) or ""
 
@@ -89,7 +93,8 @@ def find_printed_currency(value: Any) -> str:
 def is_same_amount(
     expected: Any, actual: Any, tolerance: str, one: Decimal, other: Decimal
 ) -> bool:
-    """Whether two amounts are equal within the tolerance, the ambiguous one (`1.234`) read as the other one needs."""
+    """Whether two amounts are equal within the tolerance, the ambiguous one (`1.234`) read as the
+    other one needs."""
     allowed = _parse_tolerance(tolerance)
     if abs(one - other) <= allowed:
         return True
@@ -103,7 +108,8 @@ def is_same_amount(
 def is_same_quantity(
     expected: Any, actual: Any, tolerance: str, one: Quantity, other: Quantity
 ) -> bool:
-    """Whether numbers are equal as amounts are; a unit that only one side has is no difference, another unit is."""
+    """Whether numbers are equal as amounts are; a unit that only one side has is no difference,
+    another unit is."""
     units = {one[1], other[1]} - {""}
     return len(units) < 2 and is_same_amount(expected, actual, tolerance, one[0], other[0])
 
@@ -151,7 +157,8 @@ def _is_negative(before: str, after: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _has_only_currencies(around: str) -> bool:
-    """Whether only currencies (or nothing) stand around a number: `12 Stück` is no amount, `12 EUR` is one."""
+    """Whether only currencies (or nothing) stand around a number: `12 Stück` is no amount, `12 EUR`
+    is one."""
     words = [word.strip(".,:=/").casefold() for word in around.split()]
     return all(
         not word or word in CURRENCY_SIGNS or word.upper() in CURRENCY_CODES for word in words
@@ -169,8 +176,8 @@ def _convert_json_number(value: Any) -> Decimal | None:
 
 
 def _parse_decimal(printed: str) -> Decimal | None:
-    """Digits with their separators -> number. The last dot or comma is the decimal one unless it groups thousands;
-    groups of other than two or three digits are no number."""
+    """Digits with their separators -> number. The last dot or comma is the decimal one unless it
+    groups thousands; groups of other than two or three digits are no number."""
     last = max(printed.rfind("."), printed.rfind(","))
     if last < 0 or printed.count(printed[last]) > 1 or _AMBIGUOUS_NUMBER.fullmatch(printed):
         last = len(printed)

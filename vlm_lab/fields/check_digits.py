@@ -1,7 +1,8 @@
 """Codes that prove themselves: tax ids and IBANs with check digits, through python-stdnum.
 
-Only what is surely meant to be such a code is held against its rule: an ИНН is ten or twelve digits, a European VAT
-number begins with its country. Any other tax id may be right, whatever it looks like.
+Only what is surely meant to be such a code is held against its rule: an ИНН is ten or twelve
+digits, a European VAT number begins with its country. Any other tax id may be right, whatever it
+looks like.
 """
 
 import importlib
@@ -27,16 +28,17 @@ TAX_ID_VALIDATORS: tuple[tuple[re.Pattern[str], str, str], ...] = (
 
 
 def find_code_error(kind: str, value: Any, path: str = "") -> Message | None:
-    """Why a value is no valid `tax_id`, `inn` or `iban`; None where it is one, or where nothing can be said."""
+    """Why a value is no valid `tax_id`, `inn` or `iban`; None where it is one, or where nothing can
+    be said."""
     return validate_code(kind, value, path) or None
 
 
 def validate_code(
     kind: str, value: Any, path: str = "", languages: Sequence[str] = ()
 ) -> Message | Valid | None:
-    """As `invalid`, and "" where the value is a valid one. A tax id at a `path` that says ИНН is one of these, whatever
-    its length; one of ten or twelve bare digits only where the suite is Russian (English is everywhere), since a German
-    tax number has as many."""
+    """As `invalid`, and "" where the value is a valid one. A tax id at a `path` that says ИНН is
+    one of these, whatever its length; one of ten or twelve bare digits only where the suite is
+    Russian (English is everywhere), since a German tax number has as many."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = re.sub(

@@ -1,9 +1,10 @@
 """Field types: when two values are equal exactly, equal in all but format, or not equal.
 
-A type is one function `(value, Conventions) -> canonical value | None`: None where the value is none of this type, else
-something hashable that is equal for two ways of writing the same. To add one, write the function anywhere, name it in
-schema.json as `"x-vlm-lab": {"type": "your_package.module:function"}`, and its module in models.yaml as
-`plugins: [your_package.module]`; or add a line to TYPES:
+A type is one function `(value, Conventions) -> canonical value | None`: None where the value is
+none of this type, else something hashable that is equal for two ways of writing the same. To add
+one, write the function anywhere, name it in schema.json as `"x-vlm-lab": {"type":
+"your_package.module:function"}`, and its module in models.yaml as `plugins: [your_package.module]`;
+or add a line to TYPES:
 
     def postcode(value, conventions):
         digits = str(value).replace(" ", "")
@@ -65,8 +66,8 @@ def has_same_text(expected: Any, actual: Any) -> bool:
 
 
 def has_same_value(field: Field, expected: Any, actual: Any, conventions: Conventions) -> bool:
-    """Whether the two are the same value of the field's type, or, of neither being one, the same text (`без НДС` where
-    an amount should be)."""
+    """Whether the two are the same value of the field's type, or, of neither being one, the same
+    text (`без НДС` where an amount should be)."""
     one, other = (
         canonicalize_value(field, expected, conventions),
         canonicalize_value(field, actual, conventions),
@@ -86,8 +87,8 @@ def has_same_value(field: Field, expected: Any, actual: Any, conventions: Conven
 
 
 def canonicalize_value(field: Field, value: Any, conventions: Conventions) -> Hashable | None:
-    """The value as its type reads it, None where it is none. A user's type may raise on odd values, or
-    give what cannot be hashed: that is None."""
+    """The value as its type reads it, None where it is none. A user's type may raise on odd values,
+    or give what cannot be hashed: that is None."""
     try:
         found = resolve_field_type(field.type)(value, conventions)
         hash(found)
@@ -97,7 +98,8 @@ def canonicalize_value(field: Field, value: Any, conventions: Conventions) -> Ha
 
 
 def compute_similarity(expected: Any, actual: Any) -> float:
-    """1 - normalised Indel distance of the two texts (rapidfuzz): reported, never a reason to be right."""
+    """1 - normalised Indel distance of the two texts (rapidfuzz): reported, never a reason to be
+    right."""
     return round(
         Indel.normalized_similarity(
             str(expected)[:MAX_COMPARED_LENGTH], str(actual)[:MAX_COMPARED_LENGTH]

@@ -1,7 +1,8 @@
 """Printed dates, in listed formats only: a parser that guesses turns wrong answers into right ones.
 
-ISO (with a time or without), numbers in the suite's `date_order`, and day, month name, year in the languages of the
-suite and in English. `03.04.2024` is the third of April under `dmy`; it is never read the other way round.
+ISO (with a time or without), numbers in the suite's `date_order`, and day, month name, year in the
+languages of the suite and in English. `03.04.2024` is the third of April under `dmy`; it is never
+read the other way round.
 """
 
 import re
@@ -77,7 +78,8 @@ def _make_date(year: str, month: str, day: str) -> Date | None:
 
 @lru_cache(maxsize=64)
 def _build_month_numbers(languages: tuple[str, ...]) -> dict[str, int]:
-    """Month names, full and short, in Babel's tables; a suite's language that Babel lacks has none."""
+    """Month names, full and short, in Babel's tables; a suite's language that Babel lacks has
+    none."""
     from babel import Locale, UnknownLocaleError
 
     names: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """Nested data -> its leaves and its tables, under the paths that fields have (`menu[].sub[].name`).
 
-A part is a document or one row of a list. A list with objects in it is a table, whose rows are parts of their own; a
-list of plain values is one leaf, `tags[]`.
+A part is a document or one row of a list. A list with objects in it is a table, whose rows are
+parts of their own; a list of plain values is one leaf, `tags[]`.
 """
 
 import re
@@ -20,8 +20,8 @@ MAX_KEY_DOTS = 4  # in a key that is a path: ten thousand dots must not become a
 
 @dataclass(frozen=True, slots=True)
 class FlatRecord:
-    """Leaves and tables by path; paths are from the document's root, without row numbers. `respelled` are the leaves
-    that stood under a key of another spelling."""
+    """Leaves and tables by path; paths are from the document's root, without row numbers.
+    `respelled` are the leaves that stood under a key of another spelling."""
 
     leaves: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, list[Any]] = field(default_factory=dict)
@@ -46,7 +46,8 @@ def flatten_row(row: Any, table: str, tables: frozenset[str]) -> FlatRecord:
 
 
 def collect_table_paths(fields: Iterable[Field]) -> frozenset[str]:
-    """Where the fields say that tables are: `a` and `a[].b` for a field `a[].b[].c`; `tags[]` is no table."""
+    """Where the fields say that tables are: `a` and `a[].b` for a field `a[].b[].c`; `tags[]` is no
+    table."""
     found = set()
     for each in fields:
         at = each.path.find("[]")
@@ -63,8 +64,9 @@ def index_by_spelling(paths: tuple[str, ...]) -> dict[str, str]:
 
 
 def match_key_spelling(part: FlatRecord, paths: tuple[str, ...]) -> FlatRecord:
-    """The part with `invoiceNumber` or `Invoice number` moved to the known path `invoice_number`, if that is free; a
-    plain value moves to a list of plain values as a list of one, the one value of a list to a field that is none."""
+    """The part with `invoiceNumber` or `Invoice number` moved to the known path `invoice_number`,
+    if that is free; a plain value moves to a list of plain values as a list of one, the one value
+    of a list to a field that is none."""
     held: tuple[dict[str, Any], ...] = (part.leaves, part.tables)
     for place in held:
         for path in [path for path in place if path not in paths]:
@@ -77,7 +79,8 @@ def match_key_spelling(part: FlatRecord, paths: tuple[str, ...]) -> FlatRecord:
 
 
 def _find_known_path(path: str, value: Any, known: Mapping[str, str]) -> tuple[str | None, Any]:
-    """The known path that a leaf's or a table's path stands for, and the value in that one's shape."""
+    """The known path that a leaf's or a table's path stands for, and the value in that one's
+    shape."""
     squashed = _reduce_spelling(path)
     if squashed in known:
         return known[squashed], value
@@ -101,8 +104,9 @@ def is_null_like(value: Any) -> bool:
 
 
 def unflatten_dotted_keys(value: Any) -> Any:
-    """Dotted keys as paths: {"menu.nm": 1} -> {"menu": {"nm": 1}}. A key that repeats its parent's is not nested
-    again ({"menu": [{"menu.nm": 1}]} -> {"menu": [{"nm": 1}]}); of two values for one path the nested one stays."""
+    """Dotted keys as paths: {"menu.nm": 1} -> {"menu": {"nm": 1}}. A key that repeats its parent's
+    is not nested again ({"menu": [{"menu.nm": 1}]} -> {"menu": [{"nm": 1}]}); of two values for one
+    path the nested one stays."""
     return _unflatten_value(value, "")
 
 

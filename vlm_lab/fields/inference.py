@@ -14,7 +14,8 @@ MIN_CODE_DIGITS = 5  # digits of a number whose lost zeros anybody would miss
 
 
 def infer_field_type(values: Sequence[Any]) -> str:
-    """`boolean`, `amount`, `date` (ISO only), `quantity` (of pieces: `2`, `2 x`) where all values are, else `text`."""
+    """`boolean`, `amount`, `date` (ISO only), `quantity` (of pieces: `2`, `2 x`) where all values
+    are, else `text`."""
     present = [value for value in values if value not in (None, "")]
     return next((name for name, fits in TYPE_TESTS if present and all(map(fits, present))), "text")
 
@@ -37,7 +38,8 @@ def _is_iso_date(value: Any) -> bool:
 
 
 def _is_amount(value: Any) -> bool:
-    """A number that nobody would want to be a code: no leading zero, no dash after it, not longer than amounts are."""
+    """A number that nobody would want to be a code: no leading zero, no dash after it, not longer
+    than amounts are."""
     return (
         not (isinstance(value, str) and _CODE_LIKE.fullmatch(value.strip()))
         and parse_amount(value, _DEFAULT_CONVENTIONS) is not None

@@ -1,4 +1,5 @@
-"""Paths into nested data: `totals.gross`, `Строки[2].Сумма`, `documents.0.data`; keys may have dots of their own."""
+"""Paths into nested data: `totals.gross`, `Строки[2].Сумма`, `documents.0.data`; keys may have dots
+of their own."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +10,8 @@ _ROW_NUMBER = re.compile(r"\[(\d+)\]|(\d+)(?=$|[.\[])")
 
 
 def find_value(data: Any, path: str) -> Any:
-    """The value at a path, MISSING where it leads nowhere. Of `a.b` as a key and as two, the key wins."""
+    """The value at a path, MISSING where it leads nowhere. Of `a.b` as a key and as two, the key
+    wins."""
     if not path:
         return data
     if isinstance(data, Mapping):
@@ -25,7 +27,8 @@ def find_value(data: Any, path: str) -> Any:
 
 
 def set_value(target: dict[str, Any], path: str, value: Any) -> None:
-    """Sets the value at a path of keys, making the objects on the way; what is no object on the way stays."""
+    """Sets the value at a path of keys, making the objects on the way; what is no object on the way
+    stays."""
     keys = path.split(".")
     for key in keys[:-1]:
         inner = target.setdefault(key, {})
@@ -36,8 +39,8 @@ def set_value(target: dict[str, Any], path: str, value: Any) -> None:
 
 
 def replace_value(data: Any, path: str, value: Any) -> Any:
-    """A copy of `data` with another value at a path; objects on the way are made, rows are not. MISSING where a row
-    is not there."""
+    """A copy of `data` with another value at a path; objects on the way are made, rows are not.
+    MISSING where a row is not there."""
     if not path:
         return value
     if isinstance(data, list):
@@ -59,7 +62,8 @@ def _replace_row_value(data: list[Any], path: str, value: Any) -> Any:
 
 
 def _split_known_keys(data: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
-    """The keys of `data` that a path can begin with, the longest first, each with the rest of the path."""
+    """The keys of `data` that a path can begin with, the longest first, each with the rest of the
+    path."""
     fits = [str(key) for key in data if path == key or path.startswith((f"{key}.", f"{key}["))]
     return [
         (key, path[len(key) :].removeprefix(".")) for key in sorted(fits, key=len, reverse=True)

@@ -1,13 +1,15 @@
-"""The part that a field plays in an invoice's arithmetic, by what its key says, in the languages of the suites we know.
+"""The part that a field plays in an invoice's arithmetic, by what its key says, in the languages of
+the suites we know.
 
-A key that says nothing plays no part; of two fields that would play one part neither does (`totals.total`,
-`points.total`): that is for the caller to see.
+A key that says nothing plays no part; of two fields that would play one part neither does
+(`totals.total`, `points.total`): that is for the caller to see.
 """
 
 import re
 from collections.abc import Collection
 
-# The first that fits: what is without or with tax before tax itself, and that before the bare word "total".
+# The first that fits: what is without or with tax before tax itself, and that before the bare word
+# "total".
 ROLE_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("net", re.compile(r"без (ндс|налог)|\bnet\b|netto|sub ?total|hors taxe|\bht\b|excl")),
     ("rate", re.compile(r"ставка|\brate\b|percent|процент|satz")),
@@ -28,7 +30,8 @@ def split_key(key: str) -> str:
 
 
 def infer_role(path: str) -> str | None:
-    """`net`, `rate`, `gross` or `tax`, from the last key of a dotted path; None where it says none of them."""
+    """`net`, `rate`, `gross` or `tax`, from the last key of a dotted path; None where it says none
+    of them."""
     name = split_key(path.rpartition(".")[2])
     return next((found for found, pattern in ROLE_PATTERNS if pattern.search(name)), None)
 

@@ -1,8 +1,9 @@
 """JSON Schema -> the fields that are scored; without a schema, the fields that a reference shows.
 
-A field is a leaf: `totals.gross`, `line_items[].amount` (a cell of a list's rows), `tags[]` (a list of plain values,
-compared as a whole). Its type is what `x-vlm-lab` says (`{"type": "amount", "tolerance": "0.01"}`, or just `"amount"`),
-else the schema's `format`, else its JSON type; `vlm_lab.fields` knows the types.
+A field is a leaf: `totals.gross`, `line_items[].amount` (a cell of a list's rows), `tags[]` (a list
+of plain values, compared as a whole). Its type is what `x-vlm-lab` says (`{"type": "amount",
+"tolerance": "0.01"}`, or just `"amount"`), else the schema's `format`, else its JSON type;
+`vlm_lab.fields` knows the types.
 """
 
 import json
@@ -24,7 +25,8 @@ TYPES_BY_JSON_TYPE = {
     "boolean": "boolean",
     "string": "text",
 }
-# Formats that llguidance (vLLM, llama.cpp) and OpenAI's structured outputs both compile; another one is refused.
+# Formats that llguidance (vLLM, llama.cpp) and OpenAI's structured outputs both compile; another
+# one is refused.
 GRAMMAR_FORMATS = (
     "date-time",
     "date",
@@ -49,13 +51,15 @@ MAX_SCHEMA_DEPTH = 32  # a schema that refers to itself ends here at the latest
 
 
 def collect_schema_fields(schema: Mapping[str, Any]) -> tuple[Field, ...]:
-    """The leaves of a JSON Schema in its own order; local `$ref`s are followed, a `null` beside a type is left out."""
+    """The leaves of a JSON Schema in its own order; local `$ref`s are followed, a `null` beside a
+    type is left out."""
     found = {field.path: field for field in _iterate_fields(schema, schema, "", 0)}
     return tuple(found.values())
 
 
 def collect_reference_fields(reference: Mapping[str, Any]) -> tuple[Field, ...]:
-    """The leaves of a reference; a type is inferred where all its values are of it, else it is text."""
+    """The leaves of a reference; a type is inferred where all its values are of it, else it is
+    text."""
     values: dict[str, list[Any]] = {}
     for path, value in flatten_json(reference):
         values.setdefault(path, []).append(value)
@@ -72,8 +76,8 @@ def build_prompt_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build_grammar_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema that a server compiles to a grammar: as a prompt shows it, with no `format` that is ours or that
-    engines refuse; a decimal is a pattern."""
+    """The schema that a server compiles to a grammar: as a prompt shows it, with no `format` that
+    is ours or that engines refuse; a decimal is a pattern."""
     rewritten: dict[str, Any] = _rewrite_schema(
         build_prompt_schema(schema), _replace_unknown_format
     )
@@ -86,7 +90,8 @@ def hash_schema(schema: Mapping[str, Any]) -> str:
 
 
 def find_unknown_paths(reference: Mapping[str, Any], fields: Sequence[Field]) -> list[str]:
-    """The paths of a reference's leaves that no field has: a typo in one of the two, or a part nobody asks for."""
+    """The paths of a reference's leaves that no field has: a typo in one of the two, or a part
+    nobody asks for."""
     known = {field.path for field in fields}
     return [
         path
@@ -96,8 +101,8 @@ def find_unknown_paths(reference: Mapping[str, Any], fields: Sequence[Field]) ->
 
 
 def flatten_json(value: Any) -> Iterator[tuple[str, Any]]:
-    """(path, value) of each leaf; rows of a list share their paths. A list without objects is one leaf, `tags[]`.
-    A loop and no recursion: data may be nested deeper than Python calls."""
+    """(path, value) of each leaf; rows of a list share their paths. A list without objects is one
+    leaf, `tags[]`. A loop and no recursion: data may be nested deeper than Python calls."""
     waiting = [("", value)]
     while waiting:
         path, each = waiting.pop()
@@ -197,7 +202,8 @@ def _find_json_type(node: Mapping[str, Any]) -> str:
 
 
 def _resolve_node(node: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`node` with its local `$ref` followed and the one branch taken that is not null; {} where that leads nowhere."""
+    """`node` with its local `$ref` followed and the one branch taken that is not null; {} where
+    that leads nowhere."""
     for _ in range(MAX_SCHEMA_DEPTH):
         if not isinstance(node, Mapping):
             return {}

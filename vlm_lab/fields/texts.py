@@ -1,8 +1,9 @@
 """Words: free text, identifiers, names, addresses, tax ids, IBANs, booleans, lists of plain values.
 
-What is a difference of format, and therefore no reading error: Unicode forms, case, line breaks and spaces everywhere
-(a space between two digits counts: `1 5` is not `15`); punctuation in names and addresses; spaces, dots and dashes in
-tax ids and IBANs, and the label before them (`VAT`, `ИНН`). Letters and digits never are, nor is a tax id's country.
+What is a difference of format, and therefore no reading error: Unicode forms, case, line breaks and
+spaces everywhere (a space between two digits counts: `1 5` is not `15`); punctuation in names and
+addresses; spaces, dots and dashes in tax ids and IBANs, and the label before them (`VAT`, `ИНН`).
+Letters and digits never are, nor is a tax id's country.
 """
 
 import re
@@ -21,7 +22,8 @@ _LOOKALIKE_TABLE = {
     ord(character): plain for plain, characters in _LOOKALIKES.items() for character in characters
 }
 
-# Legal forms that are printed in full or short; the form itself is part of a name and must be right.
+# Legal forms that are printed in full or short; the form itself is part of a name and must be
+# right.
 LEGAL_FORMS = {
     "общество с ограниченной ответственностью": "ооо",
     "публичное акционерное общество": "пао",
@@ -39,8 +41,9 @@ LEGAL_FORMS = {
 _LEGAL_FORM = re.compile(r"\b(" + "|".join(sorted(LEGAL_FORMS, key=len, reverse=True)) + r")\b")
 _INSIGNIFICANT_SPACE = re.compile(r"(?<!\d) | (?!\d)")
 _NUMBER_LABEL = re.compile(r"(?:n[or°º]\.?|№|#)(?=\d)")
-# What a tax id is called: as a key, its words apart or not, and printed before one. Before a number the tax's own
-# name is a label, too, which as a key is an amount, and so are `uid` and `ein`, which as keys are anything.
+# What a tax id is called: as a key, its words apart or not, and printed before one. Before a number
+# the tax's own name is a label, too, which as a key is an amount, and so are `uid` and `ein`, which
+# as keys are anything.
 TAX_ID_NAMES = (
     r"инн|унп|иин|бин|(?:vat|tax) ?(?:id(?:entification)?|number|num|no|nr|reg(?:istration)?|payer)+"
     r"|ust ?id(?:ent)?(?:nr|nummer)?|steuer ?(?:id|nummer|nr)+|nif|cif|p(?:artita)? ?iva|btw ?(?:nummer|nr|id)+|tin"
@@ -61,7 +64,8 @@ def normalize_text(value: Any, conventions: Conventions) -> str | None:
 
 
 def normalize_identifier(value: Any, conventions: Conventions) -> str | None:
-    """An invoice number: as text, but no space counts, nor does `No.`, `Nr.`, `№` or `#` before it."""
+    """An invoice number: as text, but no space counts, nor does `No.`, `Nr.`, `№` or `#` before
+    it."""
     if not isinstance(value, str | int | float):
         return None
     plain = _normalize_plain_text(str(value)).replace(" ", "")
@@ -83,7 +87,8 @@ def normalize_address(value: Any, conventions: Conventions) -> str | None:
 
 
 def normalize_tax_id(value: Any, conventions: Conventions) -> str | None:
-    """Letters and digits: `DE 123.456.789` and `USt-IdNr. DE123456789` are `de123456789`; `123456789` is not."""
+    """Letters and digits: `DE 123.456.789` and `USt-IdNr. DE123456789` are `de123456789`;
+    `123456789` is not."""
     found = _normalize_code(value)
     if found is None:
         return None
@@ -123,7 +128,8 @@ def _normalize_code(value: Any) -> str | None:
 
 
 def _cache_short_texts(function: Callable[[str], str]) -> Callable[[str], str]:
-    """Alignment, comparison and kinds ask for the same short texts again and again; long ones are not kept."""
+    """Alignment, comparison and kinds ask for the same short texts again and again; long ones are
+    not kept."""
     short = lru_cache(maxsize=2048)(function)
     return lambda value: short(value) if len(value) <= MAX_CACHED_LENGTH else function(value)
 

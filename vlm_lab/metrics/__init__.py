@@ -1,7 +1,9 @@
-"""Published metrics, so that a score of ours can be held against figures in papers and on leaderboards.
+"""Published metrics, so that a score of ours can be held against figures in papers and on
+leaderboards.
 
-Every metric is a function `(reference, prediction) -> float | Counts` of two JSON values and never raises. A float
-lies in 0..1 and its total is the mean over documents; `KievalCounts` add up, and their ratios are micro averages.
+Every metric is a function `(reference, prediction) -> float | Counts` of two JSON values and never
+raises. A float lies in 0..1 and its total is the mean over documents; `KievalCounts` add up, and
+their ratios are micro averages.
 
 vlm-lab score PAIRS.jsonl
 """

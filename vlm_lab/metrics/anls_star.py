@@ -1,7 +1,8 @@
 """ANLS*: the similarity of two trees of strings, tolerant of small spelling mistakes.
 
-Peer, Schöpf, Nebendahl, Rietzler, Stabinger: "ANLS* - A Universal Document Processing Metric for Generative Large
-Language Models", arXiv:2402.03848; the figures are those of the package anls_star 1.0.1.
+Peer, Schöpf, Nebendahl, Rietzler, Stabinger: "ANLS* - A Universal Document Processing Metric for
+Generative Large Language Models", arXiv:2402.03848; the figures are those of the package anls_star
+1.0.1.
 
 - leaf: 1 - Levenshtein / longer length, of the texts in lower case with runs of white space as one blank; below 0.5
   it is 0. Against anything that is no leaf: 0.

@@ -1,10 +1,12 @@
-"""Which predicted row stands for which reference row: the pairing with the highest sum of similarities."""
+"""Which predicted row stands for which reference row: the pairing with the highest sum of
+similarities."""
 
 from collections.abc import Sequence
 
 
 def find_best_pairs(similarities: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
-    """(row, column) pairs, as many as the shorter side has; of several best pairings, the one scipy finds."""
+    """(row, column) pairs, as many as the shorter side has; of several best pairings, the one scipy
+    finds."""
     if not similarities or not similarities[0]:
         return []
     if len(similarities) == len(similarities[0]) == 1:

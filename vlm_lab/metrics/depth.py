@@ -6,7 +6,8 @@ MAX_DEPTH = 64  # levels; a document with its rows has three or four
 
 
 def limit_depth(value: Any, levels: int = MAX_DEPTH) -> Any:
-    """`value` with dicts, lists and tuples of any kind as plain ones, and what lies deeper than `levels` left out."""
+    """`value` with dicts, lists and tuples of any kind as plain ones, and what lies deeper than
+    `levels` left out."""
     if isinstance(value, dict):
         return (
             {str(key): limit_depth(item, levels - 1) for key, item in value.items()}

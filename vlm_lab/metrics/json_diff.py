@@ -1,7 +1,9 @@
-"""How the JavaScript library json-diff 1.0.6 compares two values with `sort: true`: what `omni` is defined by.
+"""How the JavaScript library json-diff 1.0.6 compares two values with `sort: true`: what `omni` is
+defined by.
 
-Objects in a list get names: each one of the second list takes the name of the first list's object that it resembles
-most, if no other resembles it more. Then both lists are sorted as texts and compared by difflib's SequenceMatcher.
+Objects in a list get names: each one of the second list takes the name of the first list's object
+that it resembles most, if no other resembles it more. Then both lists are sorted as texts and
+compared by difflib's SequenceMatcher.
 """
 
 from collections.abc import Iterator
@@ -18,13 +20,15 @@ class Similarity(NamedTuple):
 
 
 class JsonDiff:
-    """Remembers every pair of containers it has compared, without which nested lists take exponential time."""
+    """Remembers every pair of containers it has compared, without which nested lists take
+    exponential time."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], Similarity] = {}
 
     def compare(self, first: Any, second: Any) -> Similarity:
-        """json-diff's score of a pair, which has no upper limit, and whether it sees no difference."""
+        """json-diff's score of a pair, which has no upper limit, and whether it sees no
+        difference."""
         if type(first) is not type(second) or not isinstance(first, (dict, list)):
             equal = _is_same_scalar(first, second)
             return Similarity(100.0 if equal else 0.0, equal)
@@ -58,7 +62,8 @@ class JsonDiff:
         return Similarity(100, True) if equal else Similarity(max(0, score), False)
 
     def edits(self, first: list[Any], second: list[Any]) -> Iterator[tuple[str, Any, Any]]:
-        """("=", a, b) for elements that stand for each other, ("-", a, None) and ("+", None, b) for the others."""
+        """("=", a, b) for elements that stand for each other, ("-", a, None) and ("+", None, b) for
+        the others."""
         before, after = self._named(first, second)
         before.sort(key=_encode_utf16)
         after.sort(key=_encode_utf16)

@@ -1,7 +1,8 @@
-"""KIEval: how many values are exactly right once rows are paired, and how many corrections the rest would take.
+"""KIEval: how many values are exactly right once rows are paired, and how many corrections the rest
+would take.
 
-Khang et al.: "KIEval: Evaluation Metric for Document Key Information Extraction", ICDAR 2025, arXiv:2503.05488;
-the figures are those of UpstageAI/KIEval.
+Khang et al.: "KIEval: Evaluation Metric for Document Key Information Extraction", ICDAR 2025,
+arXiv:2503.05488; the figures are those of UpstageAI/KIEval.
 
 - Values are texts under their keys, compared exactly (numbers as JSON writes them); null and "" are no values.
 - The objects of a list are rows. Rows of both sides are paired so that most values are equal; an unpaired row's values
@@ -26,7 +27,8 @@ Row = Counter[tuple[KeyPath, str]]
 
 @dataclass(frozen=True, slots=True)
 class KievalCounts:
-    """Values: labelled and predicted ones, the exact among them; pairs that are `wrong`; the `unmatched` rest."""
+    """Values: labelled and predicted ones, the exact among them; pairs that are `wrong`; the
+    `unmatched` rest."""
 
     labelled: int = 0
     predicted: int = 0
@@ -34,7 +36,7 @@ class KievalCounts:
     wrong: int = 0
     unmatched: int = 0
 
-    def __add__(self, other: "Counts") -> "Counts":
+    def __add__(self, other: "KievalCounts") -> "KievalCounts":
         return KievalCounts(
             self.labelled + other.labelled,
             self.predicted + other.predicted,
@@ -76,7 +78,8 @@ def _find_lists_of_objects(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
 
 
 def _group_rows(value: Any, paths: set[KeyPath]) -> dict[KeyPath | None, list[Row]]:
-    """The rows at each of `paths` (a single object there is one row), and under None the one row of all else."""
+    """The rows at each of `paths` (a single object there is one row), and under None the one row of
+    all else."""
     groups: dict[KeyPath | None, list[Row]] = {None: [Counter()]}
     _collect_rows(value, (), paths, groups)
     return groups

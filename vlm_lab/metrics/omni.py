@@ -1,6 +1,7 @@
 """OmniAI's JSON accuracy: the share of the reference's fields that a JSON diff leaves alone.
 
-getomni-ai/benchmark, src/evaluation/json.ts, which counts the changes that json-diff 1.0.6 reports with sorted arrays.
+getomni-ai/benchmark, src/evaluation/json.ts, which counts the changes that json-diff 1.0.6 reports
+with sorted arrays.
 
 - score: max(0, 1 - (additions + deletions + modifications) / fields of the reference), to four decimals.
 - Lists of objects: each predicted object goes to the reference object it resembles most; then both lists are sorted as
@@ -9,8 +10,8 @@ getomni-ai/benchmark, src/evaluation/json.ts, which counts the changes that json
 - A whole list that is missing or extra under its key changes nothing, nor does a list inside a list: so it is in the
   original, and the published figures have it.
 
-Ours alone: a prediction that is no object misses every field (the original leaves the document out of its mean), and
-with no field in the reference only a perfect prediction scores.
+Ours alone: a prediction that is no object misses every field (the original leaves the document out
+of its mean), and with no field in the reference only a perfect prediction scores.
 """
 
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ class Changes:
 
 
 def omni(reference: Any, prediction: Any) -> float:
-    """JSON accuracy of one document, 0..1, to four decimals. The published total is the mean over documents."""
+    """JSON accuracy of one document, 0..1, to four decimals. The published total is the mean over
+    documents."""
     wrong, fields = count_changes(reference, prediction).total, count_fields(limit_depth(reference))
     if not fields:
         return float(wrong == 0)

@@ -25,7 +25,8 @@ class PredictionPair:
 
 
 def read_pairs(path: Path) -> list[PredictionPair]:
-    """The pairs of a file. UserError, with file and line, at the first line that is none, and where there is none."""
+    """The pairs of a file. UserError, with file and line, at the first line that is none, and where
+    there is none."""
     pairs: dict[str, PredictionPair] = {}
     for number, line in enumerate(_read_text(path).split("\n"), 1):
         if line.strip():

@@ -1,7 +1,7 @@
 """Tree-edit accuracy: how little of the tree of keys and texts must be typed or deleted.
 
-Donut (Kim et al., "OCR-free Document Understanding Transformer", ECCV 2022, arXiv:2111.15664), class
-JSONParseEvaluator of clovaai/donut; CC-OCR's KIE track uses it too.
+Donut (Kim et al., "OCR-free Document Understanding Transformer", ECCV 2022, arXiv:2111.15664),
+class JSONParseEvaluator of clovaai/donut; CC-OCR's KIE track uses it too.
 
 - The tree: keys of an object sorted by (length, name), values below them, objects of a list below a node each. Texts
   are stripped; null, "", 0, false and empty containers vanish; a list that is not all objects keeps its texts and
@@ -10,7 +10,8 @@ JSONParseEvaluator of clovaai/donut; CC-OCR's KIE track uses it too.
   distance, a key 1, a text into a node its length + 1. Distance: Zhang, Shasha, SIAM J. Comput. 18(6), 1989.
 - score: max(0, 1 - distance(prediction, reference) / distance({}, reference)).
 
-Ours alone: with nothing in the reference, where the original divides by zero, only an empty prediction scores.
+Ours alone: with nothing in the reference, where the original divides by zero, only an empty
+prediction scores.
 """
 
 from typing import Any
@@ -58,7 +59,8 @@ def _normalize_value(value: Any) -> Any:
 
 
 def _add_subtree(grown: Tree, label: str, children: Any) -> None:
-    """Adds a node over the subtrees of its normalised children, or a text where there are none to come (None)."""
+    """Adds a node over the subtrees of its normalised children, or a text where there are none to
+    come (None)."""
     start = len(grown.labels)
     if isinstance(children, dict):
         for key, value in children.items():

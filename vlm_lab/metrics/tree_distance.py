@@ -1,9 +1,11 @@
-"""Zhang and Shasha's tree edit distance, a numpy row at a time: two invoices of 200 rows take a second, not a minute.
+"""Zhang and Shasha's tree edit distance, a numpy row at a time: two invoices of 200 rows take a
+second, not a minute.
 
-K. Zhang, D. Shasha: "Simple fast algorithms for the editing distance between trees and related problems",
-SIAM J. Comput. 18(6), 1989. In their words l(i) is the leftmost leaf below node i, a keyroot the highest node over its
-leftmost leaf, and forest distances are found for every pair of keyroots. Here the forests of all keyroots of the second
-tree lie side by side in one row (`ForestColumns`), inner ones first, and each row is computed from the rows before it.
+K. Zhang, D. Shasha: "Simple fast algorithms for the editing distance between trees and related
+problems", SIAM J. Comput. 18(6), 1989. In their words l(i) is the leftmost leaf below node i, a
+keyroot the highest node over its leftmost leaf, and forest distances are found for every pair of
+keyroots. Here the forests of all keyroots of the second tree lie side by side in one row
+(`ForestColumns`), inner ones first, and each row is computed from the rows before it.
 """
 
 from dataclasses import dataclass, field
@@ -46,7 +48,8 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class ForestColumns:
-    """The forests of all keyroots, each with an empty forest before it. Positions are in the whole row."""
+    """The forests of all keyroots, each with an empty forest before it. Positions are in the whole
+    row."""
 
     node: Array  # -1 for an empty forest
     left: Array  # position of the forest that remains when the node's whole subtree is taken away
@@ -58,7 +61,8 @@ class ForestColumns:
 
 
 def compute_tree_distance(first: Tree, second: Tree) -> int:
-    """The cheapest sequence of insertions, deletions and changes of label that makes `second` of `first`."""
+    """The cheapest sequence of insertions, deletions and changes of label that makes `second` of
+    `first`."""
     changing, removing = _compute_change_costs(first, second), first.costs()
     trees = np.zeros((len(first.labels), len(second.labels)), np.int64)
     columns = _build_columns(second)
@@ -75,7 +79,8 @@ def _fill_tree_distances(
     columns: ForestColumns,
     trees: Array,
 ) -> None:
-    """Fills in the rows of `trees` for the nodes on the path from `keyroot` to its leftmost leaf."""
+    """Fills in the rows of `trees` for the nodes on the path from `keyroot` to its leftmost
+    leaf."""
     start = leftmost[keyroot]
     rows = np.empty((keyroot - start + 2, len(columns.node)), np.int64)
     rows[0] = columns.inserted
@@ -103,16 +108,19 @@ def _fill_tree_distances(
 def _fill_forest_distances(
     row: Array, wave: slice, removed: Array, paired: Array, columns: ForestColumns
 ) -> None:
-    """The forest distances of one wave: the last node of a side removed or inserted, or both last nodes paired."""
+    """The forest distances of one wave: the last node of a side removed or inserted, or both last
+    nodes paired."""
     best = removed[wave].copy()
     np.minimum(best, paired, out=best, where=columns.node[wave] >= 0)
-    # inserting depends on the column before: a running minimum of what is left after all insertions so far
+    # inserting depends on the column before: a running minimum of what is left after all insertions
+    # so far
     shift = columns.inserted[wave] + columns.offset[wave]
     row[wave] = np.minimum.accumulate(best - shift) + shift
 
 
 def _build_columns(tree: Tree) -> ForestColumns:
-    """Lays the forests of the keyroots side by side; those that lie in as many others make a wave."""
+    """Lays the forests of the keyroots side by side; those that lie in as many others make a
+    wave."""
     sums = np.concatenate([[0], np.cumsum(tree.costs())])
     forests: list[tuple[Array, ...]] = []
     ends: dict[int, int] = {}

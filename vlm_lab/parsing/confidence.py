@@ -1,8 +1,8 @@
 """Log-probabilities of a reply's tokens -> how sure the model was of each value.
 
-A value's confidence is the probability of its characters: exp of the sum of the log-probabilities of all tokens that
-touch them (greedy decoding: of the tokens that were chosen). Longer values are therefore surer to be unsure; compare
-within a field, not between fields.
+A value's confidence is the probability of its characters: exp of the sum of the log-probabilities
+of all tokens that touch them (greedy decoding: of the tokens that were chosen). Longer values are
+therefore surer to be unsure; compare within a field, not between fields.
 """
 
 import math
@@ -17,8 +17,9 @@ ValueSpan = tuple[str, int, int]
 
 
 def compute_confidences(generation: Generation, answer: int = 0) -> dict[str, float]:
-    """Path in the prediction (`line_items[0].amount`, `tags[]`) -> probability from 0 to 1, of the JSON object with the
-    most values after character `answer`. Empty where the tokens are not known or do not add up to the reply."""
+    """Path in the prediction (`line_items[0].amount`, `tags[]`) -> probability from 0 to 1, of the
+    JSON object with the most values after character `answer`. Empty where the tokens are not known
+    or do not add up to the reply."""
     text = generation.raw_response
     if not generation.tokens or "".join(piece for piece, _ in generation.tokens) != text:
         return {}
@@ -46,7 +47,8 @@ def _sum_logprobs(
 
 
 def _find_value_spans(text: str, start: int, end: int | None) -> Iterator[ValueSpan]:
-    """Path, start and end of each plain value of one JSON structure; the quotes of a string are not of its value."""
+    """Path, start and end of each plain value of one JSON structure; the quotes of a string are not
+    of its value."""
     places: list[
         str | int
     ] = []  # one for each open bracket: the key last read, or the index in a list
@@ -78,7 +80,8 @@ def _find_value_spans(text: str, start: int, end: int | None) -> Iterator[ValueS
 
 
 def _build_path(places: Sequence[str | int]) -> str:
-    """As `vlm_lab.scoring` names it: a key that repeats its parent's ("menu.nm" in "menu") is the parent's child."""
+    """As `vlm_lab.scoring` names it: a key that repeats its parent's ("menu.nm" in "menu") is the
+    parent's child."""
     path, parent = "", ""
     for number, place in enumerate(places):
         if isinstance(place, int):

@@ -1,7 +1,8 @@
-"""Text -> the JSON objects in it, closed or cut off. One pass over the text, however hostile; nothing here raises.
+"""Text -> the JSON objects in it, closed or cut off. One pass over the text, however hostile;
+nothing here raises.
 
-`json.loads` alone is not enough: models put JSON into prose and fences, forget quotes, write NaN and numbers of ten
-thousand digits, nest a thousand deep, and stop in the middle.
+`json.loads` alone is not enough: models put JSON into prose and fences, forget quotes, write NaN
+and numbers of ten thousand digits, nest a thousand deep, and stop in the middle.
 """
 
 import itertools
@@ -24,8 +25,8 @@ JSON_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[{}\[\],:]|[^\s"{}\[\],:]++', re
 
 @dataclass(frozen=True, slots=True)
 class JsonSpan:
-    """Where an object or list stands in a text. `end` is None where it is cut off: then `text[start:cut] + closers`
-    is what was complete."""
+    """Where an object or list stands in a text. `end` is None where it is cut off: then
+    `text[start:cut] + closers` is what was complete."""
 
     start: int
     end: int | None
@@ -44,8 +45,9 @@ class ExtractedJson:
 
 
 def extract_json(text: str, cut_off: bool = False) -> list[ExtractedJson]:
-    """What could be read, in the order of the text. A structure nested deeper than DEEPEST is not. Where the text is
-    not known to be `cut_off` and ends with a bracket, an open structure is broken (a stray quote) rather than cut."""
+    """What could be read, in the order of the text. A structure nested deeper than DEEPEST is not.
+    Where the text is not known to be `cut_off` and ends with a bracket, an open structure is broken
+    (a stray quote) rather than cut."""
     found = []
     ending = len(text.rstrip("` \n"))
     ends_whole = not cut_off and text[:ending].endswith(("}", "]"))
@@ -77,7 +79,8 @@ def _load_or_repair(text: str, truncated: bool) -> ExtractedJson | None:
 
 
 def find_json_spans(text: str) -> Iterator[JsonSpan]:
-    """The outermost brackets of a text. Strings are passed over, so a brace in a value opens nothing."""
+    """The outermost brackets of a text. Strings are passed over, so a brace in a value opens
+    nothing."""
     position, unclosed = 0, 0
     while unclosed < MAX_UNCLOSED_STRUCTURES and (
         opening := _STRUCTURE_START.search(text, position)
@@ -110,7 +113,8 @@ def repair_broken_json(text: str) -> Any:
 
 
 def _count_open_brackets(text: str) -> int:
-    """The most brackets of one kind that stand open at once. json-repair's time grows with their square."""
+    """The most brackets of one kind that stand open at once. json-repair's time grows with their
+    square."""
     deepest = 0
     for opening, closing in ("{}", "[]"):
         steps = (
@@ -121,7 +125,8 @@ def _count_open_brackets(text: str) -> int:
 
 
 def _scan_structure(text: str, start: int) -> JsonSpan:
-    """From an opening bracket to its end, remembering after each complete value what would close it there."""
+    """From an opening bracket to its end, remembering after each complete value what would close it
+    there."""
     stack: list[str] = []
     depth, cut, closers, before = 0, start + 1, "", ""
     for token in JSON_TOKEN.finditer(text, start):

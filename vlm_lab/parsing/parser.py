@@ -1,7 +1,9 @@
-"""Raw reply -> Prediction: JSON bare, fenced, inside prose, broken, cut off; `key: value` lines; a refusal; an echo.
+"""Raw reply -> Prediction: JSON bare, fenced, inside prose, broken, cut off; `key: value` lines; a
+refusal; an echo.
 
-Replies are hostile text. Nothing here raises: what cannot be read is `unparsed`, with the reason. What a model wrote
-before `</think>` is not its answer. Of several objects the one with the most leaves is.
+Replies are hostile text. Nothing here raises: what cannot be read is `unparsed`, with the reason.
+What a model wrote before `</think>` is not its answer. Of several objects the one with the most
+leaves is.
 """
 
 import re
@@ -52,8 +54,8 @@ def parse(generation: Generation) -> Prediction:
 
 
 def parse_text(raw: str, finish_reason: str | None = None) -> Prediction:
-    """The prediction of one text. `finish_reason` "length" says that it was cut off; an object that is not closed
-    says so, too: then the values that were complete are kept."""
+    """The prediction of one text. `finish_reason` "length" says that it was cut off; an object that
+    is not closed says so, too: then the values that were complete are kept."""
     cut_off = finish_reason == "length"
     text = _strip_reasoning(raw)
     if text is None:
@@ -82,8 +84,8 @@ def parse_text(raw: str, finish_reason: str | None = None) -> Prediction:
 
 
 def merge_predictions(pages: Sequence[Prediction]) -> Prediction:
-    """One prediction of several pages: field by field the first value that is not empty, rows appended. Of several
-    pages each reason says which page it is of."""
+    """One prediction of several pages: field by field the first value that is not empty, rows
+    appended. Of several pages each reason says which page it is of."""
     if len(pages) == 1:
         return pages[0]
     value: dict[str, Any] = {}
@@ -101,7 +103,8 @@ def merge_predictions(pages: Sequence[Prediction]) -> Prediction:
 
 
 def _merge_statuses(statuses: Sequence[PredictionStatus], usable: bool) -> PredictionStatus:
-    """A page that was cut off marks the whole; a page without an answer only where no page has one."""
+    """A page that was cut off marks the whole; a page without an answer only where no page has
+    one."""
     if "truncated" in statuses:
         return "truncated"
     return "ok" if usable else "refused" if "refused" in statuses else "unparsed"
@@ -130,7 +133,8 @@ def _find_answer_start(raw: str) -> int:
 
 
 def _select_best_object(found: Sequence[ExtractedJson]) -> ExtractedJson | None:
-    """The object that says the most; of equals a closed one, then the later one. A list of one object is that one."""
+    """The object that says the most; of equals a closed one, then the later one. A list of one
+    object is that one."""
     objects = [
         ExtractedJson(_unwrap_single_item(each.value), each.repaired, each.truncated)
         for each in found
@@ -195,7 +199,8 @@ def _is_json_type(kind: Any) -> bool:
 
 
 def _parse_key_value_pairs(text: str, cut_off: bool) -> dict[str, str]:
-    """`Seller: PagerDuty Inc.; Total: 12.00` -> its pairs, where at least half of the segments are pairs."""
+    """`Seller: PagerDuty Inc.; Total: 12.00` -> its pairs, where at least half of the segments are
+    pairs."""
     if len(text) > 20_000:
         return {}
     segments = [segment for segment in re.split(r"[\n;]", text) if segment.strip("`*-_ \t\r")]

@@ -28,7 +28,8 @@ def write_report(
     records: Iterable[Mapping[str, Any]],
     tail: Mapping[str, Any],
 ) -> None:
-    """Writes `head`, then the records one a line, then `tail`; whole or not at all, readable by its user alone."""
+    """Writes `head`, then the records one a line, then `tail`; whole or not at all, readable by its
+    user alone."""
     with atomic_private_file(path) as binary, io.TextIOWrapper(binary, "utf-8") as file:
         file.write("{" + f'"schema_version": {SCHEMA_VERSION}')
         for key, value in head.items():
@@ -54,7 +55,8 @@ def _encode_object(value: Any) -> Any:
 
 
 def read_report(run: Path) -> Report:
-    """What report.json says beside its records, which are read past: they may be larger than memory."""
+    """What report.json says beside its records, which are read past: they may be larger than
+    memory."""
     path = run / "report.json"
     try:
         with path.open(encoding="utf-8") as file:
@@ -78,7 +80,8 @@ def read_report(run: Path) -> Report:
 
 
 def _skip_records(lines: Iterable[str]) -> Iterator[str]:
-    """The lines of report.json without those between the brackets of `records`, one a line as they are written."""
+    """The lines of report.json without those between the brackets of `records`, one a line as they
+    are written."""
     inside = False
     for line in lines:
         inside = inside and not line.startswith("]")

@@ -1,4 +1,5 @@
-"""Records -> what a run leaves on disk, written case by case: after a crash all but the case in hand can be read.
+"""Records -> what a run leaves on disk, written case by case: after a crash all but the case in
+hand can be read.
 
     results/20260102T030405Z/records.jsonl            one flushed and fsynced line a case
     results/20260102T030405Z/<model>/<document>.json  the same case, for a person to open
@@ -47,7 +48,8 @@ def create_folder(output_dir: Path, started: datetime) -> Path:
 
 
 def write_record(folder: Path, place: str, record: Record) -> None:
-    """Appends the case to records.jsonl, then writes it as `place`. DiskError where the disk takes no more."""
+    """Appends the case to records.jsonl, then writes it as `place`. DiskError where the disk takes
+    no more."""
     data = encode_record(record)
     try:
         _append_line(folder / RECORDS_FILE, data)
@@ -62,7 +64,8 @@ def write_record(folder: Path, place: str, record: Record) -> None:
 
 
 def _append_line(path: Path, line: bytes) -> None:
-    """One line at the end, on the disk when this returns; what a crash tore off before it stays a line of its own."""
+    """One line at the end, on the disk when this returns; what a crash tore off before it stays a
+    line of its own."""
     with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "rb+") as file:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
@@ -81,9 +84,11 @@ def encode_record(record: Record) -> bytes:
 
 
 def read_records(folder: Path, order: Sequence[CaseKey] | None = None) -> Iterator[dict[str, Any]]:
-    """The cases of a run, in the order of their first line or in the `order` given, which then also selects.
+    """The cases of a run, in the order of their first line or in the `order` given, which then also
+    selects.
 
-    Of several lines for a case the last one counts; a torn last line, left by a crash, is passed over.
+    Of several lines for a case the last one counts; a torn last line, left by a crash, is passed
+    over.
     """
     offsets = _index_offsets(folder)
     if not offsets:

@@ -7,7 +7,8 @@ from vlm_lab.records.run_folder import RECORDS_FILE
 
 
 def find_run(argument: str, results: Path) -> Path:
-    """The folder that a path, an id under `results` or `last` names. UserError where there is none."""
+    """The folder that a path, an id under `results` or `last` names. UserError where there is
+    none."""
     runs = sorted(path.parent for path in results.glob(f"*/{RECORDS_FILE}"))
     if argument == "last" and runs:
         return max(runs, key=lambda run: (run / RECORDS_FILE).stat().st_mtime)

@@ -1,6 +1,8 @@
-"""What a run says to people who read and do not click: blocks that Markdown and Confluence both write.
+"""What a run says to people who read and do not click: blocks that Markdown and Confluence both
+write.
 
-The first page is what a head of department reads: which model, how sure, on what. The tables follow after it.
+The first page is what a head of department reads: which model, how sure, on what. The tables follow
+after it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -196,7 +198,8 @@ def _format_tag_score(summary: Summary, tag: str) -> str:
 
 
 def _build_error_blocks(crops: Sequence[ErrorCrop], words: Translator) -> Iterator[Block]:
-    """The commonest errors, each with its first example and the place on the page where that stands."""
+    """The commonest errors, each with its first example and the place on the page where that
+    stands."""
     if crops:
         yield Heading(3, words("The commonest errors"))
     for crop in crops:

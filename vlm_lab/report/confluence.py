@@ -1,5 +1,6 @@
-"""A run in Confluence's storage format: XHTML with the wiki's macros, to be pasted through its source editor or sent
-through its REST interface; plots and page strips are PNG files to attach to the page.
+"""A run in Confluence's storage format: XHTML with the wiki's macros, to be pasted through its
+source editor or sent through its REST interface; plots and page strips are PNG files to attach to
+the page.
 
 The format: Atlassian, "Confluence Storage Format".
 """

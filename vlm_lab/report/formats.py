@@ -1,4 +1,5 @@
-"""The forms in which a run can be had: name -> the function that writes it into the run's folder."""
+"""The forms in which a run can be had: name -> the function that writes it into the run's
+folder."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +24,8 @@ FORMATS = {
 
 
 def write_format(form: str, folder: Path, language: str = "en") -> Path:
-    """Writes one form; where it lies. UserError where the run cannot be read or the language is not there."""
+    """Writes one form; where it lies. UserError where the run cannot be read or the language is not
+    there."""
     writer: Callable[[Path, str], Path] = resolve_name(form, FORMATS, "form")
     return writer(folder, language)
 

@@ -66,15 +66,16 @@ def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[st
 
 
 def has_run(summary: Summary) -> bool:
-    """Whether a candidate was asked at all: one whose weights are elsewhere has nothing to be judged by."""
+    """Whether a candidate was asked at all: one whose weights are elsewhere has nothing to be
+    judged by."""
     return any(summary.statuses.get(status) for status in (*ANSWERED, "error"))
 
 
 def format_unanswered(
     summaries: Sequence[Summary], words: gettext.NullTranslations = ENGLISH
 ) -> list[str]:
-    """What kept cells from being simply answered: one line a model and reason, with the first documents' names. The
-    reason itself is what a backend or a reply said."""
+    """What kept cells from being simply answered: one line a model and reason, with the first
+    documents' names. The reason itself is what a backend or a reply said."""
     reasons: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for summary in summaries:
         for document, (status, reason) in summary.unanswered.items():
@@ -96,7 +97,8 @@ def format_unanswered(
 
 
 def format_unasked(summaries: Sequence[Summary]) -> list[str]:
-    """Candidates of which nothing was run, a line for each reason: `a (default), b (terse): no weights`."""
+    """Candidates of which nothing was run, a line for each reason: `a (default), b (terse): no
+    weights`."""
     reasons: dict[str, list[str]] = {}
     for each in summaries:
         if is_unasked(each):

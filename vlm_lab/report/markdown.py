@@ -1,4 +1,5 @@
-"""A run as Markdown of GitHub's flavour: report.md. The first page for those who decide, then the tables.
+"""A run as Markdown of GitHub's flavour: report.md. The first page for those who decide, then the
+tables.
 
 Replies, names and references are hostile text: whatever could be markup is escaped.
 """

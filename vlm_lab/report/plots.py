@@ -1,7 +1,8 @@
-"""Plots of a run by matplotlib: SVG that stands in the page and takes its colours, PNG that a wiki can attach.
+"""Plots of a run by matplotlib: SVG that stands in the page and takes its colours, PNG that a wiki
+can attach.
 
-The same figures give the same bytes: no date, no random ids. Colours are named by what they stand for; in the page
-they become variables of its style sheet, so that dark mode changes them too.
+The same figures give the same bytes: no date, no random ids. Colours are named by what they stand
+for; in the page they become variables of its style sheet, so that dark mode changes them too.
 """
 
 import io
@@ -72,7 +73,8 @@ def _render_figure(draw: DrawPlot, size: tuple[float, float], form: str) -> byte
 
 
 def _convert_styles(root: ElementTree.Element) -> None:
-    """Styles become attributes (the page's policy forbids inline styles), colours the page's variables."""
+    """Styles become attributes (the page's policy forbids inline styles), colours the page's
+    variables."""
     for parent in root.iter():
         for child in list(parent):
             if child.tag in (f"{{{SVG_NAMESPACE}}}style", f"{{{SVG_NAMESPACE}}}metadata"):
@@ -216,7 +218,8 @@ def _add_legend(axes: Any) -> None:
 def plot_latency(
     seconds: Mapping[str, Sequence[float]], words: Callable[[str], str]
 ) -> DrawPlot | None:
-    """Share of documents that were answered within so many seconds, a step line a candidate; one reply is no line."""
+    """Share of documents that were answered within so many seconds, a step line a candidate; one
+    reply is no line."""
     timed = {label: sorted(values) for label, values in seconds.items() if len(values) > 1}
     if not timed:
         return None
@@ -269,7 +272,8 @@ def plot_prompts(summaries: Sequence[Summary], words: Callable[[str], str]) -> D
 def plot_risk_coverage(
     curves: Mapping[str, Sequence[tuple[float, float]]], words: Callable[[str], str]
 ) -> DrawPlot | None:
-    """Share right among the surest documents, by how many of them are booked without anybody looking."""
+    """Share right among the surest documents, by how many of them are booked without anybody
+    looking."""
     known = {label: curve for label, curve in curves.items() if len(curve) > 1}
     if not known:
         return None

@@ -1,6 +1,8 @@
-"""The end of a run where the output is a terminal: what `terminal` says, with tables drawn and each word in its colour.
+"""The end of a run where the output is a terminal: what `terminal` says, with tables drawn and each
+word in its colour.
 
-Replies, names and reasons are text here, never markup; `NO_COLOR` in the environment takes the colours away.
+Replies, names and reasons are text here, never markup; `NO_COLOR` in the environment takes the
+colours away.
 """
 
 from rich import box

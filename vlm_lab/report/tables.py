@@ -99,7 +99,8 @@ def format_documents_right(found: Estimate | None) -> str:
 
 
 def format_straight_through_rate(worth: Calibration | None) -> str:
-    """Share of documents that could be booked without anybody looking, at the target's precision."""
+    """Share of documents that could be booked without anybody looking, at the target's
+    precision."""
     return "-" if worth is None or worth.unseen.value is None else f"{worth.unseen.value:.0%}"
 
 
@@ -145,7 +146,8 @@ def build_conditions(report: Report, seen: Evidence, words: Translator) -> list[
 
 
 def build_difference_rows(report: Report, suite: str, words: Translator) -> list[list[str]]:
-    """Each two candidates of a suite under DIFFERENCE_HEADS: first minus second, paired over documents."""
+    """Each two candidates of a suite under DIFFERENCE_HEADS: first minus second, paired over
+    documents."""
     rows = []
     for each in report.comparisons:
         found = each.difference
@@ -163,7 +165,8 @@ def build_difference_rows(report: Report, suite: str, words: Translator) -> list
 
 
 def build_label_error_rows(report: Report, suite: str) -> list[list[str]]:
-    """Each candidate's F1 with and without the fields whose references are doubtful; nothing where none is."""
+    """Each candidate's F1 with and without the fields whose references are doubtful; nothing where
+    none is."""
     before = {each.candidate: each.scores["field_f1"] for each in report.summaries}
     return [
         [each.candidate.label, format_estimate(before[each.candidate]), format_estimate(found)]
@@ -173,7 +176,8 @@ def build_label_error_rows(report: Report, suite: str) -> list[list[str]]:
 
 
 def build_amount_error_rows(summaries: Sequence[Summary]) -> list[list[str]]:
-    """Each candidate's errors in money under MONEY_HEADS, by field and currency; the worst of a candidate first."""
+    """Each candidate's errors in money under MONEY_HEADS, by field and currency; the worst of a
+    candidate first."""
     rows = []
     for each in summaries:
         found = [
@@ -219,7 +223,8 @@ def find_example(summaries: Sequence[Summary], kind: str) -> Mapping[str, Any] |
 
 
 def collect_field_paths(summaries: Sequence[Summary]) -> list[str]:
-    """Every field that was judged for any candidate, in the schema's order as far as the first one shows it."""
+    """Every field that was judged for any candidate, in the schema's order as far as the first one
+    shows it."""
     return list(dict.fromkeys(path for summary in summaries for path in summary.fields))
 
 

@@ -1,6 +1,8 @@
-"""A run as three tables for spreadsheets: models.csv, fields.csv, results.csv (a line a field of each document).
+"""A run as three tables for spreadsheets: models.csv, fields.csv, results.csv (a line a field of
+each document).
 
-A value that a spreadsheet would run as a formula is written with an apostrophe before it (OWASP, "CSV Injection").
+A value that a spreadsheet would run as a formula is written with an apostrophe before it (OWASP,
+"CSV Injection").
 """
 
 import csv

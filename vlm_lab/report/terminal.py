@@ -1,4 +1,5 @@
-"""The end of a run on the terminal: one line a model x prompt, what is missing and why, what to type next."""
+"""The end of a run on the terminal: one line a model x prompt, what is missing and why, what to
+type next."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ MAX_LABEL_ERRORS = 5
 
 
 def format_summary_lines(concluded: Conclusion | Report) -> list[str]:
-    """Doubtful references first, then by suite the cells without an answer, the table, the decisions."""
+    """Doubtful references first, then by suite the cells without an answer, the table, the
+    decisions."""
     summaries = concluded.summaries
     lines = format_label_errors(concluded)
     for suite in dict.fromkeys(summary.suite for summary in summaries):

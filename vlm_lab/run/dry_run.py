@@ -1,8 +1,8 @@
 """`--dry-run`: the whole pipeline without a model, so that a night's run does not end at a comma.
 
-Renders, prompts, scores a perfect and an empty answer, says which weights are here and which replies are cached,
-predicts visual tokens where a family's arithmetic is known, and warns where a reference is longer than the token
-limit. Starts no model, imports no torch.
+Renders, prompts, scores a perfect and an empty answer, says which weights are here and which
+replies are cached, predicts visual tokens where a family's arithmetic is known, and warns where a
+reference is longer than the token limit. Starts no model, imports no torch.
 """
 
 import json
@@ -52,7 +52,8 @@ def build_record(
     replies: ReplyCache,
     key: str | None,
 ) -> Record:
-    """The record of a dry case. `score` is that of the perfect answer, as the user's own test computed it."""
+    """The record of a dry case. `score` is that of the perfect answer, as the user's own test
+    computed it."""
     blank = recording.build_base_record(case, "dry_run")
     sizes = [page.image.size for page in prompt.pages]
     return replace(
@@ -71,7 +72,8 @@ def build_record(
 
 
 def estimate_tokens(reference: Mapping[str, Any] | None) -> int | None:
-    """Roughly the tokens of the perfect answer: bytes of its JSON, since scripts of two bytes take more tokens."""
+    """Roughly the tokens of the perfect answer: bytes of its JSON, since scripts of two bytes take
+    more tokens."""
     if reference is None:
         return None
     return round(len(json.dumps(reference, ensure_ascii=False).encode()) / CHARACTERS_PER_TOKEN)
@@ -87,7 +89,8 @@ def _describe_weights(candidate: Candidate) -> str:
 
 
 def format_forecast(records: Iterable[Mapping[str, Any]], output_dir: Path) -> list[str]:
-    """What a real run would be, one line a model x prompt: cases, cached replies, visual tokens, time."""
+    """What a real run would be, one line a model x prompt: cases, cached replies, visual tokens,
+    time."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in records:
         if row.get("dry_run"):

@@ -17,7 +17,8 @@ PACKAGES = (
 
 
 def collect_environment(project: Path, seed: int, device: str) -> dict[str, Any]:
-    """Versions and machine, for telling whether two runs can be compared. `device` is said with its reason."""
+    """Versions and machine, for telling whether two runs can be compared. `device` is said with its
+    reason."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -60,7 +61,8 @@ def _read_cpu_name() -> str:
 
 
 def _find_commit(project: Path) -> str | None:
-    """The commit of the project's own repository; None where it is no checkout or there is no git."""
+    """The commit of the project's own repository; None where it is no checkout or there is no
+    git."""
     if not (project / ".git").exists():
         return None
     command = [

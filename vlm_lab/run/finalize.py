@@ -36,7 +36,8 @@ def finalize_run(
     notes: Sequence[str | Message],
     probes: Sequence[Repeatability] = (),
 ) -> Conclusion:
-    """Writes report.json, report.md and report.html into the run's folder and returns what they say."""
+    """Writes report.json, report.md and report.html into the run's folder and returns what they
+    say."""
     order = [case.key for case in plan]
 
     def records() -> Iterator[Record]:
@@ -91,8 +92,8 @@ def _compare_candidates(
     verified: Mapping[CandidateKey, CandidateCounts],
     candidates: Candidates,
 ) -> list[Comparison]:
-    """Between models on all documents; beside the user's present pipeline on those that a person has verified, because
-    the other references are what that pipeline wrote."""
+    """Between models on all documents; beside the user's present pipeline on those that a person
+    has verified, because the other references are what that pipeline wrote."""
     pipelines = {model.name for model in candidates.models if model.backend == "replay"}
     found = compare_for_decision(tallies, candidates.rules)
     if not verified:

@@ -1,4 +1,5 @@
-"""How a case is answered: from the cache, or by the model, timed from decoded pixels to the full reply.
+"""How a case is answered: from the cache, or by the model, timed from decoded pixels to the full
+reply.
 
 The next case's pages are rendered while the model works on this one's.
 """
@@ -27,7 +28,8 @@ Timer = Callable[[Callable[[], Generation]], object]
 
 
 class InferenceRunner:
-    """One model at a time, one case at a time. `key` is the reply's of the case in hand, None where it has none."""
+    """One model at a time, one case at a time. `key` is the reply's of the case in hand, None where
+    it has none."""
 
     def __init__(self, options: Options, plan: Plan) -> None:
         self.options, self.plan = options, plan
@@ -44,7 +46,8 @@ class InferenceRunner:
         return self.open
 
     def prompt(self, case: Case) -> Prompt:
-        """The case's prompt. Its pages may already be on their way: they are rendered while the model works."""
+        """The case's prompt. Its pages may already be on their way: they are rendered while the
+        model works."""
         prompt = make_prompt(
             case.model, case.template, case.prompt_id, case.document, self.options.max_pages
         )
@@ -63,7 +66,8 @@ class InferenceRunner:
     def generate(
         self, case: Case, candidate: Candidate, prompt: Prompt, timer: Timer
     ) -> Generation:
-        """A cached reply, or one that `timer` was given to time. Raises Skip, GenerationError and DocumentError."""
+        """A cached reply, or one that `timer` was given to time. Raises Skip, GenerationError and
+        DocumentError."""
         self.key = None
         if self.options.dry_run:
             return dry_run.make_perfect_reply(case.document)
@@ -94,7 +98,8 @@ class InferenceRunner:
         return self.replies.get(self.key) if self.key else None
 
     def planned_key(self, case: Case, prompt: Prompt) -> str | None:
-        """What the reply would be stored under; None where weights are missing or only a loaded model can tell."""
+        """What the reply would be stored under; None where weights are missing or only a loaded
+        model can tell."""
         with contextlib.suppress(Skip):
             return self._key(case, self.open, prompt) if self.open else None
         return None

@@ -1,7 +1,7 @@
 """The command line's options, declared once; `vlm-lab run` takes the same.
 
-Paths that a user types are relative to where pytest was started, defaults to the project: scripts/bench works from
-any folder.
+Paths that a user types are relative to where pytest was started, defaults to the project:
+scripts/bench works from any folder.
 """
 
 import argparse
@@ -59,7 +59,8 @@ class Options:
 
 
 def add_options(group: Any) -> None:
-    """Declares the options in a pytest option group. ValueError where another plugin owns one of them."""
+    """Declares the options in a pytest option group. ValueError where another plugin owns one of
+    them."""
     add = group.addoption
     add(
         "--suite",
@@ -196,7 +197,8 @@ def rebuild_command(command: Sequence[str], project: Path, without: Sequence[str
 
 
 def _matches_option(word: str, options: Sequence[str]) -> bool:
-    """Whether a word is one of these options, with its value in it or not: `--resume`, `--resume=last`, `-n2`."""
+    """Whether a word is one of these options, with its value in it or not: `--resume`,
+    `--resume=last`, `-n2`."""
     inside = tuple(f"{option}=" for option in options)
     short = [option for option in options if len(option) == 2]
     return (

@@ -1,4 +1,5 @@
-"""Which cases a run has: suites, documents, candidates and prompts, and the order in which they are asked."""
+"""Which cases a run has: suites, documents, candidates and prompts, and the order in which they are
+asked."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,7 +20,8 @@ MAX_NOTES = 10
 
 
 class Plan:
-    """The cells that a run must account for. `notes` are what a user should know about documents and references."""
+    """The cells that a run must account for. `notes` are what a user should know about documents
+    and references."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -33,7 +35,8 @@ class Plan:
         self._next: dict[CaseKey, Case] = {}
 
     def of_suite(self, folder: Path) -> list[Case]:
-        """Every model x prompt x document of the suite in `folder` (`--suite` overrules it), in the plan's order."""
+        """Every model x prompt x document of the suite in `folder` (`--suite` overrules it), in the
+        plan's order."""
         suite, documents = self._suite(self.options.suite or folder)
         templates = {**self.candidates.prompts, **suite.prompts}
         check_prompts(self.candidates, templates, self.options.prompts)
@@ -71,7 +74,8 @@ class Plan:
         return self.suites[folder]
 
     def rank(self, case: Case) -> tuple[int, int]:
-        """Where a case stands in the plan: by model, so that each is loaded once, then as the files say."""
+        """Where a case stands in the plan: by model, so that each is loaded once, then as the files
+        say."""
         return self._ranks[case.key]
 
     def begin(self, cases: Sequence[Case]) -> None:
@@ -85,14 +89,16 @@ class Plan:
         return following if following and following.model == case.model else None
 
     def done(self) -> set[CaseKey]:
-        """The cases that the run to be resumed has an answer for; what failed or was skipped is tried again."""
+        """The cases that the run to be resumed has an answer for; what failed or was skipped is
+        tried again."""
         if self.options.resume is None:
             return set()
         rows = read_records(self.options.resume)
         return {make_case_key(row) for row in rows if row["status"] not in ("error", "skipped")}
 
     def partial(self) -> list[str]:
-        """The suites of which some documents were left out by -k or --sample: nothing is decided on those."""
+        """The suites of which some documents were left out by -k or --sample: nothing is decided on
+        those."""
         asked: dict[str, set[str]] = {}
         for case in self.cases:
             asked.setdefault(case.document.suite.name, set()).add(case.document.id)

@@ -2,9 +2,9 @@
 
 vlm-lab init --check benchmarks/schet
 
-The references score 1.0 against themselves, through the same parser and scorer as a model's reply; schema and
-references have keys in common. What can be lived with is a note: values that are not of their type, identifiers that
-came as numbers, the ways in which dates and amounts are written.
+The references score 1.0 against themselves, through the same parser and scorer as a model's reply;
+schema and references have keys in common. What can be lived with is a note: values that are not of
+their type, identifiers that came as numbers, the ways in which dates and amounts are written.
 """
 
 import hashlib
@@ -35,7 +35,8 @@ CheckResult = tuple[tuple[str, ...], tuple[Message, ...]]
 def check_suite(
     suite: Suite, documents: Sequence[Document], cache: Path | None = None
 ) -> CheckResult:
-    """(errors, notes): errors stop a run. With `cache`, a folder, an unchanged suite is checked once."""
+    """(errors, notes): errors stop a run. With `cache`, a folder, an unchanged suite is checked
+    once."""
     known = [document for document in documents if document.reference is not None]
     path = cache / "checks" / f"{_compute_cache_key(suite, known)}.json" if cache else None
     stored = _read_cached(path)
@@ -105,7 +106,8 @@ def _collect_notes(suite: Suite, documents: Sequence[Document]) -> Iterator[Mess
 
 
 def _find_numeric_codes(suite: Suite, documents: Sequence[Document]) -> Iterator[Message]:
-    """Identifiers that the files hold as JSON numbers; read without fields, a reference is as it was written."""
+    """Identifiers that the files hold as JSON numbers; read without fields, a reference is as it
+    was written."""
     codes = {field.path for field in suite.fields if field.type in CODE_TYPES}
     found: dict[str, list[Any]] = {}
     for document in documents:
@@ -156,7 +158,8 @@ def _check_values(suite: Suite, values: Mapping[str, Sequence[Any]]) -> Iterator
 
 
 def _classify_notation(field: Field, value: Any, conventions: Conventions) -> str:
-    """How a value is written: by an example that all can read, or the kind of sentence that says it."""
+    """How a value is written: by an example that all can read, or the kind of sentence that says
+    it."""
     if not isinstance(value, str):
         return "way_numbers"
     if canonicalize_value(field, value, conventions) is None:
@@ -214,7 +217,8 @@ def _format_value(value: Any) -> str:
 
 
 def _compute_cache_key(suite: Suite, documents: Sequence[Document]) -> str:
-    """A digest of all that the answer depends on: references as they were read, schema and conventions."""
+    """A digest of all that the answer depends on: references as they were read, schema and
+    conventions."""
     digest = hashlib.sha256()
     head = [
         CACHE_FORMAT,

@@ -1,4 +1,5 @@
-"""The live line of a run: which model, which document of how many, how it goes, and the time that is left."""
+"""The live line of a run: which model, which document of how many, how it goes, and the time that
+is left."""
 
 import time
 from collections.abc import Sequence
@@ -8,7 +9,8 @@ from vlm_lab.types import CORRECT, EXPECTED, PREDICTED, Case, Record
 
 
 class Progress:
-    """Counts cases as they start and are written; `line` is what a terminal shows while one runs."""
+    """Counts cases as they start and are written; `line` is what a terminal shows while one
+    runs."""
 
     def __init__(self, plan: Sequence[Case]) -> None:
         self.total, self.done, self.errors = len(plan), 0, 0

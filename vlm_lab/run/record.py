@@ -44,7 +44,8 @@ def build_answered_record(
 
 
 def build_failed_record(case: Case, status: Status, error: BaseException | str) -> Record:
-    """The record of a cell that the harness has no answer for: an `error`, or `skipped`, with its reason."""
+    """The record of a cell that the harness has no answer for: an `error`, or `skipped`, with its
+    reason."""
     kind = error.kind if isinstance(error, UserError) else type(error).__name__
     return replace(
         build_base_record(case, status),

@@ -1,9 +1,11 @@
-"""`--probe N`: is a second answer the same? A model is asked some of its documents again while it is still loaded.
+"""`--probe N`: is a second answer the same? A model is asked some of its documents again while it
+is still loaded.
 
     scripts/bench -k qwen --probe 5
 
-One at a time, and all of them as a batch where the backend can do that: padding and another order of sums change
-what a model says even when nothing is drawn. Second replies are compared with the first ones and then forgotten.
+One at a time, and all of them as a batch where the backend can do that: padding and another order
+of sums change what a model says even when nothing is drawn. Second replies are compared with the
+first ones and then forgotten.
 """
 
 import random
@@ -38,7 +40,8 @@ def repeat_cases(
     count: int,
     seed: int,
 ) -> Iterator[Repeatability]:
-    """Asks `count` of one model's `cases`, for each suite and prompt, again; first answers are in the run's folder."""
+    """Asks `count` of one model's `cases`, for each suite and prompt, again; first answers are in
+    the run's folder."""
     for key, group in group_cases(cases).items():
         first = _choose_answered(folder, group, count, seed)
         for how in REPEAT_MODES:
@@ -56,8 +59,8 @@ def repeat_cases(
 def _choose_answered(
     folder: Path, cases: Sequence[Case], count: int, seed: int
 ) -> list[_AnsweredCase]:
-    """The first `count` that have an answer, in an order that depends on seed and document alone: it is the same for
-    every candidate."""
+    """The first `count` that have an answer, in an order that depends on seed and document alone:
+    it is the same for every candidate."""
     known = {case.key: case for case in cases}
     order = sorted(known, key=lambda key: random.Random(f"{seed} {key[3]}").random())  # noqa: S311 - reproducible
     rows = (row for row in read_records(folder, order) if row["raw_response"] is not None)
@@ -105,7 +108,8 @@ def _generate_batch(candidate: Candidate, prompts: Sequence[Prompt]) -> Sequence
 
 
 def _run_guarded(ask: Callable[[], Reply]) -> Reply | str:
-    """A backend's own mistakes included: every case has its answer already, and a probe takes none away."""
+    """A backend's own mistakes included: every case has its answer already, and a probe takes none
+    away."""
     try:
         return ask()
     except Exception as error:

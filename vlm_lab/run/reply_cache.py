@@ -1,7 +1,8 @@
 """The reply cache: a reply is found again by everything that decided it, and by nothing else.
 
-A document that was renamed, a new reference or a new scoring rule need no model; another dpi, another word in the
-prompt, another commit of the weights do. One JSON file a reply under cache/replies/, private to its user.
+A document that was renamed, a new reference or a new scoring rule need no model; another dpi,
+another word in the prompt, another commit of the weights do. One JSON file a reply under
+cache/replies/, private to its user.
 """
 
 import dataclasses
@@ -24,7 +25,8 @@ CACHE_FORMAT = 1  # raised when a stored reply would no longer mean the same
 def compute_reply_key(
     model: Model, prompt: Prompt, identity: Mapping[str, Any], seed: int, path: Path
 ) -> str:
-    """sha256 over all that decides a reply. The pages follow from the file's digest, the limit and the dpi."""
+    """sha256 over all that decides a reply. The pages follow from the file's digest, the limit and
+    the dpi."""
     pages: Any = prompt.pages
     decides = {
         "format": CACHE_FORMAT,
@@ -51,7 +53,8 @@ class ReplyCache:
         self._adapter = TypeAdapter(Generation)
 
     def get(self, key: str) -> Generation | None:
-        """The stored reply, marked as cached, with the seconds and environment that it was measured with."""
+        """The stored reply, marked as cached, with the seconds and environment that it was measured
+        with."""
         if self.mode in ("off", "refresh"):
             return None
         try:

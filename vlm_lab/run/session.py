@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """Everything a run needs, read once. What is asked is `plan`'s, how it is answered `asker`'s."""
+    """Everything a run needs, read once. What is asked is `plan`'s, how it is answered
+    `asker`'s."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -95,17 +96,20 @@ class Session:
         self.progress.note(record)
 
     def has(self, case: Case) -> bool:
-        """Whether the case in hand is written already: what goes wrong after that takes no answer away."""
+        """Whether the case in hand is written already: what goes wrong after that takes no answer
+        away."""
         return self._written is case
 
     def _place(self, case: Case) -> str:
-        """`<model>/<document>.json` for the first prompt of a model, `<model>@<prompt>/...` for its others."""
+        """`<model>/<document>.json` for the first prompt of a model, `<model>@<prompt>/...` for its
+        others."""
         first = case.prompt_id == case.model.prompts[0]
         place = f"{case.model.name}{'' if first else f'@{case.prompt_id}'}/{case.document.id}.json"
         return place if len(self.plan.suites) < 2 else f"{case.document.suite.name}/{place}"
 
     def ask_again(self, candidate: Candidate) -> None:
-        """`--probe`, when a model's cases have run and it is still open; not when the run has ended meanwhile."""
+        """`--probe`, when a model's cases have run and it is still open; not when the run has ended
+        meanwhile."""
         if (
             self.options.probe
             and self._folder
@@ -132,7 +136,8 @@ class Session:
         return repeatability.complete_probes({**before, **self._probes}, self.plan.cases, why)
 
     def finish(self) -> None:
-        """Builds the report from what was written, where anything was, and holds it against the baseline."""
+        """Builds the report from what was written, where anything was, and holds it against the
+        baseline."""
         if self._folder is None or not (self._folder / run_folder.RECORDS_FILE).exists():
             return
         from vlm_lab.run.finalize import (
@@ -172,7 +177,8 @@ class Session:
         return self.gated.exit_status if self.gated else 0
 
     def closing(self) -> list[str]:
-        """The table, what is missing, and where the report lies; the last line says what to do about it."""
+        """The table, what is missing, and where the report lies; the last line says what to do
+        about it."""
         if self._folder is None or self.concluded is None:
             return []
         lines = format_summary_lines(self.concluded)
@@ -201,7 +207,8 @@ class Session:
         return lines
 
     def _resume_command(self, folder: Path) -> str:
-        """What was typed, with the run to go on with; its id is enough where runs are looked for."""
+        """What was typed, with the run to go on with; its id is enough where runs are looked
+        for."""
         run = folder.name if folder.parent == self.options.project / "results" else str(folder)
         typed = rebuild_command(self.options.command, self.options.project, ["--resume"])
         return shlex.join([*typed, "--resume", run])

@@ -1,7 +1,8 @@
-"""What in a reference is not the document: the envelope around it, and a pipeline's notes to itself.
+"""What in a reference is not the document: the envelope around it, and a pipeline's notes to
+itself.
 
-{"status": "ok", "result": {"data": {"Номер": "17", "confidence": 0.9}}}: the fields sit in `result.data`, and
-`confidence` is no field.
+{"status": "ok", "result": {"data": {"Номер": "17", "confidence": 0.9}}}: the fields sit in
+`result.data`, and `confidence` is no field.
 """
 
 import glob
@@ -16,7 +17,8 @@ from vlm_lab.scaffold.overlay import Node
 MAX_ENVELOPE_DEPTH = 6  # levels of wrapping that anybody uses
 MIN_ENVELOPE_SHARE = 0.9  # share of references that must have the envelope
 
-# Keys that hold a pipeline's own notes wherever they stand, and those that do so only beside or above all fields.
+# Keys that hold a pipeline's own notes wherever they stand, and those that do so only beside or
+# above all fields.
 TECHNICAL_KEY = re.compile(
     r"confidences?|conf|probabilit(y|ies)|logprobs?|b?box(es)?|bounding ?box(es)?|bounding ?poly(gon)?|polygons?|coords"
     r"|coordinates|page ?(index|no|num|number)|ocr ?text|raw ?(text|response|ocr)|full ?text|processed ?at|trace ?id"
@@ -40,7 +42,8 @@ ANNOTATION_KEY = re.compile(
 
 
 def find_envelope(data: Sequence[Any]) -> tuple[str, ...]:
-    """The keys that lead to the fields, () where they lie on top. A list of one object is stepped into as `0`."""
+    """The keys that lead to the fields, () where they lie on top. A list of one object is stepped
+    into as `0`."""
     keys: list[str] = []
     inner = list(data)
     while len(keys) < MAX_ENVELOPE_DEPTH:
@@ -65,8 +68,8 @@ def find_technical_keys(root: Node) -> list[str]:
 
 
 def build_value_map(root: Node) -> dict[str, str]:
-    """suite.yaml's `map` for references in which a field is an object around its value, {"value": "17", "page": 1};
-    {} where none is."""
+    """suite.yaml's `map` for references in which a field is an object around its value, {"value":
+    "17", "page": 1}; {} where none is."""
     pairs = dict(_map_paths(root, "", ""))
     return pairs if any(ours != theirs for ours, theirs in pairs.items()) else {}
 
@@ -157,7 +160,8 @@ def _find_wrapper_key(data: Sequence[Any]) -> str | None:
 
 
 def _can_hold_fields(value: Any) -> bool:
-    """An object; or a list of exactly one that can be a document and no row of a table: it has something below it."""
+    """An object; or a list of exactly one that can be a document and no row of a table: it has
+    something below it."""
     if isinstance(value, Mapping):
         return bool(value)
     one = value[0] if isinstance(value, list) and len(value) == 1 else None

@@ -1,7 +1,8 @@
-"""The text of the files that `vlm-lab init` writes: suite.yaml, schema.json, prompt.md, fields.md and the test.
+"""The text of the files that `vlm-lab init` writes: suite.yaml, schema.json, prompt.md, fields.md
+and the test.
 
-Keys and values are somebody else's text: YAML and JSON are written by their libraries, Jinja's braces and Markdown's
-bars are escaped, and no comment has a line break in it.
+Keys and values are somebody else's text: YAML and JSON are written by their libraries, Jinja's
+braces and Markdown's bars are escaped, and no comment has a line break in it.
 """
 
 import json
@@ -136,7 +137,8 @@ def matches_mostly(pattern: re.Pattern[str], guess: FieldGuess) -> bool:
 def _format_sentences(
     guesses: Sequence[FieldGuess], kind: str, noun: str, pattern: re.Pattern[str], how: str
 ) -> Iterator[str]:
-    """`Dates (`Дата`, `Срок`) as YYYY-MM-DD.`, and a sentence for those that are written otherwise."""
+    """`Dates (`Дата`, `Срок`) as YYYY-MM-DD.`, and a sentence for those that are written
+    otherwise."""
     of_kind = [guess for guess in guesses if guess.field.type == kind]
     for like, so in ((True, how), (False, "as printed")):
         names = list(

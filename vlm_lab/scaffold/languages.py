@@ -1,7 +1,7 @@
 """Which languages references are written in, and which way round their dates are.
 
-By letters that few languages share and by month words. A guess that a person checks: it decides which month words are
-read, and which script the OCR baseline looks for.
+By letters that few languages share and by month words. A guess that a person checks: it decides
+which month words are read, and which script the OCR baseline looks for.
 """
 
 import re

@@ -17,7 +17,8 @@ MIN_STEM_LENGTH = 3  # characters of a document's stem that can be recognised in
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """A rule, the documents that it finds a reference for, those it finds none for, and references left over."""
+    """A rule, the documents that it finds a reference for, those it finds none for, and references
+    left over."""
 
     rule: str
     matched: tuple[str, ...]

@@ -1,6 +1,7 @@
 """Many references laid over each other: one tree of keys, with all values that were seen at each.
 
-Keys are kept as they are, dots and brackets included; only `columns` writes them as the paths that fields have.
+Keys are kept as they are, dots and brackets included; only `columns` writes them as the paths that
+fields have.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +14,9 @@ from vlm_lab.fields.schema import MAX_SCHEMA_DEPTH
 
 @dataclass(slots=True)
 class Node:
-    """One key: how often something was there, its plain values, and what lies below it. `places` is how often its
-    parent was there; `listed` counts lists, `objects` counts objects (rows of a list included)."""
+    """One key: how often something was there, its plain values, and what lies below it. `places` is
+    how often its parent was there; `listed` counts lists, `objects` counts objects (rows of a list
+    included)."""
 
     values: list[Any] = field(default_factory=list)
     children: dict[str, "Node"] = field(default_factory=dict)
@@ -40,8 +42,8 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A leaf of the tree under its field's path, with the values that say something, how many stood at it empty, and
-    how many places (documents, rows) it could have stood in."""
+    """A leaf of the tree under its field's path, with the values that say something, how many stood
+    at it empty, and how many places (documents, rows) it could have stood in."""
 
     path: str
     key: str

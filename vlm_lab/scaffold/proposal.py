@@ -1,4 +1,5 @@
-"""A folder of documents and the JSON that a pipeline wrote for them -> a suite, in the user's own keys.
+"""A folder of documents and the JSON that a pipeline wrote for them -> a suite, in the user's own
+keys.
 
 vlm-lab init benchmarks/schet --documents=../pipeline/docs --references=../pipeline/output/json
 
@@ -50,7 +51,8 @@ MIN_REFERENCES = 5  # below this, types are guessed from too little
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A suite that could be written: the text of each file by its path, and what was found on the way."""
+    """A suite that could be written: the text of each file by its path, and what was found on the
+    way."""
 
     folder: Path
     texts: dict[Path, str]
@@ -70,7 +72,8 @@ class Proposal:
 
 
 def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
-    """Reads everything and writes nothing. UserError where the folders do not fit each other, with what to do."""
+    """Reads everything and writes nothing. UserError where the folders do not fit each other, with
+    what to do."""
     check_path_exists(documents, "--documents", "PDF, JPEG, PNG, TIFF and WEBP files")
     check_path_exists(references, "--references", "your pipeline's .json files")
     suite = Suite(name=folder.name, folder=folder, documents=documents, references=references)
@@ -133,7 +136,8 @@ def check_path_exists(path: Path, option: str, wanted: str) -> None:
 
 
 def write_proposal(proposal: Proposal) -> tuple[list[Path], list[str]]:
-    """Writes the files that are not there; the paths written, and a diff for each file that is there and differs."""
+    """Writes the files that are not there; the paths written, and a diff for each file that is
+    there and differs."""
     written: list[Path] = []
     diffs: list[str] = []
     for path, text in proposal.texts.items():

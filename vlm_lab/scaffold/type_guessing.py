@@ -1,7 +1,8 @@
-"""What type a field has, by what it is called and by what stands in it, and what is doubtful about that.
+"""What type a field has, by what it is called and by what stands in it, and what is doubtful about
+that.
 
-A name proposes and the values decide: `Сумма` is an amount where four of five values are amounts. Without a name that
-says anything, the values alone propose, and the doubt is written down.
+A name proposes and the values decide: `Сумма` is an amount where four of five values are amounts.
+Without a name that says anything, the values alone propose, and the doubt is written down.
 """
 
 import re
@@ -27,7 +28,8 @@ MIN_MATCHING_SHARE = (
 RARE_SHARE = 0.05
 MIN_SLOTS_FOR_RARE = 20  # places, before a share of them means anything
 
-# English, Russian, German, French, Spanish, Italian, Dutch words of keys, as `words` writes them; the first that fits.
+# English, Russian, German, French, Spanish, Italian, Dutch words of keys, as `words` writes them;
+# the first that fits.
 TYPE_KEY_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("iban", re.compile(r"\biban\b")),
     ("tax_id", re.compile(rf"\b({TAX_ID_NAMES})\b")),
@@ -57,7 +59,8 @@ class FieldGuess:
 
 
 def guess_field(column: Column, conventions: Conventions) -> FieldGuess:
-    """The type of one column and the doubts about it. A value that is a list here and there is judged by the others."""
+    """The type of one column and the doubts about it. A value that is a list here and there is
+    judged by the others."""
     if column.is_list:
         return FieldGuess(
             column,

@@ -1,8 +1,10 @@
-"""Which predicted row is which row of the reference: an optimal assignment over similarities that are computed once.
+"""Which predicted row is which row of the reference: an optimal assignment over similarities that
+are computed once.
 
-Rows that are alike in every labelled cell are paired first (no assignment can do better by them); what is left goes
-through scipy's assignment, on a matrix that numpy and rapidfuzz fill column by column. So a list of 200 rows takes
-milliseconds where a comparison of every pair in Python takes seconds.
+Rows that are alike in every labelled cell are paired first (no assignment can do better by them);
+what is left goes through scipy's assignment, on a matrix that numpy and rapidfuzz fill column by
+column. So a list of 200 rows takes milliseconds where a comparison of every pair in Python takes
+seconds.
 """
 
 from collections import defaultdict
@@ -11,13 +13,16 @@ from typing import Any
 
 Row = Mapping[str, Hashable]  # canonical values by path
 
-MIN_SIMILARITY = 0.4  # a pair without one equal cell must be this similar on average, else the rows are missing and spurious
+# a pair without one equal cell must be this similar on average, else the rows are missing and
+# spurious
+MIN_SIMILARITY = 0.4
 MIN_JOINED_SIMILARITY = 0.9  # similarity of a text to the two halves that it was split into
 MAX_COMPARED_LENGTH = 200  # characters of a cell that similarity looks at
 
 
 def align_rows(expected: Sequence[Row], actual: Sequence[Row]) -> dict[int, int]:
-    """Expected row -> predicted row, the most alike in total; of equal totals the one with more equal cells."""
+    """Expected row -> predicted row, the most alike in total; of equal totals the one with more
+    equal cells."""
     columns = tuple(dict.fromkeys(path for row in expected for path in row))
     pairs = _pair_identical_rows(expected, actual, columns)
     left = [index for index in range(len(expected)) if index not in pairs]
@@ -40,7 +45,8 @@ def count_split_and_merged(
 
 
 def _count_split(whole: Sequence[Row], parts: Sequence[Row], owner: Mapping[int, int]) -> int:
-    """How many rows of `parts` have no owner in `whole` but continue a neighbour's text to its owner's."""
+    """How many rows of `parts` have no owner in `whole` but continue a neighbour's text to its
+    owner's."""
     alone = (index for index in range(len(parts)) if index not in owner)
     return sum(
         any(_is_continuation(whole[owner[near]], parts[near], parts[index], near < index)
@@ -103,8 +109,8 @@ def _assign_rows(
     labelled = numpy.array([max(1, len(row)) for row in expected])[:, None]
     cells = numpy.array([sum(path in row for path in columns) for row in actual])
     keep = (equal > 0) | (alike / labelled >= MIN_SIMILARITY)
-    # Of equal totals: more equal cells, then more right rows, then fewer wrong or spurious cells. So the figures do not
-    # depend on the order of the rows.
+    # Of equal totals: more equal cells, then more right rows, then fewer wrong or spurious cells.
+    # So the figures do not depend on the order of the rows.
     worth = alike + 1e-3 * equal + 1e-4 * (equal == labelled) + 1e-6 * (cells - unlike)
     rows, found = linear_sum_assignment(numpy.where(keep, worth, 0.0), maximize=True)
     return [
@@ -113,7 +119,8 @@ def _assign_rows(
 
 
 def _compare_column(expected: list[Hashable], actual: list[Hashable]) -> tuple[Any, Any, Any]:
-    """Where the values of a column are equal, where both are there and differ, and how alike texts are (0 to 0.9)."""
+    """Where the values of a column are equal, where both are there and differ, and how alike texts
+    are (0 to 0.9)."""
     import numpy
     from rapidfuzz.distance import Indel
     from rapidfuzz.process import cdist

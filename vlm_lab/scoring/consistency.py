@@ -1,7 +1,8 @@
 """Checks on a prediction that need no reference: do its own numbers, dates and check digits agree?
 
-They say nothing about one field, but an answer whose rows add up to its total is rarely wrong in them; and they work
-on documents that nobody has labelled. None: not enough is there to check. A printed invoice may fail one in earnest.
+They say nothing about one field, but an answer whose rows add up to its total is rarely wrong in
+them; and they work on documents that nobody has labelled. None: not enough is there to check. A
+printed invoice may fail one in earnest.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +29,8 @@ T = TypeVar("T")
 def check_consistency(
     value: Mapping[str, Any] | None, fields: Sequence[Field], conventions: Conventions
 ) -> dict[str, bool | None]:
-    """Name of the check -> passed, failed, or None: cannot be made. Never raises for what a model may have said."""
+    """Name of the check -> passed, failed, or None: cannot be made. Never raises for what a model
+    may have said."""
     known = {field.path: field for field in fields}
     found = [
         (known[path], said)
@@ -62,7 +64,8 @@ def check_consistency(
 
 
 def _find_role_amount(heads: FieldValues, part: str) -> Decimal | None:
-    """The one amount of the fields that play this part, None where there is none or several differ."""
+    """The one amount of the fields that play this part, None where there is none or several
+    differ."""
     return _find_single_value(
         said
         for field, said in heads
@@ -87,7 +90,8 @@ def _find_single_value(values: Iterable[T]) -> T | None:
 def _check_row_sum(
     rows: Sequence[Any], net: Decimal | None, tax: Decimal | None, gross: Decimal | None
 ) -> bool | None:
-    """Rows are printed without tax (invoices) or with it (receipts); each may be rounded by half a cent."""
+    """Rows are printed without tax (invoices) or with it (receipts); each may be rounded by half a
+    cent."""
     without = gross - tax if net is None and gross is not None and tax is not None else net
     totals = [total for total in (without, gross) if total is not None]
     if not rows or not totals or not all(isinstance(row, Decimal) for row in rows):

@@ -1,7 +1,8 @@
-"""Outcomes -> the counts and ratios of one document's score. Sums of the counts over documents give micro averages.
+"""Outcomes -> the counts and ratios of one document's score. Sums of the counts over documents give
+micro averages.
 
-Precision is right / (right + wrong + spurious), recall right / (right + wrong + missing), F1 their harmonic mean; right
-is exact + normalized. `unlabelled` is in none of them.
+Precision is right / (right + wrong + spurious), recall right / (right + wrong + missing), F1 their
+harmonic mean; right is exact + normalized. `unlabelled` is in none of them.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,8 @@ Counts = Mapping[str, int]
 
 
 def compute_scores(heads: Counts, cells: Counts, rows: Counts) -> dict[str, Any]:
-    """All figures of a document, from the outcomes of its leaves outside lists, of its cells, and its rows."""
+    """All figures of a document, from the outcomes of its leaves outside lists, of its cells, and
+    its rows."""
     right, expected, given = _sum_outcomes(heads)
     right_cells, expected_cells, given_cells = _sum_outcomes(cells)
     labelled = expected + given + expected_cells + given_cells

@@ -1,4 +1,5 @@
-"""DeepDiff's differences between a reference and a prediction, as plain JSON: for reading, never for figures."""
+"""DeepDiff's differences between a reference and a prediction, as plain JSON: for reading, never
+for figures."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +9,8 @@ MAX_JSON_LENGTH = 20_000  # characters of both together: a hundred rows would ta
 
 
 def compute_diff(reference: Mapping[str, Any], value: Mapping[str, Any] | None) -> dict[str, Any]:
-    """`json.loads(DeepDiff(reference, value).to_json())`, or a note why there is none. Never raises."""
+    """`json.loads(DeepDiff(reference, value).to_json())`, or a note why there is none. Never
+    raises."""
     given = value or {}
     if reference == given:
         return {}
@@ -22,5 +24,6 @@ def compute_diff(reference: Mapping[str, Any], value: Mapping[str, Any] | None) 
 
         found: dict[str, Any] = json.loads(DeepDiff(reference, given).to_json())
         return found
-    except Exception as error:  # a diff is a convenience, and a library's walk over hostile data may raise anything
+    # a diff is a convenience, and a library's walk over hostile data may raise anything
+    except Exception as error:
         return {"note": f"no diff: {type(error).__name__}"}

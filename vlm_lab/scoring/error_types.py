@@ -1,6 +1,8 @@
-"""What kind of wrong a wrong value is: a short ordered table of names and questions, the first yes names it.
+"""What kind of wrong a wrong value is: a short ordered table of names and questions, the first yes
+names it.
 
-A format that is merely different is no error at all (`vlm_lab.fields`); these are for values that do not mean the same.
+A format that is merely different is no error at all (`vlm_lab.fields`); these are for values that
+do not mean the same.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -26,7 +28,8 @@ PathsByValue = Mapping[Hashable, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One wrong value: as printed, as its type reads it, and where else in the reference the answer stands."""
+    """One wrong value: as printed, as its type reads it, and where else in the reference the answer
+    stands."""
 
     field: str
     in_row: bool
@@ -41,7 +44,8 @@ class FieldError:
 def classify_error(
     result: FieldResult, places: PathsByValue, conventions: Conventions
 ) -> str | None:
-    """The name of the error, None where no question fits. `places` is what `index_expected_values` says of the reference."""
+    """The name of the error, None where no question fits. `places` is what `index_expected_values`
+    says of the reference."""
     field, expected, actual = Field(result.field, result.type), result.expected, result.actual
     meant, read = (
         canonicalize_value(field, expected, conventions),
@@ -110,7 +114,8 @@ def _is_sign_lost(wrong: FieldError) -> bool:
 
 
 def _is_decimal_shift(wrong: FieldError) -> bool:
-    """The same digits with the point elsewhere. A quantity of 1 for 100 is more often another number's."""
+    """The same digits with the point elsewhere. A quantity of 1 for 100 is more often another
+    number's."""
     if not (
         isinstance(wrong.meant, Decimal)
         and isinstance(wrong.read, Decimal)

@@ -1,12 +1,15 @@
-"""Prediction x reference -> an outcome for every field, and the counts that all figures are made of.
+"""Prediction x reference -> an outcome for every field, and the counts that all figures are made
+of.
 
-The words are MUC-5's: `exact`, `normalized` (equal in all but format), `wrong`, `missing`, `spurious`; `unlabelled` is
-what the reference does not know and is in no figure. Lists of objects are aligned row by row first
-(`vlm_lab.scoring.alignment`); rows of a list inside a row are rows, too.
+The words are MUC-5's: `exact`, `normalized` (equal in all but format), `wrong`, `missing`,
+`spurious`; `unlabelled` is what the reference does not know and is in no figure. Lists of objects
+are aligned row by row first (`vlm_lab.scoring.alignment`); rows of a list inside a row are rows,
+too.
 
-A key that is spelled otherwise (`invoiceNumber`, `Invoice number` for `invoice_number`) is found, and its value counts
-as `normalized` at best: the page was read, the format was not kept. So does a plain value where a list of them is
-asked for, and a list of one where a plain value is; a longer list there is not the value.
+A key that is spelled otherwise (`invoiceNumber`, `Invoice number` for `invoice_number`) is found,
+and its value counts as `normalized` at best: the page was read, the format was not kept. So does a
+plain value where a list of them is asked for, and a list of one where a plain value is; a longer
+list there is not the value.
 """
 
 from collections import Counter
@@ -54,7 +57,8 @@ DEFAULT_CONVENTIONS = Conventions()
 
 
 def score(prediction: Prediction, document: Document) -> Score:
-    """Holds a prediction against its document's reference; without a reference, a score without fields."""
+    """Holds a prediction against its document's reference; without a reference, a score without
+    fields."""
     suite, reference = document.suite, document.reference
     scored = score_values(
         prediction.value,
@@ -81,8 +85,9 @@ def score_values(
     reason: str = "",
     confidences: Mapping[str, float] | None = None,
 ) -> Score:
-    """The score of a value (None: nothing usable) against a reference, without the diff. Without `fields`, the
-    reference's own leaves are the fields. Pure: the same arguments give the same score."""
+    """The score of a value (None: nothing usable) against a reference, without the diff. Without
+    `fields`, the reference's own leaves are the fields. Pure: the same arguments give the same
+    score."""
     unscored = compute_scores(Counter(), Counter(), Counter())
     if reference is None:
         return Score(scores=unscored)
@@ -144,8 +149,8 @@ def _score_document(
 
 @dataclass(frozen=True, slots=True)
 class _Location:
-    """Where a part is: in the fields' paths, in the results, and in the prediction; and the rows around it, none of
-    which the whole document has."""
+    """Where a part is: in the fields' paths, in the results, and in the prediction; and the rows
+    around it, none of which the whole document has."""
 
     path: str = ""
     shown: str = ""
@@ -153,7 +158,7 @@ class _Location:
     rows: tuple[str, ...] = ()
     spurious: bool = False
 
-    def row(self, table: str, shown: str, predicted: str, spurious: bool = False) -> "_Place":
+    def row(self, table: str, shown: str, predicted: str, spurious: bool = False) -> "_Location":
         """The place of a row of `table`."""
         inside = table[len(self.path) :]
         row = f"{self.shown}{inside}[{shown}]"
@@ -248,7 +253,8 @@ def _is_inside_null(path: str, expected: FlatRecord) -> bool:
 def _score_table(
     work: _ScoringState, path: str, expected: FlatRecord, actual: FlatRecord, place: _Location
 ) -> None:
-    """Scores a list of rows: each row of the reference against the predicted one that is most like it."""
+    """Scores a list of rows: each row of the reference against the predicted one that is most like
+    it."""
     wanted = [flatten_row(row, path, work.tables) for row in expected.tables.get(path) or ()]
     known = tuple(dict.fromkeys(name for row in wanted for name in (*row.leaves, *row.tables)))
     given = [
@@ -297,8 +303,8 @@ def _is_table_absent(path: str, expected: FlatRecord) -> bool:
 def _score_extra_row(
     work: _ScoringState, row: FlatRecord, labels: Collection[str], place: _Location
 ) -> bool:
-    """Adds a predicted row that is none of the reference's; whether anything in it is spurious. A column that the
-    reference labels in no row is unlabelled here, too."""
+    """Adds a predicted row that is none of the reference's; whether anything in it is spurious. A
+    column that the reference labels in no row is unlabelled here, too."""
     first = len(work.results)
     for path, value in row.leaves.items():
         if path in work.fields and not is_null_like(value):
@@ -318,8 +324,8 @@ def _score_extra_row(
 
 
 def _canonicalize_row(work: _ScoringState, row: FlatRecord) -> dict[str, Hashable]:
-    """What alignment compares, of the cells that say something: the canonical value, or the text of what is not of its
-    type; of a list inside the row all that it holds."""
+    """What alignment compares, of the cells that say something: the canonical value, or the text of
+    what is not of its type; of a list inside the row all that it holds."""
     cells: dict[str, Hashable] = {}
     for path, value in row.leaves.items():
         if path in work.fields and not is_null(value):
@@ -356,7 +362,8 @@ def _serialize_unordered(value: Any) -> str:
 def _classify_errors(
     results: Sequence[FieldResult], conventions: Conventions, lost: str | None
 ) -> list[FieldResult]:
-    """The results with the kind of each wrong one; `lost` is why values are missing, where the status says."""
+    """The results with the kind of each wrong one; `lost` is why values are missing, where the
+    status says."""
     if all(result.outcome not in ("wrong", "missing") for result in results):
         return list(results)
     places = (

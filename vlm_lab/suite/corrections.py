@@ -1,12 +1,14 @@
 """corrections.json: what a person decided about references that models or arithmetic contradict.
 
-A list of entries, one a doubtful value; `vlm-lab corrections RUN` writes them, a person fills in `verdict`:
+A list of entries, one a doubtful value; `vlm-lab corrections RUN` writes them, a person fills in
+`verdict`:
 
     {"document": "scheta-schet-17", "path": "Итого.Всего", "reference": "100,00", "said": {"qwen2-vl-2b": "110,00"},
      "why": ["..."], "verdict": "reference_wrong", "right": "110,00"}
 
-`reference_wrong` and `both` need `right`, the value on the page (null: the page shows none); `model_wrong` keeps the
-reference and closes the question. An empty verdict is still open and changes nothing.
+`reference_wrong` and `both` need `right`, the value on the page (null: the page shows none);
+`model_wrong` keeps the reference and closes the question. An empty verdict is still open and
+changes nothing.
 """
 
 import json
@@ -48,8 +50,8 @@ class Corrections:
     def apply(
         self, identity: str, name: str, reference: dict[str, Any] | None
     ) -> tuple[dict[str, Any] | None, tuple[Message, ...]]:
-        """The reference with this document's corrections in it, and a note on each. A reference that is no longer
-        what the person saw is left as it is, and the note says so."""
+        """The reference with this document's corrections in it, and a note on each. A reference
+        that is no longer what the person saw is left as it is, and the note says so."""
         notes = []
         for key in dict.fromkeys((identity, name)):
             for correction in self.by_document.get(key, ()):

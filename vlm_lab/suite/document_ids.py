@@ -15,7 +15,8 @@ MAX_LENGTH = 100  # characters; with a model's name and a suffix still a legal f
 
 
 def make_slug(name: str) -> str:
-    """Lower-case ASCII letters, digits, `.`, `_` and `-`; other scripts are transliterated, ё as e."""
+    """Lower-case ASCII letters, digits, `.`, `_` and `-`; other scripts are transliterated, ё as
+    e."""
     from anyascii import anyascii
 
     composed = unicodedata.normalize("NFC", name).replace("ё", "е").replace("Ё", "Е")
@@ -27,7 +28,8 @@ def make_slug(name: str) -> str:
 
 
 def make_unique_slugs(names: Sequence[str]) -> tuple[list[str], list[Message]]:
-    """An id for each relative path, and a note on each that needed its suffix or a number to be its own."""
+    """An id for each relative path, and a note on each that needed its suffix or a number to be its
+    own."""
     bare = [make_slug(_strip_suffix(name)) for name in names]
     twins = {identity for identity, count in Counter(bare).items() if count > 1}
     taken: dict[str, None] = {}

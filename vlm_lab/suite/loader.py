@@ -1,7 +1,8 @@
 """suite.yaml, schema.json and prompts -> Suite; its documents folder and references -> Documents.
 
-What is wrong with the suite itself is an error; what is wrong with one reference is a note, and that document runs
-unscored: a run over three hundred invoices must not end at a comma in one of them.
+What is wrong with the suite itself is an error; what is wrong with one reference is a note, and
+that document runs unscored: a run over three hundred invoices must not end at a comma in one of
+them.
 """
 
 import json
@@ -50,7 +51,8 @@ def load_suite(
     references: Path | None = None,
     schema: Path | None = None,
 ) -> Suite:
-    """Reads a suite's folder; the three paths stand in for the suite's own. UserError names file and key."""
+    """Reads a suite's folder; the three paths stand in for the suite's own. UserError names file
+    and key."""
     if references and not references.exists():
         raise UserError(
             f"{references}: no such folder of references; correct --references=PATH, or leave it out"
@@ -87,7 +89,8 @@ def load_suite(
 
 
 def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, ...]]:
-    """All documents in the order of their names, and a note on each thing that a user should know about them."""
+    """All documents in the order of their names, and a note on each thing that a user should know
+    about them."""
     names = find_documents(suite)
     root = suite.documents if suite.documents.is_dir() else suite.documents.parent
     index = ReferenceIndex(suite)
@@ -152,7 +155,8 @@ def _read_prompts(source: YamlSource, folder: Path, names: Mapping[str, str]) ->
 
 
 def find_documents(suite: Suite) -> list[str]:
-    """The relative paths of all documents, sorted. UserError where there is no folder, or no document in it."""
+    """The relative paths of all documents, sorted. UserError where there is no folder, or no
+    document in it."""
     place = suite.documents
     if place.is_file():
         return [place.name]
@@ -193,7 +197,8 @@ def _check_paths(source: YamlSource, said: SuiteFile) -> None:
 
 
 def _find_corrections(source: YamlSource, folder: Path, name: str | None) -> Path | None:
-    """The file that `corrections` names, or corrections.json beside suite.yaml where there is one."""
+    """The file that `corrections` names, or corrections.json beside suite.yaml where there is
+    one."""
     path = folder / (name or CORRECTIONS)
     if name and not path.is_file():
         raise source.error(["corrections"], f"no file {path}")

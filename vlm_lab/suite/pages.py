@@ -1,8 +1,8 @@
 """Files -> pages: RGB pixels as a person sees them, and nothing else of the file.
 
-PDF through pypdfium2, images through Pillow, told apart by content and not by extension. `/Rotate` and EXIF
-orientation are honoured, transparency lies on white paper, form fields are drawn. A text layer, an attachment or
-metadata never leave this module: e-invoices carry the answer in them.
+PDF through pypdfium2, images through Pillow, told apart by content and not by extension. `/Rotate`
+and EXIF orientation are honoured, transparency lies on white paper, form fields are drawn. A text
+layer, an attachment or metadata never leave this module: e-invoices carry the answer in them.
 """
 
 import hashlib
@@ -38,7 +38,8 @@ _pdfium_lock = threading.Lock()  # PDFium may be called by one thread at a time
 
 
 def is_document(path: Path) -> bool:
-    """Whether a file is meant to be a document: by its first bytes, or by its name where those are broken."""
+    """Whether a file is meant to be a document: by its first bytes, or by its name where those are
+    broken."""
     if path.suffix.lower() in DOCUMENT_SUFFIXES:
         return True
     try:
@@ -75,8 +76,9 @@ def describe_renderer() -> dict[str, Any]:
 class Pages(Sequence[Page]):
     """The first pages of one file, rendered when somebody looks at them.
 
-    `total` counts the file's pages, `indices` are those that become images; both open the file without rendering.
-    Raises DocumentError naming file and page where the file is broken, encrypted or too large.
+    `total` counts the file's pages, `indices` are those that become images; both open the file
+    without rendering. Raises DocumentError naming file and page where the file is broken, encrypted
+    or too large.
     """
 
     def __init__(self, path: Path, max_pages: int, dpi: int) -> None:
@@ -97,7 +99,8 @@ class Pages(Sequence[Page]):
         return tuple(range(min(self.total, self.max_pages)))
 
     def rendered(self) -> tuple[Page, ...]:
-        """All pages. Safe to call from the thread that renders ahead and from the one that needs them now."""
+        """All pages. Safe to call from the thread that renders ahead and from the one that needs
+        them now."""
         with self._render:
             return self._pages
 
@@ -120,7 +123,8 @@ class Pages(Sequence[Page]):
 
 @contextmanager
 def wrap_document_errors(path: Path) -> Iterator[None]:
-    """Whatever a library raises over one document is that document's error: what such files hold nobody foresees."""
+    """Whatever a library raises over one document is that document's error: what such files hold
+    nobody foresees."""
     try:
         yield
     except DocumentError:

@@ -1,7 +1,8 @@
 """Template + schema + document -> the prompt that a model is sent.
 
-Templates are Jinja2 in its sandbox, strict about names: `{{ schema }}` is the suite's JSON Schema without the keys that
-are ours alone. A template is the user's own, yet a typing error in it must not become an empty prompt.
+Templates are Jinja2 in its sandbox, strict about names: `{{ schema }}` is the suite's JSON Schema
+without the keys that are ours alone. A template is the user's own, yet a typing error in it must
+not become an empty prompt.
 """
 
 import json
@@ -21,7 +22,8 @@ _jinja_environment = ImmutableSandboxedEnvironment(
 
 
 def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
-    """The words of one prompt; the same for all documents of a suite. UserError names prompt and line."""
+    """The words of one prompt; the same for all documents of a suite. UserError names prompt and
+    line."""
     return _render_template(
         template,
         json.dumps(build_prompt_schema(suite.schema), ensure_ascii=False, indent=1),
@@ -44,7 +46,8 @@ def _render_template(template: str, schema: str, place: str) -> str:
 def make_prompt(
     model: Model, template: str, prompt_id: str, document: Document, max_pages: int | None
 ) -> Prompt:
-    """One case's prompt. Pages are rendered when first looked at; `max_pages` overrules the suite's."""
+    """One case's prompt. Pages are rendered when first looked at; `max_pages` overrules the
+    suite's."""
     suite = document.suite
     limit = 1 if model.pages == "first" else max_pages or suite.max_pages
     return Prompt(

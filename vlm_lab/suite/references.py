@@ -1,7 +1,7 @@
 """Reference files: which one is a document's, and the fields in it, in the suite's own keys.
 
-Unwrapped from its envelope, mapped to our field names, technical keys taken out: suite.yaml says how. Identifiers that
-came as JSON numbers become text, so that 7707083893 and "7707083893" are one.
+Unwrapped from its envelope, mapped to our field names, technical keys taken out: suite.yaml says
+how. Identifiers that came as JSON numbers become text, so that 7707083893 and "7707083893" are one.
 """
 
 import fnmatch
@@ -22,7 +22,8 @@ Notes = tuple[Message, ...]
 
 
 class ReferenceIndex:
-    """The reference files, by their names in composed form: macOS and zip files write ё as two characters."""
+    """The reference files, by their names in composed form: macOS and zip files write ё as two
+    characters."""
 
     def __init__(self, suite: Suite) -> None:
         self.match = suite.match
@@ -36,7 +37,8 @@ class ReferenceIndex:
         self.used: set[Path] = set()
 
     def find(self, document: str) -> Path | None:
-        """The reference of a document: beside its own relative path first, else the only one of that name."""
+        """The reference of a document: beside its own relative path first, else the only one of
+        that name."""
         folder, _, name = normalize_unicode(document).rpartition("/")
         wanted = self.match.format(stem=name.rpartition(".")[0] or name, name=name)
         found = self.paths.get(f"{folder}/{wanted}" if folder else wanted) or self.paths.get(wanted)
@@ -83,7 +85,8 @@ def get_at_path(data: Any, path: str) -> Any:
 def drop_keys(
     data: Mapping[str, Any], patterns: tuple[str, ...], prefix: str = ""
 ) -> dict[str, Any]:
-    """`data` without the keys whose name or dotted path matches one of the patterns (`confidence`, `*.bbox`)."""
+    """`data` without the keys whose name or dotted path matches one of the patterns (`confidence`,
+    `*.bbox`)."""
     kept = {}
     for key, value in data.items():
         path = f"{prefix}{key}"
@@ -104,7 +107,8 @@ def _drop_nested_keys(value: Any, patterns: tuple[str, ...], prefix: str) -> Any
 
 
 def map_fields(data: Mapping[str, Any], renames: Mapping[str, str]) -> dict[str, Any]:
-    """Our fields filled from the reference's paths; with a map, what it does not name is left out."""
+    """Our fields filled from the reference's paths; with a map, what it does not name is left
+    out."""
     if not renames:
         return dict(data)
     result: dict[str, Any] = {}
@@ -135,8 +139,9 @@ def _fill_field(target: dict[str, Any], ours: str, data: Any, theirs: str) -> No
 
 
 def _fit_to_schema(value: Any, types: Mapping[str, str], path: str) -> Any:
-    """`value` as the schema has it, where nothing is lost: the one value of a list for a field that is none, a list of
-    one for a field that is a list, and the digits of an identifier that is a JSON number."""
+    """`value` as the schema has it, where nothing is lost: the one value of a list for a field that
+    is none, a list of one for a field that is a list, and the digits of an identifier that is a
+    JSON number."""
     if not types:
         return value
     if isinstance(value, Mapping):

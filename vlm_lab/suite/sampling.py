@@ -9,9 +9,11 @@ from vlm_lab.types import Document
 def sample_documents(
     documents: Sequence[Document], count: int | None, seed: int
 ) -> tuple[Document, ...]:
-    """`count` documents in their old order, seeded; every tag value keeps its share as nearly as it can.
+    """`count` documents in their old order, seeded; every tag value keeps its share as nearly as it
+    can.
 
-    Systematic sampling (Madow 1944): sorted by tags, shuffled among equals, then every n/count-th is taken.
+    Systematic sampling (Madow 1944): sorted by tags, shuffled among equals, then every n/count-th
+    is taken.
     """
     if count is None or count >= len(documents):
         return tuple(documents)

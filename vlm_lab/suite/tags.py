@@ -1,4 +1,5 @@
-"""What is known of a document beside its fields: suite.yaml's `tags`, tags.csv, and who has verified its reference."""
+"""What is known of a document beside its fields: suite.yaml's `tags`, tags.csv, and who has
+verified its reference."""
 
 import csv
 from collections.abc import Container, Mapping
@@ -48,7 +49,8 @@ def collect_tags(
 
 
 def read_verified_names(suite: Suite) -> frozenset[str]:
-    """verified.txt beside suite.yaml: the documents whose references a person has checked, one id or path a line."""
+    """verified.txt beside suite.yaml: the documents whose references a person has checked, one id
+    or path a line."""
     try:
         lines = (suite.folder / VERIFIED_FILE).read_text("utf-8-sig").splitlines()
     except FileNotFoundError:
@@ -65,6 +67,7 @@ def read_verified_names(suite: Suite) -> frozenset[str]:
 def is_verified(
     suite: Suite, identity: str, name: str, tags: Mapping[str, str], names: Container[str]
 ) -> bool:
-    """Whether a person has checked this reference: the suite says so, verified.txt, or the document's tag."""
+    """Whether a person has checked this reference: the suite says so, verified.txt, or the
+    document's tag."""
     listed = identity in names or normalize_unicode(name) in names
     return suite.verified or listed or tags.get("verified", "").strip().casefold() in TRUE_VALUES

@@ -58,8 +58,9 @@ class HasCandidate:
 class Field:
     """One leaf of a suite's schema.
 
-    `path` is dotted (`totals.gross`); a cell of a list's rows has `[]` after the list (`line_items[].amount`).
-    `type` is a name from `fields.comparison.TYPES` or `module:attribute`; `tolerance` is in the unit of the value.
+    `path` is dotted (`totals.gross`); a cell of a list's rows has `[]` after the list
+    (`line_items[].amount`). `type` is a name from `fields.comparison.TYPES` or `module:attribute`;
+    `tolerance` is in the unit of the value.
     """
 
     path: str
@@ -77,7 +78,8 @@ class Conventions:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Suite:
-    """A folder that says everything about one kind of document (suite.yaml, schema.json, prompts)."""
+    """A folder that says everything about one kind of document (suite.yaml, schema.json,
+    prompts)."""
 
     name: str
     folder: Path
@@ -103,8 +105,9 @@ class Suite:
 class Document:
     """One file, with what is known about it.
 
-    `id` is the slug that file names and case ids use, `name` the true path relative to the documents folder.
-    `reference` has the suite's own keys (unwrapped, mapped, technical keys removed), or None where there is none.
+    `id` is the slug that file names and case ids use, `name` the true path relative to the
+    documents folder. `reference` has the suite's own keys (unwrapped, mapped, technical keys
+    removed), or None where there is none.
     """
 
     id: str
@@ -127,8 +130,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One candidate of models.yaml. `model_id` is a hub id, a folder, or what its backend takes (replay: a path).
-    `only` names tags and the values of them that the model is meant for: it is not asked about other documents."""
+    """One candidate of models.yaml. `model_id` is a hub id, a folder, or what its backend takes
+    (replay: a path). `only` names tags and the values of them that the model is meant for: it is
+    not asked about other documents."""
 
     name: str
     model_id: str
@@ -189,8 +193,8 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Prompt:
-    """What one case sends: words and pages. `languages` are the document's, for readers that must choose a script;
-    `suite` is for `replay`, whose JSON files are read as references are."""
+    """What one case sends: words and pages. `languages` are the document's, for readers that must
+    choose a script; `suite` is for `replay`, whose JSON files are read as references are."""
 
     id: str
     text: str
@@ -213,7 +217,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds inside a reply: processor, until the first token, the tokens after it. None where not known."""
+    """Seconds inside a reply: processor, until the first token, the tokens after it. None where not
+    known."""
 
     preprocess: float | None = None
     first_token: float | None = None
@@ -224,9 +229,10 @@ class Timing:
 class Generation:
     """A reply, verbatim, and what it cost.
 
-    `page_responses` holds the single replies of a model that is asked page by page. `tokens` are (text, natural
-    log-probability) pairs where the backend gives them. `environment` says what the reply was made with: device,
-    dtype, attention, each with its reason, and versions. The harness fills in the last four.
+    `page_responses` holds the single replies of a model that is asked page by page. `tokens` are
+    (text, natural log-probability) pairs where the backend gives them. `environment` says what the
+    reply was made with: device, dtype, attention, each with its reason, and versions. The harness
+    fills in the last four.
     """
 
     raw_response: str
@@ -247,7 +253,8 @@ class Generation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What a reply says, as data. `value` is None when nothing usable was found; `reason` then says why."""
+    """What a reply says, as data. `value` is None when nothing usable was found; `reason` then says
+    why."""
 
     value: Mapping[str, Any] | None
     status: PredictionStatus = "ok"
@@ -258,12 +265,14 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldResult:
-    """One field of one document. `path` of a cell has its reference row (`line_items[2].amount`); a spurious row's
-    cells have the row they came from (`line_items[+1].amount`). `similarity` is 0..1; `kind` names the error.
+    """One field of one document. `path` of a cell has its reference row (`line_items[2].amount`); a
+    spurious row's cells have the row they came from (`line_items[+1].amount`). `similarity` is
+    0..1; `kind` names the error.
 
-    `field` is the schema's path (`line_items[].amount`). It and what follows are decided when scored and never read off
-    a path, since keys may have brackets, too: whether this is a cell and no header field; the rows that the cell stands
-    in, the outermost first; whether one of these is a spurious one.
+    `field` is the schema's path (`line_items[].amount`). It and what follows are decided when
+    scored and never read off a path, since keys may have brackets, too: whether this is a cell and
+    no header field; the rows that the cell stands in, the outermost first; whether one of these is
+    a spurious one.
     """
 
     path: str
@@ -282,8 +291,9 @@ class FieldResult:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A prediction held against its reference. `scores` has ratios (None: nothing to judge) and the counts that
-    they are made of, so that sums over documents give micro averages; `diff` is DeepDiff's."""
+    """A prediction held against its reference. `scores` has ratios (None: nothing to judge) and the
+    counts that they are made of, so that sums over documents give micro averages; `diff` is
+    DeepDiff's."""
 
     fields: tuple[FieldResult, ...] = ()
     scores: Mapping[str, Any] = field(default_factory=dict)
@@ -348,7 +358,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """models.yaml's `decide`: what a model must reach to be chosen, and what is preferred among those that do."""
+    """models.yaml's `decide`: what a model must reach to be chosen, and what is preferred among
+    those that do."""
 
     require: Mapping[str, float] = field(
         default_factory=lambda: {"field_f1": 0.95, "max_error_rate": 0.01}

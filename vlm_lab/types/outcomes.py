@@ -1,4 +1,5 @@
-"""What a field can come to and what a case can, and which of these count as what: said once, for all who count.
+"""What a field can come to and what a case can, and which of these count as what: said once, for
+all who count.
 
 An outcome is one of MUC-5's words (`vlm_lab.types.cases.Outcome`). Correct ones are the numerator
 of precision and recall; what was expected is recall's denominator, what was predicted precision's.

@@ -16,7 +16,8 @@ from vlm_lab.types.cases import HasCandidate, Model, ReasonTopic, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its 95 % interval (None where it cannot be had) and the number of documents behind it."""
+    """A figure with its 95 % interval (None where it cannot be had) and the number of documents
+    behind it."""
 
     value: float | None
     low: float | None = None
@@ -26,7 +27,8 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class FieldSummary:
-    """One field over all answered documents: how often each outcome, and the share that is right."""
+    """One field over all answered documents: how often each outcome, and the share that is
+    right."""
 
     outcomes: Mapping[str, int]
     accuracy: Estimate
@@ -34,8 +36,9 @@ class FieldSummary:
 
 @dataclass(frozen=True, slots=True)
 class AmountError:
-    """Sums over the labelled amounts of one field in one currency: how far the wrong ones are off, how much was not
-    read at all, and what all of them come to; how many are wrong, by how much in the middle and at worst."""
+    """Sums over the labelled amounts of one field in one currency: how far the wrong ones are off,
+    how much was not read at all, and what all of them come to; how many are wrong, by how much in
+    the middle and at worst."""
 
     wrong: Decimal = Decimal(0)
     missing: Decimal = Decimal(0)
@@ -47,8 +50,8 @@ class AmountError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
-    """What replies cost, from the `timed` cases alone. Seconds a document, output tokens a second over all of them,
-    bytes, and the price of 1,000 documents in the currency of `Model.price`."""
+    """What replies cost, from the `timed` cases alone. Seconds a document, output tokens a second
+    over all of them, bytes, and the price of 1,000 documents in the currency of `Model.price`."""
 
     timed: int = 0
     measured_at: str | None = None
@@ -62,9 +65,10 @@ class Speed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary(HasCandidate):
-    """One model with one prompt over one suite. `statuses` add up to `documents`; `unanswered` names each cell that is
-    not simply `ok`, with status and reason; `scores` are over the documents that were answered, well or not.
-    `amount_error` is by field and currency, "" where that is not known."""
+    """One model with one prompt over one suite. `statuses` add up to `documents`; `unanswered`
+    names each cell that is not simply `ok`, with status and reason; `scores` are over the documents
+    that were answered, well or not. `amount_error` is by field and currency, "" where that is not
+    known."""
 
     suite: str
     model: str
@@ -84,7 +88,8 @@ class Summary(HasCandidate):
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Values of like confidence: its mean, and the share that was right. `n` of `accuracy` counts documents."""
+    """Values of like confidence: its mean, and the share that was right. `n` of `accuracy` counts
+    documents."""
 
     confidence: float
     accuracy: Estimate
@@ -93,13 +98,14 @@ class ReliabilityBin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration(HasCandidate):
-    """How far the own confidence of a candidate (`suite`, `model`, `prompt_id`) tells right from wrong. `source` says
-    where it comes from: log-probabilities, checks, both, or "" for nowhere.
+    """How far the own confidence of a candidate (`suite`, `model`, `prompt_id`) tells right from
+    wrong. `source` says where it comes from: log-probabilities, checks, both, or "" for nowhere.
 
-    `bins` is the reliability curve over `values` fields, `error` its expected calibration error; both need
-    log-probabilities. `curve` has (share booked, share of those right) over `documents`, the surest first. `unseen` is
-    the share of documents that could be booked unseen at precision `target`: those with a confidence of `threshold` or
-    more, of which `booked` says how many were right (`low` is one-sided). `note` says what the figures do not show.
+    `bins` is the reliability curve over `values` fields, `error` its expected calibration error;
+    both need log-probabilities. `curve` has (share booked, share of those right) over `documents`,
+    the surest first. `unseen` is the share of documents that could be booked unseen at precision
+    `target`: those with a confidence of `threshold` or more, of which `booked` says how many were
+    right (`low` is one-sided). `note` says what the figures do not show.
     """
 
     source: str = ""
@@ -120,8 +126,8 @@ class Calibration(HasCandidate):
 
 @dataclass(frozen=True, slots=True)
 class LabelError:
-    """A value of a reference that may be wrong, and the `reasons` to think so; `said` is what each model answered
-    instead."""
+    """A value of a reference that may be wrong, and the `reasons` to think so; `said` is what each
+    model answered instead."""
 
     suite: str
     document: str
@@ -133,11 +139,13 @@ class LabelError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two candidates (model, prompt) on the documents that both answered. `difference` is first minus second, paired.
+    """Two candidates (model, prompt) on the documents that both answered. `difference` is first
+    minus second, paired.
 
-    `p_value` is two-sided; `p_adjusted` is Holm's over the run's comparisons. `detectable` is the smallest difference
-    that so many documents would have shown four times in five, `more_documents` how many further ones would show the
-    present difference as often, if it and its scatter stay as they are. `left_out` names what only one answered.
+    `p_value` is two-sided; `p_adjusted` is Holm's over the run's comparisons. `detectable` is the
+    smallest difference that so many documents would have shown four times in five, `more_documents`
+    how many further ones would show the present difference as often, if it and its scatter stay as
+    they are. `left_out` names what only one answered.
     """
 
     suite: str
@@ -161,9 +169,10 @@ class Comparison:
 class Decision(HasCandidate):
     """A model's word, which is that of its best prompt.
 
-    `reasons` has what speaks for it (`evidence`), what speaks against it (`against`), and how it compares with the
-    candidate of backend `replay`, the user's present pipeline (`pipeline`). `more_documents` is how many further
-    invoices would decide, where that is what is missing. `verified` is the suite's.
+    `reasons` has what speaks for it (`evidence`), what speaks against it (`against`), and how it
+    compares with the candidate of backend `replay`, the user's present pipeline (`pipeline`).
+    `more_documents` is how many further invoices would decide, where that is what is missing.
+    `verified` is the suite's.
     """
 
     suite: str
@@ -191,11 +200,13 @@ class ValueChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeatability(HasCandidate):
-    """A candidate that was asked `documents` again after it had answered them: one at a time, or as one batch.
+    """A candidate that was asked `documents` again after it had answered them: one at a time, or as
+    one batch.
 
-    `repeats` replies came, `identical` of them the same to the letter; of their `values` field values `flipped` are
-    others. `cached` counts the first replies that came from the cache, `failed` names documents without a second one,
-    `not_measured` says why there are no figures at all.
+    `repeats` replies came, `identical` of them the same to the letter; of their `values` field
+    values `flipped` are others. `cached` counts the first replies that came from the cache,
+    `failed` names documents without a second one, `not_measured` says why there are no figures at
+    all.
     """
 
     suite: str
@@ -238,8 +249,9 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What a run comes to: figures, differences, decisions, doubtful references and the figures without those, what
-    second answers were, what each candidate's confidence is worth, and on which machines it answered."""
+    """What a run comes to: figures, differences, decisions, doubtful references and the figures
+    without those, what second answers were, what each candidate's confidence is worth, and on which
+    machines it answered."""
 
     summaries: tuple[Summary, ...]
     comparisons: tuple[Comparison, ...] = ()

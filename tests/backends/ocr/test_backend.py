@@ -1,4 +1,5 @@
-"""The OCR baseline: rules on given lines, one real page through each engine, and what nothing here can read."""
+"""The OCR baseline: rules on given lines, one real page through each engine, and what nothing here
+can read."""
 
 import json
 import shutil
@@ -23,7 +24,8 @@ ROW, LETTER = 40, 12  # pixels: from row to row, and the width of a letter
 
 
 def read(*rows: str, languages: tuple[str, ...] = ("en", "de", "fr", "ru")) -> dict[str, Any]:
-    """What the rules find where each text is a row, its pieces apart by `|`; a number before `@` places a piece."""
+    """What the rules find where each text is a row, its pieces apart by `|`; a number before `@`
+    places a piece."""
     lines = []
     for index, row in enumerate(rows):
         left, top = 40.0, 40.0 + index * ROW
@@ -215,7 +217,8 @@ RUSSIAN = (
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ocr]:
-    """One engine for all tests here, which may not call the network, neither when it is built nor when it reads."""
+    """One engine for all tests here, which may not call the network, neither when it is built nor
+    when it reads."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "socket.socket.connect", lambda *_: pytest.fail("the OCR baseline called the network")

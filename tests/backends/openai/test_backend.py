@@ -1,4 +1,5 @@
-"""Servers on loopback, broken in every way there is, and one real one: what is sent, and what becomes of the answer."""
+"""Servers on loopback, broken in every way there is, and one real one: what is sent, and what
+becomes of the answer."""
 
 import base64
 import importlib.util

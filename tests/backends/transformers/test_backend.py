@@ -1,4 +1,5 @@
-"""Real checkpoints with random weights, in real worker processes: what comes back, and what is left behind."""
+"""Real checkpoints with random weights, in real worker processes: what comes back, and what is left
+behind."""
 
 import os
 import signal
@@ -162,7 +163,8 @@ def endless(folder: Path, **kwargs: Any) -> Model:
 
 
 def gone(pid: int, seconds: float) -> bool:
-    """Whether a process ends within `seconds`; one that is dead and not yet waited for has ended."""
+    """Whether a process ends within `seconds`; one that is dead and not yet waited for has
+    ended."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
@@ -288,7 +290,8 @@ def own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_code_of_its_own_is_asked_in_its_form(own_code: Path, runtime: Runtime) -> None:
-    """Places for the pages in the text, words for its template, a door and an attention that config.json names."""
+    """Places for the pages in the text, words for its template, a door and an attention that
+    config.json names."""
     backend = Transformers(
         candidate(own_code, trust_remote_code=True, attn_implementation="eager"), runtime
     )

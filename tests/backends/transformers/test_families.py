@@ -1,4 +1,5 @@
-"""Each family of the table: a tiny checkpoint with its real classes, run over a page, its tokens counted."""
+"""Each family of the table: a tiny checkpoint with its real classes, run over a page, its tokens
+counted."""
 
 import ast
 import json
@@ -20,7 +21,8 @@ from vlm_lab.backends.transformers.process import (
 )
 from vlm_lab.types import Model
 
-# PaliGemma's processor asks Pillow's images for an array in the way that numpy 2 warns of; the worker's log has it.
+# PaliGemma's processor asks Pillow's images for an array in the way that numpy 2 warns of; the
+# worker's log has it.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 FAMILIES = sorted({**checkpoints.FAMILIES, **more_checkpoints.FAMILIES})
@@ -95,7 +97,8 @@ def test_a_prompt_shows_the_words_and_one_place_for_each_page(loaded: LoadedMode
 
 
 def test_a_padded_batch_says_what_single_prompts_say(loaded: LoadedModel) -> None:
-    """On a CPU in float32, that is: it shows that padding is masked and every page goes with its words."""
+    """On a CPU in float32, that is: it shows that padding is masked and every page goes with its
+    words."""
     requests = [request_of(size) for size in SIZES[:3]]
     together = {
         **requests[0],

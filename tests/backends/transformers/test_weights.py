@@ -149,7 +149,8 @@ def test_a_path_that_is_not_there_is_no_hub_id(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json", "processor_config.json"])
 def test_code_of_another_repository_is_refused(tmp_path: Path, file: str) -> None:
-    """A commit pins the code that lies beside the weights, not what an auto_map takes from elsewhere."""
+    """A commit pins the code that lies beside the weights, not what an auto_map takes from
+    elsewhere."""
     own = {"AutoModel": "own.Reader", "AutoTokenizer": ["own.Words", None]}
     folder = checkpoint(tmp_path / "reader", **{file: json.dumps({"auto_map": own})})
     asked = Model(name="reader", model_id=str(folder), trust_remote_code=True)

@@ -40,7 +40,8 @@ def test_an_error_is_a_kind_and_words(work: Callable[[], Any], kind: str) -> Non
 def test_what_did_not_fit_is_free_before_the_cache_is_emptied(
     monkeypatch: pytest.MonkeyPatch, cuda: bool
 ) -> None:
-    """Without a GPU: torch says that it has one. A frame of the error would hold the tensor, its cycle too."""
+    """Without a GPU: torch says that it has one. A frame of the error would hold the tensor, its
+    cycle too."""
     kept: list[Any] = []
     seen: list[bool] = []
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: cuda)

@@ -63,7 +63,8 @@ def open_at(page: Any, fragment: str) -> None:
 
 
 def until(page: Any, expression: str, argument: Any = None) -> None:
-    """Waits for it from here: the browser's own waiting evaluates text in the page, which the policy forbids."""
+    """Waits for it from here: the browser's own waiting evaluates text in the page, which the
+    policy forbids."""
     for _ in range(100):
         if page.evaluate(expression, argument):
             return

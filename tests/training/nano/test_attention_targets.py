@@ -1,4 +1,5 @@
-"""What an answer's letters are read from: the right ones, in every form that values are printed in."""
+"""What an answer's letters are read from: the right ones, in every form that values are printed
+in."""
 
 import random
 

@@ -1,4 +1,5 @@
-"""Strips, prompts and answers: the answer says what the strip shows and the prompt asks for, and no more."""
+"""Strips, prompts and answers: the answer says what the strip shows and the prompt asks for, and no
+more."""
 
 import json
 import random

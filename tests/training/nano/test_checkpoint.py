@@ -1,4 +1,5 @@
-"""The checkpoint that ships, as a user runs it: it reads what it has never seen, and is unsure where it errs."""
+"""The checkpoint that ships, as a user runs it: it reads what it has never seen, and is unsure
+where it errs."""
 
 import json
 from collections.abc import Iterator
@@ -59,7 +60,8 @@ def test_it_is_small_and_has_no_code() -> None:
 def test_the_models_file_finds_it_from_any_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a path, not by `owner/name`: the hub would be asked for that, and anybody may be such an owner there."""
+    """By a path, not by `owner/name`: the hub would be asked for that, and anybody may be such an
+    owner there."""
     project = FOLDER.parents[1]
     models = {model.name: model for model in load_candidates([project / "models.yaml"]).models}
     shipped = models["qwen2-vl-nano"]
@@ -70,7 +72,8 @@ def test_the_models_file_finds_it_from_any_folder(
 
 
 def test_it_reads(nano: Transformers, documents: list[tuple[Path, dict[str, Any]]]) -> None:
-    """The canary: a change of rendering, processor, prompt or generation that costs a model its sight shows here."""
+    """The canary: a change of rendering, processor, prompt or generation that costs a model its
+    sight shows here."""
     right, sure = 0, dict[bool, list[float]]({True: [], False: []})
     for path, reference in documents:
         prediction = parse(asked(nano, path))

@@ -1,4 +1,5 @@
-"""The network beside transformers' own parts: the pixels, and which letters a visual token stands for."""
+"""The network beside transformers' own parts: the pixels, and which letters a visual token stands
+for."""
 
 import random
 
@@ -64,7 +65,8 @@ def test_letters_of_one_cell_stand_from_left_to_right() -> None:
 
 
 def test_columns_are_told_apart_by_their_position_and_so_are_rows() -> None:
-    """Qwen2-VL's own share of the frequencies turns a narrow head by 0.003 from one column to the next."""
+    """Qwen2-VL's own share of the frequencies turns a narrow head by 0.003 from one column to the
+    next."""
     import torch
 
     from training.nano import model
@@ -79,7 +81,8 @@ def test_columns_are_told_apart_by_their_position_and_so_are_rows() -> None:
 
 
 def test_what_ships_is_the_network_that_is_trained() -> None:
-    """A checkpoint keeps the settings it was built with; training from it would not see that they have changed."""
+    """A checkpoint keeps the settings it was built with; training from it would not see that they
+    have changed."""
     from training.nano import FOLDER, model
     from training.nano.tokenizer import tokenizer
 

@@ -1,4 +1,5 @@
-"""What is invented for training: nothing of the samples that ship, and the same again from the same seed."""
+"""What is invented for training: nothing of the samples that ship, and the same again from the same
+seed."""
 
 import random
 

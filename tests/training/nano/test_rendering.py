@@ -1,4 +1,5 @@
-"""Where the letters of a picture stand: what supervises the vision tower has to be true to a pixel or two."""
+"""Where the letters of a picture stand: what supervises the vision tower has to be true to a pixel
+or two."""
 
 import random
 
@@ -16,7 +17,8 @@ def drawn(seed: int, layouts: tuple[str, ...] = tuple(KINDS)) -> Picture:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_ink_stands_where_the_letters_are(seed: int) -> None:
-    """Around a letter's centre there is contrast; a skew or a margin that was not followed would find empty paper."""
+    """Around a letter's centre there is contrast; a skew or a margin that was not followed would
+    find empty paper."""
     made = drawn(seed)
     grey = made.pixels.mean(2)
     spans = []

@@ -1,4 +1,5 @@
-"""The tokenizer: values letter by letter, keys and the prompts' words in one piece, and everything comes back."""
+"""The tokenizer: values letter by letter, keys and the prompts' words in one piece, and everything
+comes back."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,5 @@
-"""Training: the same arithmetic as transformers', the same run after an interruption, and that it learns at all."""
+"""Training: the same arithmetic as transformers', the same run after an interruption, and that it
+learns at all."""
 
 import csv
 import math
@@ -37,7 +38,8 @@ def pupil(size: int = 12) -> Any:
 
 @pytest.mark.parametrize("learns", [False, True])
 def test_the_tower_is_transformers_own(learns: bool) -> None:
-    """What is trained is what AutoModelForImageTextToText will run; a resting tower's attention is another function."""
+    """What is trained is what AutoModelForImageTextToText will run; a resting tower's attention is
+    another function."""
     import torch
 
     from training.nano.model import patches, see
@@ -183,7 +185,8 @@ def test_reading_lessons_move_the_words_alone_while_the_tower_rests(tmp_path: Pa
 
 
 def test_a_head_learns_alone_what_a_resting_tower_shows(tmp_path: Path) -> None:
-    """So that a checkpoint, which ships without its head, can go on without its tower being undone."""
+    """So that a checkpoint, which ships without its head, can go on without its tower being
+    undone."""
     import torch
 
     from training.nano.loop import train
@@ -200,7 +203,8 @@ def test_a_head_learns_alone_what_a_resting_tower_shows(tmp_path: Path) -> None:
 
 
 def test_training_goes_on_from_what_was_saved(tmp_path: Path) -> None:
-    """The file's names of weights are not the model's in memory: read without transformers, nothing would be taken."""
+    """The file's names of weights are not the model's in memory: read without transformers, nothing
+    would be taken."""
     import torch
 
     from training.nano import model
@@ -250,7 +254,8 @@ def test_a_share_of_the_steps_spells_low_strips(share: float, asked: list[str]) 
 
 @pytest.mark.slow
 def test_it_learns(tmp_path: Path) -> None:
-    """The script's short setting: the loss falls, and the tower names letters far beyond chance (below 0.05)."""
+    """The script's short setting: the loss falls, and the tower names letters far beyond chance
+    (below 0.05)."""
     command = [
         sys.executable,
         "tools/train_nano.py",

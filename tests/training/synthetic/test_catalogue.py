@@ -1,4 +1,5 @@
-"""The samples that ship: drawn again byte for byte, figures that add up, numbers that check, references that fit."""
+"""The samples that ship: drawn again byte for byte, figures that add up, numbers that check,
+references that fit."""
 
 import json
 from decimal import Decimal

@@ -1,7 +1,9 @@
-"""The baseline every model must beat: RapidOCR, whose weights are in its package, and rules (`rules`).
+"""The baseline every model must beat: RapidOCR, whose weights are in its package, and rules
+(`rules`).
 
-Its recogniser reads Latin, Chinese and Japanese. Documents in other scripts go to Tesseract where that is installed
-with their language and are `skipped` where it is not. Try it: `scripts/bench -k ocr`
+Its recogniser reads Latin, Chinese and Japanese. Documents in other scripts go to Tesseract where
+that is installed with their language and are `skipped` where it is not. Try it: `scripts/bench -k
+ocr`
 """
 
 import cmath
@@ -30,7 +32,8 @@ TextBox = tuple[
     list[tuple[float, float]], str
 ]  # four corners, clockwise from the top left, and what is written there
 
-# Languages whose script the packaged recogniser lacks -> the script, Tesseract's name of the language.
+# Languages whose script the packaged recogniser lacks -> the script, Tesseract's name of the
+# language.
 OTHER_SCRIPTS: dict[str, tuple[str, str]] = {
     key: tuple(pair) for key, pair in ocr_rules.WORDS["other_scripts"].items()
 }
@@ -40,7 +43,8 @@ TESSERACT_TIMEOUT = 300  # for one page; Tesseract can hang on noise
 
 
 class Ocr:
-    """Raises Skip where RapidOCR is not installed, and for a document that no installed reader can read."""
+    """Raises Skip where RapidOCR is not installed, and for a document that no installed reader can
+    read."""
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self._engine = load_rapidocr_engine()
@@ -64,7 +68,8 @@ class Ocr:
 
     @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
-        """Versions of everything that decides a reply; an added language of Tesseract does, and so do the rules."""
+        """Versions of everything that decides a reply; an added language of Tesseract does, and so
+        do the rules."""
         versions = {
             found.name: found.version
             for found in distributions()
@@ -79,7 +84,8 @@ class Ocr:
         return {**versions, "tesseract": tesseract or None, "rules": sha256(rules).hexdigest()[:12]}
 
     def _reader(self, prompt: Prompt) -> tuple[str, str, Callable[[Page], list[TextBox]]]:
-        """Engine, reason, reader: among several scripts the first page decides, as Tesseract sees it."""
+        """Engine, reason, reader: among several scripts the first page decides, as Tesseract sees
+        it."""
         foreign = [OTHER_SCRIPTS[name] for name in prompt.languages if name in OTHER_SCRIPTS]
         spoken = ", ".join(prompt.languages)
         tesseract = partial(_run_tesseract, wanted=foreign)
@@ -115,7 +121,8 @@ def run_rapidocr(engine: Any, image: Image) -> list[TextBox]:
 
 
 def deskew_lines(page: int, boxes: Sequence[TextBox]) -> list[ocr_rules.TextLine]:
-    """One page's lines turned by the median tilt of its longer ones, so that what is one row has one height."""
+    """One page's lines turned by the median tilt of its longer ones, so that what is one row has
+    one height."""
     tilts = [
         math.atan2(box[1][1] - box[0][1], box[1][0] - box[0][0])
         for box, text in boxes
@@ -140,8 +147,8 @@ def _compute_script_share(boxes: Sequence[TextBox], scripts: Set[str]) -> float:
 
 
 def load_rapidocr_engine() -> Any:
-    """The engine with the models of its package named one by one, so that it never looks for others online.
-    Raises Skip where the package or its models are missing."""
+    """The engine with the models of its package named one by one, so that it never looks for others
+    online. Raises Skip where the package or its models are missing."""
     try:
         import rapidocr
     except ImportError as error:
@@ -189,7 +196,8 @@ def _run_tesseract(page: Page, wanted: Sequence[tuple[str, str]]) -> list[TextBo
 
 
 def _parse_tesseract_tsv(tsv: str) -> list[TextBox]:
-    """A line's words as one piece, as RapidOCR gives them; Tesseract's sparse mode keeps columns apart."""
+    """A line's words as one piece, as RapidOCR gives them; Tesseract's sparse mode keeps columns
+    apart."""
     found: list[tuple[list[tuple[float, float]], list[str]]] = []
     for level, *_, left, top, width, height, _, text in (
         row.split("\t") for row in tsv.splitlines()[1:]

@@ -1,7 +1,8 @@
-"""What the lines of an invoice say, by label words, position and arithmetic: the OCR baseline's reading.
+"""What the lines of an invoice say, by label words, position and arithmetic: the OCR baseline's
+reading.
 
-No rule is for one issuer, and words are data (ocr_words.yaml). A value stands behind its label, right of it or below
-it; totals are candidates that add up. Try it: `scripts/bench -k ocr`
+No rule is for one issuer, and words are data (ocr_words.yaml). A value stands behind its label,
+right of it or below it; totals are candidates that add up. Try it: `scripts/bench -k ocr`
 """
 
 import re
@@ -46,20 +47,21 @@ LABEL_WEIGHTS = {"net": 3.0, "tax": 3.0, "gross": 3.0, "gross_weak": 2.0}  # of 
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """One piece of text on a page turned level: left, top, right, bottom in pixels, and the labels in it."""
+    """One piece of text on a page turned level: left, top, right, bottom in pixels, and the labels
+    in it."""
 
     page: int
     box: tuple[float, float, float, float]
     text: str
     marks: tuple[tuple[int, int, str], ...] = ()
 
-    def in_row(self, other: "Line") -> bool:
+    def in_row(self, other: "TextLine") -> bool:
         (_, top, _, bottom), (_, high, _, low) = self.box, other.box
         return self.page == other.page and abs(top + bottom - high - low) < 1.1 * min(
             bottom - top, low - high
         )
 
-    def below(self, other: "Line") -> bool:
+    def below(self, other: "TextLine") -> bool:
         """In the same column, at most four lines down."""
         (left, top, right, _), (start, high, end, low) = self.box, other.box
         overlap = right > start - 10 and left < end + 10 and self.page == other.page
@@ -82,7 +84,8 @@ LABEL_PATTERNS = {
 
 
 def build_text_line(page: int, box: tuple[float, float, float, float], text: str) -> TextLine:
-    """A line with its labels found, except for those in brackets: in "Total (incl. VAT)" VAT is no label."""
+    """A line with its labels found, except for those in brackets: in "Total (incl. VAT)" VAT is no
+    label."""
     text = unicodedata.normalize("NFC", text)
     aside = [found.span() for found in re.finditer(r"\([^)]+\)", text)]
     spans = [
@@ -101,7 +104,8 @@ def build_text_line(page: int, box: tuple[float, float, float, float], text: str
 def find_labelled_texts(
     lines: Sequence[TextLine], kind: str
 ) -> Iterator[tuple[TextLine, list[str], list[str]]]:
-    """Each label of a kind, the texts behind and right of it up to the next label, and the texts below it."""
+    """Each label of a kind, the texts behind and right of it up to the next label, and the texts
+    below it."""
     places = (
         (label, place)
         for label in lines
@@ -122,7 +126,8 @@ def find_labelled_texts(
 
 
 def find_invoice_number(lines: Sequence[TextLine]) -> str | None:
-    """The first word with a digit at a label of the document's number that is neither date nor amount."""
+    """The first word with a digit at a label of the document's number that is neither date nor
+    amount."""
     strong = (
         text
         for _, row, column in find_labelled_texts(lines, "number")
@@ -141,7 +146,8 @@ def find_invoice_number(lines: Sequence[TextLine]) -> str | None:
 
 
 def parse_dates(text: str, order: str, languages: Sequence[str]) -> list[str]:
-    """The dates in a text, ISO. Only whole dates in listed shapes reach the parser, which would guess at others."""
+    """The dates in a text, ISO. Only whole dates in listed shapes reach the parser, which would
+    guess at others."""
     import dateparser
 
     settings: dict[str, Any] = {
@@ -159,7 +165,8 @@ def parse_dates(text: str, order: str, languages: Sequence[str]) -> list[str]:
 def find_issue_and_due_dates(
     lines: Sequence[TextLine], order: str, languages: Sequence[str]
 ) -> tuple[str | None, str | None]:
-    """The dates at their labels; an issue date without one is the first that no other label claims."""
+    """The dates at their labels; an issue date without one is the first that no other label
+    claims."""
 
     def first(kind: str) -> str | None:
         texts = (
@@ -186,7 +193,8 @@ def parse_amounts(*texts: str) -> list[Decimal]:
 
 
 def weigh_amounts(lines: Sequence[TextLine]) -> dict[str, dict[Decimal, float]]:
-    """How much speaks for each amount as net, tax and gross: labels (the lower the better) and size."""
+    """How much speaks for each amount as net, tax and gross: labels (the lower the better) and
+    size."""
     every = parse_amounts(*(x.text for x in lines))
     weights = {kind: dict.fromkeys(every, -0.5) for kind in ("net", "tax", "gross")}
     weights["gross"].update({max(every): 0.8} if every else {})
@@ -224,7 +232,8 @@ def find_totals(lines: Sequence[TextLine]) -> dict[str, str]:
 
 
 def find_seller(lines: Sequence[TextLine]) -> str | None:
-    """The piece of the first page most like an issuer: high up, large, with a legal form, a label or a web address."""
+    """The piece of the first page most like an issuer: high up, large, with a legal form, a label
+    or a web address."""
     first = [x for x in lines if x.page == 0]
     depth = max((x.box[3] for x in first), default=1)
     usual = median([x.box[3] - x.box[1] for x in first] or [1])

@@ -1,12 +1,14 @@
-"""Models behind a server that speaks OpenAI's chat completions: vLLM, SGLang, llama.cpp, Ollama, or a hosted one.
+"""Models behind a server that speaks OpenAI's chat completions: vLLM, SGLang, llama.cpp, Ollama, or
+a hosted one.
 
     - name: qwen-server
       model_id: Qwen/Qwen2.5-VL-7B-Instruct          # the name under which it is served
       backend: openai
       backend_kwargs: {base_url: "http://127.0.0.1:8000/v1", stream: true, logprobs: true}
 
-docs/servers.md has all settings. One case is asked at a time, so that its seconds are its own: a server's throughput
-under load is another question than which model to choose. `--probe` alone sends several at once.
+docs/servers.md has all settings. One case is asked at a time, so that its seconds are its own: a
+server's throughput under load is another question than which model to choose. `--probe` alone sends
+several at once.
 """
 
 import base64
@@ -41,8 +43,8 @@ LOCAL_ONLY_SETTINGS = (
 
 
 class OpenAI:
-    """One served model. UserError for settings that cannot be used; Skip without a server, without a key, and for a
-    server outside the private network unless the run is `--online`."""
+    """One served model. UserError for settings that cannot be used; Skip without a server, without
+    a key, and for a server outside the private network unless the run is `--online`."""
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
@@ -96,7 +98,8 @@ class OpenAI:
         )
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        """The replies to prompts that are sent at the same time: how the server puts them together is its own."""
+        """The replies to prompts that are sent at the same time: how the server puts them together
+        is its own."""
         with ThreadPoolExecutor(min(len(prompts), MAX_PARALLEL_REQUESTS)) as pool:
             return list(pool.map(self.generate, prompts))
 
@@ -117,8 +120,8 @@ class OpenAI:
 def build_request(
     model: Model, runtime: Runtime, settings: ServerSettings, prompt: Prompt
 ) -> dict[str, Any]:
-    """The body of one request: the pages in their order, then the words. `extra_body` overrules all of it; a null
-    there takes a key out, for servers that refuse one."""
+    """The body of one request: the pages in their order, then the words. `extra_body` overrules all
+    of it; a null there takes a key out, for servers that refuse one."""
     images = [
         {"type": "image_url", "image_url": {"url": encode_data_url(page.image, settings.image)}}
         for page in prompt.pages
@@ -141,7 +144,8 @@ def build_request(
 
 
 def build_sampling_parameters(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """transformers' words as the API's: `max_new_tokens` is `max_tokens`, `do_sample: false` a temperature of 0."""
+    """transformers' words as the API's: `max_new_tokens` is `max_tokens`, `do_sample: false` a
+    temperature of 0."""
     said = {
         API_NAMES.get(key, key): value
         for key, value in generation_kwargs.items()
@@ -151,7 +155,8 @@ def build_sampling_parameters(generation_kwargs: Mapping[str, Any]) -> dict[str,
 
 
 def encode_data_url(image: Image, kind: str) -> str:
-    """The page as a `data:` URL. PNG loses nothing; JPEG is a third of the size where a server is far away."""
+    """The page as a `data:` URL. PNG loses nothing; JPEG is a third of the size where a server is
+    far away."""
     data = io.BytesIO()
     if kind == "jpeg":
         image.convert("RGB").save(data, "JPEG", quality=JPEG_QUALITY, subsampling=0)

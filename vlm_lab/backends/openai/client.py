@@ -1,8 +1,9 @@
 """One request after another to a server that may be slow, busy, broken or hostile.
 
-Waits and tries again where that can help (429, 5xx, a lost connection), never after a timeout: a model that was too
-slow once would cost the same again. `Retry-After` is honoured up to MOST_WAIT. Redirects are not followed and, on a
-private network, no proxy of the environment is used: either would send documents elsewhere.
+Waits and tries again where that can help (429, 5xx, a lost connection), never after a timeout: a
+model that was too slow once would cost the same again. `Retry-After` is honoured up to MOST_WAIT.
+Redirects are not followed and, on a private network, no proxy of the environment is used: either
+would send documents elsewhere.
 """
 
 import json
@@ -39,7 +40,8 @@ CONTEXT_OVERFLOW_PHRASES = (
 
 @dataclass(frozen=True, slots=True)
 class TimedResponse:
-    """A reply's bytes, each piece with the seconds after sending at which it came, and how often it was asked for."""
+    """A reply's bytes, each piece with the seconds after sending at which it came, and how often it
+    was asked for."""
 
     pieces: tuple[tuple[float, bytes], ...]
     attempts: int
@@ -77,7 +79,8 @@ class HttpClient:
         self._http.close()
 
     def check(self, start: str) -> None:
-        """Skip where nobody answers (`start` says how a server is started) or the key is refused."""
+        """Skip where nobody answers (`start` says how a server is started) or the key is
+        refused."""
         url = self.settings.base_url
         try:
             response = self._http.get("models", timeout=min(CONNECT_SECONDS, self.settings.timeout))
@@ -93,7 +96,8 @@ class HttpClient:
             raise Skip(f"{url} answered {response.status_code}: {which}")
 
     def post(self, path: str, body: Mapping[str, Any]) -> TimedResponse:
-        """The answer to one request. GenerationError says why there is none, after how many attempts."""
+        """The answer to one request. GenerationError says why there is none, after how many
+        attempts."""
         waited = 0.0
         for attempt in range(1, self.settings.retries + 2):
             try:
@@ -131,7 +135,8 @@ class HttpClient:
 
     @contextmanager
     def _problems(self) -> Iterator[None]:
-        """The library's exceptions as ours. A connection that is refused while a run goes on may come back."""
+        """The library's exceptions as ours. A connection that is refused while a run goes on may
+        come back."""
         try:
             yield
         except self._errors.ConnectTimeout as error:
@@ -185,12 +190,14 @@ def extract_error_message(data: bytes) -> str:
 
 
 def compute_backoff_seconds(attempt: int, asked: float | None) -> float:
-    """Seconds before the next attempt: what the server asked for, else twice as long each time; never too long."""
+    """Seconds before the next attempt: what the server asked for, else twice as long each time;
+    never too long."""
     return min(MAX_WAIT, FIRST_WAIT * 2 ** (attempt - 1) if asked is None else asked)
 
 
 def parse_retry_after(header: str | None) -> float | None:
-    """Seconds that a `Retry-After` asks for (a number or a date, RFC 9110 10.2.3); None where it says nothing."""
+    """Seconds that a `Retry-After` asks for (a number or a date, RFC 9110 10.2.3); None where it
+    says nothing."""
     if header is None:
         return None
     try:

@@ -1,6 +1,8 @@
-"""A chat completion's bytes -> text, tokens, usage. What comes from a server is as hostile as what a model says.
+"""A chat completion's bytes -> text, tokens, usage. What comes from a server is as hostile as what
+a model says.
 
-Both forms end in the same words: one JSON object, or the events of a stream (`data: {...}` lines until `[DONE]`).
+Both forms end in the same words: one JSON object, or the events of a stream (`data: {...}` lines
+until `[DONE]`).
 """
 
 import codecs
@@ -27,7 +29,8 @@ MIN_LOGPROB = -9999.0  # what vLLM writes for a probability of nothing; others w
 
 @dataclass(slots=True)
 class ChatReply:
-    """What a server answered. `first_token` and `last_token` are seconds after sending, None without a stream."""
+    """What a server answered. `first_token` and `last_token` are seconds after sending, None
+    without a stream."""
 
     text: str = ""
     finish_reason: str | None = None
@@ -75,7 +78,8 @@ def parse_stream(pieces: Sequence[tuple[float, bytes]]) -> ChatReply:
 
 
 def parse_events(pieces: Sequence[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
-    """(seconds, data) of each `data:` line; a line may come in several pieces, and counts when its end is here."""
+    """(seconds, data) of each `data:` line; a line may come in several pieces, and counts when its
+    end is here."""
     rest = b""
     for seconds, piece in [*pieces, (pieces[-1][0] if pieces else 0.0, b"\n")]:
         *lines, rest = (rest + piece).split(b"\n")
@@ -85,7 +89,8 @@ def parse_events(pieces: Sequence[tuple[float, bytes]]) -> Iterator[tuple[float,
 
 
 def parse_usage(reply: ChatReply) -> Usage:
-    """Tokens as the server counted them; visual ones where it says (`prompt_tokens_details.image_tokens`)."""
+    """Tokens as the server counted them; visual ones where it says
+    (`prompt_tokens_details.image_tokens`)."""
     details = reply.usage.get("prompt_tokens_details")
     visual = details.get("image_tokens") if isinstance(details, Mapping) else None
     return Usage(
@@ -96,9 +101,11 @@ def parse_usage(reply: ChatReply) -> Usage:
 
 
 def parse_token_logprobs(reply: ChatReply) -> tuple[tuple[str, float], ...]:
-    """(text, log-probability) of each token; () where the server gives none, or they are not those of the text.
+    """(text, log-probability) of each token; () where the server gives none, or they are not those
+    of the text.
 
-    A letter of several tokens belongs to the one that completes it. Markers after the end of the text are left out.
+    A letter of several tokens belongs to the one that completes it. Markers after the end of the
+    text are left out.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     found, length = [], 0
@@ -166,7 +173,8 @@ def _get_first_choice(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _extract_text(message: Mapping[str, Any], data: bytes) -> str:
-    """The words of a message or delta: a text, a list of parts, or a refusal; none where all went into thinking."""
+    """The words of a message or delta: a text, a list of parts, or a refusal; none where all went
+    into thinking."""
     content = message.get("content")
     if isinstance(content, list):
         content = "".join(
@@ -180,7 +188,8 @@ def _extract_text(message: Mapping[str, Any], data: bytes) -> str:
 
 
 def _replace_surrogates(text: str) -> str:
-    """Half of a surrogate pair is valid in JSON's escapes, and nowhere that a reply is written to."""
+    """Half of a surrogate pair is valid in JSON's escapes, and nowhere that a reply is written
+    to."""
     return text.encode("utf-8", "replace").decode()
 
 

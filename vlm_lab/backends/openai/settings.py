@@ -1,4 +1,5 @@
-"""What `backend_kwargs` of a server may say, and whether documents would stay on this machine or its private network.
+"""What `backend_kwargs` of a server may say, and whether documents would stay on this machine or
+its private network.
 
 A key never stands here: `api_key_env` is the *name* of the environment variable that holds it.
 """
@@ -39,8 +40,8 @@ _settings_adapter = TypeAdapter(ServerSettings)
 
 
 def load_server_settings(model: Model) -> ServerSettings:
-    """The model's settings. UserError names the first key that is wrong, never its value: it may be a key typed in
-    the wrong place."""
+    """The model's settings. UserError names the first key that is wrong, never its value: it may be
+    a key typed in the wrong place."""
     place = f"{model.name}: backend_kwargs"
     known = [each.name for each in fields(ServerSettings)]
     for key in model.backend_kwargs:
@@ -97,7 +98,8 @@ def read_api_key(model: Model, settings: ServerSettings) -> str | None:
 
 
 def check_host(model: Model, settings: ServerSettings, runtime: Runtime) -> bool:
-    """Whether the server is on this machine or a private network. Skip where it is elsewhere and not `--online`."""
+    """Whether the server is on this machine or a private network. Skip where it is elsewhere and
+    not `--online`."""
     host = split_base_url(settings.base_url, model.name).hostname or ""
     private = is_private_host(host)
     if not private and not runtime.online:
@@ -109,7 +111,8 @@ def check_host(model: Model, settings: ServerSettings, runtime: Runtime) -> bool
 
 
 def is_private_host(host: str) -> bool:
-    """Whether every address of a host is loopback, private or link-local. A name that nobody knows is not."""
+    """Whether every address of a host is loopback, private or link-local. A name that nobody knows
+    is not."""
     try:
         found = {
             str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)

@@ -1,9 +1,11 @@
-"""Models that transformers runs, each in a worker process of its own that dies with everything it held.
+"""Models that transformers runs, each in a worker process of its own that dies with everything it
+held.
 
     - {name: qwen2-vl-2b, model_id: Qwen/Qwen2-VL-2B-Instruct, backend: transformers}
 
-`backend_kwargs` takes `load_timeout` and `reply_timeout` in seconds. A worker that is killed, crashes or hangs fails
-the case it had in hand and is started again once; when that one goes too, the model's other cases fail at once.
+`backend_kwargs` takes `load_timeout` and `reply_timeout` in seconds. A worker that is killed,
+crashes or hangs fails the case it had in hand and is started again once; when that one goes too,
+the model's other cases fail at once.
 """
 
 import hashlib
@@ -27,8 +29,8 @@ IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
 
 
 class Transformers:
-    """One loaded model. Raises Skip without weights, UserError for what is asked for and not here, GenerationError
-    where loading fails."""
+    """One loaded model. Raises Skip without weights, UserError for what is asked for and not here,
+    GenerationError where loading fails."""
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
@@ -42,8 +44,9 @@ class Transformers:
 
     @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
-        """Everything that decides a reply, without torch. Device, dtype and attention are None until a worker has
-        chosen them once on this machine. Raises Skip where weights are missing."""
+        """Everything that decides a reply, without torch. Device, dtype and attention are None
+        until a worker has chosen them once on this machine. Raises Skip where weights are
+        missing."""
         check_renamed_settings(model)
         found = weights.require_checkpoint(model, runtime.cache)
         known = devices.read_choices(
@@ -58,11 +61,13 @@ class Transformers:
         }
 
     def generate(self, prompt: Prompt) -> Generation:
-        """The reply to one prompt; GenerationError says why there is none and what it means for the next."""
+        """The reply to one prompt; GenerationError says why there is none and what it means for the
+        next."""
         return self._generation(self._ask([prompt], {"text": prompt.text}))
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        """The replies to prompts that are padded to one batch: words alone, nothing is timed or counted."""
+        """The replies to prompts that are padded to one batch: words alone, nothing is timed or
+        counted."""
         answer = self._ask(
             prompts, {"texts": [(prompt.text, len(prompt.pages)) for prompt in prompts]}
         )
@@ -186,7 +191,8 @@ class Transformers:
 
 
 def resolve_interpreter(model: Model, runtime: Runtime) -> str | None:
-    """The path that `python:` names; a relative one starts where models.yaml and `cache` lie, not where one types."""
+    """The path that `python:` names; a relative one starts where models.yaml and `cache` lie, not
+    where one types."""
     return (
         str(runtime.cache.absolute().parent / Path(model.python).expanduser())
         if model.python
@@ -218,7 +224,8 @@ def check_renamed_settings(model: Model) -> None:
 
 
 def parse_timeouts(model: Model) -> dict[str, float]:
-    """Seconds for loading and for one reply; UserError for a key that is not known or not a number."""
+    """Seconds for loading and for one reply; UserError for a key that is not known or not a
+    number."""
     known = {"load_timeout": LOAD_SECONDS, "reply_timeout": REPLY_SECONDS}
     for key, value in model.backend_kwargs.items():
         if (
@@ -236,7 +243,8 @@ def parse_timeouts(model: Model) -> dict[str, float]:
 
 
 def compute_choice_key(model: Model, runtime: Runtime, digest: str) -> str:
-    """What device, dtype and attention were chosen *for*: another GPU, driver setting or torch chooses anew."""
+    """What device, dtype and attention were chosen *for*: another GPU, driver setting or torch
+    chooses anew."""
     asked = [
         runtime.device,
         model.dtype,
@@ -258,7 +266,8 @@ def compute_choice_key(model: Model, runtime: Runtime, digest: str) -> str:
 
 
 def read_package_versions(python: str | None) -> dict[str, str | None]:
-    """Versions of the packages that decide a reply, read from their metadata; nothing is imported or started."""
+    """Versions of the packages that decide a reply, read from their metadata; nothing is imported
+    or started."""
     where = sys.path if python is None else [str(path) for path in find_site_packages(python)]
     found = {(each.name or "").lower(): each.version for each in metadata.distributions(path=where)}
     return {name: found.get(name) for name in VERSIONED_PACKAGES}

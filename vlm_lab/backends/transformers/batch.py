@@ -1,7 +1,8 @@
-"""Several prompts at once, as one padded batch: what `--probe` holds against the replies to single ones.
+"""Several prompts at once, as one padded batch: what `--probe` holds against the replies to single
+ones.
 
-Runs inside the worker, perhaps in another interpreter: valid on Python 3.9. Replies alone come back: seconds, tokens
-and probabilities of a batch are nobody's.
+Runs inside the worker, perhaps in another interpreter: valid on Python 3.9. Replies alone come
+back: seconds, tokens and probabilities of a batch are nobody's.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from vlm_lab.backends.transformers.streamer import TokenStreamer
 
 
 def generate_replies(loaded: LoadedModel, request: Payload) -> Payload:
-    """The replies to `request["texts"]`: (words, number of pages) each, the pages of all of them in `pages`."""
+    """The replies to `request["texts"]`: (words, number of pages) each, the pages of all of them in
+    `pages`."""
     torch = loaded.torch
     torch.manual_seed(request["seed"])
     inputs = build_padded_inputs(loaded, request)

@@ -1,8 +1,9 @@
 """Device, dtype and attention: the choice and its reason, and how much memory a reply took.
 
-The choosing functions need torch and run inside the worker, perhaps in another interpreter: this module imports
-nothing of ours, is valid on Python 3.9, and imports torch late. What is forced and cannot be had is a ValueError
-before anything is loaded. `hardware` is the guess that the run's header and the dry run make without torch.
+The choosing functions need torch and run inside the worker, perhaps in another interpreter: this
+module imports nothing of ours, is valid on Python 3.9, and imports torch late. What is forced and
+cannot be had is a ValueError before anything is loaded. `hardware` is the guess that the run's
+header and the dry run make without torch.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Choice:
 
 
 def choose_device(wanted: str) -> Choice:
-    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps` -> a device that is here. ValueError where it is not."""
+    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps` -> a device that is here. ValueError where it is
+    not."""
     import torch
 
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
@@ -91,7 +93,8 @@ def choose_dtype(wanted: str, device: str) -> Choice:
 
 
 def _has_gpu_bfloat16() -> bool:
-    """torch 2.3, which Phi-3-vision's recipe has, knows no `including_emulation`: it never counts emulation."""
+    """torch 2.3, which Phi-3-vision's recipe has, knows no `including_emulation`: it never counts
+    emulation."""
     import torch
 
     try:
@@ -105,8 +108,8 @@ def choose_attention(
 ) -> Choice:
     """The first of flash_attention_2, sdpa and eager that package, device, dtype and model allow.
 
-    `supported` is what the model's class implements. Another name that is forced (`flex_attention`, a kernel of the
-    hub) is handed on as it is: transformers refuses it before it loads anything.
+    `supported` is what the model's class implements. Another name that is forced (`flex_attention`,
+    a kernel of the hub) is handed on as it is: transformers refuses it before it loads anything.
     """
     lacks = {"flash_attention_2": _find_flash_obstacle(device, dtype)}
     for name in ATTENTION_IMPLEMENTATIONS:
@@ -145,9 +148,11 @@ def read_cpu_flags() -> frozenset[str]:
 
 
 def detect_hardware() -> list[str]:
-    """CPU architecture and the NVIDIA GPUs that the driver names: a guess without torch, good for a header and a key.
+    """CPU architecture and the NVIDIA GPUs that the driver names: a guess without torch, good for a
+    header and a key.
 
-    Read from /proc/driver/nvidia (Linux); CUDA_VISIBLE_DEVICES counts, because it decides what torch will see.
+    Read from /proc/driver/nvidia (Linux); CUDA_VISIBLE_DEVICES counts, because it decides what
+    torch will see.
     """
     cards = []
     for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
@@ -160,7 +165,8 @@ def detect_hardware() -> list[str]:
 
 
 def reset_peak_memory(device: str) -> None:
-    """Starts the high-water mark of the device's memory anew. A process' own mark stays what it is."""
+    """Starts the high-water mark of the device's memory anew. A process' own mark stays what it
+    is."""
     if device.startswith("cuda"):
         import torch
 
@@ -169,7 +175,8 @@ def reset_peak_memory(device: str) -> None:
 
 
 def measure_peak_memory(device: str) -> int | None:
-    """Bytes: on CUDA what torch allocated at most since `reset_peak_memory`, over all GPUs; else the process' high water.
+    """Bytes: on CUDA what torch allocated at most since `reset_peak_memory`, over all GPUs; else
+    the process' high water.
 
     On Linux VmHWM, because ru_maxrss there starts at what the *parent* had when it forked.
     """
@@ -196,7 +203,8 @@ def _measure_max_rss() -> int | None:
 
 
 def read_choices(cache: Path, key: str) -> dict[str, Any]:
-    """What a worker chose under `key` before; {} where none did. Only an interpreter with torch can know it."""
+    """What a worker chose under `key` before; {} where none did. Only an interpreter with torch can
+    know it."""
     value = _read_environments(cache).get(key)
     return value if isinstance(value, dict) else {}
 

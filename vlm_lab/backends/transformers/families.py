@@ -1,11 +1,12 @@
 """What really differs between families of vision-language models, by config.json's `model_type`.
 
-transformers' chat templates and processors do most of the work; an entry here says only what they do not: how many
-images a model takes, which processor setting is its pixel budget, which token stands for a piece of an image and how
-many of them a page becomes. A new quirk is an entry of about ten lines.
+transformers' chat templates and processors do most of the work; an entry here says only what they
+do not: how many images a model takes, which processor setting is its pixel budget, which token
+stands for a piece of an image and how many of them a page becomes. A new quirk is an entry of about
+ten lines.
 
-The dry run uses the arithmetic, the worker the rest, perhaps in another interpreter: this module is valid on
-Python 3.9 and needs neither torch nor transformers.
+The dry run uses the arithmetic, the worker the rest, perhaps in another interpreter: this module is
+valid on Python 3.9 and needs neither torch nor transformers.
 """
 
 from __future__ import annotations
@@ -48,14 +49,16 @@ ResizeRule = Callable[[Config, Config, int, Size], Size]
 
 @dataclass(frozen=True)
 class Family:
-    """One entry. `tokens(config, preprocessor, size)` is the visual tokens of one page; `budget(config, preprocessor,
-    n)` the processor settings that keep a page within n of them, `fit` the size to which a page is shrunk beforehand
-    where no setting can; `shared` names settings that the model's own config must have as well; `spelling` turns users'
-    settings into today's names.
+    """One entry. `tokens(config, preprocessor, size)` is the visual tokens of one page;
+    `budget(config, preprocessor, n)` the processor settings that keep a page within n of them,
+    `fit` the size to which a page is shrunk beforehand where no setting can; `shared` names
+    settings that the model's own config must have as well; `spelling` turns users' settings into
+    today's names.
 
-    `image` stands for a page in a prompt, `prompt` is the form of one where a checkpoint has no chat template; `many`
-    is False where a prompt takes one image; `after` is the processor's method that makes JSON of a reply in tags of
-    its own; `token_keys` name the visual token in config.json."""
+    `image` stands for a page in a prompt, `prompt` is the form of one where a checkpoint has no
+    chat template; `many` is False where a prompt takes one image; `after` is the processor's method
+    that makes JSON of a reply in tags of its own; `token_keys` name the visual token in
+    config.json."""
 
     tokens: TokenCounter | None = None
     budget: BudgetRule | None = None
@@ -125,7 +128,8 @@ FAMILIES = {
         image="", prompt="{text}", many=False, after="token2json"
     ),  # Donut: <s_cord-v2>
 }
-# Native in transformers 5, but the class named here needs torchvision, which the suite does without.
+# Native in transformers 5, but the class named here needs torchvision, which the suite does
+# without.
 NEED_TORCHVISION = {
     "cohere2_vision": "Cohere2VisionImageProcessor",
     "lfm2_vl": "Lfm2VlImageProcessor",
@@ -149,7 +153,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_preprocessor(folder: Path) -> dict[str, Any]:
-    """The image processor's settings: preprocessor_config.json, or the part of processor_config.json that has them."""
+    """The image processor's settings: preprocessor_config.json, or the part of
+    processor_config.json that has them."""
     nested = read_json(folder / "processor_config.json").get("image_processor")
     return {
         **read_json(folder / "preprocessor_config.json"),
@@ -178,7 +183,8 @@ def resolve_processor_kwargs(
 def compute_page_size(
     entry: Family, config: Config, preprocessor: Config, processor_kwargs: Config, size: Size
 ) -> Size:
-    """The size at which a page is handed to the processor: its own, but for families that have `fit`."""
+    """The size at which a page is handed to the processor: its own, but for families that have
+    `fit`."""
     tokens = processor_kwargs.get("max_visual_tokens")
     return (
         entry.fit(config, preprocessor, int(tokens), size)
@@ -188,7 +194,8 @@ def compute_page_size(
 
 
 def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> int | None:
-    """Visual tokens of pages of these sizes (width, height), from JSON files alone; None where nobody knows."""
+    """Visual tokens of pages of these sizes (width, height), from JSON files alone; None where
+    nobody knows."""
     config, files = read_json(folder / "config.json"), read_preprocessor(folder)
     entry = get_family(config)
     if entry.tokens is None:
@@ -209,7 +216,8 @@ def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> in
 
 
 def read_processor_class(folder: Path) -> str:
-    """The name of the processor's class, from the first of a checkpoint's files that says it; "" where none does."""
+    """The name of the processor's class, from the first of a checkpoint's files that says it; ""
+    where none does."""
     for name in (
         "processor_config.json",
         "preprocessor_config.json",

@@ -1,8 +1,9 @@
-"""What the hub has of a model, and bringing it here: the only code that downloads, and only when it is told to.
+"""What the hub has of a model, and bringing it here: the only code that downloads, and only when it
+is told to.
 
-Files go into `cache/hub` in the hub's own layout (blobs, snapshots, refs), so that other programs find them there and
-the commit is known afterwards. A lost connection goes on in the middle of a file, a fetch that was stopped with the
-files it had not finished. `HF_ENDPOINT` names a mirror.
+Files go into `cache/hub` in the hub's own layout (blobs, snapshots, refs), so that other programs
+find them there and the commit is known afterwards. A lost connection goes on in the middle of a
+file, a fetch that was stopped with the files it had not finished. `HF_ENDPOINT` names a mirror.
 """
 
 import glob
@@ -29,7 +30,8 @@ CHAT_TEMPLATES_FOLDER = "additional_chat_templates/"
 
 @dataclass(frozen=True, slots=True)
 class FetchPlan:
-    """What would be fetched: the commit that the revision stands for, and (name, bytes) of each file needed."""
+    """What would be fetched: the commit that the revision stands for, and (name, bytes) of each
+    file needed."""
 
     model_id: str
     commit: str
@@ -47,7 +49,8 @@ def get_endpoint() -> str:
 
 
 def plan_fetch(model: Model) -> FetchPlan:
-    """Asks the hub. UserError where it cannot be reached, does not have the model, or has nothing that may be used."""
+    """Asks the hub. UserError where it cannot be reached, does not have the model, or has nothing
+    that may be used."""
     with translate_errors(model) as hub:
         told = hub.HfApi(endpoint=get_endpoint()).model_info(
             model.model_id, revision=model.revision, files_metadata=True
@@ -64,8 +67,9 @@ def plan_fetch(model: Model) -> FetchPlan:
 def select_files(names: Sequence[str], model: Model) -> list[str]:
     """The files that transformers reads, and those that say what may be done with them.
 
-    Weights are safetensors unless the model says `use_safetensors: false`: a pickle can run anything.
-    Python files only with `trust_remote_code`. Folders hold other forms of the same weights.
+    Weights are safetensors unless the model says `use_safetensors: false`: a pickle can run
+    anything. Python files only with `trust_remote_code`. Folders hold other forms of the same
+    weights.
     """
     endings = [*SETTINGS_SUFFIXES, ".safetensors" if model.use_safetensors else ".bin"]
     endings += [".py"] if model.trust_remote_code else []
@@ -81,7 +85,8 @@ def select_files(names: Sequence[str], model: Model) -> list[str]:
 
 
 def fetch_checkpoint(model: Model, wanted: FetchPlan, cache: Path) -> weights.Weights:
-    """Downloads what is not here yet, with a progress bar, and says where it is. UserError where that fails."""
+    """Downloads what is not here yet, with a progress bar, and says where it is. UserError where
+    that fails."""
     root = cache / "hub"
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free

@@ -1,7 +1,8 @@
-"""A processor and a model, loaded: what turns pages and words into a reply, and counts what it cost.
+"""A processor and a model, loaded: what turns pages and words into a reply, and counts what it
+cost.
 
-Runs inside the worker, perhaps in another interpreter: valid on Python 3.9, imports torch and transformers late, and
-of ours only what is sent along with it.
+Runs inside the worker, perhaps in another interpreter: valid on Python 3.9, imports torch and
+transformers late, and of ours only what is sent along with it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class LoadedModel:
         self.environment = self.describe()
 
     def choose(self) -> dict[str, devices.Choice]:
-        """Device, dtype and attention; Failed("NotHere", ...) for what is forced and cannot be had."""
+        """Device, dtype and attention; Failed("NotHere", ...) for what is forced and cannot be
+        had."""
         job = self.job
         try:
             device = devices.choose_device(job["device"])
@@ -91,8 +93,8 @@ class LoadedModel:
         return processors.load_pretrained(self.folder, wanted)
 
     def load_model(self) -> Any:
-        """The model; where its class refuses an attention that `auto` chose, which it does before it reads any weights,
-        the next one."""
+        """The model; where its class refuses an attention that `auto` chose, which it does before
+        it reads any weights, the next one."""
         while True:
             try:
                 return self.open_model()
@@ -108,7 +110,8 @@ class LoadedModel:
                 self.choices = self.choose()
 
     def open_model(self) -> Any:
-        """The model, by the spelling that this transformers has: `dtype` was `torch_dtype` before 4.56."""
+        """The model, by the spelling that this transformers has: `dtype` was `torch_dtype` before
+        4.56."""
         job, library = self.job, self.transformers
         recent = tuple(int(part) for part in library.__version__.split(".")[:2]) >= (4, 56)
         kwargs = {
@@ -126,8 +129,8 @@ class LoadedModel:
         return self.door().from_pretrained(job["folder"], **kwargs)
 
     def door(self) -> Any:
-        """The class that opens image-text-to-text models: for code of its own what the checkpoint names, else the first
-        that this transformers has."""
+        """The class that opens image-text-to-text models: for code of its own what the checkpoint
+        names, else the first that this transformers has."""
         own = self.config.get("auto_map") or {} if self.job["trust_remote_code"] else {}
         doors = [name for name in AUTO_CLASSES if hasattr(self.transformers, name)]
         return getattr(self.transformers, next((name for name in doors if name in own), doors[0]))
@@ -150,7 +153,8 @@ class LoadedModel:
         }
 
     def reply(self, request: Payload) -> Payload:
-        """One case: pages and words in, words and what they cost out. Seconds by the wall clock of this process."""
+        """One case: pages and words in, words and what they cost out. Seconds by the wall clock of
+        this process."""
         torch = self.torch
         torch.manual_seed(request["seed"])
         devices.reset_peak_memory(self.device)
@@ -182,18 +186,17 @@ class LoadedModel:
         return inputs.to(self.device, dtype=self.model.dtype)
 
     def pages(self, request: Payload) -> list[Any]:
-        """Images of a request's pages, of the size at which this family's processor is to get them."""
+        """Images of a request's pages, of the size at which this family's processor is to get
+        them."""
         from PIL import Image
 
         files, wanted = families.read_preprocessor(self.folder), self.job["processor_kwargs"]
         pages = [Image.frombytes("RGB", tuple(size), pixels) for size, pixels in request["pages"]]
-        sizes = [
-            families.compute_page_size(self.family, self.config, files, wanted, page.size)
-            for page in pages
-        ]
-        return [
-            page if page.size == size else page.resize(size) for page, size in zip(pages, sizes)
-        ]  # noqa: B905 - 3.9
+        resized = []
+        for page in pages:
+            size = families.compute_page_size(self.family, self.config, files, wanted, page.size)
+            resized.append(page if page.size == size else page.resize(size))
+        return resized
 
     def words(self, text: str, images: int) -> str:
         return processors.build_chat_prompt(self.processor, self.family, text, images)
@@ -217,27 +220,25 @@ class LoadedModel:
             warnings.simplefilter("ignore")
             return self.model.generate(**inputs, **kwargs, **extra)
 
-    def told(self, inputs: Any, output: Any, tracker: Any) -> Payload:
+    def told(self, inputs: Any, output: Any, tracker: TokenStreamer) -> Payload:
         prompt = inputs["input_ids"]
         written = output[0, prompt.shape[1] :]
-        if (
-            self.model.config.is_encoder_decoder
-        ):  # its output starts with a token of its own, perhaps with a prompt
+        if self.model.config.is_encoder_decoder:
+            # Its output starts with a token of its own, perhaps with a prompt.
             written = output[0, len(output[0]) - tracker.puts + 1 :] if tracker.puts else output[0]
         ids = written.tolist()
         logprobs = tracker.logprobs(written)
         text = self.text(ids)
         plain = logprobs and not self.family.after
         tokenizer = getattr(self.processor, "tokenizer", self.processor)
+        texts = decode_token_texts(tokenizer, ids, text) if plain else []
         return {
             "text": text,
             "finish_reason": "stop" if ids and ids[-1] in self.ends() else "length",
             "prompt_tokens": prompt.shape[1],
             "visual_tokens": self.visual_tokens(inputs),
             "output_tokens": len(ids),
-            "tokens": list(zip(decode_token_texts(tokenizer, ids, text), logprobs))
-            if plain
-            else [],  # noqa: B905 - 3.9
+            "tokens": list(zip(texts, logprobs)),  # noqa: B905 - 3.9
             "mean_logprob": sum(logprobs) / len(logprobs) if logprobs else None,
             "image_sizes": self.image_sizes(inputs),
             "peak_memory_bytes": devices.measure_peak_memory(self.device),
@@ -245,7 +246,8 @@ class LoadedModel:
         }
 
     def text(self, ids: list[int]) -> str:
-        """The reply; of a family that answers in tags (Donut), the JSON that its processor makes of them."""
+        """The reply; of a family that answers in tags (Donut), the JSON that its processor makes of
+        them."""
         after = getattr(self.processor, self.family.after or "-", None)
         if after is None:
             return str(self.processor.decode(ids, skip_special_tokens=True))
@@ -297,7 +299,8 @@ def find_text_config(config: Any) -> Any:
 
 
 def build_generate_kwargs(kwargs: Payload) -> Payload:
-    """models.yaml's generation_kwargs for `generate`: temperature 0 means greedy, said in transformers' own words."""
+    """models.yaml's generation_kwargs for `generate`: temperature 0 means greedy, said in
+    transformers' own words."""
     kwargs = {"max_new_tokens": 1024, **kwargs}
     if not kwargs.get("temperature"):
         kwargs.update(do_sample=False, temperature=None, top_p=None, top_k=None)

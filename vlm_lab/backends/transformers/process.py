@@ -1,7 +1,9 @@
-"""The parent's end of a worker process: start it, ask it with a time limit, end it, say how it died.
+"""The parent's end of a worker process: start it, ask it with a time limit, end it, say how it
+died.
 
-execnet brings itself into the other interpreter, so that one needs only what the model needs. The modules the worker
-is made of are sent as source, which is why it works where vlm_lab is not installed.
+execnet brings itself into the other interpreter, so that one needs only what the model needs. The
+modules the worker is made of are sent as source, which is why it works where vlm_lab is not
+installed.
 """
 
 import importlib
@@ -46,8 +48,8 @@ for name, path, source in channel.receive():
 sys.modules["vlm_lab.backends.transformers.worker"].serve_requests(channel)
 """
 OFFLINE_VARIABLES = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-# glibc gives a page's buffers back to the system after each case and asks for them again: a third of the time that
-# preprocessing takes. A gigabyte keeps them.
+# glibc gives a page's buffers back to the system after each case and asks for them again: a third
+# of the time that preprocessing takes. A gigabyte keeps them.
 WORKER_VARIABLES = {
     "TRANSFORMERS_NO_TORCHVISION_IMPORT": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -57,12 +59,14 @@ WORKER_VARIABLES = {
 START_SECONDS = 60
 CHUNK_BYTES = (
     1 << 18
-)  # bytes; execnet joins what it reads of one item again and again, a whole page takes twice as long
+    # bytes; execnet joins what it reads of one item again and again, a whole page takes twice as long
+)
 STDERR_TAIL_LENGTH = 600  # characters of the worker's stderr that an error quotes
 
 
 class Worker:
-    """One process. `ask` raises GenerationError of kind Timeout or WorkerDied; after either the process is gone."""
+    """One process. `ask` raises GenerationError of kind Timeout or WorkerDied; after either the
+    process is gone."""
 
     def __init__(self, python: str | None, online: bool) -> None:
         import execnet
@@ -75,7 +79,8 @@ class Worker:
             redirect_stderr_to(self._log.fileno()),
         ):
             gateway: Any = self._group.makegateway(f"popen//python={shlex.quote(python)}")
-        # execnet has no public way to the process, and its own ending of one waits for a busy worker.
+        # execnet has no public way to the process, and its own ending of one waits for a busy
+        # worker.
         self._process: subprocess.Popen[bytes] = gateway._io.popen
         self._channel = gateway.remote_exec(BOOT_SCRIPT)
         self._channel.send(read_module_sources())
@@ -84,7 +89,8 @@ class Worker:
     def ask(
         self, request: Mapping[str, Any], seconds: float, blobs: Sequence[bytes] = ()
     ) -> dict[str, Any]:
-        """The worker's answer to a request and the pieces of pixels that belong to it, within `seconds`."""
+        """The worker's answer to a request and the pieces of pixels that belong to it, within
+        `seconds`."""
         try:
             self._channel.send(dict(request))
             for blob in blobs:
@@ -101,7 +107,8 @@ class Worker:
         return answer
 
     def end(self) -> int | None:
-        """Kills the process, whatever it does, and waits until it is gone. Its exit status; twice is once."""
+        """Kills the process, whatever it does, and waits until it is gone. Its exit status; twice
+        is once."""
         if not self._group:
             return None
         self._process.kill()
@@ -148,7 +155,8 @@ def split_into_chunks(blob: bytes) -> list[bytes]:
 
 
 def read_module_sources() -> list[tuple[str, str, str | None]]:
-    """(module, path, source) of what the worker is made of; packages first, without any source of their own."""
+    """(module, path, source) of what the worker is made of; packages first, without any source of
+    their own."""
     found: list[tuple[str, str, str | None]] = []
     for name in (*WORKER_PACKAGES, *WORKER_MODULES):
         path = Path(importlib.import_module(name).__file__ or "")
@@ -157,7 +165,8 @@ def read_module_sources() -> list[tuple[str, str, str | None]]:
 
 
 def check_interpreter(python: str) -> str:
-    """The absolute path of another interpreter; Skip where there is none that runs. Links stay: a venv is one."""
+    """The absolute path of another interpreter; Skip where there is none that runs. Links stay: a
+    venv is one."""
     path = os.path.abspath(python)
     try:
         done = subprocess.run(
@@ -174,7 +183,8 @@ def check_interpreter(python: str) -> str:
 
 @contextmanager
 def extend_environment(wanted: Mapping[str, str]) -> Iterator[None]:
-    """Variables that a child started inside inherits, unless the environment already says otherwise."""
+    """Variables that a child started inside inherits, unless the environment already says
+    otherwise."""
     added = [name for name in wanted if name not in os.environ]
     os.environ.update({name: wanted[name] for name in added})
     try:
@@ -186,7 +196,8 @@ def extend_environment(wanted: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def redirect_stderr_to(handle: int) -> Iterator[None]:
-    """A child started inside writes its stderr to `handle`: what it prints before it can redirect itself included."""
+    """A child started inside writes its stderr to `handle`: what it prints before it can redirect
+    itself included."""
     sys.stderr.flush()
     kept = os.dup(2)
     os.dup2(handle, 2)

@@ -1,5 +1,5 @@
-"""A checkpoint's processor: loaded with the settings of models.yaml, without torchvision where only videos need it, and
-asked in the form that it takes.
+"""A checkpoint's processor: loaded with the settings of models.yaml, without torchvision where only
+videos need it, and asked in the form that it takes.
 
 Runs inside the worker, perhaps in another interpreter: valid on Python 3.9.
 """
@@ -15,8 +15,9 @@ from vlm_lab.backends.transformers import families
 
 
 def load_pretrained(folder: Path, settings: dict[str, Any]) -> Any:
-    """The processor of a checkpoint. `size` is set on it afterwards: the min_pixels and max_pixels of a checkpoint's
-    own file would win over one that is handed in. Raises what transformers raises."""
+    """The processor of a checkpoint. `size` is set on it afterwards: the min_pixels and max_pixels
+    of a checkpoint's own file would win over one that is handed in. Raises what transformers
+    raises."""
     settings = dict(settings)
     size = settings.pop("size", None)
     processor = _load_auto_class(folder, local_files_only=True, **settings)
@@ -42,8 +43,8 @@ def _load_auto_class(folder: Path, **settings: Any) -> Any:
 def make_images_only_class(own: Any) -> Any:
     """A model's own processor class without its video half, the only one that needs torchvision.
 
-    transformers loads the parts that `get_attributes` names and hands them over in the order of `__init__`: the class
-    is the model's own, one part is None (transformers #48558).
+    transformers loads the parts that `get_attributes` names and hands them over in the order of
+    `__init__`: the class is the model's own, one part is None (transformers #48558).
     """
     parts = own.get_attributes()
     place = parts.index("video_processor")
@@ -68,7 +69,8 @@ def make_images_only_class(own: Any) -> Any:
 
 
 def has_numbered_images(processor: Any) -> bool:
-    """Whether it is code of Phi-3-vision's form: a place of its own for each page, <|image_1|>, <|image_2|> ..."""
+    """Whether it is code of Phi-3-vision's form: a place of its own for each page, <|image_1|>,
+    <|image_2|> ..."""
     return hasattr(processor, "img_tokens")
 
 
@@ -90,7 +92,8 @@ def _apply_chat_template(templated: Any, content: Any) -> str:
 
 
 def encode_prompt(processor: Any, text: str, pages: Sequence[Any]) -> Any:
-    """Ids and pixels of one prompt. A template that writes the start of a text itself must not get a second one."""
+    """Ids and pixels of one prompt. A template that writes the start of a text itself must not get
+    a second one."""
     texts = text if has_numbered_images(processor) else [text]
     return processor(
         images=pages or None, text=texts, return_tensors="pt", **_make_bos_kwargs(processor, text)
@@ -98,8 +101,8 @@ def encode_prompt(processor: Any, text: str, pages: Sequence[Any]) -> Any:
 
 
 def encode_batch(processor: Any, texts: Sequence[str], pages: Sequence[Any]) -> Any:
-    """Ids and pixels of several prompts; shorter ones are padded on the left, where generation does not go on. `pages`
-    has a list of them for each prompt, or one for each."""
+    """Ids and pixels of several prompts; shorter ones are padded on the left, where generation does
+    not go on. `pages` has a list of them for each prompt, or one for each."""
     again, tokenizer = _make_bos_kwargs(processor, texts[0]), processor.tokenizer
     images = list(pages) or None
     kept, tokenizer.padding_side = tokenizer.padding_side, "left"

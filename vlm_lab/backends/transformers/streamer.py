@@ -1,4 +1,5 @@
-"""What is seen while tokens are made: when the first came, what probability each had, which words each brought.
+"""What is seen while tokens are made: when the first came, what probability each had, which words
+each brought.
 
 Runs inside the worker: valid on Python 3.9, imports nothing of ours.
 """
@@ -10,11 +11,12 @@ from typing import Any
 
 
 class TokenStreamer:
-    """A streamer for the clock (its `put` waits for the device, so the time is true) and a logits processor.
+    """A streamer for the clock (its `put` waits for the device, so the time is true) and a logits
+    processor.
 
-    One step's probabilities are kept, not all: a reply of 1,024 tokens over a vocabulary of 150,000 would be 600 MB.
-    It is an object with `__call__`, not a bound method, because transformers looks at the signature at every token:
-    of a method that takes half a millisecond.
+    One step's probabilities are kept, not all: a reply of 1,024 tokens over a vocabulary of 150,000
+    would be 600 MB. It is an object with `__call__`, not a bound method, because transformers looks
+    at the signature at every token: of a method that takes half a millisecond.
     """
 
     def __init__(self) -> None:
@@ -32,14 +34,16 @@ class TokenStreamer:
         """Part of a streamer; nothing is open."""
 
     def __call__(self, ids: Any, scores: Any) -> Any:
-        """A logits processor that changes nothing: `ids` ends with the token that the scores before it chose."""
+        """A logits processor that changes nothing: `ids` ends with the token that the scores before
+        it chose."""
         if self._last is not None:
             self._kept.append(self._last.gather(1, ids[:, -1:]))
         self._last = scores.log_softmax(-1)
         return scores
 
     def logprobs(self, written: Any) -> list[float]:
-        """Natural log-probability of each token written; [] where generate did not look in (beam search)."""
+        """Natural log-probability of each token written; [] where generate did not look in (beam
+        search)."""
         if self._last is None or not len(written):
             return []
         import torch
@@ -50,10 +54,12 @@ class TokenStreamer:
 
 
 def decode_token_texts(tokenizer: Any, ids: list[int], whole: str) -> list[str]:
-    """The words that each token brought; together they are `whole`, so that a span of the reply has its tokens.
+    """The words that each token brought; together they are `whole`, so that a span of the reply has
+    its tokens.
 
-    A token that is a part of a letter brings nothing, the one that completes it brings all. Tokenizers of words
-    (sentencepiece) drop a leading space when they decode one token alone: there each is decoded after the one before.
+    A token that is a part of a letter brings nothing, the one that completes it brings all.
+    Tokenizers of words (sentencepiece) drop a leading space when they decode one token alone: there
+    each is decoded after the one before.
     """
     single = tokenizer.batch_decode([[i] for i in ids], skip_special_tokens=True)
     if "".join(single) == whole:

@@ -1,7 +1,9 @@
-"""How many tokens a page becomes, and which processor settings keep it within a number of them: arithmetic alone.
+"""How many tokens a page becomes, and which processor settings keep it within a number of them:
+arithmetic alone.
 
-Used by the dry run and inside the worker, perhaps in another interpreter: imports nothing of ours, valid on Python 3.9.
-`config` is config.json, `preprocessor` the image processor's settings, `size` a page's width and height in pixels.
+Used by the dry run and inside the worker, perhaps in another interpreter: imports nothing of ours,
+valid on Python 3.9. `config` is config.json, `preprocessor` the image processor's settings, `size`
+a page's width and height in pixels.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ LLAVA_NEXT_RESOLUTIONS = ((336, 672), (672, 336), (672, 672), (1008, 336), (336,
 
 
 def count_qwen_tokens(config: Config, preprocessor: Config, size: Size) -> int:
-    """Sides rounded to whole tokens, then scaled into the pixel budget (Qwen2-VL's technical report, section 2.1)."""
+    """Sides rounded to whole tokens, then scaled into the pixel budget (Qwen2-VL's technical
+    report, section 2.1)."""
     side, low, high = _get_qwen_pixel_limits(preprocessor)
     width, height = (max(side, round(length / side) * side) for length in size)
     if width * height > high:
@@ -47,7 +50,8 @@ def build_qwen_budget(config: Config, preprocessor: Config, tokens: int) -> dict
 
 
 def rename_qwen_settings(preprocessor: Config, wanted: Config) -> dict[str, Any]:
-    """`min_pixels` and `max_pixels`, as models.yaml and the hub have them, are a `size` since transformers 5."""
+    """`min_pixels` and `max_pixels`, as models.yaml and the hub have them, are a `size` since
+    transformers 5."""
     settings = dict(wanted)
     _, low, high = _get_qwen_pixel_limits({**preprocessor, **settings})
     if {"min_pixels", "max_pixels"} & settings.keys():
@@ -59,8 +63,8 @@ def rename_qwen_settings(preprocessor: Config, wanted: Config) -> dict[str, Any]
 
 
 def count_llava_tokens(config: Config, preprocessor: Config, size: Size) -> int:
-    """LLaVA 1.5: every page is one square of the vision tower's size. CLIP adds a CLS token, SigLIP (Granite Vision)
-    none; "default" leaves one out."""
+    """LLaVA 1.5: every page is one square of the vision tower's size. CLIP adds a CLS token, SigLIP
+    (Granite Vision) none; "default" leaves one out."""
     vision = config.get("vision_config") or {}
     cls = "siglip" not in str(vision.get("model_type"))
     return (
@@ -78,7 +82,8 @@ def count_square_tokens(config: Config, preprocessor: Config, size: Size) -> int
 
 
 def count_glm_tokens(config: Config, preprocessor: Config, size: Size) -> int:
-    """GLM-4V: Qwen's arithmetic, but a page is two frames of a film, and both count against the budget."""
+    """GLM-4V: Qwen's arithmetic, but a page is two frames of a film, and both count against the
+    budget."""
     low, high = (
         (preprocessor.get("size") or {}).get(edge) for edge in ("shortest_edge", "longest_edge")
     )
@@ -96,7 +101,8 @@ def build_glm_budget(config: Config, preprocessor: Config, tokens: int) -> dict[
 
 
 def count_pixtral_tokens(config: Config, preprocessor: Config, size: Size) -> int:
-    """Pixtral's tower (LightOnOCR): the page shrunk until its longer side fits, patches merged by squares."""
+    """Pixtral's tower (LightOnOCR): the page shrunk until its longer side fits, patches merged by
+    squares."""
     scale = max(1.0, max(size) / preprocessor["size"]["longest_edge"])
     patch, merge = _get_pixtral_patch_size(preprocessor), config.get("spatial_merge_size", 1)
     columns, rows = (math.ceil(math.floor(length / scale) / patch) // merge for length in size)
@@ -151,8 +157,9 @@ def build_edge_budget(config: Config, preprocessor: Config, tokens: int) -> dict
 
 
 def count_llava_next_tokens(config: Config, preprocessor: Config, size: Size) -> int:
-    """LLaVA-NeXT (AnyRes): the page as a whole, and the tiles of the grid that suits its shape best without the rows
-    or columns of patches that are padding, with a line break after each row of patches."""
+    """LLaVA-NeXT (AnyRes): the page as a whole, and the tiles of the grid that suits its shape best
+    without the rows or columns of patches that are padding, with a line break after each row of
+    patches."""
     rows, columns = _count_patches(
         config, select_best_resolution(size, _get_grid_resolutions(config, preprocessor))
     )
@@ -182,8 +189,8 @@ def _count_patches(config: Config, resolution: Sequence[int]) -> tuple[int, int]
 
 
 def build_grids_budget(config: Config, preprocessor: Config, tokens: int) -> dict[str, Any]:
-    """LLaVA-NeXT and OneVision: the arrangements of tiles that fit for a page of whatever shape. One that OneVision
-    would shrink afterwards (`anyres_max_9`) counts as what is left of it."""
+    """LLaVA-NeXT and OneVision: the arrangements of tiles that fit for a page of whatever shape.
+    One that OneVision would shrink afterwards (`anyres_max_9`) counts as what is left of it."""
     grids, base, most = (
         _get_grid_resolutions(config, preprocessor),
         count_llava_tokens(config, preprocessor, (0, 0)),
@@ -202,7 +209,8 @@ def build_grids_budget(config: Config, preprocessor: Config, tokens: int) -> dic
 
 
 def count_mllama_tokens(config: Config, preprocessor: Config, size: Size) -> int:
-    """Llama 3.2 Vision: what its cross attention looks at, tiles of patches with a CLS token each."""
+    """Llama 3.2 Vision: what its cross attention looks at, tiles of patches with a CLS token
+    each."""
     columns, rows = _choose_tile_grid(
         config, size, preprocessor.get("max_image_tiles", MLLAMA_MAX_TILES)
     )
@@ -215,13 +223,15 @@ def count_mllama_tile_tokens(config: Config) -> int:
 
 
 def build_mllama_budget(config: Config, preprocessor: Config, tokens: int) -> dict[str, Any]:
-    """No setting: the model has positions for its own number of tiles alone, another `max_image_tiles` breaks it."""
+    """No setting: the model has positions for its own number of tiles alone, another
+    `max_image_tiles` breaks it."""
     _check_budget(tokens, count_mllama_tile_tokens(config))
     return {}
 
 
 def resize_mllama_page(config: Config, preprocessor: Config, tokens: int, size: Size) -> Size:
-    """The size at which a page takes as many tiles as the budget allows; its own where that is enough already."""
+    """The size at which a page takes as many tiles as the budget allows; its own where that is
+    enough already."""
     if count_mllama_tokens(config, preprocessor, size) <= tokens:
         return size
     columns, rows = _choose_tile_grid(config, size, tokens // count_mllama_tile_tokens(config))
@@ -231,8 +241,8 @@ def resize_mllama_page(config: Config, preprocessor: Config, tokens: int, size: 
 
 
 def _choose_tile_grid(config: Config, size: Size, most: int) -> tuple[int, int]:
-    """Columns and rows of at most `most` tiles: those that a page fits into with the least enlargement, else those that
-    shrink it least; of equals the fewest."""
+    """Columns and rows of at most `most` tiles: those that a page fits into with the least
+    enlargement, else those that shrink it least; of equals the fewest."""
     tile = config["vision_config"]["image_size"]
 
     def worth(grid: Size) -> tuple[bool, float, int]:
@@ -247,7 +257,8 @@ def _choose_tile_grid(config: Config, size: Size, most: int) -> tuple[int, int]:
 
 
 def select_best_resolution(size: Size, grid: Sequence[Sequence[int]]) -> tuple[int, int]:
-    """The (height, width) that keeps most of the page's pixels; of equals the one that wastes least. First wins."""
+    """The (height, width) that keeps most of the page's pixels; of equals the one that wastes
+    least. First wins."""
 
     def worth(resolution: Sequence[int]) -> tuple[int, int]:
         height, width = resolution

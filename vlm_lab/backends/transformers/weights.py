@@ -1,7 +1,9 @@
-"""Where a model's weights are on this machine, whether they are complete, and what identifies them. No network.
+"""Where a model's weights are on this machine, whether they are complete, and what identifies them.
+No network.
 
-Looked for in this order: a local path; cache/hub; HF_HUB_CACHE, HF_HOME/hub or ~/.cache/huggingface/hub; folders that
-`--local-dir` wrote under cache/ or ~/.cache/huggingface/ whose name or config names the model.
+Looked for in this order: a local path; cache/hub; HF_HUB_CACHE, HF_HOME/hub or
+~/.cache/huggingface/hub; folders that `--local-dir` wrote under cache/ or ~/.cache/huggingface/
+whose name or config names the model.
 """
 
 import hashlib
@@ -39,8 +41,9 @@ OTHER_CACHE_FOLDERS = {
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A checkpoint's folder. `revision` is the hub's commit, None for a folder that is not from the hub; `digest` is
-    that commit, else sha256 over the files; `missing` names the files that a complete checkpoint would have."""
+    """A checkpoint's folder. `revision` is the hub's commit, None for a folder that is not from the
+    hub; `digest` is that commit, else sha256 over the files; `missing` names the files that a
+    complete checkpoint would have."""
 
     folder: Path
     revision: str | None
@@ -84,7 +87,8 @@ def require_checkpoint(model: Model, cache: Path) -> Weights:
 
 
 def find_foreign_code(folder: Path) -> set[str]:
-    """Classes that a checkpoint's settings take from other repositories: transformers' `repository--module.Class`."""
+    """Classes that a checkpoint's settings take from other repositories: transformers'
+    `repository--module.Class`."""
     maps = [_read_json(path).get("auto_map") for path in folder.glob("*config.json")]
     entries = [entry for each in maps if isinstance(each, dict) for entry in each.values()]
     names = [name for entry in entries for name in (entry if isinstance(entry, list) else [entry])]
@@ -110,7 +114,8 @@ def is_local_path(model_id: str) -> bool:
 
 
 def find_checkpoint_folders(model: Model, cache: Path) -> Iterator[tuple[Path, str | None]]:
-    """Folders that may hold the model, each with its commit where that is known, in the order of preference."""
+    """Folders that may hold the model, each with its commit where that is known, in the order of
+    preference."""
     written = Path(model.model_id).expanduser()
     for local in (
         written,
@@ -137,7 +142,8 @@ def get_repository_folder(root: Path, model: Model) -> Path:
 
 
 def resolve_commit(root: Path, model: Model) -> str | None:
-    """The commit that a hub cache has for the model's revision (a branch, a tag, or the commit itself)."""
+    """The commit that a hub cache has for the model's revision (a branch, a tag, or the commit
+    itself)."""
     folder = get_repository_folder(root, model)
     commit = model.revision
     if not COMMIT_PATTERN.fullmatch(commit):
@@ -149,7 +155,8 @@ def resolve_commit(root: Path, model: Model) -> str | None:
 
 
 def find_local_folders(root: Path, model_id: str) -> Iterator[Path]:
-    """Folders up to two levels under `root` that are this model by their name or by what their config says."""
+    """Folders up to two levels under `root` that are this model by their name or by what their
+    config says."""
     name = model_id.rpartition("/")[2]
     for path in sorted([*root.glob("*/config.json"), *root.glob("*/*/config.json")]):
         folder = path.parent
@@ -163,7 +170,8 @@ def find_local_folders(root: Path, model_id: str) -> Iterator[Path]:
 
 
 def read_fetched_commit(folder: Path) -> str | None:
-    """The commit that `--local-dir` noted beside what it fetched: the first line of each file's metadata."""
+    """The commit that `--local-dir` noted beside what it fetched: the first line of each file's
+    metadata."""
     for note in sorted((folder / ".cache" / "huggingface" / "download").glob("*.metadata")):
         line = note.read_text("utf-8", "replace").partition("\n")[0].strip()
         if COMMIT_PATTERN.fullmatch(line):
@@ -172,7 +180,8 @@ def read_fetched_commit(folder: Path) -> str | None:
 
 
 def find_missing_files(folder: Path, pickles: bool) -> Iterator[str]:
-    """Names of files that are needed and not there; a link of the hub's cache into nothing is not there."""
+    """Names of files that are needed and not there; a link of the hub's cache into nothing is not
+    there."""
     if not (folder / "config.json").is_file():
         yield "config.json"
     index = folder / INDEX_FILES[pickles]
@@ -187,7 +196,8 @@ def find_missing_files(folder: Path, pickles: bool) -> Iterator[str]:
 
 
 def compute_digest(folder: Path, cache: Path) -> str:
-    """sha256 over the names and contents of a folder's files; remembered by path, size and time of change."""
+    """sha256 over the names and contents of a folder's files; remembered by path, size and time of
+    change."""
     files = [
         path
         for path in sorted(folder.iterdir())

@@ -1,8 +1,10 @@
-"""The process that holds one model: loads it once, answers requests over a pipe, dies with everything it held.
+"""The process that holds one model: loads it once, answers requests over a pipe, dies with
+everything it held.
 
-Started by `backend.py` through execnet, perhaps in another interpreter that has only torch, transformers and
-Pillow. Of ours it imports only what is sent along with it (`process.WORKER_MODULES`), all of it valid on Python 3.9.
-Requests and answers are plain dicts; a failure is {"error": [kind, message]}.
+Started by `backend.py` through execnet, perhaps in another interpreter that has only torch,
+transformers and Pillow. Of ours it imports only what is sent along with it
+(`process.WORKER_MODULES`), all of it valid on Python 3.9. Requests and answers are plain dicts; a
+failure is {"error": [kind, message]}.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ WATCH_SECONDS = 0.5  # between two looks at whether the parent still lives
 
 
 def serve_requests(channel: Any) -> None:
-    """Answers until the channel closes. The first request is the loading, each other one a case or a batch."""
+    """Answers until the channel closes. The first request is the loading, each other one a case or
+    a batch."""
     hello = channel.receive()
     die_with_parent(hello["parent"])
     os.dup2(
@@ -58,7 +61,8 @@ def receive_request(channel: Any) -> Payload:
 
 
 def die_with_parent(parent: int) -> None:
-    """No orphan holds a GPU: the kernel kills us with the parent (Linux), a watching thread elsewhere and besides."""
+    """No orphan holds a GPU: the kernel kills us with the parent (Linux), a watching thread
+    elsewhere and besides."""
     if sys.platform.startswith("linux"):
         import ctypes
         import signal
@@ -74,7 +78,8 @@ def die_with_parent(parent: int) -> None:
 
 
 def run_guarded(work: Any) -> Payload:
-    """What `work` returns, or the kind and words of what went wrong: nothing ends the worker but its death."""
+    """What `work` returns, or the kind and words of what went wrong: nothing ends the worker but
+    its death."""
     try:
         answer: Payload = work()
         return answer
@@ -83,7 +88,8 @@ def run_guarded(work: Any) -> Payload:
     except Exception as error:
         kind, words = describe_error(error)
     if kind == OUT_OF_MEMORY:
-        free_memory()  # here, where the error is gone, and with it the frames that hold what there was no room for
+        # here, where the error is gone, and with it the frames that hold what there was no room for
+        free_memory()
     return {"error": [kind, words]}
 
 
@@ -103,7 +109,8 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def free_memory() -> None:
-    """What a case that did not fit leaves: torch keeps a GPU's memory in pieces of the sizes that were asked for."""
+    """What a case that did not fit leaves: torch keeps a GPU's memory in pieces of the sizes that
+    were asked for."""
     import gc
 
     gc.collect()

@@ -7,7 +7,8 @@ from PIL import Image, ImageOps, ImageSequence
 
 
 def render_pages(path: Path, most: int, dpi: int) -> list[Image.Image]:
-    """The first `most` pages of a PDF at `dpi`, or of an image file; transparency lies on white paper."""
+    """The first `most` pages of a PDF at `dpi`, or of an image file; transparency lies on white
+    paper."""
     if b"%PDF-" in path.read_bytes()[:1024]:
         pdf = pypdfium2.PdfDocument(path)
         pdf.init_forms()

@@ -1,7 +1,8 @@
 """What changed between two runs, field by field and document by document: gained, lost.
 
-Gained: not right in the first run, right in the second; lost: the other way round. Only what both runs asked is held
-against each other; what one of them did not ask, or had no answer for, is counted and named.
+Gained: not right in the first run, right in the second; lost: the other way round. Only what both
+runs asked is held against each other; what one of them did not ask, or had no answer for, is
+counted and named.
 """
 
 from collections import Counter
@@ -36,7 +37,8 @@ class FieldChange:
 
 
 def find_changes(first: Path, second: Path) -> tuple[list[FieldChange], dict[CaseKey, str]]:
-    """Every change from the first run to the second, and the cases that only one of them answered -> its name."""
+    """Every change from the first run to the second, and the cases that only one of them answered
+    -> its name."""
     before = {
         make_case_key(row): _index_answers(row)
         for row in read_report_records(first)
@@ -92,7 +94,8 @@ def _index_answers(row: Mapping[str, Any]) -> FieldAnswers:
 def _compare_case(
     key: CaseKey, before: FieldAnswers, row: Mapping[str, Any]
 ) -> Iterator[FieldChange]:
-    """A value that the other run says nothing of (a spurious row) was right there, as nothing was asked for."""
+    """A value that the other run says nothing of (a spurious row) was right there, as nothing was
+    asked for."""
     now = _index_answers(row)
     expected = {(each["field"], each["path"]): each["expected"] for each in row["fields"]}
     for place in dict.fromkeys([*now, *before]):

@@ -1,10 +1,11 @@
-"""Records -> the tables that report.html carries: compact, because 10 models x 500 documents x 20 fields are 100,000
-results. Long texts (replies, prompts) go into one small script a document, loaded when somebody asks for it: a page
-that was opened from disk may load scripts and nothing else.
+"""Records -> the tables that report.html carries: compact, because 10 models x 500 documents x 20
+fields are 100,000 results. Long texts (replies, prompts) go into one small script a document,
+loaded when somebody asks for it: a page that was opened from disk may load scripts and nothing
+else.
 
-A document's `paths`, `fields` (as numbers: their names stand once for all documents) and `expected` stand once. A cell
-has one letter a path (`n`: not in this answer), and the values, kinds and confidences of those that are not simply
-exact.
+A document's `paths`, `fields` (as numbers: their names stand once for all documents) and `expected`
+stand once. A cell has one letter a path (`n`: not in this answer), and the values, kinds and
+confidences of those that are not simply exact.
 """
 
 import json

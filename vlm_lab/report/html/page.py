@@ -1,8 +1,9 @@
-"""report.html: one file that opens from disk, without a server or a network; report_files/ beside it has page images
-and long texts.
+"""report.html: one file that opens from disk, without a server or a network; report_files/ beside
+it has page images and long texts.
 
-The first screen is plain HTML and needs no script; looking at documents does. What models said is data: it stands in
-the page as JSON, reaches it as text alone, and the page's policy allows no other script, style or address.
+The first screen is plain HTML and needs no script; looking at documents does. What models said is
+data: it stands in the page as JSON, reaches it as text alone, and the page's policy allows no other
+script, style or address.
 """
 
 import base64
@@ -50,7 +51,8 @@ CONTENT_SECURITY_POLICY = (
 
 
 def write_html(folder: Path, language: str = "en") -> Path:
-    """Writes report.html and report_files/ for the run in `folder` from its report.json; where it lies."""
+    """Writes report.html and report_files/ for the run in `folder` from its report.json; where it
+    lies."""
     report = read_report(folder)
     images = render_page_images(report, folder)
     data = build_page_data(report, read_report_records(folder), folder)
@@ -66,6 +68,7 @@ def write_html(folder: Path, language: str = "en") -> Path:
 def render_page(report: Report, data: Mapping[str, Any], seen: Evidence, language: str) -> str:
     """The whole document."""
     words = load_catalogue(language)
+    script = encode_script_json({**data, "words": _translate_labels(words.gettext)})
     style = (TEMPLATE_FOLDER / "report.css").read_text("utf-8")
     code = "\n".join((TEMPLATE_FOLDER / name).read_text("utf-8") for name in SCRIPTS)
     return (
@@ -78,7 +81,7 @@ def render_page(report: Report, data: Mapping[str, Any], seen: Evidence, languag
             ),
             style=Markup(style),  # noqa: S704 - our own file
             code=Markup(code),  # noqa: S704 - our own file
-            data=Markup(encode_script_json({**data, "words": _translate_labels(words.gettext)})),  # noqa: S704 - escaped by `script`
+            data=Markup(script),  # noqa: S704 - escaped by `encode_script_json`
             report=report,
             headlines=tables.format_headlines(report, words),
             seen=seen,
@@ -132,8 +135,8 @@ def build_environment(language: str) -> Environment:
 
 
 def _build_label_errors(report: Report, language: str) -> list[dict[str, Any]]:
-    """Entries of corrections.json, still to be decided, each with its suite and why it is doubted, as the page says it:
-    the file has that in English."""
+    """Entries of corrections.json, still to be decided, each with its suite and why it is doubted,
+    as the page says it: the file has that in English."""
     return [
         {
             **entry,
@@ -152,7 +155,8 @@ def _build_suite_context(
     seen: Evidence,
     words: tables.Translator,
 ) -> dict[str, Any]:
-    """What the template shows of one suite: candidates that were not asked have a line, no column."""
+    """What the template shows of one suite: candidates that were not asked have a line, no
+    column."""
     asked = [each for each in own if not is_unasked(each)]
     drawn = {
         **plots.plot_suite(own, seen, words),
@@ -164,8 +168,10 @@ def _build_suite_context(
         "absent": format_unasked(own),
         "everyone": own,
         "plots": [
-            (title, Markup(plots.render_svg(draw, title))) for title, draw in drawn.items() if draw
-        ],  # noqa: S704
+            (title, Markup(plots.render_svg(draw, title)))  # noqa: S704 - drawn by matplotlib
+            for title, draw in drawn.items()
+            if draw
+        ],
         "paths": tables.collect_field_paths(asked),
         "kinds": tables.count_error_types(asked),
         "money": tables.build_amount_error_rows(asked),

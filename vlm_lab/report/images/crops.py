@@ -1,6 +1,8 @@
-"""Where on its page an error's value stands: a strip of the page image, for the five commonest errors.
+"""Where on its page an error's value stands: a strip of the page image, for the five commonest
+errors.
 
-The first example whose value is found is shown (`locate` looks for it); where none is, the whole page of the first.
+The first example whose value is found is shown (`locate` looks for it); where none is, the whole
+page of the first.
 """
 
 from collections import Counter
@@ -31,7 +33,8 @@ WHOLE_PAGE_SIZE = (420, 594)  # pixels of a page that is shown whole
 
 @dataclass(frozen=True, slots=True)
 class ErrorCrop:
-    """One kind of error: how often, an example, and the image's address ("" where there is no page)."""
+    """One kind of error: how often, an example, and the image's address ("" where there is no
+    page)."""
 
     kind: str
     count: int
@@ -41,7 +44,8 @@ class ErrorCrop:
 
 @dataclass(frozen=True, slots=True)
 class ErrorExample:
-    """A value that a candidate got wrong: the record's words for it, how it may be printed, and its pages."""
+    """A value that a candidate got wrong: the record's words for it, how it may be printed, and its
+    pages."""
 
     said: Mapping[str, Any]
     forms: Sequence[Sequence[str]]  # of the expected value, then of the answered one
@@ -52,8 +56,8 @@ class ErrorExample:
 def write_error_crops(
     report: Report, images: Mapping[DocumentKey, Sequence[str]], folder: Path
 ) -> list[ErrorCrop]:
-    """The commonest kinds of error of a run; the strips are written under report_files/crops/. One whose strip cannot
-    be drawn has none."""
+    """The commonest kinds of error of a run; the strips are written under report_files/crops/. One
+    whose strip cannot be drawn has none."""
     total: Counter[str] = Counter()
     for summary in report.summaries:
         total.update(summary.kinds)
@@ -95,14 +99,16 @@ def _collect_examples(
 
 
 def _count_error_types(kinds: Iterable[Sequence[ErrorExample]]) -> Counter[Path]:
-    """How many kinds of error each document has an example of: to read one of many spares reading others."""
+    """How many kinds of error each document has an example of: to read one of many spares reading
+    others."""
     return Counter(path for examples in kinds for path in {example.path for example in examples})
 
 
 def _choose_example(
     examples: Sequence[ErrorExample], telling: Counter[Path], read: LineReader
 ) -> tuple[ErrorExample, PageLocation | None]:
-    """The first whose place is known without reading a page; else one whose pages are read for it."""
+    """The first whose place is known without reading a page; else one whose pages are read for
+    it."""
     for example in examples:
         place = next(_find_locations(example, read, known_alone=True), None)
         if place:
@@ -123,7 +129,8 @@ def _find_locations(
 def _find_location(
     example: ErrorExample, forms: Sequence[str], read: LineReader, known_alone: bool
 ) -> PageLocation | None:
-    """Where one of the forms stands; None also where a library fails over the document: it costs the strip alone."""
+    """Where one of the forms stands; None also where a library fails over the document: it costs
+    the strip alone."""
     with suppress(Exception):
         pages = (read(address, known_alone) for address in example.images)
         return locate_in_text_layer(example.path, forms, len(example.images)) or locate_in_lines(

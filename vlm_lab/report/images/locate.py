@@ -1,5 +1,6 @@
-"""Where on its pages a value is printed: in a PDF's own text layer, which the models never get; on scans and photos,
-where an OCR engine is installed (`pip install 'vlm-lab[ocr]'`), as that reads the page's image.
+"""Where on its pages a value is printed: in a PDF's own text layer, which the models never get; on
+scans and photos, where an OCR engine is installed (`pip install 'vlm-lab[ocr]'`), as that reads the
+page's image.
 
 Nothing is scored by this: it only decides which strip of a page the report shows.
 """
@@ -43,7 +44,8 @@ LineReader = Callable[[str, bool], Sequence[TextLine]]
 
 
 def locate_in_text_layer(path: Path, forms: Sequence[str], pages: int) -> PageLocation | None:
-    """The first place among a PDF's first pages, in its text layer; None where the value is not in one."""
+    """The first place among a PDF's first pages, in its text layer; None where the value is not in
+    one."""
     import pypdfium2
 
     with contextlib.suppress(pypdfium2.PdfiumError, OSError), pypdfium2.PdfDocument(path) as pdf:
@@ -54,7 +56,8 @@ def locate_in_text_layer(path: Path, forms: Sequence[str], pages: int) -> PageLo
 def locate_in_lines(
     pages: Iterable[Sequence[TextLine]], forms: Sequence[str]
 ) -> PageLocation | None:
-    """On the first page that has one, the line most like one of the forms; None where none is like enough."""
+    """On the first page that has one, the line most like one of the forms; None where none is like
+    enough."""
     for number, lines in enumerate(pages):
         found = [
             (*_compute_similarity(form, text), top, bottom)
@@ -68,8 +71,9 @@ def locate_in_lines(
 
 
 def make_line_reader(folder: Path) -> LineReader:
-    """Reads the lines of a page image of a report, MOST_READ images at most; what was read lies in report_files/, so
-    that the next form of the report has it. Asked for a known page alone, or without an engine, it says nothing."""
+    """Reads the lines of a page image of a report, MOST_READ images at most; what was read lies in
+    report_files/, so that the next form of the report has it. Asked for a known page alone, or
+    without an engine, it says nothing."""
     engine, read = cache(_load_engine), set[str]()
 
     def lines(address: str, known_alone: bool) -> Sequence[TextLine]:
@@ -95,7 +99,8 @@ def make_line_reader(folder: Path) -> LineReader:
 
 
 def normalize_for_match(text: str) -> str:
-    """Letters and digits alone: what OCR makes of spaces, commas and currency signs differs from page to page."""
+    """Letters and digits alone: what OCR makes of spaces, commas and currency signs differs from
+    page to page."""
     return "".join(filter(str.isalnum, text.casefold()))
 
 
@@ -120,7 +125,8 @@ def _find_in_pdf(pdf: Any, forms: Sequence[str], pages: int) -> Iterator[PageLoc
 
 
 def _compute_vertical_share(page: Any, x: float, y: float) -> float:
-    """How far down the page as it is seen, rotation and crop box honoured, a point of the PDF lies: 0 to 1."""
+    """How far down the page as it is seen, rotation and crop box honoured, a point of the PDF lies:
+    0 to 1."""
     from pypdfium2 import raw
 
     across, down = ctypes.c_int(), ctypes.c_int()
@@ -131,7 +137,8 @@ def _compute_vertical_share(page: Any, x: float, y: float) -> float:
 
 
 def _compute_similarity(form: str, text: str) -> tuple[float, int]:
-    """0 to 100, then minus what the line has beside the value: of two that have it the barer one is meant."""
+    """0 to 100, then minus what the line has beside the value: of two that have it the barer one is
+    meant."""
     from rapidfuzz import fuzz
 
     wanted, line = normalize_for_match(form), normalize_for_match(text)

@@ -1,7 +1,7 @@
 """Page images for the report: what the models saw, small enough to be opened by the hundred.
 
-They lie in report_files/pages/ beside report.html and are drawn once: where a document is gone or cannot be opened,
-the images that an earlier report drew are shown, or none.
+They lie in report_files/pages/ beside report.html and are drawn once: where a document is gone or
+cannot be opened, the images that an earlier report drew are shown, or none.
 """
 
 import os

@@ -1,4 +1,5 @@
-"""How a value may be printed on a page: as it is, a number with its groups and decimal comma, a date in words."""
+"""How a value may be printed on a page: as it is, a number with its groups and decimal comma, a
+date in words."""
 
 from collections.abc import Mapping
 from datetime import date
