@@ -22,7 +22,7 @@ def write_run(
     (folder / "records.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in records))
     planned: dict[CandidateKey, list[str]] = {}
     for each in records:
-        planned.setdefault(CandidateKey.of_record(each), []).append(each["document"])
+        planned.setdefault(CandidateKey.from_record(each), []).append(each["document"])
     head = {
         "run": {"id": folder.name, "dry_run": dry_run},
         "suites": [{"name": "invoices", "schema_sha256": "s", "verified": True}],

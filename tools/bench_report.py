@@ -47,7 +47,7 @@ def main(folder: Path) -> None:
     seen = collect_evidence(records())
     tail = {
         "summaries": summaries,
-        "calibrations": tuple(seen.worth.values()),
+        "calibrations": tuple(seen.calibrations.values()),
         "machines": seen.machines,
     }
     write_report(folder / "report.json", head(models, paths), records(), tail)

@@ -64,9 +64,11 @@ NOTES = {
 def rows() -> Iterator[str]:
     for name in sorted({**checkpoints.FAMILIES, **more_checkpoints.FAMILIES}):
         entry = families.FAMILIES[TYPES.get(name, name)]
-        tokens, budget = ("yes" if known else "-" for known in (entry.tokens, entry.budget))
+        tokens, budget = (
+            "yes" if known else "-" for known in (entry.count_tokens, entry.build_budget)
+        )
         example, remark = NOTES[name]
-        many = "several" if entry.many else "one"
+        many = "several" if entry.multi_image else "one"
         yield f"| {TYPES.get(name, name)} | {example} | yes | {tokens} | {budget} | {many} | {remark} |"
     for name, needs in families.NEED_TORCHVISION.items():
         yield f"| {name} | | no | - | - | | transformers' {needs} needs torchvision |"

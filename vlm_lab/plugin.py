@@ -67,7 +67,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     session = get_session(metafunc.config)
     path = metafunc.definition.path
     with raise_usage_errors(metafunc.config):
-        cases = session.plan.of_suite(path.with_name(path.stem.removeprefix("test_")))
+        cases = session.plan.build_cases(path.with_name(path.stem.removeprefix("test_")))
     marks = [pytest.mark.dry_run] if session.options.dry_run else []
     rows = [pytest.param(case.model, case, id=case.id, marks=marks) for case in cases]
     # Session scope keeps a model loaded from case to case. A direct parameter of that scope would
@@ -86,9 +86,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         case = getattr(item, "callspec", None) and item.callspec.params.get("prompt")  # type: ignore[attr-defined]
         if isinstance(case, Case):
             item.stash[CASE] = case
-    items.sort(key=lambda item: session.plan.rank(item.stash[CASE]) if CASE in item.stash else ())
-    session.begin([item.stash[CASE] for item in items if CASE in item.stash])
-    done = session.plan.done()
+    items.sort(
+        key=lambda item: session.plan.rank_case(item.stash[CASE]) if CASE in item.stash else ()
+    )
+    session.schedule_cases([item.stash[CASE] for item in items if CASE in item.stash])
+    done = session.plan.read_answered_keys()
     there: dict[bool, list[pytest.Item]] = {True: [], False: []}
     for item in items:
         there[CASE in item.stash and item.stash[CASE].key in done].append(item)
@@ -104,11 +106,11 @@ def model(
     """The candidate, loaded when its first case needs it and freed before the next one is."""
     request.config.stash[ADD_JUNIT_PROPERTY] = record_testsuite_property
     session = get_session(request.config)
-    candidate = session.asker.candidate(request.param)
+    candidate = session.runner.make_candidate(request.param)
     yield candidate
     try:
         if not request.session.shouldfail and not request.session.shouldstop:
-            session.ask_again(candidate)
+            session.repeat_cases(candidate)
     finally:
         candidate.close()
 
@@ -123,7 +125,7 @@ def document(request: pytest.FixtureRequest) -> Document:
 @pytest.fixture
 def prompt(request: pytest.FixtureRequest) -> Prompt:
     """What this case sends: the words and, when somebody looks at them, the pages."""
-    return get_session(request.config).asker.prompt(request.param)
+    return get_session(request.config).runner.build_prompt(request.param)
 
 
 @pytest.fixture
@@ -140,7 +142,7 @@ def generate(
 
     def ask(model: Any, prompt: Prompt) -> Generation:
         with convert_errors():
-            return session.asker.generate(case, model, prompt, timer)
+            return session.runner.generate_reply(case, model, prompt, timer)
 
     yield ask
     if (
@@ -161,7 +163,7 @@ def record(request: pytest.FixtureRequest, prompt: Prompt) -> Callable[..., Reco
 
     def write(generation: Generation, prediction: Prediction, score: Score) -> Record:
         with convert_errors():
-            return session.record(case, prompt, generation, prediction, score)
+            return session.record_answer(case, prompt, generation, prediction, score)
 
     return write
 
@@ -198,12 +200,18 @@ def pytest_runtest_makereport(
     report = yield
     if report.passed:
         report.keywords = {}  # pytest keeps three reports a case to the end, each with its own copy
-    if CASE in item.stash and call.excinfo and not get_session(item.config).has(item.stash[CASE]):
+    if (
+        CASE in item.stash
+        and call.excinfo
+        and not get_session(item.config).has_written(item.stash[CASE])
+    ):
         error = call.excinfo.value
         if not isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
             with convert_errors():
                 status: Status = "skipped" if report.skipped else "error"
-                get_session(item.config).fail(item.stash[CASE], status, error.__context__ or error)
+                get_session(item.config).record_failure(
+                    item.stash[CASE], status, error.__context__ or error
+                )
     return report
 
 
@@ -211,7 +219,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """What will be run, on which device and why, and what a user should know about documents and
     references."""
     return (
-        config.stash[SESSION].plan.opening(config.stash[SESSION].device)
+        config.stash[SESSION].plan.format_header_lines(config.stash[SESSION].device)
         if SESSION in config.stash
         else []
     )
@@ -222,7 +230,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
     """Shows what is being run; quiet where the output is no terminal."""
     if CASE in item.stash and is_live(item.config):
         terminal: Any = item.config.pluginmanager.get_plugin("terminalreporter")
-        terminal.rewrite(get_session(item.config).progress.line(item.stash[CASE]), erase=True)
+        terminal.rewrite(get_session(item.config).progress.start_case(item.stash[CASE]), erase=True)
 
 
 def pytest_report_teststatus(
@@ -253,9 +261,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         with convert_errors():
             run.finish()
         session.exitstatus = session.exitstatus or run.exit_status
-        if run.gated and ADD_JUNIT_PROPERTY in session.config.stash:
+        if run.gate_result and ADD_JUNIT_PROPERTY in session.config.stash:
             session.config.stash[ADD_JUNIT_PROPERTY](
-                "vlm-lab gate", "; ".join([run.gated.status, *run.gated.lines])
+                "vlm-lab gate", "; ".join([run.gate_result.status, *run.gate_result.lines])
             )
 
 
@@ -271,7 +279,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line per model x prompt, what is missing, and where the report lies."""
     config = terminalreporter.config
     if SESSION in config.stash:
-        for line in config.stash[SESSION].closing():
+        for line in config.stash[SESSION].format_summary_lines():
             terminalreporter.write_line(line)
 
 

@@ -19,8 +19,8 @@ def test_a_row_is_a_document_and_a_column_a_count() -> None:
         ]
     )
     counts = found[KEY]
-    assert counts.documents == ["a", "b"]
-    rows = [dict(zip(COUNT_COLUMNS, row, strict=True)) for row in counts.counts.tolist()]
+    assert counts.answered_documents == ["a", "b"]
+    rows = [dict(zip(COUNT_COLUMNS, row, strict=True)) for row in counts.count_matrix.tolist()]
     assert [
         rows[0][name]
         for name in ("exact", "wrong", "missing", "document_right", "documents_judged")
@@ -32,8 +32,8 @@ def test_a_row_is_a_document_and_a_column_a_count() -> None:
         1,
     ]
     assert [rows[1][name] for name in ("missing", "cells_exact", "rows_right")] == [1, 1, 1]
-    assert counts.field_counts("no").tolist() == [[1, 0, 0, 0, 0], [0, 0, 0, 1, 0]]
-    assert counts.outcomes("gross") == {
+    assert counts.count_field_outcomes("no").tolist() == [[1, 0, 0, 0, 0], [0, 0, 0, 1, 0]]
+    assert counts.sum_field_outcomes("gross") == {
         "exact": 0,
         "normalized": 0,
         "wrong": 1,
@@ -50,7 +50,7 @@ def test_what_was_not_measured_is_in_no_row_but_has_its_reason() -> None:
             record("c", status="refused", reason="refused"),
         ]
     )[KEY]
-    assert found.documents == ["c"]
+    assert found.answered_documents == ["c"]
     assert found.statuses == {"a": "error", "b": "skipped", "c": "refused"}
     assert found.reasons == {"a": "needs 9 GB", "b": "no weights", "c": "refused"}
 
@@ -59,7 +59,7 @@ def test_a_format_is_a_kind_of_its_own_and_examples_are_few() -> None:
     found = aggregate_records(
         record(f"d{i}", {"no": "wrong", "date": "normalized"}) for i in range(9)
     )[KEY]
-    assert found.kinds == {"misread": 9, "format": 9}
+    assert found.error_types == {"misread": 9, "format": 9}
     assert [len(each) for each in found.examples.values()] == [5, 5]
     assert found.examples["misread"][0] == {
         "document": "d0",

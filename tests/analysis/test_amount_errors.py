@@ -96,6 +96,6 @@ def test_sums_are_by_column_and_currency_and_survive_the_report(tmp_path: Path) 
     expected = {"rows[].sum": {"EUR": AmountError(Decimal("0.20"), Decimal(0), Decimal("10.30"), 2, cents, cents),
                                "CHF": AmountError(Decimal(0), Decimal(7), Decimal(7))}}  # fmt: skip
     (counted,) = aggregate_records(rows).values()
-    assert sum_amount_errors(counted.money) == expected
+    assert sum_amount_errors(counted.amount_errors) == expected
     report = read_report(write_run(tmp_path / "run", rows, [Model(name="m", model_id="x")]))
     assert report.summaries[0].amount_error == expected

@@ -88,7 +88,7 @@ def test_holm() -> None:
     given_values = [0.01, 0.04, 0.03, None, 0.005]
     made = adjust_p_values([replace(blank, p_value=value) for value in given_values])
     assert [each.p_adjusted for each in made] == pytest.approx([0.03, 0.06, 0.06, None, 0.02])
-    assert [each.decided for each in made] == [True, False, False, False, True]
+    assert [each.is_significant for each in made] == [True, False, False, False, True]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
@@ -132,7 +132,7 @@ def test_many_prompts_are_warned_of() -> None:
 
 def test_one_document_is_no_comparison() -> None:
     (found,) = compare_all_pairs(aggregate_records([*answers("a", [0]), *answers("b", [5])]))
-    assert (found.difference.value, found.difference.low, found.p_value, found.decided) == (
+    assert (found.difference.value, found.difference.low, found.p_value, found.is_significant) == (
         0.5,
         None,
         None,

@@ -196,5 +196,5 @@ def test_a_prompt_that_does_not_exist_names_the_ones_that_do(tmp_path: Path) -> 
 def test_the_file_that_ships_is_right() -> None:
     found = load_candidates([Path(__file__).parents[2] / "models.yaml"])
     assert {"ocr", "qwen2-vl-2b", "phi-3-vision", "llava-1.5-7b", "llava-1.6-mistral-7b"} <= set(
-        found.places
+        found.locations
     )

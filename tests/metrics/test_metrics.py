@@ -283,7 +283,7 @@ def test_tree_distance_is_the_textbook_recursion(first: Any, second: Any) -> Non
 def textbook(first: Any, second: Any) -> int:
     """Forest distances straight from the recurrence, without keyroots."""
     known: dict[tuple[int, int, int, int], int] = {}
-    removing, inserting = first.costs(), second.costs()
+    removing, inserting = first.compute_costs(), second.compute_costs()
 
     def change(node: int, other: int) -> int:
         if first.is_text[node] and second.is_text[other]:

@@ -51,7 +51,7 @@ def write_run(folder: Path) -> Path:
     seen = collect_evidence(rows)
     tail = {
         "machines": seen.machines,
-        "calibrations": list(seen.worth.values()),
+        "calibrations": list(seen.calibrations.values()),
         "summaries": summarize_records(rows, models, planned),
         "comparisons": [compared],
         "decisions": decisions(),

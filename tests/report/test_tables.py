@@ -56,7 +56,7 @@ def test_they_have_no_row_of_dashes() -> None:
                     summaries=own)  # fmt: skip
     blocks = list(build_report_blocks(report, collect_evidence([]), [], [], load_catalogue("en")))
     models = next(
-        block for block in blocks if isinstance(block, Table) and "field F1" in block.heads
+        block for block in blocks if isinstance(block, Table) and "field F1" in block.columns
     )
     assert [row[0] for row in models.rows] == ["m0"]
     assert blocks[blocks.index(Heading(3, "Not run")) + 1] == BulletList(
@@ -152,7 +152,10 @@ def test_what_a_share_booked_unseen_does_not_show_is_said_in_every_form(tmp_path
 def test_what_confidence_is_worth_is_read_from_the_report(tmp_path: Path) -> None:
     run = write_run(tmp_path)
     report = read_report(run)
-    worth, anew = build_evidence(report).worth, calibrate_candidates(read_report_records(run))
+    worth, anew = (
+        build_evidence(report).calibrations,
+        calibrate_candidates(read_report_records(run)),
+    )
     assert list(worth) == list(anew)
     assert encode_json(list(worth.values())) == encode_json(list(anew.values())), (
         "tuples are lists in JSON"
@@ -160,5 +163,5 @@ def test_what_confidence_is_worth_is_read_from_the_report(tmp_path: Path) -> Non
     assert len(worth) == 3
     kept = Calibration(suite="invoices", model="sharp", prompt_id="default", note="kept")
     found = build_evidence(replace(report, calibrations=[kept]))
-    assert found.worth == {("invoices", "sharp", "default"): kept}
+    assert found.calibrations == {("invoices", "sharp", "default"): kept}
     assert found.machines == report.machines

@@ -27,7 +27,7 @@ class Slow:
         Slow.ready = []
 
     def generate(self, prompt: Prompt) -> Generation:
-        Slow.ready.append("_pages" in prompt.pages.__dict__)
+        Slow.ready.append("_rendered_pages" in prompt.pages.__dict__)
         time.sleep(0.3)
         return Generation(raw_response="{}")
 
@@ -72,14 +72,14 @@ def make_asker(tmp_path: Path, backend: type, replies: CacheMode) -> InferenceRu
         replies=replies,
     )
     plan = Plan(options)
-    plan.begin(plan.of_suite(tmp_path / "suite"))
+    plan.schedule_cases(plan.build_cases(tmp_path / "suite"))
     return InferenceRunner(options, plan)
 
 
 def ask(asker: InferenceRunner, number: int) -> Generation:
     case = asker.plan.cases[number]
-    candidate = asker.open or asker.candidate(case.model)
-    return asker.generate(case, candidate, asker.prompt(case), lambda call: call())
+    candidate = asker.open_candidate or asker.make_candidate(case.model)
+    return asker.generate_reply(case, candidate, asker.build_prompt(case), lambda call: call())
 
 
 def test_the_next_pages_are_ready_when_the_model_is(
@@ -125,7 +125,7 @@ def test_the_first_reply_of_a_machine_is_found_by_the_next_run(tmp_path: Path) -
 def test_memory_holds_this_document_and_the_next_alone(asker: InferenceRunner) -> None:
     for number in range(3):
         ask(asker, number)
-        assert len(asker._pages) <= 2
+        assert len(asker._recent_pages) <= 2
 
 
 def test_a_backend_that_cannot_be_built_says_why_to_every_case_and_is_tried_once(
@@ -183,7 +183,7 @@ def test_a_model_is_not_asked_about_documents_it_is_not_meant_for(tmp_path: Path
             replies="off",
         )
     )
-    plan.begin(plan.of_suite(folder))
+    plan.schedule_cases(plan.build_cases(folder))
     asker = InferenceRunner(plan.options, plan)
     said = {}
     for number, case in enumerate(plan.cases):

@@ -23,14 +23,17 @@ def test_the_line_says_where_how_well_and_how_long(
     clock = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     watched = Progress(plan)
-    assert watched.line(plan[0]) == "m (default): document 1 of 4, d0"
+    assert watched.start_case(plan[0]) == "m (default): document 1 of 4, d0"
     clock[0] += 60
     counts = {"exact": 2, "normalized": 1, "wrong": 1, "missing": 1, "spurious": 0}
-    watched.note(replace(build_base_record(plan[0], "ok"), scores=counts))
-    assert watched.line(plan[1]) == "m (default): document 2 of 4, d1; F1 0.67 so far; 3 min left"
-    watched.note(build_base_record(plan[1], "error"))
+    watched.add_record(replace(build_base_record(plan[0], "ok"), scores=counts))
     assert (
-        watched.line(plan[2])
+        watched.start_case(plan[1])
+        == "m (default): document 2 of 4, d1; F1 0.67 so far; 3 min left"
+    )
+    watched.add_record(build_base_record(plan[1], "error"))
+    assert (
+        watched.start_case(plan[2])
         == "m (default): document 3 of 4, d2; F1 0.67 so far; 1 error; 60 s left"
     )
 

@@ -98,12 +98,12 @@ def test_the_shipped_schema_is_what_its_references_show(tmp_path: Path, shared: 
     found = propose_suite(
         tmp_path / "suite", shared / "invoices/documents", shared / "invoices/references"
     )
-    inferred = collect_schema_fields(json.loads(found.texts[tmp_path / "suite/schema.json"]))
+    inferred = collect_schema_fields(json.loads(found.file_texts[tmp_path / "suite/schema.json"]))
     ours = collect_schema_fields(
         json.loads((PROJECT / "benchmarks/invoices/schema.json").read_text("utf-8"))
     )
     assert set(inferred) == set(ours)
-    assert found.matching.unmatched == found.matching.unused == ()
+    assert found.matching.unmatched == found.matching.unused_references == ()
 
 
 def test_nothing_is_overwritten_and_a_second_run_shows_a_diff(

@@ -178,7 +178,7 @@ def test_real_files_that_mislead_pipelines(shared: Path, name: str, expected: in
     found = Pages(shared / "odd_inputs" / name, 4, 50)
     if isinstance(expected, int):
         assert found.total == expected
-        assert len(found.rendered()) == min(expected, 4)
+        assert len(found.render_pages()) == min(expected, 4)
     else:
         with pytest.raises(DocumentError, match=expected):
-            found.rendered()
+            found.render_pages()

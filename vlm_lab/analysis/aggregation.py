@@ -32,38 +32,44 @@ class CandidateCounts:
     """One model with one prompt over one suite. `counts` has the answered documents alone, in
     `documents`' order."""
 
-    key: CandidateKey
+    candidate: CandidateKey
     statuses: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
-    documents: list[str] = field(default_factory=list)
-    rows: list[list[int]] = field(default_factory=list)
+    answered_documents: list[str] = field(default_factory=list)
+    document_counts: list[list[int]] = field(default_factory=list)
     tags: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    fields: dict[str, dict[str, dict[str, int]]] = field(default_factory=lambda: defaultdict(dict))
-    kinds: Counter[str] = field(default_factory=Counter)
+    field_outcomes: dict[str, dict[str, dict[str, int]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    error_types: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     timings: list[dict[str, Any]] = field(default_factory=list)
     cached: int = 0
-    money: AmountErrors = field(default_factory=dict)
+    amount_errors: AmountErrors = field(default_factory=dict)
 
     @property
-    def counts(self) -> NDArray[np.float64]:
+    def count_matrix(self) -> NDArray[np.float64]:
         """documents x COUNTS."""
-        return np.array(self.rows, dtype=np.float64).reshape(len(self.rows), len(COUNT_COLUMNS))
+        return np.array(self.document_counts, dtype=np.float64).reshape(
+            len(self.document_counts), len(COUNT_COLUMNS)
+        )
 
-    def field_counts(self, path: str) -> NDArray[np.float64]:
+    def count_field_outcomes(self, path: str) -> NDArray[np.float64]:
         """documents x JUDGED of one field, in all rows where it has any (`line_items[].amount`)."""
-        seen = self.fields[path]
-        counts = np.zeros((len(self.documents), len(JUDGED)))
-        for place, document in enumerate(self.documents):
+        seen = self.field_outcomes[path]
+        counts = np.zeros((len(self.answered_documents), len(JUDGED)))
+        for place, document in enumerate(self.answered_documents):
             for outcome, count in seen.get(document, {}).items():
                 counts[place, JUDGED.index(outcome)] = count
         return counts
 
-    def outcomes(self, path: str) -> dict[str, int]:
+    def sum_field_outcomes(self, path: str) -> dict[str, int]:
         """How often each outcome of one field, over all documents."""
-        return dict(zip(JUDGED, self.field_counts(path).sum(0).astype(int).tolist(), strict=True))
+        return dict(
+            zip(JUDGED, self.count_field_outcomes(path).sum(0).astype(int).tolist(), strict=True)
+        )
 
-    def add(self, record: Mapping[str, Any]) -> None:
+    def add_record(self, record: Mapping[str, Any]) -> None:
         """Counts one record."""
         document = record["document"]
         self.statuses[document] = record["status"]
@@ -75,21 +81,21 @@ class CandidateCounts:
             return
         self.cached += bool(record.get("cached"))
         self.timings.append({key: record.get(key) for key in TIMING_KEYS})
-        self.documents.append(document)
-        self.rows.append(_extract_counts(record["scores"]))
+        self.answered_documents.append(document)
+        self.document_counts.append(_extract_counts(record["scores"]))
         for result in record["fields"]:
-            self._add_field(document, result)
+            self._add_field_result(document, result)
         for path, currency, error in compute_amount_errors(record["fields"]):
-            self.money.setdefault(path, {}).setdefault(currency, []).append(error)
+            self.amount_errors.setdefault(path, {}).setdefault(currency, []).append(error)
 
-    def _add_field(self, document: str, result: Mapping[str, Any]) -> None:
+    def _add_field_result(self, document: str, result: Mapping[str, Any]) -> None:
         if result["outcome"] not in JUDGED:
             return
-        seen = self.fields[result["field"]].setdefault(document, {})
+        seen = self.field_outcomes[result["field"]].setdefault(document, {})
         seen[result["outcome"]] = seen.get(result["outcome"], 0) + 1
         kind = result.get("kind") or ("format" if result["outcome"] == "normalized" else None)
         if kind:
-            self.kinds[kind] += 1
+            self.error_types[kind] += 1
             if len(self.examples[kind]) < MAX_EXAMPLES:
                 keys = ("path", "expected", "actual")
                 self.examples[kind].append(
@@ -111,8 +117,8 @@ def aggregate_records(records: Iterable[Mapping[str, Any]]) -> dict[CandidateKey
     """Counts for every suite x model x prompt, in the order in which they first appear."""
     tallies: dict[CandidateKey, CandidateCounts] = {}
     for record in records:
-        key = CandidateKey.of_record(record)
-        tallies.setdefault(key, CandidateCounts(key)).add(record)
+        key = CandidateKey.from_record(record)
+        tallies.setdefault(key, CandidateCounts(key)).add_record(record)
     return tallies
 
 

@@ -54,10 +54,10 @@ class _ConfidenceSamples:
     """One candidate's values (number of document, confidence, right) and documents (confidence,
     checks, right)."""
 
-    values: list[tuple[int, float, bool]] = field(default_factory=list)
-    documents: list[tuple[float | None, float, bool]] = field(default_factory=list)
+    value_samples: list[tuple[int, float, bool]] = field(default_factory=list)
+    document_samples: list[tuple[float | None, float, bool]] = field(default_factory=list)
 
-    def add(self, record: Mapping[str, Any]) -> None:
+    def add_record(self, record: Mapping[str, Any]) -> None:
         """Takes one record in, where it was answered and has something to judge."""
         right = (record.get("scores") or {}).get("document_right")
         if record["status"] not in ANSWERED or right is None:
@@ -67,10 +67,12 @@ class _ConfidenceSamples:
             for each in record["fields"]
             if each["outcome"] in PREDICTED and each.get("confidence") is not None
         ]
-        self.values += [(len(self.documents), confidence, correct) for confidence, correct in sure]
+        self.value_samples += [
+            (len(self.document_samples), confidence, correct) for confidence, correct in sure
+        ]
         usable = record["status"] == "ok"
         least = min((confidence for confidence, _ in sure), default=None) if usable else FAILED
-        self.documents.append(
+        self.document_samples.append(
             (least, _combine_checks(record.get("checks") or {}) if usable else FAILED, bool(right))
         )
 
@@ -81,7 +83,7 @@ def calibrate_candidates(
     """What each suite x model x prompt's confidence is worth, in one pass over the records."""
     seen: dict[CandidateKey, _ConfidenceSamples] = {}
     for record in records:
-        seen.setdefault(CandidateKey.of_record(record), _ConfidenceSamples()).add(record)
+        seen.setdefault(CandidateKey.from_record(record), _ConfidenceSamples()).add_record(record)
     return {
         key: replace(_calibrate_candidate(each, seed), **key._asdict())
         for key, each in seen.items()
@@ -95,23 +97,23 @@ def _combine_checks(checks: Mapping[str, bool | None]) -> float:
 
 def _calibrate_candidate(seen: _ConfidenceSamples, seed: int) -> Calibration:
     known = {
-        "log-probabilities": seen.values,
-        "checks": any(check != UNKNOWN for _, check, _ in seen.documents),
+        "log-probabilities": seen.value_samples,
+        "checks": any(check != UNKNOWN for _, check, _ in seen.document_samples),
     }
     source = " and ".join(name for name, there in known.items() if there)
     if not source:
-        return Calibration(documents=len(seen.documents), note=Message("no_confidence"))
+        return Calibration(documents=len(seen.document_samples), note=Message("no_confidence"))
     bins, error = _compute_reliability(seen, seed)
     confidence = np.array(
         [
-            _compute_document_confidence(least, check, bool(seen.values))
-            for least, check, _ in seen.documents
+            _compute_document_confidence(least, check, bool(seen.value_samples))
+            for least, check, _ in seen.document_samples
         ]
     )
-    right = np.array([correct for _, _, correct in seen.documents], dtype=np.float64)
+    right = np.array([correct for _, _, correct in seen.document_samples], dtype=np.float64)
     counted: dict[str, Any] = {
         "source": source,
-        "values": len(seen.values),
+        "values": len(seen.value_samples),
         "documents": len(right),
         "bins": bins,
         "error": error,
@@ -131,15 +133,15 @@ def _compute_reliability(
 ) -> tuple[tuple[ReliabilityBin, ...], Estimate]:
     """Bins of equal numbers of values, the least sure first, and their mean distance from the
     diagonal, by values."""
-    if not seen.values:
+    if not seen.value_samples:
         return (), Estimate(None)
     places, confidence, right = (
-        np.array(column, dtype=np.float64) for column in zip(*seen.values, strict=True)
+        np.array(column, dtype=np.float64) for column in zip(*seen.value_samples, strict=True)
     )
     number = max(1, min(MAX_BINS, len(places) // MIN_VALUES_PER_BIN))
     edges = np.unique(np.quantile(confidence, np.linspace(0, 1, number + 1)[1:-1]))
     inside = np.searchsorted(edges, confidence, side="right")
-    shape = len(seen.documents), len(edges) + 1
+    shape = len(seen.document_samples), len(edges) + 1
     cells = (places.astype(np.int64), inside)
     count, sure, correct = (
         _sum_into_bins(shape, cells, each) for each in (np.ones_like(right), confidence, right)

@@ -34,8 +34,10 @@ def compare_all_pairs(
     """Every two candidates (model x prompt) of a suite, in the run's order."""
     compared = [
         compare_pair(first, second, score, seed)
-        for first, second in combinations([each for each in tallies.values() if each.documents], 2)
-        if first.key.suite == second.key.suite
+        for first, second in combinations(
+            [each for each in tallies.values() if each.answered_documents], 2
+        )
+        if first.candidate.suite == second.candidate.suite
     ]
     return adjust_p_values(compared)
 
@@ -45,15 +47,15 @@ def compare_pair(
 ) -> Comparison:
     """First minus second on the documents that both answered; not yet adjusted for other
     comparisons."""
-    answered = set(second.documents)
-    common = [document for document in first.documents if document in answered]
+    answered = set(second.answered_documents)
+    common = [document for document in first.answered_documents if document in answered]
     ours, theirs = (_select_score_ratios(each, common, score) for each in (first, second))
     judged = ours[:, 1] + theirs[:, 1] > 0
     difference, error, p_value = estimate_paired_difference(ours[judged], theirs[judged], seed)
     return Comparison(
-        suite=first.key.suite,
-        first=first.key[1:],
-        second=second.key[1:],
+        suite=first.candidate.suite,
+        first=first.candidate[1:],
+        second=second.candidate[1:],
         score=score,
         difference=difference,
         p_value=p_value,
@@ -134,8 +136,8 @@ def _compute_permutation_p_value(ours: Array, theirs: Array, value: float, seed:
 
 
 def _select_score_ratios(counted: CandidateCounts, documents: Sequence[str], score: str) -> Array:
-    rows = {document: place for place, document in enumerate(counted.documents)}
-    tops, bottoms = compute_score_ratios(counted.counts, [score])
+    rows = {document: place for place, document in enumerate(counted.answered_documents)}
+    tops, bottoms = compute_score_ratios(counted.count_matrix, [score])
     return np.concatenate([tops, bottoms], -1)[[rows[document] for document in documents]]
 
 

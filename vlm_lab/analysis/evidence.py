@@ -17,7 +17,7 @@ class Evidence:
     candidate."""
 
     machines: Mapping[str, Sequence[str]]
-    worth: Mapping[CandidateKey, Calibration]
+    calibrations: Mapping[CandidateKey, Calibration]
 
 
 def build_evidence(report: Report) -> Evidence:

@@ -50,8 +50,8 @@ class _LabelledValue:
     in_row: bool
     type: str
     reference: Any
-    said: dict[str, tuple[str, Any]] = field(default_factory=dict)  # candidate -> family, value
-    agreeing: int = 0
+    answers: dict[str, tuple[str, Any]] = field(default_factory=dict)  # candidate -> family, value
+    agreeing_count: int = 0
 
 
 def find_label_errors(
@@ -67,7 +67,7 @@ def find_label_errors(
             agreed, weight = _find_agreement(seen, conventions)
             why = (*agreed, *arithmetic.get(path, ()), *_check_value(path, seen, conventions))
             if why:
-                said = {candidate: value for candidate, (_, value) in seen.said.items()}
+                said = {candidate: value for candidate, (_, value) in seen.answers.items()}
                 found.append((weight, LabelError(suite, document, path, seen.reference, said, why)))
     found.sort(key=lambda each: (-each[0], -len(each[1].reasons), each[1].suite, each[1].document))
     return [suspect for _, suspect in found]
@@ -108,9 +108,9 @@ def _collect_labelled_values(
             blank = _LabelledValue(each["field"], each["in_row"], each["type"], each["expected"])
             seen = values.setdefault(each["path"], blank)
             if each["outcome"] in CORRECT:
-                seen.agreeing += 1
+                seen.agreeing_count += 1
             elif each["outcome"] in PREDICTED and not is_null_like(each["actual"]):
-                seen.said[CandidateKey.of_record(row).label] = (
+                seen.answers[CandidateKey.from_record(row).label] = (
                     derive_model_family(row),
                     each["actual"],
                 )
@@ -123,7 +123,7 @@ def _find_agreement(
     """What most families agree on against the reference, and how many they are."""
     families: dict[Any, set[str]] = {}
     examples: dict[Any, Any] = {}
-    for kin, value in seen.said.values():
+    for kin, value in seen.answers.values():
         same = canonicalize_value(Field("", seen.type), value, conventions)
         key = same if same is not None else str(value)
         families.setdefault(key, set()).add(kin)
@@ -133,8 +133,12 @@ def _find_agreement(
     most = max(families, key=lambda key: len(families[key]))
     if len(families[most]) < MIN_FAMILIES:
         return (), 0
-    figures = {"n": len(families[most]), "value": repr(examples[most]), "agreeing": seen.agreeing}
-    return (Message("disputed" if seen.agreeing else "agreed", figures),), len(families[most])
+    figures = {
+        "n": len(families[most]),
+        "value": repr(examples[most]),
+        "agreeing": seen.agreeing_count,
+    }
+    return (Message("disputed" if seen.agreeing_count else "agreed", figures),), len(families[most])
 
 
 def _check_value(path: str, seen: _LabelledValue, conventions: Conventions) -> Iterator[Message]:
@@ -171,7 +175,7 @@ def _find_contradictions(
         why.append(Message("sum", {name: value[name] for name in ("net", "tax", "gross")}))
     added = _sum_amounts(rows, conventions)
     if results["rows_add_up"] is False and any(
-        _is_same_amount(added, said, conventions) for _, said in values[total].said.values()
+        _is_same_amount(added, said, conventions) for _, said in values[total].answers.values()
     ):
         why.append(Message("rows", {"n": len(rows), "added": str(added)}))
     if why:

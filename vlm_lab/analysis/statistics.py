@@ -171,7 +171,7 @@ def _summarize_candidate(
     counted: CandidateCounts, planned: Sequence[str], model: Model | None, seed: int
 ) -> Summary:
     statuses = {document: counted.statuses.get(document, "not_run") for document in planned}
-    suite, name, prompt_id = counted.key
+    suite, name, prompt_id = counted.candidate
     figures = _estimate_scores(counted, seed)
     return Summary(
         suite=suite,
@@ -187,14 +187,14 @@ def _summarize_candidate(
         cached=counted.cached,
         scores=figures[""],
         fields={
-            path: FieldSummary(counted.outcomes(path), figures["field"][path])
-            for path in counted.fields
+            path: FieldSummary(counted.sum_field_outcomes(path), figures["field"][path])
+            for path in counted.field_outcomes
         },
         tags={tag: found for tag, found in figures.items() if tag not in ("", "field")},
-        kinds=dict(counted.kinds.most_common()),
+        kinds=dict(counted.error_types.most_common()),
         examples=dict(counted.examples),
         speed=_summarize_speed(counted, model),
-        amount_error=sum_amount_errors(counted.money),
+        amount_error=sum_amount_errors(counted.amount_errors),
     )
 
 
@@ -204,11 +204,11 @@ def _estimate_scores(counted: CandidateCounts, seed: int) -> dict[str, dict[str,
 
     A field's accuracy is right / (right + wrong + missing + spurious).
     """
-    tops, bottoms = compute_score_ratios(counted.counts)
+    tops, bottoms = compute_score_ratios(counted.count_matrix)
     names = [("", name) for name in SCORES]
     blocks = [(tops, bottoms)]
-    for path in counted.fields:
-        counts = counted.field_counts(path)
+    for path in counted.field_outcomes:
+        counts = counted.count_field_outcomes(path)
         correct = counts[:, [JUDGED.index(outcome) for outcome in CORRECT]]
         names.append(("field", path))
         blocks.append((correct.sum(-1, keepdims=True), counts.sum(-1, keepdims=True)))
@@ -228,12 +228,12 @@ def _build_tag_masks(counted: CandidateCounts) -> dict[str, Array]:
     """`language=ru` -> which documents carry it (documents x 1); a tag that tells all apart is a
     name, and left out."""
     places: dict[str, list[int]] = {}
-    for place, document in enumerate(counted.documents):
+    for place, document in enumerate(counted.answered_documents):
         for tag, value in counted.tags[document].items():
             places.setdefault(f"{tag}={value}", []).append(place)
-    if len(places) > max(12, len(counted.documents) // 2):
+    if len(places) > max(12, len(counted.answered_documents) // 2):
         return {}
-    every = np.arange(len(counted.documents))
+    every = np.arange(len(counted.answered_documents))
     return {
         tag: np.isin(every, found)[:, None].astype(np.float64)
         for tag, found in sorted(places.items())

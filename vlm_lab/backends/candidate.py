@@ -24,7 +24,7 @@ class Candidate:
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
         self._backend: Backend | None = None
-        self._why_not: UserError | None = None
+        self._load_error: UserError | None = None
         self._identity: Callable[[], Mapping[str, Any] | None] = cache(self._read_identity)
 
     def identity(self) -> Mapping[str, Any] | None:
@@ -48,7 +48,7 @@ class Candidate:
         return bool(getattr(self._backend, "recorded", False))
 
     @property
-    def batches(self) -> bool:
+    def supports_batches(self) -> bool:
         """True for a loaded backend that takes several prompts at once:
         `generate_batch(prompts)`."""
         return hasattr(self._backend, "generate_batch")
@@ -64,15 +64,15 @@ class Candidate:
     def load(self) -> None:
         """Builds the backend, so that no case's time has the loading in it. Raises Skip or
         UserError."""
-        if self._why_not:
-            raise self._why_not
+        if self._load_error:
+            raise self._load_error
         if self._backend is None:
             try:
                 self._backend = resolve_name(self.model.backend, BACKENDS, "backend")(
                     self.model, self.runtime
                 )
             except UserError as error:
-                self._why_not = error
+                self._load_error = error
                 raise
             self._identity = cache(
                 self._read_identity
@@ -82,10 +82,10 @@ class Candidate:
         """One case's reply, page by page where the model is asked so."""
         self.load()
         assert self._backend is not None  # noqa: S101 - load() raises otherwise
-        replies = [self._backend.generate(part) for part in self._parts(prompt)]
+        replies = [self._backend.generate(part) for part in self._split_by_page(prompt)]
         return merge_page_replies(replies) if len(replies) > 1 else replies[0]
 
-    def _parts(self, prompt: Prompt) -> list[Prompt]:
+    def _split_by_page(self, prompt: Prompt) -> list[Prompt]:
         """A prompt, or one of each of its pages where the model is asked page by page."""
         if self.model.pages != "each" or len(prompt.pages) < 2:
             return [prompt]
@@ -94,7 +94,7 @@ class Candidate:
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """The replies to prompts that are asked at once, in their order; of a model that is asked
         page by page, all pages of all prompts. Needs a loaded backend that `batches`."""
-        asked = [self._parts(prompt) for prompt in prompts]
+        asked = [self._split_by_page(prompt) for prompt in prompts]
         replies = iter(self._backend.generate_batch([part for parts in asked for part in parts]))  # type: ignore[union-attr]
         return [
             merge_page_replies([next(replies) for _ in parts]) if len(parts) > 1 else next(replies)

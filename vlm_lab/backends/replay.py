@@ -37,12 +37,12 @@ class Replay:
             raise Skip(
                 f"{model.name}: nothing to replay at {self.path}; correct `model_id` in models.yaml"
             )
-        self.answers: dict[tuple[str | None, str], Generation] | None = None
+        self.generations: dict[tuple[str | None, str], Generation] | None = None
         if (self.path / RECORDS_FILE).is_file():
-            self.answers = self._answers(read_records(self.path))
+            self.generations = self._collect_generations(read_records(self.path))
         elif self.path.is_file():
-            self.answers = self._answers(_read_jsonl(self.path))
-        self._indices: dict[Suite, ReferenceIndex] = {}
+            self.generations = self._collect_generations(_read_jsonl(self.path))
+        self._reference_indices: dict[Suite, ReferenceIndex] = {}
 
     @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> Mapping[str, Any] | None:
@@ -51,9 +51,9 @@ class Replay:
         return None
 
     def generate(self, prompt: Prompt) -> Generation:
-        if self.answers is None:
-            return self._file(prompt)
-        answer = self.answers.get((prompt.id, prompt.document_id)) or self.answers.get(
+        if self.generations is None:
+            return self._replay_file(prompt)
+        answer = self.generations.get((prompt.id, prompt.document_id)) or self.generations.get(
             (None, prompt.document_id)
         )
         if answer is None:
@@ -65,16 +65,16 @@ class Replay:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _file(self, prompt: Prompt) -> Generation:
+    def _replay_file(self, prompt: Prompt) -> Generation:
         if prompt.suite is None:
             raise Skip(
                 f"{self.path}: a folder of JSON files needs a suite that says how they are matched"
             )
-        if prompt.suite not in self._indices:
-            self._indices[prompt.suite] = ReferenceIndex(
+        if prompt.suite not in self._reference_indices:
+            self._reference_indices[prompt.suite] = ReferenceIndex(
                 replace(prompt.suite, references=self.path)
             )
-        found = self._indices[prompt.suite].find(prompt.document_name)
+        found = self._reference_indices[prompt.suite].find(prompt.document_name)
         if found is None:
             raise Skip(f"{self.path} has no JSON file for {prompt.document_id!r}")
         value, told = read_reference(found, prompt.suite)
@@ -83,29 +83,29 @@ class Replay:
         return Generation(raw_response=json.dumps(value, ensure_ascii=False), finish_reason="stop", cached=True,
                           environment={"replayed": compute_sha256(found)})  # fmt: skip
 
-    def _answers(
+    def _collect_generations(
         self, rows: Iterable[Mapping[str, Any]]
     ) -> dict[tuple[str | None, str], Generation]:
         found = {
             (row.get("prompt_id"), str(row.get("document", row.get("id")))): _build_generation(row)
             for row in rows
-            if self._wanted(row)
+            if self._is_of_source_model(row)
         }
         if not found:
             raise Skip(
-                f"{self.path}: has no answer of {self._source!r}; set backend_kwargs: {{model: NAME}}"
+                f"{self.path}: has no answer of {self._source_model!r}; set backend_kwargs: {{model: NAME}}"
             )
         return found
 
     @property
-    def _source(self) -> str:
+    def _source_model(self) -> str:
         return str(self.model.backend_kwargs.get("model", self.model.name))
 
-    def _wanted(self, row: Mapping[str, Any]) -> bool:
+    def _is_of_source_model(self, row: Mapping[str, Any]) -> bool:
         """Lines of a JSONL file have no model; a run has several, and cells without an answer."""
         if "model" not in row:
             return True
-        return row["model"] == self._source and row.get("raw_response") is not None
+        return row["model"] == self._source_model and row.get("raw_response") is not None
 
 
 def _read_jsonl(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -83,13 +83,15 @@ def format_summary(found: Proposal, written: list[Path], differs: bool) -> Itera
         )
         yield f"nothing written: {why}"
     yield from format_notes(found)
-    doubted = [guess.column.path for guess in found.guesses if guess.doubts]
+    doubted = [guess.column.path for guess in found.guesses if guess.warnings]
     doubts = f"{len(doubted)} with a doubt{': ' if doubted else ''}{format_first_names(doubted, 4)}"
     yield f"check fields.md: {len(found.guesses)} fields, {doubts}; correct types in schema.json, words in prompt.md"
-    if found.references < MIN_REFERENCES:
-        count = f"{found.references} reference{'s' if found.references > 1 else ''}"
+    if found.reference_count < MIN_REFERENCES:
+        count = f"{found.reference_count} reference{'s' if found.reference_count > 1 else ''}"
         yield f"types guessed from {count} are weak: add references and run this again, it shows what would change"
-    folder, test = (terminal_safe(os.path.relpath(path)) for path in (found.folder, found.test))
+    folder, test = (
+        terminal_safe(os.path.relpath(path)) for path in (found.folder, found.test_path)
+    )
     yield f"next: vlm-lab init --check {folder}; then pytest {test} --dry-run"
 
 

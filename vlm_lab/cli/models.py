@@ -32,7 +32,7 @@ class Recipe:
 
     python: str
     packages: tuple[str, ...]
-    why: str
+    reason: str
 
 
 # The model cards' own versions; numpy below 2, which torch 2.3 was built for.
@@ -100,7 +100,7 @@ def describe_weights(model: Model, cache: Path) -> str:
     if not has_weights(model):
         return "none needed"
     found = weights.find_checkpoint(model, cache)
-    return "not here" if found is None else "here" if found.complete else "incomplete"
+    return "not here" if found is None else "here" if found.is_complete else "incomplete"
 
 
 def find_device(model: Model, runtime: Runtime) -> str:
@@ -140,7 +140,7 @@ def format_recipe(model: Model, cache: Path) -> Iterator[str]:
     typed = shlex.quote(os.path.relpath(cache.parent / folder))
     found = weights.find_checkpoint(model, cache)
     commit = found.revision if found and found.revision else None
-    yield f"# {model.name}: {made.why}"
+    yield f"# {model.name}: {made.reason}"
     yield f"{made.python} -m venv {typed}"
     yield f"{typed}/bin/python -m pip install {' '.join(made.packages)}"
     if commit is None:

@@ -97,7 +97,7 @@ def fetch_weights(model: Model, cache: Path, plan_only: bool) -> Iterator[str]:
         yield from (
             f"  {format_gigabytes(size):>9}  {terminal_safe(name)}" for name, size in wanted.files
         )
-        yield f"  {format_gigabytes(wanted.total):>9}  in {len(wanted.files)} files; they go into {cache / 'hub'}"
+        yield f"  {format_gigabytes(wanted.total_bytes):>9}  in {len(wanted.files)} files; they go into {cache / 'hub'}"
         return
     found = hub.fetch_checkpoint(model, wanted, cache)
     yield f"  complete in {found.folder}"
@@ -130,11 +130,11 @@ def format_row(
             "-",
             f"vlm-lab weights fetch {model.name}",
         )
-    state = "complete" if found.complete else f"lacks {len(found.missing)} files"
+    state = "complete" if found.is_complete else f"lacks {len(found.missing)} files"
     files = [path for path in found.folder.iterdir() if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     verdict = (
-        format_fit(sum(map(estimate_gpu_bytes, files)), pages, cards) if found.complete else "-"
+        format_fit(sum(map(estimate_gpu_bytes, files)), pages, cards) if found.is_complete else "-"
     )
     commit = found.revision[:12] if found.revision else "-"
     return (

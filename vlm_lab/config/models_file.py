@@ -76,7 +76,7 @@ class Candidates:
     models: tuple[Model, ...] = ()
     prompts: Mapping[str, str] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
-    places: Mapping[str, str] = field(default_factory=dict)
+    locations: Mapping[str, str] = field(default_factory=dict)
     plugins: tuple[str, ...] = ()
 
 
@@ -86,14 +86,16 @@ def load_candidates(paths: Sequence[Path]) -> Candidates:
     together = Candidates()
     for path in paths:
         found = _load_file(path)
-        for name in set(together.places) & set(found.places):
-            place = f"{together.places[name]} and {found.places[name]}"
-            raise read_yaml(path).error([], f"two models are named {name!r} ({place}); rename one")
+        for name in set(together.locations) & set(found.locations):
+            place = f"{together.locations[name]} and {found.locations[name]}"
+            raise read_yaml(path).make_error(
+                [], f"two models are named {name!r} ({place}); rename one"
+            )
         together = Candidates(
             models=together.models + found.models,
             prompts={**together.prompts, **found.prompts},
             rules=found.rules if found.rules != Rules() else together.rules,
-            places={**together.places, **found.places},
+            locations={**together.locations, **found.locations},
             plugins=together.plugins + found.plugins,
         )
     return together
@@ -107,8 +109,9 @@ def _load_file(path: Path) -> Candidates:
         models=models,
         prompts=_parse_prompts(source),
         rules=parse_dataclass(Rules, source, ["decide"], source.data.get("decide") or {}),
-        places={
-            model.name: f"{path}:{source.line(['models', row])}" for row, model in enumerate(models)
+        locations={
+            model.name: f"{path}:{source.find_line(['models', row])}"
+            for row, model in enumerate(models)
         },
         plugins=_parse_plugins(source),
     )
@@ -124,7 +127,7 @@ def _parse_plugins(source: YamlSource) -> tuple[str, ...]:
     modules = parse_value(tuple[str, ...], source, ["plugins"], source.data.get("plugins") or ())
     for index, module in enumerate(modules):
         if not all(part.isidentifier() for part in module.split(".")):
-            raise source.error(
+            raise source.make_error(
                 ["plugins", index], f"must be a module's name, package.module (got {module!r})"
             )
     return tuple(modules)
@@ -142,7 +145,7 @@ def _parse_models(source: YamlSource) -> tuple[Model, ...]:
     models = [_parse_model(source, index, row, defaults) for index, row in enumerate(rows)]
     for index, model in enumerate(models):
         if model.name in [other.name for other in models[:index]]:
-            raise source.error(
+            raise source.make_error(
                 ["models", index, "name"], f"two models are named {model.name!r}; rename one"
             )
     return tuple(models)
@@ -154,7 +157,7 @@ def _parse_model(
     place: list[YamlKey] = ["models", index]
     for old, new in MISPLACED_KEYS.items():
         if old in row:
-            raise source.error([*place, old], f"the key {old!r} {new}")
+            raise source.make_error([*place, old], f"the key {old!r} {new}")
     merged = {**defaults, **row}
     for key in ("generation_kwargs", "processor_kwargs", "load_kwargs", "backend_kwargs"):
         if isinstance(row.get(key), Mapping) and isinstance(defaults.get(key), Mapping):
@@ -162,10 +165,10 @@ def _parse_model(
     model = parse_dataclass(Model, source, place, merged)
     if not NAME_PATTERN.fullmatch(model.name) or model.name.endswith(RESERVED_SUFFIXES):
         wanted = f"must match {NAME_PATTERN.pattern} and not end in {', '.join(RESERVED_SUFFIXES)} (got {model.name!r})"
-        raise source.error([*place, "name"], wanted)
+        raise source.make_error([*place, "name"], wanted)
     _check_reserved_keys(source, place, model)
     if not model.prompts:
-        raise source.error([*place, "prompts"], "must name at least one prompt (got none)")
+        raise source.make_error([*place, "prompts"], "must name at least one prompt (got none)")
     return replace(model, prompts=tuple(dict.fromkeys(model.prompts)))
 
 
@@ -175,17 +178,17 @@ def _check_reserved_keys(source: YamlSource, place: list[YamlKey], model: Model)
     for name in KWARGS_KEYS:
         for keys, key in _walk_keys(getattr(model, name)):
             if key in TOP_LEVEL_KEYS and (not keys or key in TOP_LEVEL_KEYS[:3]):
-                raise source.error(
+                raise source.make_error(
                     [*place, name, *keys, key], f"stands beside {name}, not in it: {key}: ..."
                 )
             if key in FORBIDDEN_KEYS:
-                raise source.error(
+                raise source.make_error(
                     [*place, name, *keys, key], f"is not taken: {FORBIDDEN_KEYS[key]}"
                 )
     body = model.backend_kwargs.get("extra_body")
     for key in RESERVED_BODY_KEYS:
         if isinstance(body, Mapping) and key in body:
-            raise source.error(
+            raise source.make_error(
                 [*place, "backend_kwargs", "extra_body", key],
                 f"is not taken: it {RESERVED_BODY_KEYS[key]}",
             )
@@ -193,7 +196,7 @@ def _check_reserved_keys(source: YamlSource, place: list[YamlKey], model: Model)
         pinned = PINNED_KERNEL_PATTERN.fullmatch(model.attn_implementation)
         if not (pinned and model.trust_remote_code):
             wanted = "a kernel of the hub is code: it needs trust_remote_code: true and a commit, owner/name@<40 digits>"
-            raise source.error(
+            raise source.make_error(
                 [*place, "attn_implementation"], f"{wanted} (got {model.attn_implementation!r})"
             )
 
@@ -216,7 +219,7 @@ def _parse_prompts(source: YamlSource) -> dict[str, str]:
     for name, value in (source.data.get("prompts") or {}).items():
         check_keys(source, ["prompts", name], value, ["text"])
         if not NAME_PATTERN.fullmatch(str(name)):
-            raise source.error(
+            raise source.make_error(
                 ["prompts", name], f"a prompt's id must match {NAME_PATTERN.pattern} (got {name!r})"
             )
         texts[name] = parse_value(str, source, ["prompts", name, "text"], value.get("text"))
@@ -229,7 +232,7 @@ def check_prompts(
     """UserError where a model or `--prompt` names a prompt that neither the suite nor models.yaml
     has."""
     wanted = [
-        (candidates.places[model.name], f"{model.name}: prompts", model.prompts)
+        (candidates.locations[model.name], f"{model.name}: prompts", model.prompts)
         for model in candidates.models
     ]
     for place, key, names in [*wanted, ("command line", "--prompt", tuple(chosen))]:

@@ -27,11 +27,11 @@ class YamlSource:
 
     path: Path
     data: Any
-    root: yaml.Node | None
+    root_node: yaml.Node | None
 
-    def line(self, keys: Sequence[YamlKey]) -> int:
+    def find_line(self, keys: Sequence[YamlKey]) -> int:
         """The line (from 1) of the value at `keys`, or of the nearest value around it."""
-        node, line = self.root, 1
+        node, line = self.root_node, 1
         for key in keys:
             found = _find_child(node, key)
             if found is None:
@@ -39,12 +39,14 @@ class YamlSource:
             line, node = found
         return line
 
-    def error(self, keys: Sequence[YamlKey], message: str) -> UserError:
+    def make_error(self, keys: Sequence[YamlKey], message: str) -> UserError:
         """`models.yaml:12: models[2].revison: message`"""
         place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(
             "."
         )
-        return UserError(f"{self.path}:{self.line(keys)}: {place + ': ' if place else ''}{message}")
+        return UserError(
+            f"{self.path}:{self.find_line(keys)}: {place + ': ' if place else ''}{message}"
+        )
 
 
 def read_yaml(path: Path) -> YamlSource:
@@ -69,10 +71,12 @@ def check_keys(
     """UserError at the first key of the mapping `data` that is not among `known`."""
     known = sorted(known)
     if not isinstance(data, Mapping):
-        raise source.error(keys, f"must be a mapping with keys {', '.join(known)} (got {data!r})")
+        raise source.make_error(
+            keys, f"must be a mapping with keys {', '.join(known)} (got {data!r})"
+        )
     for key in data:
         if key not in known:
-            raise source.error(
+            raise source.make_error(
                 [*keys, key], f"unknown key {key!r}{format_suggestion(str(key), known)}"
             )
 
@@ -94,7 +98,7 @@ def parse_value(kind: Any, source: YamlSource, keys: Sequence[YamlKey], value: o
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
-        raise source.error([*keys, *_get_location(first)], _format_complaint(first)) from None
+        raise source.make_error([*keys, *_get_location(first)], _format_complaint(first)) from None
 
 
 def format_suggestion(word: str, known: Sequence[str]) -> str:

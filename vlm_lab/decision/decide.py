@@ -40,20 +40,20 @@ class _CandidateAssessment:
     """What one candidate comes to by itself, before it is held against the others."""
 
     summary: Summary
-    checks: tuple[RuleResult, ...]
-    blocked: tuple[Message, ...]
-    prompts: int
+    rule_results: tuple[RuleResult, ...]
+    blocking_reasons: tuple[Message, ...]
+    prompt_count: int
 
     @property
-    def key(self) -> tuple[str, str]:
+    def comparison_key(self) -> tuple[str, str]:
         """Model and prompt, as comparisons name it."""
         return self.summary.model, self.summary.prompt_id
 
     @property
     def verdict(self) -> Verdict:
-        if self.blocked:
+        if self.blocking_reasons:
             return "needs_more_data"
-        states = {each.state for each in self.checks}
+        states = {each.status for each in self.rule_results}
         return (
             "rejected"
             if "failed" in states
@@ -211,7 +211,11 @@ def _find_blocking_reasons(summary: Summary) -> list[Message]:
 
 def _rank_assessment(word: _CandidateAssessment, rules: Rules) -> tuple[float, ...]:
     order = ("chosen", "needs_more_data", "rejected").index(word.verdict)
-    return (order, bool(word.blocked), *(_compute_sort_value(word, name) for name in rules.prefer))
+    return (
+        order,
+        bool(word.blocking_reasons),
+        *(_compute_sort_value(word, name) for name in rules.prefer),
+    )
 
 
 def _compute_sort_value(word: _CandidateAssessment, name: str) -> float:
@@ -241,9 +245,11 @@ def _is_worse(
         return _compute_sort_value(word, name) > (1 + TIE_TOLERANCE) * _compute_sort_value(
             leader, name
         )
-    found = _find_comparison(paired, leader.key, word.key, name)
+    found = _find_comparison(paired, leader.comparison_key, word.comparison_key, name)
     return bool(
-        found and found.decided and (found.difference.value or 0) * _get_sign(found, leader.key) > 0
+        found
+        and found.is_significant
+        and (found.difference.value or 0) * _get_sign(found, leader.comparison_key) > 0
     )
 
 
@@ -280,40 +286,45 @@ def _describe_difference(
     score: str,
 ) -> Message:
     """`a differs by +0.031 (+0.012 to +0.050) in field_f1 on 120 documents`"""
-    found = _find_comparison(paired, first.key, second.key, score)
+    found = _find_comparison(paired, first.comparison_key, second.comparison_key, score)
     figures: dict[str, Any] = {"model": first.summary.candidate.label, "name": score}
     if found is None or found.difference.value is None:
         return Message("better", figures)
-    sign = _get_sign(found, first.key)
+    sign = _get_sign(found, first.comparison_key)
     figures |= {"value": sign * found.difference.value, "n": found.difference.n}
     ends = [sign * end for end in (found.difference.low, found.difference.high) if end is not None]
     differs = Message("differs", {**figures, "low": min(ends), "high": max(ends)}) if ends else None
     differs = differs or Message("differs_somehow", figures)
-    return differs if found.decided else Message("chance", {"what": differs})
+    return differs if found.is_significant else Message("chance", {"what": differs})
 
 
 def _list_reasons_for(word: _CandidateAssessment) -> tuple[Message, ...]:
     """The rules that are met for certain; what is open speaks for nobody."""
-    met = tuple(each.reason for each in word.checks if each.state == "met")
-    return met or (Message("none_met" if word.checks else "no_rule"),)
+    met = tuple(each.reason for each in word.rule_results if each.status == "met")
+    return met or (Message("none_met" if word.rule_results else "no_rule"),)
 
 
 def _list_reasons_against(
     word: _CandidateAssessment, alike: Sequence[str], verified: bool
 ) -> list[Message]:
-    found = [*word.blocked, *(each.reason for each in word.checks if each.state == "failed")]
+    found = [
+        *word.blocking_reasons,
+        *(each.reason for each in word.rule_results if each.status == "failed"),
+    ]
     found += [
-        Message("open", {"what": each.reason}) for each in word.checks if each.state == "open"
+        Message("open", {"what": each.reason})
+        for each in word.rule_results
+        if each.status == "open"
     ]
     found += [Message("alike", {"models": ", ".join(alike)})] if alike else []
-    found += [Message("best_prompt", {"n": word.prompts})] if word.prompts > 1 else []
+    found += [Message("best_prompt", {"n": word.prompt_count})] if word.prompt_count > 1 else []
     return found if verified else [*found, Message("unverified")]
 
 
 def _count_more_documents(word: _CandidateAssessment) -> int | None:
     """The most that any open rule asks for; None where another open rule cannot be settled by
     documents."""
-    needed = [each.more for each in word.checks if each.state == "open"]
+    needed = [each.more_documents for each in word.rule_results if each.status == "open"]
     known = [each for each in needed if each is not None]
     return (
         max(known)
@@ -328,7 +339,7 @@ def _compare_with_incumbent(
     """How this candidate compares with the user's present pipeline."""
     if today is None or word is today:
         return ()
-    found = _find_comparison(paired, word.key, today.key, "field_f1")
+    found = _find_comparison(paired, word.comparison_key, today.comparison_key, "field_f1")
     model = {"model": today.summary.model}
     if found is None or found.difference.value is None:
         return (Message("not_compared", model),)

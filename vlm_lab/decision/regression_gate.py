@@ -53,7 +53,7 @@ class DocumentBaseline:
     header_fields: Mapping[str, str] = field(default_factory=dict)
     cells: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def counts(self, score: Literal["field_f1", "cell_f1"]) -> tuple[float, float]:
+    def compute_f1_ratio(self, score: Literal["field_f1", "cell_f1"]) -> tuple[float, float]:
         """Right, and the mean of what was expected and what was given: their ratio is F1."""
         columns = self.cells.values() if score == "cell_f1" else [self.header_fields]
         own = [outcome for column in columns for outcome in column.values()]
@@ -63,7 +63,7 @@ class DocumentBaseline:
         )
         return correct, (expected + predicted) / 2
 
-    def outcomes(self) -> dict[tuple[str, str], str]:
+    def collect_outcomes(self) -> dict[tuple[str, str], str]:
         """All of them by field and path; a header field's path is its field's."""
         found = {(path, path): outcome for path, outcome in self.header_fields.items()}
         for name, column in self.cells.items():
@@ -127,7 +127,7 @@ def build_baseline(head: Mapping[str, Any], records: Iterable[Mapping[str, Any]]
     prompts = {(prompt["suite"], prompt["id"]): prompt["sha256"] for prompt in head["prompts"]}
     documents: dict[CandidateKey, dict[str, DocumentBaseline]] = {}
     for record in records:
-        documents.setdefault(CandidateKey.of_record(record), {})[record["document"]] = (
+        documents.setdefault(CandidateKey.from_record(record), {})[record["document"]] = (
             _build_document_baseline(record)
         )
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -313,8 +313,8 @@ def _format_lost_fields(
     """`totals.gross on inv_3, inv_7; issue_date on inv_9`: right before, and not now."""
     fields: dict[str, dict[str, None]] = {}
     for document, (before, now) in compared:
-        present = now.outcomes()
-        for (name, path), outcome in before.outcomes().items():
+        present = now.collect_outcomes()
+        for (name, path), outcome in before.collect_outcomes().items():
             if outcome in CORRECT and present.get((name, path)) not in CORRECT:
                 fields.setdefault(name, {})[document] = None
     rows = sorted(fields.items(), key=lambda row: -len(row[1]))

@@ -31,9 +31,9 @@ class RuleResult:
     """`more` is how many further documents would settle an open one, where that is what is
     missing."""
 
-    state: Literal["met", "failed", "open"]
+    status: Literal["met", "failed", "open"]
     reason: Message
-    more: int | None = None
+    more_documents: int | None = None
 
 
 def evaluate_rule(summary: Summary, name: str, rule: float, prompts: int = 1) -> RuleResult:

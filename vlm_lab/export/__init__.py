@@ -53,7 +53,7 @@ class ExportedCandidate:
     model: Model
     prompt_id: str
     suite: Suite
-    answer: Mapping[str, Any]
+    record: Mapping[str, Any]
     report: Report
 
     @property
@@ -94,7 +94,7 @@ def find_candidate(
     answers = [
         row
         for row in records
-        if CandidateKey.of_record(row) == key and row["status"] in ANSWERED and row["prompt"]
+        if CandidateKey.from_record(row) == key and row["status"] in ANSWERED and row["prompt"]
     ]
     if not answers:
         raise UserError(
@@ -110,11 +110,11 @@ def write_export(winner: ExportedCandidate, folder: Path) -> Path:
     carried over."""
     script, _ = SCRIPTS[winner.model.backend]
     decides = SETTINGS_BUILDERS[winner.model.backend](
-        winner.model, winner.answer, winner.report, winner.suite.schema
+        winner.model, winner.record, winner.report, winner.suite.schema
     )
     settings = {**decides, **_collect_page_settings(winner)}
     texts = {
-        "prompt.txt": winner.answer["prompt"],
+        "prompt.txt": winner.record["prompt"],
         "schema.json": _format_json(winner.suite.schema),
         "settings.json": _format_json(settings),
         "pages.py": _read_packaged_file("pages.py"),

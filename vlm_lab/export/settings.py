@@ -34,7 +34,7 @@ def build_transformers_settings(
         )
     config = families.read_json(found.folder / "config.json")
     family = families.get_family(config)
-    if family.after:
+    if family.postprocess_method:
         raise UserError(
             f"{model.name}: it answers in tags of its own, which the handed-over script cannot read"
         )
@@ -52,8 +52,8 @@ def build_transformers_settings(
         "size": processor.pop("size", None),
         "processor_kwargs": processor,
         "generation_kwargs": build_generate_kwargs(dict(answer["generation_kwargs"])),
-        "image": family.image,
-        "form": family.prompt,
+        "image": family.image_placeholder,
+        "form": family.prompt_format,
         "measured_with": {
             name: made_with.get(name) for name in ("python", "torch", "transformers")
         },

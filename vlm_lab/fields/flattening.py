@@ -23,9 +23,9 @@ class FlatRecord:
     """Leaves and tables by path; paths are from the document's root, without row numbers.
     `respelled` are the leaves that stood under a key of another spelling."""
 
-    leaves: dict[str, Any] = field(default_factory=dict)
-    tables: dict[str, list[Any]] = field(default_factory=dict)
-    respelled: set[str] = field(default_factory=set)
+    values_by_path: dict[str, Any] = field(default_factory=dict)
+    rows_by_path: dict[str, list[Any]] = field(default_factory=dict)
+    renamed_paths: set[str] = field(default_factory=set)
 
 
 def flatten_document(value: Mapping[str, Any], tables: frozenset[str]) -> FlatRecord:
@@ -67,14 +67,14 @@ def match_key_spelling(part: FlatRecord, paths: tuple[str, ...]) -> FlatRecord:
     """The part with `invoiceNumber` or `Invoice number` moved to the known path `invoice_number`,
     if that is free; a plain value moves to a list of plain values as a list of one, the one value
     of a list to a field that is none."""
-    held: tuple[dict[str, Any], ...] = (part.leaves, part.tables)
+    held: tuple[dict[str, Any], ...] = (part.values_by_path, part.rows_by_path)
     for place in held:
         for path in [path for path in place if path not in paths]:
             known, value = _find_known_path(path, place[path], index_by_spelling(paths))
             if known and known not in place:
                 del place[path]
                 place[known] = value
-                part.respelled.add(known)
+                part.renamed_paths.add(known)
     return part
 
 
@@ -147,12 +147,12 @@ def _flatten_mapping(
 def _flatten_value(value: Any, path: str, part: FlatRecord, tables: frozenset[str]) -> None:
     if isinstance(value, list):
         if path in tables or any(isinstance(item, Mapping | list) for item in value):
-            part.tables[path] = value
+            part.rows_by_path[path] = value
         else:
-            part.leaves[f"{path}[]"] = value
+            part.values_by_path[f"{path}[]"] = value
     elif not isinstance(value, Mapping):
-        part.leaves.setdefault(path, value)
+        part.values_by_path.setdefault(path, value)
     elif path in tables:
-        part.tables[path] = [value]
+        part.rows_by_path[path] = [value]
     else:
         _flatten_mapping(value, f"{path}.", part, tables)

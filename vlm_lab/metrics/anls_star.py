@@ -25,12 +25,12 @@ MIN_SIMILARITY = 0.5
 class Match(NamedTuple):
     """The sum of leaf scores, and the leaves they are to be divided by."""
 
-    total: float
-    leaves: int
+    score_sum: float
+    leaf_count: int
 
     @property
     def mean(self) -> float:
-        return self.total / self.leaves if self.leaves else 1.0
+        return self.score_sum / self.leaf_count if self.leaf_count else 1.0
 
 
 def anls_star(reference: Any, prediction: Any) -> float:
@@ -67,9 +67,9 @@ def _match_objects(reference: dict[str, Any], prediction: dict[str, Any]) -> Mat
     total, leaves = 0.0, 0
     for key in [*reference, *(key for key in prediction if key not in reference)]:
         match = _match_values(reference.get(key), prediction.get(key))
-        leaves += match.leaves
+        leaves += match.leaf_count
         if key in reference:  # an invented key that says nothing is counted, and earns nothing
-            total += match.total
+            total += match.score_sum
     return Match(total, leaves)
 
 
@@ -78,12 +78,12 @@ def _match_lists(reference: list[Any], prediction: list[Any]) -> Match:
     pairs = find_best_pairs([[match.mean for match in row] for row in matches])
     chosen = [matches[row][column] for row, column in pairs]
     rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
-    leaves = sum(match.leaves for match in chosen)
+    leaves = sum(match.leaf_count for match in chosen)
     leaves += sum(_count_leaves(item) for index, item in enumerate(reference) if index not in rows)
     leaves += sum(
         _count_leaves(item) for index, item in enumerate(prediction) if index not in columns
     )
-    return Match(sum(match.total for match in chosen), leaves)
+    return Match(sum(match.score_sum for match in chosen), leaves)
 
 
 def _count_leaves(value: Any) -> int:

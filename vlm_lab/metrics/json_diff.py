@@ -24,7 +24,7 @@ class JsonDiff:
     exponential time."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int], Similarity] = {}
+        self._results_by_pair: dict[tuple[int, int], Similarity] = {}
 
     def compare(self, first: Any, second: Any) -> Similarity:
         """json-diff's score of a pair, which has no upper limit, and whether it sees no
@@ -33,16 +33,16 @@ class JsonDiff:
             equal = _is_same_scalar(first, second)
             return Similarity(100.0 if equal else 0.0, equal)
         pair = (id(first), id(second))
-        if pair not in self._known:
+        if pair not in self._results_by_pair:
             known = (
-                self._objects(first, second)
+                self._compare_objects(first, second)
                 if isinstance(first, dict)
-                else self._lists(first, second)
+                else self._compare_lists(first, second)
             )
-            self._known[pair] = known
-        return self._known[pair]
+            self._results_by_pair[pair] = known
+        return self._results_by_pair[pair]
 
-    def _objects(self, first: dict[str, Any], second: dict[str, Any]) -> Similarity:
+    def _compare_objects(self, first: dict[str, Any], second: dict[str, Any]) -> Similarity:
         shared = [key for key in first if key in second]
         lonely = len(first) + len(second) - 2 * len(shared)
         score, equal = -30.0 * lonely, lonely == 0
@@ -54,17 +54,17 @@ class JsonDiff:
             return Similarity(100 * max(len(first), 0.5), True)
         return Similarity(max(0.0, score), False)
 
-    def _lists(self, first: list[Any], second: list[Any]) -> Similarity:
+    def _compare_lists(self, first: list[Any], second: list[Any]) -> Similarity:
         score, equal = 0, True
-        for sign, expected, actual in self.edits(first, second):
+        for sign, expected, actual in self.iterate_edits(first, second):
             score += 10 if sign == "=" else -5
             equal = equal and sign == "=" and self.compare(expected, actual).equal
         return Similarity(100, True) if equal else Similarity(max(0, score), False)
 
-    def edits(self, first: list[Any], second: list[Any]) -> Iterator[tuple[str, Any, Any]]:
+    def iterate_edits(self, first: list[Any], second: list[Any]) -> Iterator[tuple[str, Any, Any]]:
         """("=", a, b) for elements that stand for each other, ("-", a, None) and ("+", None, b) for
         the others."""
-        before, after = self._named(first, second)
+        before, after = self._name_items(first, second)
         before.sort(key=_encode_utf16)
         after.sort(key=_encode_utf16)
         matcher = SequenceMatcher(
@@ -82,13 +82,14 @@ class JsonDiff:
                 yield from (("-", expected, None) for _, expected in before[start:end])
                 yield from (("+", None, actual) for _, actual in after[start_after:end_after])
 
-    def _named(
+    def _name_items(
         self, first: list[Any], second: list[Any]
     ) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
         numbers = count(1)
         before = [(_name_item(item, numbers), item) for item in first]
         names = {
-            index: before[place][0] for index, place in self._resembling(first, second).items()
+            index: before[place][0]
+            for index, place in self._match_similar_items(first, second).items()
         }
         after = [
             (names.get(index) or _name_item(item, numbers), item)
@@ -96,13 +97,13 @@ class JsonDiff:
         ]
         return before, after
 
-    def _resembling(self, first: list[Any], second: list[Any]) -> dict[int, int]:
+    def _match_similar_items(self, first: list[Any], second: list[Any]) -> dict[int, int]:
         """Index in `second` -> index in `first`."""
         places = [place for place, item in enumerate(first) if isinstance(item, (dict, list))]
         claims: dict[int, tuple[float, int]] = {}
         for index, item in enumerate(second):
             best = (
-                self._most_alike(first, places, item, index)
+                self._find_most_similar(first, places, item, index)
                 if isinstance(item, (dict, list))
                 else None
             )
@@ -112,7 +113,7 @@ class JsonDiff:
                     claims[place] = (score, index)
         return {index: place for place, (_, index) in claims.items()}
 
-    def _most_alike(
+    def _find_most_similar(
         self, first: list[Any], places: list[int], item: Any, index: int
     ) -> tuple[float, int] | None:
         best: tuple[float, int, int] | None = None

@@ -106,7 +106,7 @@ def _count_value_changes(diff: JsonDiff, reference: Any, prediction: Any) -> Cha
 
 def _count_list_changes(diff: JsonDiff, reference: list[Any], prediction: list[Any]) -> Changes:
     found = Changes()
-    for sign, expected, actual in diff.edits(reference, prediction):
+    for sign, expected, actual in diff.iterate_edits(reference, prediction):
         if sign == "-":
             found += Changes(deletions=_count_leaves(expected))
         elif sign == "+":

@@ -23,10 +23,12 @@ from vlm_lab.metrics.tree_distance import Tree, compute_tree_distance
 def ted(reference: Any, prediction: Any) -> float:
     """Tree-edit accuracy of one document, 0..1. The published total is the mean over documents."""
     expected, actual = build_tree(reference), build_tree(prediction)
-    whole = sum(expected.costs()) - 1  # all but the root
+    whole = sum(expected.compute_costs()) - 1  # all but the root
     if not whole:
         return float(len(actual.labels) == 1)
-    if sum(actual.costs()) > 2 * whole:  # the difference in size alone is a distance that scores 0
+    if (
+        sum(actual.compute_costs()) > 2 * whole
+    ):  # the difference in size alone is a distance that scores 0
         return 0.0
     return max(0.0, 1 - compute_tree_distance(actual, expected) / whole)
 
@@ -72,4 +74,4 @@ def _add_subtree(grown: Tree, label: str, children: Any) -> None:
                 "<subtree>" if isinstance(item, dict) else item,
                 item if isinstance(item, dict) else None,
             )
-    grown.add(label, start, is_text=children is None)
+    grown.add_node(label, start, is_text=children is None)

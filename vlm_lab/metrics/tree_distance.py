@@ -28,21 +28,21 @@ class Tree:
     is_text: list[bool] = field(default_factory=list)
     leftmost: list[int] = field(default_factory=list)
 
-    def add(self, label: str, leftmost: int, *, is_text: bool) -> None:
+    def add_node(self, label: str, leftmost: int, *, is_text: bool) -> None:
         self.labels.append(label)
         self.is_text.append(is_text)
         self.leftmost.append(leftmost)
 
-    def costs(self) -> list[int]:
+    def compute_costs(self) -> list[int]:
         """What inserting or deleting each node costs."""
         return [
             len(label) if text else 1 for label, text in zip(self.labels, self.is_text, strict=True)
         ]
 
-    def texts(self) -> list[str]:
+    def collect_texts(self) -> list[str]:
         return [label for label, text in zip(self.labels, self.is_text, strict=True) if text]
 
-    def keyroots(self) -> list[int]:
+    def find_keyroots(self) -> list[int]:
         return sorted({leaf: node for node, leaf in enumerate(self.leftmost)}.values())
 
 
@@ -52,21 +52,23 @@ class ForestColumns:
     row."""
 
     node: Array  # -1 for an empty forest
-    left: Array  # position of the forest that remains when the node's whole subtree is taken away
-    inserted: Array  # cost of inserting all nodes of the forest
+    remaining_position: (
+        Array  # position of the forest that remains when the node's whole subtree is taken away
+    )
+    insertion_cost: Array  # cost of inserting all nodes of the forest
     is_tree: Array  # whether the forest is one tree, so that its distance is one between trees
     offset: Array  # keeps the running minimum of one forest out of the next
-    previous: Array  # the position before
-    waves: list[slice]  # forests whose inner keyroots lie in earlier waves
+    previous_position: Array  # the position before
+    depth_slices: list[slice]  # forests whose inner keyroots lie in earlier waves
 
 
 def compute_tree_distance(first: Tree, second: Tree) -> int:
     """The cheapest sequence of insertions, deletions and changes of label that makes `second` of
     `first`."""
-    changing, removing = _compute_change_costs(first, second), first.costs()
+    changing, removing = _compute_change_costs(first, second), first.compute_costs()
     trees = np.zeros((len(first.labels), len(second.labels)), np.int64)
     columns = _build_columns(second)
-    for keyroot in first.keyroots():
+    for keyroot in first.find_keyroots():
         _fill_tree_distances(keyroot, first.leftmost, removing, changing, columns, trees)
     return int(trees[-1, -1])
 
@@ -83,7 +85,7 @@ def _fill_tree_distances(
     leaf."""
     start = leftmost[keyroot]
     rows = np.empty((keyroot - start + 2, len(columns.node)), np.int64)
-    rows[0] = columns.inserted
+    rows[0] = columns.insertion_cost
     for node in range(start, keyroot + 1):
         before, without, row = (
             rows[node - start],
@@ -92,16 +94,16 @@ def _fill_tree_distances(
         )
         removed = before + removing[node]
         if leftmost[node] == start:
-            changed = before[columns.previous] + changing[node][columns.node]
-            for wave in columns.waves:
-                paired = without[columns.left[wave]] + trees[node][columns.node[wave]]
+            changed = before[columns.previous_position] + changing[node][columns.node]
+            for wave in columns.depth_slices:
+                paired = without[columns.remaining_position[wave]] + trees[node][columns.node[wave]]
                 tree = columns.is_tree[wave]
                 _fill_forest_distances(
                     row, wave, removed, np.where(tree, changed[wave], paired), columns
                 )
                 trees[node][columns.node[wave][tree]] = row[wave][tree]
         else:
-            paired = without[columns.left] + trees[node][columns.node]
+            paired = without[columns.remaining_position] + trees[node][columns.node]
             _fill_forest_distances(row, slice(None), removed, paired, columns)
 
 
@@ -114,14 +116,14 @@ def _fill_forest_distances(
     np.minimum(best, paired, out=best, where=columns.node[wave] >= 0)
     # inserting depends on the column before: a running minimum of what is left after all insertions
     # so far
-    shift = columns.inserted[wave] + columns.offset[wave]
+    shift = columns.insertion_cost[wave] + columns.offset[wave]
     row[wave] = np.minimum.accumulate(best - shift) + shift
 
 
 def _build_columns(tree: Tree) -> ForestColumns:
     """Lays the forests of the keyroots side by side; those that lie in as many others make a
     wave."""
-    sums = np.concatenate([[0], np.cumsum(tree.costs())])
+    sums = np.concatenate([[0], np.cumsum(tree.compute_costs())])
     forests: list[tuple[Array, ...]] = []
     ends: dict[int, int] = {}
     size = 0
@@ -154,7 +156,7 @@ def _sort_keyroots_by_depth(tree: Tree) -> list[tuple[int, int]]:
     """Keyroots with the number of keyroots whose subtrees they lie in, largest number first."""
     around: list[int] = []
     depths = []
-    for keyroot in reversed(tree.keyroots()):
+    for keyroot in reversed(tree.find_keyroots()):
         while around and tree.leftmost[around[-1]] > keyroot:
             around.pop()
         depths.append((keyroot, len(around)))
@@ -166,13 +168,15 @@ def _compute_change_costs(first: Tree, second: Tree) -> Array:
     """What changing each node of the first tree into each of the second costs."""
     is_text, is_other_text = np.asarray(first.is_text)[:, None], np.asarray(second.is_text)
     costs: Array = np.add.outer(
-        first.costs(), second.costs()
+        first.compute_costs(), second.compute_costs()
     )  # a text for a node: remove and insert
     numbers = {label: number for number, label in enumerate({*first.labels, *second.labels})}
     names, other_names = (
         np.asarray([numbers[label] for label in tree.labels]) for tree in (first, second)
     )
     costs = np.where(is_text | is_other_text, costs, names[:, None] != other_names)
-    texts = cdist(first.texts(), second.texts(), scorer=Levenshtein.distance, dtype=np.int64)
+    texts = cdist(
+        first.collect_texts(), second.collect_texts(), scorer=Levenshtein.distance, dtype=np.int64
+    )
     costs[is_text & is_other_text] = texts.ravel()
     return costs

@@ -31,8 +31,8 @@ class JsonSpan:
     start: int
     end: int | None
     depth: int
-    cut: int = 0
-    closers: str = ""
+    complete_end: int = 0
+    closing_brackets: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,12 @@ def extract_json(text: str, cut_off: bool = False) -> list[ExtractedJson]:
     for structure in itertools.islice(find_json_spans(text), MAX_STRUCTURES):
         if structure.depth > MAX_DEPTH:
             continue
-        if structure.end is None and ends_whole and structure.cut < ending:
+        if structure.end is None and ends_whole and structure.complete_end < ending:
             read = _load_or_repair(text[structure.start : ending], truncated=False)
         elif structure.end is None:
             read = _load_or_repair(
-                text[structure.start : structure.cut] + structure.closers, truncated=True
+                text[structure.start : structure.complete_end] + structure.closing_brackets,
+                truncated=True,
             )
         else:
             read = _load_or_repair(text[structure.start : structure.end], truncated=False)
@@ -89,7 +90,7 @@ def find_json_spans(text: str) -> Iterator[JsonSpan]:
         yield structure
         unclosed += structure.end is None
         position = structure.end or opening.end()
-        if structure.end is None and structure.cut > opening.end():
+        if structure.end is None and structure.complete_end > opening.end():
             return
 
 

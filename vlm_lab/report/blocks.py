@@ -61,7 +61,7 @@ class VerdictCell:
 class Table:
     """Rows under their heads."""
 
-    heads: Sequence[str]
+    columns: Sequence[str]
     rows: Sequence[Sequence[str | VerdictCell]]
 
 
@@ -204,7 +204,7 @@ def _build_error_blocks(crops: Sequence[ErrorCrop], words: Translator) -> Iterat
         yield Heading(3, words("The commonest errors"))
     for crop in crops:
         example = crop.example
-        yield Paragraph(f"{words(crop.kind)}: {crop.count}", strong=True)
+        yield Paragraph(f"{words(crop.error_type)}: {crop.count}", strong=True)
         values = tuple(str(example[name])[:80] for name in ("expected", "actual"))
         yield Paragraph(
             f"{example['document']}, {example['path']}: {words('expected %s, answered %s') % values}"

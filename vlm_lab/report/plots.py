@@ -298,8 +298,8 @@ def plot_suite(
     own: Sequence[Summary], seen: Evidence, words: Callable[[str], str]
 ) -> dict[str, DrawPlot | None]:
     """Title -> plot of one suite's candidates; None where there is nothing to show."""
-    known = [each.candidate for each in own if each.candidate in seen.worth]
-    curves = {candidate.label: seen.worth[candidate].curve for candidate in known}
+    known = [each.candidate for each in own if each.candidate in seen.calibrations]
+    curves = {candidate.label: seen.calibrations[candidate].curve for candidate in known}
     return {
         words("Accuracy against seconds"): plot_accuracy_by_seconds(own, words),
         words("Prompts compared"): plot_prompts(own, words),

@@ -81,7 +81,7 @@ def build_model_row(summary: Summary, seen: Evidence) -> list[str]:
         format_estimate(scores.get("field_f1")),
         format_interval(scores.get("field_f1")),
         format_documents_right(scores.get("documents_right")),
-        format_straight_through_rate(seen.worth.get(summary.candidate)),
+        format_straight_through_rate(seen.calibrations.get(summary.candidate)),
         format_number(speed.median_seconds),
         format_number(speed.p95_seconds),
         format_number(speed.tokens_per_second, ".0f"),
@@ -110,7 +110,7 @@ def format_calibration_notes(
     """What the shares that could be booked unseen do not show: `a (default), b (default): why`."""
     found: dict[str, list[str]] = {}
     for each in own:
-        worth = seen.worth.get(each.candidate)
+        worth = seen.calibrations.get(each.candidate)
         if worth and worth.note and worth.documents:
             found.setdefault(translate_message(worth.note, words), []).append(each.candidate.label)
     return [f"{', '.join(names)}: {said}" for said, names in found.items()]
@@ -159,7 +159,7 @@ def build_difference_rows(report: Report, suite: str, words: Translator) -> list
                 else f"{found.low:+.3f} … {found.high:+.3f}"
             )
             p_value = format_number(each.p_adjusted, ".3f")
-            verdict = words("more than chance") if each.decided else words("may be chance")
+            verdict = words("more than chance") if each.is_significant else words("may be chance")
             rows.append([*names, f"{found.value:+.3f}", ends, p_value, str(found.n), verdict])
     return rows
 

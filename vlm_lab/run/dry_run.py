@@ -94,7 +94,7 @@ def format_forecast(records: Iterable[Mapping[str, Any]], output_dir: Path) -> l
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in records:
         if row.get("dry_run"):
-            groups.setdefault(CandidateKey.of_record(row).label, []).append(row["dry_run"])
+            groups.setdefault(CandidateKey.from_record(row).label, []).append(row["dry_run"])
     before = read_median_seconds(output_dir)
     return [_format_forecast_line(label, dry, before.get(label)) for label, dry in groups.items()]
 

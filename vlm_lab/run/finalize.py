@@ -82,7 +82,7 @@ def _analyze_records(
         tuple(make_decisions(judged, paired, candidates.models, candidates.rules, verified)),
         doubtful,
         tuple(summarize_counts(spared, candidates.models, planned)) if doubtful else (),
-        calibrations=tuple(seen.worth.values()),
+        calibrations=tuple(seen.calibrations.values()),
         machines=seen.machines,
     )
 

@@ -34,46 +34,46 @@ class InferenceRunner:
     def __init__(self, options: Options, plan: Plan) -> None:
         self.options, self.plan = options, plan
         self.runtime = Runtime(options.cache, options.device, options.online, options.seed)
-        self.replies = ReplyCache(options.cache / "replies", options.replies)
-        self.key: str | None = None
-        self.open: Candidate | None = None
-        self._ahead = ThreadPoolExecutor(1, "render-ahead")
-        self._pages: dict[tuple[Path, int, int], Pages] = {}
+        self.reply_cache = ReplyCache(options.cache / "replies", options.replies)
+        self.current_key: str | None = None
+        self.open_candidate: Candidate | None = None
+        self._render_executor = ThreadPoolExecutor(1, "render-ahead")
+        self._recent_pages: dict[tuple[Path, int, int], Pages] = {}
 
-    def candidate(self, model: Model) -> Candidate:
+    def make_candidate(self, model: Model) -> Candidate:
         """The model, not yet loaded; the only one that is open."""
-        self.open = Candidate(model, self.runtime)
-        return self.open
+        self.open_candidate = Candidate(model, self.runtime)
+        return self.open_candidate
 
-    def prompt(self, case: Case) -> Prompt:
+    def build_prompt(self, case: Case) -> Prompt:
         """The case's prompt. Its pages may already be on their way: they are rendered while the
         model works."""
         prompt = make_prompt(
             case.model, case.template, case.prompt_id, case.document, self.options.max_pages
         )
-        return replace(prompt, pages=self._shared_pages(prompt.pages))
+        return replace(prompt, pages=self._share_pages(prompt.pages))
 
-    def _shared_pages(self, pages: Any) -> Pages:
+    def _share_pages(self, pages: Any) -> Pages:
         key = (pages.path, pages.max_pages, pages.dpi)
-        kept: Pages = self._pages.pop(key, pages)
-        self._pages[key] = kept
+        kept: Pages = self._recent_pages.pop(key, pages)
+        self._recent_pages[key] = kept
         while (
-            len(self._pages) > 2
+            len(self._recent_pages) > 2
         ):  # this case's and the next one's, however many documents there are
-            self._pages.pop(next(iter(self._pages)))
+            self._recent_pages.pop(next(iter(self._recent_pages)))
         return kept
 
-    def generate(
+    def generate_reply(
         self, case: Case, candidate: Candidate, prompt: Prompt, timer: Timer
     ) -> Generation:
         """A cached reply, or one that `timer` was given to time. Raises Skip, GenerationError and
         DocumentError."""
-        self.key = None
+        self.current_key = None
         if self.options.dry_run:
             return dry_run.make_perfect_reply(case.document)
         check_applicable(case)
-        self.key = self._key(case, candidate, prompt)
-        if cached := self._stored():
+        self.current_key = self._compute_reply_key(case, candidate, prompt)
+        if cached := self._get_cached_reply():
             return cached
         if self.options.replies == "only":
             raise Skip(
@@ -82,29 +82,35 @@ class InferenceRunner:
         candidate.load()
         if candidate.recorded:
             return candidate.generate(prompt)
-        loaded_key = self._key(case, candidate, prompt)
-        if loaded_key != self.key:  # where device and dtype were not known before, they are now
-            self.key = loaded_key
-            if cached := self._stored():
+        loaded_key = self._compute_reply_key(case, candidate, prompt)
+        if (
+            loaded_key != self.current_key
+        ):  # where device and dtype were not known before, they are now
+            self.current_key = loaded_key
+            if cached := self._get_cached_reply():
                 return cached
-        prompt.pages.rendered()  # type: ignore[attr-defined]
+        prompt.pages.render_pages()  # type: ignore[attr-defined]
         self._render_ahead(case)
-        generation = self._timed(candidate, prompt, timer)
-        if self.key:
-            self.replies.put(self.key, generation)
+        generation = self._time_generation(candidate, prompt, timer)
+        if self.current_key:
+            self.reply_cache.put(self.current_key, generation)
         return generation
 
-    def _stored(self) -> Generation | None:
-        return self.replies.get(self.key) if self.key else None
+    def _get_cached_reply(self) -> Generation | None:
+        return self.reply_cache.get(self.current_key) if self.current_key else None
 
-    def planned_key(self, case: Case, prompt: Prompt) -> str | None:
+    def find_reply_key(self, case: Case, prompt: Prompt) -> str | None:
         """What the reply would be stored under; None where weights are missing or only a loaded
         model can tell."""
         with contextlib.suppress(Skip):
-            return self._key(case, self.open, prompt) if self.open else None
+            return (
+                self._compute_reply_key(case, self.open_candidate, prompt)
+                if self.open_candidate
+                else None
+            )
         return None
 
-    def _key(self, case: Case, candidate: Candidate, prompt: Prompt) -> str | None:
+    def _compute_reply_key(self, case: Case, candidate: Candidate, prompt: Prompt) -> str | None:
         identity = candidate.identity()
         return (
             None
@@ -114,7 +120,7 @@ class InferenceRunner:
             )
         )
 
-    def _timed(self, candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:
+    def _time_generation(self, candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:
         replies: list[Generation] = []
         seconds: list[float] = []
 
@@ -134,13 +140,13 @@ class InferenceRunner:
         )
 
     def _render_ahead(self, case: Case) -> None:
-        following = self.plan.after(case)
+        following = self.plan.find_next_case(case)
         if following:
-            self._ahead.submit(_render_quietly, self.prompt(following).pages)
+            self._render_executor.submit(_render_quietly, self.build_prompt(following).pages)
 
     def close(self) -> None:
         """Stops rendering ahead."""
-        self._ahead.shutdown(wait=False, cancel_futures=True)
+        self._render_executor.shutdown(wait=False, cancel_futures=True)
 
 
 def check_applicable(case: Case) -> None:
@@ -158,4 +164,4 @@ def check_applicable(case: Case) -> None:
 def _render_quietly(pages: Any) -> None:
     """What is wrong with a document is said when its own turn comes."""
     with contextlib.suppress(UserError):
-        pages.rendered()
+        pages.render_pages()

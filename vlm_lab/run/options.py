@@ -53,7 +53,7 @@ class Options:
     command: tuple[str, ...] = ()
 
     @property
-    def no_model(self) -> str:
+    def no_model_option(self) -> str:
         """The option that keeps models from being called; "" where they are."""
         return "--dry-run" if self.dry_run else "--replies only" if self.replies == "only" else ""
 

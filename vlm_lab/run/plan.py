@@ -30,14 +30,14 @@ class Plan:
         self.suites: dict[Path, tuple[Suite, tuple[Document, ...]]] = {}
         self.notes: list[Message | str] = []
         self.cases: list[Case] = []
-        self._found: dict[Suite, int] = {}
+        self._document_counts: dict[Suite, int] = {}
         self._ranks: dict[CaseKey, tuple[int, int]] = {}
-        self._next: dict[CaseKey, Case] = {}
+        self._next_cases: dict[CaseKey, Case] = {}
 
-    def of_suite(self, folder: Path) -> list[Case]:
+    def build_cases(self, folder: Path) -> list[Case]:
         """Every model x prompt x document of the suite in `folder` (`--suite` overrules it), in the
         plan's order."""
-        suite, documents = self._suite(self.options.suite or folder)
+        suite, documents = self._load_suite(self.options.suite or folder)
         templates = {**self.candidates.prompts, **suite.prompts}
         check_prompts(self.candidates, templates, self.options.prompts)
         cases = []
@@ -60,7 +60,7 @@ class Plan:
             model for model in self.candidates.models if not wanted or model.status in wanted
         )
 
-    def _suite(self, folder: Path) -> tuple[Suite, tuple[Document, ...]]:
+    def _load_suite(self, folder: Path) -> tuple[Suite, tuple[Document, ...]]:
         if folder not in self.suites:
             options = self.options
             suite = load_suite(folder, options.documents, options.references, options.schema)
@@ -69,26 +69,26 @@ class Plan:
             if wrong:
                 raise UserError("\n".join(wrong))
             self.notes += [*notes, *doubts]
-            self._found[suite] = len(documents)
+            self._document_counts[suite] = len(documents)
             self.suites[folder] = suite, sample_documents(documents, options.sample, options.seed)
         return self.suites[folder]
 
-    def rank(self, case: Case) -> tuple[int, int]:
+    def rank_case(self, case: Case) -> tuple[int, int]:
         """Where a case stands in the plan: by model, so that each is loaded once, then as the files
         say."""
         return self._ranks[case.key]
 
-    def begin(self, cases: Sequence[Case]) -> None:
+    def schedule_cases(self, cases: Sequence[Case]) -> None:
         """What was selected, in the order in which it will be asked."""
         self.cases = list(cases)
-        self._next = {case.key: following for case, following in pairwise(cases)}
+        self._next_cases = {case.key: following for case, following in pairwise(cases)}
 
-    def after(self, case: Case) -> Case | None:
+    def find_next_case(self, case: Case) -> Case | None:
         """The case that the same model is asked next."""
-        following = self._next.get(case.key)
+        following = self._next_cases.get(case.key)
         return following if following and following.model == case.model else None
 
-    def done(self) -> set[CaseKey]:
+    def read_answered_keys(self) -> set[CaseKey]:
         """The cases that the run to be resumed has an answer for; what failed or was skipped is
         tried again."""
         if self.options.resume is None:
@@ -96,7 +96,7 @@ class Plan:
         rows = read_records(self.options.resume)
         return {make_case_key(row) for row in rows if row["status"] not in ("error", "skipped")}
 
-    def partial(self) -> list[str]:
+    def find_partial_suites(self) -> list[str]:
         """The suites of which some documents were left out by -k or --sample: nothing is decided on
         those."""
         asked: dict[str, set[str]] = {}
@@ -104,11 +104,11 @@ class Plan:
             asked.setdefault(case.document.suite.name, set()).add(case.document.id)
         return [
             suite.name
-            for suite, found in self._found.items()
+            for suite, found in self._document_counts.items()
             if len(asked.get(suite.name, ())) < found
         ]
 
-    def opening(self, device: str) -> list[str]:
+    def format_header_lines(self, device: str) -> list[str]:
         """What will be run, on what, and what a user should know before it."""
         models = dict.fromkeys(case.model.name for case in self.cases)
         documents = {(case.document.suite.name, case.document.id) for case in self.cases}

@@ -13,42 +13,51 @@ class Progress:
     runs."""
 
     def __init__(self, plan: Sequence[Case]) -> None:
-        self.total, self.done, self.errors = len(plan), 0, 0
-        self.sizes: dict[tuple[str, str], int] = {}
-        self.seen: dict[tuple[str, str], int] = {}
-        self.sums: dict[tuple[str, str], list[int]] = {}
+        self.total, self.done_count, self.error_count = len(plan), 0, 0
+        self.case_counts: dict[tuple[str, str], int] = {}
+        self.started_counts: dict[tuple[str, str], int] = {}
+        self.f1_counts: dict[tuple[str, str], list[int]] = {}
         for case in plan:
             group = case.model.name, case.prompt_id
-            self.sizes[group] = self.sizes.get(group, 0) + 1
+            self.case_counts[group] = self.case_counts.get(group, 0) + 1
         self.started = time.monotonic()
 
-    def line(self, case: Case) -> str:
+    def start_case(self, case: Case) -> str:
         """`qwen2-vl-2b (terse): document 3 of 24, inv_003; F1 0.93 so far; 1 error; 2 min left`"""
         group = case.model.name, case.prompt_id
-        self.seen[group] = self.seen.get(group, 0) + 1
-        place = f"document {self.seen[group]} of {self.sizes.get(group, 0)}, {case.document.id}"
-        said = [f"{case.candidate.label}: {place}", self._f1(group), self._errors(), self._left()]
+        self.started_counts[group] = self.started_counts.get(group, 0) + 1
+        place = f"document {self.started_counts[group]} of {self.case_counts.get(group, 0)}, {case.document.id}"
+        said = [
+            f"{case.candidate.label}: {place}",
+            self._format_f1(group),
+            self._format_errors(),
+            self._format_time_left(),
+        ]
         return "; ".join(part for part in said if part)
 
-    def note(self, record: Record) -> None:
+    def add_record(self, record: Record) -> None:
         """Takes a written case into account."""
-        self.done += 1
-        self.errors += record.status == "error"
-        sums = self.sums.setdefault((record.model, record.prompt_id), [0, 0, 0])
+        self.done_count += 1
+        self.error_count += record.status == "error"
+        sums = self.f1_counts.setdefault((record.model, record.prompt_id), [0, 0, 0])
         for place, outcomes in enumerate((CORRECT, EXPECTED, PREDICTED)):
             sums[place] += sum(record.scores.get(outcome, 0) for outcome in outcomes)
 
-    def _f1(self, group: tuple[str, str]) -> str:
-        value = compute_f1(*self.sums[group]) if group in self.sums else None
+    def _format_f1(self, group: tuple[str, str]) -> str:
+        value = compute_f1(*self.f1_counts[group]) if group in self.f1_counts else None
         return "" if value is None else f"F1 {value:.2f} so far"
 
-    def _errors(self) -> str:
-        return f"{self.errors} error{'s' if self.errors > 1 else ''}" if self.errors else ""
+    def _format_errors(self) -> str:
+        return (
+            f"{self.error_count} error{'s' if self.error_count > 1 else ''}"
+            if self.error_count
+            else ""
+        )
 
-    def _left(self) -> str:
-        if not self.done:
+    def _format_time_left(self) -> str:
+        if not self.done_count:
             return ""
-        return f"{format_duration((time.monotonic() - self.started) / self.done * (self.total - self.done))} left"
+        return f"{format_duration((time.monotonic() - self.started) / self.done_count * (self.total - self.done_count))} left"
 
 
 def format_duration(seconds: float) -> str:

@@ -92,7 +92,7 @@ def _check_measurable(
         return Message("replayed")
     if how == "batch" and len(first) < 2:
         return Message("no_batch")
-    if how == "batch" and not candidate.batches:
+    if how == "batch" and not candidate.supports_batches:
         return Message("one_at_a_time", {"backend": candidate.model.backend})
     return ""
 

@@ -58,7 +58,7 @@ class ReplyCache:
         if self.mode in ("off", "refresh"):
             return None
         try:
-            stored = self._adapter.validate_json(self._path(key).read_bytes())
+            stored = self._adapter.validate_json(self._build_path(key).read_bytes())
         except (OSError, ValidationError):
             return None
         return dataclasses.replace(stored, cached=True)
@@ -67,10 +67,10 @@ class ReplyCache:
         """Stores a reply, whole or not at all: a crash in the middle leaves the old one or none."""
         if self.mode == "off":
             return
-        path = self._path(key)
+        path = self._build_path(key)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with atomic_private_file(path) as file:
             file.write(self._adapter.dump_json(generation))
 
-    def _path(self, key: str) -> Path:
+    def _build_path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"

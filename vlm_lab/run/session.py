@@ -41,20 +41,20 @@ class Session:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.plan = Plan(options)
-        self.asker = InferenceRunner(options, self.plan)
-        self.device = describe_device(self.asker.runtime)
+        self.runner = InferenceRunner(options, self.plan)
+        self.device = describe_device(self.runner.runtime)
         self.started = datetime.now(UTC)
         self.baseline = _read_baseline(options.baseline)  # now: not after a night's run
-        self.dry_warnings: list[Message | str] = []
-        self.concluded: Conclusion | None = None
-        self.gated: GateResult | None = None
+        self.dry_run_warnings: list[Message | str] = []
+        self.report: Conclusion | None = None
+        self.gate_result: GateResult | None = None
         self._folder: Path | None = options.resume
-        self._written: Case | None = None
-        self._probes: dict[repeatability.ProbeKey, Repeatability] = {}
+        self._last_written: Case | None = None
+        self._new_probes: dict[repeatability.ProbeKey, Repeatability] = {}
 
-    def begin(self, cases: Sequence[Case]) -> None:
+    def schedule_cases(self, cases: Sequence[Case]) -> None:
         """What was selected, in the order in which it will be asked."""
-        self.plan.begin(cases)
+        self.plan.schedule_cases(cases)
         self.progress = Progress(cases)
 
     @property
@@ -64,7 +64,7 @@ class Session:
             self._folder = run_folder.create_folder(self.options.output_dir, self.started)
         return self._folder
 
-    def record(
+    def record_answer(
         self,
         case: Case,
         prompt: Prompt,
@@ -73,67 +73,67 @@ class Session:
         score: Score,
     ) -> Record:
         """Writes a case that was answered (in a dry run: one that would have been asked)."""
-        if self.options.dry_run and self.asker.open:
-            key = self.asker.planned_key(case, prompt)
+        if self.options.dry_run and self.runner.open_candidate:
+            key = self.runner.find_reply_key(case, prompt)
             record = dry_run.build_record(
-                case, self.asker.open, prompt, score, self.asker.replies, key
+                case, self.runner.open_candidate, prompt, score, self.runner.reply_cache, key
             )
         else:
             answer = build_answered_record(case, prompt, generation, prediction, score)
-            record = replace(answer, reply_key=self.asker.key)
-        self._write(case, record)
+            record = replace(answer, reply_key=self.runner.current_key)
+        self._write_record(case, record)
         return record
 
-    def fail(self, case: Case, status: Status, error: BaseException | str) -> Record:
+    def record_failure(self, case: Case, status: Status, error: BaseException | str) -> Record:
         """Writes a case that has no answer, with the reason."""
         record = build_failed_record(case, status, error)
-        self._write(case, record)
+        self._write_record(case, record)
         return record
 
-    def _write(self, case: Case, record: Record) -> None:
-        run_folder.write_record(self.folder, self._place(case), record)
-        self._written = case
-        self.progress.note(record)
+    def _write_record(self, case: Case, record: Record) -> None:
+        run_folder.write_record(self.folder, self._build_record_path(case), record)
+        self._last_written = case
+        self.progress.add_record(record)
 
-    def has(self, case: Case) -> bool:
+    def has_written(self, case: Case) -> bool:
         """Whether the case in hand is written already: what goes wrong after that takes no answer
         away."""
-        return self._written is case
+        return self._last_written is case
 
-    def _place(self, case: Case) -> str:
+    def _build_record_path(self, case: Case) -> str:
         """`<model>/<document>.json` for the first prompt of a model, `<model>@<prompt>/...` for its
         others."""
         first = case.prompt_id == case.model.prompts[0]
         place = f"{case.model.name}{'' if first else f'@{case.prompt_id}'}/{case.document.id}.json"
         return place if len(self.plan.suites) < 2 else f"{case.document.suite.name}/{place}"
 
-    def ask_again(self, candidate: Candidate) -> None:
+    def repeat_cases(self, candidate: Candidate) -> None:
         """`--probe`, when a model's cases have run and it is still open; not when the run has ended
         meanwhile."""
         if (
             self.options.probe
             and self._folder
-            and not self.options.no_model
-            and self.concluded is None
+            and not self.options.no_model_option
+            and self.report is None
         ):
             own = [case for case in self.plan.cases if case.model == candidate.model]
             options = self.options
-            prompt_of = self.asker.prompt
+            prompt_of = self.runner.build_prompt
             for each in repeat.repeat_cases(
                 candidate, own, self._folder, prompt_of, options.probe, options.seed
             ):
-                self._probes |= repeatability.index_probes(
+                self._new_probes |= repeatability.index_probes(
                     [each]
                 )  # one by one: Ctrl-C leaves what was found out
 
-    def _all_probes(self) -> list[Repeatability]:
+    def _collect_probes(self) -> list[Repeatability]:
         """Those of this run, those of the run that it goes on with, and why there is no other."""
         before = _read_former_probes(self.options.resume)
         if not self.options.probe:
             return list(before.values())
-        no_model = self.options.no_model
+        no_model = self.options.no_model_option
         why = Message("calls_no_model", {"option": no_model}) if no_model else Message("too_late")
-        return repeatability.complete_probes({**before, **self._probes}, self.plan.cases, why)
+        return repeatability.complete_probes({**before, **self._new_probes}, self.plan.cases, why)
 
     def finish(self) -> None:
         """Builds the report from what was written, where anything was, and holds it against the
@@ -145,43 +145,49 @@ class Session:
         )  # brings numpy, which collection can do without
 
         if self.options.dry_run:
-            self.dry_warnings = dry_run.collect_warnings(run_folder.read_records(self._folder))
-            self.plan.notes += self.dry_warnings
+            self.dry_run_warnings = dry_run.collect_warnings(run_folder.read_records(self._folder))
+            self.plan.notes += self.dry_run_warnings
         machine = collect_environment(self.options.project, self.options.seed, self.device)
-        plan, probes = self.plan, self._all_probes()
-        self.concluded = finalize_run(
-            self._folder, self._run(), machine, plan.candidates, plan.cases, plan.notes, probes
+        plan, probes = self.plan, self._collect_probes()
+        self.report = finalize_run(
+            self._folder,
+            self._describe_run(),
+            machine,
+            plan.candidates,
+            plan.cases,
+            plan.notes,
+            probes,
         )
         if self.baseline and not self.options.dry_run:
             from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
 
             records = run_folder.read_records(self._folder, [case.key for case in plan.cases])
             now = build_run_baseline(read_report(self._folder), records)
-            self.gated = check_regression(
+            self.gate_result = check_regression(
                 self.baseline, now, self.options.max_drop, self.options.fail_on_lost_field
             )
 
-    def _run(self) -> dict[str, Any]:
+    def _describe_run(self) -> dict[str, Any]:
         return {
             "id": self.folder.name,
             "started": self.started.isoformat(timespec="seconds"),
             "command": list(self.options.command),
             "options": self.options,
             "dry_run": self.options.dry_run,
-            "partial": self.plan.partial(),
+            "partial": self.plan.find_partial_suites(),
         }
 
     @property
     def exit_status(self) -> int:
         """0; 1 where a candidate got worse than the baseline; 6 where that cannot be said."""
-        return self.gated.exit_status if self.gated else 0
+        return self.gate_result.exit_status if self.gate_result else 0
 
-    def closing(self) -> list[str]:
+    def format_summary_lines(self) -> list[str]:
         """The table, what is missing, and where the report lies; the last line says what to do
         about it."""
-        if self._folder is None or self.concluded is None:
+        if self._folder is None or self.report is None:
             return []
-        lines = format_summary_lines(self.concluded)
+        lines = format_summary_lines(self.report)
         if self.options.dry_run:
             planned = dry_run.format_forecast(
                 run_folder.read_records(self._folder), self.options.output_dir
@@ -189,24 +195,24 @@ class Session:
             lines = ["", "dry run: no model was called", *planned, ""]
             lines += map(
                 in_english,
-                [*self.dry_warnings, *repeatability.summarize_probes(self.concluded.probes)],
+                [*self.dry_run_warnings, *repeatability.summarize_probes(self.report.probes)],
             )
         lines += ["", f"report: {self._folder / 'report.html'}"]
         if any(
             each.statuses.get(status)
-            for each in self.concluded.summaries
+            for each in self.report.summaries
             for status in ("not_run", "error")
         ):
-            lines.append(f"go on with: {self._resume_command(self._folder)}")
-        if self.gated:
+            lines.append(f"go on with: {self._build_resume_command(self._folder)}")
+        if self.gate_result:
             lines += [
                 "",
-                f"baseline {self.options.baseline}: {self.gated.status.replace('_', ' ')}",
-                *self.gated.lines,
+                f"baseline {self.options.baseline}: {self.gate_result.status.replace('_', ' ')}",
+                *self.gate_result.lines,
             ]
         return lines
 
-    def _resume_command(self, folder: Path) -> str:
+    def _build_resume_command(self, folder: Path) -> str:
         """What was typed, with the run to go on with; its id is enough where runs are looked
         for."""
         run = folder.name if folder.parent == self.options.project / "results" else str(folder)
@@ -215,7 +221,7 @@ class Session:
 
     def close(self) -> None:
         """Stops rendering ahead."""
-        self.asker.close()
+        self.runner.close()
 
 
 def _read_former_probes(resumed: Path | None) -> dict[repeatability.ProbeKey, Repeatability]:

@@ -161,14 +161,14 @@ def _format_table_row(guess: FieldGuess) -> str:
     examples = ", ".join(
         format_example(value) for value in list(dict.fromkeys(map(str, column.values)))[:3]
     )
-    filled = f"{len(column.values)} of {column.places}"
+    filled = f"{len(column.values)} of {column.slot_count}"
     cells = (
         column.path,
         guess.field.type,
         filled,
-        str(column.empty),
+        str(column.empty_count),
         examples,
-        "; ".join(guess.doubts),
+        "; ".join(guess.warnings),
     )
     return f"| {' | '.join(map(_escape_markdown, cells))} |"
 

@@ -23,7 +23,7 @@ class Matching:
     rule: str
     matched: tuple[str, ...]
     unmatched: tuple[str, ...]
-    unused: tuple[str, ...]
+    unused_references: tuple[str, ...]
 
 
 def find_best_matching(suite: Suite, documents: Sequence[str]) -> Matching:
@@ -32,7 +32,7 @@ def find_best_matching(suite: Suite, documents: Sequence[str]) -> Matching:
     stems = [normalize_unicode(_get_stem(name)) for name in documents]
     seen = Counter(
         rule
-        for name in list(index.by_name)[:MAX_INSPECTED_NAMES]
+        for name in list(index.paths_by_name)[:MAX_INSPECTED_NAMES]
         for rule in _derive_rules(name, stems)
     )
     rules = [*USUAL_RULES, *(rule for rule, _ in seen.most_common(5) if rule not in USUAL_RULES)]
@@ -49,7 +49,7 @@ def _apply_rule(suite: Suite, rule: str, documents: Sequence[str]) -> Matching:
         rule,
         tuple(name for name in documents if found[name]),
         tuple(name for name in documents if not found[name]),
-        tuple(name for name, path in index.paths.items() if path not in index.used),
+        tuple(name for name, path in index.paths.items() if path not in index.used_paths),
     )
 
 

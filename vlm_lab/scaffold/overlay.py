@@ -20,24 +20,24 @@ class Node:
 
     values: list[Any] = field(default_factory=list)
     children: dict[str, "Node"] = field(default_factory=dict)
-    listed: int = 0
-    objects: int = 0
-    places: int = 0
+    list_count: int = 0
+    object_count: int = 0
+    slot_count: int = 0
 
     @property
-    def filled(self) -> int:
+    def filled_count(self) -> int:
         """How often it held anything."""
-        return len([value for value in self.values if not is_null(value)]) + self.objects
+        return len([value for value in self.values if not is_null(value)]) + self.object_count
 
     @property
     def is_list(self) -> bool:
         """A list of plain values, in at least half of the places where it is anything."""
-        return not self.children and 0 < len(self.values) <= 2 * self.listed
+        return not self.children and 0 < len(self.values) <= 2 * self.list_count
 
     @property
     def is_rows(self) -> bool:
         """A list with objects in it."""
-        return bool(self.listed and self.children)
+        return bool(self.list_count and self.children)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class Column:
     path: str
     key: str
     values: tuple[Any, ...]
-    empty: int
-    places: int
+    empty_count: int
+    slot_count: int
     in_rows: bool
     is_list: bool
-    mixed: bool
+    is_mixed: bool
 
 
 def overlay_references(references: Sequence[Mapping[str, Any]]) -> Node:
@@ -74,16 +74,18 @@ def collect_columns(node: Node, path: str = "", in_rows: bool = False) -> Iterat
             )
             continue
         said = tuple(value for value in child.values if not is_null(value))
-        empty, mixed = len(child.values) - len(said), 0 < child.listed < len(child.values)
+        empty, mixed = len(child.values) - len(said), 0 < child.list_count < len(child.values)
         ending = "[]" if child.is_list else ""
-        yield Column(own + ending, key, said, empty, child.places, in_rows, child.is_list, mixed)
+        yield Column(
+            own + ending, key, said, empty, child.slot_count, in_rows, child.is_list, mixed
+        )
 
 
 def _add_value(node: Node, value: Any, depth: int) -> None:
     if depth > MAX_SCHEMA_DEPTH:
         return
     if isinstance(value, Mapping):
-        node.objects += 1
+        node.object_count += 1
         for key, inner in value.items():
             _add_value(node.children.setdefault(str(key), Node()), inner, depth + 1)
     elif isinstance(value, list):
@@ -93,7 +95,7 @@ def _add_value(node: Node, value: Any, depth: int) -> None:
 
 
 def _add_list(node: Node, value: list[Any], depth: int) -> None:
-    node.listed += 1
+    node.list_count += 1
     if any(isinstance(item, Mapping) for item in value):
         for item in value:
             if isinstance(item, Mapping):
@@ -104,5 +106,5 @@ def _add_list(node: Node, value: list[Any], depth: int) -> None:
 
 def _count_slots(node: Node) -> None:
     for child in node.children.values():
-        child.places = node.objects
+        child.slot_count = node.object_count
         _count_slots(child)

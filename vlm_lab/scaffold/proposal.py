@@ -55,18 +55,18 @@ class Proposal:
     way."""
 
     folder: Path
-    texts: dict[Path, str]
+    file_texts: dict[Path, str]
     matching: Matching
-    references: int
+    reference_count: int
     unreadable: tuple[str, ...]
-    envelope: tuple[str, ...]
-    ignored: tuple[str, ...]
+    envelope_keys: tuple[str, ...]
+    ignored_patterns: tuple[str, ...]
     guesses: tuple[FieldGuess, ...]
-    empties: Counter[str]
-    pairs: dict[str, str]
+    empty_counts: Counter[str]
+    field_map: dict[str, str]
 
     @property
-    def test(self) -> Path:
+    def test_path(self) -> Path:
         """The test file beside the suite's folder."""
         return self.folder.with_name(f"test_{self.folder.name}.py")
 
@@ -107,7 +107,7 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
     found = Proposal(
         folder, {}, matching, len(data), unreadable, envelope, ignored, guesses, empties, pairs
     )
-    found.texts.update(
+    found.file_texts.update(
         _build_file_texts(
             found,
             suite,
@@ -140,7 +140,7 @@ def write_proposal(proposal: Proposal) -> tuple[list[Path], list[str]]:
     there and differs."""
     written: list[Path] = []
     diffs: list[str] = []
-    for path, text in proposal.texts.items():
+    for path, text in proposal.file_texts.items():
         if path.exists():
             diffs += _format_diff(path, text)
             continue
@@ -187,8 +187,8 @@ def _read_references(suite: Suite) -> tuple[list[Any], tuple[str, ...]]:
 
 def _format_no_match(suite: Suite, names: Sequence[str], matching: Matching) -> str:
     return (
-        f"{suite.references}: none of {len(matching.unused)} references is named after one of {len(names)} documents "
-        f"in {suite.documents}, for example {terminal_safe(matching.unused[0])} beside {terminal_safe(names[0])}; give the references "
+        f"{suite.references}: none of {len(matching.unused_references)} references is named after one of {len(names)} documents "
+        f"in {suite.documents}, for example {terminal_safe(matching.unused_references[0])} beside {terminal_safe(names[0])}; give the references "
         "of these documents, or name each after its document: invoice1.pdf, invoice1.json"
     )
 
@@ -217,7 +217,7 @@ def _build_file_texts(
         suite.folder / "fields.md",
         files.render_fields_md(found.guesses, list(format_notes(found))),
     )
-    yield found.test, files.TEST_TEXT
+    yield found.test_path, files.TEST_TEXT
 
 
 def _build_suite_rows(
@@ -228,14 +228,20 @@ def _build_suite_rows(
         ("references", _format_relative_path(suite.references, suite.folder), ""),
         ("match", found.matching.rule, format_matching(found.matching)),
     ]
-    if found.envelope:
-        rows.append(("unwrap", ".".join(found.envelope), "the envelope in which the fields sit"))
+    if found.envelope_keys:
+        rows.append(
+            ("unwrap", ".".join(found.envelope_keys), "the envelope in which the fields sit")
+        )
     rows.append(
-        ("ignore", list(found.ignored), "the pipeline's own notes, no fields of the document")
+        (
+            "ignore",
+            list(found.ignored_patterns),
+            "the pipeline's own notes, no fields of the document",
+        )
     )
-    if found.pairs:
-        rows.append(("map", found.pairs, "our field: where its value is in a reference"))
-    rows.append(("empty", "unlabelled", format_empty_values(found.empties)))
+    if found.field_map:
+        rows.append(("map", found.field_map, "our field: where its value is in a reference"))
+    rows.append(("empty", "unlabelled", format_empty_values(found.empty_counts)))
     rows.append(
         (
             "verified",
@@ -256,8 +262,8 @@ def format_matching(matching: Matching) -> str:
     text = f"matched {len(matching.matched)} of {total} documents by {matching.rule}"
     if matching.unmatched:
         text += f"; {len(matching.unmatched)} unmatched, for example {format_first_names(matching.unmatched)}"
-    if matching.unused:
-        text += f"; {len(matching.unused)} references without document, for example {format_first_names(matching.unused)}"
+    if matching.unused_references:
+        text += f"; {len(matching.unused_references)} references without document, for example {format_first_names(matching.unused_references)}"
     return text
 
 
@@ -274,8 +280,8 @@ def format_notes(found: Proposal) -> Iterator[str]:
     yield format_matching(found.matching)
     if found.unreadable:
         yield f"{len(found.unreadable)} references are no readable JSON, for example {format_first_names(found.unreadable)}"
-    yield f"envelope: {terminal_safe('.'.join(found.envelope)) or 'none'}; ignored: {format_first_names(found.ignored, 6) or 'nothing'}"
-    yield format_empty_values(found.empties)
+    yield f"envelope: {terminal_safe('.'.join(found.envelope_keys)) or 'none'}; ignored: {format_first_names(found.ignored_patterns, 6) or 'nothing'}"
+    yield format_empty_values(found.empty_counts)
 
 
 def format_first_names(names: Sequence[str], most: int = 2) -> str:
@@ -300,7 +306,7 @@ def _propose_tags(found: Proposal) -> dict[str, str]:
 
 def _has_repeated_values(guess: FieldGuess) -> bool:
     values = list(map(str, guess.column.values))
-    return 2 * len(values) >= guess.column.places and len(set(values)) < len(values)
+    return 2 * len(values) >= guess.column.slot_count and len(set(values)) < len(values)
 
 
 def _is_issuer(guess: FieldGuess) -> bool:

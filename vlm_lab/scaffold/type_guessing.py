@@ -55,7 +55,7 @@ class FieldGuess:
 
     column: Column
     field: Field
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def guess_field(column: Column, conventions: Conventions) -> FieldGuess:
@@ -178,10 +178,10 @@ def _collect_warnings(
         yield f"{sum(map(is_ambiguous_number, values))} such as {format_example(example)} are read as thousands"
     if not sure:
         yield "the name says nothing: guessed from the values"
-    if column.mixed:
+    if column.is_mixed:
         yield "a list in some references, a value in others"
-    if column.places >= MIN_SLOTS_FOR_RARE and len(values) < RARE_SHARE * column.places:
-        yield f"rare: {len(values)} of {column.places}"
+    if column.slot_count >= MIN_SLOTS_FOR_RARE and len(values) < RARE_SHARE * column.slot_count:
+        yield f"rare: {len(values)} of {column.slot_count}"
 
 
 def _collect_code_warnings(path: str, kind: str, values: tuple[Any, ...]) -> Iterator[str]:

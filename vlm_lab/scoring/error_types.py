@@ -34,11 +34,11 @@ class FieldError:
     field: str
     in_row: bool
     type: str
-    expected: str
-    actual: str
-    meant: Hashable | None
-    read: Hashable | None
-    elsewhere: Sequence[str]
+    expected_text: str
+    actual_text: str
+    expected_value: Hashable | None
+    actual_value: Hashable | None
+    reference_paths: Sequence[str]
 
 
 def classify_error(
@@ -65,11 +65,11 @@ def classify_error(
         field=result.field,
         in_row=result.in_row,
         type=result.type,
-        expected=(printed or "")[:MAX_COMPARED_LENGTH],
-        actual=(answered or "")[:MAX_COMPARED_LENGTH],
-        meant=one,
-        read=other,
-        elsewhere=where,
+        expected_text=(printed or "")[:MAX_COMPARED_LENGTH],
+        actual_text=(answered or "")[:MAX_COMPARED_LENGTH],
+        expected_value=one,
+        actual_value=other,
+        reference_paths=where,
     )
     return next((name for name, fits in ERROR_TYPES.items() if fits(wrong)), None)
 
@@ -107,9 +107,9 @@ def _format_alike(one: Hashable | None, other: Hashable | None) -> tuple[str, st
 
 def _is_sign_lost(wrong: FieldError) -> bool:
     return (
-        isinstance(wrong.meant, Decimal)
-        and isinstance(wrong.read, Decimal)
-        and wrong.meant == -wrong.read
+        isinstance(wrong.expected_value, Decimal)
+        and isinstance(wrong.actual_value, Decimal)
+        and wrong.expected_value == -wrong.actual_value
     )
 
 
@@ -117,14 +117,14 @@ def _is_decimal_shift(wrong: FieldError) -> bool:
     """The same digits with the point elsewhere. A quantity of 1 for 100 is more often another
     number's."""
     if not (
-        isinstance(wrong.meant, Decimal)
-        and isinstance(wrong.read, Decimal)
-        and wrong.meant
-        and wrong.read
+        isinstance(wrong.expected_value, Decimal)
+        and isinstance(wrong.actual_value, Decimal)
+        and wrong.expected_value
+        and wrong.actual_value
     ):
         return False
-    digits = _extract_significant_digits(wrong.meant)
-    return digits == _extract_significant_digits(wrong.read) and (
+    digits = _extract_significant_digits(wrong.expected_value)
+    return digits == _extract_significant_digits(wrong.actual_value) and (
         len(digits) > 1 or wrong.type != "quantity"
     )
 
@@ -134,7 +134,7 @@ def _extract_significant_digits(number: Decimal) -> str:
 
 
 def _is_day_month_swap(wrong: FieldError) -> bool:
-    one, other = wrong.meant, wrong.read
+    one, other = wrong.expected_value, wrong.actual_value
     return (
         isinstance(one, Date)
         and isinstance(other, Date)
@@ -144,64 +144,74 @@ def _is_day_month_swap(wrong: FieldError) -> bool:
 
 def _is_net_gross_swap(wrong: FieldError) -> bool:
     mine = wrong.field.rpartition(".")[2]
-    return any({mine, path.rpartition(".")[2]} == {"net", "gross"} for path in wrong.elsewhere)
+    return any(
+        {mine, path.rpartition(".")[2]} == {"net", "gross"} for path in wrong.reference_paths
+    )
 
 
 def _is_seller_buyer_swap(wrong: FieldError) -> bool:
     mine = wrong.field.partition(".")[0]
-    return any({mine, path.partition(".")[0]} in PARTY_PAIRS for path in wrong.elsewhere)
+    return any({mine, path.partition(".")[0]} in PARTY_PAIRS for path in wrong.reference_paths)
 
 
 def _is_from_other_row(wrong: FieldError) -> bool:
-    return wrong.in_row and wrong.field in wrong.elsewhere
+    return wrong.in_row and wrong.field in wrong.reference_paths
 
 
 def _is_from_other_field(wrong: FieldError) -> bool:
-    return any(path != wrong.field for path in wrong.elsewhere)
+    return any(path != wrong.field for path in wrong.reference_paths)
 
 
 def _is_transposition(wrong: FieldError) -> bool:
     """Two neighbours have changed places, and nothing else."""
     return (
-        len(wrong.expected) == len(wrong.actual)
-        and OSA.distance(wrong.expected, wrong.actual, score_cutoff=1) == 1
-        and Levenshtein.distance(wrong.expected, wrong.actual, score_cutoff=2) == 2
+        len(wrong.expected_text) == len(wrong.actual_text)
+        and OSA.distance(wrong.expected_text, wrong.actual_text, score_cutoff=1) == 1
+        and Levenshtein.distance(wrong.expected_text, wrong.actual_text, score_cutoff=2) == 2
     )
 
 
 def _is_character_misread(wrong: FieldError) -> bool:
     return (
-        len(wrong.expected) == len(wrong.actual)
-        and Levenshtein.distance(wrong.expected, wrong.actual, score_cutoff=1) == 1
+        len(wrong.expected_text) == len(wrong.actual_text)
+        and Levenshtein.distance(wrong.expected_text, wrong.actual_text, score_cutoff=1) == 1
     )
 
 
 def _is_character_lost_or_added(wrong: FieldError) -> bool:
-    return Levenshtein.distance(wrong.expected, wrong.actual, score_cutoff=1) == 1
+    return Levenshtein.distance(wrong.expected_text, wrong.actual_text, score_cutoff=1) == 1
 
 
 def _is_part_missing(wrong: FieldError) -> bool:
-    return len(wrong.actual) >= MIN_DISTINCTIVE_LENGTH and wrong.actual in wrong.expected
+    return (
+        len(wrong.actual_text) >= MIN_DISTINCTIVE_LENGTH
+        and wrong.actual_text in wrong.expected_text
+    )
 
 
 def _is_more_than_value(wrong: FieldError) -> bool:
-    return len(wrong.expected) >= MIN_DISTINCTIVE_LENGTH and wrong.expected in wrong.actual
+    return (
+        len(wrong.expected_text) >= MIN_DISTINCTIVE_LENGTH
+        and wrong.expected_text in wrong.actual_text
+    )
 
 
 def _is_type_mismatch(wrong: FieldError) -> bool:
-    return wrong.meant is not None and wrong.read is None
+    return wrong.expected_value is not None and wrong.actual_value is None
 
 
 def _is_date_part_wrong(wrong: FieldError) -> bool:
-    one, other = wrong.meant, wrong.read
+    one, other = wrong.expected_value, wrong.actual_value
     if not (isinstance(one, Date) and isinstance(other, Date)):
         return False
     return [one.year == other.year, one.month == other.month, one.day == other.day].count(True) == 2
 
 
 def _is_partly_misread(wrong: FieldError) -> bool:
-    longest = max(len(wrong.expected), len(wrong.actual))
-    distance = Levenshtein.distance(wrong.expected, wrong.actual, score_cutoff=longest // 4)
+    longest = max(len(wrong.expected_text), len(wrong.actual_text))
+    distance = Levenshtein.distance(
+        wrong.expected_text, wrong.actual_text, score_cutoff=longest // 4
+    )
     return distance <= longest // 4
 
 

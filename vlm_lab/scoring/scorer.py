@@ -108,22 +108,25 @@ def score_values(
         else ERROR_TYPES_BY_STATUS.get(status)
     )
     results = _classify_errors(work.results, conventions, lost)
-    return Score(fields=tuple(results), scores=compute_scores(work.heads, work.cells, work.rows))
+    return Score(
+        fields=tuple(results),
+        scores=compute_scores(work.header_counts, work.cell_counts, work.row_counts),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _ScoringState:
     """What is the same for all parts of one document, and the results that they add to."""
 
-    fields: Mapping[str, Field]
-    tables: frozenset[str]
+    fields_by_path: Mapping[str, Field]
+    table_paths: frozenset[str]
     conventions: Conventions
     empty: str
     confidences: Mapping[str, float]
     results: list[FieldResult] = field(default_factory=list)
-    heads: Counter[str] = field(default_factory=Counter)
-    cells: Counter[str] = field(default_factory=Counter)
-    rows: Counter[str] = field(default_factory=Counter)
+    header_counts: Counter[str] = field(default_factory=Counter)
+    cell_counts: Counter[str] = field(default_factory=Counter)
+    row_counts: Counter[str] = field(default_factory=Counter)
 
 
 def _score_document(
@@ -140,8 +143,8 @@ def _score_document(
     )
     _score_record(
         work,
-        flatten_document(reference, work.tables),
-        flatten_document(value, work.tables),
+        flatten_document(reference, work.table_paths),
+        flatten_document(value, work.table_paths),
         _Location(),
     )
     return work
@@ -152,20 +155,22 @@ class _Location:
     """Where a part is: in the fields' paths, in the results, and in the prediction; and the rows
     around it, none of which the whole document has."""
 
-    path: str = ""
-    shown: str = ""
-    predicted: str = ""
+    field_path: str = ""
+    result_path: str = ""
+    prediction_path: str = ""
     rows: tuple[str, ...] = ()
     spurious: bool = False
 
-    def row(self, table: str, shown: str, predicted: str, spurious: bool = False) -> "_Location":
+    def locate_row(
+        self, table: str, shown: str, predicted: str, spurious: bool = False
+    ) -> "_Location":
         """The place of a row of `table`."""
-        inside = table[len(self.path) :]
-        row = f"{self.shown}{inside}[{shown}]"
+        inside = table[len(self.field_path) :]
+        row = f"{self.result_path}{inside}[{shown}]"
         return _Location(
-            path=f"{table}[]",
-            shown=row,
-            predicted=f"{self.predicted}{inside}[{predicted}]",
+            field_path=f"{table}[]",
+            result_path=row,
+            prediction_path=f"{self.prediction_path}{inside}[{predicted}]",
             rows=(*self.rows, row),
             spurious=self.spurious or spurious,
         )
@@ -176,16 +181,20 @@ def _score_record(
 ) -> bool:
     """Scores one part; whether all that is labelled in it is right."""
     first = len(work.results)
-    match_key_spelling(actual, (*expected.leaves, *expected.tables))
-    for path, value in expected.leaves.items():
-        if path in work.fields:
+    match_key_spelling(actual, (*expected.values_by_path, *expected.rows_by_path))
+    for path, value in expected.values_by_path.items():
+        if path in work.fields_by_path:
             _score_value(work, path, value, actual, place)
-    for path, value in actual.leaves.items():
-        if path in work.fields and path not in expected.leaves and not is_null_like(value):
+    for path, value in actual.values_by_path.items():
+        if (
+            path in work.fields_by_path
+            and path not in expected.values_by_path
+            and not is_null_like(value)
+        ):
             denied = work.empty == "absent" and _is_inside_null(path, expected)
             _add_result(work, path, None, value, "spurious" if denied else "unlabelled", place)
-    for path in dict.fromkeys((*expected.tables, *actual.tables)):
-        if path in work.tables:
+    for path in dict.fromkeys((*expected.rows_by_path, *actual.rows_by_path)):
+        if path in work.table_paths:
             _score_table(work, path, expected, actual, place)
     return all(
         result.outcome in CORRECT for result in work.results[first:] if result.outcome in JUDGED
@@ -195,7 +204,7 @@ def _score_record(
 def _score_value(
     work: _ScoringState, path: str, expected: Any, part: FlatRecord, place: _Location
 ) -> None:
-    actual = part.leaves.get(path)
+    actual = part.values_by_path.get(path)
     if is_null(expected):
         if not is_null_like(actual):
             _add_result(
@@ -209,8 +218,10 @@ def _score_value(
     elif is_null_like(actual) and not has_same_text(expected, actual):
         _add_result(work, path, expected, actual, "missing", place)
     else:
-        outcome, similar = compare_values(work.fields[path], expected, actual, work.conventions)
-        if outcome == "exact" and path in part.respelled:
+        outcome, similar = compare_values(
+            work.fields_by_path[path], expected, actual, work.conventions
+        )
+        if outcome == "exact" and path in part.renamed_paths:
             outcome = "normalized"
         _add_result(work, path, expected, actual, outcome, place, similar)
 
@@ -224,29 +235,32 @@ def _add_result(
     place: _Location,
     similar: float | None = None,
 ) -> None:
-    inside = path[len(place.path) :]
-    confidence = work.confidences.get(f"{place.predicted}{inside}") if work.confidences else None
+    inside = path[len(place.field_path) :]
+    confidence = (
+        work.confidences.get(f"{place.prediction_path}{inside}") if work.confidences else None
+    )
     result = FieldResult(
-        path=f"{place.shown}{inside}",
+        path=f"{place.result_path}{inside}",
         field=path,
         in_row=bool(place.rows),
         rows=place.rows,
         in_spurious_row=place.spurious,
-        type=work.fields[path].type,
+        type=work.fields_by_path[path].type,
         expected=expected,
         actual=actual,
         outcome=outcome,
         similarity=similar,
         confidence=confidence,
     )
-    (work.cells if result.in_row else work.heads)[outcome] += 1
+    (work.cell_counts if result.in_row else work.header_counts)[outcome] += 1
     work.results.append(result)
 
 
 def _is_inside_null(path: str, expected: FlatRecord) -> bool:
     """Whether the reference has null where the prediction has an object with this leaf in it."""
     return any(
-        is_null(value) and path.startswith(f"{known}.") for known, value in expected.leaves.items()
+        is_null(value) and path.startswith(f"{known}.")
+        for known, value in expected.values_by_path.items()
     )
 
 
@@ -255,11 +269,15 @@ def _score_table(
 ) -> None:
     """Scores a list of rows: each row of the reference against the predicted one that is most like
     it."""
-    wanted = [flatten_row(row, path, work.tables) for row in expected.tables.get(path) or ()]
-    known = tuple(dict.fromkeys(name for row in wanted for name in (*row.leaves, *row.tables)))
+    wanted = [
+        flatten_row(row, path, work.table_paths) for row in expected.rows_by_path.get(path) or ()
+    ]
+    known = tuple(
+        dict.fromkeys(name for row in wanted for name in (*row.values_by_path, *row.rows_by_path))
+    )
     given = [
-        match_key_spelling(flatten_row(row, path, work.tables), known)
-        for row in actual.tables.get(path) or ()
+        match_key_spelling(flatten_row(row, path, work.table_paths), known)
+        for row in actual.rows_by_path.get(path) or ()
     ]
     keys, others = (
         [_canonicalize_row(work, row) for row in wanted],
@@ -272,30 +290,30 @@ def _score_table(
             work,
             row,
             FlatRecord() if other is None else given[other],
-            place.row(path, str(index), str(other)),
+            place.locate_row(path, str(index), str(other)),
         )
         labelled = bool(keys[index])
-        work.rows.update(
+        work.row_counts.update(
             rows_expected=labelled,
             rows_right=labelled and right,
             rows_predicted=labelled and other is not None,
         )
     labels = {name for key in keys for name in key}
     if not labels and work.empty == "absent" and _is_table_absent(path, expected):
-        labels = set(work.fields)
+        labels = set(work.fields_by_path)
     for index in sorted(set(range(len(given))) - set(pairs.values())):
-        work.rows["rows_predicted"] += _score_extra_row(
-            work, given[index], labels, place.row(path, f"+{index}", str(index), True)
+        work.row_counts["rows_predicted"] += _score_extra_row(
+            work, given[index], labels, place.locate_row(path, f"+{index}", str(index), True)
         )
     split, merged = count_split_and_merged(keys, others, pairs)
-    work.rows.update(rows_split=split, rows_merged=merged)
+    work.row_counts.update(rows_split=split, rows_merged=merged)
 
 
 def _is_table_absent(path: str, expected: FlatRecord) -> bool:
     """Whether the reference says that there is no such list: [] or null."""
     return (
-        expected.tables.get(path) == []
-        or path in expected.leaves
+        expected.rows_by_path.get(path) == []
+        or path in expected.values_by_path
         or _is_inside_null(path, expected)
     )
 
@@ -306,19 +324,19 @@ def _score_extra_row(
     """Adds a predicted row that is none of the reference's; whether anything in it is spurious. A
     column that the reference labels in no row is unlabelled here, too."""
     first = len(work.results)
-    for path, value in row.leaves.items():
-        if path in work.fields and not is_null_like(value):
+    for path, value in row.values_by_path.items():
+        if path in work.fields_by_path and not is_null_like(value):
             _add_result(
                 work, path, None, value, "spurious" if path in labels else "unlabelled", place
             )
-    for table, rows in row.tables.items():
-        inside = work.fields if table in labels else labels
-        for index, each in enumerate(rows if table in work.tables else ()):
+    for table, rows in row.rows_by_path.items():
+        inside = work.fields_by_path if table in labels else labels
+        for index, each in enumerate(rows if table in work.table_paths else ()):
             _score_extra_row(
                 work,
-                flatten_row(each, table, work.tables),
+                flatten_row(each, table, work.table_paths),
                 inside,
-                place.row(table, str(index), str(index)),
+                place.locate_row(table, str(index), str(index)),
             )
     return any(result.outcome == "spurious" for result in work.results[first:])
 
@@ -327,19 +345,19 @@ def _canonicalize_row(work: _ScoringState, row: FlatRecord) -> dict[str, Hashabl
     """What alignment compares, of the cells that say something: the canonical value, or the text of
     what is not of its type; of a list inside the row all that it holds."""
     cells: dict[str, Hashable] = {}
-    for path, value in row.leaves.items():
-        if path in work.fields and not is_null(value):
-            found = canonicalize_value(work.fields[path], value, work.conventions)
+    for path, value in row.values_by_path.items():
+        if path in work.fields_by_path and not is_null(value):
+            found = canonicalize_value(work.fields_by_path[path], value, work.conventions)
             cells[path] = str(value) if found is None else found
-    for path, rows in row.tables.items():
-        if path in work.tables and _has_row_values(work, path, rows):
+    for path, rows in row.rows_by_path.items():
+        if path in work.table_paths and _has_row_values(work, path, rows):
             cells[path] = _serialize_unordered(rows)
     return cells
 
 
 def _has_row_values(work: _ScoringState, table: str, rows: Sequence[Any]) -> bool:
     """Whether any row has a cell that does: else nothing in the list is judged."""
-    return any(_canonicalize_row(work, flatten_row(row, table, work.tables)) for row in rows)
+    return any(_canonicalize_row(work, flatten_row(row, table, work.table_paths)) for row in rows)
 
 
 def _serialize_unordered(value: Any) -> str:

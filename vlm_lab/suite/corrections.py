@@ -45,7 +45,7 @@ class Corrections:
     """All entries, by document; `apply` remembers which were used."""
 
     by_document: Mapping[str, Sequence[Correction]] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
+    used_keys: set[str] = field(default_factory=set)
 
     def apply(
         self, identity: str, name: str, reference: dict[str, Any] | None
@@ -55,17 +55,17 @@ class Corrections:
         notes = []
         for key in dict.fromkeys((identity, name)):
             for correction in self.by_document.get(key, ()):
-                self.used.add(key)
+                self.used_keys.add(key)
                 if correction.verdict in CORRECTING_VERDICTS:
                     place = f"{CORRECTIONS_FILE}: {identity} {terminal_safe(correction.path)}"
                     reference, kind, figures = _apply_correction(correction, reference)
                     notes.append(Message(kind, {"place": place, **figures}))
         return reference, tuple(notes)
 
-    def unused(self) -> Iterator[Message]:
+    def find_unused(self) -> Iterator[Message]:
         """A note on each document that is named and not there."""
         for key in self.by_document:
-            if key not in self.used:
+            if key not in self.used_keys:
                 yield Message(
                     "unused_correction", {"file": CORRECTIONS_FILE, "name": terminal_safe(key)}
                 )

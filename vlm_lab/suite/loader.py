@@ -63,7 +63,7 @@ def load_suite(
     read = _read_schema(schema_path) if schema or schema_path.exists() else {}
     for key, number in said.pages.items():
         if number < 1:
-            raise source.error(["pages", key], f"must be 1 or more (got {number})")
+            raise source.make_error(["pages", key], f"must be 1 or more (got {number})")
     _check_paths(source, said)
     return Suite(
         name=folder.resolve().name,
@@ -109,7 +109,7 @@ def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, .
         documents.append(Document(id=identity, name=name, path=root / name, suite=suite, tags=tags,
                                   reference=reference, reference_path=reference_path,
                                   verified=is_verified(suite, identity, name, tags, verified)))  # fmt: skip
-    notes += corrections.unused()
+    notes += corrections.find_unused()
     return tuple(documents), (*notes, *_find_unmatched(suite, documents, index))
 
 
@@ -150,7 +150,7 @@ def _read_prompts(source: YamlSource, folder: Path, names: Mapping[str, str]) ->
         if path.exists():
             texts[prompt_id] = path.read_text("utf-8-sig")
         elif (source.data or {}).get("prompts"):
-            raise source.error(["prompts", prompt_id], f"no file {path}")
+            raise source.make_error(["prompts", prompt_id], f"no file {path}")
     return texts
 
 
@@ -186,12 +186,12 @@ def _check_paths(source: YamlSource, said: SuiteFile) -> None:
     try:
         said.match.format(stem="a", name="a.pdf")
     except (ValueError, LookupError, AttributeError):
-        raise source.error(
+        raise source.make_error(
             ["match"], f"must be a file name with {{stem}} or {{name}} (got {said.match!r})"
         ) from None
     for ours, theirs in said.map.items():
         if ours.count("[].") != theirs.count("[]."):
-            raise source.error(
+            raise source.make_error(
                 ["map", ours], f"must have as many lists as {ours!r} has (got {theirs!r})"
             )
 
@@ -201,7 +201,7 @@ def _find_corrections(source: YamlSource, folder: Path, name: str | None) -> Pat
     one."""
     path = folder / (name or CORRECTIONS)
     if name and not path.is_file():
-        raise source.error(["corrections"], f"no file {path}")
+        raise source.make_error(["corrections"], f"no file {path}")
     return path if path.is_file() else None
 
 
@@ -213,7 +213,7 @@ def _find_unmatched(
         yield Message(
             "unmatched", {"n": len(alone), "names": list_first_names([*map(terminal_safe, alone)])}
         )
-    unused = [name for name, path in index.paths.items() if path not in index.used]
+    unused = [name for name, path in index.paths.items() if path not in index.used_paths]
     if unused:
         yield Message(
             "unused", {"n": len(unused), "names": list_first_names([*map(terminal_safe, unused)])}

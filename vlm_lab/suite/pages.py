@@ -83,7 +83,7 @@ class Pages(Sequence[Page]):
 
     def __init__(self, path: Path, max_pages: int, dpi: int) -> None:
         self.path, self.max_pages, self.dpi = path, max_pages, dpi
-        self._render = threading.Lock()
+        self._render_lock = threading.Lock()
 
     @cached_property
     def total(self) -> int:
@@ -98,14 +98,14 @@ class Pages(Sequence[Page]):
     def indices(self) -> tuple[int, ...]:
         return tuple(range(min(self.total, self.max_pages)))
 
-    def rendered(self) -> tuple[Page, ...]:
+    def render_pages(self) -> tuple[Page, ...]:
         """All pages. Safe to call from the thread that renders ahead and from the one that needs
         them now."""
-        with self._render:
-            return self._pages
+        with self._render_lock:
+            return self._rendered_pages
 
     @cached_property
-    def _pages(self) -> tuple[Page, ...]:
+    def _rendered_pages(self) -> tuple[Page, ...]:
         with wrap_document_errors(self.path):
             render = _render_pdf if _detect_format(self.path) == "pdf" else _render_image
             return tuple(render(self.path, self.indices, self.dpi))
@@ -118,7 +118,7 @@ class Pages(Sequence[Page]):
     @overload
     def __getitem__(self, index: slice) -> tuple[Page, ...]: ...
     def __getitem__(self, index: int | slice) -> Page | tuple[Page, ...]:
-        return self.rendered()[index]
+        return self.render_pages()[index]
 
 
 @contextmanager

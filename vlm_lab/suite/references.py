@@ -31,10 +31,10 @@ class ReferenceIndex:
         paths = [root] if root.is_file() else sorted(root.rglob("*.json")) if root.is_dir() else []
         base = root.parent if root.is_file() else root
         self.paths = {normalize_unicode(path.relative_to(base).as_posix()): path for path in paths}
-        self.by_name: dict[str, list[Path]] = {}
+        self.paths_by_name: dict[str, list[Path]] = {}
         for name, path in self.paths.items():
-            self.by_name.setdefault(name.rpartition("/")[2], []).append(path)
-        self.used: set[Path] = set()
+            self.paths_by_name.setdefault(name.rpartition("/")[2], []).append(path)
+        self.used_paths: set[Path] = set()
 
     def find(self, document: str) -> Path | None:
         """The reference of a document: beside its own relative path first, else the only one of
@@ -42,10 +42,10 @@ class ReferenceIndex:
         folder, _, name = normalize_unicode(document).rpartition("/")
         wanted = self.match.format(stem=name.rpartition(".")[0] or name, name=name)
         found = self.paths.get(f"{folder}/{wanted}" if folder else wanted) or self.paths.get(wanted)
-        if found is None and len(self.by_name.get(wanted, [])) == 1:
-            found = self.by_name[wanted][0]
+        if found is None and len(self.paths_by_name.get(wanted, [])) == 1:
+            found = self.paths_by_name[wanted][0]
         if found:
-            self.used.add(found)
+            self.used_paths.add(found)
         return found
 
 

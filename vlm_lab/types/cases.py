@@ -31,7 +31,7 @@ class CandidateKey(NamedTuple):
     prompt_id: str
 
     @classmethod
-    def of_record(cls, record: Mapping[str, Any]) -> CandidateKey:
+    def from_record(cls, record: Mapping[str, Any]) -> CandidateKey:
         """Whose answer a line of records.jsonl is."""
         return cls(record["suite"], record["model"], record["prompt_id"])
 

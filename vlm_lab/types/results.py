@@ -160,7 +160,7 @@ class Comparison:
     left_out: tuple[str, ...] = ()
 
     @property
-    def decided(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether the difference is more than chance, the other comparisons considered."""
         return self.p_adjusted is not None and self.p_adjusted < 0.05
 

@@ -172,7 +172,7 @@ def test_a_skewed_page_is_turned_level() -> None:
     corners = [(0.0, 0.0), (200.0, 20.0), (198.0, 40.0), (-2.0, 20.0)]
     far = [(x + 600, y + 60) for x, y in corners]
     left, right = backend.deskew_lines(0, [(corners, "Total amount"), (far, "EUR 120.00")])
-    assert left.in_row(right)
+    assert left.is_in_row_of(right)
 
 
 def page(*rows: str) -> Page:

@@ -179,7 +179,7 @@ def test_a_worker_killed_in_the_middle_fails_its_case_and_comes_back_once(
     backend = Transformers(endless(checkpoint("qwen2_vl")), runtime)
     try:
         for _ in range(2):
-            backend._alive()
+            backend._ensure_worker()
             assert backend.worker is not None
             threading.Timer(0.7, os.kill, (backend.worker.pid, signal.SIGKILL)).start()
             with pytest.raises(GenerationError, match="killed by SIGKILL") as caught:

@@ -77,23 +77,25 @@ def loaded(request: pytest.FixtureRequest, checkpoint: Callable[[str], Path]) ->
 def test_a_family_answers_and_its_tokens_are_as_predicted(loaded: LoadedModel) -> None:
     model = Model(name="tiny", model_id=str(loaded.folder))
     for size in SIZES:
-        reply = loaded.reply(request_of(size))
+        reply = loaded.generate_reply(request_of(size))
         assert reply["output_tokens"] in range(1, 5)
-        if not loaded.family.after:
+        if not loaded.family.postprocess_method:
             assert "".join(text for text, _ in reply["tokens"]) == reply["text"]
         predicted = families.predict_visual_tokens(loaded.folder, model, [size])
         assert (reply["visual_tokens"] or 0) > 0 or loaded.folder.name == "donut", (
             "Donut's decoder has words only"
         )
-        assert predicted == (reply["visual_tokens"] if loaded.family.tokens else None), size
+        assert predicted == (reply["visual_tokens"] if loaded.family.count_tokens else None), size
 
 
 def test_a_prompt_shows_the_words_and_one_place_for_each_page(loaded: LoadedModel) -> None:
-    pages = 2 if loaded.family.many else 1
-    words = loaded.words("Lies die Rechnung.", pages)
+    pages = 2 if loaded.family.multi_image else 1
+    words = loaded.build_chat_prompt("Lies die Rechnung.", pages)
     assert "Lies die Rechnung." in words
-    assert not loaded.family.image or words.count(loaded.family.image) == pages
-    assert loaded.reply(request_of(*SIZES[:pages]))["text"] is not None
+    assert (
+        not loaded.family.image_placeholder or words.count(loaded.family.image_placeholder) == pages
+    )
+    assert loaded.generate_reply(request_of(*SIZES[:pages]))["text"] is not None
 
 
 def test_a_padded_batch_says_what_single_prompts_say(loaded: LoadedModel) -> None:
@@ -107,14 +109,14 @@ def test_a_padded_batch_says_what_single_prompts_say(loaded: LoadedModel) -> Non
     }
     replies = batch.generate_replies(loaded, together)["replies"]
     assert [each["text"] for each in replies] == [
-        loaded.reply(request)["text"] for request in requests
+        loaded.generate_reply(request)["text"] for request in requests
     ]
 
 
 def test_a_budget_of_visual_tokens_is_kept(loaded: LoadedModel) -> None:
     budget = BUDGETS.get(loaded.folder.name, 100)
     wanted = {"max_visual_tokens": budget}
-    if loaded.family.budget is None:
+    if loaded.family.build_budget is None:
         with pytest.raises(
             WorkerError, match="max_visual_tokens: this family of models has no pixel budget"
         ):
@@ -123,11 +125,13 @@ def test_a_budget_of_visual_tokens_is_kept(loaded: LoadedModel) -> None:
     small = LoadedModel(job(loaded.folder, processor_kwargs=wanted))
     model = Model(name="tiny", model_id=str(loaded.folder), processor_kwargs=wanted)
     for size in SIZES:
-        tokens = small.reply(request_of(size))["visual_tokens"]
+        tokens = small.generate_reply(request_of(size))["visual_tokens"]
         assert 0 < tokens <= budget, size
         predicted = families.predict_visual_tokens(loaded.folder, model, [size])
-        assert predicted == (tokens if loaded.family.tokens else None), size
-    kept, free = (each.reply(request_of(SIZES[0]))["visual_tokens"] for each in (small, loaded))
+        assert predicted == (tokens if loaded.family.count_tokens else None), size
+    kept, free = (
+        each.generate_reply(request_of(SIZES[0]))["visual_tokens"] for each in (small, loaded)
+    )
     assert 15 < kept < free, "no more is given away than must be"
 
 
@@ -162,7 +166,7 @@ def test_tags_of_a_family_that_answers_in_tags_become_json(
     donut = LoadedModel(job(checkpoint("donut")))
     told = "<s_total><s_gross>119.00</s_gross></s_total>"
     ids = donut.processor.tokenizer(told)["input_ids"]
-    assert json.loads(donut.text(ids)) == {"total": {"gross": "119.00"}}
+    assert json.loads(donut.decode_reply(ids)) == {"total": {"gross": "119.00"}}
 
 
 def test_a_reply_that_the_window_leaves_no_room_for_says_so(
@@ -170,11 +174,11 @@ def test_a_reply_that_the_window_leaves_no_room_for_says_so(
 ) -> None:
     llava = LoadedModel(job(checkpoint("llava")))
     request = request_of(SIZES[0])
-    assert llava.reply(request)["room"] == {}
+    assert llava.generate_reply(request)["room"] == {}
     llava.model.config.text_config.max_position_embeddings = (
-        llava.reply(request)["prompt_tokens"] + 3
+        llava.generate_reply(request)["prompt_tokens"] + 3
     )
-    reply = llava.reply(request)
+    reply = llava.generate_reply(request)
     assert (reply["output_tokens"], reply["finish_reason"]) == (3, "length")
     assert reply["room"]["max_new_tokens"]["value"] == 3
     assert "4 asked for" in reply["room"]["max_new_tokens"]["reason"]
@@ -185,7 +189,7 @@ def test_a_checkpoint_without_a_chat_template_gets_the_familys_form(
 ) -> None:
     llava = LoadedModel(job(checkpoint("llava")))
     llava.processor.chat_template = None
-    assert llava.words("Total {x}?", 1) == "USER: <image>\nTotal {x}? ASSISTANT:"
+    assert llava.build_chat_prompt("Total {x}?", 1) == "USER: <image>\nTotal {x}? ASSISTANT:"
 
 
 def test_a_model_that_refuses_an_attention_gets_the_next(
@@ -197,7 +201,7 @@ def test_a_model_that_refuses_an_attention_gets_the_next(
     llava = LoadedModel(job(checkpoint("llava")))
     assert llava.environment["attn_implementation"]["value"] == "eager"
     assert "sdpa: this model has none" in llava.environment["attn_implementation"]["reason"]
-    assert llava.reply(request_of(SIZES[0]))["output_tokens"]
+    assert llava.generate_reply(request_of(SIZES[0]))["output_tokens"]
     with pytest.raises(ValueError, match="does not support"):
         LoadedModel(job(checkpoint("llava"), attn_implementation="sdpa"))
 

@@ -107,7 +107,7 @@ def test_pickles_are_used_only_where_they_are_asked_for(tmp_path: Path) -> None:
         weights.require_checkpoint(model(model_id=str(folder)), tmp_path)
     assert weights.require_checkpoint(
         model(model_id=str(folder), use_safetensors=False), tmp_path
-    ).complete
+    ).is_complete
 
 
 def test_pickles_need_a_commit_as_remote_code_does(tmp_path: Path, home: Path) -> None:
@@ -117,7 +117,9 @@ def test_pickles_need_a_commit_as_remote_code_does(tmp_path: Path, home: Path) -
         Skip, match=f"reads pickles and runs code from .* must be a commit .*'main'.*{OLD}"
     ):
         weights.require_checkpoint(model(use_safetensors=False), tmp_path)
-    assert weights.require_checkpoint(model(use_safetensors=False, revision=OLD), tmp_path).complete
+    assert weights.require_checkpoint(
+        model(use_safetensors=False, revision=OLD), tmp_path
+    ).is_complete
 
 
 def test_a_digest_follows_the_files_and_is_remembered(

@@ -52,7 +52,7 @@ class Ocr:
 
     def generate(self, prompt: Prompt) -> Generation:
         """The fields found on all pages, as JSON in the keys of the shipped schema."""
-        engine, why, read = self._reader(prompt)
+        engine, why, read = self._choose_reader(prompt)
         lines = [
             line
             for index, page in enumerate(prompt.pages)
@@ -83,14 +83,14 @@ class Ocr:
         )
         return {**versions, "tesseract": tesseract or None, "rules": sha256(rules).hexdigest()[:12]}
 
-    def _reader(self, prompt: Prompt) -> tuple[str, str, Callable[[Page], list[TextBox]]]:
+    def _choose_reader(self, prompt: Prompt) -> tuple[str, str, Callable[[Page], list[TextBox]]]:
         """Engine, reason, reader: among several scripts the first page decides, as Tesseract sees
         it."""
         foreign = [OTHER_SCRIPTS[name] for name in prompt.languages if name in OTHER_SCRIPTS]
         spoken = ", ".join(prompt.languages)
         tesseract = partial(_run_tesseract, wanted=foreign)
         if not foreign:
-            return "rapidocr", f"it reads {spoken or 'Latin script'}", self._rapid
+            return "rapidocr", f"it reads {spoken or 'Latin script'}", self._read_with_rapidocr
         if len(foreign) == len(prompt.languages):
             return "tesseract", f"RapidOCR reads no {foreign[0][0]}", tesseract
         try:
@@ -101,14 +101,16 @@ class Ocr:
             return (
                 "rapidocr",
                 f"one of {spoken}, script not checked ({why}); the tag `language` tells",
-                self._rapid,
+                self._read_with_rapidocr,
             )
         reason = f"one of {spoken}; {share:.0%} of the first page's letters are {foreign[0][0]}"
         return (
-            ("tesseract", reason, tesseract) if share > 0.5 else ("rapidocr", reason, self._rapid)
+            ("tesseract", reason, tesseract)
+            if share > 0.5
+            else ("rapidocr", reason, self._read_with_rapidocr)
         )
 
-    def _rapid(self, page: Page) -> list[TextBox]:
+    def _read_with_rapidocr(self, page: Page) -> list[TextBox]:
         return run_rapidocr(self._engine, page.image)
 
 

@@ -53,19 +53,19 @@ class TextLine:
     page: int
     box: tuple[float, float, float, float]
     text: str
-    marks: tuple[tuple[int, int, str], ...] = ()
+    label_spans: tuple[tuple[int, int, str], ...] = ()
 
-    def in_row(self, other: "TextLine") -> bool:
+    def is_in_row_of(self, other: "TextLine") -> bool:
         (_, top, _, bottom), (_, high, _, low) = self.box, other.box
         return self.page == other.page and abs(top + bottom - high - low) < 1.1 * min(
             bottom - top, low - high
         )
 
-    def below(self, other: "TextLine") -> bool:
+    def is_below(self, other: "TextLine") -> bool:
         """In the same column, at most four lines down."""
         (left, top, right, _), (start, high, end, low) = self.box, other.box
         overlap = right > start - 10 and left < end + 10 and self.page == other.page
-        return overlap and 0 < top - high < 4 * (low - high) and not self.in_row(other)
+        return overlap and 0 < top - high < 4 * (low - high) and not self.is_in_row_of(other)
 
 
 def fold_text(text: str) -> str:
@@ -109,20 +109,24 @@ def find_labelled_texts(
     places = (
         (label, place)
         for label in lines
-        for place in range(len(label.marks))
-        if label.marks[place][2] == kind
+        for place in range(len(label.label_spans))
+        if label.label_spans[place][2] == kind
     )
     for label, place in places:
-        stop = label.marks[place + 1][0] if place + 1 < len(label.marks) else None
+        stop = label.label_spans[place + 1][0] if place + 1 < len(label.label_spans) else None
         right = sorted(
-            (x for x in lines if x.box[0] > label.box[0] and x.in_row(label)),
+            (x for x in lines if x.box[0] > label.box[0] and x.is_in_row_of(label)),
             key=lambda x: x.box[0],
         )
-        row = [] if stop else [x.text for x in takewhile(lambda x: not x.marks, right)]
+        row = [] if stop else [x.text for x in takewhile(lambda x: not x.label_spans, right)]
         column = [label]
         for x in lines:
-            column += [x] if x.below(column[-1]) else []
-        yield label, [label.text[label.marks[place][1] : stop], *row], [x.text for x in column[1:]]
+            column += [x] if x.is_below(column[-1]) else []
+        yield (
+            label,
+            [label.text[label.label_spans[place][1] : stop], *row],
+            [x.text for x in column[1:]],
+        )
 
 
 def find_invoice_number(lines: Sequence[TextLine]) -> str | None:
@@ -175,7 +179,9 @@ def find_issue_and_due_dates(
         return next((day for text in texts for day in parse_dates(text, order, languages)), None)
 
     due = first("due")
-    free = [x.text for x in lines if not {"due", "not_issue"} & {kind for *_, kind in x.marks}]
+    free = [
+        x.text for x in lines if not {"due", "not_issue"} & {kind for *_, kind in x.label_spans}
+    ]
     unlabelled = (day for text in free for day in parse_dates(text, order, languages) if day != due)
     return first("issue") or first("issue_weak") or next(unlabelled, None), due
 
@@ -247,7 +253,7 @@ def find_seller(lines: Sequence[TextLine]) -> str | None:
         for _, row, column in find_labelled_texts(lines, "seller")
         for text in row + column[:1]
     }
-    buyers = [x for x in first if any(kind == "buyer" for *_, kind in x.marks)]
+    buyers = [x for x in first if any(kind == "buyer" for *_, kind in x.label_spans)]
 
     def score(x: TextLine, part: str) -> float:
         left, top, _, bottom = x.box
@@ -271,7 +277,7 @@ def find_seller(lines: Sequence[TextLine]) -> str | None:
                 or sum(map(str.isalpha, part)) < 2
             )
             if not barred and (
-                LEGAL_FORM_PATTERN.search(part) or all(start > 0 for start, *_ in x.marks)
+                LEGAL_FORM_PATTERN.search(part) or all(start > 0 for start, *_ in x.label_spans)
             ):
                 scores[part.strip(" :")] = max(
                     score(x, part.strip(" :")), scores.get(part.strip(" :"), 0)
@@ -283,8 +289,8 @@ def find_line_items(lines: Sequence[TextLine]) -> list[dict[str, str]]:
     """Rows of words that end with an amount, above the first total."""
     found: list[dict[str, str]] = []
     for x in lines:
-        row = sorted((y for y in lines if y.in_row(x)), key=lambda y: y.box[0])
-        if found and any(kind in LABEL_WEIGHTS for y in row for *_, kind in y.marks):
+        row = sorted((y for y in lines if y.is_in_row_of(x)), key=lambda y: y.box[0])
+        if found and any(kind in LABEL_WEIGHTS for y in row for *_, kind in y.label_spans):
             break
         words = max((y.text for y in row), key=lambda text: sum(map(str.isalpha, text)))
         prices = parse_amounts(*(y.text for y in row))

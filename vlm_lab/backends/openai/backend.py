@@ -52,7 +52,7 @@ class OpenAI:
         private = check_host(model, self.settings, runtime)
         self.client = HttpClient(self.settings, read_api_key(model, self.settings), private)
         try:
-            self.client.check(
+            self.client.check_server(
                 f"start one (for example: vllm serve {model.model_id}) or correct base_url in models.yaml"
             )
         except Skip as reason:
@@ -77,12 +77,12 @@ class OpenAI:
         preprocess = time.perf_counter() - started
         answer = self.client.post("chat/completions", body)
         reply = (responses.parse_stream if self.settings.stream else responses.parse_response)(
-            answer.pieces
+            answer.chunks
         )
-        first, last = reply.first_token, reply.last_token
+        first, last = reply.first_token_seconds, reply.last_token_seconds
         decode = last - first if first is not None and last is not None else None
         retries = (
-            {"attempts": answer.attempts, "waited_seconds": answer.waited}
+            {"attempts": answer.attempts, "waited_seconds": answer.waited_seconds}
             if answer.attempts > 1
             else {}
         )
@@ -94,7 +94,7 @@ class OpenAI:
             mean_logprob=responses.compute_mean_logprob(reply),
             tokens=responses.parse_token_logprobs(reply),
             image_sizes=tuple(page.image.size for page in prompt.pages),
-            environment={**self._environment(reply.served), **retries},
+            environment={**self._describe_environment(reply.server_info), **retries},
         )
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
@@ -107,7 +107,7 @@ class OpenAI:
         """Ends the connection."""
         self.client.close()
 
-    def _environment(self, served: Mapping[str, Any]) -> dict[str, Any]:
+    def _describe_environment(self, served: Mapping[str, Any]) -> dict[str, Any]:
         device = {"value": "server", "reason": f"the model runs behind {self.settings.base_url}"}
         not_sent = [name for name in LOCAL_ONLY_SETTINGS if getattr(self.model, name)]
         return {

@@ -43,9 +43,9 @@ class TimedResponse:
     """A reply's bytes, each piece with the seconds after sending at which it came, and how often it
     was asked for."""
 
-    pieces: tuple[tuple[float, bytes], ...]
+    chunks: tuple[tuple[float, bytes], ...]
     attempts: int
-    waited: float
+    waited_seconds: float
 
 
 class _RetryableError(Exception):
@@ -53,7 +53,7 @@ class _RetryableError(Exception):
 
     def __init__(self, kind: str, message: str, wait: float | None = None) -> None:
         super().__init__(message)
-        self.kind, self.wait = kind, wait
+        self.kind, self.wait_seconds = kind, wait
 
 
 class HttpClient:
@@ -64,8 +64,8 @@ class HttpClient:
             import httpx2
         except ImportError:
             raise Skip('the backend `openai` needs httpx2: pip install "vlm-lab[server]"') from None
-        self.settings, self._key, self._errors = settings, key, httpx2
-        self._http = httpx2.Client(
+        self.settings, self._api_key, self._httpx = settings, key, httpx2
+        self._connection = httpx2.Client(
             base_url=settings.base_url.rstrip("/") + "/",
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx2.Timeout(
@@ -76,16 +76,20 @@ class HttpClient:
         )
 
     def close(self) -> None:
-        self._http.close()
+        self._connection.close()
 
-    def check(self, start: str) -> None:
+    def check_server(self, start: str) -> None:
         """Skip where nobody answers (`start` says how a server is started) or the key is
         refused."""
         url = self.settings.base_url
         try:
-            response = self._http.get("models", timeout=min(CONNECT_SECONDS, self.settings.timeout))
-        except self._errors.HTTPError as error:
-            raise Skip(f"no server answers at {url} ({self._safe(str(error))}); {start}") from None
+            response = self._connection.get(
+                "models", timeout=min(CONNECT_SECONDS, self.settings.timeout)
+            )
+        except self._httpx.HTTPError as error:
+            raise Skip(
+                f"no server answers at {url} ({self._sanitize_text(str(error))}); {start}"
+            ) from None
         if response.status_code in (401, 403):
             name = self.settings.api_key_env
             which = (
@@ -101,24 +105,26 @@ class HttpClient:
         waited = 0.0
         for attempt in range(1, self.settings.retries + 2):
             try:
-                return TimedResponse(self._once(path, body), attempt, waited)
+                return TimedResponse(self._send_once(path, body), attempt, waited)
             except _RetryableError as problem:
                 if attempt > self.settings.retries:
                     raise GenerationError(problem.kind, f"{problem} ({attempt} attempts)") from None
-                wait = compute_backoff_seconds(attempt, problem.wait)
+                wait = compute_backoff_seconds(attempt, problem.wait_seconds)
                 time.sleep(wait)
                 waited += wait
         raise AssertionError("unreachable: the loop returns or raises")
 
-    def _once(self, path: str, body: Mapping[str, Any]) -> tuple[tuple[float, bytes], ...]:
+    def _send_once(self, path: str, body: Mapping[str, Any]) -> tuple[tuple[float, bytes], ...]:
         started = time.perf_counter()
-        with self._problems(), self._http.stream("POST", path, json=body) as response:
-            pieces = tuple(self._pieces(response, started))
+        with self._translate_errors(), self._connection.stream("POST", path, json=body) as response:
+            pieces = tuple(self._receive_chunks(response, started))
             if response.status_code != 200:
-                self._refuse(response, b"".join(piece for _, piece in pieces))
+                self._raise_for_status(response, b"".join(piece for _, piece in pieces))
         return pieces
 
-    def _pieces(self, response: "httpx2.Response", started: float) -> Iterator[tuple[float, bytes]]:
+    def _receive_chunks(
+        self, response: "httpx2.Response", started: float
+    ) -> Iterator[tuple[float, bytes]]:
         size = 0
         for piece in response.iter_bytes():
             seconds = time.perf_counter() - started
@@ -134,29 +140,29 @@ class HttpClient:
             yield seconds, piece
 
     @contextmanager
-    def _problems(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """The library's exceptions as ours. A connection that is refused while a run goes on may
         come back."""
         try:
             yield
-        except self._errors.ConnectTimeout as error:
+        except self._httpx.ConnectTimeout as error:
             raise _RetryableError(
-                "ConnectionLost", f"{self.settings.base_url}: {self._safe(str(error))}"
+                "ConnectionLost", f"{self.settings.base_url}: {self._sanitize_text(str(error))}"
             ) from None
-        except self._errors.TimeoutException:
+        except self._httpx.TimeoutException:
             raise GenerationError(
                 "Timeout", f"no reply within {self.settings.timeout:g} s"
             ) from None
-        except self._errors.TransportError as error:
+        except self._httpx.TransportError as error:
             raise _RetryableError(
-                "ConnectionLost", f"{self.settings.base_url}: {self._safe(str(error))}"
+                "ConnectionLost", f"{self.settings.base_url}: {self._sanitize_text(str(error))}"
             ) from None
-        except self._errors.HTTPError as error:
-            raise GenerationError("BadReply", self._safe(str(error))) from None
+        except self._httpx.HTTPError as error:
+            raise GenerationError("BadReply", self._sanitize_text(str(error))) from None
 
-    def _refuse(self, response: "httpx2.Response", data: bytes) -> None:
+    def _raise_for_status(self, response: "httpx2.Response", data: bytes) -> None:
         """Raises what a status other than 200 means."""
-        status, said = response.status_code, self._safe(extract_error_message(data))
+        status, said = response.status_code, self._sanitize_text(extract_error_message(data))
         message = f"{self.settings.base_url} answered {status}: {said or 'nothing more'}"
         if status in RETRY_STATUSES or status >= 500:
             kind = "RateLimited" if status == 429 else "ServerError"
@@ -170,9 +176,9 @@ class HttpClient:
             )
         raise GenerationError("Refused", message)
 
-    def _safe(self, text: str) -> str:
+    def _sanitize_text(self, text: str) -> str:
         """Text of a server on one line, short, without the key that some repeat."""
-        text = text.replace(self._key, "***") if self._key else text
+        text = text.replace(self._api_key, "***") if self._api_key else text
         return terminal_safe(" ".join(text.split()))[:300]
 
 

@@ -36,9 +36,9 @@ class ChatReply:
     finish_reason: str | None = None
     usage: Mapping[str, Any] = field(default_factory=dict)
     logprobs: list[Any] = field(default_factory=list)
-    first_token: float | None = None
-    last_token: float | None = None
-    served: dict[str, Any] = field(default_factory=dict)
+    first_token_seconds: float | None = None
+    last_token_seconds: float | None = None
+    server_info: dict[str, Any] = field(default_factory=dict)
 
 
 def parse_response(pieces: Sequence[tuple[float, bytes]]) -> ChatReply:
@@ -67,8 +67,10 @@ def parse_stream(pieces: Sequence[tuple[float, bytes]]) -> ChatReply:
         words = _extract_text(delta, data) if isinstance(delta, Mapping) else ""
         if words:
             reply.text += words
-            reply.first_token = seconds if reply.first_token is None else reply.first_token
-            reply.last_token = seconds
+            reply.first_token_seconds = (
+                seconds if reply.first_token_seconds is None else reply.first_token_seconds
+            )
+            reply.last_token_seconds = seconds
         _add_metadata(reply, value, choice)
     if not done and reply.finish_reason is None:
         raise GenerationError(
@@ -148,7 +150,7 @@ def _add_metadata(
     content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
     reply.logprobs += content if isinstance(content, list) else []
     told = ("model", "system_fingerprint")
-    reply.served |= {
+    reply.server_info |= {
         name: _replace_surrogates(value[name]) for name in told if isinstance(value.get(name), str)
     }
     return reply

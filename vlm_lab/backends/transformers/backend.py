@@ -36,11 +36,11 @@ class Transformers:
         self.model, self.runtime = model, runtime
         check_renamed_settings(model)
         self.weights = weights.require_checkpoint(model, runtime.cache)
-        self.limits = parse_timeouts(model)
-        self.deaths: list[str] = []
+        self.timeouts = parse_timeouts(model)
+        self.crashes: list[str] = []
         self.worker: Worker | None = None
         self.environment: Mapping[str, Any] = {}
-        self._start()
+        self._start_worker()
 
     @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
@@ -63,12 +63,12 @@ class Transformers:
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none and what it means for the
         next."""
-        return self._generation(self._ask([prompt], {"text": prompt.text}))
+        return self._build_generation(self._request_answer([prompt], {"text": prompt.text}))
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """The replies to prompts that are padded to one batch: words alone, nothing is timed or
         counted."""
-        answer = self._ask(
+        answer = self._request_answer(
             prompts, {"texts": [(prompt.text, len(prompt.pages)) for prompt in prompts]}
         )
         return [
@@ -80,9 +80,11 @@ class Transformers:
             for each in answer["replies"]
         ]
 
-    def _ask(self, prompts: Sequence[Prompt], words: Mapping[str, Any]) -> dict[str, Any]:
+    def _request_answer(
+        self, prompts: Sequence[Prompt], words: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """The worker's answer to these words about all the prompts' pages."""
-        worker = self._alive()
+        worker = self._ensure_worker()
         shown = [page.image for prompt in prompts for page in prompt.pages]
         images = [image if image.mode == "RGB" else image.convert("RGB") for image in shown]
         pages = [split_into_chunks(image.tobytes()) for image in images]
@@ -92,11 +94,13 @@ class Transformers:
             "seed": self.runtime.seed,
             **words,
         }
-        seconds = self.limits["reply_timeout"] * len(prompts)
+        seconds = self.timeouts["reply_timeout"] * len(prompts)
         try:
-            answer = worker.ask(request, seconds, [piece for page in pages for piece in page])
+            answer = worker.request_answer(
+                request, seconds, [piece for page in pages for piece in page]
+            )
         except GenerationError as error:
-            self._bury(str(error))
+            self._discard_worker(str(error))
             raise
         if "error" in answer:
             raise GenerationError(*answer["error"])
@@ -108,39 +112,41 @@ class Transformers:
             self.worker.close()
             self.worker = None
 
-    def _alive(self) -> Worker:
+    def _ensure_worker(self) -> Worker:
         if self.worker is None:
-            if len(self.deaths) > MAX_RESTARTS:
+            if len(self.crashes) > MAX_RESTARTS:
                 raise GenerationError(
                     "WorkerDied",
-                    f"{self.model.name}: not started again after {len(self.deaths)} deaths: {self.deaths[-1]}",
+                    f"{self.model.name}: not started again after {len(self.crashes)} deaths: {self.crashes[-1]}",
                 )
-            self._start()
+            self._start_worker()
         assert self.worker is not None  # noqa: S101 - _start() raises otherwise
         return self.worker
 
-    def _bury(self, why: str) -> None:
-        self.deaths.append(why)
+    def _discard_worker(self, why: str) -> None:
+        self.crashes.append(why)
         self.close()
 
-    def _start(self) -> None:
+    def _start_worker(self) -> None:
         try:
             self.worker = Worker(resolve_interpreter(self.model, self.runtime), self.runtime.online)
         except Skip as error:
             raise make_interpreter_error(self.model, str(error)) from None
         try:
-            answer = self.worker.ask(self._job(), self.limits["load_timeout"])
+            answer = self.worker.request_answer(
+                self._build_load_request(), self.timeouts["load_timeout"]
+            )
         except GenerationError as error:
-            self._bury(f"while loading: {error}")
+            self._discard_worker(f"while loading: {error}")
             raise GenerationError(
                 error.kind, f"{self.model.name}: while loading: {error}"
             ) from None
         if "error" in answer:
             self.close()
-            raise self._why_not_loaded(*answer["error"])
-        self._remember(answer)
+            raise self._make_load_error(*answer["error"])
+        self._store_environment(answer)
 
-    def _why_not_loaded(self, kind: str, message: str) -> UserError:
+    def _make_load_error(self, kind: str, message: str) -> UserError:
         name, python = self.model.name, self.model.python
         if kind == "NotHere":
             return UserError(f"{name}: {message}")
@@ -156,7 +162,7 @@ class Transformers:
         )
         return GenerationError(kind, f"{name}: could not be loaded: {message}{hint}")
 
-    def _job(self) -> dict[str, Any]:
+    def _build_load_request(self) -> dict[str, Any]:
         return {
             "folder": str(self.weights.folder),
             "device": self.runtime.device,
@@ -168,7 +174,7 @@ class Transformers:
             "load_kwargs": dict(self.model.load_kwargs),
         }
 
-    def _remember(self, environment: Mapping[str, Any]) -> None:
+    def _store_environment(self, environment: Mapping[str, Any]) -> None:
         found = self.weights
         self.environment = {**environment, "weights": found.digest, "revision": found.revision}
         key = compute_choice_key(self.model, self.runtime, found.digest)
@@ -176,7 +182,7 @@ class Transformers:
             self.runtime.cache, key, {name: environment[name]["value"] for name in DEVICE_SETTINGS}
         )
 
-    def _generation(self, answer: Mapping[str, Any]) -> Generation:
+    def _build_generation(self, answer: Mapping[str, Any]) -> Generation:
         return Generation(
             raw_response=answer["text"],
             finish_reason=answer["finish_reason"],

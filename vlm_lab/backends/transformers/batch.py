@@ -22,10 +22,10 @@ def generate_replies(loaded: LoadedModel, request: Payload) -> Payload:
     inputs = build_padded_inputs(loaded, request)
     tracker = TokenStreamer()
     with torch.inference_mode():
-        output = loaded.generate(inputs, request["generation_kwargs"], tracker)
+        output = loaded.generate_token_ids(inputs, request["generation_kwargs"], tracker)
     start = inputs["input_ids"].shape[1]
     if loaded.model.config.is_encoder_decoder:
-        start = output.shape[1] - tracker.puts + 1 if tracker.puts else 0
+        start = output.shape[1] - tracker.put_count + 1 if tracker.put_count else 0
     return {"replies": [decode_row(loaded, row[start:].tolist()) for row in output]}
 
 
@@ -33,11 +33,11 @@ def build_padded_inputs(loaded: LoadedModel, request: Payload) -> Any:
     """Ids and pixels of all prompts, on the model's device."""
     if processors.has_numbered_images(loaded.processor):
         raise WorkerError("NoBatch", "this model's own code takes one prompt at a time")
-    left, texts = loaded.pages(request), []
+    left, texts = loaded.build_page_images(request), []
     pages: list[Any] = []
     for text, count in request["texts"]:
-        texts.append(loaded.words(text, count))
-        pages += [left[:count]] if loaded.family.many else left[:count]
+        texts.append(loaded.build_chat_prompt(text, count))
+        pages += [left[:count]] if loaded.family.multi_image else left[:count]
         left = left[count:]
     inputs = processors.encode_batch(loaded.processor, texts, pages)
     return inputs.to(loaded.device, dtype=loaded.model.dtype)
@@ -45,7 +45,10 @@ def build_padded_inputs(loaded: LoadedModel, request: Payload) -> Any:
 
 def decode_row(loaded: LoadedModel, ids: list[int]) -> Payload:
     """One row of a batch, without the padding after its end."""
-    ends = loaded.ends()
+    ends = loaded.collect_eos_ids()
     last = next((place for place, token in enumerate(ids) if token in ends), None)
     written = ids if last is None else ids[: last + 1]
-    return {"text": loaded.text(written), "finish_reason": "length" if last is None else "stop"}
+    return {
+        "text": loaded.decode_reply(written),
+        "finish_reason": "length" if last is None else "stop",
+    }

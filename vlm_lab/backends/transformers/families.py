@@ -60,58 +60,69 @@ class Family:
     that makes JSON of a reply in tags of its own; `token_keys` name the visual token in
     config.json."""
 
-    tokens: TokenCounter | None = None
-    budget: BudgetRule | None = None
-    spelling: Callable[[Config, Config], dict[str, Any]] | None = None
-    image: str = "<image>"
-    prompt: str = "{images}{text}"
-    many: bool = True
-    after: str = ""
-    token_keys: tuple[str, ...] = ("image_token_id", "image_token_index")
-    fit: ResizeRule | None = None
-    shared: tuple[str, ...] = ()
+    count_tokens: TokenCounter | None = None
+    build_budget: BudgetRule | None = None
+    rename_settings: Callable[[Config, Config], dict[str, Any]] | None = None
+    image_placeholder: str = "<image>"
+    prompt_format: str = "{images}{text}"
+    multi_image: bool = True
+    postprocess_method: str = ""
+    visual_token_keys: tuple[str, ...] = ("image_token_id", "image_token_index")
+    resize: ResizeRule | None = None
+    shared_config_keys: tuple[str, ...] = ()
 
 
 QWEN = Family(
     count_qwen_tokens,
     build_qwen_budget,
     rename_qwen_settings,
-    image="<|vision_start|><|image_pad|><|vision_end|>",
+    image_placeholder="<|vision_start|><|image_pad|><|vision_end|>",
 )
 GLM = Family(
-    count_glm_tokens, build_glm_budget, image="<|begin_of_image|><|image|><|end_of_image|>"
+    count_glm_tokens,
+    build_glm_budget,
+    image_placeholder="<|begin_of_image|><|image|><|end_of_image|>",
 )
 GOT_PROMPT = (
     "<|im_start|>system\n        You should follow the instructions carefully and help me with my tasks.<|im_end|>"
     "<|im_start|>user\n{images}\n{text}<|im_end|><|im_start|>assistant\n"
 )
 FAMILIES = {
-    "aya_vision": Family(budget=build_tiles_budget, token_keys=("image_token_index",)),
-    "deepseek_vl": Family(count_square_tokens, image="<image_placeholder>"),
+    "aya_vision": Family(build_budget=build_tiles_budget, visual_token_keys=("image_token_index",)),
+    "deepseek_vl": Family(count_square_tokens, image_placeholder="<image_placeholder>"),
     "florence2": Family(
-        image="", prompt="{text}", many=False
+        image_placeholder="", prompt_format="{text}", multi_image=False
     ),  # asked by a task token alone: <OCR>
-    "gemma3": Family(count_gemma3_tokens, image="<start_of_image>"),
+    "gemma3": Family(count_gemma3_tokens, image_placeholder="<start_of_image>"),
     "glm46v": GLM,
     "glm4v": GLM,
     "glm_ocr": GLM,
-    "got_ocr2": Family(image="<img><imgpad></img>", prompt=GOT_PROMPT, many=False),
+    "got_ocr2": Family(
+        image_placeholder="<img><imgpad></img>", prompt_format=GOT_PROMPT, multi_image=False
+    ),
     "idefics2": Family(count_idefics2_tokens, build_idefics2_budget),
-    "idefics3": Family(budget=build_edge_budget),
-    "internvl": Family(budget=build_tiles_budget, image="<IMG_CONTEXT>"),
-    "lighton_ocr": Family(count_pixtral_tokens, build_pixtral_budget, image="<|image_pad|>"),
-    "llava": Family(count_llava_tokens, prompt="USER: {images}\n{text} ASSISTANT:"),
+    "idefics3": Family(build_budget=build_edge_budget),
+    "internvl": Family(build_budget=build_tiles_budget, image_placeholder="<IMG_CONTEXT>"),
+    "lighton_ocr": Family(
+        count_pixtral_tokens, build_pixtral_budget, image_placeholder="<|image_pad|>"
+    ),
+    "llava": Family(count_llava_tokens, prompt_format="USER: {images}\n{text} ASSISTANT:"),
     "llava_next": Family(
         count_llava_next_tokens,
         build_grids_budget,
-        prompt="[INST] {images}\n{text} [/INST]",
-        shared=("image_grid_pinpoints",),
+        prompt_format="[INST] {images}\n{text} [/INST]",
+        shared_config_keys=("image_grid_pinpoints",),
     ),
-    "llava_onevision": Family(budget=build_grids_budget, shared=("image_grid_pinpoints",)),
+    "llava_onevision": Family(
+        build_budget=build_grids_budget, shared_config_keys=("image_grid_pinpoints",)
+    ),
     "mllama": Family(
-        count_mllama_tokens, build_mllama_budget, image="<|image|>", fit=resize_mllama_page
+        count_mllama_tokens,
+        build_mllama_budget,
+        image_placeholder="<|image|>",
+        resize=resize_mllama_page,
     ),
-    "ovis2": Family(budget=build_tiles_budget),
+    "ovis2": Family(build_budget=build_tiles_budget),
     "paddleocr_vl": Family(
         count_qwen_tokens,
         build_qwen_budget,
@@ -122,10 +133,13 @@ FAMILIES = {
     "qwen2_vl": QWEN,
     "qwen2_5_vl": QWEN,
     "qwen3_vl": QWEN,
-    "smolvlm": Family(budget=build_edge_budget),
+    "smolvlm": Family(build_budget=build_edge_budget),
     "vipllava": Family(count_square_tokens),
     "vision-encoder-decoder": Family(
-        image="", prompt="{text}", many=False, after="token2json"
+        image_placeholder="",
+        prompt_format="{text}",
+        multi_image=False,
+        postprocess_method="token2json",
     ),  # Donut: <s_cord-v2>
 }
 # Native in transformers 5, but the class named here needs torchvision, which the suite does
@@ -172,12 +186,12 @@ def resolve_processor_kwargs(
     wanted = dict(processor_kwargs)
     tokens = wanted.pop("max_visual_tokens", None)
     if tokens is not None:
-        if entry.budget is None:
+        if entry.build_budget is None:
             raise ValueError(
                 "processor_kwargs: max_visual_tokens: this family of models has no pixel budget; remove it"
             )
-        wanted = {**entry.budget(config, preprocessor, int(tokens)), **wanted}
-    return entry.spelling(preprocessor, wanted) if entry.spelling else wanted
+        wanted = {**entry.build_budget(config, preprocessor, int(tokens)), **wanted}
+    return entry.rename_settings(preprocessor, wanted) if entry.rename_settings else wanted
 
 
 def compute_page_size(
@@ -187,8 +201,8 @@ def compute_page_size(
     `fit`."""
     tokens = processor_kwargs.get("max_visual_tokens")
     return (
-        entry.fit(config, preprocessor, int(tokens), size)
-        if entry.fit and tokens is not None
+        entry.resize(config, preprocessor, int(tokens), size)
+        if entry.resize and tokens is not None
         else size
     )
 
@@ -198,7 +212,7 @@ def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> in
     nobody knows."""
     config, files = read_json(folder / "config.json"), read_preprocessor(folder)
     entry = get_family(config)
-    if entry.tokens is None:
+    if entry.count_tokens is None:
         return None
     try:
         wanted = resolve_processor_kwargs(entry, config, files, model.processor_kwargs)
@@ -210,7 +224,7 @@ def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> in
         sizes = [
             compute_page_size(entry, config, files, model.processor_kwargs, size) for size in sizes
         ]
-        return sum(entry.tokens(config, now, size) for size in sizes)
+        return sum(entry.count_tokens(config, now, size) for size in sizes)
     except (ArithmeticError, KeyError, TypeError, ValueError):
         return None
 

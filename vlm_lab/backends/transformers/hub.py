@@ -39,7 +39,7 @@ class FetchPlan:
     licence: str | None = None
 
     @property
-    def total(self) -> int:
+    def total_bytes(self) -> int:
         return sum(size for _, size in self.files)
 
 
@@ -90,9 +90,9 @@ def fetch_checkpoint(model: Model, wanted: FetchPlan, cache: Path) -> weights.We
     root = cache / "hub"
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free
-    if wanted.total > free + _count_cached_bytes(root, model):
+    if wanted.total_bytes > free + _count_cached_bytes(root, model):
         raise UserError(
-            f"{model.name}: {wanted.total / 1e9:.1f} GB do not fit: {root} has {free / 1e9:.1f} GB free"
+            f"{model.name}: {wanted.total_bytes / 1e9:.1f} GB do not fit: {root} has {free / 1e9:.1f} GB free"
         )
     with translate_errors(model) as hub:
         hub.snapshot_download(
@@ -103,7 +103,7 @@ def fetch_checkpoint(model: Model, wanted: FetchPlan, cache: Path) -> weights.We
             endpoint=get_endpoint(),
         )
     found = weights.find_checkpoint(model, cache)
-    if found is None or not found.complete:
+    if found is None or not found.is_complete:
         lacks = ", ".join(found.missing) if found else "everything"
         raise UserError(
             f"{model.name}: {model.model_id} came without {lacks}; transformers could not load it"

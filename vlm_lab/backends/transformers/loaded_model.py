@@ -36,32 +36,34 @@ class LoadedModel:
         import transformers
 
         transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        self.torch, self.transformers, self.job = torch, transformers, job
+        self.torch, self.transformers, self.load_request = torch, transformers, job
         self.folder = Path(job["folder"])
         self.config = families.read_json(self.folder / "config.json")
         self.family = families.get_family(self.config)
-        self.refused: list[str] = []
-        self.choices = self.choose()
+        self.refused_attention: list[str] = []
+        self.choices = self.choose_device_settings()
         self.device = self.choices["device"].value
         self.processor = self.load_processor()
         self.model = self.load_model().eval()
-        for (
-            name
-        ) in self.family.shared:  # the model cuts up what the processor joined, by the same table
+        for name in (
+            self.family.shared_config_keys
+        ):  # the model cuts up what the processor joined, by the same table
             setattr(self.model.config, name, getattr(self.processor.image_processor, name))
-        if not self.model_is_placed:
+        if not self.is_model_placed:
             self.model = self.model.to(self.device)
-        self.environment = self.describe()
+        self.environment = self.describe_environment()
 
-    def choose(self) -> dict[str, devices.Choice]:
+    def choose_device_settings(self) -> dict[str, devices.Choice]:
         """Device, dtype and attention; Failed("NotHere", ...) for what is forced and cannot be
         had."""
-        job = self.job
+        job = self.load_request
         try:
             device = devices.choose_device(job["device"])
             dtype = devices.choose_dtype(job["dtype"], device.value)
             left = tuple(
-                name for name in devices.ATTENTION_IMPLEMENTATIONS if name not in self.refused
+                name
+                for name in devices.ATTENTION_IMPLEMENTATIONS
+                if name not in self.refused_attention
             )
             attention = devices.choose_attention(
                 job["attn_implementation"], device.value, dtype.value, left
@@ -71,15 +73,15 @@ class LoadedModel:
         return {"device": device, "dtype": dtype, "attn_implementation": attention}
 
     @property
-    def model_is_placed(self) -> bool:
+    def is_model_placed(self) -> bool:
         """accelerate and quantisation put weights where they belong; `.to()` would be an error."""
         return (
-            "device_map" in self.job["load_kwargs"]
-            or "quantization_config" in self.job["load_kwargs"]
+            "device_map" in self.load_request["load_kwargs"]
+            or "quantization_config" in self.load_request["load_kwargs"]
         )
 
     def load_processor(self) -> Any:
-        job = self.job
+        job = self.load_request
         try:
             wanted = families.resolve_processor_kwargs(
                 self.family,
@@ -97,22 +99,22 @@ class LoadedModel:
         it reads any weights, the next one."""
         while True:
             try:
-                return self.open_model()
+                return self.load_pretrained()
             except ValueError as error:
                 tried = self.choices["attn_implementation"].value
                 if (
                     "does not support" not in str(error)
-                    or self.job["attn_implementation"] != "auto"
+                    or self.load_request["attn_implementation"] != "auto"
                     or tried == "eager"
                 ):
                     raise
-                self.refused.append(tried)
-                self.choices = self.choose()
+                self.refused_attention.append(tried)
+                self.choices = self.choose_device_settings()
 
-    def open_model(self) -> Any:
+    def load_pretrained(self) -> Any:
         """The model, by the spelling that this transformers has: `dtype` was `torch_dtype` before
         4.56."""
-        job, library = self.job, self.transformers
+        job, library = self.load_request, self.transformers
         recent = tuple(int(part) for part in library.__version__.split(".")[:2]) >= (4, 56)
         kwargs = {
             **job["load_kwargs"],
@@ -126,16 +128,16 @@ class LoadedModel:
             "_attn_implementation" in self.config
         ):  # Phi-3-vision's config.json asks for flash, and 4.40 obeys it alone
             kwargs["_attn_implementation"] = kwargs["attn_implementation"]
-        return self.door().from_pretrained(job["folder"], **kwargs)
+        return self.select_model_class().from_pretrained(job["folder"], **kwargs)
 
-    def door(self) -> Any:
+    def select_model_class(self) -> Any:
         """The class that opens image-text-to-text models: for code of its own what the checkpoint
         names, else the first that this transformers has."""
-        own = self.config.get("auto_map") or {} if self.job["trust_remote_code"] else {}
+        own = self.config.get("auto_map") or {} if self.load_request["trust_remote_code"] else {}
         doors = [name for name in AUTO_CLASSES if hasattr(self.transformers, name)]
         return getattr(self.transformers, next((name for name in doors if name in own), doors[0]))
 
-    def describe(self) -> Payload:
+    def describe_environment(self) -> Payload:
         versions = {
             "torch": str(self.torch.__version__),
             "transformers": self.transformers.__version__,
@@ -152,45 +154,48 @@ class LoadedModel:
             "model_class": type(self.model).__name__,
         }
 
-    def reply(self, request: Payload) -> Payload:
+    def generate_reply(self, request: Payload) -> Payload:
         """One case: pages and words in, words and what they cost out. Seconds by the wall clock of
         this process."""
         torch = self.torch
         torch.manual_seed(request["seed"])
         devices.reset_peak_memory(self.device)
         start = time.perf_counter()
-        inputs = self.inputs(request)
+        inputs = self.build_inputs(request)
         prepared = time.perf_counter()
         tracker = TokenStreamer()
         with torch.inference_mode():
-            output = self.generate(inputs, request["generation_kwargs"], tracker)
+            output = self.generate_token_ids(inputs, request["generation_kwargs"], tracker)
         ended = time.perf_counter()
-        seen = bool(tracker.first)
+        seen = bool(tracker.first_token_time)
         timing = [
             prepared - start,
-            tracker.first - prepared if seen else None,
-            ended - tracker.first if seen else None,
+            tracker.first_token_time - prepared if seen else None,
+            ended - tracker.first_token_time if seen else None,
         ]
-        return {**self.told(inputs, output, tracker), "timing": timing}
+        return {**self.build_reply_fields(inputs, output, tracker), "timing": timing}
 
-    def inputs(self, request: Payload) -> Any:
-        pages = self.pages(request)
-        if len(pages) > 1 and not self.family.many:
+    def build_inputs(self, request: Payload) -> Any:
+        pages = self.build_page_images(request)
+        if len(pages) > 1 and not self.family.multi_image:
             raise WorkerError(
                 "TooManyImages",
                 f"this model takes one image, the prompt has {len(pages)}; set `pages: each`",
             )
         inputs = processors.encode_prompt(
-            self.processor, self.words(request["text"], len(pages)), pages
+            self.processor, self.build_chat_prompt(request["text"], len(pages)), pages
         )
         return inputs.to(self.device, dtype=self.model.dtype)
 
-    def pages(self, request: Payload) -> list[Any]:
+    def build_page_images(self, request: Payload) -> list[Any]:
         """Images of a request's pages, of the size at which this family's processor is to get
         them."""
         from PIL import Image
 
-        files, wanted = families.read_preprocessor(self.folder), self.job["processor_kwargs"]
+        files, wanted = (
+            families.read_preprocessor(self.folder),
+            self.load_request["processor_kwargs"],
+        )
         pages = [Image.frombytes("RGB", tuple(size), pixels) for size, pixels in request["pages"]]
         resized = []
         for page in pages:
@@ -198,10 +203,10 @@ class LoadedModel:
             resized.append(page if page.size == size else page.resize(size))
         return resized
 
-    def words(self, text: str, images: int) -> str:
+    def build_chat_prompt(self, text: str, images: int) -> str:
         return processors.build_chat_prompt(self.processor, self.family, text, images)
 
-    def generate(self, inputs: Any, kwargs: Payload, tracker: Any) -> Any:
+    def generate_token_ids(self, inputs: Any, kwargs: Payload, tracker: Any) -> Any:
         kwargs = build_generate_kwargs(kwargs)
         length = inputs["input_ids"].shape[1]
         window = getattr(find_text_config(self.model.config), "max_position_embeddings", None)
@@ -209,10 +214,10 @@ class LoadedModel:
             over = length + 1 - window
             raise WorkerError("ContextOverflow", f"the prompt has {length:,} tokens, {over:,} too many for this model's "
                          f"window of {window:,}: send fewer pages or fewer visual tokens")  # fmt: skip
-        self.room = {}
+        self.token_budget_note = {}
         if window and window - length < kwargs["max_new_tokens"]:
             why = f"the window of {window:,} has a prompt of {length:,} in it; {kwargs['max_new_tokens']:,} asked for"
-            self.room = {"max_new_tokens": {"value": window - length, "reason": why}}
+            self.token_budget_note = {"max_new_tokens": {"value": window - length, "reason": why}}
             kwargs["max_new_tokens"] = window - length
         single = kwargs.get("num_beams", 1) == 1
         extra = {"streamer": tracker, "logits_processor": [tracker]} if single else {}
@@ -220,46 +225,50 @@ class LoadedModel:
             warnings.simplefilter("ignore")
             return self.model.generate(**inputs, **kwargs, **extra)
 
-    def told(self, inputs: Any, output: Any, tracker: TokenStreamer) -> Payload:
+    def build_reply_fields(self, inputs: Any, output: Any, tracker: TokenStreamer) -> Payload:
         prompt = inputs["input_ids"]
         written = output[0, prompt.shape[1] :]
         if self.model.config.is_encoder_decoder:
             # Its output starts with a token of its own, perhaps with a prompt.
-            written = output[0, len(output[0]) - tracker.puts + 1 :] if tracker.puts else output[0]
+            written = (
+                output[0, len(output[0]) - tracker.put_count + 1 :]
+                if tracker.put_count
+                else output[0]
+            )
         ids = written.tolist()
-        logprobs = tracker.logprobs(written)
-        text = self.text(ids)
-        plain = logprobs and not self.family.after
+        logprobs = tracker.collect_logprobs(written)
+        text = self.decode_reply(ids)
+        plain = logprobs and not self.family.postprocess_method
         tokenizer = getattr(self.processor, "tokenizer", self.processor)
         texts = decode_token_texts(tokenizer, ids, text) if plain else []
         return {
             "text": text,
-            "finish_reason": "stop" if ids and ids[-1] in self.ends() else "length",
+            "finish_reason": "stop" if ids and ids[-1] in self.collect_eos_ids() else "length",
             "prompt_tokens": prompt.shape[1],
-            "visual_tokens": self.visual_tokens(inputs),
+            "visual_tokens": self.count_visual_tokens(inputs),
             "output_tokens": len(ids),
             "tokens": list(zip(texts, logprobs)),  # noqa: B905 - 3.9
             "mean_logprob": sum(logprobs) / len(logprobs) if logprobs else None,
-            "image_sizes": self.image_sizes(inputs),
+            "image_sizes": self.compute_image_sizes(inputs),
             "peak_memory_bytes": devices.measure_peak_memory(self.device),
-            "room": self.room,
+            "room": self.token_budget_note,
         }
 
-    def text(self, ids: list[int]) -> str:
+    def decode_reply(self, ids: list[int]) -> str:
         """The reply; of a family that answers in tags (Donut), the JSON that its processor makes of
         them."""
-        after = getattr(self.processor, self.family.after or "-", None)
+        after = getattr(self.processor, self.family.postprocess_method or "-", None)
         if after is None:
             return str(self.processor.decode(ids, skip_special_tokens=True))
-        ends = self.ends() | {self.processor.tokenizer.pad_token_id}
+        ends = self.collect_eos_ids() | {self.processor.tokenizer.pad_token_id}
         told = self.processor.decode([i for i in ids if i not in ends])
         return json.dumps(after(told), ensure_ascii=False)
 
-    def ends(self) -> set[int]:
+    def collect_eos_ids(self) -> set[int]:
         end = self.model.generation_config.eos_token_id
         return set(end) if isinstance(end, list) else {end}
 
-    def visual_tokens(self, inputs: Any) -> int | None:
+    def count_visual_tokens(self, inputs: Any) -> int | None:
         if (
             "aspect_ratio_mask" in inputs
         ):  # Mllama's one token stands for all that its cross attention looks at
@@ -268,7 +277,7 @@ class LoadedModel:
             )
         prompt = inputs["input_ids"]
         token = next(
-            (self.config[key] for key in self.family.token_keys if key in self.config), None
+            (self.config[key] for key in self.family.visual_token_keys if key in self.config), None
         )
         if token is None:  # Phi-3-vision's processor gives the n-th page ids of -n
             return (
@@ -276,7 +285,7 @@ class LoadedModel:
             )
         return int((prompt == token).sum())
 
-    def image_sizes(self, inputs: Any) -> list[list[int]]:
+    def compute_image_sizes(self, inputs: Any) -> list[list[int]]:
         """Width and height of each page as the vision tower gets it; of tiles, one tile's."""
         if "image_grid_thw" in inputs:
             patch = self.processor.image_processor.patch_size

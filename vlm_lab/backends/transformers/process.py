@@ -72,11 +72,11 @@ class Worker:
         import execnet
 
         python = check_interpreter(python) if python else sys.executable
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker; nobody else can read it
+        self._stderr_file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker; nobody else can read it
         self._group = execnet.Group()
         with (
             extend_environment({**WORKER_VARIABLES, **({} if online else OFFLINE_VARIABLES)}),
-            redirect_stderr_to(self._log.fileno()),
+            redirect_stderr_to(self._stderr_file.fileno()),
         ):
             gateway: Any = self._group.makegateway(f"popen//python={shlex.quote(python)}")
         # execnet has no public way to the process, and its own ending of one waits for a busy
@@ -84,9 +84,9 @@ class Worker:
         self._process: subprocess.Popen[bytes] = gateway._io.popen
         self._channel = gateway.remote_exec(BOOT_SCRIPT)
         self._channel.send(read_module_sources())
-        self.pid = int(self.ask({"parent": os.getpid()}, START_SECONDS)["pid"])
+        self.pid = int(self.request_answer({"parent": os.getpid()}, START_SECONDS)["pid"])
 
-    def ask(
+    def request_answer(
         self, request: Mapping[str, Any], seconds: float, blobs: Sequence[bytes] = ()
     ) -> dict[str, Any]:
         """The worker's answer to a request and the pieces of pixels that belong to it, within
@@ -97,16 +97,16 @@ class Worker:
                 self._channel.send(blob)
             answer: dict[str, Any] = self._channel.receive(timeout=seconds)
         except self._channel.TimeoutError:
-            self.end()
+            self.kill()
             raise GenerationError("Timeout", f"no answer within {seconds:g} s") from None
         except (EOFError, OSError, self._channel.RemoteError) as error:
-            raise GenerationError("WorkerDied", self._obituary(error)) from None
+            raise GenerationError("WorkerDied", self._format_exit_report(error)) from None
         except KeyboardInterrupt:  # pytest has a report to write first; the GPU is free at once
-            self.end()
+            self.kill()
             raise
         return answer
 
-    def end(self) -> int | None:
+    def kill(self) -> int | None:
         """Kills the process, whatever it does, and waits until it is gone. Its exit status; twice
         is once."""
         if not self._group:
@@ -117,28 +117,28 @@ class Worker:
         return status
 
     def close(self) -> None:
-        self.end()
-        self._log.close()
+        self.kill()
+        self._stderr_file.close()
 
-    def _obituary(self, error: Exception) -> str:
+    def _format_exit_report(self, error: Exception) -> str:
         """How it died and the last that it said."""
         if not isinstance(error, EOFError | OSError):
-            self.end()
+            self.kill()
             return f"the worker failed: {' '.join(terminal_safe(str(error)).split())[-STDERR_TAIL_LENGTH:]}"
         with suppress(
             subprocess.TimeoutExpired
         ):  # the pipe closes a moment before the process can be waited for
             self._process.wait(timeout=2)
-        status = self.end()
+        status = self.kill()
         how = f"exited with status {status}"
         if status is not None and status < 0:
             how = f"was killed by {signal.Signals(-status).name}"
             how += " (out of memory? the kernel's log says)" if status == -signal.SIGKILL else ""
-        return f"the worker {how}; the last it said: {self.tail() or 'nothing'}"
+        return f"the worker {how}; the last it said: {self.read_stderr_tail() or 'nothing'}"
 
-    def tail(self) -> str:
+    def read_stderr_tail(self) -> str:
         """The end of what the worker printed, safe for a terminal, on one line."""
-        handle = self._log.fileno()
+        handle = self._stderr_file.fileno()
         end = os.pread(
             handle,
             4 * STDERR_TAIL_LENGTH,

@@ -83,7 +83,7 @@ def build_chat_prompt(processor: Any, family: families.Family, text: str, images
         return _apply_chat_template(
             processor, [{"type": "image"} for _ in range(images)] + [{"type": "text", "text": text}]
         )
-    return family.prompt.format(images=family.image * images, text=text)
+    return family.prompt_format.format(images=family.image_placeholder * images, text=text)
 
 
 def _apply_chat_template(templated: Any, content: Any) -> str:

@@ -20,15 +20,15 @@ class TokenStreamer:
     """
 
     def __init__(self) -> None:
-        self.puts, self.first = 0, 0.0
-        self._kept: list[Any] = []
-        self._last: Any = None
+        self.put_count, self.first_token_time = 0, 0.0
+        self._chosen_logprobs: list[Any] = []
+        self._last_log_softmax: Any = None
 
     def put(self, value: Any) -> None:
         """Part of a streamer: called with the prompt, then with each token."""
-        self.puts += 1
-        if self.puts == 2:
-            self.first = time.perf_counter()
+        self.put_count += 1
+        if self.put_count == 2:
+            self.first_token_time = time.perf_counter()
 
     def end(self) -> None:
         """Part of a streamer; nothing is open."""
@@ -36,19 +36,19 @@ class TokenStreamer:
     def __call__(self, ids: Any, scores: Any) -> Any:
         """A logits processor that changes nothing: `ids` ends with the token that the scores before
         it chose."""
-        if self._last is not None:
-            self._kept.append(self._last.gather(1, ids[:, -1:]))
-        self._last = scores.log_softmax(-1)
+        if self._last_log_softmax is not None:
+            self._chosen_logprobs.append(self._last_log_softmax.gather(1, ids[:, -1:]))
+        self._last_log_softmax = scores.log_softmax(-1)
         return scores
 
-    def logprobs(self, written: Any) -> list[float]:
+    def collect_logprobs(self, written: Any) -> list[float]:
         """Natural log-probability of each token written; [] where generate did not look in (beam
         search)."""
-        if self._last is None or not len(written):
+        if self._last_log_softmax is None or not len(written):
             return []
         import torch
 
-        steps = [*self._kept, self._last.gather(1, written[None, -1:])]
+        steps = [*self._chosen_logprobs, self._last_log_softmax.gather(1, written[None, -1:])]
         values: list[float] = torch.cat(steps[: len(written)]).flatten().tolist()
         return values
 

@@ -51,7 +51,7 @@ class Weights:
     missing: tuple[str, ...] = ()
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         return not self.missing
 
 
@@ -65,7 +65,7 @@ def require_checkpoint(model: Model, cache: Path) -> Weights:
                 f"{model.name}: no folder {model.model_id}; correct `model_id` in models.yaml"
             )
         raise Skip(f"{model.name}: no weights of {model.model_id} ({model.revision}) here; {fetch}")
-    if not found.complete:
+    if not found.is_complete:
         names = ", ".join(found.missing[:3]) + (" ..." if len(found.missing) > 3 else "")
         raise Skip(f"{model.name}: {found.folder} is incomplete, it lacks {names}; {fetch}")
     if not (COMMIT_PATTERN.fullmatch(model.revision) or Path(model.model_id).expanduser().is_dir()):

@@ -47,7 +47,11 @@ def serve_requests(channel: Any) -> None:
 
 def answer_request(loaded: LoadedModel, request: Payload) -> Payload:
     """One prompt's reply, or those of a batch (`texts`)."""
-    return batch.generate_replies(loaded, request) if "texts" in request else loaded.reply(request)
+    return (
+        batch.generate_replies(loaded, request)
+        if "texts" in request
+        else loaded.generate_reply(request)
+    )
 
 
 def receive_request(channel: Any) -> Payload:

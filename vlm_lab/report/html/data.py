@@ -39,7 +39,7 @@ def build_page_data(
     fields: dict[str, int] = {}
     texts: dict[DocumentKey, dict[int, tuple[Any, Any]]] = {}
     for row in rows:
-        column, key = columns[CandidateKey.of_record(row)], (row["suite"], row["document"])
+        column, key = columns[CandidateKey.from_record(row)], (row["suite"], row["document"])
         documents[key]["cells"][column] = _build_cell(row, documents[key], fields)
         texts.setdefault(key, {})[column] = row.get("raw_response"), row.get("prompt")
     for key, said in texts.items():

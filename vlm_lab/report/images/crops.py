@@ -36,7 +36,7 @@ class ErrorCrop:
     """One kind of error: how often, an example, and the image's address ("" where there is no
     page)."""
 
-    kind: str
+    error_type: str
     count: int
     example: Mapping[str, Any]
     address: str = ""
@@ -47,10 +47,10 @@ class ErrorExample:
     """A value that a candidate got wrong: the record's words for it, how it may be printed, and its
     pages."""
 
-    said: Mapping[str, Any]
-    forms: Sequence[Sequence[str]]  # of the expected value, then of the answered one
-    path: Path
-    images: Sequence[str]
+    result: Mapping[str, Any]
+    printed_forms: Sequence[Sequence[str]]  # of the expected value, then of the answered one
+    document_path: Path
+    page_images: Sequence[str]
 
 
 def write_error_crops(
@@ -73,7 +73,10 @@ def write_error_crops(
         )
         made.append(
             ErrorCrop(
-                kind, total[kind], example.said, _write_strip(folder, example.images, place, number)
+                kind,
+                total[kind],
+                example.result,
+                _write_strip(folder, example.page_images, place, number),
             )
         )
     return made
@@ -101,7 +104,9 @@ def _collect_examples(
 def _count_error_types(kinds: Iterable[Sequence[ErrorExample]]) -> Counter[Path]:
     """How many kinds of error each document has an example of: to read one of many spares reading
     others."""
-    return Counter(path for examples in kinds for path in {example.path for example in examples})
+    return Counter(
+        path for examples in kinds for path in {example.document_path for example in examples}
+    )
 
 
 def _choose_example(
@@ -113,14 +118,14 @@ def _choose_example(
         place = next(_find_locations(example, read, known_alone=True), None)
         if place:
             return example, place
-    best = max(examples, key=lambda example: telling[example.path])
+    best = max(examples, key=lambda example: telling[example.document_path])
     return best, next(_find_locations(best, read, known_alone=False), None)
 
 
 def _find_locations(
     example: ErrorExample, read: LineReader, known_alone: bool
 ) -> Iterator[PageLocation]:
-    for forms in example.forms:
+    for forms in example.printed_forms:
         place = _find_location(example, forms, read, known_alone)
         if place:
             yield place
@@ -132,10 +137,10 @@ def _find_location(
     """Where one of the forms stands; None also where a library fails over the document: it costs
     the strip alone."""
     with suppress(Exception):
-        pages = (read(address, known_alone) for address in example.images)
-        return locate_in_text_layer(example.path, forms, len(example.images)) or locate_in_lines(
-            pages, forms
-        )
+        pages = (read(address, known_alone) for address in example.page_images)
+        return locate_in_text_layer(
+            example.document_path, forms, len(example.page_images)
+        ) or locate_in_lines(pages, forms)
     return None
 
 

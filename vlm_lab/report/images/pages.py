@@ -53,7 +53,7 @@ def _render_pages(
     try:
         pages = Pages(
             Path(document.get("path", "")), most or limits["max"], limits["dpi"]
-        ).rendered()
+        ).render_pages()
         for number, page in reversed(list(enumerate(pages, 1))):
             image = page.image
             image.thumbnail(
