@@ -198,7 +198,7 @@ def test_a_run_that_ends_early_says_so_and_goes_on(pytester: pytest.Pytester) ->
 
 def test_rows_are_paired_before_they_are_compared(tmp_path: Path) -> None:
     from tests.suites import write_suite
-    from vlm_lab.analysis.repeatability import _AnsweredCase, _compare_values
+    from vlm_lab.analysis.repeatability import AnsweredCase, _compare_values
     from vlm_lab.suite import load_documents, load_suite
     from vlm_lab.types import Case, Generation, Model
 
@@ -211,7 +211,7 @@ def test_rows_are_paired_before_they_are_compared(tmp_path: Path) -> None:
     schema["properties"]["rows"] = {"type": "array", "items": row}
     (folder / "schema.json").write_text(json.dumps(schema))
     (document,) = load_documents(load_suite(folder))[0]
-    first = _AnsweredCase(
+    first = AnsweredCase(
         Case(Model(name="m", model_id="x"), "default", "", document),
         Generation(raw_response=json.dumps({**REFERENCE, "rows": ROWS})),
     )

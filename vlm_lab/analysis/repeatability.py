@@ -21,7 +21,7 @@ MAX_NAMED_FLIPS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _AnsweredCase:
+class AnsweredCase:
     """A case and its first reply."""
 
     case: Case
@@ -34,7 +34,7 @@ def complete_probes(
     """One probe for each candidate of a run and each way of asking; one that is missing was not
     measured: `why`."""
     return [
-        found.get((key, how)) or replace(_make_empty_probe(key, how), not_measured=why)
+        found.get((key, how)) or replace(make_empty_probe(key, how), not_measured=why)
         for key in group_cases(cases)
         for how in REPEAT_MODES
     ]
@@ -53,12 +53,12 @@ def group_cases(cases: Iterable[Case]) -> dict[CandidateKey, list[Case]]:
     return groups
 
 
-def _make_empty_probe(key: CandidateKey, how: RepeatMode) -> Repeatability:
+def make_empty_probe(key: CandidateKey, how: RepeatMode) -> Repeatability:
     return Repeatability(**key._asdict(), how=how)
 
 
-def _compare_replies(
-    blank: Repeatability, first: Sequence[_AnsweredCase], again: Sequence[Generation | str]
+def compare_replies(
+    blank: Repeatability, first: Sequence[AnsweredCase], again: Sequence[Generation | str]
 ) -> Repeatability:
     """What became of each first reply's values."""
     failed = {
@@ -90,7 +90,7 @@ def _compare_replies(
     )
 
 
-def _compare_values(first: _AnsweredCase, again: Generation) -> tuple[int, list[ValueChange]]:
+def _compare_values(first: AnsweredCase, again: Generation) -> tuple[int, list[ValueChange]]:
     """How many values the two replies have, and those that differ: the second is scored as if the
     first were the reference, so rows are paired and a value that is only written otherwise is the
     same."""
@@ -121,7 +121,7 @@ def summarize_probes(probes: Sequence[Repeatability]) -> list[Message]:
             {
                 "candidate": terminal_safe(f"{key.suite}, {key.label}" if several else key.label),
                 **{
-                    how: _summarize_probe(found.get((key, how)) or _make_empty_probe(key, how))
+                    how: _summarize_probe(found.get((key, how)) or make_empty_probe(key, how))
                     for how in REPEAT_MODES
                 },
             },

@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 
 from vlm_lab.analysis.repeatability import (
     REPEAT_MODES,
+    AnsweredCase,
     RepeatMode,
-    _AnsweredCase,
-    _compare_replies,
-    _make_empty_probe,
+    compare_replies,
     group_cases,
+    make_empty_probe,
 )
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import UserError
@@ -45,7 +45,7 @@ def repeat_cases(
     for key, group in group_cases(cases).items():
         first = _choose_answered(folder, group, count, seed)
         for how in REPEAT_MODES:
-            blank = _make_empty_probe(key, how)
+            blank = make_empty_probe(key, how)
             why_not = _check_measurable(candidate, first, how)
             if why_not:
                 yield replace(blank, not_measured=why_not)
@@ -53,19 +53,19 @@ def repeat_cases(
                 again = (_generate_singly if how == "alone" else _generate_batch)(
                     candidate, [prompt_of(each.case) for each in first]
                 )
-                yield _compare_replies(blank, first, again)
+                yield compare_replies(blank, first, again)
 
 
 def _choose_answered(
     folder: Path, cases: Sequence[Case], count: int, seed: int
-) -> list[_AnsweredCase]:
+) -> list[AnsweredCase]:
     """The first `count` that have an answer, in an order that depends on seed and document alone:
     it is the same for every candidate."""
     known = {case.key: case for case in cases}
     order = sorted(known, key=lambda key: random.Random(f"{seed} {key[3]}").random())  # noqa: S311 - reproducible
     rows = (row for row in read_records(folder, order) if row["raw_response"] is not None)
     return [
-        _AnsweredCase(known[make_case_key(row)], _build_generation(row))
+        AnsweredCase(known[make_case_key(row)], _build_generation(row))
         for row in islice(rows, count)
     ]
 
@@ -80,7 +80,7 @@ def _build_generation(row: Mapping[str, Any]) -> Generation:
 
 
 def _check_measurable(
-    candidate: Candidate, first: Sequence[_AnsweredCase], how: RepeatMode
+    candidate: Candidate, first: Sequence[AnsweredCase], how: RepeatMode
 ) -> Message | str:
     """Why there is nothing to measure; "" where there is."""
     if not first:
