@@ -12,11 +12,13 @@ vlm-lab init --check benchmarks/schet
 import argparse
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from vlm_lab.errors import UserError
 from vlm_lab.messages import in_english
 from vlm_lab.sanitize import terminal_safe
+from vlm_lab.scaffold.project import propose_project_files
 from vlm_lab.scaffold.proposal import (
     MIN_REFERENCES,
     Proposal,
@@ -66,6 +68,8 @@ def _write_suite(folder: Path, documents: Path | None, references: Path | None) 
             f"{folder}: name the folder in letters, digits, - and _: benchmarks/invoices"
         )
     proposal = propose_suite(folder, documents.expanduser(), references.expanduser())
+    around = propose_project_files(folder, references.expanduser())
+    proposal = replace(proposal, file_texts={**proposal.file_texts, **around})
     written, diffs = write_proposal(proposal)
     print("\n".join([*diffs, *format_summary(proposal, written, bool(diffs))]))
     return 0

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from vlm_lab.errors import UserError
+from vlm_lab.scaffold.project import find_project
 
 TAKES_MORE = True  # whatever pytest and its plugins take is theirs to read
 
@@ -35,12 +36,13 @@ def main(args: argparse.Namespace) -> int:
 
 
 def find_project_folder(start: Path) -> Path:
-    """The nearest folder at or above `start` that is a project of ours, else the checkout that this
-    module lies in."""
-    for folder in (start, *start.parents, Path(__file__).resolve().parents[2]):
-        ini = folder / "pytest.ini"
-        if ini.is_file() and "vlm_lab.plugin" in ini.read_text("utf-8", "replace"):
-            return folder
-    raise UserError(
-        f"{start}: no project here: a folder with pytest.ini, models.yaml and benchmarks/; go there first"
-    )
+    """The project at or above `start`, else the checkout that this module lies in."""
+    checkout = Path(__file__).resolve().parents[2]
+    project = find_project(start) or find_project(checkout)
+    if project is None:
+        raise UserError(
+            f"{start}: no project here: a folder with pytest.ini, models.yaml and benchmarks/; go"
+            " there first, or make one: vlm-lab init benchmarks/NAME --documents=PATH"
+            " --references=PATH"
+        )
+    return project

@@ -1,0 +1,66 @@
+"""A suite's folder -> what a run needs around it where no project is: pytest.ini, models.yaml.
+
+An installed package has no checkout that would bring them; in one, nothing is proposed.
+"""
+
+import os
+from pathlib import Path
+
+import yaml
+
+PYTEST_INI = """\
+[pytest]
+testpaths = benchmarks
+pythonpath = .
+addopts = -p vlm_lab.plugin -p no:anyio
+strict = true
+console_output_style = classic
+"""
+MODELS_YAML = """\
+# The candidates. One entry is all it takes to add a model; `vlm-lab run -k NAME` runs it.
+# A model whose weights are not on this machine is skipped, with the command that would fetch them.
+
+defaults:
+  prompts: [default]
+  generation_kwargs: {{max_new_tokens: 1024, temperature: 0.0}}
+
+models:
+  - name: ocr                      # the baseline that every model must beat; needs no weights
+    model_id: rapidocr
+    backend: ocr
+
+  - name: today                    # your pipeline's own files: its answers as they are
+    model_id: {references}
+    backend: replay
+
+  - name: qwen2-vl-2b              # vlm-lab weights fetch qwen2-vl-2b
+    model_id: Qwen/Qwen2-VL-2B-Instruct
+    processor_kwargs: {{max_pixels: 1003520}}
+
+decide:
+  require: {{field_f1: 0.95, max_error_rate: 0.01}}
+"""
+
+
+def find_project(start: Path) -> Path | None:
+    """The nearest folder at or above `start` whose pytest.ini loads our plugin, or None."""
+    for folder in (start, *start.parents):
+        ini = folder / "pytest.ini"
+        if ini.is_file() and "vlm_lab.plugin" in ini.read_text("utf-8", "replace"):
+            return folder
+    return None
+
+
+def propose_project_files(suite: Path, references: Path) -> dict[Path, str]:
+    """The text of each file that a project around benchmarks/NAME lacks, by its path.
+
+    Empty where a project is there, or where the suite does not lie in a folder `benchmarks`, in
+    which `vlm-lab run` would look for it.
+    """
+    folder = suite.absolute()
+    if folder.parent.name != "benchmarks" or find_project(folder.parent):
+        return {}
+    project = folder.parent.parent
+    path = yaml.safe_dump(os.path.relpath(references, project), allow_unicode=True, width=10_000)
+    models = MODELS_YAML.format(references=path.splitlines()[0])
+    return {project / "pytest.ini": PYTEST_INI, project / "models.yaml": models}
