@@ -280,9 +280,8 @@ def _find_regressions(
     if not pairs:
         return failures
     for score in GATED_SCORES:
-        was, is_now = (
-            np.array([each.counts(score) for each in side]) for side in zip(*pairs, strict=True)
-        )
+        was = np.array([before.compute_f1_ratio(score) for before, _ in pairs])
+        is_now = np.array([now.compute_f1_ratio(score) for _, now in pairs])
         change = estimate_score_change(is_now, was, seed)
         if has_regressed(change, max_drop) and change.value is not None and change.low is not None:
             ends = f"{-change.high:.3f} to {-change.low:.3f}" if change.high is not None else ""
