@@ -30,16 +30,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         add_options(
             parser.getgroup("vlm-lab", "choose a vision-language model for your own invoices")
         )
-    except ValueError as clash:
+    except ValueError as error:
         raise pytest.UsageError(
-            f"{clash}; another plugin owns it: add -p no:playwright (or that plugin's name)"
+            f"{error}; another plugin owns it: add -p no:playwright (or that plugin's name)"
         ) from None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the marker; keeps pytest-benchmark's table and folder away unless they are asked
-    for."""
+    """Registers the marker; keeps pytest-benchmark's table and folder away unless asked for."""
     config.addinivalue_line("markers", "dry_run: the model is not called (--dry-run)")
     if not config.getoption("benchmark_compare", None) and not config.getoption(
         "benchmark_histogram", None
@@ -60,8 +59,7 @@ def get_session(config: pytest.Config) -> Session:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One case per model x prompt x document, for tests that ask for all three; ids are made for
-    `-k`."""
+    """One case per model x prompt x document, for tests that use all three; `-k` selects ids."""
     if not {"model", "prompt", "document"} <= set(metafunc.fixturenames):
         return
     session = get_session(metafunc.config)
@@ -90,13 +88,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         key=lambda item: session.plan.rank_case(item.stash[CASE]) if CASE in item.stash else ()
     )
     session.schedule_cases([item.stash[CASE] for item in items if CASE in item.stash])
-    done = session.plan.read_answered_keys()
-    there: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    answered_keys = session.plan.read_answered_keys()
+    items_by_answered: dict[bool, list[pytest.Item]] = {True: [], False: []}
     for item in items:
-        there[CASE in item.stash and item.stash[CASE].key in done].append(item)
-    if there[True]:
-        config.hook.pytest_deselected(items=there[True])
-        items[:] = there[False]
+        items_by_answered[CASE in item.stash and item.stash[CASE].key in answered_keys].append(item)
+    if items_by_answered[True]:
+        config.hook.pytest_deselected(items=items_by_answered[True])
+        items[:] = items_by_answered[False]
 
 
 @pytest.fixture(scope="session")
@@ -134,10 +132,10 @@ def generate(
 ) -> Generator[Callable[[Any, Prompt], Generation]]:
     """`generate(model, prompt)`: a cached reply, or a new one that pytest-benchmark times."""
     session, case = get_session(request.config), request.node.stash[CASE]
-    timed: list[object] = []
+    timed_calls: list[object] = []
 
     def timer(call: Callable[[], Generation]) -> None:
-        timed.append(call)
+        timed_calls.append(call)
         benchmark.pedantic(call, rounds=session.options.rounds, iterations=1)
 
     def ask(model: Any, prompt: Prompt) -> Generation:
@@ -146,7 +144,7 @@ def generate(
 
     yield ask
     if (
-        not timed
+        not timed_calls
     ):  # an unused `benchmark` warns, and a reply that was not timed must not stand in its table
         benchmark.disabled = True
         benchmark.pedantic(bool)
@@ -185,8 +183,8 @@ def convert_errors() -> Generator[None]:
         yield
     except DiskError as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.TESTS_FAILED)
-    except Skip as reason:
-        pytest.skip(str(reason))
+    except Skip as skip:
+        pytest.skip(str(skip))
     except UserError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
@@ -195,8 +193,7 @@ def convert_errors() -> Generator[None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, Any, Any]:
-    """A cell that failed or was skipped before it could be recorded is written here, with its
-    reason."""
+    """Writes a cell that failed or was skipped before it could be recorded, with its reason."""
     report = yield
     if report.passed:
         report.keywords = {}  # pytest keeps three reports a case to the end, each with its own copy
@@ -216,8 +213,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """What will be run, on which device and why, and what a user should know about documents and
-    references."""
+    """What will be run, on which device and why, and notes on documents and references."""
     return (
         config.stash[SESSION].plan.format_header_lines(config.stash[SESSION].device)
         if SESSION in config.stash
@@ -238,8 +234,8 @@ def pytest_report_teststatus(
 ) -> tuple[str, str, str] | None:
     """No letters between the live lines."""
     if SESSION in config.stash and is_live(config) and not report.failed:
-        counted = report.skipped or report.when == "call"
-        return (report.outcome if counted else "", "", report.outcome.upper())
+        is_counted = report.skipped or report.when == "call"
+        return (report.outcome if is_counted else "", "", report.outcome.upper())
     return None
 
 
@@ -257,20 +253,22 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput["vlm_lab_mistake"] = True
     elif SESSION in session.config.stash and not session.config.option.collectonly:
-        run = session.config.stash[SESSION]
+        benchmark_session = session.config.stash[SESSION]
         with convert_errors():
-            run.finish()
-        session.exitstatus = session.exitstatus or run.exit_status
-        if run.gate_result and ADD_JUNIT_PROPERTY in session.config.stash:
+            benchmark_session.finish()
+        session.exitstatus = session.exitstatus or benchmark_session.exit_status
+        if benchmark_session.gate_result and ADD_JUNIT_PROPERTY in session.config.stash:
             session.config.stash[ADD_JUNIT_PROPERTY](
-                "vlm-lab gate", "; ".join([run.gate_result.status, *run.gate_result.lines])
+                "vlm-lab gate",
+                "; ".join(
+                    [benchmark_session.gate_result.status, *benchmark_session.gate_result.lines]
+                ),
             )
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """What a worker of pytest-xdist refused ends the whole run as it would have ended the
-    worker's."""
+    """What a worker of pytest-xdist refused ends the whole run as it would have ended its own."""
     if node.workeroutput.get("vlm_lab_mistake"):
         node.config.stash[USAGE_ERROR] = True
 

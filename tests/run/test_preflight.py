@@ -12,6 +12,7 @@ from vlm_lab.messages import in_english
 from vlm_lab.run import preflight
 from vlm_lab.run.preflight import check_suite
 from vlm_lab.suite import load_documents, load_suite
+from vlm_lab.types import Generation, Prediction
 
 
 def checked(folder: Path, cache: Path | None = None) -> Any:
@@ -42,14 +43,14 @@ def test_schema_and_references_that_share_nothing_stop_the_run(tmp_path: Path) -
 def test_a_reference_that_does_not_survive_the_scorer_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vlm_lab.parsing import parser
+    from vlm_lab import parsing
 
-    parse = parser.parse
-    monkeypatch.setattr(
-        parser,
-        "parse",
-        lambda reply: parse(type(reply)(raw_response=reply.raw_response.replace("17", "71"))),
-    )
+    parse = parsing.parse
+
+    def misread(reply: Generation) -> Prediction:
+        return parse(Generation(raw_response=reply.raw_response.replace("17", "71")))
+
+    monkeypatch.setattr(parsing, "parse", misread)
     errors, _ = checked(write_suite(tmp_path, {"a": REFERENCE, "b": {"invoice_number": "7"}}))
     assert errors == (
         "a.png: its reference does not score 1.0 against itself: invoice_number = 'A-17' comes back as 'A-71'",

@@ -41,9 +41,11 @@ def main(args: argparse.Namespace) -> int:
             f"{run}: is not named as runs are (20260102T030405Z); delete it by hand if you mean it"
         )
     replies = _find_replies(run, args.cache)
-    count = sum(path.is_file() for path in run.rglob("*"))
-    what = f"{terminal_safe(str(run))} ({count} files) and {len(replies)} cached replies"
-    if not args.yes and not _confirm_deletion(what):
+    file_count = sum(path.is_file() for path in run.rglob("*"))
+    description = (
+        f"{terminal_safe(str(run))} ({file_count} files) and {len(replies)} cached replies"
+    )
+    if not args.yes and not _confirm_deletion(description):
         print("nothing deleted")
         return 1
     try:
@@ -54,13 +56,12 @@ def main(args: argparse.Namespace) -> int:
         raise UserError(
             f"{error.filename}: cannot be deleted ({error.strerror}); the rest may be gone"
         ) from None
-    print(f"deleted {what}")
+    print(f"deleted {description}")
     return 0
 
 
 def _find_replies(run: Path, cache: Path) -> list[Path]:
-    """The cached replies that the run's records name. A record is hostile text: only a digest is a
-    file's name."""
+    """The cached replies of a run. Records are hostile text: only a digest is a file's name."""
     keys = {str(row.get("reply_key")) for row in read_records(run)}
     paths = (
         cache / "replies" / key[:2] / f"{key}.json"
@@ -70,7 +71,7 @@ def _find_replies(run: Path, cache: Path) -> list[Path]:
     return [path for path in paths if path.is_file()]
 
 
-def _confirm_deletion(what: str) -> bool:
+def _confirm_deletion(description: str) -> bool:
     if not sys.stdin.isatty():
-        raise UserError(f"would delete {what}; add --yes where nobody can be asked")
-    return input(f"delete {what}? [y/N] ").strip().casefold() in ("y", "yes", "да")
+        raise UserError(f"would delete {description}; add --yes where nobody can be asked")
+    return input(f"delete {description}? [y/N] ").strip().casefold() in ("y", "yes", "да")

@@ -43,25 +43,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
-    names = sorted({row["suite"] for row in read_records(run)})
-    folders = {name: Path("benchmarks") / name for name in names}
+    suite_names = sorted({row["suite"] for row in read_records(run)})
+    folders = {name: Path("benchmarks") / name for name in suite_names}
     allow_listed_plugins([Path("models.yaml")])
     suites = {name: load_suite(folder) for name, folder in folders.items() if folder.is_dir()}
-    found = find_label_errors(read_records(run), suites)
-    print("\n".join(format_label_error(suspect) for suspect in found[:MAX_SHOWN]))
-    if not found:
+    label_errors = find_label_errors(read_records(run), suites)
+    print("\n".join(format_label_error(label_error) for label_error in label_errors[:MAX_SHOWN]))
+    if not label_errors:
         print(f"{run}: no reference is contradicted; nothing to correct")
         return 0
-    for name in names:
+    for name in suite_names:
         _write_entries(
-            _choose_path(args.write, folders[name], len(names)),
-            [each for each in found if each.suite == name],
+            _choose_path(args.write, folders[name], len(suite_names)),
+            [label_error for label_error in label_errors if label_error.suite == name],
         )
     return 0
 
 
-def _choose_path(path: Path | None, folder: Path, suites: int) -> Path:
-    if path and suites > 1:
+def _choose_path(path: Path | None, folder: Path, suite_count: int) -> Path:
+    if path and suite_count > 1:
         raise UserError(
             "--write: this run has several suites, each with a file of its own; leave --write out"
         )
@@ -72,10 +72,10 @@ def _choose_path(path: Path | None, folder: Path, suites: int) -> Path:
     return path or folder / CORRECTIONS_FILE
 
 
-def _write_entries(path: Path, found: Sequence[LabelError]) -> None:
+def _write_entries(path: Path, label_errors: Sequence[LabelError]) -> None:
     """Adds what is new. Half a character from a hostile reply is written as its escape."""
-    known = read_entries(path) if path.exists() else []
-    entries = merge_entries(found, known)
+    existing_entries = read_entries(path) if path.exists() else []
+    entries = merge_entries(label_errors, existing_entries)
     try:
         with atomic_private_file(path) as file:
             file.write(
@@ -87,6 +87,6 @@ def _write_entries(path: Path, found: Sequence[LabelError]) -> None:
         raise UserError(
             f"{path}: cannot be written ({error.strerror}); give another place with --write=PATH"
         ) from None
-    still = sum(not entry.get("verdict") for entry in entries)
-    print(f"{terminal_safe(str(path))}: {len(entries) - len(known)} added, {len(entries)} in all, {still} to decide; fill in "
+    open_count = sum(not entry.get("verdict") for entry in entries)
+    print(f"{terminal_safe(str(path))}: {len(entries) - len(existing_entries)} added, {len(entries)} in all, {open_count} to decide; fill in "
           "`verdict` and `right`, then run the benchmark again: its replies come from the cache")  # fmt: skip

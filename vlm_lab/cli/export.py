@@ -33,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
-    winner = find_candidate(
+    candidate = find_candidate(
         read_report(run), read_records(run), args.model, args.prompt, args.suite
     )
-    folder = write_export(winner, args.output or Path("handover") / args.model)
+    folder = write_export(candidate, args.output or Path("handover") / args.model)
     print(
-        f"{folder}: {winner.model.name} with prompt {winner.prompt_id}; try it: python {folder}/read_invoice.py FILE"
+        f"{folder}: {candidate.model.name} with prompt {candidate.prompt_id}; try it: python {folder}/read_invoice.py FILE"
     )
     return 0

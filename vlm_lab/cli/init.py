@@ -57,9 +57,9 @@ def main(args: argparse.Namespace) -> int:
 
 def _write_suite(folder: Path, documents: Path | None, references: Path | None) -> int:
     if documents is None or references is None:
-        missing = "--documents" if documents is None else "--references"
+        missing_option = "--documents" if documents is None else "--references"
         raise UserError(
-            f"{missing}=PATH is missing; type: vlm-lab init {folder} --documents=PATH --references=PATH"
+            f"{missing_option}=PATH is missing; type: vlm-lab init {folder} --documents=PATH --references=PATH"
         )
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; name a folder for the suite, benchmarks/NAME")
@@ -75,26 +75,26 @@ def _write_suite(folder: Path, documents: Path | None, references: Path | None) 
     return 0
 
 
-def format_summary(found: Proposal, written: list[Path], differs: bool) -> Iterator[str]:
+def format_summary(proposal: Proposal, written: list[Path], has_diffs: bool) -> Iterator[str]:
     """What was done, what to check, and the next command."""
     if written:
         yield f"wrote {', '.join(terminal_safe(os.path.relpath(path)) for path in written)}"
     else:
-        why = (
+        reason = (
             "the files there differ from what would be proposed now"
-            if differs
+            if has_diffs
             else "all is as proposed"
         )
-        yield f"nothing written: {why}"
-    yield from format_notes(found)
-    doubted = [guess.column.path for guess in found.guesses if guess.warnings]
-    doubts = f"{len(doubted)} with a doubt{': ' if doubted else ''}{format_first_names(doubted, 4)}"
-    yield f"check fields.md: {len(found.guesses)} fields, {doubts}; correct types in schema.json, words in prompt.md"
-    if found.reference_count < MIN_REFERENCES:
-        count = f"{found.reference_count} reference{'s' if found.reference_count > 1 else ''}"
+        yield f"nothing written: {reason}"
+    yield from format_notes(proposal)
+    uncertain_paths = [guess.column.path for guess in proposal.guesses if guess.warnings]
+    uncertain_text = f"{len(uncertain_paths)} with a doubt{': ' if uncertain_paths else ''}{format_first_names(uncertain_paths, 4)}"
+    yield f"check fields.md: {len(proposal.guesses)} fields, {uncertain_text}; correct types in schema.json, words in prompt.md"
+    if proposal.reference_count < MIN_REFERENCES:
+        count = f"{proposal.reference_count} reference{'s' if proposal.reference_count > 1 else ''}"
         yield f"types guessed from {count} are weak: add references and run this again, it shows what would change"
     folder, test = (
-        terminal_safe(os.path.relpath(path)) for path in (found.folder, found.test_path)
+        terminal_safe(os.path.relpath(path)) for path in (proposal.folder, proposal.test_path)
     )
     yield f"next: vlm-lab init --check {folder}; then pytest {test} --dry-run"
 
@@ -104,14 +104,14 @@ def _check_folder(folder: Path) -> int:
     from vlm_lab.run.preflight import check_suite
 
     allow_listed_plugins([Path("models.yaml")])
-    documents, told = load_documents(load_suite(folder))
-    errors, found = check_suite(documents[0].suite, documents)
-    print("\n".join([*map(in_english, (*told, *found)), *errors]))
-    scored = sum(document.reference is not None for document in documents)
+    documents, load_notes = load_documents(load_suite(folder))
+    errors, check_notes = check_suite(documents[0].suite, documents)
+    print("\n".join([*map(in_english, (*load_notes, *check_notes)), *errors]))
+    scored_count = sum(document.reference is not None for document in documents)
     if errors:
         print(f"{folder}: correct suite.yaml or schema.json, then: vlm-lab init --check {folder}")
         return 1
     print(
-        f"{folder}: {scored} of {len(documents)} documents have a reference, and each scores 1.0 against itself"
+        f"{folder}: {scored_count} of {len(documents)} documents have a reference, and each scores 1.0 against itself"
     )
     return 0

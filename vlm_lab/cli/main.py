@@ -40,10 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     module.add_arguments(parser)
     try:
-        args, more = parser.parse_known_args(arguments[1:])
-        args.more = more
-        if more and not getattr(module, "TAKES_MORE", False):
-            parser.error(f"unrecognized arguments: {' '.join(more)}")
+        args, unknown_arguments = parser.parse_known_args(arguments[1:])
+        args.unknown_arguments = unknown_arguments
+        if unknown_arguments and not getattr(module, "TAKES_MORE", False):
+            parser.error(f"unrecognized arguments: {' '.join(unknown_arguments)}")
         status = int(module.main(args))
         sys.stdout.flush()
         return status
@@ -66,10 +66,10 @@ class _RawHelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 
 def _print_overview(name: str) -> int:
-    wanted = name in ("", "-h", "--help")
+    is_help = name in ("", "-h", "--help")
     lines = ["usage: vlm-lab COMMAND [options]", ""]
     lines += [f"  {command:<12} {text}" for command, text in COMMANDS.items()]
-    if not wanted:
+    if not is_help:
         lines.append(f"\nvlm-lab: no command {name!r}; the commands are above")
-    print("\n".join(lines), file=sys.stdout if wanted else sys.stderr)
-    return 0 if wanted else 2
+    print("\n".join(lines), file=sys.stdout if is_help else sys.stderr)
+    return 0 if is_help else 2

@@ -27,8 +27,7 @@ HEADINGS = ("model", "backend", "status", "prompts", "weights", "runs on")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Exact versions that belong together, a Python that has wheels of all of them, and where they
-    are from."""
+    """Exact versions that belong together, a Python with wheels of all of them, and the reason."""
 
     python: str
     packages: tuple[str, ...]
@@ -99,8 +98,8 @@ def describe_weights(model: Model, cache: Path) -> str:
     """Whether its weights are here."""
     if not has_weights(model):
         return "none needed"
-    found = weights.find_checkpoint(model, cache)
-    return "not here" if found is None else "here" if found.is_complete else "incomplete"
+    checkpoint = weights.find_checkpoint(model, cache)
+    return "not here" if checkpoint is None else "here" if checkpoint.is_complete else "incomplete"
 
 
 def find_device(model: Model, runtime: Runtime) -> str:
@@ -110,39 +109,37 @@ def find_device(model: Model, runtime: Runtime) -> str:
     if not has_weights(model):
         return "this process"
     try:
-        known = (
+        last_device = (
             resolve_name(model.backend, BACKENDS, "backend").identity(model, runtime).get("device")
         )
     except UserError:
-        known = None
-    return str(known) if known else f"{guess_device()} (a guess)"
+        last_device = None
+    return str(last_device) if last_device else f"{guess_device()} (a guess)"
 
 
 def guess_device() -> str:
-    """cuda where the driver names a GPU, mps on Apple's own processors, else cpu: what `auto` will
-    most likely take."""
+    """What `auto` will likely take: cuda where the driver names a GPU, mps on Apple's, else cpu."""
     if any(not part.startswith("CUDA_VISIBLE_DEVICES") for part in devices.detect_hardware()[1:]):
         return "cuda"
     return "mps" if sys.platform == "darwin" and platform.machine() == "arm64" else "cpu"
 
 
 def format_recipe(model: Model, cache: Path) -> Iterator[str]:
-    """Shell commands for the folder that one types in, then lines for models.yaml, whose paths
-    start where it lies."""
+    """Shell commands for the folder that one types in, then lines for models.yaml."""
     if model.model_id not in RECIPES:
-        known = ", ".join(RECIPES)
+        known_ids = ", ".join(RECIPES)
         raise UserError(
-            f"{model.name}: no recipe for {model.model_id} (known: {known}). Make a venv with the versions that its "
+            f"{model.name}: no recipe for {model.model_id} (known: {known_ids}). Make a venv with the versions that its "
             "model card names (torch, transformers, Pillow) and set `python: PATH/bin/python` in models.yaml"
         )
-    made = RECIPES[model.model_id]
+    recipe = RECIPES[model.model_id]
     folder = f"envs/{model.name}"
-    typed = shlex.quote(os.path.relpath(cache.parent / folder))
-    found = weights.find_checkpoint(model, cache)
-    commit = found.revision if found and found.revision else None
-    yield f"# {model.name}: {made.reason}"
-    yield f"{made.python} -m venv {typed}"
-    yield f"{typed}/bin/python -m pip install {' '.join(made.packages)}"
+    quoted_folder = shlex.quote(os.path.relpath(cache.parent / folder))
+    checkpoint = weights.find_checkpoint(model, cache)
+    commit = checkpoint.revision if checkpoint and checkpoint.revision else None
+    yield f"# {model.name}: {recipe.reason}"
+    yield f"{recipe.python} -m venv {quoted_folder}"
+    yield f"{quoted_folder}/bin/python -m pip install {' '.join(recipe.packages)}"
     if commit is None:
         yield f"vlm-lab weights fetch {model.name}        # prints the commit for `revision` below"
     yield "\n# models.yaml, in its entry:"

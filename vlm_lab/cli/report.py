@@ -62,7 +62,6 @@ def _print_summary(report: Report) -> None:
 
 
 def _format_report_line(run: Path, language: str) -> str:
-    """The page, drawn now where the run ended before it could be or another language is asked
-    for."""
-    there = run / "report.html"
-    return f"report: {there if there.exists() and language == 'en' else write_format('html', run, language)}"
+    """The page, drawn now where the run ended before it could be or in another language."""
+    page_path = run / "report.html"
+    return f"report: {page_path if page_path.exists() and language == 'en' else write_format('html', run, language)}"

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     project = find_project_folder(Path.cwd())
-    options = ["--help"] if args.help_options else args.more
+    options = ["--help"] if args.help_options else args.unknown_arguments
     command = [
         sys.executable,
         "-m",

@@ -50,30 +50,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     documents = [score_pair(pair) for pair in read_pairs(args.pairs)]
-    sums = compute_totals(documents)
+    totals = compute_totals(documents)
     if args.json:
         rows = [
             {**document, "kieval": _expand_kieval(document["kieval"])} for document in documents
         ]
-        print(json.dumps({"totals": sums, "documents": rows}, ensure_ascii=True, indent=1))
+        print(json.dumps({"totals": totals, "documents": rows}, ensure_ascii=True, indent=1))
     else:
-        print("\n".join(format_totals(sums)))
+        print("\n".join(format_totals(totals)))
     return 0
 
 
 def score_pair(pair: PredictionPair) -> dict[str, Any]:
-    """What one document scores: `ours` as `vlm_lab.scoring` counts it, what is not exact, and each
-    published metric."""
-    ours = score_values(
+    """One document: `ours` as `vlm_lab.scoring` counts it, differences, each published metric."""
+    score = score_values(
         pair.prediction, pair.reference, status="unparsed" if pair.prediction is None else "ok"
     )
     return {
         "id": pair.id,
         "answered": pair.prediction is not None,
-        "ours": dict(ours.scores),
+        "ours": dict(score.scores),
         "differences": [
             asdict(result)
-            for result in ours.fields
+            for result in score.fields
             if result.outcome not in ("exact", "unlabelled")
         ],
         **{
@@ -84,59 +83,68 @@ def score_pair(pair: PredictionPair) -> dict[str, Any]:
 
 
 def compute_totals(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Sums of counts with their ratios, and means over all documents of what is a ratio by
-    itself."""
-    means = [name for name in METRICS if name != "kieval"]
+    """Sums of counts with their ratios, and means over all documents of ratios."""
+    means = [metric for metric in METRICS if metric != "kieval"]
     differences = [result for document in documents for result in document["differences"]]
-    kinds = Counter(
+    error_type_counts = Counter(
         "format" if result["outcome"] == "normalized" else result["kind"] for result in differences
     )
     return {
         "documents": len(documents),
         "answered": sum(document["answered"] for document in documents),
         "ours": _micro_average([document["ours"] for document in documents]),
-        "kinds": {name: times for name, times in kinds.most_common() if name},
+        "kinds": {metric: count for metric, count in error_type_counts.most_common() if metric},
         "kieval": _expand_kieval(
             sum((document["kieval"] for document in documents), KievalCounts())
         ),
-        **{name: sum(document[name] for document in documents) / len(documents) for name in means},
+        **{
+            metric: sum(document[metric] for document in documents) / len(documents)
+            for metric in means
+        },
     }
 
 
-def _micro_average(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _micro_average(document_scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Micro averages: the ratios of the sums, where a document's were those of its own counts."""
-    sums: Counter[str] = Counter()
-    for each in scores:
-        sums.update({name: value for name, value in each.items() if type(value) is int})
-    cells: dict[str, int] = {outcome: sums[f"cells_{outcome}"] for outcome in JUDGED}
-    judged = [each["document_right"] for each in scores if each["document_right"] is not None]
-    micro = {
+    count_sums: Counter[str] = Counter()
+    for scores in document_scores:
+        count_sums.update({name: value for name, value in scores.items() if type(value) is int})
+    cell_counts: dict[str, int] = {outcome: count_sums[f"cells_{outcome}"] for outcome in JUDGED}
+    right_flags = [
+        scores["document_right"]
+        for scores in document_scores
+        if scores["document_right"] is not None
+    ]
+    micro_averages = {
         name: value
-        for name, value in scores_of(sums, cells, sums).items()
+        for name, value in scores_of(count_sums, cell_counts, count_sums).items()
         if name != "document_right"
     }
-    return {**micro, "documents_right": sum(judged) / len(judged) if judged else None}
+    return {
+        **micro_averages,
+        "documents_right": sum(right_flags) / len(right_flags) if right_flags else None,
+    }
 
 
 def _expand_kieval(counts: KievalCounts) -> dict[str, Any]:
     return {**counts.ratios, **asdict(counts)}
 
 
-def format_totals(sums: Mapping[str, Any]) -> Iterator[str]:
+def format_totals(totals: Mapping[str, Any]) -> Iterator[str]:
     """The totals as lines of text."""
-    yield f"{sums['documents']} documents, {sums['documents'] - sums['answered']} without a usable answer\n"
+    yield f"{totals['documents']} documents, {totals['documents'] - totals['answered']} without a usable answer\n"
     for name, meaning in FIGURE_LABELS.items():
         group, _, figure = name.partition(".")
-        value = sums[group][figure] if figure else sums[group]
+        value = totals[group][figure] if figure else totals[group]
         yield f"{name:<22} {'-' if value is None else format(value, '.4f'):>7}  {meaning}".rstrip()
-    ours, kieval = sums["ours"], sums["kieval"]
+    ours, kieval = totals["ours"], totals["kieval"]
     yield ""
     for title, prefix in (("fields", ""), ("cells", "cells_")):
         yield f"{title + ':':<8}" + ", ".join(
             f"{ours[prefix + outcome]} {outcome}" for outcome in JUDGED
         )
-    if sums["kinds"]:
-        yield "kinds:  " + ", ".join(f"{times} {name}" for name, times in sums["kinds"].items())
+    if totals["kinds"]:
+        yield "kinds:  " + ", ".join(f"{count} {name}" for name, count in totals["kinds"].items())
     yield "kieval: " + ", ".join(
         f"{kieval[name]} {name}" for name in ("labelled", "exact", "wrong", "unmatched")
     )

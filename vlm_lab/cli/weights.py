@@ -64,11 +64,11 @@ def main(args: argparse.Namespace) -> int:
                 "\n".join(fetch_weights(select_model(models, name), cache, args.plan)), flush=True
             )
         return 0
-    cards = list_gpus()
-    rows = [format_row(model, cache, cards, args.pages) for model in models]
+    gpus = list_gpus()
+    rows = [format_row(model, cache, gpus, args.pages) for model in models]
     print("\n".join(format_table([HEADINGS, *rows])))
     print(
-        f"\nfits: {MEMORY_OVERHEAD} x weights + {BYTES_PER_PAGE / 1e9} GB for each of {args.pages} pages, on {_format_gpus(cards)}"
+        f"\nfits: {MEMORY_OVERHEAD} x weights + {BYTES_PER_PAGE / 1e9} GB for each of {args.pages} pages, on {_format_gpus(gpus)}"
     )
     return 0
 
@@ -91,22 +91,23 @@ def fetch_weights(model: Model, cache: Path, plan_only: bool) -> Iterator[str]:
         raise UserError(
             f"{model.name}: model_id is a folder, {model.model_id}: there is nothing to fetch"
         )
-    wanted = hub.plan_fetch(model)
-    yield f"{model.name}: {model.model_id} at {wanted.commit}, licence {terminal_safe(wanted.licence or 'not given')}"
+    download_plan = hub.plan_fetch(model)
+    yield f"{model.name}: {model.model_id} at {download_plan.commit}, licence {terminal_safe(download_plan.licence or 'not given')}"
     if plan_only:
         yield from (
-            f"  {format_gigabytes(size):>9}  {terminal_safe(name)}" for name, size in wanted.files
+            f"  {format_gigabytes(size):>9}  {terminal_safe(name)}"
+            for name, size in download_plan.files
         )
-        yield f"  {format_gigabytes(wanted.total_bytes):>9}  in {len(wanted.files)} files; they go into {cache / 'hub'}"
+        yield f"  {format_gigabytes(download_plan.total_bytes):>9}  in {len(download_plan.files)} files; they go into {cache / 'hub'}"
         return
-    found = hub.fetch_checkpoint(model, wanted, cache)
-    yield f"  complete in {found.folder}"
-    if model.revision != found.revision:
-        yield f"  pin it in models.yaml, so that every run uses the same:    revision: {found.revision}"
+    checkpoint = hub.fetch_checkpoint(model, download_plan, cache)
+    yield f"  complete in {checkpoint.folder}"
+    if model.revision != checkpoint.revision:
+        yield f"  pin it in models.yaml, so that every run uses the same:    revision: {checkpoint.revision}"
 
 
 def format_row(
-    model: Model, cache: Path, cards: Sequence[tuple[str, float]], pages: int
+    model: Model, cache: Path, gpus: Sequence[tuple[str, float]], pages: int
 ) -> tuple[str, ...]:
     """One candidate's line. What is not known is a dash."""
     if not has_weights(model):
@@ -119,8 +120,8 @@ def format_row(
             "-",
             terminal_safe(str(model.backend_kwargs.get("base_url", "-"))),
         )
-    found = weights.find_checkpoint(model, cache)
-    if found is None:
+    checkpoint = weights.find_checkpoint(model, cache)
+    if checkpoint is None:
         return (
             model.name,
             "not here",
@@ -130,21 +131,23 @@ def format_row(
             "-",
             f"vlm-lab weights fetch {model.name}",
         )
-    state = "complete" if found.is_complete else f"lacks {len(found.missing)} files"
-    files = [path for path in found.folder.iterdir() if path.is_file()]
+    state = "complete" if checkpoint.is_complete else f"lacks {len(checkpoint.missing)} files"
+    files = [path for path in checkpoint.folder.iterdir() if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    verdict = (
-        format_fit(sum(map(estimate_gpu_bytes, files)), pages, cards) if found.is_complete else "-"
+    fit = (
+        format_fit(sum(map(estimate_gpu_bytes, files)), pages, gpus)
+        if checkpoint.is_complete
+        else "-"
     )
-    commit = found.revision[:12] if found.revision else "-"
+    commit = checkpoint.revision[:12] if checkpoint.revision else "-"
     return (
         model.name,
         state,
         format_gigabytes(size),
         commit,
-        read_licence(found.folder),
-        verdict,
-        terminal_safe(str(found.folder)),
+        read_licence(checkpoint.folder),
+        fit,
+        terminal_safe(str(checkpoint.folder)),
     )
 
 
@@ -154,8 +157,7 @@ def has_weights(model: Model) -> bool:
 
 
 def estimate_gpu_bytes(path: Path) -> float:
-    """Bytes that a file of weights takes on a GPU: float32 becomes a half type there. 0 for other
-    files."""
+    """Bytes that a file of weights takes on a GPU: float32 is halved there; 0 for other files."""
     if path.suffix == ".bin":
         return path.stat().st_size
     if path.suffix != ".safetensors":
@@ -167,25 +169,24 @@ def estimate_gpu_bytes(path: Path) -> float:
     return path.stat().st_size * (0.5 if b'"dtype":"F32"' in head else 1)
 
 
-def format_fit(weights_bytes: float, pages: int, cards: Sequence[tuple[str, float]]) -> str:
+def format_fit(weights_bytes: float, pages: int, gpus: Sequence[tuple[str, float]]) -> str:
     """Whether `weights_bytes` and some pages fit into the largest GPU."""
-    need = weights_bytes * MEMORY_OVERHEAD + pages * BYTES_PER_PAGE
-    if not cards:
-        return f"needs {format_gigabytes(need)}"
-    return f"{'yes' if need <= max(size for _, size in cards) else 'no'}, needs {format_gigabytes(need)}"
+    needed_bytes = weights_bytes * MEMORY_OVERHEAD + pages * BYTES_PER_PAGE
+    if not gpus:
+        return f"needs {format_gigabytes(needed_bytes)}"
+    return f"{'yes' if needed_bytes <= max(size for _, size in gpus) else 'no'}, needs {format_gigabytes(needed_bytes)}"
 
 
 def list_gpus() -> list[tuple[str, float]]:
-    """(name, bytes) of the NVIDIA GPUs that the driver's own tool lists; [] where there is no such
-    tool."""
+    """(name, bytes) of the NVIDIA GPUs that the driver's tool lists; [] without that tool."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
     command = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-        cells = [line.rpartition(",") for line in done.stdout.splitlines() if line.strip()]
-        return [(name.strip(), float(mebibytes) * 2**20) for name, _, mebibytes in cells]
+        process = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        columns = [line.rpartition(",") for line in process.stdout.splitlines() if line.strip()]
+        return [(name.strip(), float(mebibytes) * 2**20) for name, _, mebibytes in columns]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
 
@@ -196,8 +197,8 @@ def read_licence(folder: Path) -> str:
         head = (folder / "README.md").read_text("utf-8", "replace")[:20_000].split("---\n")[1]
     except (OSError, IndexError):
         return "-"
-    said = dict(LICENCE_PATTERN.findall(head))
-    return terminal_safe(said.get("license_name") or said.get("license") or "-")[:30]
+    card_values = dict(LICENCE_PATTERN.findall(head))
+    return terminal_safe(card_values.get("license_name") or card_values.get("license") or "-")[:30]
 
 
 def format_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -213,7 +214,7 @@ def format_gigabytes(size: float) -> str:
     return f"{size / 1e9:.2f} GB" if size >= 1e7 else f"{size / 1e6:.2f} MB"
 
 
-def _format_gpus(cards: Sequence[tuple[str, float]]) -> str:
-    if not cards:
+def _format_gpus(gpus: Sequence[tuple[str, float]]) -> str:
+    if not gpus:
         return "no GPU (nvidia-smi lists none)"
-    return ", ".join(f"{terminal_safe(name)} ({format_gigabytes(size)})" for name, size in cards)
+    return ", ".join(f"{terminal_safe(name)} ({format_gigabytes(size)})" for name, size in gpus)

@@ -1,5 +1,4 @@
-"""models.yaml -> candidates, strictly: a misspelt key is an error before anything runs, never a
-setting ignored.
+"""models.yaml -> candidates, strictly: a misspelt key is an error before anything runs.
 
 What is wrong with one model only (its weights, its interpreter) is not looked at here: that skips
 the model.
@@ -81,24 +80,23 @@ class Candidates:
 
 
 def load_candidates(paths: Sequence[Path]) -> Candidates:
-    """Reads one or more files in order; UserError names file, line and key of the first thing that
-    is wrong."""
-    together = Candidates()
+    """Reads one or more files in order; UserError names file, line and key of the first mistake."""
+    merged = Candidates()
     for path in paths:
-        found = _load_file(path)
-        for name in set(together.locations) & set(found.locations):
-            place = f"{together.locations[name]} and {found.locations[name]}"
+        loaded = _load_file(path)
+        for name in set(merged.locations) & set(loaded.locations):
+            locations = f"{merged.locations[name]} and {loaded.locations[name]}"
             raise read_yaml(path).make_error(
-                [], f"two models are named {name!r} ({place}); rename one"
+                [], f"two models are named {name!r} ({locations}); rename one"
             )
-        together = Candidates(
-            models=together.models + found.models,
-            prompts={**together.prompts, **found.prompts},
-            rules=found.rules if found.rules != Rules() else together.rules,
-            locations={**together.locations, **found.locations},
-            plugins=together.plugins + found.plugins,
+        merged = Candidates(
+            models=merged.models + loaded.models,
+            prompts={**merged.prompts, **loaded.prompts},
+            rules=loaded.rules if loaded.rules != Rules() else merged.rules,
+            locations={**merged.locations, **loaded.locations},
+            plugins=merged.plugins + loaded.plugins,
         )
-    return together
+    return merged
 
 
 def _load_file(path: Path) -> Candidates:
@@ -110,23 +108,22 @@ def _load_file(path: Path) -> Candidates:
         prompts=_parse_prompts(source),
         rules=parse_dataclass(Rules, source, ["decide"], source.data.get("decide") or {}),
         locations={
-            model.name: f"{path}:{source.find_line(['models', row])}"
-            for row, model in enumerate(models)
+            model.name: f"{path}:{source.find_line(['models', index])}"
+            for index, model in enumerate(models)
         },
         plugins=_parse_plugins(source),
     )
 
 
 def allow_listed_plugins(paths: Iterable[Path]) -> None:
-    """Lets a suite's schema use what these models.yaml files list under `plugins`; files that are
-    not there list nothing."""
+    """Lets schemas use the `plugins` that those of the models.yaml files list which exist."""
     allow_plugins(load_candidates([path for path in paths if path.is_file()]).plugins)
 
 
 def _parse_plugins(source: YamlSource) -> tuple[str, ...]:
     modules = parse_value(tuple[str, ...], source, ["plugins"], source.data.get("plugins") or ())
     for index, module in enumerate(modules):
-        if not all(part.isidentifier() for part in module.split(".")):
+        if not all(name_part.isidentifier() for name_part in module.split(".")):
             raise source.make_error(
                 ["plugins", index], f"must be a module's name, package.module (got {module!r})"
             )
@@ -141,10 +138,10 @@ def _parse_models(source: YamlSource) -> tuple[Model, ...]:
         defaults,
         set(Model.__dataclass_fields__) - {"name", "model_id", "revision"},
     )
-    rows = parse_value(list[dict[str, Any]], source, ["models"], source.data.get("models") or [])
-    models = [_parse_model(source, index, row, defaults) for index, row in enumerate(rows)]
+    entries = parse_value(list[dict[str, Any]], source, ["models"], source.data.get("models") or [])
+    models = [_parse_model(source, index, entry, defaults) for index, entry in enumerate(entries)]
     for index, model in enumerate(models):
-        if model.name in [other.name for other in models[:index]]:
+        if model.name in [earlier_model.name for earlier_model in models[:index]]:
             raise source.make_error(
                 ["models", index, "name"], f"two models are named {model.name!r}; rename one"
             )
@@ -152,92 +149,99 @@ def _parse_models(source: YamlSource) -> tuple[Model, ...]:
 
 
 def _parse_model(
-    source: YamlSource, index: int, row: Mapping[str, Any], defaults: Mapping[str, Any]
+    source: YamlSource, index: int, entry: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> Model:
-    place: list[YamlKey] = ["models", index]
-    for old, new in MISPLACED_KEYS.items():
-        if old in row:
-            raise source.make_error([*place, old], f"the key {old!r} {new}")
-    merged = {**defaults, **row}
+    keys: list[YamlKey] = ["models", index]
+    for misplaced_key, advice in MISPLACED_KEYS.items():
+        if misplaced_key in entry:
+            raise source.make_error([*keys, misplaced_key], f"the key {misplaced_key!r} {advice}")
+    merged = {**defaults, **entry}
     for key in ("generation_kwargs", "processor_kwargs", "load_kwargs", "backend_kwargs"):
-        if isinstance(row.get(key), Mapping) and isinstance(defaults.get(key), Mapping):
-            merged[key] = {**defaults[key], **row[key]}
-    model = parse_dataclass(Model, source, place, merged)
+        if isinstance(entry.get(key), Mapping) and isinstance(defaults.get(key), Mapping):
+            merged[key] = {**defaults[key], **entry[key]}
+    model = parse_dataclass(Model, source, keys, merged)
     if not NAME_PATTERN.fullmatch(model.name) or model.name.endswith(RESERVED_SUFFIXES):
-        wanted = f"must match {NAME_PATTERN.pattern} and not end in {', '.join(RESERVED_SUFFIXES)} (got {model.name!r})"
-        raise source.make_error([*place, "name"], wanted)
-    _check_reserved_keys(source, place, model)
+        requirement = f"must match {NAME_PATTERN.pattern} and not end in {', '.join(RESERVED_SUFFIXES)} (got {model.name!r})"
+        raise source.make_error([*keys, "name"], requirement)
+    _check_reserved_keys(source, keys, model)
     if not model.prompts:
-        raise source.make_error([*place, "prompts"], "must name at least one prompt (got none)")
+        raise source.make_error([*keys, "prompts"], "must name at least one prompt (got none)")
     return replace(model, prompts=tuple(dict.fromkeys(model.prompts)))
 
 
-def _check_reserved_keys(source: YamlSource, place: list[YamlKey], model: Model) -> None:
-    """UserError where a mapping that is handed on as it stands would decide which code runs, or
-    what was asked."""
-    for name in KWARGS_KEYS:
-        for keys, key in _walk_keys(getattr(model, name)):
-            if key in TOP_LEVEL_KEYS and (not keys or key in TOP_LEVEL_KEYS[:3]):
+def _check_reserved_keys(source: YamlSource, keys_of_model: list[YamlKey], model: Model) -> None:
+    """UserError where a mapping handed on would decide which code runs, or what was asked."""
+    for kwargs_key in KWARGS_KEYS:
+        for parent_keys, key in _walk_keys(getattr(model, kwargs_key)):
+            if key in TOP_LEVEL_KEYS and (not parent_keys or key in TOP_LEVEL_KEYS[:3]):
                 raise source.make_error(
-                    [*place, name, *keys, key], f"stands beside {name}, not in it: {key}: ..."
+                    [*keys_of_model, kwargs_key, *parent_keys, key],
+                    f"stands beside {kwargs_key}, not in it: {key}: ...",
                 )
             if key in FORBIDDEN_KEYS:
                 raise source.make_error(
-                    [*place, name, *keys, key], f"is not taken: {FORBIDDEN_KEYS[key]}"
+                    [*keys_of_model, kwargs_key, *parent_keys, key],
+                    f"is not taken: {FORBIDDEN_KEYS[key]}",
                 )
     body = model.backend_kwargs.get("extra_body")
     for key in RESERVED_BODY_KEYS:
         if isinstance(body, Mapping) and key in body:
             raise source.make_error(
-                [*place, "backend_kwargs", "extra_body", key],
+                [*keys_of_model, "backend_kwargs", "extra_body", key],
                 f"is not taken: it {RESERVED_BODY_KEYS[key]}",
             )
     if "/" in model.attn_implementation:
         pinned = PINNED_KERNEL_PATTERN.fullmatch(model.attn_implementation)
         if not (pinned and model.trust_remote_code):
-            wanted = "a kernel of the hub is code: it needs trust_remote_code: true and a commit, owner/name@<40 digits>"
+            requirement = "a kernel of the hub is code: it needs trust_remote_code: true and a commit, owner/name@<40 digits>"
             raise source.make_error(
-                [*place, "attn_implementation"], f"{wanted} (got {model.attn_implementation!r})"
+                [*keys_of_model, "attn_implementation"],
+                f"{requirement} (got {model.attn_implementation!r})",
             )
 
 
 def _walk_keys(
-    value: Any, above: tuple[YamlKey, ...] = ()
+    value: Any, parent_keys: tuple[YamlKey, ...] = ()
 ) -> Iterator[tuple[tuple[YamlKey, ...], str]]:
     """(keys above, key) of every key in nested mappings and lists."""
     if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield above, str(key)
-            yield from _walk_keys(inner, (*above, key))
+        for key, child_value in value.items():
+            yield parent_keys, str(key)
+            yield from _walk_keys(child_value, (*parent_keys, key))
     elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _walk_keys(inner, (*above, index))
+        for index, child_value in enumerate(value):
+            yield from _walk_keys(child_value, (*parent_keys, index))
 
 
 def _parse_prompts(source: YamlSource) -> dict[str, str]:
     texts = {}
-    for name, value in (source.data.get("prompts") or {}).items():
-        check_keys(source, ["prompts", name], value, ["text"])
-        if not NAME_PATTERN.fullmatch(str(name)):
+    for prompt_id, value in (source.data.get("prompts") or {}).items():
+        check_keys(source, ["prompts", prompt_id], value, ["text"])
+        if not NAME_PATTERN.fullmatch(str(prompt_id)):
             raise source.make_error(
-                ["prompts", name], f"a prompt's id must match {NAME_PATTERN.pattern} (got {name!r})"
+                ["prompts", prompt_id],
+                f"a prompt's id must match {NAME_PATTERN.pattern} (got {prompt_id!r})",
             )
-        texts[name] = parse_value(str, source, ["prompts", name, "text"], value.get("text"))
+        texts[prompt_id] = parse_value(
+            str, source, ["prompts", prompt_id, "text"], value.get("text")
+        )
     return texts
 
 
 def check_prompts(
-    candidates: Candidates, available: Mapping[str, str], chosen: Sequence[str]
+    candidates: Candidates, available: Mapping[str, str], selected_ids: Sequence[str]
 ) -> None:
-    """UserError where a model or `--prompt` names a prompt that neither the suite nor models.yaml
-    has."""
-    wanted = [
+    """UserError where a prompt is named that neither the suite nor models.yaml has."""
+    requested = [
         (candidates.locations[model.name], f"{model.name}: prompts", model.prompts)
         for model in candidates.models
     ]
-    for place, key, names in [*wanted, ("command line", "--prompt", tuple(chosen))]:
-        for name in names:
-            if name not in available:
+    for location, key, prompt_ids in [
+        *requested,
+        ("command line", "--prompt", tuple(selected_ids)),
+    ]:
+        for prompt_id in prompt_ids:
+            if prompt_id not in available:
                 raise UserError(
-                    f"{place}: {key}: no prompt {name!r}{format_suggestion(name, sorted(available))}"
+                    f"{location}: {key}: no prompt {prompt_id!r}{format_suggestion(prompt_id, sorted(available))}"
                 )

@@ -1,5 +1,4 @@
-"""Writes what was decided into models.yaml: `status`, and one line of `notes`; all else stays as it
-was.
+"""Writes what was decided into models.yaml: `status`, and one line of `notes`.
 
 ruamel.yaml keeps comments, order, quotes and blank lines. A user's own words in `notes` stay before
 ours, which stand in [brackets] and are replaced the next time.
@@ -19,26 +18,28 @@ VERDICTS_BY_CAUTION: tuple[Verdict, ...] = ("chosen", "needs_more_data", "reject
 _OWN_NOTE_PATTERN = re.compile(r" ?\[vlm-lab .*\]$", re.DOTALL)
 
 
-def write_status(path: Path, decisions: Sequence[Decision], run: str) -> list[str]:
+def write_status(path: Path, decisions: Sequence[Decision], run_id: str) -> list[str]:
     """Updates the models that `path` has, and returns their names. With several suites the most
     cautious word counts. The file is replaced whole or not at all."""
     yaml, data = _load_yaml(path)
-    wanted = {
-        each.model: each
-        for each in sorted(decisions, key=lambda each: VERDICTS_BY_CAUTION.index(each.verdict))
+    decisions_by_model = {
+        decision_.model: decision_
+        for decision_ in sorted(
+            decisions, key=lambda decision_: VERDICTS_BY_CAUTION.index(decision_.verdict)
+        )
     }
     written = []
     for entry in data.get("models") or []:
-        decision = wanted.get(str(entry.get("name")))
+        decision = decisions_by_model.get(str(entry.get("name")))
         if decision:
-            note = _format_note(str(entry.get("notes") or "").strip(), decision, run)
-            for place, (key, value) in enumerate(
+            note = _format_note(str(entry.get("notes") or "").strip(), decision, run_id)
+            for position, (key, value) in enumerate(
                 (("status", decision.verdict), ("notes", note)), 1
             ):
                 if key in entry:
                     entry[key] = value
                 else:  # near the name: at the end it would come after a comment on the next model
-                    entry.insert(place, key, value)
+                    entry.insert(position, key, value)
             written.append(decision.model)
     out = io.StringIO()
     yaml.dump(data, out)
@@ -66,8 +67,8 @@ def _load_yaml(path: Path) -> tuple[Any, Any]:
         yaml.explicit_start = text.startswith("---")
         data = yaml.load(text)
         models = data["models"]
-        dash = models.lc.col
-        yaml.indent(mapping=2, sequence=models[0].lc.col, offset=dash)
+        dash_column = models.lc.col
+        yaml.indent(mapping=2, sequence=models[0].lc.col, offset=dash_column)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except (YAMLError, KeyError, IndexError, TypeError, AttributeError) as error:
@@ -77,11 +78,11 @@ def _load_yaml(path: Path) -> tuple[Any, Any]:
     return yaml, data
 
 
-def _format_note(present: str, decision: Decision, run: str) -> str:
-    own = _OWN_NOTE_PATTERN.sub("", present)
+def _format_note(current_notes: str, decision: Decision, run_id: str) -> str:
+    user_notes = _OWN_NOTE_PATTERN.sub("", current_notes)
     evidence = "; ".join(translate_messages(decision.reasons_for("evidence")))
     against = "".join(
-        f"; against: {first}" for first in translate_messages(decision.reasons_for("against"))[:1]
+        f"; against: {reason}" for reason in translate_messages(decision.reasons_for("against"))[:1]
     )
-    text = f"[vlm-lab {run}, prompt {decision.prompt_id}: {evidence}{against}]"
-    return f"{own} {text}".strip().replace("\n", " ")
+    our_note = f"[vlm-lab {run_id}, prompt {decision.prompt_id}: {evidence}{against}]"
+    return f"{user_notes} {our_note}".strip().replace("\n", " ")

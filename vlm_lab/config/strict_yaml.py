@@ -33,19 +33,19 @@ class YamlSource:
         """The line (from 1) of the value at `keys`, or of the nearest value around it."""
         node, line = self.root_node, 1
         for key in keys:
-            found = _find_child(node, key)
-            if found is None:
+            child = _find_child(node, key)
+            if child is None:
                 break
-            line, node = found
+            line, node = child
         return line
 
     def make_error(self, keys: Sequence[YamlKey], message: str) -> UserError:
         """`models.yaml:12: models[2].revison: message`"""
-        place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(
-            "."
-        )
+        key_path = "".join(
+            f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys
+        ).lstrip(".")
         return UserError(
-            f"{self.path}:{self.find_line(keys)}: {place + ': ' if place else ''}{message}"
+            f"{self.path}:{self.find_line(keys)}: {key_path + ': ' if key_path else ''}{message}"
         )
 
 
@@ -66,45 +66,51 @@ def read_yaml(path: Path) -> YamlSource:
 
 
 def check_keys(
-    source: YamlSource, keys: Sequence[YamlKey], data: object, known: Iterable[str]
+    source: YamlSource, keys: Sequence[YamlKey], data: object, known_keys: Iterable[str]
 ) -> None:
     """UserError at the first key of the mapping `data` that is not among `known`."""
-    known = sorted(known)
+    known_keys = sorted(known_keys)
     if not isinstance(data, Mapping):
         raise source.make_error(
-            keys, f"must be a mapping with keys {', '.join(known)} (got {data!r})"
+            keys, f"must be a mapping with keys {', '.join(known_keys)} (got {data!r})"
         )
     for key in data:
-        if key not in known:
+        if key not in known_keys:
             raise source.make_error(
-                [*keys, key], f"unknown key {key!r}{format_suggestion(str(key), known)}"
+                [*keys, key], f"unknown key {key!r}{format_suggestion(str(key), known_keys)}"
             )
 
 
 def parse_dataclass(
     cls: type[T], source: YamlSource, keys: Sequence[YamlKey], data: Mapping[str, Any]
 ) -> T:
-    """The dataclass `cls` from a mapping: unknown keys and wrong types are a UserError with their
-    line."""
+    """The dataclass `cls` from a mapping; UserError with a line for unknown keys and wrong types."""
     check_keys(source, keys, data, [field.name for field in dataclasses.fields(cls)])  # type: ignore[arg-type]
-    made: T = parse_value(cls, source, keys, data)
-    return made
+    parsed: T = parse_value(cls, source, keys, data)
+    return parsed
 
 
-def parse_value(kind: Any, source: YamlSource, keys: Sequence[YamlKey], value: object) -> Any:
-    """`value` as the type `kind`; a value of another type is a UserError that says what was
-    wanted."""
+def parse_value(
+    expected_type: Any, source: YamlSource, keys: Sequence[YamlKey], value: object
+) -> Any:
+    """`value` as `expected_type`; UserError says what was wanted."""
     try:
-        return TypeAdapter(kind).validate_python(value)
+        return TypeAdapter(expected_type).validate_python(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise source.make_error([*keys, *_get_location(first)], _format_complaint(first)) from None
+        first_error = error.errors()[0]
+        raise source.make_error(
+            [*keys, *_get_location(first_error)], _format_complaint(first_error)
+        ) from None
 
 
-def format_suggestion(word: str, known: Sequence[str]) -> str:
+def format_suggestion(word: str, known_words: Sequence[str]) -> str:
     """`; did you mean 'revision'?`, or the words that would be right."""
-    close = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+    close_matches = difflib.get_close_matches(word, known_words, 1)
+    return (
+        f"; did you mean {close_matches[0]!r}?"
+        if close_matches
+        else f"; known: {', '.join(known_words)}"
+    )
 
 
 def _get_location(detail: ErrorDetails) -> list[YamlKey]:
@@ -119,25 +125,25 @@ def _format_complaint(detail: ErrorDetails) -> str:
 
 def _find_child(node: yaml.Node | None, key: YamlKey) -> tuple[int, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
-        for name, value in node.value:
-            if name.value == str(key):
-                return name.start_mark.line + 1, value
+        for key_node, value_node in node.value:
+            if key_node.value == str(key):
+                return key_node.start_mark.line + 1, value_node
     if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-        item = node.value[key]
-        return item.start_mark.line + 1, item
+        item_node = node.value[key]
+        return item_node.start_mark.line + 1, item_node
     return None
 
 
 def _check_duplicate_keys(source: YamlSource, node: yaml.Node | None, keys: list[YamlKey]) -> None:
     if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for name, value in node.value:
-            if name.value in seen:
+        keys_so_far: set[str] = set()
+        for key_node, value_node in node.value:
+            if key_node.value in keys_so_far:
                 raise UserError(
-                    f"{source.path}:{name.start_mark.line + 1}: the key {name.value!r} stands here twice"
+                    f"{source.path}:{key_node.start_mark.line + 1}: the key {key_node.value!r} stands here twice"
                 )
-            seen.add(name.value)
-            _check_duplicate_keys(source, value, [*keys, name.value])
+            keys_so_far.add(key_node.value)
+            _check_duplicate_keys(source, value_node, [*keys, key_node.value])
     elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _check_duplicate_keys(source, value, [*keys, index])
+        for index, value_node in enumerate(node.value):
+            _check_duplicate_keys(source, value_node, [*keys, index])

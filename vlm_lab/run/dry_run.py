@@ -50,30 +50,28 @@ def build_record(
     prompt: Prompt,
     score: Score,
     replies: ReplyCache,
-    key: str | None,
+    cache_key: str | None,
 ) -> Record:
-    """The record of a dry case. `score` is that of the perfect answer, as the user's own test
-    computed it."""
-    blank = recording.build_base_record(case, "dry_run")
-    sizes = [page.image.size for page in prompt.pages]
+    """A dry case's record; `score` is the perfect answer's, from the user's own test."""
+    base_record = recording.build_base_record(case, "dry_run")
+    image_sizes = [page.image.size for page in prompt.pages]
     return replace(
-        blank,
+        base_record,
         **recording.collect_page_fields(prompt),
-        image_sizes=tuple(sizes),
+        image_sizes=tuple(image_sizes),
         dry_run={
             "perfect": score.scores,
             "empty": score_prediction(Prediction(value={}), case.document).scores,
-            "cached": bool(key and replies.get(key)),
+            "cached": bool(cache_key and replies.get(cache_key)),
             "weights": _describe_weights(candidate),
-            "visual_tokens": candidate.predict_visual_tokens(sizes),
+            "visual_tokens": candidate.predict_visual_tokens(image_sizes),
             "reference_tokens": estimate_tokens(case.document.reference),
         },
     )
 
 
 def estimate_tokens(reference: Mapping[str, Any] | None) -> int | None:
-    """Roughly the tokens of the perfect answer: bytes of its JSON, since scripts of two bytes take
-    more tokens."""
+    """Roughly the perfect answer's tokens: by bytes, as scripts of two bytes take more tokens."""
     if reference is None:
         return None
     return round(len(json.dumps(reference, ensure_ascii=False).encode()) / CHARACTERS_PER_TOKEN)
@@ -83,60 +81,72 @@ def _describe_weights(candidate: Candidate) -> str:
     """`here`, or why not and what to type."""
     try:
         candidate.identity()
-    except Skip as missing:
-        return str(missing)
+    except Skip as skip:
+        return str(skip)
     return "here"
 
 
 def format_forecast(records: Iterable[Mapping[str, Any]], output_dir: Path) -> list[str]:
-    """What a real run would be, one line a model x prompt: cases, cached replies, visual tokens,
-    time."""
+    """A real run, a line a model x prompt: cases, cached replies, visual tokens, time."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in records:
         if row.get("dry_run"):
             groups.setdefault(CandidateKey.from_record(row).label, []).append(row["dry_run"])
-    before = read_median_seconds(output_dir)
-    return [_format_forecast_line(label, dry, before.get(label)) for label, dry in groups.items()]
+    former_seconds = read_median_seconds(output_dir)
+    return [
+        _format_forecast_line(label, case_forecasts, former_seconds.get(label))
+        for label, case_forecasts in groups.items()
+    ]
 
 
 def _format_forecast_line(
-    label: str, dry: Sequence[Mapping[str, Any]], seconds: float | None
+    label: str, case_forecasts: Sequence[Mapping[str, Any]], seconds: float | None
 ) -> str:
-    cached = sum(bool(each["cached"]) for each in dry)
-    tokens = [each["visual_tokens"] for each in dry if each["visual_tokens"] is not None]
-    said = [f"{label}: {len(dry)} cases", f"{cached} cached" if cached else ""]
-    said.append(f"about {median(tokens):,.0f} visual tokens each" if tokens else "")
-    open_cases = len(dry) - cached
-    said.append(
-        f"about {format_duration(seconds * open_cases)} as in former runs"
-        if seconds and open_cases
+    cached = sum(bool(case_forecast["cached"]) for case_forecast in case_forecasts)
+    visual_tokens = [
+        case_forecast["visual_tokens"]
+        for case_forecast in case_forecasts
+        if case_forecast["visual_tokens"] is not None
+    ]
+    parts = [f"{label}: {len(case_forecasts)} cases", f"{cached} cached" if cached else ""]
+    parts.append(f"about {median(visual_tokens):,.0f} visual tokens each" if visual_tokens else "")
+    uncached_count = len(case_forecasts) - cached
+    parts.append(
+        f"about {format_duration(seconds * uncached_count)} as in former runs"
+        if seconds and uncached_count
         else ""
     )
-    return ", ".join(part for part in said if part)
+    return ", ".join(part for part in parts if part)
 
 
 def read_median_seconds(output_dir: Path) -> dict[str, float]:
     """Median seconds a case by label, each from the newest run that timed it."""
-    found: dict[str, float] = {}
+    seconds_by_candidate: dict[str, float] = {}
     for path in sorted(output_dir.glob("*/report.json"), reverse=True):
         with suppress(UserError):
             for summary in read_report(path.parent).summaries:
                 if summary.speed.median_seconds:
-                    found.setdefault(summary.candidate.label, summary.speed.median_seconds)
-    return found
+                    seconds_by_candidate.setdefault(
+                        summary.candidate.label, summary.speed.median_seconds
+                    )
+    return seconds_by_candidate
 
 
 def collect_warnings(records: Iterable[Mapping[str, Any]]) -> list[Message | str]:
     """What a real run over these cases would stumble on, each once."""
-    found: list[Message | str] = []
+    warnings: list[Message | str] = []
     for row in records:
-        dry, document = row.get("dry_run") or {}, row["document"]
-        limit = row["generation_kwargs"].get("max_new_tokens")
-        tokens = dry.get("reference_tokens")
-        if tokens and limit and tokens > limit:
-            found.append(Message("too_long", {"document": document, "n": tokens, "limit": limit}))
-        if dry.get("perfect", {}).get("document_right") is False:
-            found.append(Message("not_itself", {"document": document}))
-        if dry and dry["weights"] != "here":
-            found.append(dry["weights"])
-    return list({in_english(each): each for each in found}.values())
+        case_forecast, document = row.get("dry_run") or {}, row["document"]
+        token_limit = row["generation_kwargs"].get("max_new_tokens")
+        reference_tokens = case_forecast.get("reference_tokens")
+        if reference_tokens and token_limit and reference_tokens > token_limit:
+            warnings.append(
+                Message(
+                    "too_long", {"document": document, "n": reference_tokens, "limit": token_limit}
+                )
+            )
+        if case_forecast.get("perfect", {}).get("document_right") is False:
+            warnings.append(Message("not_itself", {"document": document}))
+        if case_forecast and case_forecast["weights"] != "here":
+            warnings.append(case_forecast["weights"])
+    return list({in_english(warning): warning for warning in warnings}.values())

@@ -16,9 +16,8 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def collect_environment(project: Path, seed: int, device: str) -> dict[str, Any]:
-    """Versions and machine, for telling whether two runs can be compared. `device` is said with its
-    reason."""
+def collect_environment(project_folder: Path, seed: int, device: str) -> dict[str, Any]:
+    """Versions and machine, to tell whether two runs compare; `device` comes with its reason."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -26,7 +25,7 @@ def collect_environment(project: Path, seed: int, device: str) -> dict[str, Any]
         "cpu_count": os.cpu_count(),
         "device": device,
         "packages": {name: _find_version(name) for name in PACKAGES},
-        "commit": _find_commit(project),
+        "commit": _find_commit(project_folder),
         "seed": seed,
     }
 
@@ -35,9 +34,9 @@ def describe_device(runtime: Runtime) -> str:
     """What `--device` will come to, and why; the record of a case has what it did come to."""
     if runtime.device != "auto":
         return f"{runtime.device} (asked for)"
-    processor, *cards = detect_hardware()
-    if cards:
-        return f"cuda (the driver names {', '.join(cards)})"
+    processor, *gpu_names = detect_hardware()
+    if gpu_names:
+        return f"cuda (the driver names {', '.join(gpu_names)})"
     if processor == "arm64" and platform.system() == "Darwin":
         return "mps (Apple's GPU)"
     return f"cpu, {os.cpu_count()} cores (no NVIDIA driver)"
@@ -60,15 +59,14 @@ def _read_cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _find_commit(project: Path) -> str | None:
-    """The commit of the project's own repository; None where it is no checkout or there is no
-    git."""
-    if not (project / ".git").exists():
+def _find_commit(project_folder: Path) -> str | None:
+    """The commit of the project's own repository; None where there is none, or no git."""
+    if not (project_folder / ".git").exists():
         return None
     command = [
         "git",
         "-C",
-        str(project),
+        str(project_folder),
         "describe",
         "--always",
         "--dirty",
@@ -76,7 +74,7 @@ def _find_commit(project: Path) -> str | None:
         "--exclude=*",
     ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return process.stdout.strip()

@@ -59,152 +59,162 @@ class Options:
 
 
 def add_options(group: Any) -> None:
-    """Declares the options in a pytest option group. ValueError where another plugin owns one of
-    them."""
-    add = group.addoption
-    add(
+    """Declares the options in a pytest group. ValueError where another plugin owns one of them."""
+    add_option = group.addoption
+    add_option(
         "--suite",
         metavar="PATH",
         help="the suite's folder (default: the folder beside the test file)",
     )
-    add("--documents", metavar="PATH", help="documents, instead of the suite's")
-    add("--references", metavar="PATH", help="references, instead of the suite's")
-    add("--schema", metavar="PATH", help="schema.json, instead of the suite's")
-    add(
+    add_option("--documents", metavar="PATH", help="documents, instead of the suite's")
+    add_option("--references", metavar="PATH", help="references, instead of the suite's")
+    add_option("--schema", metavar="PATH", help="schema.json, instead of the suite's")
+    add_option(
         "--models-file",
         metavar="PATH",
         action="append",
         help="the candidates; repeatable (default: models.yaml)",
     )
-    add("--output-dir", metavar="PATH", help="where runs go (default: results)")
-    add(
+    add_option("--output-dir", metavar="PATH", help="where runs go (default: results)")
+    add_option(
         "--max-pages",
         metavar="N",
         type=parse_count,
         help="pages of a document that become images (default: the suite's)",
     )
-    add(
+    add_option(
         "--device",
         metavar="D",
         default="auto",
         help="auto, cpu, cuda, cuda:N or mps (default: auto)",
     )
-    add("--dry-run", action="store_true", help="everything except calling the model")
-    add(
+    add_option("--dry-run", action="store_true", help="everything except calling the model")
+    add_option(
         "--prompt", metavar="ID", action="append", default=[], help="only these prompts; repeatable"
     )
-    add("--status", metavar="S", action="append", default=[], choices=("chosen", "rejected", "needs_more_data"),
+    add_option("--status", metavar="S", action="append", default=[], choices=("chosen", "rejected", "needs_more_data"),
         help="only candidates marked so in models.yaml; repeatable")  # fmt: skip
-    add("--sample", metavar="N", type=parse_count, help="N documents, seeded, stratified by tag")
-    add(
+    add_option(
+        "--sample", metavar="N", type=parse_count, help="N documents, seeded, stratified by tag"
+    )
+    add_option(
         "--replies",
         choices=("use", "refresh", "only", "off"),
         default="use",
         help="the reply cache (default: use)",
     )
-    add("--resume", metavar="RUN", help="go on with an interrupted run: path, run id, or last")
-    add(
+    add_option(
+        "--resume", metavar="RUN", help="go on with an interrupted run: path, run id, or last"
+    )
+    add_option(
         "--rounds",
         metavar="N",
         type=parse_count,
         default=1,
         help="timed rounds of a case; the median counts (default: 1)",
     )
-    add("--probe", metavar="N", type=partial(parse_count, least=0), default=0,
+    add_option("--probe", metavar="N", type=partial(parse_count, minimum=0), default=0,
         help="ask each model N of its documents again: do its answers stay the same? (default: 0)")  # fmt: skip
-    add(
+    add_option(
         "--baseline",
         metavar="PATH",
         help="exit 1 when a candidate got worse than this; vlm-lab accept writes one",
     )
-    add(
+    add_option(
         "--max-drop",
         metavar="X",
         type=float,
         default=0.01,
         help="how far F1 may fall below it (default: 0.01)",
     )
-    add(
+    add_option(
         "--fail-on-lost-field",
         action="store_true",
         help="with --baseline: no field that was right may be lost",
     )
-    add("--online", action="store_true", help="allow downloads from the hub for this run")
+    add_option("--online", action="store_true", help="allow downloads from the hub for this run")
 
 
-def parse_count(text: str, least: int = 1) -> int:
+def parse_count(text: str, minimum: int = 1) -> int:
     """A number of `least` or more."""
-    if not text.isdecimal() or int(text) < least:
+    if not text.isdecimal() or int(text) < minimum:
         raise argparse.ArgumentTypeError(
-            f"must be a whole number of {least} or more (got {text!r})"
+            f"must be a whole number of {minimum} or more (got {text!r})"
         )
     return int(text)
 
 
 def read_options(config: pytest.Config) -> Options:
     """What was typed, with paths made absolute. UserError where a run to resume does not exist."""
-    get = config.getoption
+    get_option = config.getoption
     if hasattr(
         config, "workerinput"
     ):  # a worker of pytest-xdist; the process that started it only hands out tests
-        works = rebuild_command(config.workerinput["mainargv"][1:], config.rootpath, XDIST_OPTIONS)
-        raise UserError(
-            f"models are loaded once and timed one by one, so -n is not for them; type: {shlex.join(works)}"
+        working_command = rebuild_command(
+            config.workerinput["mainargv"][1:], config.rootpath, XDIST_OPTIONS
         )
-    typed = config.invocation_params.dir
+        raise UserError(
+            f"models are loaded once and timed one by one, so -n is not for them; type: {shlex.join(working_command)}"
+        )
+    start_folder = config.invocation_params.dir
     project = config.rootpath
-    output_dir = _resolve_path(typed, get("output_dir")) or project / "results"
-    resume = get("resume")
+    output_dir = _resolve_path(start_folder, get_option("output_dir")) or project / "results"
+    resume = get_option("resume")
     return Options(
-        models_files=tuple(typed / name for name in get("models_file") or ())
+        models_files=tuple(start_folder / name for name in get_option("models_file") or ())
         or (project / "models.yaml",),
         output_dir=output_dir,
         cache=project / "cache",
-        suite=_resolve_path(typed, get("suite")),
-        documents=_resolve_path(typed, get("documents")),
-        references=_resolve_path(typed, get("references")),
-        schema=_resolve_path(typed, get("schema")),
-        max_pages=get("max_pages"),
-        device=get("device"),
-        dry_run=get("dry_run"),
-        prompts=tuple(get("prompt")),
-        status=tuple(get("status")),
-        sample=get("sample"),
-        replies=get("replies"),
+        suite=_resolve_path(start_folder, get_option("suite")),
+        documents=_resolve_path(start_folder, get_option("documents")),
+        references=_resolve_path(start_folder, get_option("references")),
+        schema=_resolve_path(start_folder, get_option("schema")),
+        max_pages=get_option("max_pages"),
+        device=get_option("device"),
+        dry_run=get_option("dry_run"),
+        prompts=tuple(get_option("prompt")),
+        status=tuple(get_option("status")),
+        sample=get_option("sample"),
+        replies=get_option("replies"),
         resume=find_run(resume, output_dir) if resume else None,
-        rounds=get("rounds"),
-        probe=get("probe"),
-        online=get("online"),
-        baseline=_resolve_path(typed, get("baseline")),
-        max_drop=get("max_drop"),
-        fail_on_lost_field=get("fail_on_lost_field"),
+        rounds=get_option("rounds"),
+        probe=get_option("probe"),
+        online=get_option("online"),
+        baseline=_resolve_path(start_folder, get_option("baseline")),
+        max_drop=get_option("max_drop"),
+        fail_on_lost_field=get_option("fail_on_lost_field"),
         project=project,
         command=tuple(config.invocation_params.args),
     )
 
 
-def rebuild_command(command: Sequence[str], project: Path, without: Sequence[str]) -> list[str]:
+def rebuild_command(
+    command: Sequence[str], project: Path, options_to_remove: Sequence[str]
+) -> list[str]:
     """What was typed, for scripts/bench, without some options and their values."""
-    left_out = (*SCRIPT_OPTIONS, *without)
-    ours = ("benchmarks", str(project / "benchmarks"))
-    kept: list[str] = []
-    skip_value = False
-    for word in command:
-        if not skip_value and not _matches_option(word, left_out) and word not in ours:
-            kept.append(word)
-        skip_value = word in left_out
-    return ["scripts/bench", *kept]
+    removed_options = (*SCRIPT_OPTIONS, *options_to_remove)
+    benchmark_paths = ("benchmarks", str(project / "benchmarks"))
+    arguments: list[str] = []
+    is_option_value = False
+    for argument in command:
+        if (
+            not is_option_value
+            and not _matches_option(argument, removed_options)
+            and argument not in benchmark_paths
+        ):
+            arguments.append(argument)
+        is_option_value = argument in removed_options
+    return ["scripts/bench", *arguments]
 
 
-def _matches_option(word: str, options: Sequence[str]) -> bool:
-    """Whether a word is one of these options, with its value in it or not: `--resume`,
-    `--resume=last`, `-n2`."""
-    inside = tuple(f"{option}=" for option in options)
-    short = [option for option in options if len(option) == 2]
+def _matches_option(argument: str, options: Sequence[str]) -> bool:
+    """Whether an argument is one of these options: `--resume`, `--resume=last`, `-n2`."""
+    with_value_prefixes = tuple(f"{option}=" for option in options)
+    short_options = [option for option in options if len(option) == 2]
     return (
-        word in options
-        or word.startswith(inside)
-        or any(re.match(rf"{option}\w", word) for option in short)
+        argument in options
+        or argument.startswith(with_value_prefixes)
+        or any(re.match(rf"{option}\w", argument) for option in short_options)
     )
 
 

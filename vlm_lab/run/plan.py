@@ -1,5 +1,4 @@
-"""Which cases a run has: suites, documents, candidates and prompts, and the order in which they are
-asked."""
+"""Which cases a run has, and in which order: suites, documents, candidates and prompts."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -20,8 +19,7 @@ MAX_NOTES = 10
 
 
 class Plan:
-    """The cells that a run must account for. `notes` are what a user should know about documents
-    and references."""
+    """The cases that a run must account for, and `notes` on documents and references."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -35,8 +33,7 @@ class Plan:
         self._next_cases: dict[CaseKey, Case] = {}
 
     def build_cases(self, folder: Path) -> list[Case]:
-        """Every model x prompt x document of the suite in `folder` (`--suite` overrules it), in the
-        plan's order."""
+        """Every model x prompt x document of `folder`, in order; `--suite` overrules it."""
         suite, documents = self._load_suite(self.options.suite or folder)
         templates = {**self.candidates.prompts, **suite.prompts}
         check_prompts(self.candidates, templates, self.options.prompts)
@@ -55,9 +52,11 @@ class Plan:
     @property
     def models(self) -> tuple[Model, ...]:
         """The candidates of this run, in the order of models.yaml."""
-        wanted = self.options.status
+        wanted_statuses = self.options.status
         return tuple(
-            model for model in self.candidates.models if not wanted or model.status in wanted
+            model
+            for model in self.candidates.models
+            if not wanted_statuses or model.status in wanted_statuses
         )
 
     def _load_suite(self, folder: Path) -> tuple[Suite, tuple[Document, ...]]:
@@ -65,59 +64,56 @@ class Plan:
             options = self.options
             suite = load_suite(folder, options.documents, options.references, options.schema)
             documents, notes = load_documents(suite)
-            wrong, doubts = check_suite(suite, documents, options.cache)
-            if wrong:
-                raise UserError("\n".join(wrong))
-            self.notes += [*notes, *doubts]
+            errors, check_notes = check_suite(suite, documents, options.cache)
+            if errors:
+                raise UserError("\n".join(errors))
+            self.notes += [*notes, *check_notes]
             self._document_counts[suite] = len(documents)
             self.suites[folder] = suite, sample_documents(documents, options.sample, options.seed)
         return self.suites[folder]
 
     def rank_case(self, case: Case) -> tuple[int, int]:
-        """Where a case stands in the plan: by model, so that each is loaded once, then as the files
-        say."""
+        """Where a case stands: by model, so that each is loaded once, then as the files say."""
         return self._ranks[case.key]
 
     def schedule_cases(self, cases: Sequence[Case]) -> None:
         """What was selected, in the order in which it will be asked."""
         self.cases = list(cases)
-        self._next_cases = {case.key: following for case, following in pairwise(cases)}
+        self._next_cases = {case.key: next_case for case, next_case in pairwise(cases)}
 
     def find_next_case(self, case: Case) -> Case | None:
         """The case that the same model is asked next."""
-        following = self._next_cases.get(case.key)
-        return following if following and following.model == case.model else None
+        next_case = self._next_cases.get(case.key)
+        return next_case if next_case and next_case.model == case.model else None
 
     def read_answered_keys(self) -> set[CaseKey]:
-        """The cases that the run to be resumed has an answer for; what failed or was skipped is
-        tried again."""
+        """What the run to be resumed has answered; failed and skipped cases are tried again."""
         if self.options.resume is None:
             return set()
         rows = read_records(self.options.resume)
         return {make_case_key(row) for row in rows if row["status"] not in ("error", "skipped")}
 
     def find_partial_suites(self) -> list[str]:
-        """The suites of which some documents were left out by -k or --sample: nothing is decided on
-        those."""
-        asked: dict[str, set[str]] = {}
+        """The suites of which -k or --sample left out documents: nothing is decided on those."""
+        document_ids_by_suite: dict[str, set[str]] = {}
         for case in self.cases:
-            asked.setdefault(case.document.suite.name, set()).add(case.document.id)
+            document_ids_by_suite.setdefault(case.document.suite.name, set()).add(case.document.id)
         return [
             suite.name
-            for suite, found in self._document_counts.items()
-            if len(asked.get(suite.name, ())) < found
+            for suite, document_count in self._document_counts.items()
+            if len(document_ids_by_suite.get(suite.name, ())) < document_count
         ]
 
     def format_header_lines(self, device: str) -> list[str]:
         """What will be run, on what, and what a user should know before it."""
-        models = dict.fromkeys(case.model.name for case in self.cases)
+        model_names = dict.fromkeys(case.model.name for case in self.cases)
         documents = {(case.document.suite.name, case.document.id) for case in self.cases}
-        dry = "dry run of " if self.options.dry_run else ""
-        on = f"{len(documents)} document{'s' if len(documents) != 1 else ''}"
-        more = len(self.notes) - MAX_NOTES
+        dry_run_prefix = "dry run of " if self.options.dry_run else ""
+        document_text = f"{len(documents)} document{'s' if len(documents) != 1 else ''}"
+        hidden_note_count = len(self.notes) - MAX_NOTES
         return [
-            f"{dry}{len(self.cases)} cases: {', '.join(models)} on {on}",
+            f"{dry_run_prefix}{len(self.cases)} cases: {', '.join(model_names)} on {document_text}",
             f"device: {device}",
             *map(in_english, self.notes[:MAX_NOTES]),
-            *([f"and {more} more, in report.md"] if more > 0 else []),
+            *([f"and {hidden_note_count} more, in report.md"] if hidden_note_count > 0 else []),
         ]

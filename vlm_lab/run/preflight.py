@@ -35,29 +35,35 @@ CheckResult = tuple[tuple[str, ...], tuple[Message, ...]]
 def check_suite(
     suite: Suite, documents: Sequence[Document], cache: Path | None = None
 ) -> CheckResult:
-    """(errors, notes): errors stop a run. With `cache`, a folder, an unchanged suite is checked
-    once."""
-    known = [document for document in documents if document.reference is not None]
-    path = cache / "checks" / f"{_compute_cache_key(suite, known)}.json" if cache else None
-    stored = _read_cached(path)
-    if stored is None:
-        stored = tuple(_find_errors(suite, known)), tuple(_collect_notes(suite, known))
-        _write_cached(path, stored)
-    return stored
+    """(errors, notes); errors stop a run. With `cache`, an unchanged suite is checked once."""
+    referenced_documents = [document for document in documents if document.reference is not None]
+    path = (
+        cache / "checks" / f"{_compute_cache_key(suite, referenced_documents)}.json"
+        if cache
+        else None
+    )
+    result = _read_cached(path)
+    if result is None:
+        result = (
+            tuple(_find_errors(suite, referenced_documents)),
+            tuple(_collect_notes(suite, referenced_documents)),
+        )
+        _write_cached(path, result)
+    return result
 
 
 def _find_errors(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
     if not documents:
         return
-    asked = [field.path for field in suite.fields]
-    held = list(
+    schema_paths = [field.path for field in suite.fields]
+    reference_paths = list(
         dict.fromkeys(
             path for document in documents for path, _ in flatten_json(document.reference)
         )
     )
-    if asked and not set(asked) & set(held):
-        place = f"{suite.folder / 'schema.json'} and {suite.references}"
-        yield f"{place} share no field: the schema has {_format_names(asked)}; the references have {_format_names(held)}; {REMEDY}"
+    if schema_paths and not set(schema_paths) & set(reference_paths):
+        location = f"{suite.folder / 'schema.json'} and {suite.references}"
+        yield f"{location} share no field: the schema has {_format_names(schema_paths)}; the references have {_format_names(reference_paths)}; {REMEDY}"
         return
     for document in documents:
         yield from _check_self_score(document)
@@ -75,100 +81,118 @@ def _check_self_score(document: Document) -> Iterator[str]:
     reply = Generation(
         raw_response=json.dumps(document.reference, ensure_ascii=False), finish_reason="stop"
     )
-    scored = score(parse(reply), document)
-    if all(scored.scores.get(name) in (None, 1.0) for name in PERFECT_SCORES):
+    result = score(parse(reply), document)
+    if all(result.scores.get(name) in (None, 1.0) for name in PERFECT_SCORES):
         return
-    odd = [each for each in scored.fields if each.outcome not in ("exact", "unlabelled")]
-    told = (
-        f"{terminal_safe(odd[0].path)} = {odd[0].expected!r} comes back as {odd[0].actual!r}"
-        if odd
+    imperfect_fields = [
+        field_result
+        for field_result in result.fields
+        if field_result.outcome not in ("exact", "unlabelled")
+    ]
+    difference = (
+        f"{terminal_safe(imperfect_fields[0].path)} = {imperfect_fields[0].expected!r} comes back as {imperfect_fields[0].actual!r}"
+        if imperfect_fields
         else "rows are lost"
     )
-    yield f"{document.name}: its reference does not score 1.0 against itself: {told}"
+    yield f"{document.name}: its reference does not score 1.0 against itself: {difference}"
 
 
 def _collect_notes(suite: Suite, documents: Sequence[Document]) -> Iterator[Message]:
     if not documents:
         yield Message("no_reference", {"suite": suite.name})
         return
-    values: dict[str, list[Any]] = {}
+    values_by_path: dict[str, list[Any]] = {}
     for document in documents:
         for path, value in flatten_json(document.reference):
             if not is_null(value):
-                values.setdefault(path, []).append(value)
-    unseen = [field.path for field in suite.fields if field.path not in values]
-    if unseen:
-        yield Message("never_scored", {"fields": list_first_names([*map(terminal_safe, unseen)])})
+                values_by_path.setdefault(path, []).append(value)
+    unfilled_paths = [field.path for field in suite.fields if field.path not in values_by_path]
+    if unfilled_paths:
+        yield Message(
+            "never_scored", {"fields": list_first_names([*map(terminal_safe, unfilled_paths)])}
+        )
     yield from _find_numeric_codes(suite, documents)
-    yield from _check_values(suite, values)
-    verified = sum(document.verified for document in documents)
-    yield Message("verified", {"verified": verified, "n": len(documents)})
+    yield from _check_values(suite, values_by_path)
+    verified_count = sum(document.verified for document in documents)
+    yield Message("verified", {"verified": verified_count, "n": len(documents)})
 
 
 def _find_numeric_codes(suite: Suite, documents: Sequence[Document]) -> Iterator[Message]:
-    """Identifiers that the files hold as JSON numbers; read without fields, a reference is as it
-    was written."""
-    codes = {field.path for field in suite.fields if field.type in CODE_TYPES}
-    found: dict[str, list[Any]] = {}
+    """Identifiers that are JSON numbers in the files; without fields, references stay as written."""
+    code_paths = {field.path for field in suite.fields if field.type in CODE_TYPES}
+    numbers_by_path: dict[str, list[Any]] = {}
     for document in documents:
-        raw = (
+        raw_reference = (
             read_reference(document.reference_path, replace(suite, fields=()))[0]
             if document.reference_path
             else None
         )
-        for path, value in flatten_json(raw or {}):
-            if path in codes and is_numeric_code(value):
-                found.setdefault(path, []).append(value)
-    for path, values in found.items():
+        for path, value in flatten_json(raw_reference or {}):
+            if path in code_paths and is_numeric_code(value):
+                numbers_by_path.setdefault(path, []).append(value)
+    for path, values in numbers_by_path.items():
         yield Message(
             "numbers", {"field": terminal_safe(path), "n": len(values), "value": str(values[0])}
         )
 
 
-def _check_values(suite: Suite, values: Mapping[str, Sequence[Any]]) -> Iterator[Message]:
-    written: dict[str, Counter[str]] = {"date": Counter(), "amount": Counter()}
+def _check_values(suite: Suite, values_by_path: Mapping[str, Sequence[Any]]) -> Iterator[Message]:
+    notation_counts: dict[str, Counter[str]] = {"date": Counter(), "amount": Counter()}
     for field in suite.fields:
-        seen = values.get(field.path, ())
-        place = {"field": terminal_safe(field.path), "seen": len(seen)}
-        odd = [
-            value for value in seen if canonicalize_value(field, value, suite.conventions) is None
+        field_values = values_by_path.get(field.path, ())
+        message_args = {"field": terminal_safe(field.path), "seen": len(field_values)}
+        unreadable_values = [
+            value
+            for value in field_values
+            if canonicalize_value(field, value, suite.conventions) is None
         ]
-        if odd:
+        if unreadable_values:
             yield Message(
                 "no_type",
-                {**place, "n": len(odd), "type": field.type, "value": _format_value(odd[0])},
+                {
+                    **message_args,
+                    "n": len(unreadable_values),
+                    "type": field.type,
+                    "value": _format_value(unreadable_values[0]),
+                },
             )
-        wrong = [
+        invalid_messages = [
             reason
-            for reason in (find_code_error(field.type, value, field.path) for value in seen)
+            for reason in (find_code_error(field.type, value, field.path) for value in field_values)
             if reason
         ]
-        if wrong:
-            yield Message("invalid", {**place, "n": len(wrong), "why": wrong[0]})
-        if field.type in written:
-            written[field.type].update(
-                _classify_notation(field, value, suite.conventions) for value in seen
-            )
-    for kind, ways in written.items():
-        if ways:
+        if invalid_messages:
             yield Message(
-                f"{kind}s_written",
-                {"ways": [_format_notation(way, count) for way, count in ways.most_common(4)]},
+                "invalid", {**message_args, "n": len(invalid_messages), "why": invalid_messages[0]}
+            )
+        if field.type in notation_counts:
+            notation_counts[field.type].update(
+                _classify_notation(field, value, suite.conventions) for value in field_values
+            )
+    for type_name, counts in notation_counts.items():
+        if counts:
+            yield Message(
+                f"{type_name}s_written",
+                {
+                    "ways": [
+                        _format_notation(notation, count)
+                        for notation, count in counts.most_common(4)
+                    ]
+                },
             )
 
 
 def _classify_notation(field: Field, value: Any, conventions: Conventions) -> str:
-    """How a value is written: by an example that all can read, or the kind of sentence that says
-    it."""
+    """How a value is written: an example that all can read, or the id of a message that says it."""
     if not isinstance(value, str):
         return "way_numbers"
     if canonicalize_value(field, value, conventions) is None:
         return "way_otherwise"
-    return next(way for way, is_so in NOTATIONS[field.type] if is_so(value))
+    return next(notation for notation, matches in NOTATIONS[field.type] if matches(value))
 
 
-def _format_notation(way: str, count: int) -> Message | str:
-    return Message(way, {"n": count}) if way in MESSAGES else f"{way} ({count})"
+def _format_notation(notation: str, count: int) -> Message | str:
+    return Message(notation, {"n": count}) if notation in MESSAGES else f"{notation} ({count})"
 
 
 def _contains_any(*parts: str) -> Callable[[str], bool]:
@@ -217,9 +241,8 @@ def _format_value(value: Any) -> str:
 
 
 def _compute_cache_key(suite: Suite, documents: Sequence[Document]) -> str:
-    """A digest of all that the answer depends on: references as they were read, schema and
-    conventions."""
-    digest = hashlib.sha256()
+    """A digest of all that the answer depends on: references as read, schema and conventions."""
+    sha256 = hashlib.sha256()
     head = [
         CACHE_FORMAT,
         suite.schema,
@@ -233,10 +256,10 @@ def _compute_cache_key(suite: Suite, documents: Sequence[Document]) -> str:
         head,
         *([document.id, document.verified, document.reference] for document in documents),
     ):
-        digest.update(
+        sha256.update(
             json.dumps(part, sort_keys=True, default=str).encode("utf-8", "backslashreplace")
         )
-    return digest.hexdigest()
+    return sha256.hexdigest()
 
 
 def _read_cached(path: Path | None) -> CheckResult | None:
@@ -244,18 +267,18 @@ def _read_cached(path: Path | None) -> CheckResult | None:
         return None
     try:
         errors, notes = json.loads(path.read_text("utf-8"))
-        return tuple(errors), tuple(Message(**each) for each in notes)
+        return tuple(errors), tuple(Message(**note_data) for note_data in notes)
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _write_cached(path: Path | None, found: CheckResult) -> None:
+def _write_cached(path: Path | None, result: CheckResult) -> None:
     """A cache that cannot be written costs time alone."""
     if path is None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with atomic_private_file(path) as file:
-            file.write(json.dumps(found, default=asdict).encode())
+            file.write(json.dumps(result, default=asdict).encode())
     except OSError:
         return

@@ -1,5 +1,4 @@
-"""The live line of a run: which model, which document of how many, how it goes, and the time that
-is left."""
+"""The live line of a run: model, document of how many, F1 and errors so far, time that is left."""
 
 import time
 from collections.abc import Sequence
@@ -9,8 +8,7 @@ from vlm_lab.types import CORRECT, EXPECTED, PREDICTED, Case, Record
 
 
 class Progress:
-    """Counts cases as they start and are written; `line` is what a terminal shows while one
-    runs."""
+    """Counts cases as they start and are written; makes the line that a terminal shows."""
 
     def __init__(self, plan: Sequence[Case]) -> None:
         self.total, self.done_count, self.error_count = len(plan), 0, 0
@@ -18,33 +16,35 @@ class Progress:
         self.started_counts: dict[tuple[str, str], int] = {}
         self.f1_counts: dict[tuple[str, str], list[int]] = {}
         for case in plan:
-            group = case.model.name, case.prompt_id
-            self.case_counts[group] = self.case_counts.get(group, 0) + 1
+            candidate_key = case.model.name, case.prompt_id
+            self.case_counts[candidate_key] = self.case_counts.get(candidate_key, 0) + 1
         self.started = time.monotonic()
 
     def start_case(self, case: Case) -> str:
         """`qwen2-vl-2b (terse): document 3 of 24, inv_003; F1 0.93 so far; 1 error; 2 min left`"""
-        group = case.model.name, case.prompt_id
-        self.started_counts[group] = self.started_counts.get(group, 0) + 1
-        place = f"document {self.started_counts[group]} of {self.case_counts.get(group, 0)}, {case.document.id}"
-        said = [
-            f"{case.candidate.label}: {place}",
-            self._format_f1(group),
+        candidate_key = case.model.name, case.prompt_id
+        self.started_counts[candidate_key] = self.started_counts.get(candidate_key, 0) + 1
+        position = f"document {self.started_counts[candidate_key]} of {self.case_counts.get(candidate_key, 0)}, {case.document.id}"
+        parts = [
+            f"{case.candidate.label}: {position}",
+            self._format_f1(candidate_key),
             self._format_errors(),
             self._format_time_left(),
         ]
-        return "; ".join(part for part in said if part)
+        return "; ".join(part for part in parts if part)
 
     def add_record(self, record: Record) -> None:
         """Takes a written case into account."""
         self.done_count += 1
         self.error_count += record.status == "error"
-        sums = self.f1_counts.setdefault((record.model, record.prompt_id), [0, 0, 0])
-        for place, outcomes in enumerate((CORRECT, EXPECTED, PREDICTED)):
-            sums[place] += sum(record.scores.get(outcome, 0) for outcome in outcomes)
+        candidate_sums = self.f1_counts.setdefault((record.model, record.prompt_id), [0, 0, 0])
+        for index, outcomes in enumerate((CORRECT, EXPECTED, PREDICTED)):
+            candidate_sums[index] += sum(record.scores.get(outcome, 0) for outcome in outcomes)
 
-    def _format_f1(self, group: tuple[str, str]) -> str:
-        value = compute_f1(*self.f1_counts[group]) if group in self.f1_counts else None
+    def _format_f1(self, candidate_key: tuple[str, str]) -> str:
+        value = (
+            compute_f1(*self.f1_counts[candidate_key]) if candidate_key in self.f1_counts else None
+        )
         return "" if value is None else f"F1 {value:.2f} so far"
 
     def _format_errors(self) -> str:

@@ -44,12 +44,11 @@ def build_answered_record(
 
 
 def build_failed_record(case: Case, status: Status, error: BaseException | str) -> Record:
-    """The record of a cell that the harness has no answer for: an `error`, or `skipped`, with its
-    reason."""
-    kind = error.kind if isinstance(error, UserError) else type(error).__name__
+    """The record of a case without an answer: an `error`, or `skipped`, with its reason."""
+    error_type = error.kind if isinstance(error, UserError) else type(error).__name__
     return replace(
         build_base_record(case, status),
-        error=Failure("Skip" if isinstance(error, str) else kind, terminal_safe(str(error))),
+        error=Failure("Skip" if isinstance(error, str) else error_type, terminal_safe(str(error))),
     )
 
 

@@ -1,5 +1,4 @@
-"""`--probe N`: is a second answer the same? A model is asked some of its documents again while it
-is still loaded.
+"""`--probe N`: is a second answer the same? A model is asked again while it is still loaded.
 
     scripts/bench -k qwen --probe 5
 
@@ -36,24 +35,23 @@ def repeat_cases(
     candidate: Candidate,
     cases: Sequence[Case],
     folder: Path,
-    prompt_of: Callable[[Case], Prompt],
+    build_prompt: Callable[[Case], Prompt],
     count: int,
     seed: int,
 ) -> Iterator[Repeatability]:
-    """Asks `count` of one model's `cases`, for each suite and prompt, again; first answers are in
-    the run's folder."""
-    for key, group in group_cases(cases).items():
-        first = _choose_answered(folder, group, count, seed)
-        for how in REPEAT_MODES:
-            blank = make_empty_probe(key, how)
-            why_not = _check_measurable(candidate, first, how)
-            if why_not:
-                yield replace(blank, not_measured=why_not)
+    """Asks `count` of a model's cases again, by suite and prompt; `folder` has first answers."""
+    for candidate_key, candidate_cases in group_cases(cases).items():
+        first_answers = _choose_answered(folder, candidate_cases, count, seed)
+        for mode in REPEAT_MODES:
+            empty_probe = make_empty_probe(candidate_key, mode)
+            reason = _check_measurable(candidate, first_answers, mode)
+            if reason:
+                yield replace(empty_probe, not_measured=reason)
             else:
-                again = (_generate_singly if how == "alone" else _generate_batch)(
-                    candidate, [prompt_of(each.case) for each in first]
+                second_replies = (_generate_singly if mode == "alone" else _generate_batch)(
+                    candidate, [build_prompt(answer.case) for answer in first_answers]
                 )
-                yield compare_replies(blank, first, again)
+                yield compare_replies(empty_probe, first_answers, second_replies)
 
 
 def _choose_answered(
@@ -61,11 +59,11 @@ def _choose_answered(
 ) -> list[AnsweredCase]:
     """The first `count` that have an answer, in an order that depends on seed and document alone:
     it is the same for every candidate."""
-    known = {case.key: case for case in cases}
-    order = sorted(known, key=lambda key: random.Random(f"{seed} {key[3]}").random())  # noqa: S311 - reproducible
-    rows = (row for row in read_records(folder, order) if row["raw_response"] is not None)
+    cases_by_key = {case.key: case for case in cases}
+    shuffled_keys = sorted(cases_by_key, key=lambda key: random.Random(f"{seed} {key[3]}").random())  # noqa: S311 - reproducible
+    rows = (row for row in read_records(folder, shuffled_keys) if row["raw_response"] is not None)
     return [
-        AnsweredCase(known[make_case_key(row)], _build_generation(row))
+        AnsweredCase(cases_by_key[make_case_key(row)], _build_generation(row))
         for row in islice(rows, count)
     ]
 
@@ -80,19 +78,19 @@ def _build_generation(row: Mapping[str, Any]) -> Generation:
 
 
 def _check_measurable(
-    candidate: Candidate, first: Sequence[AnsweredCase], how: RepeatMode
+    candidate: Candidate, first_answers: Sequence[AnsweredCase], mode: RepeatMode
 ) -> Message | str:
     """Why there is nothing to measure; "" where there is."""
-    if not first:
+    if not first_answers:
         return Message("no_first_answer")
-    broken = _run_guarded(candidate.load)
-    if broken:
-        return broken
+    load_error = _run_guarded(candidate.load)
+    if load_error:
+        return load_error
     if candidate.recorded:
         return Message("replayed")
-    if how == "batch" and len(first) < 2:
+    if mode == "batch" and len(first_answers) < 2:
         return Message("no_batch")
-    if how == "batch" and not candidate.supports_batches:
+    if mode == "batch" and not candidate.supports_batches:
         return Message("one_at_a_time", {"backend": candidate.model.backend})
     return ""
 
@@ -107,11 +105,10 @@ def _generate_batch(candidate: Candidate, prompts: Sequence[Prompt]) -> Sequence
     return [replies] * len(prompts) if isinstance(replies, str) else replies
 
 
-def _run_guarded(ask: Callable[[], Reply]) -> Reply | str:
-    """A backend's own mistakes included: every case has its answer already, and a probe takes none
-    away."""
+def _run_guarded(generate: Callable[[], Reply]) -> Reply | str:
+    """A backend's own mistakes included: every case has its answer, and a probe takes none away."""
     try:
-        return ask()
+        return generate()
     except Exception as error:
-        kind = error.kind if isinstance(error, UserError) else type(error).__name__
-        return f"{kind}: {error}"
+        error_type = error.kind if isinstance(error, UserError) else type(error).__name__
+        return f"{error_type}: {error}"

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """Everything a run needs, read once. What is asked is `plan`'s, how it is answered
-    `asker`'s."""
+    """Everything a run needs, read once: `plan` says what is asked, `runner` how it is answered."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -79,8 +78,8 @@ class Session:
                 case, self.runner.open_candidate, prompt, score, self.runner.reply_cache, key
             )
         else:
-            answer = build_answered_record(case, prompt, generation, prediction, score)
-            record = replace(answer, reply_key=self.runner.current_key)
+            answered_record = build_answered_record(case, prompt, generation, prediction, score)
+            record = replace(answered_record, reply_key=self.runner.current_key)
         self._write_record(case, record)
         return record
 
@@ -96,48 +95,52 @@ class Session:
         self.progress.add_record(record)
 
     def has_written(self, case: Case) -> bool:
-        """Whether the case in hand is written already: what goes wrong after that takes no answer
-        away."""
+        """Whether this case is written already: what goes wrong after that takes no answer away."""
         return self._last_written is case
 
     def _build_record_path(self, case: Case) -> str:
-        """`<model>/<document>.json` for the first prompt of a model, `<model>@<prompt>/...` for its
-        others."""
-        first = case.prompt_id == case.model.prompts[0]
-        place = f"{case.model.name}{'' if first else f'@{case.prompt_id}'}/{case.document.id}.json"
-        return place if len(self.plan.suites) < 2 else f"{case.document.suite.name}/{place}"
+        """`<model>/<document>.json` for the first prompt, `<model>@<prompt>/...` for others."""
+        is_first_prompt = case.prompt_id == case.model.prompts[0]
+        relative_path = f"{case.model.name}{'' if is_first_prompt else f'@{case.prompt_id}'}/{case.document.id}.json"
+        return (
+            relative_path
+            if len(self.plan.suites) < 2
+            else f"{case.document.suite.name}/{relative_path}"
+        )
 
     def repeat_cases(self, candidate: Candidate) -> None:
-        """`--probe`, when a model's cases have run and it is still open; not when the run has ended
-        meanwhile."""
+        """`--probe`, when a model's cases have run and it is open, unless the run has ended."""
         if (
             self.options.probe
             and self._folder
             and not self.options.no_model_option
             and self.report is None
         ):
-            own = [case for case in self.plan.cases if case.model == candidate.model]
+            model_cases = [case for case in self.plan.cases if case.model == candidate.model]
             options = self.options
-            prompt_of = self.runner.build_prompt
-            for each in repeat.repeat_cases(
-                candidate, own, self._folder, prompt_of, options.probe, options.seed
+            build_prompt = self.runner.build_prompt
+            for probe in repeat.repeat_cases(
+                candidate, model_cases, self._folder, build_prompt, options.probe, options.seed
             ):
                 self._new_probes |= repeatability.index_probes(
-                    [each]
+                    [probe]
                 )  # one by one: Ctrl-C leaves what was found out
 
     def _collect_probes(self) -> list[Repeatability]:
         """Those of this run, those of the run that it goes on with, and why there is no other."""
-        before = _read_former_probes(self.options.resume)
+        former_probes = _read_former_probes(self.options.resume)
         if not self.options.probe:
-            return list(before.values())
+            return list(former_probes.values())
         no_model = self.options.no_model_option
-        why = Message("calls_no_model", {"option": no_model}) if no_model else Message("too_late")
-        return repeatability.complete_probes({**before, **self._new_probes}, self.plan.cases, why)
+        reason = (
+            Message("calls_no_model", {"option": no_model}) if no_model else Message("too_late")
+        )
+        return repeatability.complete_probes(
+            {**former_probes, **self._new_probes}, self.plan.cases, reason
+        )
 
     def finish(self) -> None:
-        """Builds the report from what was written, where anything was, and holds it against the
-        baseline."""
+        """Builds the report from what was written, and compares it with the baseline."""
         if self._folder is None or not (self._folder / run_folder.RECORDS_FILE).exists():
             return
         from vlm_lab.run.finalize import (
@@ -162,9 +165,12 @@ class Session:
             from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
 
             records = run_folder.read_records(self._folder, [case.key for case in plan.cases])
-            now = build_run_baseline(read_report(self._folder), records)
+            current_baseline = build_run_baseline(read_report(self._folder), records)
             self.gate_result = check_regression(
-                self.baseline, now, self.options.max_drop, self.options.fail_on_lost_field
+                self.baseline,
+                current_baseline,
+                self.options.max_drop,
+                self.options.fail_on_lost_field,
             )
 
     def _describe_run(self) -> dict[str, Any]:
@@ -189,18 +195,18 @@ class Session:
             return []
         lines = format_summary_lines(self.report)
         if self.options.dry_run:
-            planned = dry_run.format_forecast(
+            forecast_lines = dry_run.format_forecast(
                 run_folder.read_records(self._folder), self.options.output_dir
             )
-            lines = ["", "dry run: no model was called", *planned, ""]
+            lines = ["", "dry run: no model was called", *forecast_lines, ""]
             lines += map(
                 in_english,
                 [*self.dry_run_warnings, *repeatability.summarize_probes(self.report.probes)],
             )
         lines += ["", f"report: {self._folder / 'report.html'}"]
         if any(
-            each.statuses.get(status)
-            for each in self.report.summaries
+            summary.statuses.get(status)
+            for summary in self.report.summaries
             for status in ("not_run", "error")
         ):
             lines.append(f"go on with: {self._build_resume_command(self._folder)}")
@@ -213,21 +219,22 @@ class Session:
         return lines
 
     def _build_resume_command(self, folder: Path) -> str:
-        """What was typed, with the run to go on with; its id is enough where runs are looked
-        for."""
-        run = folder.name if folder.parent == self.options.project / "results" else str(folder)
-        typed = rebuild_command(self.options.command, self.options.project, ["--resume"])
-        return shlex.join([*typed, "--resume", run])
+        """What was typed, with the run to go on with: its id where it lies in results/."""
+        run_argument = (
+            folder.name if folder.parent == self.options.project / "results" else str(folder)
+        )
+        arguments = rebuild_command(self.options.command, self.options.project, ["--resume"])
+        return shlex.join([*arguments, "--resume", run_argument])
 
     def close(self) -> None:
         """Stops rendering ahead."""
         self.runner.close()
 
 
-def _read_former_probes(resumed: Path | None) -> dict[repeatability.ProbeKey, Repeatability]:
+def _read_former_probes(resumed_run: Path | None) -> dict[repeatability.ProbeKey, Repeatability]:
     """What the run to be resumed had found out; nothing where it left no report."""
     with suppress(UserError):
-        return repeatability.index_probes(read_report(resumed).probes) if resumed else {}
+        return repeatability.index_probes(read_report(resumed_run).probes) if resumed_run else {}
     return {}
 
 

@@ -1,5 +1,4 @@
-"""What in a reference is not the document: the envelope around it, and a pipeline's notes to
-itself.
+"""What in a reference is not the document: its envelope, and a pipeline's notes to itself.
 
 {"status": "ok", "result": {"data": {"Номер": "17", "confidence": 0.9}}}: the fields sit in
 `result.data`, and `confidence` is no field.
@@ -41,17 +40,16 @@ ANNOTATION_KEY = re.compile(
 )
 
 
-def find_envelope(data: Sequence[Any]) -> tuple[str, ...]:
-    """The keys that lead to the fields, () where they lie on top. A list of one object is stepped
-    into as `0`."""
+def find_envelope(references: Sequence[Any]) -> tuple[str, ...]:
+    """The keys that lead to the fields, () if they lie on top; a list of one object has the key `0`."""
     keys: list[str] = []
-    inner = list(data)
+    current_level = list(references)
     while len(keys) < MAX_ENVELOPE_DEPTH:
-        key = _find_wrapper_key(inner)
+        key = _find_wrapper_key(current_level)
         if key is None:
             break
         keys.append(key)
-        inner = [_step_into(each, key) for each in inner]
+        current_level = [_step_into(value, key) for value in current_level]
     return tuple(keys)
 
 
@@ -70,17 +68,19 @@ def find_technical_keys(root: Node) -> list[str]:
 def build_value_map(root: Node) -> dict[str, str]:
     """suite.yaml's `map` for references in which a field is an object around its value, {"value":
     "17", "page": 1}; {} where none is."""
-    pairs = dict(_map_paths(root, "", ""))
-    return pairs if any(ours != theirs for ours, theirs in pairs.items()) else {}
+    path_map = dict(_map_paths(root, "", ""))
+    return (
+        path_map if any(our_path != their_path for our_path, their_path in path_map.items()) else {}
+    )
 
 
-def _map_paths(node: Node, ours: str, theirs: str) -> Iterator[tuple[str, str]]:
+def _map_paths(node: Node, our_prefix: str, their_prefix: str) -> Iterator[tuple[str, str]]:
     for key, child in node.children.items():
-        our_path, their_path = f"{ours}{key}", f"{theirs}{key}"
-        value = None if child.is_rows else _find_value_key(child)
-        if value:
-            ending = "[]" if child.children[value].is_list else ""
-            yield our_path + ending, f"{their_path}.{value}{ending}"
+        our_path, their_path = f"{our_prefix}{key}", f"{their_prefix}{key}"
+        value_key = None if child.is_rows else _find_value_key(child)
+        if value_key:
+            ending = "[]" if child.children[value_key].is_list else ""
+            yield our_path + ending, f"{their_path}.{value_key}{ending}"
         elif child.children:
             rows = "[]" if child.is_rows else ""
             yield from _map_paths(child, f"{our_path}{rows}.", f"{their_path}{rows}.")
@@ -91,24 +91,28 @@ def _map_paths(node: Node, ours: str, theirs: str) -> Iterator[tuple[str, str]]:
 
 def _find_value_key(node: Node) -> str | None:
     """The key of the value, where all beside it are remarks about it."""
-    values = [
+    value_keys = [
         key
         for key, child in node.children.items()
         if VALUE_KEY.fullmatch(split_key(key)) and not child.children
     ]
-    remarks = [key for key in node.children if ANNOTATION_KEY.fullmatch(split_key(key))]
-    return values[0] if len(values) == 1 and len(remarks) == len(node.children) - 1 else None
+    annotation_keys = [key for key in node.children if ANNOTATION_KEY.fullmatch(split_key(key))]
+    return (
+        value_keys[0]
+        if len(value_keys) == 1 and len(annotation_keys) == len(node.children) - 1
+        else None
+    )
 
 
-def _walk_technical_keys(node: Node, path: str, on_top: bool) -> Iterator[str]:
+def _walk_technical_keys(node: Node, prefix: str, on_top: bool) -> Iterator[str]:
     for key, child in list(node.children.items()):
-        own = f"{path}{key}"
+        child_path = f"{prefix}{key}"
         if TECHNICAL_KEY.fullmatch(split_key(key)) or _is_bounding_box(child):
             yield glob.escape(key)
         elif on_top and _is_technical_on_top(child, split_key(key)):
-            yield glob.escape(own)
+            yield glob.escape(child_path)
         else:
-            yield from _walk_technical_keys(child, f"{own}.", False)
+            yield from _walk_technical_keys(child, f"{child_path}.", False)
 
 
 def _is_technical_on_top(node: Node, name: str) -> bool:
@@ -120,60 +124,66 @@ def _is_technical_on_top(node: Node, name: str) -> bool:
 
 def _is_bounding_box(node: Node) -> bool:
     """Lists of four or eight numbers and nothing else: a place on a page."""
-    said = [value for value in node.values if not is_null(value)]
-    return bool(said) and not node.children and all(_is_box_value(value) for value in said)
+    filled_values = [value for value in node.values if not is_null(value)]
+    return (
+        bool(filled_values)
+        and not node.children
+        and all(_is_box_value(value) for value in filled_values)
+    )
 
 
 def _is_box_value(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) in (4, 8)
-        and all(type(each) in (int, float) for each in value)
+        and all(type(coordinate) in (int, float) for coordinate in value)
     )
 
 
-def _find_wrapper_key(data: Sequence[Any]) -> str | None:
+def _find_wrapper_key(references: Sequence[Any]) -> str | None:
     """The one key that holds all that is no note, in nearly all references."""
     if sum(
-        isinstance(each, list) and len(each) == 1 and isinstance(each[0], Mapping) for each in data
-    ) >= MIN_ENVELOPE_SHARE * len(data):
+        isinstance(reference, list) and len(reference) == 1 and isinstance(reference[0], Mapping)
+        for reference in references
+    ) >= MIN_ENVELOPE_SHARE * len(references):
         return "0"
-    objects = [each for each in data if isinstance(each, Mapping)]
-    if not objects or len(objects) < MIN_ENVELOPE_SHARE * len(data):
+    objects = [reference for reference in references if isinstance(reference, Mapping)]
+    if not objects or len(objects) < MIN_ENVELOPE_SHARE * len(references):
         return None
-    holders = {
+    wrapper_keys = {
         str(key)
-        for each in objects
-        for key, value in each.items()
+        for reference in objects
+        for key, value in reference.items()
         if _can_hold_fields(value) and not _is_technical_key(str(key))
     }
-    if len(holders) != 1:
+    if len(wrapper_keys) != 1:
         return None
-    (holder,) = holders
-    others = {str(key) for each in objects for key in each} - {holder}
-    present = sum(_can_hold_fields(each.get(holder)) for each in objects)
+    (wrapper_key,) = wrapper_keys
+    other_keys = {str(key) for reference in objects for key in reference} - {wrapper_key}
+    holding_count = sum(_can_hold_fields(reference.get(wrapper_key)) for reference in objects)
     return (
-        holder
-        if present >= MIN_ENVELOPE_SHARE * len(data) and all(map(_is_technical_key, others))
+        wrapper_key
+        if holding_count >= MIN_ENVELOPE_SHARE * len(references)
+        and all(map(_is_technical_key, other_keys))
         else None
     )
 
 
 def _can_hold_fields(value: Any) -> bool:
-    """An object; or a list of exactly one that can be a document and no row of a table: it has
-    something below it."""
+    """An object; or a list of one object that is no row of a table: it has something below it."""
     if isinstance(value, Mapping):
         return bool(value)
-    one = value[0] if isinstance(value, list) and len(value) == 1 else None
-    return isinstance(one, Mapping) and any(
-        isinstance(each, Mapping | list) and each for each in one.values()
+    only_item = value[0] if isinstance(value, list) and len(value) == 1 else None
+    return isinstance(only_item, Mapping) and any(
+        isinstance(child_value, Mapping | list) and child_value
+        for child_value in only_item.values()
     )
 
 
 def _is_technical_key(key: str) -> bool:
     return any(
-        kind.fullmatch(split_key(key))
-        for kind in (TECHNICAL_KEY, TECHNICAL_TOP_KEY, TECHNICAL_SUBTREE_KEY, ENVELOPE_KEY)
+        pattern.fullmatch(split_key(key))
+        for pattern in (TECHNICAL_KEY, TECHNICAL_TOP_KEY, TECHNICAL_SUBTREE_KEY, ENVELOPE_KEY)
     )
 
 

@@ -1,5 +1,4 @@
-"""The text of the files that `vlm-lab init` writes: suite.yaml, schema.json, prompt.md, fields.md
-and the test.
+"""The text of the files that `vlm-lab init` writes: suite, schema, prompt, fields.md and test.
 
 Keys and values are somebody else's text: YAML and JSON are written by their libraries, Jinja's
 braces and Markdown's bars are escaped, and no comment has a line break in it.
@@ -70,8 +69,8 @@ def render_prompt_md(guesses: Sequence[FieldGuess]) -> str:
         "{{ schema }}",
         "",
     ]
-    for kind, noun, pattern, how in PROMPT_FORMATS:
-        lines += _format_sentences(guesses, kind, noun, pattern, how)
+    for type_name, noun, pattern, notation in PROMPT_FORMATS:
+        lines += _format_sentences(guesses, type_name, noun, pattern, notation)
     lines += [
         "Copy all other values as printed on the page. Use the keys of the schema, as they are written there.",
         "Leave out what the document does not show. Answer with the JSON object alone.",
@@ -98,8 +97,8 @@ def _build_object_schema(
 ) -> dict[str, Any]:
     properties = {}
     for key, child in node.children.items():
-        own = f"{path}.{key}" if path else key
-        properties[key] = _build_property_schema(child, own, guesses)
+        child_path = f"{path}.{key}" if path else key
+        properties[key] = _build_property_schema(child, child_path, guesses)
     return {"type": "object", "properties": properties}
 
 
@@ -116,14 +115,18 @@ def _build_property_schema(
 
 
 def _build_leaf_schema(guess: FieldGuess) -> dict[str, Any]:
-    kind = guess.field.type
-    if kind == "boolean":
+    type_name = guess.field.type
+    if type_name == "boolean":
         return {"type": "boolean"}
-    if kind == "date" and matches_mostly(ISO_DATE, guess):
+    if type_name == "date" and matches_mostly(ISO_DATE, guess):
         return {"type": "string", "format": "date"}
-    if kind in SCHEMA_FORMATS:
-        return {"type": "string", "format": SCHEMA_FORMATS[kind]}
-    return {"type": "string"} if kind == "text" else {"type": "string", "x-vlm-lab": {"type": kind}}
+    if type_name in SCHEMA_FORMATS:
+        return {"type": "string", "format": SCHEMA_FORMATS[type_name]}
+    return (
+        {"type": "string"}
+        if type_name == "text"
+        else {"type": "string", "x-vlm-lab": {"type": type_name}}
+    )
 
 
 def matches_mostly(pattern: re.Pattern[str], guess: FieldGuess) -> bool:
@@ -135,20 +138,25 @@ def matches_mostly(pattern: re.Pattern[str], guess: FieldGuess) -> bool:
 
 
 def _format_sentences(
-    guesses: Sequence[FieldGuess], kind: str, noun: str, pattern: re.Pattern[str], how: str
+    guesses: Sequence[FieldGuess],
+    type_name: str,
+    noun: str,
+    pattern: re.Pattern[str],
+    notation: str,
 ) -> Iterator[str]:
-    """`Dates (`Дата`, `Срок`) as YYYY-MM-DD.`, and a sentence for those that are written
-    otherwise."""
-    of_kind = [guess for guess in guesses if guess.field.type == kind]
-    for like, so in ((True, how), (False, "as printed")):
-        names = list(
+    """`Dates (`Дата`, `Срок`) as YYYY-MM-DD.`, and a sentence for those written otherwise."""
+    guesses_of_type = [guess for guess in guesses if guess.field.type == type_name]
+    for is_standard, instruction in ((True, notation), (False, "as printed")):
+        keys = list(
             dict.fromkeys(
-                guess.column.key for guess in of_kind if matches_mostly(pattern, guess) is like
+                guess.column.key
+                for guess in guesses_of_type
+                if matches_mostly(pattern, guess) is is_standard
             )
         )
-        if names:
-            more = ", ..." if len(names) > MAX_NAMED_KEYS else ""
-            yield f"{noun} ({', '.join(f'`{escape_jinja(name)}`' for name in names[:MAX_NAMED_KEYS])}{more}) {so}."
+        if keys:
+            ellipsis = ", ..." if len(keys) > MAX_NAMED_KEYS else ""
+            yield f"{noun} ({', '.join(f'`{escape_jinja(key)}`' for key in keys[:MAX_NAMED_KEYS])}{ellipsis}) {instruction}."
 
 
 def escape_jinja(text: str) -> str:

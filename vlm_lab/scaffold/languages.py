@@ -41,33 +41,37 @@ DateOrder = Literal["dmy", "mdy", "ymd"]
 
 def guess_conventions(references: Sequence[Any]) -> Conventions:
     """Languages, the most frequent first, and the order of day and month."""
-    counted: Counter[str] = Counter()
-    firsts: Counter[str] = Counter()
+    language_counts: Counter[str] = Counter()
+    order_counts: Counter[str] = Counter()
     for reference in references:
         texts = list(_collect_texts(reference))
-        counted.update(_detect_languages(" ".join(texts).casefold()))
-        firsts.update(_detect_date_orders(texts))
-    often = [
+        language_counts.update(_detect_languages(" ".join(texts).casefold()))
+        order_counts.update(_detect_date_orders(texts))
+    frequent_languages = [
         language
-        for language, count in counted.most_common()
+        for language, count in language_counts.most_common()
         if count >= MIN_LANGUAGE_SHARE * len(references)
     ]
-    order: DateOrder = "mdy" if firsts["mdy"] > firsts["dmy"] else "dmy"
-    return Conventions(order, tuple(often) or ("en",))
+    order: DateOrder = "mdy" if order_counts["mdy"] > order_counts["dmy"] else "dmy"
+    return Conventions(order, tuple(frequent_languages) or ("en",))
 
 
 def _detect_languages(text: str) -> set[str]:
-    found = {language for language, letters in LANGUAGE_LETTERS.items() if letters.search(text)}
-    found -= {other for language in found for other in COVERED_LANGUAGES.get(language, ())}
+    languages = {language for language, letters in LANGUAGE_LETTERS.items() if letters.search(text)}
+    languages -= {
+        covered_language
+        for language in languages
+        for covered_language in COVERED_LANGUAGES.get(language, ())
+    }
     for match in WORD_DATE_PATTERN.finditer(text):
-        found.update(
+        languages.update(
             language
             for language in MONTH_LANGUAGES
             if (match[1] or match[2]) in _get_month_words(language)
         )
-    if not found and re.search(r"[a-z]{3}", text):
-        found.add("en")
-    return found
+    if not languages and re.search(r"[a-z]{3}", text):
+        languages.add("en")
+    return languages
 
 
 @lru_cache(maxsize=32)
@@ -94,10 +98,10 @@ def _detect_date_orders(texts: Sequence[str]) -> Iterator[str]:
 def _collect_texts(value: Any) -> Iterator[str]:
     """The values, without the keys: those are the pipeline's words, not the document's."""
     if isinstance(value, dict):
-        for inner in value.values():
-            yield from _collect_texts(inner)
+        for child_value in value.values():
+            yield from _collect_texts(child_value)
     elif isinstance(value, list):
-        for inner in value:
-            yield from _collect_texts(inner)
+        for child_value in value:
+            yield from _collect_texts(child_value)
     elif isinstance(value, str):
         yield value

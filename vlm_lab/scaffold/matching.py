@@ -17,8 +17,7 @@ MIN_STEM_LENGTH = 3  # characters of a document's stem that can be recognised in
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """A rule, the documents that it finds a reference for, those it finds none for, and references
-    left over."""
+    """A rule, the documents that it finds references for or not, and unused references."""
 
     rule: str
     matched: tuple[str, ...]
@@ -30,35 +29,38 @@ def find_best_matching(suite: Suite, documents: Sequence[str]) -> Matching:
     """The rule with most matches; of equal ones the more usual."""
     index = ReferenceIndex(suite)
     stems = [normalize_unicode(_get_stem(name)) for name in documents]
-    seen = Counter(
+    rule_counts = Counter(
         rule
         for name in list(index.paths_by_name)[:MAX_INSPECTED_NAMES]
         for rule in _derive_rules(name, stems)
     )
-    rules = [*USUAL_RULES, *(rule for rule, _ in seen.most_common(5) if rule not in USUAL_RULES)]
+    rules = [
+        *USUAL_RULES,
+        *(rule for rule, _ in rule_counts.most_common(5) if rule not in USUAL_RULES),
+    ]
     return max(
         (_apply_rule(suite, rule, documents) for rule in rules),
-        key=lambda found: len(found.matched),
+        key=lambda matching: len(matching.matched),
     )
 
 
 def _apply_rule(suite: Suite, rule: str, documents: Sequence[str]) -> Matching:
     index = ReferenceIndex(replace(suite, match=rule))
-    found = {name: index.find(name) is not None for name in documents}
+    has_reference = {name: index.find(name) is not None for name in documents}
     return Matching(
         rule,
-        tuple(name for name in documents if found[name]),
-        tuple(name for name in documents if not found[name]),
+        tuple(name for name in documents if has_reference[name]),
+        tuple(name for name in documents if not has_reference[name]),
         tuple(name for name, path in index.paths.items() if path not in index.used_paths),
     )
 
 
-def _derive_rules(reference: str, stems: Sequence[str]) -> Iterator[str]:
+def _derive_rules(reference_name: str, stems: Sequence[str]) -> Iterator[str]:
     """The rules under which a reference's name would come from one of the documents'."""
     for stem in dict.fromkeys(stems):
-        if len(stem) >= MIN_STEM_LENGTH and stem in reference:
-            before, _, after = reference.partition(stem)
-            yield f"{_escape_braces(before)}{{stem}}{_escape_braces(after)}"
+        if len(stem) >= MIN_STEM_LENGTH and stem in reference_name:
+            prefix, _, suffix = reference_name.partition(stem)
+            yield f"{_escape_braces(prefix)}{{stem}}{_escape_braces(suffix)}"
 
 
 def _escape_braces(text: str) -> str:
@@ -66,5 +68,5 @@ def _escape_braces(text: str) -> str:
 
 
 def _get_stem(name: str) -> str:
-    last = name.rpartition("/")[2]
-    return last.rpartition(".")[0] or last
+    file_name = name.rpartition("/")[2]
+    return file_name.rpartition(".")[0] or file_name

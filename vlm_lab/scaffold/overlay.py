@@ -67,17 +67,27 @@ def overlay_references(references: Sequence[Mapping[str, Any]]) -> Node:
 def collect_columns(node: Node, path: str = "", in_rows: bool = False) -> Iterator[Column]:
     """The leaves in the order in which they were first seen."""
     for key, child in node.children.items():
-        own = f"{path}.{key}" if path else key
+        child_path = f"{path}.{key}" if path else key
         if child.children:
             yield from collect_columns(
-                child, f"{own}[]" if child.is_rows else own, in_rows or child.is_rows
+                child, f"{child_path}[]" if child.is_rows else child_path, in_rows or child.is_rows
             )
             continue
-        said = tuple(value for value in child.values if not is_null(value))
-        empty, mixed = len(child.values) - len(said), 0 < child.list_count < len(child.values)
-        ending = "[]" if child.is_list else ""
+        filled_values = tuple(value for value in child.values if not is_null(value))
+        empty_count, is_mixed = (
+            len(child.values) - len(filled_values),
+            0 < child.list_count < len(child.values),
+        )
+        list_marker = "[]" if child.is_list else ""
         yield Column(
-            own + ending, key, said, empty, child.slot_count, in_rows, child.is_list, mixed
+            child_path + list_marker,
+            key,
+            filled_values,
+            empty_count,
+            child.slot_count,
+            in_rows,
+            child.is_list,
+            is_mixed,
         )
 
 
@@ -86,8 +96,8 @@ def _add_value(node: Node, value: Any, depth: int) -> None:
         return
     if isinstance(value, Mapping):
         node.object_count += 1
-        for key, inner in value.items():
-            _add_value(node.children.setdefault(str(key), Node()), inner, depth + 1)
+        for key, child_value in value.items():
+            _add_value(node.children.setdefault(str(key), Node()), child_value, depth + 1)
     elif isinstance(value, list):
         _add_list(node, value, depth)
     else:

@@ -1,5 +1,4 @@
-"""A folder of documents and the JSON that a pipeline wrote for them -> a suite, in the user's own
-keys.
+"""A folder of documents and the JSON that a pipeline wrote for them -> a suite in the user's keys.
 
 vlm-lab init benchmarks/schet --documents=../pipeline/docs --references=../pipeline/output/json
 
@@ -51,8 +50,7 @@ MIN_REFERENCES = 5  # below this, types are guessed from too little
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A suite that could be written: the text of each file by its path, and what was found on the
-    way."""
+    """A suite that could be written: each file's text by its path, and what it was guessed from."""
 
     folder: Path
     file_texts: dict[Path, str]
@@ -72,72 +70,87 @@ class Proposal:
 
 
 def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
-    """Reads everything and writes nothing. UserError where the folders do not fit each other, with
-    what to do."""
+    """Reads everything, writes nothing. UserError where the folders do not fit each other."""
     check_path_exists(documents, "--documents", "PDF, JPEG, PNG, TIFF and WEBP files")
     check_path_exists(references, "--references", "your pipeline's .json files")
     suite = Suite(name=folder.name, folder=folder, documents=documents, references=references)
     names = find_documents(suite)
-    data, unreadable = _read_references(suite)
+    raw_references, unreadable = _read_references(suite)
     matching = find_best_matching(suite, names)
     if not matching.matched:
         raise UserError(_format_no_match(suite, names, matching))
-    envelope = find_envelope(data)
-    inner = [
-        each
-        for each in (unwrap_envelope(each, envelope) for each in data)
-        if isinstance(each, dict)
+    envelope = find_envelope(raw_references)
+    unwrapped_references = [
+        reference
+        for reference in (unwrap_envelope(reference, envelope) for reference in raw_references)
+        if isinstance(reference, dict)
     ]
-    if not inner:
+    if not unwrapped_references:
         raise UserError(
-            f"{references}: no file holds a JSON object (got {type(data[0]).__name__}); {EXPECTED_REFERENCE}"
+            f"{references}: no file holds a JSON object (got {type(raw_references[0]).__name__}); {EXPECTED_REFERENCE}"
         )
-    ignored = tuple(find_technical_keys(overlay_references(inner)))
-    kept = [drop_keys(each, ignored) for each in inner]
-    pairs = build_value_map(overlay_references(kept))
-    fields = [map_fields(each, pairs) for each in kept]
-    conventions = guess_conventions(fields)
-    root = overlay_references(fields)
-    guesses = tuple(guess_field(column, conventions) for column in collect_columns(root))
+    ignored_patterns = tuple(find_technical_keys(overlay_references(unwrapped_references)))
+    field_references = [
+        drop_keys(reference, ignored_patterns) for reference in unwrapped_references
+    ]
+    field_map = build_value_map(overlay_references(field_references))
+    mapped_references = [map_fields(reference, field_map) for reference in field_references]
+    conventions = guess_conventions(mapped_references)
+    key_tree = overlay_references(mapped_references)
+    guesses = tuple(guess_field(column, conventions) for column in collect_columns(key_tree))
     if not guesses:
         raise UserError(
-            f"{references}: {len(data)} files, and not one field in them; {EXPECTED_REFERENCE}"
+            f"{references}: {len(raw_references)} files, and not one field in them; {EXPECTED_REFERENCE}"
         )
-    empties = Counter(kind for each in fields for kind in _find_empty_values(each))
-    found = Proposal(
-        folder, {}, matching, len(data), unreadable, envelope, ignored, guesses, empties, pairs
+    empty_counts = Counter(
+        empty_kind
+        for reference in mapped_references
+        for empty_kind in _find_empty_values(reference)
     )
-    found.file_texts.update(
+    proposal = Proposal(
+        folder,
+        {},
+        matching,
+        len(raw_references),
+        unreadable,
+        envelope,
+        ignored_patterns,
+        guesses,
+        empty_counts,
+        field_map,
+    )
+    proposal.file_texts.update(
         _build_file_texts(
-            found,
+            proposal,
             suite,
             conventions,
-            files.render_schema_json(root, {g.column.path: g for g in guesses}),
+            files.render_schema_json(key_tree, {guess.column.path: guess for guess in guesses}),
         )
     )
-    return found
+    return proposal
 
 
-def check_path_exists(path: Path, option: str, wanted: str) -> None:
+def check_path_exists(path: Path, option: str, expected_content: str) -> None:
     """UserError where a path leads nowhere, with the nearest that does."""
     if path.exists():
         return
     parent = next(each for each in path.absolute().parents if each.is_dir())
     missing = path.absolute().relative_to(parent).parts[0]
-    close = difflib.get_close_matches(
+    close_matches = difflib.get_close_matches(
         missing, [each.name for each in parent.iterdir() if each.is_dir()], 1
     )
-    near = (
-        f"; did you mean {terminal_safe(str(parent / close[0]))}?"
-        if close
+    hint = (
+        f"; did you mean {terminal_safe(str(parent / close_matches[0]))}?"
+        if close_matches
         else f"; {parent} has no {missing!r}."
     )
-    raise UserError(f"{path}: no such folder{near} Give the folder with {wanted}: {option}=PATH")
+    raise UserError(
+        f"{path}: no such folder{hint} Give the folder with {expected_content}: {option}=PATH"
+    )
 
 
 def write_proposal(proposal: Proposal) -> tuple[list[Path], list[str]]:
-    """Writes the files that are not there; the paths written, and a diff for each file that is
-    there and differs."""
+    """Writes the files that are not there; the paths written, and diffs of those that differ."""
     written: list[Path] = []
     diffs: list[str] = []
     for path, text in proposal.file_texts.items():
@@ -158,31 +171,31 @@ def write_proposal(proposal: Proposal) -> tuple[list[Path], list[str]]:
 
 def _format_diff(path: Path, text: str) -> Iterator[str]:
     try:
-        there = path.read_text("utf-8")
+        present_text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        there = ""
+        present_text = ""
     lines = difflib.unified_diff(
-        there.splitlines(), text.splitlines(), str(path), "proposed now", lineterm="", n=1
+        present_text.splitlines(), text.splitlines(), str(path), "proposed now", lineterm="", n=1
     )
     return (terminal_safe(line) for line in lines)
 
 
 def _read_references(suite: Suite) -> tuple[list[Any], tuple[str, ...]]:
-    data, unreadable = [], []
+    references, unreadable = [], []
     paths = ReferenceIndex(suite).paths
     for name, path in paths.items():
         try:
-            data.append(json.loads(path.read_text("utf-8-sig")))
+            references.append(json.loads(path.read_text("utf-8-sig")))
         except (OSError, ValueError, RecursionError):
             unreadable.append(name)
-    if not data:
-        what = (
+    if not references:
+        description = (
             "no .json file" if not paths else f"{len(paths)} .json files and none is readable JSON"
         )
         raise UserError(
-            f"{suite.references}: holds {what}; give your pipeline's output folder with --references=PATH"
+            f"{suite.references}: holds {description}; give your pipeline's output folder with --references=PATH"
         )
-    return data, tuple(unreadable)
+    return references, tuple(unreadable)
 
 
 def _format_no_match(suite: Suite, names: Sequence[str], matching: Matching) -> str:
@@ -195,53 +208,53 @@ def _format_no_match(suite: Suite, names: Sequence[str], matching: Matching) -> 
 
 def _find_empty_values(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        for inner in value.values():
-            yield from _find_empty_values(inner)
+        for child_value in value.values():
+            yield from _find_empty_values(child_value)
     elif isinstance(value, list) and value:
-        for inner in value:
-            yield from _find_empty_values(inner)
+        for child_value in value:
+            yield from _find_empty_values(child_value)
     elif is_null(value):
         yield "null" if value is None else "[]" if value == [] else '""'
 
 
 def _build_file_texts(
-    found: Proposal, suite: Suite, conventions: Conventions, schema: str
+    proposal: Proposal, suite: Suite, conventions: Conventions, schema: str
 ) -> Iterator[tuple[Path, str]]:
     yield (
         suite.folder / "suite.yaml",
-        files.render_suite_yaml(_build_suite_rows(found, suite, conventions)),
+        files.render_suite_yaml(_build_suite_rows(proposal, suite, conventions)),
     )
     yield suite.folder / "schema.json", schema
-    yield suite.folder / "prompt.md", files.render_prompt_md(found.guesses)
+    yield suite.folder / "prompt.md", files.render_prompt_md(proposal.guesses)
     yield (
         suite.folder / "fields.md",
-        files.render_fields_md(found.guesses, list(format_notes(found))),
+        files.render_fields_md(proposal.guesses, list(format_notes(proposal))),
     )
-    yield found.test_path, files.TEST_TEXT
+    yield proposal.test_path, files.TEST_TEXT
 
 
 def _build_suite_rows(
-    found: Proposal, suite: Suite, conventions: Conventions
+    proposal: Proposal, suite: Suite, conventions: Conventions
 ) -> list[tuple[str, Any, str]]:
     rows: list[tuple[str, Any, str]] = [
         ("documents", _format_relative_path(suite.documents, suite.folder), ""),
         ("references", _format_relative_path(suite.references, suite.folder), ""),
-        ("match", found.matching.rule, format_matching(found.matching)),
+        ("match", proposal.matching.rule, format_matching(proposal.matching)),
     ]
-    if found.envelope_keys:
+    if proposal.envelope_keys:
         rows.append(
-            ("unwrap", ".".join(found.envelope_keys), "the envelope in which the fields sit")
+            ("unwrap", ".".join(proposal.envelope_keys), "the envelope in which the fields sit")
         )
     rows.append(
         (
             "ignore",
-            list(found.ignored_patterns),
+            list(proposal.ignored_patterns),
             "the pipeline's own notes, no fields of the document",
         )
     )
-    if found.field_map:
-        rows.append(("map", found.field_map, "our field: where its value is in a reference"))
-    rows.append(("empty", "unlabelled", format_empty_values(found.empty_counts)))
+    if proposal.field_map:
+        rows.append(("map", proposal.field_map, "our field: where its value is in a reference"))
+    rows.append(("empty", "unlabelled", format_empty_values(proposal.empty_counts)))
     rows.append(
         (
             "verified",
@@ -250,7 +263,7 @@ def _build_suite_rows(
         )
     )
     rows += files.build_conventions_rows(conventions)
-    tags = _propose_tags(found)
+    tags = _propose_tags(proposal)
     return (
         [*rows, ("tags", tags, "figures are shown for each of their values, too")] if tags else rows
     )
@@ -267,39 +280,40 @@ def format_matching(matching: Matching) -> str:
     return text
 
 
-def format_empty_values(empties: Counter[str]) -> str:
+def format_empty_values(empty_counts: Counter[str]) -> str:
     """What empty values are taken for, and how many there are of each kind."""
-    if not empties:
+    if not empty_counts:
         return "no empty values in the references: a missing key says nothing about the page"
-    counts = ", ".join(f"{count} {kind}" for kind, count in empties.most_common())
+    counts = ", ".join(f"{count} {empty_kind}" for empty_kind, count in empty_counts.most_common())
     return f"{counts}: taken for 'not found', which is no proof that the page shows nothing; if it is, write absent"
 
 
-def format_notes(found: Proposal) -> Iterator[str]:
+def format_notes(proposal: Proposal) -> Iterator[str]:
     """What was found, a line each."""
-    yield format_matching(found.matching)
-    if found.unreadable:
-        yield f"{len(found.unreadable)} references are no readable JSON, for example {format_first_names(found.unreadable)}"
-    yield f"envelope: {terminal_safe('.'.join(found.envelope_keys)) or 'none'}; ignored: {format_first_names(found.ignored_patterns, 6) or 'nothing'}"
-    yield format_empty_values(found.empty_counts)
+    yield format_matching(proposal.matching)
+    if proposal.unreadable:
+        yield f"{len(proposal.unreadable)} references are no readable JSON, for example {format_first_names(proposal.unreadable)}"
+    yield f"envelope: {terminal_safe('.'.join(proposal.envelope_keys)) or 'none'}; ignored: {format_first_names(proposal.ignored_patterns, 6) or 'nothing'}"
+    yield format_empty_values(proposal.empty_counts)
 
 
-def format_first_names(names: Sequence[str], most: int = 2) -> str:
+def format_first_names(names: Sequence[str], limit: int = 2) -> str:
     """The first names, safe for a terminal."""
-    return ", ".join(terminal_safe(name) for name in names[:most]) + (
-        " ..." if len(names) > most else ""
+    return ", ".join(terminal_safe(name) for name in names[:limit]) + (
+        " ..." if len(names) > limit else ""
     )
 
 
-def _propose_tags(found: Proposal) -> dict[str, str]:
+def _propose_tags(proposal: Proposal) -> dict[str, str]:
     """The folder where there are several, and the issuer where one comes twice."""
     folders = {
-        name.rpartition("/")[0] for name in (*found.matching.matched, *found.matching.unmatched)
+        name.rpartition("/")[0]
+        for name in (*proposal.matching.matched, *proposal.matching.unmatched)
     }
     tags = {"folder": "parent"} if len(folders) > 1 else {}
-    for kind in ("tax_id", "name"):
-        for guess in found.guesses:
-            if guess.field.type == kind and _is_issuer(guess) and _has_repeated_values(guess):
+    for type_name in ("tax_id", "name"):
+        for guess in proposal.guesses:
+            if guess.field.type == type_name and _is_issuer(guess) and _has_repeated_values(guess):
                 return {**tags, "supplier": guess.column.path}
     return tags
 

@@ -1,5 +1,4 @@
-"""What type a field has, by what it is called and by what stands in it, and what is doubtful about
-that.
+"""What type a field has, by its name and its values, and what is doubtful about that.
 
 A name proposes and the values decide: `Сумма` is an amount where four of five values are amounts.
 Without a name that says anything, the values alone propose, and the doubt is written down.
@@ -59,46 +58,49 @@ class FieldGuess:
 
 
 def guess_field(column: Column, conventions: Conventions) -> FieldGuess:
-    """The type of one column and the doubts about it. A value that is a list here and there is
-    judged by the others."""
+    """The type of one column and the doubts about it; lists among plain values are not counted."""
     if column.is_list:
         return FieldGuess(
             column,
             Field(column.path, "list"),
             tuple(_collect_warnings(column, "list", True, conventions)),
         )
-    named = _guess_by_name(column, conventions)
-    type_name = named or _guess_by_values(column, conventions)
+    type_by_name = _guess_by_name(column, conventions)
+    type_name = type_by_name or _guess_by_values(column, conventions)
     doubts = tuple(
-        _collect_warnings(column, type_name, bool(named) or type_name == "text", conventions)
+        _collect_warnings(column, type_name, bool(type_by_name) or type_name == "text", conventions)
     )
     return FieldGuess(column, Field(column.path, type_name), doubts)
 
 
 def _guess_by_name(column: Column, conventions: Conventions) -> str | None:
     name = split_key(column.key)
-    proposed = (kind for kind, pattern in TYPE_KEY_PATTERNS if pattern.search(name))
+    proposed_types = (type_name for type_name, pattern in TYPE_KEY_PATTERNS if pattern.search(name))
     return next(
-        (kind for kind in proposed if not column.values or _fits_mostly(kind, column, conventions)),
+        (
+            type_name
+            for type_name in proposed_types
+            if not column.values or _fits_mostly(type_name, column, conventions)
+        ),
         None,
     )
 
 
 def _guess_by_values(column: Column, conventions: Conventions) -> str:
     """A type that hardly anything else looks like; else what the values are read as."""
-    for kind in ("iban", "date", "tax_id"):
-        proofs = [_proves_type(kind, value, conventions) for value in column.values]
+    for type_name in ("iban", "date", "tax_id"):
+        proofs = [_proves_type(type_name, value, conventions) for value in column.values]
         if proofs and sum(proofs) >= MIN_MATCHING_SHARE * len(proofs):
-            return kind
-    if (kind := infer_field_type(column.values)) != "text":
-        return kind
-    counted = Counter(infer_field_type([value]) for value in column.values).most_common(1)
-    kind, count = counted[0] if counted else ("text", 0)
-    return kind if count >= MIN_MATCHING_SHARE * len(column.values) else "text"
+            return type_name
+    if (type_name := infer_field_type(column.values)) != "text":
+        return type_name
+    type_counts = Counter(infer_field_type([value]) for value in column.values).most_common(1)
+    type_name, count = type_counts[0] if type_counts else ("text", 0)
+    return type_name if count >= MIN_MATCHING_SHARE * len(column.values) else "text"
 
 
-def _proves_type(kind: str, value: Any, conventions: Conventions) -> bool:
-    if kind == "tax_id":
+def _proves_type(type_name: str, value: Any, conventions: Conventions) -> bool:
+    if type_name == "tax_id":
         return (
             isinstance(value, str | int)
             and bool(re.fullmatch(r"\d{10}|\d{12}", str(value)))
@@ -106,25 +108,25 @@ def _proves_type(kind: str, value: Any, conventions: Conventions) -> bool:
         )
     if (
         not isinstance(value, str)
-        or canonicalize_value(Field("", kind), value, conventions) is None
+        or canonicalize_value(Field("", type_name), value, conventions) is None
     ):
         return False
-    return kind == "date" or not find_code_error("iban", value)
+    return type_name == "date" or not find_code_error("iban", value)
 
 
-def _fits_mostly(kind: str, column: Column, conventions: Conventions) -> bool:
-    if kind == "name" and column.in_rows:  # what is sold: free text
+def _fits_mostly(type_name: str, column: Column, conventions: Conventions) -> bool:
+    if type_name == "name" and column.in_rows:  # what is sold: free text
         return False
-    fits = VALUE_CHECKS.get(kind)
-    good = [
-        fits(value) if fits else _is_readable_as(kind, value, conventions)
+    value_check = VALUE_CHECKS.get(type_name)
+    matches = [
+        value_check(value) if value_check else _is_readable_as(type_name, value, conventions)
         for value in column.values
     ]
-    return sum(good) >= MIN_MATCHING_SHARE * len(good)
+    return sum(matches) >= MIN_MATCHING_SHARE * len(matches)
 
 
-def _is_readable_as(kind: str, value: Any, conventions: Conventions) -> bool:
-    return canonicalize_value(Field("", kind), value, conventions) is not None
+def _is_readable_as(type_name: str, value: Any, conventions: Conventions) -> bool:
+    return canonicalize_value(Field("", type_name), value, conventions) is not None
 
 
 def _is_code(value: Any) -> bool:
@@ -156,27 +158,27 @@ VALUE_CHECKS: Mapping[str, Callable[[Any], bool]] = {
 
 
 def _collect_warnings(
-    column: Column, kind: str, sure: bool, conventions: Conventions
+    column: Column, type_name: str, is_sure: bool, conventions: Conventions
 ) -> Iterator[str]:
     values = column.values
     if not values:
         yield "always empty"
         return
-    odd = [
+    misfits = [
         value
         for value in values
-        if not is_null_like(value) and not _is_readable_as(kind, value, conventions)
+        if not is_null_like(value) and not _is_readable_as(type_name, value, conventions)
     ]
-    if odd:
-        yield f"{len(odd)} of {len(values)} are no {kind}, for example {format_example(odd[0])}"
-    nothing = [value for value in values if is_null_like(value)]
-    if nothing:
-        yield f"{len(nothing)} say nothing, for example {format_example(nothing[0])}: empty them if they mean so"
-    yield from _collect_code_warnings(column.path, kind, values)
-    if kind in ("amount", "quantity") and any(map(is_ambiguous_number, values)):
+    if misfits:
+        yield f"{len(misfits)} of {len(values)} are no {type_name}, for example {format_example(misfits[0])}"
+    null_like_values = [value for value in values if is_null_like(value)]
+    if null_like_values:
+        yield f"{len(null_like_values)} say nothing, for example {format_example(null_like_values[0])}: empty them if they mean so"
+    yield from _collect_code_warnings(column.path, type_name, values)
+    if type_name in ("amount", "quantity") and any(map(is_ambiguous_number, values)):
         example = next(value for value in values if is_ambiguous_number(value))
         yield f"{sum(map(is_ambiguous_number, values))} such as {format_example(example)} are read as thousands"
-    if not sure:
+    if not is_sure:
         yield "the name says nothing: guessed from the values"
     if column.is_mixed:
         yield "a list in some references, a value in others"
@@ -184,15 +186,15 @@ def _collect_warnings(
         yield f"rare: {len(values)} of {column.slot_count}"
 
 
-def _collect_code_warnings(path: str, kind: str, values: tuple[Any, ...]) -> Iterator[str]:
-    if kind not in CODE_TYPES:
+def _collect_code_warnings(path: str, type_name: str, values: tuple[Any, ...]) -> Iterator[str]:
+    if type_name not in CODE_TYPES:
         return
-    numbers = [value for value in values if is_numeric_code(value)]
-    if numbers:
-        yield f"{len(numbers)} came as JSON numbers, for example {format_example(numbers[0])}: zeros at the front may be lost"
-    wrong = [value for value in values if find_code_error(kind, value, path)]
-    if wrong:
-        yield f"{len(wrong)} are not valid, for example {format_example(wrong[0])}"
+    numeric_codes = [value for value in values if is_numeric_code(value)]
+    if numeric_codes:
+        yield f"{len(numeric_codes)} came as JSON numbers, for example {format_example(numeric_codes[0])}: zeros at the front may be lost"
+    invalid_values = [value for value in values if find_code_error(type_name, value, path)]
+    if invalid_values:
+        yield f"{len(invalid_values)} are not valid, for example {format_example(invalid_values[0])}"
 
 
 def format_example(value: Any) -> str:

@@ -48,18 +48,18 @@ class Corrections:
     used_keys: set[str] = field(default_factory=set)
 
     def apply(
-        self, identity: str, name: str, reference: dict[str, Any] | None
+        self, document_id: str, name: str, reference: dict[str, Any] | None
     ) -> tuple[dict[str, Any] | None, tuple[Message, ...]]:
         """The reference with this document's corrections in it, and a note on each. A reference
         that is no longer what the person saw is left as it is, and the note says so."""
         notes = []
-        for key in dict.fromkeys((identity, name)):
+        for key in dict.fromkeys((document_id, name)):
             for correction in self.by_document.get(key, ()):
                 self.used_keys.add(key)
                 if correction.verdict in CORRECTING_VERDICTS:
-                    place = f"{CORRECTIONS_FILE}: {identity} {terminal_safe(correction.path)}"
-                    reference, kind, figures = _apply_correction(correction, reference)
-                    notes.append(Message(kind, {"place": place, **figures}))
+                    location = f"{CORRECTIONS_FILE}: {document_id} {terminal_safe(correction.path)}"
+                    reference, message_id, message_args = _apply_correction(correction, reference)
+                    notes.append(Message(message_id, {"place": location, **message_args}))
         return reference, tuple(notes)
 
     def find_unused(self) -> Iterator[Message]:
@@ -94,12 +94,14 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
 
 
 def merge_entries(
-    suspects: Iterable[LabelError], known: Sequence[Mapping[str, Any]]
+    suspects: Iterable[LabelError], existing_entries: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """`known` entries as they are, then one to fill in for each suspect that has none yet."""
-    there = {(entry.get("document"), entry.get("path")) for entry in known}
-    new = [suspect for suspect in suspects if (suspect.document, suspect.path) not in there]
-    return [*map(dict, known), *map(_make_entry, new)]
+    existing_keys = {(entry.get("document"), entry.get("path")) for entry in existing_entries}
+    new_suspects = [
+        suspect for suspect in suspects if (suspect.document, suspect.path) not in existing_keys
+    ]
+    return [*map(dict, existing_entries), *map(_make_entry, new_suspects)]
 
 
 def _make_entry(suspect: LabelError) -> dict[str, Any]:
@@ -114,18 +116,18 @@ def _make_entry(suspect: LabelError) -> dict[str, Any]:
     }
 
 
-def _parse_entry(place: str, entry: Mapping[str, Any]) -> Correction:
+def _parse_entry(location: str, entry: Mapping[str, Any]) -> Correction:
     document, path, verdict = (entry.get(key, "") for key in ("document", "path", "verdict"))
-    if not all(isinstance(each, str) for each in (document, path)) or not document or not path:
-        raise UserError(f"{place}: must name a `document` and a `path`")
+    if not all(isinstance(name, str) for name in (document, path)) or not document or not path:
+        raise UserError(f"{location}: must name a `document` and a `path`")
     if verdict not in VERDICTS:
         raise UserError(
-            f"{place}: verdict must be one of {', '.join(VERDICTS[1:])}, or empty (got {verdict!r})"
+            f"{location}: verdict must be one of {', '.join(VERDICTS[1:])}, or empty (got {verdict!r})"
         )
     right = entry.get("right", PLACEHOLDER)
     if verdict in CORRECTING_VERDICTS and (right == PLACEHOLDER or isinstance(right, dict)):
         raise UserError(
-            f"{place}: {verdict} needs `right`, the value on the page (null where the page shows none)"
+            f"{location}: {verdict} needs `right`, the value on the page (null where the page shows none)"
         )
     return Correction(document, path, entry.get("reference"), verdict, right)
 
@@ -137,29 +139,29 @@ def _apply_correction(
     if reference is None:
         return None, "none_to_correct", {}
     path = correction.path.removesuffix("[]")
-    now = find_value(reference, path)
-    now = None if now is MISSING else now
-    if _are_printed_alike(now, correction.right):
+    current_value = find_value(reference, path)
+    current_value = None if current_value is MISSING else current_value
+    if _are_printed_alike(current_value, correction.right):
         return reference, "correct_already", {"now": _format_value(correction.right)}
-    if not _are_printed_alike(now, correction.reference):
+    if not _are_printed_alike(current_value, correction.reference):
         return (
             reference,
             "changed_since",
-            {"now": _format_value(now), "then": _format_value(correction.reference)},
+            {"now": _format_value(current_value), "then": _format_value(correction.reference)},
         )
-    changed = replace_value(reference, path, correction.right)
-    if changed is MISSING:
+    corrected_reference = replace_value(reference, path, correction.right)
+    if corrected_reference is MISSING:
         return reference, "no_row", {}
     return (
-        changed,
+        corrected_reference,
         "corrected",
-        {"then": _format_value(now), "now": _format_value(correction.right)},
+        {"then": _format_value(current_value), "now": _format_value(correction.right)},
     )
 
 
-def _are_printed_alike(one: Any, other: Any) -> bool:
+def _are_printed_alike(left: Any, right: Any) -> bool:
     """Whether two values are printed alike: identifiers that came as numbers are text by now."""
-    return one is other or str(one) == str(other)
+    return left is right or str(left) == str(right)
 
 
 def _format_value(value: Any) -> Message | str:

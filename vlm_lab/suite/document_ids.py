@@ -15,12 +15,11 @@ MAX_LENGTH = 100  # characters; with a model's name and a suffix still a legal f
 
 
 def make_slug(name: str) -> str:
-    """Lower-case ASCII letters, digits, `.`, `_` and `-`; other scripts are transliterated, ё as
-    e."""
+    """Lower-case ASCII letters, digits, `.`, `_` and `-`; other scripts transliterated, ё as e."""
     from anyascii import anyascii
 
-    composed = unicodedata.normalize("NFC", name).replace("ё", "е").replace("Ё", "Е")
-    ascii_name = anyascii(composed).lower().replace("/", "-").replace("'", "")
+    normalized = unicodedata.normalize("NFC", name).replace("ё", "е").replace("Ё", "Е")
+    ascii_name = anyascii(normalized).lower().replace("/", "-").replace("'", "")
     return (
         re.sub(r"-*[^a-z0-9._-]+-*", "-", ascii_name).strip(".-_")[:MAX_LENGTH].rstrip(".-_")
         or "document"
@@ -28,30 +27,33 @@ def make_slug(name: str) -> str:
 
 
 def make_unique_slugs(names: Sequence[str]) -> tuple[list[str], list[Message]]:
-    """An id for each relative path, and a note on each that needed its suffix or a number to be its
-    own."""
-    bare = [make_slug(_strip_suffix(name)) for name in names]
-    twins = {identity for identity, count in Counter(bare).items() if count > 1}
-    taken: dict[str, None] = {}
+    """An id for each relative path, and a note on each that needed its suffix or a number."""
+    plain_ids = [make_slug(_strip_suffix(name)) for name in names]
+    duplicate_ids = {plain_id for plain_id, count in Counter(plain_ids).items() if count > 1}
+    unique_ids: dict[str, None] = {}
     notes = []
-    for name, identity in zip(names, bare, strict=True):
-        unique = _add_number(make_slug(name) if identity in twins else identity, taken)
-        taken[unique] = None
-        if unique != identity:
+    for name, plain_id in zip(names, plain_ids, strict=True):
+        unique_id = _add_number(
+            make_slug(name) if plain_id in duplicate_ids else plain_id, unique_ids
+        )
+        unique_ids[unique_id] = None
+        if unique_id != plain_id:
             notes.append(
-                Message("namesake", {"name": terminal_safe(name), "called": identity, "id": unique})
+                Message(
+                    "namesake", {"name": terminal_safe(name), "called": plain_id, "id": unique_id}
+                )
             )
-    return list(taken), notes
+    return list(unique_ids), notes
 
 
 def _strip_suffix(name: str) -> str:
-    folder, slash, last = name.rpartition("/")
-    return folder + slash + (last.rpartition(".")[0] or last)
+    folder, separator, file_name = name.rpartition("/")
+    return folder + separator + (file_name.rpartition(".")[0] or file_name)
 
 
-def _add_number(identity: str, taken: Container[str]) -> str:
-    number, unique = 1, identity
-    while unique in taken:
+def _add_number(plain_id: str, used_ids: Container[str]) -> str:
+    number, candidate_id = 1, plain_id
+    while candidate_id in used_ids:
         number += 1
-        unique = f"{identity}-{number}"
-    return unique
+        candidate_id = f"{plain_id}-{number}"
+    return candidate_id

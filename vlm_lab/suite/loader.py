@@ -51,64 +51,62 @@ def load_suite(
     references: Path | None = None,
     schema: Path | None = None,
 ) -> Suite:
-    """Reads a suite's folder; the three paths stand in for the suite's own. UserError names file
-    and key."""
+    """Reads a suite's folder; the three paths replace its own. UserError names file and key."""
     if references and not references.exists():
         raise UserError(
             f"{references}: no such folder of references; correct --references=PATH, or leave it out"
         )
     source = _read_source(folder)
-    said = parse_dataclass(SuiteFile, source, [], source.data or {})
+    suite_file = parse_dataclass(SuiteFile, source, [], source.data or {})
     schema_path = schema or folder / "schema.json"
-    read = _read_schema(schema_path) if schema or schema_path.exists() else {}
-    for key, number in said.pages.items():
-        if number < 1:
-            raise source.make_error(["pages", key], f"must be 1 or more (got {number})")
-    _check_paths(source, said)
+    schema_data = _read_schema(schema_path) if schema or schema_path.exists() else {}
+    for key, value in suite_file.pages.items():
+        if value < 1:
+            raise source.make_error(["pages", key], f"must be 1 or more (got {value})")
+    _check_paths(source, suite_file)
     return Suite(
         name=folder.resolve().name,
         folder=folder,
-        documents=documents or folder / said.documents,
-        references=references or folder / said.references,
-        match=said.match,
-        unwrap=said.unwrap,
-        map=said.map,
-        ignore=said.ignore,
-        empty=said.empty,
-        verified=said.verified
+        documents=documents or folder / suite_file.documents,
+        references=references or folder / suite_file.references,
+        match=suite_file.match,
+        unwrap=suite_file.unwrap,
+        map=suite_file.map,
+        ignore=suite_file.ignore,
+        empty=suite_file.empty,
+        verified=suite_file.verified
         and references is None,  # who checked the suite's own has not seen others
-        conventions=Conventions(said.date_order, said.languages),
-        tags=said.tags,
-        max_pages=said.pages.get("max", 4),
-        dpi=said.pages.get("dpi", 150),
-        prompts=_read_prompts(source, folder, said.prompts),
-        schema=read,
-        fields=_parse_fields(read, schema_path),
-        corrections=_find_corrections(source, folder, said.corrections),
+        conventions=Conventions(suite_file.date_order, suite_file.languages),
+        tags=suite_file.tags,
+        max_pages=suite_file.pages.get("max", 4),
+        dpi=suite_file.pages.get("dpi", 150),
+        prompts=_read_prompts(source, folder, suite_file.prompts),
+        schema=schema_data,
+        fields=_parse_fields(schema_data, schema_path),
+        corrections=_find_corrections(source, folder, suite_file.corrections),
     )
 
 
 def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, ...]]:
-    """All documents in the order of their names, and a note on each thing that a user should know
-    about them."""
+    """All documents in the order of their names, and notes on what users should know of them."""
     names = find_documents(suite)
     root = suite.documents if suite.documents.is_dir() else suite.documents.parent
     index = ReferenceIndex(suite)
     ids, notes = make_unique_slugs(names)
-    table, verified = read_tag_table(suite), read_verified_names(suite)
+    tag_table, verified_names = read_tag_table(suite), read_verified_names(suite)
     corrections = read_corrections(suite.corrections) if suite.corrections else Corrections()
     documents = []
-    for name, identity in zip(names, ids, strict=True):
+    for name, document_id in zip(names, ids, strict=True):
         reference_path = index.find(name)
-        reference, told = (
+        reference, reference_notes = (
             (None, ()) if reference_path is None else read_reference(reference_path, suite)
         )
-        reference, corrected = corrections.apply(identity, name, reference)
-        notes += [*told, *corrected]
-        tags = collect_tags(suite, name, reference, table)
-        documents.append(Document(id=identity, name=name, path=root / name, suite=suite, tags=tags,
+        reference, correction_notes = corrections.apply(document_id, name, reference)
+        notes += [*reference_notes, *correction_notes]
+        tags = collect_tags(suite, name, reference, tag_table)
+        documents.append(Document(id=document_id, name=name, path=root / name, suite=suite, tags=tags,
                                   reference=reference, reference_path=reference_path,
-                                  verified=is_verified(suite, identity, name, tags, verified)))  # fmt: skip
+                                  verified=is_verified(suite, document_id, name, tags, verified_names)))  # fmt: skip
     notes += corrections.find_unused()
     return tuple(documents), (*notes, *_find_unmatched(suite, documents, index))
 
@@ -155,24 +153,23 @@ def _read_prompts(source: YamlSource, folder: Path, names: Mapping[str, str]) ->
 
 
 def find_documents(suite: Suite) -> list[str]:
-    """The relative paths of all documents, sorted. UserError where there is no folder, or no
-    document in it."""
-    place = suite.documents
-    if place.is_file():
-        return [place.name]
-    if not place.is_dir():
+    """The relative paths of all documents, sorted. UserError where there is none."""
+    folder = suite.documents
+    if folder.is_file():
+        return [folder.name]
+    if not folder.is_dir():
         raise UserError(
-            f"{place}: no such folder of documents (suite {suite.name!r}); give one with --documents=PATH"
+            f"{folder}: no such folder of documents (suite {suite.name!r}); give one with --documents=PATH"
         )
     files = (
         path
-        for path in place.rglob("*")
-        if path.is_file() and not _is_hidden(path.relative_to(place))
+        for path in folder.rglob("*")
+        if path.is_file() and not _is_hidden(path.relative_to(folder))
     )
-    names = sorted(path.relative_to(place).as_posix() for path in files if is_document(path))
+    names = sorted(path.relative_to(folder).as_posix() for path in files if is_document(path))
     if not names:
         raise UserError(
-            f"{place}: holds no document (PDF, JPEG, PNG, TIFF, WEBP); give a folder with --documents=PATH"
+            f"{folder}: holds no document (PDF, JPEG, PNG, TIFF, WEBP); give a folder with --documents=PATH"
         )
     return names
 
@@ -181,24 +178,24 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _check_paths(source: YamlSource, said: SuiteFile) -> None:
+def _check_paths(source: YamlSource, suite_file: SuiteFile) -> None:
     """What would otherwise be a traceback at the first document."""
     try:
-        said.match.format(stem="a", name="a.pdf")
+        suite_file.match.format(stem="a", name="a.pdf")
     except (ValueError, LookupError, AttributeError):
         raise source.make_error(
-            ["match"], f"must be a file name with {{stem}} or {{name}} (got {said.match!r})"
+            ["match"], f"must be a file name with {{stem}} or {{name}} (got {suite_file.match!r})"
         ) from None
-    for ours, theirs in said.map.items():
-        if ours.count("[].") != theirs.count("[]."):
+    for our_path, their_path in suite_file.map.items():
+        if our_path.count("[].") != their_path.count("[]."):
             raise source.make_error(
-                ["map", ours], f"must have as many lists as {ours!r} has (got {theirs!r})"
+                ["map", our_path],
+                f"must have as many lists as {our_path!r} has (got {their_path!r})",
             )
 
 
 def _find_corrections(source: YamlSource, folder: Path, name: str | None) -> Path | None:
-    """The file that `corrections` names, or corrections.json beside suite.yaml where there is
-    one."""
+    """The file that `corrections` names, or corrections.json beside suite.yaml if there is one."""
     path = folder / (name or CORRECTIONS)
     if name and not path.is_file():
         raise source.make_error(["corrections"], f"no file {path}")
@@ -208,13 +205,21 @@ def _find_corrections(source: YamlSource, folder: Path, name: str | None) -> Pat
 def _find_unmatched(
     suite: Suite, documents: Sequence[Document], index: ReferenceIndex
 ) -> Iterable[Message]:
-    alone = [document.name for document in documents if document.reference_path is None]
-    if alone:
+    unmatched_names = [document.name for document in documents if document.reference_path is None]
+    if unmatched_names:
         yield Message(
-            "unmatched", {"n": len(alone), "names": list_first_names([*map(terminal_safe, alone)])}
+            "unmatched",
+            {
+                "n": len(unmatched_names),
+                "names": list_first_names([*map(terminal_safe, unmatched_names)]),
+            },
         )
-    unused = [name for name, path in index.paths.items() if path not in index.used_paths]
-    if unused:
+    unused_names = [name for name, path in index.paths.items() if path not in index.used_paths]
+    if unused_names:
         yield Message(
-            "unused", {"n": len(unused), "names": list_first_names([*map(terminal_safe, unused)])}
+            "unused",
+            {
+                "n": len(unused_names),
+                "names": list_first_names([*map(terminal_safe, unused_names)]),
+            },
         )

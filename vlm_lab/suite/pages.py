@@ -38,8 +38,7 @@ _pdfium_lock = threading.Lock()  # PDFium may be called by one thread at a time
 
 
 def is_document(path: Path) -> bool:
-    """Whether a file is meant to be a document: by its first bytes, or by its name where those are
-    broken."""
+    """Whether a file is meant to be a document: by its name, or else by its first bytes."""
     if path.suffix.lower() in DOCUMENT_SUFFIXES:
         return True
     try:
@@ -99,8 +98,7 @@ class Pages(Sequence[Page]):
         return tuple(range(min(self.total, self.max_pages)))
 
     def render_pages(self) -> tuple[Page, ...]:
-        """All pages. Safe to call from the thread that renders ahead and from the one that needs
-        them now."""
+        """All pages; safe for the thread that renders ahead beside the one that needs them now."""
         with self._render_lock:
             return self._rendered_pages
 
@@ -123,16 +121,15 @@ class Pages(Sequence[Page]):
 
 @contextmanager
 def wrap_document_errors(path: Path) -> Iterator[None]:
-    """Whatever a library raises over one document is that document's error: what such files hold
-    nobody foresees."""
+    """Whatever a library raises over one document is that document's error: none is foreseen."""
     try:
         yield
     except DocumentError:
         raise
     except Exception as error:
-        why = terminal_safe(f"{type(error).__name__}: {error}"[:200])
+        description = terminal_safe(f"{type(error).__name__}: {error}"[:200])
         raise DocumentError(
-            f"{terminal_safe(path.name)}: cannot be rendered ({why}); save it anew as PDF or PNG"
+            f"{terminal_safe(path.name)}: cannot be rendered ({description}); save it anew as PDF or PNG"
         ) from error
 
 
@@ -207,8 +204,8 @@ def _render_pdf_page(pdf: Any, path: Path, index: int, dpi: int) -> Image.Image:
         _check_pixels(
             path, index, width, height, f" at {dpi} dpi; set a lower dpi (suite.yaml: pages.dpi)"
         )
-        picture: Image.Image = page.render(scale=dpi / 72).to_pil()
-        return picture.convert("RGB")
+        image: Image.Image = page.render(scale=dpi / 72).to_pil()
+        return image.convert("RGB")
     except pypdfium2.PdfiumError as error:
         raise DocumentError(
             f"{terminal_safe(path.name)}: page {index + 1} cannot be rendered ({error})"
@@ -223,9 +220,9 @@ def _open_image(path: Path) -> Image.Image:
             )  # our own limit is below Pillow's
             return Image.open(path, formats=IMAGE_FORMATS)
     except UnidentifiedImageError:
-        wanted = "PDF, JPEG, PNG, TIFF or WEBP"
+        supported_formats = "PDF, JPEG, PNG, TIFF or WEBP"
         raise DocumentError(
-            f"{terminal_safe(path.name)}: is no {wanted}, whatever its name says; replace the file"
+            f"{terminal_safe(path.name)}: is no {supported_formats}, whatever its name says; replace the file"
         ) from None
     except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise DocumentError(
@@ -256,10 +253,10 @@ def _flatten_on_white(image: Image.Image) -> Image.Image:
         image = image.convert("I").point(lambda value: value / 256).convert("L")
     if not image.has_transparency_data:
         return image.convert("RGB")
-    layer = image.convert("RGBA")
-    paper = Image.new("RGB", layer.size, "white")
-    paper.paste(layer, mask=layer.getchannel("A"))
-    return paper
+    rgba_image = image.convert("RGBA")
+    white_image = Image.new("RGB", rgba_image.size, "white")
+    white_image.paste(rgba_image, mask=rgba_image.getchannel("A"))
+    return white_image
 
 
 def _check_pixels(path: Path, index: int, width: int, height: int, hint: str) -> None:

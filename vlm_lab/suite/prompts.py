@@ -22,8 +22,7 @@ _jinja_environment = ImmutableSandboxedEnvironment(
 
 
 def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
-    """The words of one prompt; the same for all documents of a suite. UserError names prompt and
-    line."""
+    """The words of one prompt, the same for all documents. UserError names prompt and line."""
     return _render_template(
         template,
         json.dumps(build_prompt_schema(suite.schema), ensure_ascii=False, indent=1),
@@ -32,28 +31,27 @@ def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _render_template(template: str, schema: str, place: str) -> str:
+def _render_template(template: str, schema: str, location: str) -> str:
     try:
         return _jinja_environment.from_string(template).render(schema=schema).strip()
     except TemplateError as error:
         line = getattr(error, "lineno", None)
-        where = f"{place}, line {line}" if line else place
+        location_with_line = f"{location}, line {line}" if line else location
         raise UserError(
-            f"{where}: {error.message}; a template may use {{{{ schema }}}} alone"
+            f"{location_with_line}: {error.message}; a template may use {{{{ schema }}}} alone"
         ) from None
 
 
 def make_prompt(
     model: Model, template: str, prompt_id: str, document: Document, max_pages: int | None
 ) -> Prompt:
-    """One case's prompt. Pages are rendered when first looked at; `max_pages` overrules the
-    suite's."""
+    """One case's prompt, its pages rendered when looked at; `max_pages` overrules the suite's."""
     suite = document.suite
-    limit = 1 if model.pages == "first" else max_pages or suite.max_pages
+    page_limit = 1 if model.pages == "first" else max_pages or suite.max_pages
     return Prompt(
         id=prompt_id,
         text=render_prompt_text(template, suite, prompt_id),
-        pages=Pages(document.path, limit, model.dpi or suite.dpi),
+        pages=Pages(document.path, page_limit, model.dpi or suite.dpi),
         document_id=document.id,
         document_name=document.name,
         schema=suite.schema,
@@ -64,5 +62,5 @@ def make_prompt(
 
 def get_languages(document: Document) -> tuple[str, ...]:
     """The document's own tag `language` where it has one, else its suite's languages."""
-    own = document.tags.get("language")
-    return (own,) if own else document.suite.conventions.languages
+    tagged_language = document.tags.get("language")
+    return (tagged_language,) if tagged_language else document.suite.conventions.languages

@@ -22,8 +22,7 @@ Notes = tuple[Message, ...]
 
 
 class ReferenceIndex:
-    """The reference files, by their names in composed form: macOS and zip files write ё as two
-    characters."""
+    """Reference files by names in composed form: macOS and zip files write ё as two characters."""
 
     def __init__(self, suite: Suite) -> None:
         self.match = suite.match
@@ -37,16 +36,17 @@ class ReferenceIndex:
         self.used_paths: set[Path] = set()
 
     def find(self, document: str) -> Path | None:
-        """The reference of a document: beside its own relative path first, else the only one of
-        that name."""
+        """A document's reference: at its own relative path, else the only one of that name."""
         folder, _, name = normalize_unicode(document).rpartition("/")
-        wanted = self.match.format(stem=name.rpartition(".")[0] or name, name=name)
-        found = self.paths.get(f"{folder}/{wanted}" if folder else wanted) or self.paths.get(wanted)
-        if found is None and len(self.paths_by_name.get(wanted, [])) == 1:
-            found = self.paths_by_name[wanted][0]
-        if found:
-            self.used_paths.add(found)
-        return found
+        reference_name = self.match.format(stem=name.rpartition(".")[0] or name, name=name)
+        reference_path = self.paths.get(
+            f"{folder}/{reference_name}" if folder else reference_name
+        ) or self.paths.get(reference_name)
+        if reference_path is None and len(self.paths_by_name.get(reference_name, [])) == 1:
+            reference_path = self.paths_by_name[reference_name][0]
+        if reference_path:
+            self.used_paths.add(reference_path)
+        return reference_path
 
 
 def normalize_unicode(name: str) -> str:
@@ -64,13 +64,15 @@ def read_reference(path: Path, suite: Suite) -> tuple[dict[str, Any] | None, Not
     if suite.unwrap:
         data = get_at_path(data, suite.unwrap)
     if not isinstance(data, Mapping):
-        kind = "no_object_at" if suite.unwrap else "no_object"
+        message_id = "no_object_at" if suite.unwrap else "no_object"
         return None, (
-            Message(kind, {"name": name, "path": suite.unwrap, "type": type(data).__name__}),
+            Message(message_id, {"name": name, "path": suite.unwrap, "type": type(data).__name__}),
         )
-    types = {field.path: field.type for field in suite.fields}
+    types_by_path = {field.path: field.type for field in suite.fields}
     try:
-        fields = _fit_to_schema(drop_keys(map_fields(data, suite.map), suite.ignore), types, "")
+        fields = _fit_to_schema(
+            drop_keys(map_fields(data, suite.map), suite.ignore), types_by_path, ""
+        )
     except RecursionError:
         return None, (Message("too_deep", {"name": name}),)
     return fields, _find_unknown_fields(name, fields, suite)
@@ -78,24 +80,23 @@ def read_reference(path: Path, suite: Suite) -> tuple[dict[str, Any] | None, Not
 
 def get_at_path(data: Any, path: str) -> Any:
     """The value at a dotted path, None where it leads nowhere."""
-    found = find_value(data, path)
-    return None if found is MISSING else found
+    value = find_value(data, path)
+    return None if value is MISSING else value
 
 
 def drop_keys(
     data: Mapping[str, Any], patterns: tuple[str, ...], prefix: str = ""
 ) -> dict[str, Any]:
-    """`data` without the keys whose name or dotted path matches one of the patterns (`confidence`,
-    `*.bbox`)."""
-    kept = {}
+    """`data` without the keys whose name or dotted path matches (`confidence`, `*.bbox`)."""
+    remaining = {}
     for key, value in data.items():
         path = f"{prefix}{key}"
         if not any(
-            fnmatch.fnmatchcase(path, each) or fnmatch.fnmatchcase(str(key), each)
-            for each in patterns
+            fnmatch.fnmatchcase(path, pattern) or fnmatch.fnmatchcase(str(key), pattern)
+            for pattern in patterns
         ):
-            kept[key] = _drop_nested_keys(value, patterns, f"{path}.")
-    return kept
+            remaining[key] = _drop_nested_keys(value, patterns, f"{path}.")
+    return remaining
 
 
 def _drop_nested_keys(value: Any, patterns: tuple[str, ...], prefix: str) -> Any:
@@ -107,56 +108,64 @@ def _drop_nested_keys(value: Any, patterns: tuple[str, ...], prefix: str) -> Any
 
 
 def map_fields(data: Mapping[str, Any], renames: Mapping[str, str]) -> dict[str, Any]:
-    """Our fields filled from the reference's paths; with a map, what it does not name is left
-    out."""
+    """Our fields filled from the reference's paths; a map leaves out what it does not name."""
     if not renames:
         return dict(data)
     result: dict[str, Any] = {}
-    for ours, theirs in renames.items():
-        _fill_field(result, ours, data, theirs)
+    for our_path, their_path in renames.items():
+        _fill_field(result, our_path, data, their_path)
     return result
 
 
-def _fill_field(target: dict[str, Any], ours: str, data: Any, theirs: str) -> None:
+def _fill_field(target: dict[str, Any], our_path: str, data: Any, their_path: str) -> None:
     """One line of the map; `line_items[].amount: Строки[].Сумма` fills a cell of each row."""
-    our_list, our_rows, our_cell = ours.partition("[].")
-    their_list, _, their_cell = theirs.partition("[].")
+    our_list, separator, our_cell = our_path.partition("[].")
+    their_list, _, their_cell = their_path.partition("[].")
     value = find_value(data, their_list.removesuffix("[]"))
     if value is MISSING:
         return
-    if not our_rows:
+    if not separator:
         set_value(target, our_list.removesuffix("[]"), value)
         return
-    rows = [value] if isinstance(value, Mapping) else value
-    if not isinstance(rows, list):
-        set_value(target, our_list, rows)
+    their_rows = [value] if isinstance(value, Mapping) else value
+    if not isinstance(their_rows, list):
+        set_value(target, our_list, their_rows)
         return
-    ours_so_far = find_value(target, our_list)
-    made = ours_so_far if isinstance(ours_so_far, list) else [{} for _ in rows]
-    set_value(target, our_list, made)
-    for row, source in zip(made, rows, strict=True):
-        _fill_field(row, our_cell, source, their_cell)
+    present_rows = find_value(target, our_list)
+    our_rows = present_rows if isinstance(present_rows, list) else [{} for _ in their_rows]
+    set_value(target, our_list, our_rows)
+    for our_row, their_row in zip(our_rows, their_rows, strict=True):
+        _fill_field(our_row, our_cell, their_row, their_cell)
 
 
-def _fit_to_schema(value: Any, types: Mapping[str, str], path: str) -> Any:
+def _fit_to_schema(value: Any, types_by_path: Mapping[str, str], path: str) -> Any:
     """`value` as the schema has it, where nothing is lost: the one value of a list for a field that
     is none, a list of one for a field that is a list, and the digits of an identifier that is a
     JSON number."""
-    if not types:
+    if not types_by_path:
         return value
     if isinstance(value, Mapping):
         prefix = f"{path}." if path else ""
-        return {key: _fit_to_schema(inner, types, f"{prefix}{key}") for key, inner in value.items()}
+        return {
+            key: _fit_to_schema(child_value, types_by_path, f"{prefix}{key}")
+            for key, child_value in value.items()
+        }
     if isinstance(value, list):
-        single = len(value) == 1 and path in types and not isinstance(value[0], Mapping | list)
-        return (
-            _fit_to_schema(value[0], types, path)
-            if single
-            else [_fit_to_schema(item, types, f"{path}[]") for item in value]
+        is_single_value = (
+            len(value) == 1 and path in types_by_path and not isinstance(value[0], Mapping | list)
         )
-    if path not in types and types.get(f"{path}[]") == "list" and value not in (None, ""):
+        return (
+            _fit_to_schema(value[0], types_by_path, path)
+            if is_single_value
+            else [_fit_to_schema(item, types_by_path, f"{path}[]") for item in value]
+        )
+    if (
+        path not in types_by_path
+        and types_by_path.get(f"{path}[]") == "list"
+        and value not in (None, "")
+    ):
         return [value]
-    return _convert_number(value) if types.get(path) in CODE_TYPES else value
+    return _convert_number(value) if types_by_path.get(path) in CODE_TYPES else value
 
 
 def _convert_number(value: Any) -> Any:
@@ -169,10 +178,10 @@ def _convert_number(value: Any) -> Any:
 def _find_unknown_fields(name: str, data: dict[str, Any], suite: Suite) -> Notes:
     if not suite.fields:
         return ()
-    unknown = find_unknown_paths(data, suite.fields)
-    if not unknown:
+    unknown_paths = find_unknown_paths(data, suite.fields)
+    if not unknown_paths:
         return ()
-    first = ", ".join(terminal_safe(path) for path in unknown[:3]) + (
-        " ..." if len(unknown) > 3 else ""
+    first_paths = ", ".join(terminal_safe(path) for path in unknown_paths[:3]) + (
+        " ..." if len(unknown_paths) > 3 else ""
     )
-    return (Message("no_field", {"name": name, "fields": first}),)
+    return (Message("no_field", {"name": name, "fields": first_paths}),)

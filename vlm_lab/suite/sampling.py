@@ -9,19 +9,18 @@ from vlm_lab.types import Document
 def sample_documents(
     documents: Sequence[Document], count: int | None, seed: int
 ) -> tuple[Document, ...]:
-    """`count` documents in their old order, seeded; every tag value keeps its share as nearly as it
-    can.
+    """`count` documents in their old order, seeded; every tag value keeps nearly its share.
 
     Systematic sampling (Madow 1944): sorted by tags, shuffled among equals, then every n/count-th
     is taken.
     """
     if count is None or count >= len(documents):
         return tuple(documents)
-    draw = random.Random(seed)  # noqa: S311 - reproducible on purpose
+    rng = random.Random(seed)  # noqa: S311 - reproducible on purpose
     by_tags = sorted(
-        draw.sample(documents, len(documents)), key=lambda document: sorted(document.tags.items())
+        rng.sample(documents, len(documents)), key=lambda document: sorted(document.tags.items())
     )
-    step = len(by_tags) / count
-    start = draw.random() * step
-    taken = {by_tags[int(start + index * step)].name for index in range(count)}
-    return tuple(document for document in documents if document.name in taken)
+    interval = len(by_tags) / count
+    start = rng.random() * interval
+    sampled_names = {by_tags[int(start + index * interval)].name for index in range(count)}
+    return tuple(document for document in documents if document.name in sampled_names)

@@ -1,5 +1,4 @@
-"""What is known of a document beside its fields: suite.yaml's `tags`, tags.csv, and who has
-verified its reference."""
+"""Documents' tags (suite.yaml's `tags`, tags.csv), and which references a person has verified."""
 
 import csv
 from collections.abc import Container, Mapping
@@ -35,22 +34,28 @@ def read_tag_table(suite: Suite) -> dict[str, dict[str, str]]:
 
 
 def collect_tags(
-    suite: Suite, name: str, reference: Mapping[str, Any] | None, table: Mapping[str, Any]
+    suite: Suite,
+    document_name: str,
+    reference: Mapping[str, Any] | None,
+    tags_by_document: Mapping[str, Any],
 ) -> dict[str, str]:
     """The tags of one document; a tag whose value is an object or a list is none."""
-    tags = dict(table.get(normalize_unicode(name), {}))
-    for tag, source in suite.tags.items():
+    tags = dict(tags_by_document.get(normalize_unicode(document_name), {}))
+    for tag, tag_source in suite.tags.items():
         if tag == "file":
             continue
-        value = name.rpartition("/")[0] if source == "parent" else get_at_path(reference, source)
+        value = (
+            document_name.rpartition("/")[0]
+            if tag_source == "parent"
+            else get_at_path(reference, tag_source)
+        )
         if value and not isinstance(value, Mapping | list):
             tags[tag] = str(value)
     return tags
 
 
 def read_verified_names(suite: Suite) -> frozenset[str]:
-    """verified.txt beside suite.yaml: the documents whose references a person has checked, one id
-    or path a line."""
+    """verified.txt beside suite.yaml, an id or path a line: what a person has checked."""
     try:
         lines = (suite.folder / VERIFIED_FILE).read_text("utf-8-sig").splitlines()
     except FileNotFoundError:
@@ -65,9 +70,12 @@ def read_verified_names(suite: Suite) -> frozenset[str]:
 
 
 def is_verified(
-    suite: Suite, identity: str, name: str, tags: Mapping[str, str], names: Container[str]
+    suite: Suite,
+    document_id: str,
+    name: str,
+    tags: Mapping[str, str],
+    verified_names: Container[str],
 ) -> bool:
-    """Whether a person has checked this reference: the suite says so, verified.txt, or the
-    document's tag."""
-    listed = identity in names or normalize_unicode(name) in names
-    return suite.verified or listed or tags.get("verified", "").strip().casefold() in TRUE_VALUES
+    """Whether a person has checked this reference: by the suite, verified.txt or the tag."""
+    is_listed = document_id in verified_names or normalize_unicode(name) in verified_names
+    return suite.verified or is_listed or tags.get("verified", "").strip().casefold() in TRUE_VALUES
