@@ -24,12 +24,8 @@ from vlm_lab.registry import allow_plugins
 from vlm_lab.types import Model, Rules
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
-RESERVED_SUFFIXES = (
-    ".json",
-    ".jsonl",
-    ".md",
-    ".html",
-)  # a model's name is a folder beside files of these kinds
+# A model's name is a folder beside files of these kinds.
+RESERVED_SUFFIXES = (".json", ".jsonl", ".md", ".html")
 MISPLACED_KEYS = {
     "torch_dtype": "is spelt `dtype`",
     "use_flash_attention_2": "is spelt `attn_implementation: flash_attention_2`",
@@ -54,7 +50,9 @@ FORBIDDEN_KEYS = {
     "custom_generate": "runs code of a repository that `revision` does not pin",
     "kernel_config": "runs code of a repository that `revision` does not pin",
     "use_kernels": "runs code of a repository that `revision` does not pin",
-    "local_files_only": "models are loaded from this machine alone; vlm-lab weights fetch brings them",
+    "local_files_only": (
+        "models are loaded from this machine alone; vlm-lab weights fetch brings them"
+    ),
 }
 # What a record says of a request is what was sent.
 RESERVED_BODY_KEYS = {
@@ -69,7 +67,7 @@ PINNED_KERNEL_PATTERN = re.compile(r"[^@\s]+@[0-9a-f]{40}(:[\w.]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What models.yaml files say. `prompts` are texts by id; `places` is where each model stands
+    """What models.yaml files say. `prompts` are texts by id; `locations` is where each model stands
     (file:line); `plugins` are the modules that a schema may take field types from."""
 
     models: tuple[Model, ...] = ()
@@ -123,7 +121,7 @@ def allow_listed_plugins(paths: Iterable[Path]) -> None:
 def _parse_plugins(source: YamlSource) -> tuple[str, ...]:
     modules = parse_value(tuple[str, ...], source, ["plugins"], source.data.get("plugins") or ())
     for index, module in enumerate(modules):
-        if not all(name_part.isidentifier() for name_part in module.split(".")):
+        if not all(map(str.isidentifier, module.split("."))):
             raise source.make_error(
                 ["plugins", index], f"must be a module's name, package.module (got {module!r})"
             )
@@ -132,16 +130,13 @@ def _parse_plugins(source: YamlSource) -> tuple[str, ...]:
 
 def _parse_models(source: YamlSource) -> tuple[Model, ...]:
     defaults = source.data.get("defaults") or {}
-    check_keys(
-        source,
-        ["defaults"],
-        defaults,
-        set(Model.__dataclass_fields__) - {"name", "model_id", "revision"},
-    )
+    keys_with_defaults = set(Model.__dataclass_fields__) - {"name", "model_id", "revision"}
+    check_keys(source, ["defaults"], defaults, keys_with_defaults)
     entries = parse_value(list[dict[str, Any]], source, ["models"], source.data.get("models") or [])
     models = [_parse_model(source, index, entry, defaults) for index, entry in enumerate(entries)]
+    names = [model.name for model in models]
     for index, model in enumerate(models):
-        if model.name in [earlier_model.name for earlier_model in models[:index]]:
+        if model.name in names[:index]:
             raise source.make_error(
                 ["models", index, "name"], f"two models are named {model.name!r}; rename one"
             )
@@ -161,8 +156,11 @@ def _parse_model(
             merged[key] = {**defaults[key], **entry[key]}
     model = parse_dataclass(Model, source, keys, merged)
     if not NAME_PATTERN.fullmatch(model.name) or model.name.endswith(RESERVED_SUFFIXES):
-        requirement = f"must match {NAME_PATTERN.pattern} and not end in {', '.join(RESERVED_SUFFIXES)} (got {model.name!r})"
-        raise source.make_error([*keys, "name"], requirement)
+        raise source.make_error(
+            [*keys, "name"],
+            f"must match {NAME_PATTERN.pattern} and not end in {', '.join(RESERVED_SUFFIXES)} "
+            f"(got {model.name!r})",
+        )
     _check_reserved_keys(source, keys, model)
     if not model.prompts:
         raise source.make_error([*keys, "prompts"], "must name at least one prompt (got none)")
@@ -173,16 +171,11 @@ def _check_reserved_keys(source: YamlSource, keys_of_model: list[YamlKey], model
     """UserError where a mapping handed on would decide which code runs, or what was asked."""
     for kwargs_key in KWARGS_KEYS:
         for parent_keys, key in _walk_keys(getattr(model, kwargs_key)):
+            keys = [*keys_of_model, kwargs_key, *parent_keys, key]
             if key in TOP_LEVEL_KEYS and (not parent_keys or key in TOP_LEVEL_KEYS[:3]):
-                raise source.make_error(
-                    [*keys_of_model, kwargs_key, *parent_keys, key],
-                    f"stands beside {kwargs_key}, not in it: {key}: ...",
-                )
+                raise source.make_error(keys, f"stands beside {kwargs_key}, not in it: {key}: ...")
             if key in FORBIDDEN_KEYS:
-                raise source.make_error(
-                    [*keys_of_model, kwargs_key, *parent_keys, key],
-                    f"is not taken: {FORBIDDEN_KEYS[key]}",
-                )
+                raise source.make_error(keys, f"is not taken: {FORBIDDEN_KEYS[key]}")
     body = model.backend_kwargs.get("extra_body")
     for key in RESERVED_BODY_KEYS:
         if isinstance(body, Mapping) and key in body:
@@ -193,10 +186,10 @@ def _check_reserved_keys(source: YamlSource, keys_of_model: list[YamlKey], model
     if "/" in model.attn_implementation:
         pinned = PINNED_KERNEL_PATTERN.fullmatch(model.attn_implementation)
         if not (pinned and model.trust_remote_code):
-            requirement = "a kernel of the hub is code: it needs trust_remote_code: true and a commit, owner/name@<40 digits>"
             raise source.make_error(
                 [*keys_of_model, "attn_implementation"],
-                f"{requirement} (got {model.attn_implementation!r})",
+                "a kernel of the hub is code: it needs trust_remote_code: true and a commit, "
+                f"owner/name@<40 digits> (got {model.attn_implementation!r})",
             )
 
 
@@ -222,9 +215,8 @@ def _parse_prompts(source: YamlSource) -> dict[str, str]:
                 ["prompts", prompt_id],
                 f"a prompt's id must match {NAME_PATTERN.pattern} (got {prompt_id!r})",
             )
-        texts[prompt_id] = parse_value(
-            str, source, ["prompts", prompt_id, "text"], value.get("text")
-        )
+        keys = ["prompts", prompt_id, "text"]
+        texts[prompt_id] = parse_value(str, source, keys, value.get("text"))
     return texts
 
 
@@ -236,12 +228,9 @@ def check_prompts(
         (candidates.locations[model.name], f"{model.name}: prompts", model.prompts)
         for model in candidates.models
     ]
-    for location, key, prompt_ids in [
-        *requested,
-        ("command line", "--prompt", tuple(selected_ids)),
-    ]:
+    requested.append(("command line", "--prompt", tuple(selected_ids)))
+    for location, key, prompt_ids in requested:
         for prompt_id in prompt_ids:
             if prompt_id not in available:
-                raise UserError(
-                    f"{location}: {key}: no prompt {prompt_id!r}{format_suggestion(prompt_id, sorted(available))}"
-                )
+                suggestion = format_suggestion(prompt_id, sorted(available))
+                raise UserError(f"{location}: {key}: no prompt {prompt_id!r}{suggestion}")

@@ -22,20 +22,15 @@ def write_status(path: Path, decisions: Sequence[Decision], run_id: str) -> list
     """Updates the models that `path` has, and returns their names. With several suites the most
     cautious word counts. The file is replaced whole or not at all."""
     yaml, data = _load_yaml(path)
-    decisions_by_model = {
-        decision_.model: decision_
-        for decision_ in sorted(
-            decisions, key=lambda decision_: VERDICTS_BY_CAUTION.index(decision_.verdict)
-        )
-    }
+    by_caution = sorted(decisions, key=lambda decision: VERDICTS_BY_CAUTION.index(decision.verdict))
+    decisions_by_model = {decision.model: decision for decision in by_caution}
     written = []
     for entry in data.get("models") or []:
         decision = decisions_by_model.get(str(entry.get("name")))
         if decision:
             note = _format_note(str(entry.get("notes") or "").strip(), decision, run_id)
-            for position, (key, value) in enumerate(
-                (("status", decision.verdict), ("notes", note)), 1
-            ):
+            values = (("status", decision.verdict), ("notes", note))
+            for position, (key, value) in enumerate(values, 1):
                 if key in entry:
                     entry[key] = value
                 else:  # near the name: at the end it would come after a comment on the next model
@@ -81,8 +76,7 @@ def _load_yaml(path: Path) -> tuple[Any, Any]:
 def _format_note(current_notes: str, decision: Decision, run_id: str) -> str:
     user_notes = _OWN_NOTE_PATTERN.sub("", current_notes)
     evidence = "; ".join(translate_messages(decision.reasons_for("evidence")))
-    against = "".join(
-        f"; against: {reason}" for reason in translate_messages(decision.reasons_for("against"))[:1]
-    )
+    reasons_against = translate_messages(decision.reasons_for("against"))
+    against = f"; against: {reasons_against[0]}" if reasons_against else ""
     our_note = f"[vlm-lab {run_id}, prompt {decision.prompt_id}: {evidence}{against}]"
     return f"{user_notes} {our_note}".strip().replace("\n", " ")

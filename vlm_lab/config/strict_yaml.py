@@ -41,12 +41,10 @@ class YamlSource:
 
     def make_error(self, keys: Sequence[YamlKey], message: str) -> UserError:
         """`models.yaml:12: models[2].revison: message`"""
-        key_path = "".join(
-            f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys
-        ).lstrip(".")
-        return UserError(
-            f"{self.path}:{self.find_line(keys)}: {key_path + ': ' if key_path else ''}{message}"
-        )
+        steps = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+        key_path = "".join(steps).lstrip(".")
+        location = f"{self.path}:{self.find_line(keys)}: "
+        return UserError(f"{location}{key_path}: {message}" if key_path else location + message)
 
 
 def read_yaml(path: Path) -> YamlSource:
@@ -68,7 +66,7 @@ def read_yaml(path: Path) -> YamlSource:
 def check_keys(
     source: YamlSource, keys: Sequence[YamlKey], data: object, known_keys: Iterable[str]
 ) -> None:
-    """UserError at the first key of the mapping `data` that is not among `known`."""
+    """UserError at the first key of the mapping `data` that is not among `known_keys`."""
     known_keys = sorted(known_keys)
     if not isinstance(data, Mapping):
         raise source.make_error(
@@ -84,7 +82,7 @@ def check_keys(
 def parse_dataclass(
     cls: type[T], source: YamlSource, keys: Sequence[YamlKey], data: Mapping[str, Any]
 ) -> T:
-    """The dataclass `cls` from a mapping; UserError with a line for unknown keys and wrong types."""
+    """The dataclass `cls` from a mapping; UserError with the line of a wrong key or type."""
     check_keys(source, keys, data, [field.name for field in dataclasses.fields(cls)])  # type: ignore[arg-type]
     parsed: T = parse_value(cls, source, keys, data)
     return parsed
@@ -106,11 +104,9 @@ def parse_value(
 def format_suggestion(word: str, known_words: Sequence[str]) -> str:
     """`; did you mean 'revision'?`, or the words that would be right."""
     close_matches = difflib.get_close_matches(word, known_words, 1)
-    return (
-        f"; did you mean {close_matches[0]!r}?"
-        if close_matches
-        else f"; known: {', '.join(known_words)}"
-    )
+    if close_matches:
+        return f"; did you mean {close_matches[0]!r}?"
+    return f"; known: {', '.join(known_words)}"
 
 
 def _get_location(detail: ErrorDetails) -> list[YamlKey]:
@@ -139,9 +135,8 @@ def _check_duplicate_keys(source: YamlSource, node: yaml.Node | None, keys: list
         keys_so_far: set[str] = set()
         for key_node, value_node in node.value:
             if key_node.value in keys_so_far:
-                raise UserError(
-                    f"{source.path}:{key_node.start_mark.line + 1}: the key {key_node.value!r} stands here twice"
-                )
+                location = f"{source.path}:{key_node.start_mark.line + 1}"
+                raise UserError(f"{location}: the key {key_node.value!r} stands here twice")
             keys_so_far.add(key_node.value)
             _check_duplicate_keys(source, value_node, [*keys, key_node.value])
     elif isinstance(node, yaml.SequenceNode):

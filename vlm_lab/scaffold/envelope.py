@@ -19,21 +19,24 @@ MIN_ENVELOPE_SHARE = 0.9  # share of references that must have the envelope
 # Keys that hold a pipeline's own notes wherever they stand, and those that do so only beside or
 # above all fields.
 TECHNICAL_KEY = re.compile(
-    r"confidences?|conf|probabilit(y|ies)|logprobs?|b?box(es)?|bounding ?box(es)?|bounding ?poly(gon)?|polygons?|coords"
-    r"|coordinates|page ?(index|no|num|number)|ocr ?text|raw ?(text|response|ocr)|full ?text|processed ?at|trace ?id"
-    r"|processing ?(time|date|ms|seconds)|file ?(name|path|size|hash)|source ?file|sha ?256|md5|request ?id"
-    r"|модель ?распознавания|уверенность|достоверность|координаты|имя ?файла|путь ?к ?файлу|обработан\w*"
-    r"|(дата|время) ?обработки"
+    r"confidences?|conf|probabilit(y|ies)|logprobs?"
+    r"|b?box(es)?|bounding ?box(es)?|bounding ?poly(gon)?|polygons?|coords|coordinates"
+    r"|page ?(index|no|num|number)|ocr ?text|raw ?(text|response|ocr)|full ?text"
+    r"|processed ?at|processing ?(time|date|ms|seconds)|trace ?id|request ?id"
+    r"|file ?(name|path|size|hash)|source ?file|sha ?256|md5"
+    r"|модель ?распознавания|уверенность|достоверность|координаты|имя ?файла|путь ?к ?файлу"
+    r"|обработан\w*|(дата|время) ?обработки"
 )
 TECHNICAL_TOP_KEY = re.compile(
-    r"status|state|ok|success|errors?|warnings?|message|(schema ?)?version|model( ?name| ?version)?|engine|pipeline"
-    r"|parser|created ?at|updated ?at|extracted ?at|timestamp|elapsed( ?\w+)?|duration( ?\w+)?|time ?ms|file|path"
-    r"|latency( ?\w+)?|source|uuid|job ?id|score|tokens|pages?|page ?count|файл|статус|версия|ошибк[аи]|модель"
+    r"status|state|ok|success|errors?|warnings?|message|(schema ?)?version"
+    r"|model( ?name| ?version)?|engine|pipeline|parser"
+    r"|created ?at|updated ?at|extracted ?at|timestamp|time ?ms"
+    r"|elapsed( ?\w+)?|duration( ?\w+)?|latency( ?\w+)?|file|path|source|uuid|job ?id"
+    r"|score|tokens|pages?|page ?count|файл|статус|версия|ошибк[аи]|модель"
 )
 TECHNICAL_SUBTREE_KEY = re.compile(r"meta|metadata|usage|метаданные")
-ENVELOPE_KEY = re.compile(
-    r"id|doc(ument)? ?id|lang|language|type|код|тип|страниц[аы]?"
-)  # notes above the fields only
+# Notes above the fields only.
+ENVELOPE_KEY = re.compile(r"id|doc(ument)? ?id|lang|language|type|код|тип|страниц[аы]?")
 VALUE_KEY = re.compile(r"value|значение|wert|valeur")
 ANNOTATION_KEY = re.compile(
     r"page|type|value ?type|kind|source|score|spans?|raw|text|content|label|страница|тип|источник"
@@ -41,7 +44,7 @@ ANNOTATION_KEY = re.compile(
 
 
 def find_envelope(references: Sequence[Any]) -> tuple[str, ...]:
-    """The keys that lead to the fields, () if they lie on top; a list of one object has the key `0`."""
+    """The keys that lead to the fields, () if those lie on top; of a list of one, `0`."""
     keys: list[str] = []
     current_level = list(references)
     while len(keys) < MAX_ENVELOPE_DEPTH:
@@ -79,29 +82,24 @@ def _map_paths(node: Node, our_prefix: str, their_prefix: str) -> Iterator[tuple
         our_path, their_path = f"{our_prefix}{key}", f"{their_prefix}{key}"
         value_key = None if child.is_rows else _find_value_key(child)
         if value_key:
-            ending = "[]" if child.children[value_key].is_list else ""
-            yield our_path + ending, f"{their_path}.{value_key}{ending}"
+            list_marker = "[]" if child.children[value_key].is_list else ""
+            yield our_path + list_marker, f"{their_path}.{value_key}{list_marker}"
         elif child.children:
-            rows = "[]" if child.is_rows else ""
-            yield from _map_paths(child, f"{our_path}{rows}.", f"{their_path}{rows}.")
+            list_marker = "[]" if child.is_rows else ""
+            yield from _map_paths(child, f"{our_path}{list_marker}.", f"{their_path}{list_marker}.")
         else:
-            ending = "[]" if child.is_list else ""
-            yield our_path + ending, their_path + ending
+            list_marker = "[]" if child.is_list else ""
+            yield our_path + list_marker, their_path + list_marker
 
 
 def _find_value_key(node: Node) -> str | None:
     """The key of the value, where all beside it are remarks about it."""
-    value_keys = [
-        key
-        for key, child in node.children.items()
-        if VALUE_KEY.fullmatch(split_key(key)) and not child.children
-    ]
+    leaf_keys = [key for key, child in node.children.items() if not child.children]
+    value_keys = [key for key in leaf_keys if VALUE_KEY.fullmatch(split_key(key))]
     annotation_keys = [key for key in node.children if ANNOTATION_KEY.fullmatch(split_key(key))]
-    return (
-        value_keys[0]
-        if len(value_keys) == 1 and len(annotation_keys) == len(node.children) - 1
-        else None
-    )
+    if len(value_keys) == 1 and len(annotation_keys) == len(node.children) - 1:
+        return value_keys[0]
+    return None
 
 
 def _walk_technical_keys(node: Node, prefix: str, on_top: bool) -> Iterator[str]:
@@ -116,39 +114,32 @@ def _walk_technical_keys(node: Node, prefix: str, on_top: bool) -> Iterator[str]
 
 
 def _is_technical_on_top(node: Node, name: str) -> bool:
-    return bool(
-        TECHNICAL_SUBTREE_KEY.fullmatch(name)
-        or (not node.children and TECHNICAL_TOP_KEY.fullmatch(name))
-    )
+    if TECHNICAL_SUBTREE_KEY.fullmatch(name):
+        return True
+    return not node.children and bool(TECHNICAL_TOP_KEY.fullmatch(name))
 
 
 def _is_bounding_box(node: Node) -> bool:
     """Lists of four or eight numbers and nothing else: a place on a page."""
     filled_values = [value for value in node.values if not is_null(value)]
-    return (
-        bool(filled_values)
-        and not node.children
-        and all(_is_box_value(value) for value in filled_values)
-    )
+    if not filled_values or node.children:
+        return False
+    return all(_is_box_value(value) for value in filled_values)
 
 
 def _is_box_value(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) in (4, 8)
-        and all(type(coordinate) in (int, float) for coordinate in value)
-    )
+    if not isinstance(value, list) or len(value) not in (4, 8):
+        return False
+    return all(type(coordinate) in (int, float) for coordinate in value)
 
 
 def _find_wrapper_key(references: Sequence[Any]) -> str | None:
     """The one key that holds all that is no note, in nearly all references."""
-    if sum(
-        isinstance(reference, list) and len(reference) == 1 and isinstance(reference[0], Mapping)
-        for reference in references
-    ) >= MIN_ENVELOPE_SHARE * len(references):
+    needed_count = MIN_ENVELOPE_SHARE * len(references)
+    if sum(map(_is_list_of_one_object, references)) >= needed_count:
         return "0"
     objects = [reference for reference in references if isinstance(reference, Mapping)]
-    if not objects or len(objects) < MIN_ENVELOPE_SHARE * len(references):
+    if not objects or len(objects) < needed_count:
         return None
     wrapper_keys = {
         str(key)
@@ -161,37 +152,34 @@ def _find_wrapper_key(references: Sequence[Any]) -> str | None:
     (wrapper_key,) = wrapper_keys
     other_keys = {str(key) for reference in objects for key in reference} - {wrapper_key}
     holding_count = sum(_can_hold_fields(reference.get(wrapper_key)) for reference in objects)
-    return (
-        wrapper_key
-        if holding_count >= MIN_ENVELOPE_SHARE * len(references)
-        and all(map(_is_technical_key, other_keys))
-        else None
-    )
+    if holding_count >= needed_count and all(map(_is_technical_key, other_keys)):
+        return wrapper_key
+    return None
+
+
+def _is_list_of_one_object(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping)
 
 
 def _can_hold_fields(value: Any) -> bool:
     """An object; or a list of one object that is no row of a table: it has something below it."""
     if isinstance(value, Mapping):
         return bool(value)
-    only_item = value[0] if isinstance(value, list) and len(value) == 1 else None
-    return isinstance(only_item, Mapping) and any(
-        isinstance(child_value, Mapping | list) and child_value
-        for child_value in only_item.values()
+    if not _is_list_of_one_object(value):
+        return False
+    return any(
+        isinstance(child_value, Mapping | list) and child_value for child_value in value[0].values()
     )
 
 
 def _is_technical_key(key: str) -> bool:
-    return any(
-        pattern.fullmatch(split_key(key))
-        for pattern in (TECHNICAL_KEY, TECHNICAL_TOP_KEY, TECHNICAL_SUBTREE_KEY, ENVELOPE_KEY)
-    )
+    patterns = (TECHNICAL_KEY, TECHNICAL_TOP_KEY, TECHNICAL_SUBTREE_KEY, ENVELOPE_KEY)
+    return any(pattern.fullmatch(split_key(key)) for pattern in patterns)
 
 
 def _step_into(data: Any, key: str) -> Any:
     if isinstance(data, Mapping):
         return data.get(key)
-    return (
-        data[int(key)]
-        if isinstance(data, list) and key.isdigit() and int(key) < len(data)
-        else None
-    )
+    if isinstance(data, list) and key.isdigit() and int(key) < len(data):
+        return data[int(key)]
+    return None

@@ -18,6 +18,7 @@ from vlm_lab.types import Conventions
 
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 PLAIN_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
+# What is written otherwise in most references is asked for as printed.
 PROMPT_FORMATS = (
     ("date", "Dates", ISO_DATE, "as YYYY-MM-DD"),
     (
@@ -27,7 +28,7 @@ PROMPT_FORMATS = (
         "as decimal numbers with a dot and no thousands separator",
     ),
     ("currency", "Currency", re.compile("[A-Z]{3}"), "as an ISO 4217 code"),
-)  # what is written otherwise in most references is asked for as printed
+)
 MAX_NAMED_KEYS = 6  # keys that a sentence names
 SCHEMA_FORMATS = {"amount": "decimal"}
 
@@ -72,7 +73,8 @@ def render_prompt_md(guesses: Sequence[FieldGuess]) -> str:
     for type_name, noun, pattern, notation in PROMPT_FORMATS:
         lines += _format_sentences(guesses, type_name, noun, pattern, notation)
     lines += [
-        "Copy all other values as printed on the page. Use the keys of the schema, as they are written there.",
+        "Copy all other values as printed on the page. "
+        "Use the keys of the schema, as they are written there.",
         "Leave out what the document does not show. Answer with the JSON object alone.",
     ]
     return "\n".join(lines) + "\n"
@@ -84,7 +86,8 @@ def render_fields_md(guesses: Sequence[FieldGuess], notes: Sequence[str]) -> str
     lines += [f"- {_escape_markdown(note)}" for note in notes]
     lines += [
         "",
-        "To correct a type, change `x-vlm-lab` in schema.json. This page is read by nobody but you.",
+        "To correct a type, change `x-vlm-lab` in schema.json. "
+        "This page is read by nobody but you.",
         "",
     ]
     lines += ["| field | type | filled | empty | examples | doubts |", "|---|---|---|---|---|---|"]
@@ -122,19 +125,16 @@ def _build_leaf_schema(guess: FieldGuess) -> dict[str, Any]:
         return {"type": "string", "format": "date"}
     if type_name in SCHEMA_FORMATS:
         return {"type": "string", "format": SCHEMA_FORMATS[type_name]}
-    return (
-        {"type": "string"}
-        if type_name == "text"
-        else {"type": "string", "x-vlm-lab": {"type": type_name}}
-    )
+    if type_name == "text":
+        return {"type": "string"}
+    return {"type": "string", "x-vlm-lab": {"type": type_name}}
 
 
 def matches_mostly(pattern: re.Pattern[str], guess: FieldGuess) -> bool:
     """Whether at least half of a column's values are written so."""
     values = guess.column.values
-    return (
-        2 * sum(bool(pattern.fullmatch(str(value).strip())) for value in values) >= len(values) > 0
-    )
+    match_count = sum(bool(pattern.fullmatch(str(value).strip())) for value in values)
+    return 2 * match_count >= len(values) > 0
 
 
 def _format_sentences(
@@ -147,16 +147,14 @@ def _format_sentences(
     """`Dates (`Дата`, `Срок`) as YYYY-MM-DD.`, and a sentence for those written otherwise."""
     guesses_of_type = [guess for guess in guesses if guess.field.type == type_name]
     for is_standard, instruction in ((True, notation), (False, "as printed")):
-        keys = list(
-            dict.fromkeys(
-                guess.column.key
-                for guess in guesses_of_type
-                if matches_mostly(pattern, guess) is is_standard
-            )
-        )
+        written_so = [
+            guess for guess in guesses_of_type if matches_mostly(pattern, guess) is is_standard
+        ]
+        keys = list(dict.fromkeys(guess.column.key for guess in written_so))
         if keys:
+            names = ", ".join(f"`{escape_jinja(key)}`" for key in keys[:MAX_NAMED_KEYS])
             ellipsis = ", ..." if len(keys) > MAX_NAMED_KEYS else ""
-            yield f"{noun} ({', '.join(f'`{escape_jinja(key)}`' for key in keys[:MAX_NAMED_KEYS])}{ellipsis}) {instruction}."
+            yield f"{noun} ({names}{ellipsis}) {instruction}."
 
 
 def escape_jinja(text: str) -> str:
@@ -166,16 +164,13 @@ def escape_jinja(text: str) -> str:
 
 def _format_table_row(guess: FieldGuess) -> str:
     column = guess.column
-    examples = ", ".join(
-        format_example(value) for value in list(dict.fromkeys(map(str, column.values)))[:3]
-    )
-    filled = f"{len(column.values)} of {column.slot_count}"
+    distinct_values = list(dict.fromkeys(map(str, column.values)))
     cells = (
         column.path,
         guess.field.type,
-        filled,
+        f"{len(column.values)} of {column.slot_count}",
         str(column.empty_count),
-        examples,
+        ", ".join(map(format_example, distinct_values[:3])),
         "; ".join(guess.warnings),
     )
     return f"| {' | '.join(map(_escape_markdown, cells))} |"

@@ -26,14 +26,13 @@ LANGUAGE_LETTERS = {
     "zh": re.compile(r"[一-鿿]"),
     "el": re.compile(r"[α-ω]{3}"),
 }
-COVERED_LANGUAGES = {
-    "ja": ("zh",),
-    "uk": ("ru",),
-}  # a language's letters are evidence for these, too
+# A language's letters are evidence for these, too.
+COVERED_LANGUAGES = {"ja": ("zh",), "uk": ("ru",)}
 MONTH_LANGUAGES = ("en", "ru", "de", "fr", "es", "it", "nl", "pt", "pl")
 MIN_LANGUAGE_SHARE = 0.05  # share of references with a language's letters
 WORD_DATE_PATTERN = re.compile(
-    r"\b\d{1,2}\.?\s+(?:de\s+)?([^\W\d]{3,})\.?,?\s+(?:de\s+)?\d{4}|\b([^\W\d]{3,})\.?\s+\d{1,2},?\s+\d{4}"
+    r"\b\d{1,2}\.?\s+(?:de\s+)?([^\W\d]{3,})\.?,?\s+(?:de\s+)?\d{4}"
+    r"|\b([^\W\d]{3,})\.?\s+\d{1,2},?\s+\d{4}"
 )
 NUMERIC_DATE_PATTERN = re.compile(r"\b(\d{1,2})[./\-](\d{1,2})[./\-](?:\d{4}|\d\d)\b")
 DateOrder = Literal["dmy", "mdy", "ymd"]
@@ -64,10 +63,9 @@ def _detect_languages(text: str) -> set[str]:
         for covered_language in COVERED_LANGUAGES.get(language, ())
     }
     for match in WORD_DATE_PATTERN.finditer(text):
+        word = match[1] or match[2]
         languages.update(
-            language
-            for language in MONTH_LANGUAGES
-            if (match[1] or match[2]) in _get_month_words(language)
+            language for language in MONTH_LANGUAGES if word in _get_month_words(language)
         )
     if not languages and re.search(r"[a-z]{3}", text):
         languages.add("en")

@@ -34,25 +34,20 @@ def find_best_matching(suite: Suite, documents: Sequence[str]) -> Matching:
         for name in list(index.paths_by_name)[:MAX_INSPECTED_NAMES]
         for rule in _derive_rules(name, stems)
     )
-    rules = [
-        *USUAL_RULES,
-        *(rule for rule, _ in rule_counts.most_common(5) if rule not in USUAL_RULES),
-    ]
-    return max(
-        (_apply_rule(suite, rule, documents) for rule in rules),
-        key=lambda matching: len(matching.matched),
-    )
+    frequent_rules = [rule for rule, _ in rule_counts.most_common(5)]
+    rules = dict.fromkeys((*USUAL_RULES, *frequent_rules))
+    matchings = (_apply_rule(suite, rule, documents) for rule in rules)
+    return max(matchings, key=lambda matching: len(matching.matched))
 
 
 def _apply_rule(suite: Suite, rule: str, documents: Sequence[str]) -> Matching:
     index = ReferenceIndex(replace(suite, match=rule))
-    has_reference = {name: index.find(name) is not None for name in documents}
-    return Matching(
-        rule,
-        tuple(name for name in documents if has_reference[name]),
-        tuple(name for name in documents if not has_reference[name]),
-        tuple(name for name, path in index.paths.items() if path not in index.used_paths),
-    )
+    matched: list[str] = []
+    unmatched: list[str] = []
+    for name in documents:
+        (unmatched if index.find(name) is None else matched).append(name)
+    unused = [name for name, path in index.paths.items() if path not in index.used_paths]
+    return Matching(rule, tuple(matched), tuple(unmatched), tuple(unused))
 
 
 def _derive_rules(reference_name: str, stems: Sequence[str]) -> Iterator[str]:

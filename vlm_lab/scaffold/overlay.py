@@ -1,7 +1,7 @@
 """Many references laid over each other: one tree of keys, with all values that were seen at each.
 
-Keys are kept as they are, dots and brackets included; only `columns` writes them as the paths that
-fields have.
+Keys are kept as they are, dots and brackets included; only `collect_columns` writes them as the
+paths that fields have.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +14,11 @@ from vlm_lab.fields.schema import MAX_SCHEMA_DEPTH
 
 @dataclass(slots=True)
 class Node:
-    """One key: how often something was there, its plain values, and what lies below it. `places` is
-    how often its parent was there; `listed` counts lists, `objects` counts objects (rows of a list
-    included)."""
+    """One key: how often something was there, its plain values, and what lies below it.
+
+    `slot_count` is how often its parent was there; `list_count` counts lists, `object_count`
+    counts objects (rows of a list included).
+    """
 
     values: list[Any] = field(default_factory=list)
     children: dict[str, "Node"] = field(default_factory=dict)
@@ -68,26 +70,21 @@ def collect_columns(node: Node, path: str = "", in_rows: bool = False) -> Iterat
     """The leaves in the order in which they were first seen."""
     for key, child in node.children.items():
         child_path = f"{path}.{key}" if path else key
+        if child.is_rows or child.is_list:
+            child_path += "[]"
         if child.children:
-            yield from collect_columns(
-                child, f"{child_path}[]" if child.is_rows else child_path, in_rows or child.is_rows
-            )
+            yield from collect_columns(child, child_path, in_rows or child.is_rows)
             continue
         filled_values = tuple(value for value in child.values if not is_null(value))
-        empty_count, is_mixed = (
-            len(child.values) - len(filled_values),
-            0 < child.list_count < len(child.values),
-        )
-        list_marker = "[]" if child.is_list else ""
         yield Column(
-            child_path + list_marker,
-            key,
-            filled_values,
-            empty_count,
-            child.slot_count,
-            in_rows,
-            child.is_list,
-            is_mixed,
+            path=child_path,
+            key=key,
+            values=filled_values,
+            empty_count=len(child.values) - len(filled_values),
+            slot_count=child.slot_count,
+            in_rows=in_rows,
+            is_list=child.is_list,
+            is_mixed=0 < child.list_count < len(child.values),
         )
 
 

@@ -44,7 +44,10 @@ ISSUER_WORDS = (
     "исполнитель",
     "lieferant",
 )
-EXPECTED_REFERENCE = 'a reference is an object of fields, {"number": "17", "total": "100.00"}, perhaps in an envelope'
+EXPECTED_REFERENCE = (
+    'a reference is an object of fields, {"number": "17", "total": "100.00"}, '
+    "perhaps in an envelope"
+)
 MIN_REFERENCES = 5  # below this, types are guessed from too little
 
 
@@ -80,19 +83,15 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
     if not matching.matched:
         raise UserError(_format_no_match(suite, names, matching))
     envelope = find_envelope(raw_references)
-    unwrapped_references = [
-        reference
-        for reference in (unwrap_envelope(reference, envelope) for reference in raw_references)
-        if isinstance(reference, dict)
-    ]
-    if not unwrapped_references:
+    unwrapped_references = [unwrap_envelope(reference, envelope) for reference in raw_references]
+    objects = [reference for reference in unwrapped_references if isinstance(reference, dict)]
+    if not objects:
         raise UserError(
-            f"{references}: no file holds a JSON object (got {type(raw_references[0]).__name__}); {EXPECTED_REFERENCE}"
+            f"{references}: no file holds a JSON object (got {type(raw_references[0]).__name__}); "
+            f"{EXPECTED_REFERENCE}"
         )
-    ignored_patterns = tuple(find_technical_keys(overlay_references(unwrapped_references)))
-    field_references = [
-        drop_keys(reference, ignored_patterns) for reference in unwrapped_references
-    ]
+    ignored_patterns = tuple(find_technical_keys(overlay_references(objects)))
+    field_references = [drop_keys(reference, ignored_patterns) for reference in objects]
     field_map = build_value_map(overlay_references(field_references))
     mapped_references = [map_fields(reference, field_map) for reference in field_references]
     conventions = guess_conventions(mapped_references)
@@ -100,33 +99,24 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
     guesses = tuple(guess_field(column, conventions) for column in collect_columns(key_tree))
     if not guesses:
         raise UserError(
-            f"{references}: {len(raw_references)} files, and not one field in them; {EXPECTED_REFERENCE}"
+            f"{references}: {len(raw_references)} files, and not one field in them; "
+            f"{EXPECTED_REFERENCE}"
         )
-    empty_counts = Counter(
-        empty_kind
-        for reference in mapped_references
-        for empty_kind in _find_empty_values(reference)
-    )
     proposal = Proposal(
-        folder,
-        {},
-        matching,
-        len(raw_references),
-        unreadable,
-        envelope,
-        ignored_patterns,
-        guesses,
-        empty_counts,
-        field_map,
+        folder=folder,
+        file_texts={},
+        matching=matching,
+        reference_count=len(raw_references),
+        unreadable=unreadable,
+        envelope_keys=envelope,
+        ignored_patterns=ignored_patterns,
+        guesses=guesses,
+        empty_counts=Counter(_find_empty_values(mapped_references)),
+        field_map=field_map,
     )
-    proposal.file_texts.update(
-        _build_file_texts(
-            proposal,
-            suite,
-            conventions,
-            files.render_schema_json(key_tree, {guess.column.path: guess for guess in guesses}),
-        )
-    )
+    guesses_by_path = {guess.column.path: guess for guess in guesses}
+    schema = files.render_schema_json(key_tree, guesses_by_path)
+    proposal.file_texts.update(_build_file_texts(proposal, suite, conventions, schema))
     return proposal
 
 
@@ -134,16 +124,14 @@ def check_path_exists(path: Path, option: str, expected_content: str) -> None:
     """UserError where a path leads nowhere, with the nearest that does."""
     if path.exists():
         return
-    parent = next(each for each in path.absolute().parents if each.is_dir())
+    parent = next(folder for folder in path.absolute().parents if folder.is_dir())
     missing = path.absolute().relative_to(parent).parts[0]
-    close_matches = difflib.get_close_matches(
-        missing, [each.name for each in parent.iterdir() if each.is_dir()], 1
-    )
-    hint = (
-        f"; did you mean {terminal_safe(str(parent / close_matches[0]))}?"
-        if close_matches
-        else f"; {parent} has no {missing!r}."
-    )
+    folder_names = [folder.name for folder in parent.iterdir() if folder.is_dir()]
+    close_matches = difflib.get_close_matches(missing, folder_names, 1)
+    if close_matches:
+        hint = f"; did you mean {terminal_safe(str(parent / close_matches[0]))}?"
+    else:
+        hint = f"; {parent} has no {missing!r}."
     raise UserError(
         f"{path}: no such folder{hint} Give the folder with {expected_content}: {option}=PATH"
     )
@@ -189,20 +177,24 @@ def _read_references(suite: Suite) -> tuple[list[Any], tuple[str, ...]]:
         except (OSError, ValueError, RecursionError):
             unreadable.append(name)
     if not references:
-        description = (
-            "no .json file" if not paths else f"{len(paths)} .json files and none is readable JSON"
-        )
+        description = "no .json file"
+        if paths:
+            description = f"{len(paths)} .json files and none is readable JSON"
         raise UserError(
-            f"{suite.references}: holds {description}; give your pipeline's output folder with --references=PATH"
+            f"{suite.references}: holds {description}; "
+            "give your pipeline's output folder with --references=PATH"
         )
     return references, tuple(unreadable)
 
 
 def _format_no_match(suite: Suite, names: Sequence[str], matching: Matching) -> str:
+    unused = matching.unused_references
     return (
-        f"{suite.references}: none of {len(matching.unused_references)} references is named after one of {len(names)} documents "
-        f"in {suite.documents}, for example {terminal_safe(matching.unused_references[0])} beside {terminal_safe(names[0])}; give the references "
-        "of these documents, or name each after its document: invoice1.pdf, invoice1.json"
+        f"{suite.references}: none of {len(unused)} references is named after one of "
+        f"{len(names)} documents in {suite.documents}, for example "
+        f"{terminal_safe(unused[0])} beside {terminal_safe(names[0])}; "
+        "give the references of these documents, "
+        "or name each after its document: invoice1.pdf, invoice1.json"
     )
 
 
@@ -213,8 +205,12 @@ def _find_empty_values(value: Any) -> Iterator[str]:
     elif isinstance(value, list) and value:
         for child_value in value:
             yield from _find_empty_values(child_value)
+    elif value is None:
+        yield "null"
+    elif value == []:
+        yield "[]"
     elif is_null(value):
-        yield "null" if value is None else "[]" if value == [] else '""'
+        yield '""'
 
 
 def _build_file_texts(
@@ -264,19 +260,21 @@ def _build_suite_rows(
     )
     rows += files.build_conventions_rows(conventions)
     tags = _propose_tags(proposal)
-    return (
-        [*rows, ("tags", tags, "figures are shown for each of their values, too")] if tags else rows
-    )
+    if tags:
+        rows.append(("tags", tags, "figures are shown for each of their values, too"))
+    return rows
 
 
 def format_matching(matching: Matching) -> str:
     """`matched 287 of 300 documents; 13 unmatched, for example a.pdf`"""
     total = len(matching.matched) + len(matching.unmatched)
     text = f"matched {len(matching.matched)} of {total} documents by {matching.rule}"
-    if matching.unmatched:
-        text += f"; {len(matching.unmatched)} unmatched, for example {format_first_names(matching.unmatched)}"
-    if matching.unused_references:
-        text += f"; {len(matching.unused_references)} references without document, for example {format_first_names(matching.unused_references)}"
+    unmatched, unused = matching.unmatched, matching.unused_references
+    if unmatched:
+        text += f"; {len(unmatched)} unmatched, for example {format_first_names(unmatched)}"
+    if unused:
+        examples = format_first_names(unused)
+        text += f"; {len(unused)} references without document, for example {examples}"
     return text
 
 
@@ -285,35 +283,40 @@ def format_empty_values(empty_counts: Counter[str]) -> str:
     if not empty_counts:
         return "no empty values in the references: a missing key says nothing about the page"
     counts = ", ".join(f"{count} {empty_kind}" for empty_kind, count in empty_counts.most_common())
-    return f"{counts}: taken for 'not found', which is no proof that the page shows nothing; if it is, write absent"
+    return (
+        f"{counts}: taken for 'not found', which is no proof that the page shows nothing; "
+        "if it is, write absent"
+    )
 
 
 def format_notes(proposal: Proposal) -> Iterator[str]:
     """What was found, a line each."""
     yield format_matching(proposal.matching)
     if proposal.unreadable:
-        yield f"{len(proposal.unreadable)} references are no readable JSON, for example {format_first_names(proposal.unreadable)}"
-    yield f"envelope: {terminal_safe('.'.join(proposal.envelope_keys)) or 'none'}; ignored: {format_first_names(proposal.ignored_patterns, 6) or 'nothing'}"
+        count, examples = len(proposal.unreadable), format_first_names(proposal.unreadable)
+        yield f"{count} references are no readable JSON, for example {examples}"
+    envelope = terminal_safe(".".join(proposal.envelope_keys)) or "none"
+    ignored = format_first_names(proposal.ignored_patterns, 6) or "nothing"
+    yield f"envelope: {envelope}; ignored: {ignored}"
     yield format_empty_values(proposal.empty_counts)
 
 
 def format_first_names(names: Sequence[str], limit: int = 2) -> str:
     """The first names, safe for a terminal."""
-    return ", ".join(terminal_safe(name) for name in names[:limit]) + (
-        " ..." if len(names) > limit else ""
-    )
+    first_names = ", ".join(terminal_safe(name) for name in names[:limit])
+    return f"{first_names} ..." if len(names) > limit else first_names
 
 
 def _propose_tags(proposal: Proposal) -> dict[str, str]:
     """The folder where there are several, and the issuer where one comes twice."""
-    folders = {
-        name.rpartition("/")[0]
-        for name in (*proposal.matching.matched, *proposal.matching.unmatched)
-    }
+    names = (*proposal.matching.matched, *proposal.matching.unmatched)
+    folders = {name.rpartition("/")[0] for name in names}
     tags = {"folder": "parent"} if len(folders) > 1 else {}
     for type_name in ("tax_id", "name"):
         for guess in proposal.guesses:
-            if guess.field.type == type_name and _is_issuer(guess) and _has_repeated_values(guess):
+            if guess.field.type != type_name:
+                continue
+            if _is_issuer(guess) and _has_repeated_values(guess):
                 return {**tags, "supplier": guess.column.path}
     return tags
 
@@ -324,9 +327,9 @@ def _has_repeated_values(guess: FieldGuess) -> bool:
 
 
 def _is_issuer(guess: FieldGuess) -> bool:
-    return not guess.column.in_rows and any(
-        word in split_key(guess.column.path) for word in ISSUER_WORDS
-    )
+    if guess.column.in_rows:
+        return False
+    return any(word in split_key(guess.column.path) for word in ISSUER_WORDS)
 
 
 def _format_relative_path(path: Path, folder: Path) -> str:

@@ -21,30 +21,36 @@ from vlm_lab.fields.texts import TAX_ID_NAMES
 from vlm_lab.scaffold.overlay import Column
 from vlm_lab.types import Conventions, Field
 
-MIN_MATCHING_SHARE = (
-    0.8  # share of values that must be of the type that a name proposes, or that the values do
-)
+# Share of values that must be of the type that a name proposes, or that the values do.
+MIN_MATCHING_SHARE = 0.8
 RARE_SHARE = 0.05
 MIN_SLOTS_FOR_RARE = 20  # places, before a share of them means anything
 
-# English, Russian, German, French, Spanish, Italian, Dutch words of keys, as `words` writes them;
-# the first that fits.
+# English, Russian, German, French, Spanish, Italian, Dutch words of keys, as `split_key` writes
+# them; the first that fits.
 TYPE_KEY_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("iban", re.compile(r"\biban\b")),
     ("tax_id", re.compile(rf"\b({TAX_ID_NAMES})\b")),
     ("currency", re.compile(r"валют|currency|währung|waehrung|devise\b|moneda|valuta")),
-    ("date", re.compile(r"\bдата|\bдаты\b|срок (оплаты|до)|\bdate|date\b|datum|fecha|\bdue\b|fällig")),
+    ("date", re.compile(
+        r"\bдата|\bдаты\b|срок (оплаты|до)|\bdate|date\b|datum|fecha|\bdue\b|fällig")),
     ("address", re.compile(r"адрес|address|anschrift|adresse|direcci|indirizzo|\badres\b")),
-    ("quantity", re.compile(r"\bкол\b|количеств|quantit|\bqty\b|qty$|\bcnt\b|\bcount\b|menge|anzahl|cantidad|aantal")),
+    ("quantity", re.compile(
+        r"\bкол\b|количеств|quantit|\bqty\b|qty$|\bcnt\b|\bcount\b"
+        r"|menge|anzahl|cantidad|aantal")),
     ("amount", re.compile(
-        r"сумм|итог|всего|\bцен[аы]\b|стоимост|\bндс\b|к оплате|скидк|total|amount|price|\bnet\b|netto|gross|brutto"
-        r"|\btax\b|\bvat\b|mwst|\btva\b|\biva\b|\bbtw\b|betrag|preis|summe|discount|montant|importe|balance|paid|change")),
+        r"сумм|итог|всего|\bцен[аы]\b|стоимост|\bндс\b|к оплате|скидк"
+        r"|total|amount|price|\bnet\b|netto|gross|brutto"
+        r"|\btax\b|\bvat\b|mwst|\btva\b|\biva\b|\bbtw\b"
+        r"|betrag|preis|summe|discount|montant|importe|balance|paid|change")),
     ("identifier", re.compile(
-        r"№|номер|\bкпп\b|\bогрн(ип)?\b|\bбик\b|\bbic\b|\bswift\b|\bкод\b|артикул|number|\bnum\b|\bno\b|\bnr\b|nummer"
-        r"|\bid\b|\bcode\b|\bsku\b|account|\bсч[её]т\b|р с\b|к с\b|numéro|numero|número|factuur|reference\b|\bref\b")),
+        r"№|номер|\bкпп\b|\bогрн(ип)?\b|\bбик\b|\bbic\b|\bswift\b|\bкод\b|артикул"
+        r"|number|\bnum\b|\bno\b|\bnr\b|nummer|\bid\b|\bcode\b|\bsku\b|account"
+        r"|\bсч[её]т\b|р с\b|к с\b|numéro|numero|número|factuur|reference\b|\bref\b")),
     ("name", re.compile(
-        r"наименование|название|\bname\b|поставщик|продавец|покупатель|заказчик|исполнитель|грузоотправитель|плательщик"
-        r"|грузополучатель|seller|vendor|supplier|buyer|customer|merchant|организаци|company|lieferant|kunde|fournisseur")),
+        r"наименование|название|\bname\b|поставщик|продавец|покупатель|заказчик|исполнитель"
+        r"|грузоотправитель|плательщик|грузополучатель|организаци"
+        r"|seller|vendor|supplier|buyer|customer|merchant|company|lieferant|kunde|fournisseur")),
 )  # fmt: skip
 
 
@@ -60,30 +66,22 @@ class FieldGuess:
 def guess_field(column: Column, conventions: Conventions) -> FieldGuess:
     """The type of one column and the doubts about it; lists among plain values are not counted."""
     if column.is_list:
-        return FieldGuess(
-            column,
-            Field(column.path, "list"),
-            tuple(_collect_warnings(column, "list", True, conventions)),
-        )
-    type_by_name = _guess_by_name(column, conventions)
-    type_name = type_by_name or _guess_by_values(column, conventions)
-    doubts = tuple(
-        _collect_warnings(column, type_name, bool(type_by_name) or type_name == "text", conventions)
-    )
-    return FieldGuess(column, Field(column.path, type_name), doubts)
+        type_name, is_sure = "list", True
+    else:
+        type_by_name = _guess_by_name(column, conventions)
+        type_name = type_by_name or _guess_by_values(column, conventions)
+        is_sure = bool(type_by_name) or type_name == "text"
+    warnings = tuple(_collect_warnings(column, type_name, is_sure, conventions))
+    return FieldGuess(column, Field(column.path, type_name), warnings)
 
 
 def _guess_by_name(column: Column, conventions: Conventions) -> str | None:
     name = split_key(column.key)
     proposed_types = (type_name for type_name, pattern in TYPE_KEY_PATTERNS if pattern.search(name))
-    return next(
-        (
-            type_name
-            for type_name in proposed_types
-            if not column.values or _fits_mostly(type_name, column, conventions)
-        ),
-        None,
-    )
+    for type_name in proposed_types:
+        if not column.values or _fits_mostly(type_name, column, conventions):
+            return type_name
+    return None
 
 
 def _guess_by_values(column: Column, conventions: Conventions) -> str:
@@ -101,15 +99,9 @@ def _guess_by_values(column: Column, conventions: Conventions) -> str:
 
 def _proves_type(type_name: str, value: Any, conventions: Conventions) -> bool:
     if type_name == "tax_id":
-        return (
-            isinstance(value, str | int)
-            and bool(re.fullmatch(r"\d{10}|\d{12}", str(value)))
-            and not find_code_error("inn", value)
-        )
-    if (
-        not isinstance(value, str)
-        or canonicalize_value(Field("", type_name), value, conventions) is None
-    ):
+        has_digits = isinstance(value, str | int) and re.fullmatch(r"\d{10}|\d{12}", str(value))
+        return bool(has_digits) and not find_code_error("inn", value)
+    if not isinstance(value, str) or not _is_readable_as(type_name, value, conventions):
         return False
     return type_name == "date" or not find_code_error("iban", value)
 
@@ -164,20 +156,26 @@ def _collect_warnings(
     if not values:
         yield "always empty"
         return
+    telling_values = [value for value in values if not is_null_like(value)]
     misfits = [
-        value
-        for value in values
-        if not is_null_like(value) and not _is_readable_as(type_name, value, conventions)
+        value for value in telling_values if not _is_readable_as(type_name, value, conventions)
     ]
     if misfits:
-        yield f"{len(misfits)} of {len(values)} are no {type_name}, for example {format_example(misfits[0])}"
+        example = format_example(misfits[0])
+        yield f"{len(misfits)} of {len(values)} are no {type_name}, for example {example}"
     null_like_values = [value for value in values if is_null_like(value)]
     if null_like_values:
-        yield f"{len(null_like_values)} say nothing, for example {format_example(null_like_values[0])}: empty them if they mean so"
+        example = format_example(null_like_values[0])
+        yield (
+            f"{len(null_like_values)} say nothing, for example {example}: "
+            "empty them if they mean so"
+        )
     yield from _collect_code_warnings(column.path, type_name, values)
-    if type_name in ("amount", "quantity") and any(map(is_ambiguous_number, values)):
-        example = next(value for value in values if is_ambiguous_number(value))
-        yield f"{sum(map(is_ambiguous_number, values))} such as {format_example(example)} are read as thousands"
+    if type_name in ("amount", "quantity"):
+        ambiguous_numbers = [value for value in values if is_ambiguous_number(value)]
+        if ambiguous_numbers:
+            example = format_example(ambiguous_numbers[0])
+            yield f"{len(ambiguous_numbers)} such as {example} are read as thousands"
     if not is_sure:
         yield "the name says nothing: guessed from the values"
     if column.is_mixed:
@@ -191,10 +189,15 @@ def _collect_code_warnings(path: str, type_name: str, values: tuple[Any, ...]) -
         return
     numeric_codes = [value for value in values if is_numeric_code(value)]
     if numeric_codes:
-        yield f"{len(numeric_codes)} came as JSON numbers, for example {format_example(numeric_codes[0])}: zeros at the front may be lost"
+        example = format_example(numeric_codes[0])
+        yield (
+            f"{len(numeric_codes)} came as JSON numbers, for example {example}: "
+            "zeros at the front may be lost"
+        )
     invalid_values = [value for value in values if find_code_error(type_name, value, path)]
     if invalid_values:
-        yield f"{len(invalid_values)} are not valid, for example {format_example(invalid_values[0])}"
+        example = format_example(invalid_values[0])
+        yield f"{len(invalid_values)} are not valid, for example {example}"
 
 
 def format_example(value: Any) -> str:

@@ -3,8 +3,9 @@
 A list of entries, one a doubtful value; `vlm-lab corrections RUN` writes them, a person fills in
 `verdict`:
 
-    {"document": "scheta-schet-17", "path": "Итого.Всего", "reference": "100,00", "said": {"qwen2-vl-2b": "110,00"},
-     "why": ["..."], "verdict": "reference_wrong", "right": "110,00"}
+    {"document": "scheta-schet-17", "path": "Итого.Всего", "reference": "100,00",
+     "said": {"qwen2-vl-2b": "110,00"}, "why": ["..."],
+     "verdict": "reference_wrong", "right": "110,00"}
 
 `reference_wrong` and `both` need `right`, the value on the page (null: the page shows none);
 `model_wrong` keeps the reference and closes the question. An empty verdict is still open and
@@ -118,16 +119,19 @@ def _make_entry(suspect: LabelError) -> dict[str, Any]:
 
 def _parse_entry(location: str, entry: Mapping[str, Any]) -> Correction:
     document, path, verdict = (entry.get(key, "") for key in ("document", "path", "verdict"))
-    if not all(isinstance(name, str) for name in (document, path)) or not document or not path:
+    are_texts = isinstance(document, str) and isinstance(path, str)
+    if not are_texts or not document or not path:
         raise UserError(f"{location}: must name a `document` and a `path`")
     if verdict not in VERDICTS:
         raise UserError(
-            f"{location}: verdict must be one of {', '.join(VERDICTS[1:])}, or empty (got {verdict!r})"
+            f"{location}: verdict must be one of {', '.join(VERDICTS[1:])}, or empty "
+            f"(got {verdict!r})"
         )
     right = entry.get("right", PLACEHOLDER)
     if verdict in CORRECTING_VERDICTS and (right == PLACEHOLDER or isinstance(right, dict)):
         raise UserError(
-            f"{location}: {verdict} needs `right`, the value on the page (null where the page shows none)"
+            f"{location}: {verdict} needs `right`, the value on the page "
+            "(null where the page shows none)"
         )
     return Correction(document, path, entry.get("reference"), verdict, right)
 
@@ -135,28 +139,23 @@ def _parse_entry(location: str, entry: Mapping[str, Any]) -> Correction:
 def _apply_correction(
     correction: Correction, reference: dict[str, Any] | None
 ) -> tuple[dict[str, Any] | None, str, dict[str, Any]]:
-    """What the reference is now, and the kind and figures of the note on it."""
+    """What the reference is now, and the id and arguments of the note on it."""
     if reference is None:
         return None, "none_to_correct", {}
     path = correction.path.removesuffix("[]")
     current_value = find_value(reference, path)
     current_value = None if current_value is MISSING else current_value
+    current_text = _format_value(current_value)
+    corrected_text = _format_value(correction.right)
     if _are_printed_alike(current_value, correction.right):
-        return reference, "correct_already", {"now": _format_value(correction.right)}
+        return reference, "correct_already", {"now": corrected_text}
     if not _are_printed_alike(current_value, correction.reference):
-        return (
-            reference,
-            "changed_since",
-            {"now": _format_value(current_value), "then": _format_value(correction.reference)},
-        )
+        seen_text = _format_value(correction.reference)
+        return reference, "changed_since", {"now": current_text, "then": seen_text}
     corrected_reference = replace_value(reference, path, correction.right)
     if corrected_reference is MISSING:
         return reference, "no_row", {}
-    return (
-        corrected_reference,
-        "corrected",
-        {"then": _format_value(current_value), "now": _format_value(correction.right)},
-    )
+    return corrected_reference, "corrected", {"then": current_text, "now": corrected_text}
 
 
 def _are_printed_alike(left: Any, right: Any) -> bool:

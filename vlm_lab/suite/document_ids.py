@@ -20,10 +20,8 @@ def make_slug(name: str) -> str:
 
     normalized = unicodedata.normalize("NFC", name).replace("ё", "е").replace("Ё", "Е")
     ascii_name = anyascii(normalized).lower().replace("/", "-").replace("'", "")
-    return (
-        re.sub(r"-*[^a-z0-9._-]+-*", "-", ascii_name).strip(".-_")[:MAX_LENGTH].rstrip(".-_")
-        or "document"
-    )
+    slug = re.sub(r"-*[^a-z0-9._-]+-*", "-", ascii_name).strip(".-_")
+    return slug[:MAX_LENGTH].rstrip(".-_") or "document"
 
 
 def make_unique_slugs(names: Sequence[str]) -> tuple[list[str], list[Message]]:

@@ -54,7 +54,8 @@ def load_suite(
     """Reads a suite's folder; the three paths replace its own. UserError names file and key."""
     if references and not references.exists():
         raise UserError(
-            f"{references}: no such folder of references; correct --references=PATH, or leave it out"
+            f"{references}: no such folder of references; correct --references=PATH, "
+            "or leave it out"
         )
     source = _read_source(folder)
     suite_file = parse_dataclass(SuiteFile, source, [], source.data or {})
@@ -74,8 +75,8 @@ def load_suite(
         map=suite_file.map,
         ignore=suite_file.ignore,
         empty=suite_file.empty,
-        verified=suite_file.verified
-        and references is None,  # who checked the suite's own has not seen others
+        # Who checked the suite's own references has not seen others.
+        verified=suite_file.verified and references is None,
         conventions=Conventions(suite_file.date_order, suite_file.languages),
         tags=suite_file.tags,
         max_pages=suite_file.pages.get("max", 4),
@@ -104,9 +105,17 @@ def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, .
         reference, correction_notes = corrections.apply(document_id, name, reference)
         notes += [*reference_notes, *correction_notes]
         tags = collect_tags(suite, name, reference, tag_table)
-        documents.append(Document(id=document_id, name=name, path=root / name, suite=suite, tags=tags,
-                                  reference=reference, reference_path=reference_path,
-                                  verified=is_verified(suite, document_id, name, tags, verified_names)))  # fmt: skip
+        document = Document(
+            id=document_id,
+            name=name,
+            path=root / name,
+            suite=suite,
+            tags=tags,
+            reference=reference,
+            reference_path=reference_path,
+            verified=is_verified(suite, document_id, name, tags, verified_names),
+        )
+        documents.append(document)
     notes += corrections.find_unused()
     return tuple(documents), (*notes, *_find_unmatched(suite, documents, index))
 
@@ -114,7 +123,8 @@ def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, .
 def _read_source(folder: Path) -> YamlSource:
     if not folder.is_dir():
         raise UserError(
-            f"{folder}: no such suite; a suite is a folder with suite.yaml, schema.json and prompt.md"
+            f"{folder}: no such suite; a suite is a folder with suite.yaml, schema.json "
+            "and prompt.md"
         )
     path = folder / "suite.yaml"
     return read_yaml(path) if path.exists() else YamlSource(path, {}, None)
@@ -129,7 +139,8 @@ def _read_schema(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: is not JSON ({error})") from None
     if not isinstance(schema, dict):
         raise UserError(
-            f"{path}: must be a JSON Schema, an object with `properties` (got {type(schema).__name__})"
+            f"{path}: must be a JSON Schema, an object with `properties` "
+            f"(got {type(schema).__name__})"
         )
     return schema
 
@@ -159,7 +170,8 @@ def find_documents(suite: Suite) -> list[str]:
         return [folder.name]
     if not folder.is_dir():
         raise UserError(
-            f"{folder}: no such folder of documents (suite {suite.name!r}); give one with --documents=PATH"
+            f"{folder}: no such folder of documents (suite {suite.name!r}); "
+            "give one with --documents=PATH"
         )
     files = (
         path
@@ -169,7 +181,8 @@ def find_documents(suite: Suite) -> list[str]:
     names = sorted(path.relative_to(folder).as_posix() for path in files if is_document(path))
     if not names:
         raise UserError(
-            f"{folder}: holds no document (PDF, JPEG, PNG, TIFF, WEBP); give a folder with --documents=PATH"
+            f"{folder}: holds no document (PDF, JPEG, PNG, TIFF, WEBP); "
+            "give a folder with --documents=PATH"
         )
     return names
 

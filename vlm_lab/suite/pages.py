@@ -46,11 +46,8 @@ def is_document(path: Path) -> bool:
             head = file.read(1024)
     except OSError:
         return False
-    return (
-        _is_pdf(head)
-        or head.startswith(_IMAGE_MAGIC)
-        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-    )
+    is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    return _is_pdf(head) or head.startswith(_IMAGE_MAGIC) or is_webp
 
 
 @lru_cache(maxsize=64)  # a case asks for its two files several times, a run for thousands once
@@ -87,11 +84,8 @@ class Pages(Sequence[Page]):
     @cached_property
     def total(self) -> int:
         with wrap_document_errors(self.path):
-            return (
-                _count_pdf_pages(self.path)
-                if _detect_format(self.path) == "pdf"
-                else _count_image_pages(self.path)
-            )
+            is_pdf = _detect_format(self.path) == "pdf"
+            return _count_pdf_pages(self.path) if is_pdf else _count_image_pages(self.path)
 
     @property
     def indices(self) -> tuple[int, ...]:
@@ -129,7 +123,8 @@ def wrap_document_errors(path: Path) -> Iterator[None]:
     except Exception as error:
         description = terminal_safe(f"{type(error).__name__}: {error}"[:200])
         raise DocumentError(
-            f"{terminal_safe(path.name)}: cannot be rendered ({description}); save it anew as PDF or PNG"
+            f"{terminal_safe(path.name)}: cannot be rendered ({description}); "
+            "save it anew as PDF or PNG"
         ) from error
 
 
@@ -148,11 +143,13 @@ def _detect_format(path: Path) -> str:
         ) from None
     if size > MAX_FILE_BYTES:
         raise DocumentError(
-            f"{terminal_safe(path.name)}: is {size:,} bytes, the limit is {MAX_FILE_BYTES:,}; split the file"
+            f"{terminal_safe(path.name)}: is {size:,} bytes, the limit is {MAX_FILE_BYTES:,}; "
+            "split the file"
         )
     if size < 16:
         raise DocumentError(
-            f"{terminal_safe(path.name)}: has {size} bytes, too few for a document; replace the file"
+            f"{terminal_safe(path.name)}: has {size} bytes, too few for a document; "
+            "replace the file"
         )
     return "pdf" if _is_pdf(head) else "image"
 
@@ -215,18 +212,19 @@ def _render_pdf_page(pdf: Any, path: Path, index: int, dpi: int) -> Image.Image:
 def _open_image(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", Image.DecompressionBombWarning
-            )  # our own limit is below Pillow's
+            # Our own limit is below Pillow's.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(path, formats=IMAGE_FORMATS)
     except UnidentifiedImageError:
         supported_formats = "PDF, JPEG, PNG, TIFF or WEBP"
         raise DocumentError(
-            f"{terminal_safe(path.name)}: is no {supported_formats}, whatever its name says; replace the file"
+            f"{terminal_safe(path.name)}: is no {supported_formats}, whatever its name says; "
+            "replace the file"
         ) from None
     except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise DocumentError(
-            f"{terminal_safe(path.name)}: is not a readable image ({terminal_safe(str(error))}); replace the file"
+            f"{terminal_safe(path.name)}: is not a readable image ({terminal_safe(str(error))}); "
+            "replace the file"
         ) from None
 
 
@@ -244,8 +242,10 @@ def _render_image(path: Path, indices: Sequence[int], dpi: int) -> Iterator[Page
                 _check_pixels(path, index, image.width, image.height, "; save it smaller")
                 yield Page(index, _flatten_on_white(ImageOps.exif_transpose(image)))
             except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-                message = f"{terminal_safe(path.name)}: page {index + 1} is broken ({terminal_safe(str(error))}); replace the file"
-                raise DocumentError(message) from None
+                raise DocumentError(
+                    f"{terminal_safe(path.name)}: page {index + 1} is broken "
+                    f"({terminal_safe(str(error))}); replace the file"
+                ) from None
 
 
 def _flatten_on_white(image: Image.Image) -> Image.Image:
@@ -263,5 +263,6 @@ def _check_pixels(path: Path, index: int, width: int, height: int, hint: str) ->
     if width * height > MAX_PAGE_PIXELS:
         size = f"{width:,} x {height:,} pixels"
         raise DocumentError(
-            f"{terminal_safe(path.name)}: page {index + 1} is {size}, the limit is {MAX_PAGE_PIXELS:,}{hint}"
+            f"{terminal_safe(path.name)}: page {index + 1} is {size}, "
+            f"the limit is {MAX_PAGE_PIXELS:,}{hint}"
         )

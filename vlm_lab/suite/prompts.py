@@ -23,11 +23,8 @@ _jinja_environment = ImmutableSandboxedEnvironment(
 
 def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
     """The words of one prompt, the same for all documents. UserError names prompt and line."""
-    return _render_template(
-        template,
-        json.dumps(build_prompt_schema(suite.schema), ensure_ascii=False, indent=1),
-        f"{suite.name}: prompt {prompt_id!r}",
-    )
+    schema = json.dumps(build_prompt_schema(suite.schema), ensure_ascii=False, indent=1)
+    return _render_template(template, schema, f"{suite.name}: prompt {prompt_id!r}")
 
 
 @lru_cache(maxsize=256)

@@ -27,8 +27,10 @@ class ReferenceIndex:
     def __init__(self, suite: Suite) -> None:
         self.match = suite.match
         root = suite.references
-        paths = [root] if root.is_file() else sorted(root.rglob("*.json")) if root.is_dir() else []
-        base = root.parent if root.is_file() else root
+        if root.is_file():
+            base, paths = root.parent, [root]
+        else:
+            base, paths = root, sorted(root.rglob("*.json"))
         self.paths = {normalize_unicode(path.relative_to(base).as_posix()): path for path in paths}
         self.paths_by_name: dict[str, list[Path]] = {}
         for name, path in self.paths.items():
@@ -39,11 +41,11 @@ class ReferenceIndex:
         """A document's reference: at its own relative path, else the only one of that name."""
         folder, _, name = normalize_unicode(document).rpartition("/")
         reference_name = self.match.format(stem=name.rpartition(".")[0] or name, name=name)
-        reference_path = self.paths.get(
-            f"{folder}/{reference_name}" if folder else reference_name
-        ) or self.paths.get(reference_name)
-        if reference_path is None and len(self.paths_by_name.get(reference_name, [])) == 1:
-            reference_path = self.paths_by_name[reference_name][0]
+        own_path = f"{folder}/{reference_name}" if folder else reference_name
+        namesakes = self.paths_by_name.get(reference_name, [])
+        reference_path = self.paths.get(own_path) or self.paths.get(reference_name)
+        if reference_path is None and len(namesakes) == 1:
+            reference_path = namesakes[0]
         if reference_path:
             self.used_paths.add(reference_path)
         return reference_path
@@ -65,14 +67,12 @@ def read_reference(path: Path, suite: Suite) -> tuple[dict[str, Any] | None, Not
         data = get_at_path(data, suite.unwrap)
     if not isinstance(data, Mapping):
         message_id = "no_object_at" if suite.unwrap else "no_object"
-        return None, (
-            Message(message_id, {"name": name, "path": suite.unwrap, "type": type(data).__name__}),
-        )
+        message_args = {"name": name, "path": suite.unwrap, "type": type(data).__name__}
+        return None, (Message(message_id, message_args),)
     types_by_path = {field.path: field.type for field in suite.fields}
     try:
-        fields = _fit_to_schema(
-            drop_keys(map_fields(data, suite.map), suite.ignore), types_by_path, ""
-        )
+        mapped_fields = drop_keys(map_fields(data, suite.map), suite.ignore)
+        fields = _fit_to_schema(mapped_fields, types_by_path, "")
     except RecursionError:
         return None, (Message("too_deep", {"name": name}),)
     return fields, _find_unknown_fields(name, fields, suite)
@@ -91,12 +91,13 @@ def drop_keys(
     remaining = {}
     for key, value in data.items():
         path = f"{prefix}{key}"
-        if not any(
-            fnmatch.fnmatchcase(path, pattern) or fnmatch.fnmatchcase(str(key), pattern)
-            for pattern in patterns
-        ):
+        if not _matches_any(path, patterns) and not _matches_any(str(key), patterns):
             remaining[key] = _drop_nested_keys(value, patterns, f"{path}.")
     return remaining
+
+
+def _matches_any(text: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
 
 
 def _drop_nested_keys(value: Any, patterns: tuple[str, ...], prefix: str) -> Any:
@@ -151,19 +152,12 @@ def _fit_to_schema(value: Any, types_by_path: Mapping[str, str], path: str) -> A
             for key, child_value in value.items()
         }
     if isinstance(value, list):
-        is_single_value = (
-            len(value) == 1 and path in types_by_path and not isinstance(value[0], Mapping | list)
-        )
-        return (
-            _fit_to_schema(value[0], types_by_path, path)
-            if is_single_value
-            else [_fit_to_schema(item, types_by_path, f"{path}[]") for item in value]
-        )
-    if (
-        path not in types_by_path
-        and types_by_path.get(f"{path}[]") == "list"
-        and value not in (None, "")
-    ):
+        has_one_value = len(value) == 1 and not isinstance(value[0], Mapping | list)
+        if has_one_value and path in types_by_path:
+            return _fit_to_schema(value[0], types_by_path, path)
+        return [_fit_to_schema(item, types_by_path, f"{path}[]") for item in value]
+    is_list_field = path not in types_by_path and types_by_path.get(f"{path}[]") == "list"
+    if is_list_field and value not in (None, ""):
         return [value]
     return _convert_number(value) if types_by_path.get(path) in CODE_TYPES else value
 
@@ -181,7 +175,7 @@ def _find_unknown_fields(name: str, data: dict[str, Any], suite: Suite) -> Notes
     unknown_paths = find_unknown_paths(data, suite.fields)
     if not unknown_paths:
         return ()
-    first_paths = ", ".join(terminal_safe(path) for path in unknown_paths[:3]) + (
-        " ..." if len(unknown_paths) > 3 else ""
-    )
+    first_paths = ", ".join(terminal_safe(path) for path in unknown_paths[:3])
+    if len(unknown_paths) > 3:
+        first_paths += " ..."
     return (Message("no_field", {"name": name, "fields": first_paths}),)

@@ -17,9 +17,8 @@ def sample_documents(
     if count is None or count >= len(documents):
         return tuple(documents)
     rng = random.Random(seed)  # noqa: S311 - reproducible on purpose
-    by_tags = sorted(
-        rng.sample(documents, len(documents)), key=lambda document: sorted(document.tags.items())
-    )
+    shuffled = rng.sample(documents, len(documents))
+    by_tags = sorted(shuffled, key=lambda document: sorted(document.tags.items()))
     interval = len(by_tags) / count
     start = rng.random() * interval
     sampled_names = {by_tags[int(start + index * interval)].name for index in range(count)}

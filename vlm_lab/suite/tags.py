@@ -27,10 +27,11 @@ def read_tag_table(suite: Suite) -> dict[str, dict[str, str]]:
         ) from None
     if rows and "document" not in rows[0]:
         raise UserError(f"{path}: must have a column `document` (got {', '.join(rows[0])})")
-    return {
-        normalize_unicode(row.pop("document")): {key: value for key, value in row.items() if value}
-        for row in rows
-    }
+    tags_by_document = {}
+    for row in rows:
+        document = normalize_unicode(row.pop("document"))
+        tags_by_document[document] = {key: value for key, value in row.items() if value}
+    return tags_by_document
 
 
 def collect_tags(
@@ -44,11 +45,10 @@ def collect_tags(
     for tag, tag_source in suite.tags.items():
         if tag == "file":
             continue
-        value = (
-            document_name.rpartition("/")[0]
-            if tag_source == "parent"
-            else get_at_path(reference, tag_source)
-        )
+        if tag_source == "parent":
+            value = document_name.rpartition("/")[0]
+        else:
+            value = get_at_path(reference, tag_source)
         if value and not isinstance(value, Mapping | list):
             tags[tag] = str(value)
     return tags
@@ -62,11 +62,8 @@ def read_verified_names(suite: Suite) -> frozenset[str]:
         return frozenset()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{suite.folder / VERIFIED_FILE}: cannot be read ({error})") from None
-    return frozenset(
-        normalize_unicode(line.strip())
-        for line in lines
-        if line.strip() and not line.startswith("#")
-    )
+    names = (line.strip() for line in lines if not line.startswith("#"))
+    return frozenset(normalize_unicode(name) for name in names if name)
 
 
 def is_verified(
