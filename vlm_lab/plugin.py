@@ -26,10 +26,9 @@ ADD_JUNIT_PROPERTY = pytest.StashKey[Callable[[str, object], None]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declares the options that README lists."""
+    group = parser.getgroup("vlm-lab", "choose a vision-language model for your own invoices")
     try:
-        add_options(
-            parser.getgroup("vlm-lab", "choose a vision-language model for your own invoices")
-        )
+        add_options(group)
     except ValueError as error:
         raise pytest.UsageError(
             f"{error}; another plugin owns it: add -p no:playwright (or that plugin's name)"
@@ -40,9 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the marker; keeps pytest-benchmark's table and folder away unless asked for."""
     config.addinivalue_line("markers", "dry_run: the model is not called (--dry-run)")
-    if not config.getoption("benchmark_compare", None) and not config.getoption(
-        "benchmark_histogram", None
-    ):
+    wants_comparison = config.getoption("benchmark_compare", None)
+    if not wants_comparison and not config.getoption("benchmark_histogram", None):
         config.option.benchmark_quiet = True  # 2 MB on the terminal at 10,000 cases
     if config.getoption("benchmark_storage", None) == "file://./.benchmarks":
         # Its folder is made wherever pytest is started, even inside the project beside us.
@@ -143,9 +141,8 @@ def generate(
             return session.runner.generate_reply(case, model, prompt, timer)
 
     yield ask
-    if (
-        not timed_calls
-    ):  # an unused `benchmark` warns, and a reply that was not timed must not stand in its table
+    # An unused `benchmark` warns, and a reply that was not timed must not stand in its table.
+    if not timed_calls:
         benchmark.disabled = True
         benchmark.pedantic(bool)
 
@@ -197,28 +194,23 @@ def pytest_runtest_makereport(
     report = yield
     if report.passed:
         report.keywords = {}  # pytest keeps three reports a case to the end, each with its own copy
-    if (
-        CASE in item.stash
-        and call.excinfo
-        and not get_session(item.config).has_written(item.stash[CASE])
-    ):
-        error = call.excinfo.value
-        if not isinstance(error, KeyboardInterrupt | pytest.exit.Exception):
-            with convert_errors():
-                status: Status = "skipped" if report.skipped else "error"
-                get_session(item.config).record_failure(
-                    item.stash[CASE], status, error.__context__ or error
-                )
+    if CASE not in item.stash or not call.excinfo:
+        return report
+    session, case, error = get_session(item.config), item.stash[CASE], call.excinfo.value
+    is_interrupted = isinstance(error, KeyboardInterrupt | pytest.exit.Exception)
+    if not session.has_written(case) and not is_interrupted:
+        with convert_errors():
+            status: Status = "skipped" if report.skipped else "error"
+            session.record_failure(case, status, error.__context__ or error)
     return report
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     """What will be run, on which device and why, and notes on documents and references."""
-    return (
-        config.stash[SESSION].plan.format_header_lines(config.stash[SESSION].device)
-        if SESSION in config.stash
-        else []
-    )
+    if SESSION not in config.stash:
+        return []
+    session = config.stash[SESSION]
+    return session.plan.format_header_lines(session.device)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -258,7 +250,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             benchmark_session.finish()
         session.exitstatus = session.exitstatus or benchmark_session.exit_status
         if benchmark_session.gate_result and ADD_JUNIT_PROPERTY in session.config.stash:
-            session.config.stash[ADD_JUNIT_PROPERTY](
+            add_property = session.config.stash[ADD_JUNIT_PROPERTY]
+            add_property(
                 "vlm-lab gate",
                 "; ".join(
                     [benchmark_session.gate_result.status, *benchmark_session.gate_result.lines]

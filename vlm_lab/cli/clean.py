@@ -17,9 +17,8 @@ from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
 from vlm_lab.sanitize import terminal_safe
 
-RUN_NAME_PATTERN = re.compile(
-    r"\d{8}T\d{6}Z(-\d+)?"
-)  # what `run_folder.create_folder` calls its folders
+# What `run_folder.create_folder` calls its folders.
+RUN_NAME_PATTERN = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 REPLY_KEY_PATTERN = re.compile(r"[0-9a-f]{64}")
 
 

@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
-    suite_names = sorted({row["suite"] for row in read_records(run)})
-    folders = {name: Path("benchmarks") / name for name in suite_names}
+    names = sorted({row["suite"] for row in read_records(run)})
+    folders = {name: Path("benchmarks") / name for name in names}
     allow_listed_plugins([Path("models.yaml")])
     suites = {name: load_suite(folder) for name, folder in folders.items() if folder.is_dir()}
     label_errors = find_label_errors(read_records(run), suites)
@@ -52,11 +52,9 @@ def main(args: argparse.Namespace) -> int:
     if not label_errors:
         print(f"{run}: no reference is contradicted; nothing to correct")
         return 0
-    for name in suite_names:
-        _write_entries(
-            _choose_path(args.write, folders[name], len(suite_names)),
-            [label_error for label_error in label_errors if label_error.suite == name],
-        )
+    for name in names:
+        path = _choose_path(args.write, folders[name], len(names))
+        _write_entries(path, [error for error in label_errors if error.suite == name])
     return 0
 
 
@@ -67,7 +65,8 @@ def _choose_path(path: Path | None, folder: Path, suite_count: int) -> Path:
         )
     if path is None and not folder.is_dir():
         raise UserError(
-            f"no folder {folder} here; start in the project's folder, or give --write=SUITE/{CORRECTIONS_FILE}"
+            f"no folder {folder} here; start in the project's folder, "
+            f"or give --write=SUITE/{CORRECTIONS_FILE}"
         )
     return path or folder / CORRECTIONS_FILE
 
@@ -76,17 +75,18 @@ def _write_entries(path: Path, label_errors: Sequence[LabelError]) -> None:
     """Adds what is new. Half a character from a hostile reply is written as its escape."""
     existing_entries = read_entries(path) if path.exists() else []
     entries = merge_entries(label_errors, existing_entries)
+    text = json.dumps(entries, ensure_ascii=False, indent=1) + "\n"
     try:
         with atomic_private_file(path) as file:
-            file.write(
-                (json.dumps(entries, ensure_ascii=False, indent=1) + "\n").encode(
-                    "utf-8", "backslashreplace"
-                )
-            )
+            file.write(text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise UserError(
             f"{path}: cannot be written ({error.strerror}); give another place with --write=PATH"
         ) from None
     open_count = sum(not entry.get("verdict") for entry in entries)
-    print(f"{terminal_safe(str(path))}: {len(entries) - len(existing_entries)} added, {len(entries)} in all, {open_count} to decide; fill in "
-          "`verdict` and `right`, then run the benchmark again: its replies come from the cache")  # fmt: skip
+    added_count = len(entries) - len(existing_entries)
+    print(
+        f"{terminal_safe(str(path))}: {added_count} added, {len(entries)} in all, "
+        f"{open_count} to decide; fill in `verdict` and `right`, then run the benchmark again: "
+        "its replies come from the cache"
+    )

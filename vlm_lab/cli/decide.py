@@ -2,7 +2,8 @@
 it.
 
 vlm-lab decide              the newest run, under the rules of models.yaml
-vlm-lab decide RUN --write  put `status` and a line of `notes` into models.yaml, leaving all else as it was
+vlm-lab decide RUN --write  put `status` and a line of `notes` into models.yaml,
+                            leaving all else as it was
 """
 
 import argparse

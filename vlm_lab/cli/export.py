@@ -1,7 +1,8 @@
 """Write a candidate of a run as a folder to carry into your own sources: prompt, schema, settings,
 a script to run.
 
-vlm-lab export --model qwen2-vl-2b                          of the newest run, with the prompt that was decided on
+vlm-lab export --model qwen2-vl-2b
+                       of the newest run, with the prompt that was decided on
 vlm-lab export RUN --model qwen2-vl-2b --prompt terse --output ../pipeline/reader
 """
 
@@ -38,6 +39,7 @@ def main(args: argparse.Namespace) -> int:
     )
     folder = write_export(candidate, args.output or Path("handover") / args.model)
     print(
-        f"{folder}: {candidate.model.name} with prompt {candidate.prompt_id}; try it: python {folder}/read_invoice.py FILE"
+        f"{folder}: {candidate.model.name} with prompt {candidate.prompt_id}; "
+        f"try it: python {folder}/read_invoice.py FILE"
     )
     return 0

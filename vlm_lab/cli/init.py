@@ -48,18 +48,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     folder = args.folder.expanduser()
-    return (
-        _check_folder(folder)
-        if args.check
-        else _write_suite(folder, args.documents, args.references)
-    )
+    if args.check:
+        return _check_folder(folder)
+    return _write_suite(folder, args.documents, args.references)
 
 
 def _write_suite(folder: Path, documents: Path | None, references: Path | None) -> int:
     if documents is None or references is None:
         missing_option = "--documents" if documents is None else "--references"
         raise UserError(
-            f"{missing_option}=PATH is missing; type: vlm-lab init {folder} --documents=PATH --references=PATH"
+            f"{missing_option}=PATH is missing; "
+            f"type: vlm-lab init {folder} --documents=PATH --references=PATH"
         )
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; name a folder for the suite, benchmarks/NAME")
@@ -80,22 +79,27 @@ def format_summary(proposal: Proposal, written: list[Path], has_diffs: bool) -> 
     if written:
         yield f"wrote {', '.join(terminal_safe(os.path.relpath(path)) for path in written)}"
     else:
-        reason = (
-            "the files there differ from what would be proposed now"
-            if has_diffs
-            else "all is as proposed"
-        )
+        reason = "all is as proposed"
+        if has_diffs:
+            reason = "the files there differ from what would be proposed now"
         yield f"nothing written: {reason}"
     yield from format_notes(proposal)
     uncertain_paths = [guess.column.path for guess in proposal.guesses if guess.warnings]
-    uncertain_text = f"{len(uncertain_paths)} with a doubt{': ' if uncertain_paths else ''}{format_first_names(uncertain_paths, 4)}"
-    yield f"check fields.md: {len(proposal.guesses)} fields, {uncertain_text}; correct types in schema.json, words in prompt.md"
+    uncertain_text = f"{len(uncertain_paths)} with a doubt"
+    if uncertain_paths:
+        uncertain_text += f": {format_first_names(uncertain_paths, 4)}"
+    yield (
+        f"check fields.md: {len(proposal.guesses)} fields, {uncertain_text}; "
+        "correct types in schema.json, words in prompt.md"
+    )
     if proposal.reference_count < MIN_REFERENCES:
         count = f"{proposal.reference_count} reference{'s' if proposal.reference_count > 1 else ''}"
-        yield f"types guessed from {count} are weak: add references and run this again, it shows what would change"
-    folder, test = (
-        terminal_safe(os.path.relpath(path)) for path in (proposal.folder, proposal.test_path)
-    )
+        yield (
+            f"types guessed from {count} are weak: "
+            "add references and run this again, it shows what would change"
+        )
+    folder = terminal_safe(os.path.relpath(proposal.folder))
+    test = terminal_safe(os.path.relpath(proposal.test_path))
     yield f"next: vlm-lab init --check {folder}; then pytest {test} --dry-run"
 
 
@@ -112,6 +116,7 @@ def _check_folder(folder: Path) -> int:
         print(f"{folder}: correct suite.yaml or schema.json, then: vlm-lab init --check {folder}")
         return 1
     print(
-        f"{folder}: {scored_count} of {len(documents)} documents have a reference, and each scores 1.0 against itself"
+        f"{folder}: {scored_count} of {len(documents)} documents have a reference, "
+        "and each scores 1.0 against itself"
     )
     return 0

@@ -18,10 +18,17 @@ COMMANDS = {
     "compare": "did a candidate get worse from one run to another? exit 1 when it did",
     "corrections": "list the references of a run that may be wrong, for a person to decide",
     "decide": "chosen, rejected or needs_more_data: the word for each candidate, with its evidence",
-    "export": "write a candidate with its prompt, schema, settings and a script as a folder to carry away",
+    "export": (
+        "write a candidate with its prompt, schema, settings and a script as a folder to carry away"
+    ),
     "init": "write a suite for your own documents and references, or check one",
-    "models": "list the candidates; write an interpreter's set-up for one that needs other versions",
-    "report": "print a run's summary, write it as html, md, confluence or csv, or show what changed between two",
+    "models": (
+        "list the candidates; write an interpreter's set-up for one that needs other versions"
+    ),
+    "report": (
+        "print a run's summary, write it as html, md, confluence or csv, "
+        "or show what changed between two"
+    ),
     "run": "run every model x prompt x document: what scripts/bench does",
     "score": "score a file of predictions against references with our score and the published ones",
     "weights": "where every candidate's weights are; fetch them, or plan to",

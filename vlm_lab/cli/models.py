@@ -1,6 +1,7 @@
 """The candidates of models.yaml, and an interpreter of its own for one that needs other versions.
 
-vlm-lab models                 name, backend, status, prompts, weights here or not, where it would run
+vlm-lab models                 name, backend, status, prompts, weights here or not,
+                               where it would run
 vlm-lab models env NAME        the commands that make the interpreter, and the lines for models.yaml
 """
 
@@ -46,12 +47,14 @@ RECIPES = {
     "microsoft/Phi-3-vision-128k-instruct": Recipe(
         "python3.11",
         ("transformers==4.40.2", "accelerate==0.30.1", *_OLD_TORCH),
-        "its own code needs transformers 4.40 (its card's version) and torchvision; transformers 5 has no class for it",
+        "its own code needs transformers 4.40 (its card's version) and torchvision; "
+        "transformers 5 has no class for it",
     ),
     "microsoft/Phi-3.5-vision-instruct": Recipe(
         "python3.11",
         ("transformers==4.43.4", "accelerate==0.30.1", *_OLD_TORCH),
-        "its own code needs transformers 4.43 (its card's version) and torchvision; transformers 5 has no class for it",
+        "its own code needs transformers 4.43 (its card's version) and torchvision; "
+        "transformers 5 has no class for it",
     ),
 }
 
@@ -66,29 +69,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    models, cache = (
-        load_candidates([args.models_file]).models,
-        args.models_file.absolute().parent / "cache",
-    )
+    models = load_candidates([args.models_file]).models
+    cache = args.models_file.absolute().parent / "cache"
     if args.action == "env":
         print("\n".join(format_recipe(select_model(models, args.name), cache)))
         return 0
-    print(
-        "\n".join(
-            format_table([HEADINGS, *(format_row(model, Runtime(cache)) for model in models)])
-        )
-    )
+    rows = [format_row(model, Runtime(cache)) for model in models]
+    print("\n".join(format_table([HEADINGS, *rows])))
     return 0
 
 
 def format_row(model: Model, runtime: Runtime) -> tuple[str, ...]:
     """One candidate's line."""
-    prompts = ", ".join(model.prompts)
     return (
         model.name,
         model.backend,
         model.status,
-        prompts,
+        ", ".join(model.prompts),
         describe_weights(model, runtime.cache),
         find_device(model, runtime),
     )
@@ -99,7 +96,9 @@ def describe_weights(model: Model, cache: Path) -> str:
     if not has_weights(model):
         return "none needed"
     checkpoint = weights.find_checkpoint(model, cache)
-    return "not here" if checkpoint is None else "here" if checkpoint.is_complete else "incomplete"
+    if checkpoint is None:
+        return "not here"
+    return "here" if checkpoint.is_complete else "incomplete"
 
 
 def find_device(model: Model, runtime: Runtime) -> str:
@@ -109,9 +108,8 @@ def find_device(model: Model, runtime: Runtime) -> str:
     if not has_weights(model):
         return "this process"
     try:
-        last_device = (
-            resolve_name(model.backend, BACKENDS, "backend").identity(model, runtime).get("device")
-        )
+        backend = resolve_name(model.backend, BACKENDS, "backend")
+        last_device = backend.identity(model, runtime).get("device")
     except UserError:
         last_device = None
     return str(last_device) if last_device else f"{guess_device()} (a guess)"
@@ -129,8 +127,9 @@ def format_recipe(model: Model, cache: Path) -> Iterator[str]:
     if model.model_id not in RECIPES:
         known_ids = ", ".join(RECIPES)
         raise UserError(
-            f"{model.name}: no recipe for {model.model_id} (known: {known_ids}). Make a venv with the versions that its "
-            "model card names (torch, transformers, Pillow) and set `python: PATH/bin/python` in models.yaml"
+            f"{model.name}: no recipe for {model.model_id} (known: {known_ids}). "
+            "Make a venv with the versions that its model card names "
+            "(torch, transformers, Pillow) and set `python: PATH/bin/python` in models.yaml"
         )
     recipe = RECIPES[model.model_id]
     folder = f"envs/{model.name}"
@@ -145,5 +144,8 @@ def format_recipe(model: Model, cache: Path) -> Iterator[str]:
     yield "\n# models.yaml, in its entry:"
     yield f"    python: {folder}/bin/python"
     yield "    attn_implementation: eager"
-    yield "    trust_remote_code: true              # runs the code of that commit, in its own process: read it first"
+    yield (
+        "    trust_remote_code: true              "
+        "# runs the code of that commit, in its own process: read it first"
+    )
     yield f"    revision: {commit or '<the commit>'}"

@@ -2,9 +2,11 @@
 another run.
 
 vlm-lab report                          the newest run's table, and where its report lies
-vlm-lab report RUN --format confluence  report.confluence.xml; attach report_files/plots and report_files/crops
+vlm-lab report RUN --format confluence  report.confluence.xml;
+                                        attach report_files/plots and report_files/crops
 vlm-lab report RUN --format html --lang ru
-vlm-lab report A B                      what changed from A to B, field by field, document by document
+vlm-lab report A B                      what changed from A to B, field by field,
+                                        document by document
 """
 
 import argparse
@@ -64,4 +66,6 @@ def _print_summary(report: Report) -> None:
 def _format_report_line(run: Path, language: str) -> str:
     """The page, drawn now where the run ended before it could be or in another language."""
     page_path = run / "report.html"
-    return f"report: {page_path if page_path.exists() and language == 'en' else write_format('html', run, language)}"
+    if language != "en" or not page_path.exists():
+        page_path = write_format("html", run, language)
+    return f"report: {page_path}"

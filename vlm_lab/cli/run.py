@@ -23,16 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     project = find_project_folder(Path.cwd())
     options = ["--help"] if args.help_options else args.unknown_arguments
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-c",
-        str(project / "pytest.ini"),
-        "--rootdir",
-        str(project),
-    ]
-    return subprocess.run([*command, str(project / "benchmarks"), *options], check=False).returncode
+    command = [sys.executable, "-m", "pytest", "-c", str(project / "pytest.ini")]
+    command += ["--rootdir", str(project), str(project / "benchmarks"), *options]
+    return subprocess.run(command, check=False).returncode
 
 
 def find_project_folder(start: Path) -> Path:

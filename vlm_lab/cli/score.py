@@ -21,7 +21,7 @@ from vlm_lab.metrics import METRICS, KievalCounts
 from vlm_lab.metrics.pairs import PredictionPair, read_pairs
 from vlm_lab.registry import resolve_name
 from vlm_lab.scoring import score_values
-from vlm_lab.scoring.counts import compute_scores as scores_of
+from vlm_lab.scoring.counts import compute_scores
 from vlm_lab.types import JUDGED
 
 FIGURE_LABELS = {
@@ -63,45 +63,44 @@ def main(args: argparse.Namespace) -> int:
 
 def score_pair(pair: PredictionPair) -> dict[str, Any]:
     """One document: `ours` as `vlm_lab.scoring` counts it, differences, each published metric."""
+    is_answered = pair.prediction is not None
     score = score_values(
-        pair.prediction, pair.reference, status="unparsed" if pair.prediction is None else "ok"
+        pair.prediction, pair.reference, status="ok" if is_answered else "unparsed"
     )
+    differences = [
+        asdict(result) for result in score.fields if result.outcome not in ("exact", "unlabelled")
+    ]
+    published_scores = {
+        name: resolve_name(name, METRICS, "metric")(pair.reference, pair.prediction)
+        for name in METRICS
+    }
     return {
         "id": pair.id,
-        "answered": pair.prediction is not None,
+        "answered": is_answered,
         "ours": dict(score.scores),
-        "differences": [
-            asdict(result)
-            for result in score.fields
-            if result.outcome not in ("exact", "unlabelled")
-        ],
-        **{
-            name: resolve_name(name, METRICS, "metric")(pair.reference, pair.prediction)
-            for name in METRICS
-        },
+        "differences": differences,
+        **published_scores,
     }
 
 
 def compute_totals(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Sums of counts with their ratios, and means over all documents of ratios."""
-    means = [metric for metric in METRICS if metric != "kieval"]
     differences = [result for document in documents for result in document["differences"]]
     error_type_counts = Counter(
         "format" if result["outcome"] == "normalized" else result["kind"] for result in differences
     )
-    return {
+    totals = {
         "documents": len(documents),
         "answered": sum(document["answered"] for document in documents),
-        "ours": _micro_average([document["ours"] for document in documents]),
-        "kinds": {metric: count for metric, count in error_type_counts.most_common() if metric},
-        "kieval": _expand_kieval(
-            sum((document["kieval"] for document in documents), KievalCounts())
-        ),
-        **{
-            metric: sum(document[metric] for document in documents) / len(documents)
-            for metric in means
-        },
     }
+    totals["ours"] = _micro_average([document["ours"] for document in documents])
+    totals["kinds"] = {name: count for name, count in error_type_counts.most_common() if name}
+    kieval_counts = (document["kieval"] for document in documents)
+    totals["kieval"] = _expand_kieval(sum(kieval_counts, KievalCounts()))
+    for metric in METRICS:
+        if metric != "kieval":
+            totals[metric] = sum(document[metric] for document in documents) / len(documents)
+    return totals
 
 
 def _micro_average(document_scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -110,20 +109,12 @@ def _micro_average(document_scores: Sequence[Mapping[str, Any]]) -> dict[str, An
     for scores in document_scores:
         count_sums.update({name: value for name, value in scores.items() if type(value) is int})
     cell_counts: dict[str, int] = {outcome: count_sums[f"cells_{outcome}"] for outcome in JUDGED}
-    right_flags = [
-        scores["document_right"]
-        for scores in document_scores
-        if scores["document_right"] is not None
-    ]
-    micro_averages = {
-        name: value
-        for name, value in scores_of(count_sums, cell_counts, count_sums).items()
-        if name != "document_right"
-    }
-    return {
-        **micro_averages,
-        "documents_right": sum(right_flags) / len(right_flags) if right_flags else None,
-    }
+    micro_averages = compute_scores(count_sums, cell_counts, count_sums)
+    micro_averages.pop("document_right", None)
+    flags = [scores["document_right"] for scores in document_scores]
+    judged_flags = [flag for flag in flags if flag is not None]
+    share = sum(judged_flags) / len(judged_flags) if judged_flags else None
+    return {**micro_averages, "documents_right": share}
 
 
 def _expand_kieval(counts: KievalCounts) -> dict[str, Any]:
@@ -132,7 +123,8 @@ def _expand_kieval(counts: KievalCounts) -> dict[str, Any]:
 
 def format_totals(totals: Mapping[str, Any]) -> Iterator[str]:
     """The totals as lines of text."""
-    yield f"{totals['documents']} documents, {totals['documents'] - totals['answered']} without a usable answer\n"
+    unanswered_count = totals["documents"] - totals["answered"]
+    yield f"{totals['documents']} documents, {unanswered_count} without a usable answer\n"
     for name, meaning in FIGURE_LABELS.items():
         group, _, figure = name.partition(".")
         value = totals[group][figure] if figure else totals[group]
@@ -140,11 +132,9 @@ def format_totals(totals: Mapping[str, Any]) -> Iterator[str]:
     ours, kieval = totals["ours"], totals["kieval"]
     yield ""
     for title, prefix in (("fields", ""), ("cells", "cells_")):
-        yield f"{title + ':':<8}" + ", ".join(
-            f"{ours[prefix + outcome]} {outcome}" for outcome in JUDGED
-        )
+        counts = ", ".join(f"{ours[prefix + outcome]} {outcome}" for outcome in JUDGED)
+        yield f"{title + ':':<8}{counts}"
     if totals["kinds"]:
         yield "kinds:  " + ", ".join(f"{count} {name}" for name, count in totals["kinds"].items())
-    yield "kieval: " + ", ".join(
-        f"{kieval[name]} {name}" for name in ("labelled", "exact", "wrong", "unmatched")
-    )
+    names = ("labelled", "exact", "wrong", "unmatched")
+    yield "kieval: " + ", ".join(f"{kieval[name]} {name}" for name in names)

@@ -1,6 +1,7 @@
 """Where every candidate's weights are, and bringing them here.
 
-vlm-lab weights                          each candidate: here or not, how large, which commit, does it fit
+vlm-lab weights                          each candidate: here or not, how large, which commit,
+                                         does it fit
 vlm-lab weights fetch NAME [NAME ...]    download into cache/hub what is not there yet
 vlm-lab weights fetch NAME --plan        only names, sizes and total: for carrying them over by disk
 
@@ -41,9 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     fetch_parser.add_argument("names", nargs="+", metavar="NAME")
     fetch_parser.add_argument("--plan", action="store_true", help="only say what would be fetched")
-    add_models_file(
-        fetch_parser, argparse.SUPPRESS
-    )  # a default here would undo what stands before `fetch`
+    # A default here would undo what stands before `fetch`.
+    add_models_file(fetch_parser, argparse.SUPPRESS)
 
 
 def add_models_file(parser: argparse.ArgumentParser, default: Any) -> None:
@@ -54,21 +54,19 @@ def add_models_file(parser: argparse.ArgumentParser, default: Any) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    models, cache = (
-        load_candidates([args.models_file]).models,
-        args.models_file.absolute().parent / "cache",
-    )
+    models = load_candidates([args.models_file]).models
+    cache = args.models_file.absolute().parent / "cache"
     if args.action == "fetch":
         for name in args.names:
-            print(
-                "\n".join(fetch_weights(select_model(models, name), cache, args.plan)), flush=True
-            )
+            lines = fetch_weights(select_model(models, name), cache, args.plan)
+            print("\n".join(lines), flush=True)
         return 0
     gpus = list_gpus()
     rows = [format_row(model, cache, gpus, args.pages) for model in models]
     print("\n".join(format_table([HEADINGS, *rows])))
     print(
-        f"\nfits: {MEMORY_OVERHEAD} x weights + {BYTES_PER_PAGE / 1e9} GB for each of {args.pages} pages, on {_format_gpus(gpus)}"
+        f"\nfits: {MEMORY_OVERHEAD} x weights + {BYTES_PER_PAGE / 1e9} GB "
+        f"for each of {args.pages} pages, on {_format_gpus(gpus)}"
     )
     return 0
 
@@ -78,9 +76,8 @@ def select_model(models: Sequence[Model], name: str) -> Model:
     for model in models:
         if model.name == name:
             return model
-    raise UserError(
-        f"no model {name!r} in models.yaml{format_suggestion(name, [model.name for model in models])}"
-    )
+    suggestion = format_suggestion(name, [model.name for model in models])
+    raise UserError(f"no model {name!r} in models.yaml{suggestion}")
 
 
 def fetch_weights(model: Model, cache: Path, plan_only: bool) -> Iterator[str]:
@@ -92,18 +89,25 @@ def fetch_weights(model: Model, cache: Path, plan_only: bool) -> Iterator[str]:
             f"{model.name}: model_id is a folder, {model.model_id}: there is nothing to fetch"
         )
     download_plan = hub.plan_fetch(model)
-    yield f"{model.name}: {model.model_id} at {download_plan.commit}, licence {terminal_safe(download_plan.licence or 'not given')}"
+    licence = terminal_safe(download_plan.licence or "not given")
+    yield f"{model.name}: {model.model_id} at {download_plan.commit}, licence {licence}"
     if plan_only:
         yield from (
             f"  {format_gigabytes(size):>9}  {terminal_safe(name)}"
             for name, size in download_plan.files
         )
-        yield f"  {format_gigabytes(download_plan.total_bytes):>9}  in {len(download_plan.files)} files; they go into {cache / 'hub'}"
+        yield (
+            f"  {format_gigabytes(download_plan.total_bytes):>9}  "
+            f"in {len(download_plan.files)} files; they go into {cache / 'hub'}"
+        )
         return
     checkpoint = hub.fetch_checkpoint(model, download_plan, cache)
     yield f"  complete in {checkpoint.folder}"
     if model.revision != checkpoint.revision:
-        yield f"  pin it in models.yaml, so that every run uses the same:    revision: {checkpoint.revision}"
+        yield (
+            "  pin it in models.yaml, so that every run uses the same:    "
+            f"revision: {checkpoint.revision}"
+        )
 
 
 def format_row(
@@ -111,34 +115,18 @@ def format_row(
 ) -> tuple[str, ...]:
     """One candidate's line. What is not known is a dash."""
     if not has_weights(model):
-        return (
-            model.name,
-            "none needed",
-            "-",
-            "-",
-            "-",
-            "-",
-            terminal_safe(str(model.backend_kwargs.get("base_url", "-"))),
-        )
+        base_url = terminal_safe(str(model.backend_kwargs.get("base_url", "-")))
+        return model.name, "none needed", "-", "-", "-", "-", base_url
     checkpoint = weights.find_checkpoint(model, cache)
     if checkpoint is None:
-        return (
-            model.name,
-            "not here",
-            "-",
-            f"({model.revision})",
-            "-",
-            "-",
-            f"vlm-lab weights fetch {model.name}",
-        )
+        command = f"vlm-lab weights fetch {model.name}"
+        return model.name, "not here", "-", f"({model.revision})", "-", "-", command
     state = "complete" if checkpoint.is_complete else f"lacks {len(checkpoint.missing)} files"
     files = [path for path in checkpoint.folder.iterdir() if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    fit = (
-        format_fit(sum(map(estimate_gpu_bytes, files)), pages, gpus)
-        if checkpoint.is_complete
-        else "-"
-    )
+    fit = "-"
+    if checkpoint.is_complete:
+        fit = format_fit(sum(map(estimate_gpu_bytes, files)), pages, gpus)
     commit = checkpoint.revision[:12] if checkpoint.revision else "-"
     return (
         model.name,
@@ -163,9 +151,8 @@ def estimate_gpu_bytes(path: Path) -> float:
     if path.suffix != ".safetensors":
         return 0
     with path.open("rb") as file:
-        head = file.read(
-            8 + HEAD_BYTES
-        )  # the length of the JSON that follows, then that JSON: a tensor's dtype a time
+        # The length of the JSON that follows, then that JSON: a tensor's dtype a time.
+        head = file.read(8 + HEAD_BYTES)
     return path.stat().st_size * (0.5 if b'"dtype":"F32"' in head else 1)
 
 
@@ -174,7 +161,9 @@ def format_fit(weights_bytes: float, pages: int, gpus: Sequence[tuple[str, float
     needed_bytes = weights_bytes * MEMORY_OVERHEAD + pages * BYTES_PER_PAGE
     if not gpus:
         return f"needs {format_gigabytes(needed_bytes)}"
-    return f"{'yes' if needed_bytes <= max(size for _, size in gpus) else 'no'}, needs {format_gigabytes(needed_bytes)}"
+    largest_bytes = max(size for _, size in gpus)
+    verdict = "yes" if needed_bytes <= largest_bytes else "no"
+    return f"{verdict}, needs {format_gigabytes(needed_bytes)}"
 
 
 def list_gpus() -> list[tuple[str, float]]:
@@ -203,11 +192,10 @@ def read_licence(folder: Path) -> str:
 
 def format_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Rows as lines of aligned columns."""
-    widths = [max(len(cells[column]) for cells in rows) for column in range(len(rows[0]))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for cells in rows:
-        yield "  ".join(
-            cell.ljust(width) for cell, width in zip(cells, widths, strict=True)
-        ).rstrip()
+        padded_cells = map(str.ljust, cells, widths)
+        yield "  ".join(padded_cells).rstrip()
 
 
 def format_gigabytes(size: float) -> str:

@@ -32,16 +32,14 @@ from vlm_lab.types import (
     Score,
 )
 
-CHARACTERS_PER_TOKEN = (
-    2.5  # of JSON with numbers in it; Cyrillic needs more tokens, see `estimate_tokens`
-)
+# Of JSON with numbers in it; Cyrillic needs more tokens, see `estimate_tokens`.
+CHARACTERS_PER_TOKEN = 2.5
 
 
 def make_perfect_reply(document: Document) -> Generation:
     """The reply of a model that reads everything: the reference itself."""
-    return Generation(
-        raw_response=json.dumps(document.reference or {}, ensure_ascii=False), cached=True
-    )
+    raw_response = json.dumps(document.reference or {}, ensure_ascii=False)
+    return Generation(raw_response=raw_response, cached=True)
 
 
 def build_record(
@@ -94,29 +92,26 @@ def format_forecast(records: Iterable[Mapping[str, Any]], output_dir: Path) -> l
             groups.setdefault(CandidateKey.from_record(row).label, []).append(row["dry_run"])
     former_seconds = read_median_seconds(output_dir)
     return [
-        _format_forecast_line(label, case_forecasts, former_seconds.get(label))
-        for label, case_forecasts in groups.items()
+        _format_forecast_line(label, forecasts, former_seconds.get(label))
+        for label, forecasts in groups.items()
     ]
 
 
 def _format_forecast_line(
-    label: str, case_forecasts: Sequence[Mapping[str, Any]], seconds: float | None
+    label: str, forecasts: Sequence[Mapping[str, Any]], seconds: float | None
 ) -> str:
-    cached = sum(bool(case_forecast["cached"]) for case_forecast in case_forecasts)
-    visual_tokens = [
-        case_forecast["visual_tokens"]
-        for case_forecast in case_forecasts
-        if case_forecast["visual_tokens"] is not None
-    ]
-    parts = [f"{label}: {len(case_forecasts)} cases", f"{cached} cached" if cached else ""]
-    parts.append(f"about {median(visual_tokens):,.0f} visual tokens each" if visual_tokens else "")
-    uncached_count = len(case_forecasts) - cached
-    parts.append(
-        f"about {format_duration(seconds * uncached_count)} as in former runs"
-        if seconds and uncached_count
-        else ""
-    )
-    return ", ".join(part for part in parts if part)
+    cached_count = sum(bool(forecast["cached"]) for forecast in forecasts)
+    uncached_count = len(forecasts) - cached_count
+    predictions = [forecast["visual_tokens"] for forecast in forecasts]
+    visual_tokens = [count for count in predictions if count is not None]
+    parts = [f"{label}: {len(forecasts)} cases"]
+    if cached_count:
+        parts.append(f"{cached_count} cached")
+    if visual_tokens:
+        parts.append(f"about {median(visual_tokens):,.0f} visual tokens each")
+    if seconds and uncached_count:
+        parts.append(f"about {format_duration(seconds * uncached_count)} as in former runs")
+    return ", ".join(parts)
 
 
 def read_median_seconds(output_dir: Path) -> dict[str, float]:
@@ -125,28 +120,23 @@ def read_median_seconds(output_dir: Path) -> dict[str, float]:
     for path in sorted(output_dir.glob("*/report.json"), reverse=True):
         with suppress(UserError):
             for summary in read_report(path.parent).summaries:
-                if summary.speed.median_seconds:
-                    seconds_by_candidate.setdefault(
-                        summary.candidate.label, summary.speed.median_seconds
-                    )
+                label, seconds = summary.candidate.label, summary.speed.median_seconds
+                if seconds:
+                    seconds_by_candidate.setdefault(label, seconds)
     return seconds_by_candidate
 
 
 def collect_warnings(records: Iterable[Mapping[str, Any]]) -> list[Message | str]:
     """What a real run over these cases would stumble on, each once."""
-    warnings: list[Message | str] = []
+    found: list[Message | str] = []
     for row in records:
-        case_forecast, document = row.get("dry_run") or {}, row["document"]
-        token_limit = row["generation_kwargs"].get("max_new_tokens")
-        reference_tokens = case_forecast.get("reference_tokens")
-        if reference_tokens and token_limit and reference_tokens > token_limit:
-            warnings.append(
-                Message(
-                    "too_long", {"document": document, "n": reference_tokens, "limit": token_limit}
-                )
-            )
-        if case_forecast.get("perfect", {}).get("document_right") is False:
-            warnings.append(Message("not_itself", {"document": document}))
-        if case_forecast and case_forecast["weights"] != "here":
-            warnings.append(case_forecast["weights"])
-    return list({in_english(warning): warning for warning in warnings}.values())
+        dry, document = row.get("dry_run") or {}, row["document"]
+        limit = row["generation_kwargs"].get("max_new_tokens")
+        tokens = dry.get("reference_tokens")
+        if tokens and limit and tokens > limit:
+            found.append(Message("too_long", {"document": document, "n": tokens, "limit": limit}))
+        if dry.get("perfect", {}).get("document_right") is False:
+            found.append(Message("not_itself", {"document": document}))
+        if dry and dry["weights"] != "here":
+            found.append(dry["weights"])
+    return list({in_english(each): each for each in found}.values())

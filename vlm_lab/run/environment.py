@@ -11,8 +11,9 @@ from vlm_lab.backends.transformers.devices import detect_hardware
 from vlm_lab.types import Runtime
 
 PACKAGES = (
-    "vlm-lab", "torch", "transformers", "accelerate", "tokenizers", "pillow", "pypdfium2", "rapidocr", "onnxruntime",
-    "numpy", "scipy", "deepdiff", "rapidfuzz", "json-repair", "pytest", "pytest-benchmark",
+    "vlm-lab", "torch", "transformers", "accelerate", "tokenizers",
+    "pillow", "pypdfium2", "rapidocr", "onnxruntime", "numpy", "scipy",
+    "deepdiff", "rapidfuzz", "json-repair", "pytest", "pytest-benchmark",
 )  # fmt: skip
 
 
@@ -63,16 +64,8 @@ def _find_commit(project_folder: Path) -> str | None:
     """The commit of the project's own repository; None where there is none, or no git."""
     if not (project_folder / ".git").exists():
         return None
-    command = [
-        "git",
-        "-C",
-        str(project_folder),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-        "--exclude=*",
-    ]
+    command = ["git", "-C", str(project_folder), "describe"]
+    command += ["--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         process = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

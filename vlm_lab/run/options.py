@@ -55,7 +55,9 @@ class Options:
     @property
     def no_model_option(self) -> str:
         """The option that keeps models from being called; "" where they are."""
-        return "--dry-run" if self.dry_run else "--replies only" if self.replies == "only" else ""
+        if self.dry_run:
+            return "--dry-run"
+        return "--replies only" if self.replies == "only" else ""
 
 
 def add_options(group: Any) -> None:
@@ -92,8 +94,14 @@ def add_options(group: Any) -> None:
     add_option(
         "--prompt", metavar="ID", action="append", default=[], help="only these prompts; repeatable"
     )
-    add_option("--status", metavar="S", action="append", default=[], choices=("chosen", "rejected", "needs_more_data"),
-        help="only candidates marked so in models.yaml; repeatable")  # fmt: skip
+    add_option(
+        "--status",
+        metavar="S",
+        action="append",
+        default=[],
+        choices=("chosen", "rejected", "needs_more_data"),
+        help="only candidates marked so in models.yaml; repeatable",
+    )
     add_option(
         "--sample", metavar="N", type=parse_count, help="N documents, seeded, stratified by tag"
     )
@@ -113,8 +121,13 @@ def add_options(group: Any) -> None:
         default=1,
         help="timed rounds of a case; the median counts (default: 1)",
     )
-    add_option("--probe", metavar="N", type=partial(parse_count, minimum=0), default=0,
-        help="ask each model N of its documents again: do its answers stay the same? (default: 0)")  # fmt: skip
+    add_option(
+        "--probe",
+        metavar="N",
+        type=partial(parse_count, minimum=0),
+        default=0,
+        help="ask each model N of its documents again: do its answers stay the same? (default: 0)",
+    )
     add_option(
         "--baseline",
         metavar="PATH",
@@ -136,7 +149,7 @@ def add_options(group: Any) -> None:
 
 
 def parse_count(text: str, minimum: int = 1) -> int:
-    """A number of `least` or more."""
+    """A number of `minimum` or more."""
     if not text.isdecimal() or int(text) < minimum:
         raise argparse.ArgumentTypeError(
             f"must be a whole number of {minimum} or more (got {text!r})"
@@ -147,17 +160,16 @@ def parse_count(text: str, minimum: int = 1) -> int:
 def read_options(config: pytest.Config) -> Options:
     """What was typed, with paths made absolute. UserError where a run to resume does not exist."""
     get_option = config.getoption
-    if hasattr(
-        config, "workerinput"
-    ):  # a worker of pytest-xdist; the process that started it only hands out tests
-        working_command = rebuild_command(
-            config.workerinput["mainargv"][1:], config.rootpath, XDIST_OPTIONS
-        )
+    project = config.rootpath
+    # A worker of pytest-xdist; the process that started it only hands out tests.
+    if hasattr(config, "workerinput"):
+        typed_arguments = config.workerinput["mainargv"][1:]
+        working_command = rebuild_command(typed_arguments, project, XDIST_OPTIONS)
         raise UserError(
-            f"models are loaded once and timed one by one, so -n is not for them; type: {shlex.join(working_command)}"
+            "models are loaded once and timed one by one, so -n is not for them; "
+            f"type: {shlex.join(working_command)}"
         )
     start_folder = config.invocation_params.dir
-    project = config.rootpath
     output_dir = _resolve_path(start_folder, get_option("output_dir")) or project / "results"
     resume = get_option("resume")
     return Options(
@@ -197,11 +209,8 @@ def rebuild_command(
     arguments: list[str] = []
     is_option_value = False
     for argument in command:
-        if (
-            not is_option_value
-            and not _matches_option(argument, removed_options)
-            and argument not in benchmark_paths
-        ):
+        is_removed = _matches_option(argument, removed_options) or argument in benchmark_paths
+        if not is_option_value and not is_removed:
             arguments.append(argument)
         is_option_value = argument in removed_options
     return ["scripts/bench", *arguments]
@@ -210,12 +219,10 @@ def rebuild_command(
 def _matches_option(argument: str, options: Sequence[str]) -> bool:
     """Whether an argument is one of these options: `--resume`, `--resume=last`, `-n2`."""
     with_value_prefixes = tuple(f"{option}=" for option in options)
+    if argument in options or argument.startswith(with_value_prefixes):
+        return True
     short_options = [option for option in options if len(option) == 2]
-    return (
-        argument in options
-        or argument.startswith(with_value_prefixes)
-        or any(re.match(rf"{option}\w", argument) for option in short_options)
-    )
+    return any(re.match(rf"{option}\w", argument) for option in short_options)
 
 
 def _resolve_path(base: Path, text: str | None) -> Path | None:

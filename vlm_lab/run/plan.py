@@ -40,11 +40,10 @@ class Plan:
         cases = []
         for model in self.models:
             for prompt_id in model.prompts:
-                if not self.options.prompts or prompt_id in self.options.prompts:
-                    cases += [
-                        Case(model, prompt_id, templates[prompt_id], document)
-                        for document in documents
-                    ]
+                if self.options.prompts and prompt_id not in self.options.prompts:
+                    continue
+                template = templates[prompt_id]
+                cases += [Case(model, prompt_id, template, document) for document in documents]
         for case in cases:
             self._ranks[case.key] = self.models.index(case.model), len(self._ranks)
         return cases
@@ -53,11 +52,9 @@ class Plan:
     def models(self) -> tuple[Model, ...]:
         """The candidates of this run, in the order of models.yaml."""
         wanted_statuses = self.options.status
-        return tuple(
-            model
-            for model in self.candidates.models
-            if not wanted_statuses or model.status in wanted_statuses
-        )
+        if not wanted_statuses:
+            return self.candidates.models
+        return tuple(model for model in self.candidates.models if model.status in wanted_statuses)
 
     def _load_suite(self, folder: Path) -> tuple[Suite, tuple[Document, ...]]:
         if folder not in self.suites:
@@ -111,9 +108,11 @@ class Plan:
         dry_run_prefix = "dry run of " if self.options.dry_run else ""
         document_text = f"{len(documents)} document{'s' if len(documents) != 1 else ''}"
         hidden_note_count = len(self.notes) - MAX_NOTES
-        return [
+        lines = [
             f"{dry_run_prefix}{len(self.cases)} cases: {', '.join(model_names)} on {document_text}",
             f"device: {device}",
             *map(in_english, self.notes[:MAX_NOTES]),
-            *([f"and {hidden_note_count} more, in report.md"] if hidden_note_count > 0 else []),
         ]
+        if hidden_note_count > 0:
+            lines.append(f"and {hidden_note_count} more, in report.md")
+        return lines

@@ -37,17 +37,14 @@ def check_suite(
 ) -> CheckResult:
     """(errors, notes); errors stop a run. With `cache`, an unchanged suite is checked once."""
     referenced_documents = [document for document in documents if document.reference is not None]
-    path = (
-        cache / "checks" / f"{_compute_cache_key(suite, referenced_documents)}.json"
-        if cache
-        else None
-    )
+    path = None
+    if cache:
+        path = cache / "checks" / f"{_compute_cache_key(suite, referenced_documents)}.json"
     result = _read_cached(path)
     if result is None:
-        result = (
-            tuple(_find_errors(suite, referenced_documents)),
-            tuple(_collect_notes(suite, referenced_documents)),
-        )
+        errors = tuple(_find_errors(suite, referenced_documents))
+        notes = tuple(_collect_notes(suite, referenced_documents))
+        result = errors, notes
         _write_cached(path, result)
     return result
 
@@ -56,20 +53,20 @@ def _find_errors(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
     if not documents:
         return
     schema_paths = [field.path for field in suite.fields]
-    reference_paths = list(
-        dict.fromkeys(
-            path for document in documents for path, _ in flatten_json(document.reference)
-        )
+    reference_paths = dict.fromkeys(
+        path for document in documents for path, _ in flatten_json(document.reference)
     )
     if schema_paths and not set(schema_paths) & set(reference_paths):
-        location = f"{suite.folder / 'schema.json'} and {suite.references}"
-        yield f"{location} share no field: the schema has {_format_names(schema_paths)}; the references have {_format_names(reference_paths)}; {REMEDY}"
+        yield (
+            f"{suite.folder / 'schema.json'} and {suite.references} share no field: "
+            f"the schema has {_format_names(schema_paths)}; "
+            f"the references have {_format_names([*reference_paths])}; "
+            "name the references' keys in the schema, "
+            "or map them in suite.yaml (map: {schema_field: Reference.Field})"
+        )
         return
     for document in documents:
         yield from _check_self_score(document)
-
-
-REMEDY = "name the references' keys in the schema, or map them in suite.yaml (map: {schema_field: Reference.Field})"
 
 
 def _check_self_score(document: Document) -> Iterator[str]:
@@ -78,22 +75,17 @@ def _check_self_score(document: Document) -> Iterator[str]:
     from vlm_lab.scoring import score
     from vlm_lab.types import Generation
 
-    reply = Generation(
-        raw_response=json.dumps(document.reference, ensure_ascii=False), finish_reason="stop"
-    )
+    raw_response = json.dumps(document.reference, ensure_ascii=False)
+    reply = Generation(raw_response=raw_response, finish_reason="stop")
     result = score(parse(reply), document)
     if all(result.scores.get(name) in (None, 1.0) for name in PERFECT_SCORES):
         return
-    imperfect_fields = [
-        field_result
-        for field_result in result.fields
-        if field_result.outcome not in ("exact", "unlabelled")
-    ]
-    difference = (
-        f"{terminal_safe(imperfect_fields[0].path)} = {imperfect_fields[0].expected!r} comes back as {imperfect_fields[0].actual!r}"
-        if imperfect_fields
-        else "rows are lost"
-    )
+    difference = "rows are lost"
+    for field in result.fields:
+        if field.outcome not in ("exact", "unlabelled"):
+            path = terminal_safe(field.path)
+            difference = f"{path} = {field.expected!r} comes back as {field.actual!r}"
+            break
     yield f"{document.name}: its reference does not score 1.0 against itself: {difference}"
 
 
@@ -108,9 +100,8 @@ def _collect_notes(suite: Suite, documents: Sequence[Document]) -> Iterator[Mess
                 values_by_path.setdefault(path, []).append(value)
     unfilled_paths = [field.path for field in suite.fields if field.path not in values_by_path]
     if unfilled_paths:
-        yield Message(
-            "never_scored", {"fields": list_first_names([*map(terminal_safe, unfilled_paths)])}
-        )
+        names = list_first_names([*map(terminal_safe, unfilled_paths)])
+        yield Message("never_scored", {"fields": names})
     yield from _find_numeric_codes(suite, documents)
     yield from _check_values(suite, values_by_path)
     verified_count = sum(document.verified for document in documents)
@@ -118,68 +109,46 @@ def _collect_notes(suite: Suite, documents: Sequence[Document]) -> Iterator[Mess
 
 
 def _find_numeric_codes(suite: Suite, documents: Sequence[Document]) -> Iterator[Message]:
-    """Identifiers that are JSON numbers in the files; without fields, references stay as written."""
+    """Identifiers that are JSON numbers in the files; without fields, files are read as written."""
     code_paths = {field.path for field in suite.fields if field.type in CODE_TYPES}
     numbers_by_path: dict[str, list[Any]] = {}
+    suite_without_fields = replace(suite, fields=())
     for document in documents:
-        raw_reference = (
-            read_reference(document.reference_path, replace(suite, fields=()))[0]
-            if document.reference_path
-            else None
-        )
+        if document.reference_path is None:
+            continue
+        raw_reference, _ = read_reference(document.reference_path, suite_without_fields)
         for path, value in flatten_json(raw_reference or {}):
             if path in code_paths and is_numeric_code(value):
                 numbers_by_path.setdefault(path, []).append(value)
     for path, values in numbers_by_path.items():
-        yield Message(
-            "numbers", {"field": terminal_safe(path), "n": len(values), "value": str(values[0])}
-        )
+        message_args = {"field": terminal_safe(path), "n": len(values), "value": str(values[0])}
+        yield Message("numbers", message_args)
 
 
 def _check_values(suite: Suite, values_by_path: Mapping[str, Sequence[Any]]) -> Iterator[Message]:
     notation_counts: dict[str, Counter[str]] = {"date": Counter(), "amount": Counter()}
     for field in suite.fields:
-        field_values = values_by_path.get(field.path, ())
-        message_args = {"field": terminal_safe(field.path), "seen": len(field_values)}
+        conventions, values = suite.conventions, values_by_path.get(field.path, ())
+        message_args = {"field": terminal_safe(field.path), "seen": len(values)}
         unreadable_values = [
-            value
-            for value in field_values
-            if canonicalize_value(field, value, suite.conventions) is None
+            value for value in values if canonicalize_value(field, value, conventions) is None
         ]
         if unreadable_values:
-            yield Message(
-                "no_type",
-                {
-                    **message_args,
-                    "n": len(unreadable_values),
-                    "type": field.type,
-                    "value": _format_value(unreadable_values[0]),
-                },
-            )
-        invalid_messages = [
-            reason
-            for reason in (find_code_error(field.type, value, field.path) for value in field_values)
-            if reason
-        ]
-        if invalid_messages:
-            yield Message(
-                "invalid", {**message_args, "n": len(invalid_messages), "why": invalid_messages[0]}
-            )
+            example = _format_value(unreadable_values[0])
+            type_args = {"n": len(unreadable_values), "type": field.type, "value": example}
+            yield Message("no_type", {**message_args, **type_args})
+        code_errors = [find_code_error(field.type, value, field.path) for value in values]
+        code_errors = [error for error in code_errors if error]
+        if code_errors:
+            yield Message("invalid", {**message_args, "n": len(code_errors), "why": code_errors[0]})
         if field.type in notation_counts:
             notation_counts[field.type].update(
-                _classify_notation(field, value, suite.conventions) for value in field_values
+                _classify_notation(field, value, conventions) for value in values
             )
     for type_name, counts in notation_counts.items():
         if counts:
-            yield Message(
-                f"{type_name}s_written",
-                {
-                    "ways": [
-                        _format_notation(notation, count)
-                        for notation, count in counts.most_common(4)
-                    ]
-                },
-            )
+            notations = [_format_notation(*item) for item in counts.most_common(4)]
+            yield Message(f"{type_name}s_written", {"ways": notations})
 
 
 def _classify_notation(field: Field, value: Any, conventions: Conventions) -> str:
@@ -243,7 +212,7 @@ def _format_value(value: Any) -> str:
 def _compute_cache_key(suite: Suite, documents: Sequence[Document]) -> str:
     """A digest of all that the answer depends on: references as read, schema and conventions."""
     sha256 = hashlib.sha256()
-    head = [
+    suite_parts = [
         CACHE_FORMAT,
         suite.schema,
         asdict(suite.conventions),
@@ -252,13 +221,10 @@ def _compute_cache_key(suite: Suite, documents: Sequence[Document]) -> str:
         suite.name,
         str(suite.references),
     ]
-    for part in (
-        head,
-        *([document.id, document.verified, document.reference] for document in documents),
-    ):
-        sha256.update(
-            json.dumps(part, sort_keys=True, default=str).encode("utf-8", "backslashreplace")
-        )
+    judged = ([document.id, document.verified, document.reference] for document in documents)
+    for part in (suite_parts, *judged):
+        text = json.dumps(part, sort_keys=True, default=str)
+        sha256.update(text.encode("utf-8", "backslashreplace"))
     return sha256.hexdigest()
 
 

@@ -23,10 +23,11 @@ class Progress:
     def start_case(self, case: Case) -> str:
         """`qwen2-vl-2b (terse): document 3 of 24, inv_003; F1 0.93 so far; 1 error; 2 min left`"""
         candidate_key = case.model.name, case.prompt_id
-        self.started_counts[candidate_key] = self.started_counts.get(candidate_key, 0) + 1
-        position = f"document {self.started_counts[candidate_key]} of {self.case_counts.get(candidate_key, 0)}, {case.document.id}"
+        number = self.started_counts.get(candidate_key, 0) + 1
+        self.started_counts[candidate_key] = number
+        count = self.case_counts.get(candidate_key, 0)
         parts = [
-            f"{case.candidate.label}: {position}",
+            f"{case.candidate.label}: document {number} of {count}, {case.document.id}",
             self._format_f1(candidate_key),
             self._format_errors(),
             self._format_time_left(),
@@ -42,26 +43,27 @@ class Progress:
             candidate_sums[index] += sum(record.scores.get(outcome, 0) for outcome in outcomes)
 
     def _format_f1(self, candidate_key: tuple[str, str]) -> str:
-        value = (
-            compute_f1(*self.f1_counts[candidate_key]) if candidate_key in self.f1_counts else None
-        )
-        return "" if value is None else f"F1 {value:.2f} so far"
+        if candidate_key not in self.f1_counts:
+            return ""
+        f1 = compute_f1(*self.f1_counts[candidate_key])
+        return "" if f1 is None else f"F1 {f1:.2f} so far"
 
     def _format_errors(self) -> str:
-        return (
-            f"{self.error_count} error{'s' if self.error_count > 1 else ''}"
-            if self.error_count
-            else ""
-        )
+        if not self.error_count:
+            return ""
+        return f"{self.error_count} error{'s' if self.error_count > 1 else ''}"
 
     def _format_time_left(self) -> str:
         if not self.done_count:
             return ""
-        return f"{format_duration((time.monotonic() - self.started) / self.done_count * (self.total - self.done_count))} left"
+        seconds_per_case = (time.monotonic() - self.started) / self.done_count
+        return f"{format_duration(seconds_per_case * (self.total - self.done_count))} left"
 
 
 def format_duration(seconds: float) -> str:
     """`40 s`, `12 min`, `3.5 h`"""
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -47,11 +47,11 @@ def repeat_cases(
             reason = _check_measurable(candidate, first_answers, mode)
             if reason:
                 yield replace(empty_probe, not_measured=reason)
-            else:
-                second_replies = (_generate_singly if mode == "alone" else _generate_batch)(
-                    candidate, [build_prompt(answer.case) for answer in first_answers]
-                )
-                yield compare_replies(empty_probe, first_answers, second_replies)
+                continue
+            generate = _generate_singly if mode == "alone" else _generate_batch
+            prompts = [build_prompt(answer.case) for answer in first_answers]
+            second_replies = generate(candidate, prompts)
+            yield compare_replies(empty_probe, first_answers, second_replies)
 
 
 def _choose_answered(
@@ -59,11 +59,11 @@ def _choose_answered(
 ) -> list[AnsweredCase]:
     """The first `count` that have an answer, in an order that depends on seed and document alone:
     it is the same for every candidate."""
-    cases_by_key = {case.key: case for case in cases}
-    shuffled_keys = sorted(cases_by_key, key=lambda key: random.Random(f"{seed} {key[3]}").random())  # noqa: S311 - reproducible
-    rows = (row for row in read_records(folder, shuffled_keys) if row["raw_response"] is not None)
+    known = {case.key: case for case in cases}
+    order = sorted(known, key=lambda key: random.Random(f"{seed} {key[3]}").random())  # noqa: S311 - reproducible
+    rows = (row for row in read_records(folder, order) if row["raw_response"] is not None)
     return [
-        AnsweredCase(cases_by_key[make_case_key(row)], _build_generation(row))
+        AnsweredCase(known[make_case_key(row)], _build_generation(row))
         for row in islice(rows, count)
     ]
 

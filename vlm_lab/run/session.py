@@ -101,51 +101,43 @@ class Session:
     def _build_record_path(self, case: Case) -> str:
         """`<model>/<document>.json` for the first prompt, `<model>@<prompt>/...` for others."""
         is_first_prompt = case.prompt_id == case.model.prompts[0]
-        relative_path = f"{case.model.name}{'' if is_first_prompt else f'@{case.prompt_id}'}/{case.document.id}.json"
-        return (
-            relative_path
-            if len(self.plan.suites) < 2
-            else f"{case.document.suite.name}/{relative_path}"
-        )
+        prompt_suffix = "" if is_first_prompt else f"@{case.prompt_id}"
+        relative_path = f"{case.model.name}{prompt_suffix}/{case.document.id}.json"
+        if len(self.plan.suites) < 2:
+            return relative_path
+        return f"{case.document.suite.name}/{relative_path}"
 
     def repeat_cases(self, candidate: Candidate) -> None:
         """`--probe`, when a model's cases have run and it is open, unless the run has ended."""
-        if (
-            self.options.probe
-            and self._folder
-            and not self.options.no_model_option
-            and self.report is None
-        ):
-            model_cases = [case for case in self.plan.cases if case.model == candidate.model]
-            options = self.options
-            build_prompt = self.runner.build_prompt
-            for probe in repeat.repeat_cases(
-                candidate, model_cases, self._folder, build_prompt, options.probe, options.seed
-            ):
-                self._new_probes |= repeatability.index_probes(
-                    [probe]
-                )  # one by one: Ctrl-C leaves what was found out
+        options = self.options
+        if not options.probe or options.no_model_option:
+            return
+        if self._folder is None or self.report is not None:
+            return
+        model_cases = [case for case in self.plan.cases if case.model == candidate.model]
+        build_prompt = self.runner.build_prompt
+        probes = repeat.repeat_cases(
+            candidate, model_cases, self._folder, build_prompt, options.probe, options.seed
+        )
+        for probe in probes:  # one by one: Ctrl-C leaves what was found out
+            self._new_probes |= repeatability.index_probes([probe])
 
     def _collect_probes(self) -> list[Repeatability]:
         """Those of this run, those of the run that it goes on with, and why there is no other."""
         former_probes = _read_former_probes(self.options.resume)
         if not self.options.probe:
             return list(former_probes.values())
-        no_model = self.options.no_model_option
-        reason = (
-            Message("calls_no_model", {"option": no_model}) if no_model else Message("too_late")
-        )
-        return repeatability.complete_probes(
-            {**former_probes, **self._new_probes}, self.plan.cases, reason
-        )
+        option = self.options.no_model_option
+        reason = Message("calls_no_model", {"option": option}) if option else Message("too_late")
+        probes = {**former_probes, **self._new_probes}
+        return repeatability.complete_probes(probes, self.plan.cases, reason)
 
     def finish(self) -> None:
         """Builds the report from what was written, and compares it with the baseline."""
         if self._folder is None or not (self._folder / run_folder.RECORDS_FILE).exists():
             return
-        from vlm_lab.run.finalize import (
-            finalize_run,
-        )  # brings numpy, which collection can do without
+        # Brings numpy, which collection can do without.
+        from vlm_lab.run.finalize import finalize_run
 
         if self.options.dry_run:
             self.dry_run_warnings = dry_run.collect_warnings(run_folder.read_records(self._folder))
@@ -220,9 +212,8 @@ class Session:
 
     def _build_resume_command(self, folder: Path) -> str:
         """What was typed, with the run to go on with: its id where it lies in results/."""
-        run_argument = (
-            folder.name if folder.parent == self.options.project / "results" else str(folder)
-        )
+        is_in_results = folder.parent == self.options.project / "results"
+        run_argument = folder.name if is_in_results else str(folder)
         arguments = rebuild_command(self.options.command, self.options.project, ["--resume"])
         return shlex.join([*arguments, "--resume", run_argument])
 
@@ -233,16 +224,16 @@ class Session:
 
 def _read_former_probes(resumed_run: Path | None) -> dict[repeatability.ProbeKey, Repeatability]:
     """What the run to be resumed had found out; nothing where it left no report."""
-    with suppress(UserError):
-        return repeatability.index_probes(read_report(resumed_run).probes) if resumed_run else {}
+    if resumed_run:
+        with suppress(UserError):
+            return repeatability.index_probes(read_report(resumed_run).probes)
     return {}
 
 
 def _read_baseline(path: Path | None) -> Baseline | None:
     if path is None:
         return None
-    from vlm_lab.decision.regression_gate import (
-        load_baseline,
-    )  # brings numpy, which collection can do without
+    # Brings numpy, which collection can do without.
+    from vlm_lab.decision.regression_gate import load_baseline
 
     return load_baseline(path)
