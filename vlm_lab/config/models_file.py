@@ -114,7 +114,7 @@ def _load_file(path: Path) -> Candidates:
 
 
 def allow_listed_plugins(paths: Iterable[Path]) -> None:
-    """Lets schemas use the `plugins` that those of the models.yaml files list which exist."""
+    """Lets schemas use the `plugins` of these models.yaml files; missing files list nothing."""
     allow_plugins(load_candidates([path for path in paths if path.is_file()]).plugins)
 
 

@@ -4,6 +4,7 @@ type next."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlm_lab.analysis import repeatability
@@ -18,7 +19,7 @@ from vlm_lab.report.formatting import (
     has_run,
 )
 from vlm_lab.sanitize import terminal_safe
-from vlm_lab.types import Decision, Report, Summary
+from vlm_lab.types import Decision, Repeatability, Report, Summary
 
 if TYPE_CHECKING:
     from vlm_lab.types import Conclusion
@@ -107,3 +108,24 @@ def format_decision_lines(decision: Decision) -> list[str]:
             for reason in translate_messages(decision.reasons_for("against"))
         ),
     ]
+
+
+def has_unanswered_cases(report: Conclusion | Report) -> bool:
+    """Whether going on with the run could still fill cells."""
+    statuses = [summary.statuses for summary in report.summaries]
+    return any(counts.get("not_run") or counts.get("error") for counts in statuses)
+
+
+def format_dry_run_lines(
+    forecast: Sequence[str],
+    warnings: Sequence[Message | str],
+    probes: Sequence[Repeatability],
+) -> list[str]:
+    """What a real run would be, and what it would stumble on."""
+    messages = [*warnings, *repeatability.summarize_probes(probes)]
+    return ["", "dry run: no model was called", *forecast, "", *map(in_english, messages)]
+
+
+def format_gate_lines(baseline: Path | None, status: str, lines: Sequence[str]) -> list[str]:
+    """How the run compares with `baseline`, and why."""
+    return ["", f"baseline {baseline}: {status.replace('_', ' ')}", *lines]

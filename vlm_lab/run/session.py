@@ -16,10 +16,15 @@ from typing import TYPE_CHECKING, Any
 from vlm_lab.analysis import repeatability
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import UserError
-from vlm_lab.messages import Message, in_english
+from vlm_lab.messages import Message
 from vlm_lab.records import run_folder
 from vlm_lab.records.report_json import read_report
-from vlm_lab.report.terminal import format_summary_lines
+from vlm_lab.report.terminal import (
+    format_dry_run_lines,
+    format_gate_lines,
+    format_summary_lines,
+    has_unanswered_cases,
+)
 from vlm_lab.run import dry_run, repeat
 from vlm_lab.run.environment import collect_environment, describe_device
 from vlm_lab.run.inference import InferenceRunner
@@ -181,8 +186,7 @@ class Session:
         return self.gate_result.exit_status if self.gate_result else 0
 
     def format_summary_lines(self) -> list[str]:
-        """The table, what is missing, and where the report lies; the last line says what to do
-        about it."""
+        """The table, what is missing, where the report lies, and what to do about it."""
         if self._folder is None or self.report is None:
             return []
         lines = format_summary_lines(self.report)
@@ -190,24 +194,13 @@ class Session:
             forecast_lines = dry_run.format_forecast(
                 run_folder.read_records(self._folder), self.options.output_dir
             )
-            lines = ["", "dry run: no model was called", *forecast_lines, ""]
-            lines += map(
-                in_english,
-                [*self.dry_run_warnings, *repeatability.summarize_probes(self.report.probes)],
-            )
+            lines = format_dry_run_lines(forecast_lines, self.dry_run_warnings, self.report.probes)
         lines += ["", f"report: {self._folder / 'report.html'}"]
-        if any(
-            summary.statuses.get(status)
-            for summary in self.report.summaries
-            for status in ("not_run", "error")
-        ):
+        if has_unanswered_cases(self.report):
             lines.append(f"go on with: {self._build_resume_command(self._folder)}")
         if self.gate_result:
-            lines += [
-                "",
-                f"baseline {self.options.baseline}: {self.gate_result.status.replace('_', ' ')}",
-                *self.gate_result.lines,
-            ]
+            status, reasons = self.gate_result.status, self.gate_result.lines
+            lines += format_gate_lines(self.options.baseline, status, reasons)
         return lines
 
     def _build_resume_command(self, folder: Path) -> str:
