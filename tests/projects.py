@@ -34,14 +34,18 @@ class Echo:
         return sum(width * height // 784 for width, height in sizes)
 
     def generate(self, prompt):
-        self.note(f"{prompt.id} {prompt.document_id} {len(prompt.pages)} pages {prompt.pages[0].image.size}")
+        size = prompt.pages[0].image.size
+        self.note(f"{prompt.id} {prompt.document_id} {len(prompt.pages)} pages {size}")
         time.sleep(self.settings.get("seconds", 0))
         if prompt.document_id in self.settings.get("fails", ()):
             raise GenerationError("OutOfMemory", "needs 9 GB, has 8 GB")
-        answer = self.settings.get("answers", {}).get(prompt.document_id, self.settings.get("answer", ""))
+        answer = self.settings.get("answer", "")
+        answer = self.settings.get("answers", {}).get(prompt.document_id, answer)
         text = answer if isinstance(answer, str) else json.dumps(answer)
         usage = Usage(100, 64, 20)
-        return Generation(raw_response=text, finish_reason="stop", usage=usage, environment={"device": "cpu"})
+        return Generation(
+            raw_response=text, finish_reason="stop", usage=usage, environment={"device": "cpu"}
+        )
 
     def close(self):
         self.note("close")
@@ -55,8 +59,7 @@ class Echo:
 def write_project(
     folder: Path, models: str, references: Mapping[str, Any] | None = None, suite_yaml: str = ""
 ) -> None:
-    """pytest.ini, models.yaml, the user's own test file, and a suite of tiny documents in
-    `folder`."""
+    """pytest.ini, models.yaml, the user's test file, and a suite of tiny documents."""
     ini = (
         (PROJECT / "pytest.ini").read_text().replace("pythonpath = .", f"pythonpath = {PROJECT} .")
     )
@@ -74,7 +77,8 @@ def write_project(
 def echo(name: str = "m", extra: str = "", **settings: Any) -> str:
     """A line of models.yaml for the stand-in."""
     settings.setdefault("answer", REFERENCE)
-    return f"  - {{name: {name}, model_id: x, backend: 'echo:Echo', backend_kwargs: {json.dumps(settings)}{extra}}}\n"
+    entry = f"name: {name}, model_id: x, backend: 'echo:Echo'"
+    return f"  - {{{entry}, backend_kwargs: {json.dumps(settings)}{extra}}}\n"
 
 
 def run_folder_of(folder: Path) -> Path:

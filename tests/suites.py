@@ -26,8 +26,7 @@ def write_suite(
     suite_yaml: str = "",
     documents: tuple[str, ...] = (),
 ) -> Path:
-    """A suite with one small PNG for each reference (and for each name in `documents`); names have
-    no suffix."""
+    """A suite with a small PNG for each reference and each of `documents`, named without suffix."""
     for part in ("documents", "references"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for number, name in enumerate([*references, *documents]):

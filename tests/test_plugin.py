@@ -207,7 +207,8 @@ def test_dry_run_says_what_a_real_run_would_be(pytester: pytest.Pytester) -> Non
     result.stdout.re_match_lines(
         [
             r"dry run: no model was called",
-            r"m \(default\): 3 cases, 1 cached, about 1 visual tokens each, about 0 s as in former runs",
+            r"m \(default\): 3 cases, 1 cached, about 1 visual tokens each, "
+            r"about 0 s as in former runs",
             r"none \(default\): 3 cases, about 1 visual tokens each",
             r"no weights; vlm-lab weights fetch none",
         ],
@@ -403,13 +404,13 @@ def test_it_lives_inside_another_project_and_changes_nothing_there(
     before = sorted(path.as_posix() for path in parent.rglob("*") if project not in path.parents)
     options = ["-c", "vlm/pytest.ini", "--rootdir", "vlm", "vlm/benchmarks"]
     command = ["benchmarks"] if start == "its own folder" else options
-    place = project if start == "its own folder" else parent
+    folder = project if start == "its own folder" else parent
     command = [sys.executable, "-m", "pytest", *command]
     environment = {
         **os.environ,
         "HOME": str(project / "home"),
     }  # matplotlib keeps its fonts' list at home
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(records_of(run_folder_of(project))) == 3
     after = sorted(path.as_posix() for path in parent.rglob("*") if project not in path.parents)
@@ -451,7 +452,10 @@ def test_a_warning_of_a_library_ends_nothing(pytester: pytest.Pytester) -> None:
     echo_file.write_text(
         echo_file.read_text().replace("import json, time", f"import json, time\n{warns}", 1)
     )
-    hook = "import warnings\ndef pytest_sessionfinish(): warnings.warn('odd picture', RuntimeWarning)\n"
+    hook = (
+        "import warnings\n"
+        "def pytest_sessionfinish(): warnings.warn('odd picture', RuntimeWarning)\n"
+    )
     (pytester.path / "conftest.py").write_text(hook)
     run(pytester).assert_outcomes(passed=3)
     assert (run_folder_of(pytester.path) / "report.html").exists()
@@ -459,8 +463,13 @@ def test_a_warning_of_a_library_ends_nothing(pytester: pytest.Pytester) -> None:
 
 def test_a_schema_calls_code_only_where_models_yaml_allows_it(pytester: pytest.Pytester) -> None:
     write_project(pytester.path, "models:\n" + echo())
-    own = "from pathlib import Path\ndef code(value, conventions):\n    Path('called').touch()\n    return str(value)\n"
-    (pytester.path / "own_types.py").write_text(own)
+    own_types = (
+        "from pathlib import Path\n"
+        "def code(value, conventions):\n"
+        "    Path('called').touch()\n"
+        "    return str(value)\n"
+    )
+    (pytester.path / "own_types.py").write_text(own_types)
     schema = pytester.path / "benchmarks" / "invoices" / "schema.json"
     schema.write_text(schema.read_text().replace('"identifier"', '"own_types:code"'))
     refused = run(pytester)
@@ -477,8 +486,7 @@ def test_a_schema_calls_code_only_where_models_yaml_allows_it(pytester: pytest.P
 
 
 def write_odd_pdf(path: Path, crop_box: tuple[int, int, int, int] | None, baseline: int) -> None:
-    """A page that says its amount at a height of `baseline`, perhaps cropped to a place beside
-    it."""
+    """A page that says its amount at a height of `baseline`, perhaps cropped beside it."""
     from reportlab.pdfgen.canvas import Canvas
 
     canvas = Canvas(str(path), pagesize=(300, 400))

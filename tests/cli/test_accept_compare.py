@@ -54,8 +54,8 @@ def test_a_dry_run_is_nothing_to_accept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "prompt", "options", "status"),
-    [(0, "p", (), 0), (10, "p", (), 1), (10, "q", (), 6), (1, "p", (), 0), (1, "p", ("--fail-on-lost-field",), 1),
-     (10, "p", ("--max-drop=0.5",), 0)],
+    [(0, "p", (), 0), (10, "p", (), 1), (10, "q", (), 6), (1, "p", (), 0),
+     (1, "p", ("--fail-on-lost-field",), 1), (10, "p", ("--max-drop=0.5",), 0)],
 )  # fmt: skip
 def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: int, prompt: str,
                  options: tuple[str, ...], status: int) -> None:  # fmt: skip

@@ -117,7 +117,10 @@ def test_writing_twice_is_writing_once(folder: Path) -> None:
 
 
 def test_lists_without_indentation_stay_so(folder: Path) -> None:
-    text = "models:\n- name: good\n  model_id: a\n  prompts:\n  - default\n- name: bad\n  model_id: b\n"
+    text = (
+        "models:\n- name: good\n  model_id: a\n  prompts:\n  - default\n"
+        "- name: bad\n  model_id: b\n"
+    )
     (folder / "models.yaml").write_text(text)
     decide(folder, "--write")
     after = (folder / "models.yaml").read_text()
@@ -132,6 +135,6 @@ def test_windows_line_ends_and_a_document_mark_stay(folder: Path) -> None:
     (folder / "models.yaml").write_bytes(text)
     decide(folder, "--write")
     lines = (folder / "models.yaml").read_bytes().splitlines(keepends=True)
-    kept = [line for line in lines if b"status" not in line and b"notes" not in line]
-    assert kept == text.splitlines(keepends=True)
+    kept_lines = [line for line in lines if b"status" not in line and b"notes" not in line]
+    assert kept_lines == text.splitlines(keepends=True)
     assert all(line.endswith(b"\r\n") for line in lines)

@@ -85,9 +85,9 @@ def test_env_is_shell_commands_and_lines_for_models_yaml(
     assert venv == ["python3.11", "-m", "venv", "envs/phi-3-vision"]
     assert pip[:4] == ["envs/phi-3-vision/bin/python", "-m", "pip", "install"]
     assert {"transformers", "torch", "torchvision", "Pillow", "accelerate"} <= {
-        each.split("==")[0] for each in pip[4:]
+        requirement.split("==")[0] for requirement in pip[4:]
     }
-    assert all(re.fullmatch(r"[A-Za-z]+==[\d.]+", each) for each in pip[4:])
+    assert all(re.fullmatch(r"[A-Za-z]+==[\d.]+", requirement) for requirement in pip[4:])
     assert fetch == ["vlm-lab", "weights", "fetch", "phi-3-vision"]
     entry = yaml.safe_load(lines)
     assert entry == {"python": "envs/phi-3-vision/bin/python", "attn_implementation": "eager",
@@ -99,9 +99,9 @@ def test_env_names_the_commit_that_is_here(home: Path, capsys: pytest.CaptureFix
     checkpoint(root / "snapshots" / COMMIT)
     (root / "refs").mkdir()
     (root / "refs" / "main").write_text(COMMIT)
-    said = run(capsys, "env", "phi-3-vision")
-    assert f"revision: {COMMIT}" in said
-    assert "weights fetch" not in said
+    output = run(capsys, "env", "phi-3-vision")
+    assert f"revision: {COMMIT}" in output
+    assert "weights fetch" not in output
 
 
 def test_env_from_another_folder(
@@ -110,9 +110,9 @@ def test_env_from_another_folder(
     """The shell's paths start where one types, those of models.yaml where it lies."""
     (home / "else where").mkdir()
     monkeypatch.chdir(home / "else where")
-    said = run(capsys, "env", "phi-3-vision", "--models-file", "../models.yaml")
-    assert "-m venv ../envs/phi-3-vision\n../envs/phi-3-vision/bin/python -m pip" in said
-    assert "\n    python: envs/phi-3-vision/bin/python\n" in said
+    output = run(capsys, "env", "phi-3-vision", "--models-file", "../models.yaml")
+    assert "-m venv ../envs/phi-3-vision\n../envs/phi-3-vision/bin/python -m pip" in output
+    assert "\n    python: envs/phi-3-vision/bin/python\n" in output
 
 
 @pytest.mark.parametrize(

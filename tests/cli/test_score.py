@@ -47,7 +47,8 @@ def test_json_has_totals_over_all_documents(
     # Values: 3 x 6 labelled, 2 x 6 predicted; exactly equal 4 + 6. The null document's six are
     # missing.
     kieval = totals["kieval"]
-    assert {name: kieval[name] for name in ("labelled", "predicted", "exact", "wrong", "unmatched")} == {
+    names = ("labelled", "predicted", "exact", "wrong", "unmatched")
+    assert {name: kieval[name] for name in names} == {
         "labelled": 18, "predicted": 12, "exact": 10, "wrong": 2, "unmatched": 6,
     }  # fmt: skip
     assert kieval["entity_f1"] == pytest.approx(2 * 10 / 30)
@@ -75,7 +76,8 @@ def test_json_has_every_document(pairs: Path, capsys: pytest.CaptureFixture[str]
     assert documents[0]["ours"]["normalized"] == 1
     assert documents[1]["differences"] == []
     differences = [
-        (each["path"], each["expected"], each["actual"]) for each in documents[0]["differences"]
+        (difference["path"], difference["expected"], difference["actual"])
+        for difference in documents[0]["differences"]
     ]
     assert differences == [("total", "1,234.50", "1234.50"), ("rows[1].sum", "2.00", "7.00")]
 

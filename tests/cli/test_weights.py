@@ -1,5 +1,4 @@
-"""`vlm-lab weights`: what is said about what is here, and what is fetched from an imitation of the
-hub on loopback."""
+"""`vlm-lab weights`: what is here, and what is fetched from a hub on loopback."""
 
 import json
 import os
@@ -39,8 +38,7 @@ NOT_WANTED = {
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with one model on the hub, one folder, one server; a user's own cache that is
-    empty."""
+    """A project with one model on the hub, one folder, one server; an empty user's cache."""
     pytest.importorskip(
         "huggingface_hub"
     )  # here, so that its log has a stream that outlives a test's own
@@ -78,10 +76,10 @@ def snapshot(home: Path) -> Path:
 def test_fetch_brings_what_is_needed_and_says_what_to_pin(
     home: Path, acme: Hub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = run(capsys, "fetch", "reader")
+    output = run(capsys, "fetch", "reader")
     assert {path.name: path.read_bytes() for path in snapshot(home).iterdir()} == FILES
-    assert f"acme/reader at {COMMIT}, licence mit" in said
-    assert f"revision: {COMMIT}" in said
+    assert f"acme/reader at {COMMIT}, licence mit" in output
+    assert f"revision: {COMMIT}" in output
     listed = next(line for line in run(capsys).splitlines() if line.startswith("reader"))
     assert listed.split()[1:6] == ["complete", "0.51", "MB", COMMIT[:12], "apache-2.0"]
 
@@ -162,9 +160,9 @@ def test_a_repository_of_pickles_is_refused(
 def test_what_cannot_be_fetched(
     names: list[str], words: str, acme: Hub, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = run(capsys, "fetch", *names, status=2)
-    assert re.search(words, said)
-    assert said.count("\n") == 1
+    output = run(capsys, "fetch", *names, status=2)
+    assert re.search(words, output)
+    assert output.count("\n") == 1
 
 
 def test_a_gated_model_says_where_its_licence_is(
@@ -182,9 +180,9 @@ def test_without_a_network(
     plan: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    said = run(capsys, "fetch", "reader", *plan, status=2)
-    assert "http://127.0.0.1:9 could not be used" in said
-    assert "carry its cache/hub over" in said
+    output = run(capsys, "fetch", "reader", *plan, status=2)
+    assert "http://127.0.0.1:9 could not be used" in output
+    assert "carry its cache/hub over" in output
 
 
 def test_a_user_who_is_offline_stays_so(acme: Hub) -> None:

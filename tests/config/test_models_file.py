@@ -1,5 +1,4 @@
-"""pytest tests/config/test_models_file.py: a misspelt key in models.yaml never becomes a setting
-that was ignored."""
+"""pytest tests/config/test_models_file.py: no misspelt key is a setting that was ignored."""
 
 from pathlib import Path
 
@@ -31,12 +30,12 @@ def write(folder: Path, text: str, name: str = "models.yaml") -> Path:
 
 
 def test_defaults_are_merged_key_by_key(tmp_path: Path) -> None:
-    found = load_candidates([write(tmp_path, GOOD)])
-    first, second = found.models
+    candidates = load_candidates([write(tmp_path, GOOD)])
+    first, second = candidates.models
     assert first.generation_kwargs == {"max_new_tokens": 1024, "temperature": 0.2}
     assert (first.prompts, second.prompts) == (("default", "terse"), ("terse",))
-    assert found.prompts == {"terse": "Return JSON: {{ schema }}"}
-    assert len({first, second, *found.models}) == 2, (
+    assert candidates.prompts == {"terse": "Return JSON: {{ schema }}"}
+    assert len({first, second, *candidates.models}) == 2, (
         "a model must be hashable, or pytest loads it twice"
     )
 
@@ -182,19 +181,19 @@ def test_files_add_up_in_order(tmp_path: Path) -> None:
 
 
 def test_a_prompt_that_does_not_exist_names_the_ones_that_do(tmp_path: Path) -> None:
-    found = load_candidates([write(tmp_path, GOOD)])
+    candidates = load_candidates([write(tmp_path, GOOD)])
     with pytest.raises(
         UserError, match=r"models.yaml:7: a: prompts: no prompt 'terse'; known: default"
     ):
-        check_prompts(found, {"default": ""}, [])
+        check_prompts(candidates, {"default": ""}, [])
     with pytest.raises(
         UserError, match="command line: --prompt: no prompt 'ters'; did you mean 'terse'"
     ):
-        check_prompts(found, {"default": "", "terse": ""}, ["ters"])
+        check_prompts(candidates, {"default": "", "terse": ""}, ["ters"])
 
 
 def test_the_file_that_ships_is_right() -> None:
-    found = load_candidates([Path(__file__).parents[2] / "models.yaml"])
+    candidates = load_candidates([Path(__file__).parents[2] / "models.yaml"])
     assert {"ocr", "qwen2-vl-2b", "phi-3-vision", "llava-1.5-7b", "llava-1.6-mistral-7b"} <= set(
-        found.locations
+        candidates.locations
     )

@@ -1,5 +1,4 @@
-"""pytest tests/run/test_inference.py: pages are rendered while the model works, and no case's
-seconds hold its rendering."""
+"""pytest tests/run/test_inference.py: pages are rendered while the model works."""
 
 import time
 from pathlib import Path
@@ -18,8 +17,7 @@ from vlm_lab.types import Generation, Model, Prompt, Runtime
 
 
 class Slow:
-    """Stands for a model that works for a while and notes which pages were ready when it was
-    asked."""
+    """A model that works for a while and notes which pages were ready when it was asked."""
 
     ready: list[bool]
 
@@ -185,13 +183,13 @@ def test_a_model_is_not_asked_about_documents_it_is_not_meant_for(tmp_path: Path
     )
     plan.schedule_cases(plan.build_cases(folder))
     asker = InferenceRunner(plan.options, plan)
-    said = {}
+    texts_by_document = {}
     for number, case in enumerate(plan.cases):
         try:
-            said[case.document.id] = ask(asker, number).raw_response
+            texts_by_document[case.document.id] = ask(asker, number).raw_response
         except Skip as reason:
-            said[case.document.id] = str(reason)
-    assert said == {
+            texts_by_document[case.document.id] = str(reason)
+    assert texts_by_document == {
         "slip": "{}",
         "letter": "m: meant for other documents (`only` in models.yaml: kind slip or receipt)",
     }

@@ -1,5 +1,4 @@
-"""pytest tests/run/test_preflight.py: what stops a run before a model is asked, and what is only
-said."""
+"""pytest tests/run/test_preflight.py: what stops a run first, and what is only said."""
 
 import json
 from pathlib import Path
@@ -32,12 +31,12 @@ def test_a_suite_that_fits(tmp_path: Path) -> None:
 
 def test_schema_and_references_that_share_nothing_stop_the_run(tmp_path: Path) -> None:
     errors, _ = checked(write_suite(tmp_path, {"a": {"Номер": "1", "Итого": {"Всего": "2"}}}))
-    (said,) = errors
+    (error,) = errors
     assert (
-        "share no field: the schema has invoice_number, totals.gross; the references have Номер, Итого.Всего"
-        in said
+        "share no field: the schema has invoice_number, totals.gross; "
+        "the references have Номер, Итого.Всего" in error
     )
-    assert "map them in suite.yaml" in said
+    assert "map them in suite.yaml" in error
 
 
 def test_a_reference_that_does_not_survive_the_scorer_is_named(
@@ -53,7 +52,8 @@ def test_a_reference_that_does_not_survive_the_scorer_is_named(
     monkeypatch.setattr(parsing, "parse", misread)
     errors, _ = checked(write_suite(tmp_path, {"a": REFERENCE, "b": {"invoice_number": "7"}}))
     assert errors == (
-        "a.png: its reference does not score 1.0 against itself: invoice_number = 'A-17' comes back as 'A-71'",
+        "a.png: its reference does not score 1.0 against itself: "
+        "invoice_number = 'A-17' comes back as 'A-71'",
     )
 
 

@@ -1,5 +1,4 @@
-"""pytest tests/run/test_repeat.py: models that repeat themselves, models that do not, and probes
-that cannot be had."""
+"""pytest tests/run/test_repeat.py: which models repeat themselves, and absent probes."""
 
 import json
 from collections.abc import Callable
@@ -32,7 +31,8 @@ class Batches(Moody):
     def generate_batch(self, prompts):
         self.note(f"batch of {len(prompts)}")
         replies = [super(Moody, self).generate(prompt) for prompt in prompts]
-        return [replace(each, raw_response=json.dumps(self.settings["batched"])) for each in replies]
+        text = json.dumps(self.settings["batched"])
+        return [replace(reply, raw_response=text) for reply in replies]
 """
 ROWS = [{"name": "a", "amount": "1.00"}, {"name": "b", "amount": "2.00"}]
 
@@ -51,7 +51,7 @@ def run(pytester: pytest.Pytester, models: str, *options: str) -> pytest.RunResu
 
 def probes_of(folder: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
     report = json.loads((run_folder_of(folder) / "report.json").read_text())
-    return {(each["model"], each["prompt_id"], each["how"]): each for each in report["probes"]}
+    return {(probe["model"], probe["prompt_id"], probe["how"]): probe for probe in report["probes"]}
 
 
 def said(why: Any) -> str:
@@ -62,9 +62,9 @@ def test_a_model_that_repeats_itself_flips_nothing(pytester: pytest.Pytester) ->
     result = run(pytester, "models:\n" + moody("m", "Batches"), "--probe=2")
     result.assert_outcomes(passed=3)
     for how in ("alone", "batch"):
-        found = probes_of(pytester.path)["m", "default", how]
+        probe = probes_of(pytester.path)["m", "default", how]
         counts = [
-            found[key] for key in ("repeats", "identical", "values", "flipped", "not_measured")
+            probe[key] for key in ("repeats", "identical", "values", "flipped", "not_measured")
         ]
         assert counts == [2, 2, 4, 0, ""]
     result.stdout.fnmatch_lines(
@@ -100,8 +100,8 @@ def test_a_value_that_only_the_second_reply_has_is_a_flip(pytester: pytest.Pytes
     )
     run(pytester, models, "--probe=1")
     for model in ("m", "silent"):
-        found = probes_of(pytester.path)[model, "default", "alone"]
-        assert (found["values"], found["flipped"]) == (2, 2), model
+        probe = probes_of(pytester.path)[model, "default", "alone"]
+        assert (probe["values"], probe["flipped"]) == (2, 2), model
 
 
 def test_second_replies_touch_neither_cache_nor_scores_nor_seconds(
@@ -110,7 +110,7 @@ def test_second_replies_touch_neither_cache_nor_scores_nor_seconds(
     models = "models:\n" + moody("m", again={"invoice_number": "A-71"})
     run(pytester, models).assert_outcomes(passed=3)
     plain = records_of(run_folder_of(pytester.path))
-    kept = {
+    kept_probes = {
         path.name: path.read_bytes()
         for path in (pytester.path / "cache" / "replies").rglob("*.json")
     }
@@ -120,9 +120,9 @@ def test_second_replies_touch_neither_cache_nor_scores_nor_seconds(
     assert {
         path.name: path.read_bytes()
         for path in (pytester.path / "cache" / "replies").rglob("*.json")
-    } == kept
-    found = probes_of(pytester.path)["m", "default", "alone"]
-    assert (found["cached"], found["repeats"]) == (3, 3), (
+    } == kept_probes
+    probe = probes_of(pytester.path)["m", "default", "alone"]
+    assert (probe["cached"], probe["repeats"]) == (3, 3), (
         "all first replies from the cache, the model loaded for it"
     )
 
@@ -132,14 +132,21 @@ def test_each_model_is_asked_the_same_answered_documents_after_its_cases_and_bef
 ) -> None:
     models = "models:\n" + moody("a", "Batches") + moody("b") + moody("c", fails=["inv_1", "inv_2"])
     run(pytester, models, "--probe=2")
-    found = probes_of(pytester.path)
+    probes = probes_of(pytester.path)
     assert (
-        found["a", "default", "alone"]["documents"] == found["b", "default", "alone"]["documents"]
+        probes["a", "default", "alone"]["documents"] == probes["b", "default", "alone"]["documents"]
     )
-    assert found["c", "default", "alone"]["documents"] == ["inv_3"]
-    own = [line.split()[1] for line in calls_of(pytester.path) if line.startswith("a:")]
-    assert own == ["load", *["default"] * 3, *["default"] * 2, "batch", *["default"] * 2, "close"]
-    assert "b: load" in calls_of(pytester.path)[len(own) :]
+    assert probes["c", "default", "alone"]["documents"] == ["inv_3"]
+    model_calls = [line.split()[1] for line in calls_of(pytester.path) if line.startswith("a:")]
+    assert model_calls == [
+        "load",
+        *["default"] * 3,
+        *["default"] * 2,
+        "batch",
+        *["default"] * 2,
+        "close",
+    ]
+    assert "b: load" in calls_of(pytester.path)[len(model_calls) :]
 
 
 def test_what_was_not_measured_says_why_and_documents_without_a_second_reply_are_named(
@@ -153,11 +160,11 @@ def test_what_was_not_measured_says_why_and_documents_without_a_second_reply_are
     replayed = "  - {name: today, backend: replay, model_id: benchmarks/invoices/references}\n"
     result = run(pytester, "models:\n" + models + replayed, "--probe=3")
     result.assert_outcomes(passed=9, skipped=3)
-    found = {key[::2]: each for key, each in probes_of(pytester.path).items()}
-    assert (found["m", "alone"]["repeats"], found["m", "alone"]["values"]) == (2, 4)
-    assert found["m", "alone"]["failed"] == {"inv_2": "ValueError: of its own"}
+    probes = {key[::2]: probe for key, probe in probes_of(pytester.path).items()}
+    assert (probes["m", "alone"]["repeats"], probes["m", "alone"]["values"]) == (2, 4)
+    assert probes["m", "alone"]["failed"] == {"inv_2": "ValueError: of its own"}
     result.stdout.fnmatch_lines(["*2 of 2 replies identical, 1 without a second reply*"])
-    why = {key: said(each["not_measured"]) for key, each in found.items()}
+    why = {key: said(probe["not_measured"]) for key, probe in probes.items()}
     assert why["m", "alone"] == ""
     assert why["m", "batch"] == "backend moody:Moody asks one prompt at a time"
     assert why["dies", "alone"] == "ValueError: of its own"
@@ -168,8 +175,8 @@ def test_what_was_not_measured_says_why_and_documents_without_a_second_reply_are
 @pytest.mark.parametrize("option", ["--dry-run", "--replies=only"])
 def test_where_no_model_is_called_one_line_says_so(pytester: pytest.Pytester, option: str) -> None:
     result = run(pytester, "models:\n" + moody("m") + moody("n"), "--probe=2", option)
-    told = [line for line in result.outlines if line.startswith("asked again")]
-    assert told == [f"asked again: not measured: {option.replace('=', ' ')} calls no model"]
+    probe_lines = [line for line in result.outlines if line.startswith("asked again")]
+    assert probe_lines == [f"asked again: not measured: {option.replace('=', ' ')} calls no model"]
     assert calls_of(pytester.path) == []
 
 
@@ -230,11 +237,14 @@ def test_a_real_checkpoint_repeats_itself_alone_and_in_a_batch(
     pytester: pytest.Pytester, checkpoint: Callable[[str], Path]
 ) -> None:
     folder = checkpoint("qwen2_vl")
-    models = f"models:\n  - {{name: tiny, model_id: {folder}, generation_kwargs: {{max_new_tokens: 8}}}}\n"
+    models = (
+        "models:\n"
+        f"  - {{name: tiny, model_id: {folder}, generation_kwargs: {{max_new_tokens: 8}}}}\n"
+    )
     run(pytester, models, "--probe=2", "--device=cpu").assert_outcomes(passed=3)
     for how in ("alone", "batch"):
-        found = probes_of(pytester.path)["tiny", "default", how]
-        assert (found["not_measured"], found["repeats"], found["identical"], found["flipped"]) == (
+        probe = probes_of(pytester.path)["tiny", "default", how]
+        assert (probe["not_measured"], probe["repeats"], probe["identical"], probe["flipped"]) == (
             "",
             2,
             2,

@@ -41,8 +41,7 @@ def bring(
     documents: tuple[str, ...] | None = None,
     escaped: bool = False,
 ) -> Suite:
-    """A user's folders with these references, the suite that init makes of them, loaded again from
-    its files."""
+    """A user's folders with these references; the suite that init makes of them, loaded again."""
     (folder / "docs").mkdir()
     (folder / "json").mkdir()
     for name in documents if documents is not None else references:
@@ -64,11 +63,11 @@ def test_a_pipelines_folder_becomes_a_suite_that_scores_one(
 ) -> None:
     write_pipeline(tmp_path)
     assert run(tmp_path / "benchmarks/schet", tmp_path / "docs", tmp_path / "output/json") == 0
-    said = capsys.readouterr().out
-    assert "matched 30 of 30 documents by {stem}.json" in said
-    assert "envelope: result.data; ignored: confidence, bbox" in said
-    assert '15 "", 15 null' in said
-    assert said.splitlines()[-1].startswith("next: vlm-lab init --check ")
+    output = capsys.readouterr().out
+    assert "matched 30 of 30 documents by {stem}.json" in output
+    assert "envelope: result.data; ignored: confidence, bbox" in output
+    assert '15 "", 15 null' in output
+    assert output.splitlines()[-1].startswith("next: vlm-lab init --check ")
     suite = load_suite(tmp_path / "benchmarks/schet")
     assert types(suite) == {
         "Номер": "identifier",
@@ -89,21 +88,23 @@ def test_a_pipelines_folder_becomes_a_suite_that_scores_one(
     assert notes == ()
     assert all("schet" in document.id for document in documents)
     assert check(tmp_path / "benchmarks/schet") == 0
-    said = capsys.readouterr().out
-    assert "Поставщик.ИНН: 30 came as JSON numbers" in said
-    assert "30 of 30 documents have a reference, and each scores 1.0 against itself" in said
+    output = capsys.readouterr().out
+    assert "Поставщик.ИНН: 30 came as JSON numbers" in output
+    assert "30 of 30 documents have a reference, and each scores 1.0 against itself" in output
 
 
 def test_the_shipped_schema_is_what_its_references_show(tmp_path: Path, shared: Path) -> None:
-    found = propose_suite(
+    proposal = propose_suite(
         tmp_path / "suite", shared / "invoices/documents", shared / "invoices/references"
     )
-    inferred = collect_schema_fields(json.loads(found.file_texts[tmp_path / "suite/schema.json"]))
+    inferred = collect_schema_fields(
+        json.loads(proposal.file_texts[tmp_path / "suite/schema.json"])
+    )
     ours = collect_schema_fields(
         json.loads((PROJECT / "benchmarks/invoices/schema.json").read_text("utf-8"))
     )
     assert set(inferred) == set(ours)
-    assert found.matching.unmatched == found.matching.unused_references == ()
+    assert proposal.matching.unmatched == proposal.matching.unused_references == ()
 
 
 def test_nothing_is_overwritten_and_a_second_run_shows_a_diff(
@@ -115,9 +116,9 @@ def test_nothing_is_overwritten_and_a_second_run_shows_a_diff(
     (suite.folder / "prompt.md").write_text("My own words {{ schema }}\n", "utf-8")
     (suite.folder / "fields.md").unlink()
     run(suite.folder, tmp_path / "docs", tmp_path / "json")
-    said = capsys.readouterr().out
-    assert "-My own words {{ schema }}" in said
-    assert "+Read this document" in said
+    output = capsys.readouterr().out
+    assert "-My own words {{ schema }}" in output
+    assert "+Read this document" in output
     assert (suite.folder / "prompt.md").read_text("utf-8") == "My own words {{ schema }}\n"
     assert (suite.folder / "fields.md").exists()
 
@@ -160,9 +161,11 @@ def test_one_reference_is_enough_and_said_to_be_weak(
 ) -> None:
     bring(tmp_path, {"a": {"number": "1"}}, documents=("a", "b", "c"))
     assert run(tmp_path / "suite2", tmp_path / "docs", tmp_path / "json") == 0
-    said = capsys.readouterr().out
-    assert "matched 1 of 3 documents by {stem}.json; 2 unmatched, for example b.png, c.png" in said
-    assert "types guessed from 1 reference are weak: add references" in said
+    output = capsys.readouterr().out
+    assert (
+        "matched 1 of 3 documents by {stem}.json; 2 unmatched, for example b.png, c.png" in output
+    )
+    assert "types guessed from 1 reference are weak: add references" in output
 
 
 @pytest.mark.parametrize(

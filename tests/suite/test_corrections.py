@@ -1,5 +1,4 @@
-"""pytest tests/suite/test_corrections.py: a person's verdicts, and what becomes of the
-references."""
+"""pytest tests/suite/test_corrections.py: what becomes of references under verdicts."""
 
 import json
 from pathlib import Path
@@ -70,7 +69,8 @@ def test_a_wrong_reference_is_replaced_and_named(tmp_path: Path) -> None:
         (
             {"reference": "9"},
             [
-                "corrections.json: a totals.gross: not corrected: the reference is '119.00' now, not '9'"
+                "corrections.json: a totals.gross: not corrected: "
+                "the reference is '119.00' now, not '9'"
             ],
         ),
         (
@@ -138,19 +138,19 @@ WHY = (Message("rows", {"n": 2, "added": "120.00"}),)
 
 
 def test_what_a_person_decided_stays_as_it_is() -> None:
-    known = [entry(comment="I looked")]
+    present_entries = [entry(comment="I looked")]
     suspects = [
         LabelError("s", "a", path, "x", {"m": "y"}, WHY)
         for path in ("totals.gross", "invoice_number")
     ]
-    entries = merge_entries(suspects, known)
+    entries = merge_entries(suspects, present_entries)
     assert entries[1]["why"] == ["its 2 rows add up to 120.00, as a candidate says"], (
         "a person reads the file"
     )
-    assert entries[0] == known[0]
-    assert [(each["path"], each["verdict"], each["right"]) for each in entries[1:]] == [
-        ("invoice_number", "", "")
-    ]
+    assert entries[0] == present_entries[0]
+    assert [
+        (new_entry["path"], new_entry["verdict"], new_entry["right"]) for new_entry in entries[1:]
+    ] == [("invoice_number", "", "")]
 
 
 @pytest.mark.parametrize(

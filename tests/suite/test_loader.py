@@ -1,5 +1,4 @@
-"""pytest tests/suite/test_loader.py: documents and references find each other, and what does not
-fit is said by name."""
+"""pytest tests/suite/test_loader.py: documents find references, misfits are named."""
 
 import unicodedata
 from pathlib import Path

@@ -1,5 +1,4 @@
-"""pytest tests/suite/test_pages.py: pages as a person sees them, from real files; what is broken
-says so in one line."""
+"""pytest tests/suite/test_pages.py: real files' pages; what is broken says so in a line."""
 
 from pathlib import Path
 
@@ -83,9 +82,9 @@ def test_sixteen_bit_scan_keeps_its_greys(tmp_path: Path) -> None:
 
 
 def test_max_pages_limits_what_is_rendered_and_says_what_there_was(tmp_path: Path) -> None:
-    found = Pages(pdf(tmp_path / "a.pdf", [(72, 72)] * 5), max_pages=2, dpi=72)
-    assert (found.total, found.indices, len(found)) == (5, (0, 1), 2)
-    assert [page.index for page in found] == [0, 1]
+    pages = Pages(pdf(tmp_path / "a.pdf", [(72, 72)] * 5), max_pages=2, dpi=72)
+    assert (pages.total, pages.indices, len(pages)) == (5, (0, 1), 2)
+    assert [page.index for page in pages] == [0, 1]
 
 
 def test_tiff_frames_are_pages_and_those_of_an_animation_are_not(tmp_path: Path) -> None:
@@ -175,10 +174,10 @@ ODD = {
 
 @pytest.mark.parametrize(("name", "expected"), ODD.items())
 def test_real_files_that_mislead_pipelines(shared: Path, name: str, expected: int | str) -> None:
-    found = Pages(shared / "odd_inputs" / name, 4, 50)
+    pages = Pages(shared / "odd_inputs" / name, 4, 50)
     if isinstance(expected, int):
-        assert found.total == expected
-        assert len(found.render_pages()) == min(expected, 4)
+        assert pages.total == expected
+        assert len(pages.render_pages()) == min(expected, 4)
     else:
         with pytest.raises(DocumentError, match=expected):
-            found.render_pages()
+            pages.render_pages()

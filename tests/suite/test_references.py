@@ -1,5 +1,4 @@
-"""pytest tests/suite/test_references.py: foreign keys, rows under a map, identifiers as numbers,
-verified references."""
+"""pytest tests/suite/test_references.py: foreign keys, maps, identifiers, verified ones."""
 
 import json
 from pathlib import Path
@@ -43,8 +42,8 @@ def reference(
 @pytest.mark.parametrize("turned", [False, True], ids=["ask in English", "ask in Russian"])
 def test_a_map_renames_fields_and_cells_both_ways(tmp_path: Path, turned: bool) -> None:
     pairs = {value: key for key, value in PAIRS.items()} if turned else PAIRS
-    wanted, written = (RUSSIAN, ENGLISH) if turned else (ENGLISH, RUSSIAN)
-    assert reference(tmp_path, written, {"map": pairs}) == wanted
+    expected, written = (RUSSIAN, ENGLISH) if turned else (ENGLISH, RUSSIAN)
+    assert reference(tmp_path, written, {"map": pairs}) == expected
 
 
 @pytest.mark.parametrize(
@@ -135,7 +134,12 @@ RU = Conventions("dmy", ("ru",))
         ("amount", "без НДС", None, "missing"),
         ("amount", "в т.ч. НДС 20 %", "20.00", "wrong"),
         ("amount", "в т.ч. НДС 20 %", "в т.ч. НДС 20 %", "exact"),
-        ("name", "ООО «Ромашка»", "Общество с ограниченной ответственностью \"Ромашка\"", "normalized"),
+        (
+            "name",
+            "ООО «Ромашка»",
+            "Общество с ограниченной ответственностью \"Ромашка\"",
+            "normalized",
+        ),
         ("name", "ООО «Ромашка»", "ЗАО «Ромашка»", "wrong"),
         ("tax_id", "7707083893", "ИНН 7707083893", "normalized"),
     ],

@@ -30,16 +30,18 @@ def test_every_tag_keeps_its_share_to_within_one_document(
     pool = documents(languages)
     taken = sample_documents(pool, count, seed)
     assert len(taken) == min(count, len(pool))
-    assert list(taken) == [each for each in pool if each in taken], "in their old order, each once"
-    shares = Counter(each.tags["language"] for each in taken)
+    assert list(taken) == [document for document in pool if document in taken], (
+        "in their old order, each once"
+    )
+    shares = Counter(document.tags["language"] for document in taken)
     for language, number in Counter(languages).items():
         assert abs(shares[language] - number * len(taken) / len(pool)) < 1 + 1e-9
 
 
 def test_the_seed_decides() -> None:
     pool = documents(["de"] * 50)
-    draws = [tuple(each.id for each in sample_documents(pool, 10, seed)) for seed in (0, 0, 1)]
-    assert draws[0] == draws[1] != draws[2]
+    first, again, other = (sample_documents(pool, 10, seed) for seed in (0, 0, 1))
+    assert first == again != other
 
 
 def test_all_is_all() -> None:

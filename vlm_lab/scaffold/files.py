@@ -32,7 +32,8 @@ PROMPT_FORMATS = (
 MAX_NAMED_KEYS = 6  # keys that a sentence names
 SCHEMA_FORMATS = {"amount": "decimal"}
 
-TEST_TEXT = '''"""One case per model x prompt x document of the suite in the folder beside this file."""
+TEST_TEXT = '''\
+"""One case per model x prompt x document of the suite in the folder beside this file."""
 
 from vlm_lab import parse, score
 
