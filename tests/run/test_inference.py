@@ -55,14 +55,14 @@ class ChoosesWhenLoaded:
 
 
 @pytest.fixture
-def asker(tmp_path: Path) -> InferenceRunner:
-    return make_asker(tmp_path, Slow, "off")
+def runner(tmp_path: Path) -> InferenceRunner:
+    return make_runner(tmp_path, Slow, "off")
 
 
-def make_asker(tmp_path: Path, backend: type, replies: CacheMode) -> InferenceRunner:
+def make_runner(tmp_path: Path, backend: type, replies: CacheMode) -> InferenceRunner:
     write_suite(tmp_path / "suite", {f"d{n}": REFERENCE for n in range(3)})
-    models = f"models: [{{name: m, model_id: x, backend: 'tests.test_asking:{backend.__name__}'}}]"
-    (tmp_path / "models.yaml").write_text(models)
+    model = f"{{name: m, model_id: x, backend: '{__name__}:{backend.__name__}'}}"
+    (tmp_path / "models.yaml").write_text(f"models: [{model}]")
     options = Options(
         models_files=(tmp_path / "models.yaml",),
         output_dir=tmp_path,
@@ -74,14 +74,14 @@ def make_asker(tmp_path: Path, backend: type, replies: CacheMode) -> InferenceRu
     return InferenceRunner(options, plan)
 
 
-def ask(asker: InferenceRunner, number: int) -> Generation:
-    case = asker.plan.cases[number]
-    candidate = asker.open_candidate or asker.make_candidate(case.model)
-    return asker.generate_reply(case, candidate, asker.build_prompt(case), lambda call: call())
+def ask(runner: InferenceRunner, number: int) -> Generation:
+    case = runner.plan.cases[number]
+    candidate = runner.open_candidate or runner.make_candidate(case.model)
+    return runner.generate_reply(case, candidate, runner.build_prompt(case), lambda call: call())
 
 
 def test_the_next_pages_are_ready_when_the_model_is(
-    asker: InferenceRunner, monkeypatch: pytest.MonkeyPatch
+    runner: InferenceRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered: list[tuple[str, float]] = []
     render = pages._render_image
@@ -92,9 +92,9 @@ def test_the_next_pages_are_ready_when_the_model_is(
         return render(path, indices, dpi)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pages, "_render_image", slow_render)
-    first = ask(asker, 0)
+    first = ask(runner, 0)
     ended = time.perf_counter()
-    ask(asker, 1)
+    ask(runner, 1)
     assert [name for name, _ in rendered[:2]] == ["d0", "d1"], (
         "each rendered once, the second before it was asked for"
     )
@@ -106,24 +106,24 @@ def test_the_next_pages_are_ready_when_the_model_is(
 
 def test_what_decides_a_reply_is_read_once_a_run_and_once_more_when_loaded(tmp_path: Path) -> None:
     ChoosesWhenLoaded.identities_read = 0
-    asker = make_asker(tmp_path, ChoosesWhenLoaded, "use")
+    runner = make_runner(tmp_path, ChoosesWhenLoaded, "use")
     for number in range(3):
-        ask(asker, number)
+        ask(runner, number)
     assert ChoosesWhenLoaded.identities_read == 2
 
 
 def test_the_first_reply_of_a_machine_is_found_by_the_next_run(tmp_path: Path) -> None:
     ChoosesWhenLoaded.chosen = None
-    first_run = make_asker(tmp_path, ChoosesWhenLoaded, "use")
+    first_run = make_runner(tmp_path, ChoosesWhenLoaded, "use")
     assert [ask(first_run, number).cached for number in range(3)] == [False] * 3
-    next_run = make_asker(tmp_path, ChoosesWhenLoaded, "use")
+    next_run = make_runner(tmp_path, ChoosesWhenLoaded, "use")
     assert [ask(next_run, number).cached for number in range(3)] == [True] * 3
 
 
-def test_memory_holds_this_document_and_the_next_alone(asker: InferenceRunner) -> None:
+def test_memory_holds_this_document_and_the_next_alone(runner: InferenceRunner) -> None:
     for number in range(3):
-        ask(asker, number)
-        assert len(asker._recent_pages) <= 2
+        ask(runner, number)
+        assert len(runner._recent_pages) <= 2
 
 
 def test_a_backend_that_cannot_be_built_says_why_to_every_case_and_is_tried_once(
@@ -169,10 +169,8 @@ def test_a_model_is_not_asked_about_documents_it_is_not_meant_for(tmp_path: Path
         tmp_path / "suite", {"slip": REFERENCE, "letter": REFERENCE}, "tags: {file: tags.csv}"
     )
     (folder / "tags.csv").write_text("document,kind\nslip.png,slip\nletter.png,letter\n")
-    model = (
-        "{name: m, model_id: x, backend: 'tests.test_asking:Slow', only: {kind: [slip, receipt]}}"
-    )
-    (tmp_path / "models.yaml").write_text(f"models: [{model}]")
+    model = f"name: m, model_id: x, backend: '{__name__}:Slow', only: {{kind: [slip, receipt]}}"
+    (tmp_path / "models.yaml").write_text(f"models: [{{{model}}}]")
     plan = Plan(
         Options(
             models_files=(tmp_path / "models.yaml",),
@@ -182,11 +180,11 @@ def test_a_model_is_not_asked_about_documents_it_is_not_meant_for(tmp_path: Path
         )
     )
     plan.schedule_cases(plan.build_cases(folder))
-    asker = InferenceRunner(plan.options, plan)
+    runner = InferenceRunner(plan.options, plan)
     texts_by_document = {}
     for number, case in enumerate(plan.cases):
         try:
-            texts_by_document[case.document.id] = ask(asker, number).raw_response
+            texts_by_document[case.document.id] = ask(runner, number).raw_response
         except Skip as reason:
             texts_by_document[case.document.id] = str(reason)
     assert texts_by_document == {
