@@ -38,10 +38,9 @@ NOT_WANTED = {
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with one model on the hub, one folder, one server; an empty user's cache."""
-    pytest.importorskip(
-        "huggingface_hub"
-    )  # here, so that its log has a stream that outlives a test's own
+    """A project with one model on the hub, one folder, one server; a user's own empty cache."""
+    # Here, so that its log has a stream that outlives a test's own.
+    pytest.importorskip("huggingface_hub")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     for name in ("HF_HUB_CACHE", "HF_TOKEN", "HF_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
@@ -107,9 +106,8 @@ def test_a_second_fetch_downloads_nothing(acme: Hub, capsys: pytest.CaptureFixtu
 def test_a_cut_download_goes_on_where_it_stopped(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        "huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000
-    )  # what is lost at a cut: 10 MB at most
+    # What is lost at a cut: 10 MB at most.
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000)
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
     with hub(FILES, COMMIT, cut_once="model.safetensors") as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)

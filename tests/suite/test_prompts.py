@@ -43,9 +43,8 @@ def test_pages_follow_suite_model_and_option(document: Document) -> None:
     assert (ask(document, "x").pages.max_pages, ask(document, "x").pages.dpi) == (3, 150)
     assert ask(document, "x", pages="first", dpi=96).pages.max_pages == 1
     assert ask(document, "x", dpi=96).pages.dpi == 96
-    assert (
-        make_prompt(Model(name="m", model_id="m"), "x", "default", document, 9).pages.max_pages == 9
-    )  # type: ignore[attr-defined]
+    prompt = make_prompt(Model(name="m", model_id="m"), "x", "default", document, 9)
+    assert prompt.pages.max_pages == 9  # type: ignore[attr-defined]
 
 
 def test_languages_are_the_documents_own_where_it_has_a_tag(document: Document) -> None:

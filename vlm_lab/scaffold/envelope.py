@@ -72,9 +72,8 @@ def build_value_map(root: Node) -> dict[str, str]:
     """suite.yaml's `map` for references in which a field is an object around its value, {"value":
     "17", "page": 1}; {} where none is."""
     path_map = dict(_map_paths(root, "", ""))
-    return (
-        path_map if any(our_path != their_path for our_path, their_path in path_map.items()) else {}
-    )
+    is_needed = any(our_path != their_path for our_path, their_path in path_map.items())
+    return path_map if is_needed else {}
 
 
 def _map_paths(node: Node, our_prefix: str, their_prefix: str) -> Iterator[tuple[str, str]]:
