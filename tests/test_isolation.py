@@ -23,7 +23,7 @@ CONFTEST = """
 import os, signal, threading
 from pathlib import Path
 import psutil
-from vlm_lab.backends.transformers import Transformers
+from vlm_lab.backends.transformers.backend import Transformers
 
 def note():
     this = psutil.Process()
@@ -35,7 +35,7 @@ def pytest_collection_finish(session):
     note()
 
 def generate(self, prompt, plain=Transformers.generate):
-    pid = self._alive().pid
+    pid = self._ensure_worker().pid
     Path("worker.txt").write_text(f"{pid}\\n")
     if self.model.name == "killed":
         threading.Timer(0.5, os.kill, (pid, signal.SIGKILL)).start()

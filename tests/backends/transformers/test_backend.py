@@ -228,7 +228,7 @@ def test_close_leaves_no_process_no_open_file_and_no_memory(
 PARENT = """
 import sys, threading
 from pathlib import Path
-from tests.backends.test_transformers import Transformers, endless, prompt
+from tests.backends.transformers.test_backend import Transformers, endless, prompt
 from vlm_lab.types import Runtime
 backend = Transformers(endless(Path(sys.argv[1])), Runtime(cache=Path(sys.argv[2]), device="cpu"))
 print(backend.worker.pid, flush=True)
