@@ -18,6 +18,7 @@ from torch import Tensor
 
 from training.nano.schedule import Phase
 from training.nano.trainer import Pupil
+from vlm_lab.files import atomic_file
 
 KEEP, TELL = 100, 20
 LOG = "log.csv"
@@ -134,9 +135,8 @@ def keep(pupil: Pupil, teachers: list[torch.optim.Optimizer], step: int, path: P
         "teachers": known,
         "step": step,
     }
-    beside = path.with_suffix(".part")
-    torch.save(state, beside)
-    beside.rename(path)
+    with atomic_file(path) as file:
+        torch.save(state, file)
 
 
 def resume(pupil: Pupil, teachers: list[torch.optim.Optimizer], path: Path) -> int:

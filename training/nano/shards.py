@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from training.nano.random_documents import any_word, wish
 from training.nano.rendering import Picture, picture
+from vlm_lab.files import atomic_file
 
 SHARD = 64
 
@@ -37,7 +38,7 @@ def opened(folder: Path) -> list[Picture]:
 
 
 def save(path: Path, pictures: list[Picture]) -> None:
-    """Written beside and renamed, so that a shard is whole or not there."""
+    """A shard is whole or not there."""
     arrays: dict[str, NDArray[Any]] = {
         f"pixels{index}": each.pixels for index, each in enumerate(pictures)
     }
@@ -45,10 +46,8 @@ def save(path: Path, pictures: list[Picture]) -> None:
     arrays["words"] = np.array(
         json.dumps([(each.letters, each.values, each.spots) for each in pictures])
     )
-    beside = path.with_suffix(".part")
-    with beside.open("wb") as file:
+    with atomic_file(path) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-    beside.rename(path)
 
 
 def load(path: Path) -> Iterator[Picture]:

@@ -6,11 +6,13 @@ ours, which stand in [brackets] and are replaced the next time.
 
 import io
 import re
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
+from vlm_lab.files import atomic_file
 from vlm_lab.messages import translate_messages
 from vlm_lab.types import Decision, Verdict
 
@@ -38,15 +40,14 @@ def write_status(path: Path, decisions: Sequence[Decision], run_id: str) -> list
             written.append(decision.model)
     out = io.StringIO()
     yaml.dump(data, out)
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text(
-            out.getvalue(), "utf-8", newline="\r\n" if b"\r\n" in path.read_bytes() else "\n"
-        )
-        part.chmod(path.stat().st_mode)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    newline = "\r\n" if b"\r\n" in path.read_bytes() else "\n"
+    mode = stat.S_IMODE(path.stat().st_mode)
+    with (
+        atomic_file(path, mode) as binary,
+        io.TextIOWrapper(binary, "utf-8", newline=newline) as file,
+    ):
+        file.write(out.getvalue())
+    path.chmod(mode)  # what the umask took off
     return written
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from vlm_lab.backends.transformers import weights
 from vlm_lab.errors import UserError
+from vlm_lab.files import read_json_object
 from vlm_lab.types import Model, Prompt, Report, Runtime
 
 Schema = Mapping[str, Any]
@@ -32,7 +33,7 @@ def build_transformers_settings(
         raise UserError(
             f"{model.name}: {found.folder} is not what was measured ({made_with.get('weights')}); run again"
         )
-    config = families.read_json(found.folder / "config.json")
+    config = read_json_object(found.folder / "config.json")
     family = families.get_family(config)
     if family.postprocess_method:
         raise UserError(

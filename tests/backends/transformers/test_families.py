@@ -19,6 +19,7 @@ from vlm_lab.backends.transformers.process import (
     WORKER_PACKAGES,
     read_module_sources,
 )
+from vlm_lab.files import read_json_object
 from vlm_lab.types import Model
 
 # PaliGemma's processor asks Pillow's images for an array in the way that numpy 2 warns of; the
@@ -246,7 +247,7 @@ def test_the_least_of_the_hubs_own_checkpoints(config: dict[str, Any], least: in
 def test_mllama_chooses_tiles_as_its_processor_does(checkpoint: Callable[[str], Path]) -> None:
     from transformers.models.mllama.image_processing_pil_mllama import get_optimal_tiled_canvas
 
-    config = families.read_json(checkpoint("mllama") / "config.json")
+    config = read_json_object(checkpoint("mllama") / "config.json")
     for width in range(30, 900, 37):
         for height in range(30, 900, 41):
             rows, columns = (

@@ -16,9 +16,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.backends.transformers import devices, families, weights
+from vlm_lab.backends.transformers import devices, weights
 from vlm_lab.backends.transformers.process import Worker, split_into_chunks
 from vlm_lab.errors import GenerationError, Skip, UserError
+from vlm_lab.files import read_json_object
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 
 LOAD_SECONDS, REPLY_SECONDS = 1800.0, 600.0
@@ -154,7 +155,7 @@ class Transformers:
             return make_interpreter_error(
                 self.model, f"python: {python} lacks what this model needs ({message})"
             )
-        own = families.read_json(self.weights.folder / "config.json").get("auto_map")
+        own = read_json_object(self.weights.folder / "config.json").get("auto_map")
         hint = (
             f"; it brings code of its own, which may need other versions: vlm-lab models env {name}"
             if own

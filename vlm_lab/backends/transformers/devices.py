@@ -1,7 +1,7 @@
 """Device, dtype and attention: the choice and its reason, and how much memory a reply took.
 
 The choosing functions need torch and run inside the worker, perhaps in another interpreter: this
-module imports nothing of ours, is valid on Python 3.9, and imports torch late. What is forced and
+module imports of ours `files` alone, is valid on Python 3.9, and imports torch late. What is forced and
 cannot be had is a ValueError before anything is loaded. `hardware` is the guess that the run's
 header and the dry run make without torch.
 """
@@ -9,7 +9,6 @@ header and the dry run make without torch.
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import platform
 import sys
@@ -17,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.files import read_json_object, write_json_object
+
+ENVIRONMENTS_FILE = "environments.json"  # in the cache: what workers chose
 HALF_PRECISION = ("float16", "bfloat16")
 DTYPE_ALIASES = {
     "fp32": "float32",
@@ -205,24 +207,13 @@ def _measure_max_rss() -> int | None:
 def read_choices(cache: Path, key: str) -> dict[str, Any]:
     """What a worker chose under `key` before; {} where none did. Only an interpreter with torch can
     know it."""
-    value = _read_environments(cache).get(key)
+    value = read_json_object(cache / ENVIRONMENTS_FILE).get(key)
     return value if isinstance(value, dict) else {}
 
 
 def write_choices(cache: Path, key: str, chosen: dict[str, Any]) -> None:
     """Leaves a worker's choice for the dry run and the header, which have no torch."""
-    known = _read_environments(cache)
+    known = read_json_object(cache / ENVIRONMENTS_FILE)
     if known.get(key) == chosen:
         return
-    cache.mkdir(parents=True, exist_ok=True)
-    part = cache / f"environments.{os.getpid()}.part"
-    part.write_text(json.dumps({**known, key: chosen}, indent=1, sort_keys=True), "utf-8")
-    part.replace(cache / "environments.json")
-
-
-def _read_environments(cache: Path) -> dict[str, Any]:
-    try:
-        value = json.loads((cache / "environments.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+    write_json_object(cache / ENVIRONMENTS_FILE, {**known, key: chosen})

@@ -11,7 +11,6 @@ valid on Python 3.9 and needs neither torch nor transformers.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +40,7 @@ from vlm_lab.backends.transformers.visual_tokens import (  # fmt: skip
     rename_qwen_settings,
     resize_mllama_page,
 )
+from vlm_lab.files import read_json_object
 
 TokenCounter = Callable[[Config, Config, Size], int]
 BudgetRule = Callable[[Config, Config, int], dict[str, Any]]
@@ -157,21 +157,12 @@ def get_family(config: Config) -> Family:
     return FAMILIES.get(str(config.get("model_type")), Family())
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; {} where there is none."""
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def read_preprocessor(folder: Path) -> dict[str, Any]:
     """The image processor's settings: preprocessor_config.json, or the part of
     processor_config.json that has them."""
-    nested = read_json(folder / "processor_config.json").get("image_processor")
+    nested = read_json_object(folder / "processor_config.json").get("image_processor")
     return {
-        **read_json(folder / "preprocessor_config.json"),
+        **read_json_object(folder / "preprocessor_config.json"),
         **(nested if isinstance(nested, dict) else {}),
     }
 
@@ -210,7 +201,7 @@ def compute_page_size(
 def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> int | None:
     """Visual tokens of pages of these sizes (width, height), from JSON files alone; None where
     nobody knows."""
-    config, files = read_json(folder / "config.json"), read_preprocessor(folder)
+    config, files = read_json_object(folder / "config.json"), read_preprocessor(folder)
     entry = get_family(config)
     if entry.count_tokens is None:
         return None
@@ -238,6 +229,6 @@ def read_processor_class(folder: Path) -> str:
         "tokenizer_config.json",
         "config.json",
     ):
-        if found := read_json(folder / name).get("processor_class"):
+        if found := read_json_object(folder / name).get("processor_class"):
             return str(found)
     return ""

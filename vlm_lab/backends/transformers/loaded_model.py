@@ -16,6 +16,7 @@ from typing import Any
 
 from vlm_lab.backends.transformers import devices, families, processors, visual_tokens
 from vlm_lab.backends.transformers.streamer import TokenStreamer, decode_token_texts
+from vlm_lab.files import read_json_object
 
 Payload = dict[str, Any]
 AUTO_CLASSES = (
@@ -38,7 +39,7 @@ class LoadedModel:
         transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         self.torch, self.transformers, self.load_request = torch, transformers, job
         self.folder = Path(job["folder"])
-        self.config = families.read_json(self.folder / "config.json")
+        self.config = read_json_object(self.folder / "config.json")
         self.family = families.get_family(self.config)
         self.refused_attention: list[str] = []
         self.choices = self.choose_device_settings()

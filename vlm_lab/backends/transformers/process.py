@@ -23,6 +23,7 @@ from vlm_lab.sanitize import terminal_safe
 
 WORKER_PACKAGES = ("vlm_lab", "vlm_lab.backends", "vlm_lab.backends.transformers")
 WORKER_MODULES = (
+    "vlm_lab.files",
     "vlm_lab.backends.transformers.devices",
     "vlm_lab.backends.transformers.visual_tokens",
     "vlm_lab.backends.transformers.families",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import Skip
+from vlm_lab.files import read_json_object, write_json_object
 from vlm_lab.types import Model
 
 COMMIT_PATTERN = re.compile(r"[0-9a-f]{40}")
@@ -89,7 +90,7 @@ def require_checkpoint(model: Model, cache: Path) -> Weights:
 def find_foreign_code(folder: Path) -> set[str]:
     """Classes that a checkpoint's settings take from other repositories: transformers'
     `repository--module.Class`."""
-    maps = [_read_json(path).get("auto_map") for path in folder.glob("*config.json")]
+    maps = [read_json_object(path).get("auto_map") for path in folder.glob("*config.json")]
     entries = [entry for each in maps if isinstance(each, dict) for entry in each.values()]
     names = [name for entry in entries for name in (entry if isinstance(entry, list) else [entry])]
     return {name for name in names if isinstance(name, str) and "--" in name}
@@ -164,7 +165,7 @@ def find_local_folders(root: Path, model_id: str) -> Iterator[Path]:
             continue
         if (
             folder.name in (name, model_id.replace("/", "--"))
-            or _read_json(path).get("_name_or_path") == model_id
+            or read_json_object(path).get("_name_or_path") == model_id
         ):
             yield folder
 
@@ -186,7 +187,7 @@ def find_missing_files(folder: Path, pickles: bool) -> Iterator[str]:
         yield "config.json"
     index = folder / INDEX_FILES[pickles]
     if index.is_file():
-        shards = _read_json(index).get("weight_map")
+        shards = read_json_object(index).get("weight_map")
         names = sorted(set(shards.values())) if isinstance(shards, dict) else [index.name]
         yield from (str(name) for name in names if not (folder / str(name)).is_file())
     elif not any(path.is_file() for path in folder.glob("*.bin" if pickles else "*.safetensors")):
@@ -204,11 +205,11 @@ def compute_digest(folder: Path, cache: Path) -> str:
         if path.is_file() and not path.name.startswith(".")
     ]
     notes = cache / "weights.json"
-    known = _read_json(notes)
+    known = read_json_object(notes)
     hashes = {path.name: _hash_file(path, known) for path in files}
     fresh = {_make_file_key(path): hashes[path.name] for path in files}
     if not fresh.items() <= known.items():
-        write_json(notes, {**known, **fresh})
+        write_json_object(notes, {**known, **fresh})
     return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
@@ -222,19 +223,3 @@ def _hash_file(path: Path, known: dict[str, Any]) -> str:
 def _make_file_key(path: Path) -> str:
     status = path.stat()
     return f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(value, indent=1, sort_keys=True), "utf-8")
-    part.replace(path)
