@@ -3,7 +3,7 @@
 UserError            what the user gave cannot be used: one clear message, no traceback
   DocumentError      this file cannot become pages; its cells are `error`
   DiskError          nothing more can be written: the run ends, what was written is safe
-  Skip               this candidate (or this case) cannot run here; the rest goes on, the cell is `skipped`
+  Skip               this candidate or case cannot run here; the rest goes on, the cell is `skipped`
   GenerationError    a backend could not answer this case; the cell is `error` and the rest goes on
 """
 
@@ -27,8 +27,7 @@ class DiskError(UserError):
 
 
 class Skip(UserError):
-    """A candidate or a case that cannot run on this machine, with the command that would change
-    that."""
+    """A candidate or a case that cannot run here, with the command that would change that."""
 
     kind = "Skip"
 

@@ -1,7 +1,7 @@
 """Files that are written whole or not at all, and JSON files that may be missing or broken.
 
-Whatever breaks off (a full disk, a killed process) leaves the file that was there before. Sent along
-to workers in other interpreters: valid on Python 3.9, imports nothing of ours.
+Whatever breaks off (a full disk, a killed process) leaves the file that was there before. Sent to
+workers in other interpreters: valid on Python 3.9, imports nothing of ours.
 """
 
 from __future__ import annotations

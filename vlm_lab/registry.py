@@ -11,9 +11,8 @@ from typing import Any
 
 from vlm_lab.errors import UserError
 
-_allowed_modules: set[str] = (
-    set()
-)  # modules that models.yaml lists: of this process, as what is imported is
+# Modules that models.yaml lists: of this process, as what is imported is.
+_allowed_modules: set[str] = set()
 
 
 def allow_plugins(modules: Iterable[str]) -> None:
@@ -21,29 +20,31 @@ def allow_plugins(modules: Iterable[str]) -> None:
     _allowed_modules.update(modules)
 
 
-def resolve_allowed_name(name: str, table: Mapping[str, str], what: str) -> Any:
-    """As `find`, for a name that stands in data. UserError where it leads to a module that nobody
-    allowed."""
+def resolve_allowed_name(name: str, table: Mapping[str, str], object_kind: str) -> Any:
+    """As `resolve_name`, for a name that stands in data. UserError where it leads to a module that
+    nobody allowed."""
     module = name.partition(":")[0]
     if name not in table and ":" in name and module not in _allowed_modules:
         raise UserError(
-            f"{what} {name!r} is code of your own, which runs only where models.yaml allows it: plugins: [{module}]"
+            f"{object_kind} {name!r} is code of your own, which runs only where models.yaml allows "
+            f"it: plugins: [{module}]"
         )
-    return resolve_name(name, table, what)
+    return resolve_name(name, table, object_kind)
 
 
-def resolve_name(name: str, table: Mapping[str, str], what: str) -> Any:
+def resolve_name(name: str, table: Mapping[str, str], object_kind: str) -> Any:
     """The object that `table` has under `name` as "module:attribute", or the one that `name` itself
     spells so."""
-    place = table.get(name, name)
-    module, colon, attribute = place.partition(":")
-    if not colon:
+    import_path = table.get(name, name)
+    module, separator, attribute = import_path.partition(":")
+    if not separator:
         raise UserError(
-            f"no {what} {name!r}; known: {', '.join(sorted(table))}, or your own as package.module:Name"
+            f"no {object_kind} {name!r}; known: {', '.join(sorted(table))}, "
+            "or your own as package.module:Name"
         )
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
-        raise UserError(f"{what} {name!r} cannot be imported: {error}") from error
+        raise UserError(f"{object_kind} {name!r} cannot be imported: {error}") from error
     except AttributeError:
-        raise UserError(f"{what} {name!r}: {module} has no {attribute}") from None
+        raise UserError(f"{object_kind} {name!r}: {module} has no {attribute}") from None

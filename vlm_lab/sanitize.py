@@ -4,13 +4,14 @@ import unicodedata
 
 
 def terminal_safe(text: str) -> str:
-    """Text from outside made safe for a terminal: no escape sequence, line break or direction mark
-    survives."""
-    if (
-        text.isprintable()
-    ):  # the same judgement, letter by letter in C: a report has a million texts
+    """The text without any escape sequence, line break or direction mark."""
+    # The same judgement, letter by letter in C: a report has a million texts.
+    if text.isprintable():
         return text
     return "".join(
-        c if unicodedata.category(c)[0] not in "CZ" or c == " " else "\N{REPLACEMENT CHARACTER}"
-        for c in text
+        character if _is_safe(character) else "\N{REPLACEMENT CHARACTER}" for character in text
     )
+
+
+def _is_safe(character: str) -> bool:
+    return character == " " or unicodedata.category(character)[0] not in "CZ"

@@ -15,6 +15,5 @@ NO_TELEMETRY = {
 
 
 def forbid_telemetry() -> None:
-    """Sets the variables whatever the environment says: that nothing is sent is a promise, not a
-    default."""
+    """Sets the variables whatever the environment says: to send nothing is no mere default."""
     os.environ.update(NO_TELEMETRY)

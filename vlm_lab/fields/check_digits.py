@@ -27,63 +27,61 @@ TAX_ID_VALIDATORS: tuple[tuple[re.Pattern[str], str, str], ...] = (
 )
 
 
-def find_code_error(kind: str, value: Any, path: str = "") -> Message | None:
-    """Why a value is no valid `tax_id`, `inn` or `iban`; None where it is one, or where nothing can
-    be said."""
-    return validate_code(kind, value, path) or None
+def find_code_error(field_type: str, value: Any, path: str = "") -> Message | None:
+    """Why a value is no valid `tax_id`, `inn` or `iban`; None where it is one, or may be one."""
+    return validate_code(field_type, value, path) or None
 
 
 def validate_code(
-    kind: str, value: Any, path: str = "", languages: Sequence[str] = ()
+    field_type: str, value: Any, path: str = "", languages: Sequence[str] = ()
 ) -> Message | Valid | None:
-    """As `invalid`, and "" where the value is a valid one. A tax id at a `path` that says ИНН is
-    one of these, whatever its length; one of ten or twelve bare digits only where the suite is
-    Russian (English is everywhere), since a German tax number has as many."""
+    """As `find_code_error`, and "" where the value is a valid one. A tax id at a `path` that says
+    ИНН is one of these, whatever its length; one of ten or twelve bare digits only where the suite
+    is Russian (English is everywhere), since a German tax number has as many."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    text = re.sub(
-        r"[\W_]",
-        "",
-        str(int(value)) if isinstance(value, float) and value.is_integer() else str(value),
-    ).lower()
-    if kind == "iban":
-        return _validate_with_stdnum("stdnum.iban", text.removeprefix("iban"), "IBAN")
-    if kind == "inn":
-        return _validate_inn(text.removeprefix("инн"))
-    if kind == "tax_id" and re.search(r"\bинн\b", path.casefold().replace("_", " ")):
-        return _validate_named_inn(text)
-    return _validate_tax_id(text, {*languages} - {"en"} == {"ru"}) if kind == "tax_id" else None
+    is_whole_float = isinstance(value, float) and value.is_integer()
+    code = re.sub(r"[\W_]", "", str(int(value) if is_whole_float else value)).lower()
+    if field_type == "iban":
+        return _validate_with_stdnum("stdnum.iban", code.removeprefix("iban"), "IBAN")
+    if field_type == "inn":
+        return _validate_inn(code.removeprefix("инн"))
+    if field_type != "tax_id":
+        return None
+    if re.search(r"\bинн\b", path.casefold().replace("_", " ")):
+        return _validate_named_inn(code)
+    return _validate_tax_id(code, is_russian={*languages} - {"en"} == {"ru"})
 
 
-def _validate_named_inn(text: str) -> Message | Valid:
+def _validate_named_inn(code: str) -> Message | Valid:
     """Why digits under a name that says ИНН are none: by their number, too."""
-    digits = re.sub(r"\D", "", text)
+    digits = re.sub(r"\D", "", code)
     if len(digits) not in (10, 12):
         return Message("inn_digits", {"digits": len(digits)})
     return _validate_inn(digits)
 
 
-def _validate_tax_id(text: str, russian: bool) -> Message | Valid | None:
-    text = re.sub(rf"^({TAX_ID_LABELS})(?=[a-z]{{2}}\w*\d)", "", text)
-    text = re.sub(r"^gr(?=\d{9}$)", "el", re.sub(TAX_ID_ENDING, "", text))  # VIES writes Greece so
-    if text.startswith("инн"):
-        return _validate_named_inn(text)
-    if text.isdigit():
-        return _validate_inn(text) if russian and len(text) in (10, 12) else None
-    for head, module, name in TAX_ID_VALIDATORS:
-        if head.match(text):
-            return _validate_with_stdnum(module, text.upper(), name.format(text[:2].upper()))
+def _validate_tax_id(code: str, is_russian: bool) -> Message | Valid | None:
+    code = re.sub(rf"^({TAX_ID_LABELS})(?=[a-z]{{2}}\w*\d)", "", code)
+    code = re.sub(r"^gr(?=\d{9}$)", "el", re.sub(TAX_ID_ENDING, "", code))  # VIES writes Greece so
+    if code.startswith("инн"):
+        return _validate_named_inn(code)
+    if code.isdigit():
+        return _validate_inn(code) if is_russian and len(code) in (10, 12) else None
+    for prefix_pattern, module, label in TAX_ID_VALIDATORS:
+        if prefix_pattern.match(code):
+            return _validate_with_stdnum(module, code.upper(), label.format(code[:2].upper()))
     return None
 
 
-def _validate_inn(text: str) -> Message | Valid:
-    return _validate_with_stdnum("stdnum.ru.inn", text, "ИНН")
+def _validate_inn(code: str) -> Message | Valid:
+    return _validate_with_stdnum("stdnum.ru.inn", code, "ИНН")
 
 
-def _validate_with_stdnum(module: str, text: str, name: str) -> Message | Valid:
+def _validate_with_stdnum(module: str, code: str, label: str) -> Message | Valid:
     """Why python-stdnum's `module` says that this is no such code; "" where it is one."""
     try:
-        importlib.import_module(module).validate(text)
+        importlib.import_module(module).validate(code)
     except ValueError as error:
-        return Message("no_code", {"name": name, "said": str(error).rstrip(".").lower()})
+        return Message("no_code", {"name": label, "said": str(error).rstrip(".").lower()})
     return ""

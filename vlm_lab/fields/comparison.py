@@ -4,7 +4,7 @@ A type is one function `(value, Conventions) -> canonical value | None`: None wh
 none of this type, else something hashable that is equal for two ways of writing the same. To add
 one, write the function anywhere, name it in schema.json as `"x-vlm-lab": {"type":
 "your_package.module:function"}`, and its module in models.yaml as `plugins: [your_package.module]`;
-or add a line to TYPES:
+or add a line to FIELD_TYPES:
 
     def postcode(value, conventions):
         digits = str(value).replace(" ", "")
@@ -38,11 +38,8 @@ FIELD_TYPES: dict[str, str] = {
     "list": "vlm_lab.fields.texts:normalize_list",
     "boolean": "vlm_lab.fields.texts:parse_boolean",
 }
-CODE_TYPES = (
-    "identifier",
-    "tax_id",
-    "iban",
-)  # types whose values are no quantities, whatever digits they have
+# Types whose values are no quantities, whatever digits they have.
+CODE_TYPES = ("identifier", "tax_id", "iban")
 TEXT_FIELD = Field("", "text")
 MAX_COMPARED_LENGTH = 2000  # characters of each text that a similarity looks at
 
@@ -60,52 +57,48 @@ def compare_values(
 
 def has_same_text(expected: Any, actual: Any) -> bool:
     """Whether both are printed alike; a JSON number is printed as its text, and True is not 1."""
-    return (type(expected) is type(actual) and bool(expected == actual)) or str(expected) == str(
-        actual
-    )
+    if type(expected) is type(actual) and expected == actual:
+        return True
+    return str(expected) == str(actual)
 
 
 def has_same_value(field: Field, expected: Any, actual: Any, conventions: Conventions) -> bool:
     """Whether the two are the same value of the field's type, or, of neither being one, the same
     text (`без НДС` where an amount should be)."""
-    one, other = (
-        canonicalize_value(field, expected, conventions),
-        canonicalize_value(field, actual, conventions),
-    )
-    if one is None and other is None:
-        one, other = (
-            canonicalize_value(TEXT_FIELD, expected, conventions),
-            canonicalize_value(TEXT_FIELD, actual, conventions),
-        )
-    if one is None or other is None:
+    expected_value = canonicalize_value(field, expected, conventions)
+    actual_value = canonicalize_value(field, actual, conventions)
+    if expected_value is None and actual_value is None:
+        expected_value = canonicalize_value(TEXT_FIELD, expected, conventions)
+        actual_value = canonicalize_value(TEXT_FIELD, actual, conventions)
+    if expected_value is None or actual_value is None:
         return False
-    if isinstance(one, Decimal) and isinstance(other, Decimal):
-        return is_same_amount(expected, actual, field.tolerance, one, other)
-    if field.type == "quantity" and isinstance(one, tuple) and isinstance(other, tuple):
-        return is_same_quantity(expected, actual, field.tolerance, one, other)
-    return one == other
+    if isinstance(expected_value, Decimal) and isinstance(actual_value, Decimal):
+        return is_same_amount(expected, actual, field.tolerance, expected_value, actual_value)
+    if (
+        field.type == "quantity"
+        and isinstance(expected_value, tuple)
+        and isinstance(actual_value, tuple)
+    ):
+        return is_same_quantity(expected, actual, field.tolerance, expected_value, actual_value)
+    return expected_value == actual_value
 
 
 def canonicalize_value(field: Field, value: Any, conventions: Conventions) -> Hashable | None:
     """The value as its type reads it, None where it is none. A user's type may raise on odd values,
     or give what cannot be hashed: that is None."""
     try:
-        found = resolve_field_type(field.type)(value, conventions)
-        hash(found)
-        return found
+        canonical_value = resolve_field_type(field.type)(value, conventions)
+        hash(canonical_value)
+        return canonical_value
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError):
         return None
 
 
 def compute_similarity(expected: Any, actual: Any) -> float:
-    """1 - normalised Indel distance of the two texts (rapidfuzz): reported, never a reason to be
-    right."""
-    return round(
-        Indel.normalized_similarity(
-            str(expected)[:MAX_COMPARED_LENGTH], str(actual)[:MAX_COMPARED_LENGTH]
-        ),
-        4,
-    )
+    """1 - normalised Indel distance of the two texts: reported, never a reason to be right."""
+    expected_text = str(expected)[:MAX_COMPARED_LENGTH]
+    actual_text = str(actual)[:MAX_COMPARED_LENGTH]
+    return round(Indel.normalized_similarity(expected_text, actual_text), 4)
 
 
 @lru_cache(maxsize=256)

@@ -40,38 +40,38 @@ def parse_date(value: Any, conventions: Conventions) -> Date | None:
 @lru_cache(maxsize=2048)
 def _parse_listed_formats(text: str, conventions: Conventions) -> Date | None:
     for pattern in (_ISO, _COMPACT, _EAST_ASIAN):
-        if found := pattern.fullmatch(text):
-            return _make_date(*found.groups())
-    if found := _NUMERIC.fullmatch(text):
-        return _make_ordered_date(found[1], found[2], found[3], conventions.date_order)
-    months = _build_month_numbers(conventions.languages)
-    lower = text.casefold()
-    if (found := _DAY_FIRST.fullmatch(lower)) and found[2] in months:
-        return _make_date(found[3], str(months[found[2]]), found[1])
-    if (found := _MONTH_FIRST.fullmatch(lower)) and found[1] in months:
-        return _make_date(found[3], str(months[found[1]]), found[2])
+        if match := pattern.fullmatch(text):
+            return _make_date(*match.groups())
+    if match := _NUMERIC.fullmatch(text):
+        return _make_ordered_date(match[1], match[2], match[3], conventions.date_order)
+    month_numbers = _build_month_numbers(conventions.languages)
+    folded = text.casefold()
+    if (match := _DAY_FIRST.fullmatch(folded)) and match[2] in month_numbers:
+        return _make_date(match[3], str(month_numbers[match[2]]), match[1])
+    if (match := _MONTH_FIRST.fullmatch(folded)) and match[1] in month_numbers:
+        return _make_date(match[3], str(month_numbers[match[1]]), match[2])
     return None
 
 
-def _make_ordered_date(first: str, second: str, third: str, order: str) -> Date | None:
+def _make_ordered_date(first: str, second: str, third: str, date_order: str) -> Date | None:
     if len(first) == 4:
         return _make_date(first, second, third)
-    if order == "mdy":
+    if date_order == "mdy":
         return _make_date(third, first, second)
-    return (
-        _make_date(first, second, third)
-        if order == "ymd" and len(third) < 4
-        else _make_date(third, second, first)
-    )
+    if date_order == "ymd" and len(third) < 4:
+        return _make_date(first, second, third)
+    return _make_date(third, second, first)
 
 
 def _make_date(year: str, month: str, day: str) -> Date | None:
     """Two-digit years are those from 1970 to 2069."""
     if len(year) not in (2, 4):
         return None
-    number = int(year) if len(year) == 4 else int(year) + (1900 if int(year) >= 70 else 2000)
+    full_year = int(year)
+    if len(year) == 2:
+        full_year += 1900 if full_year >= 70 else 2000
     try:
-        return Date(number, int(month), int(day))
+        return Date(full_year, int(month), int(day))
     except ValueError:
         return None
 
@@ -82,14 +82,14 @@ def _build_month_numbers(languages: tuple[str, ...]) -> dict[str, int]:
     none."""
     from babel import Locale, UnknownLocaleError
 
-    names: dict[str, int] = {}
+    month_numbers: dict[str, int] = {}
     for language in dict.fromkeys((*languages, "en")):
         try:
-            table = Locale.parse(language.replace("-", "_")).months
+            month_table = Locale.parse(language.replace("-", "_")).months
         except (UnknownLocaleError, ValueError):
             continue
         for context in ("format", "stand-alone"):
             for width in ("wide", "abbreviated"):
-                for number, word in table[context][width].items():
-                    names.setdefault(word.casefold().rstrip("."), number)
-    return names
+                for number, month_name in month_table[context][width].items():
+                    month_numbers.setdefault(month_name.casefold().rstrip("."), number)
+    return month_numbers

@@ -1,7 +1,7 @@
 """Nested data -> its leaves and its tables, under the paths that fields have (`menu[].sub[].name`).
 
-A part is a document or one row of a list. A list with objects in it is a table, whose rows are
-parts of their own; a list of plain values is one leaf, `tags[]`.
+A record is a document or one row of a list. A list with objects in it is a table, whose rows are
+records of their own; a list of plain values is one leaf, `tags[]`.
 """
 
 import re
@@ -21,40 +21,40 @@ MAX_KEY_DOTS = 4  # in a key that is a path: ten thousand dots must not become a
 @dataclass(frozen=True, slots=True)
 class FlatRecord:
     """Leaves and tables by path; paths are from the document's root, without row numbers.
-    `respelled` are the leaves that stood under a key of another spelling."""
+    `renamed_paths` are the leaves that stood under a key of another spelling."""
 
     values_by_path: dict[str, Any] = field(default_factory=dict)
     rows_by_path: dict[str, list[Any]] = field(default_factory=dict)
     renamed_paths: set[str] = field(default_factory=set)
 
 
-def flatten_document(value: Mapping[str, Any], tables: frozenset[str]) -> FlatRecord:
-    """The part that is the whole document. An object at one of `tables` is a table of one row."""
-    part = FlatRecord()
-    _flatten_mapping(value, "", part, tables)
-    return part
+def flatten_document(value: Mapping[str, Any], table_paths: frozenset[str]) -> FlatRecord:
+    """The record of a whole document. An object at one of `table_paths` is a table of one row."""
+    record = FlatRecord()
+    _flatten_mapping(value, "", record, table_paths)
+    return record
 
 
-def flatten_row(row: Any, table: str, tables: frozenset[str]) -> FlatRecord:
-    """The part that is one row of `table`; a row may be a plain value or a list, too."""
-    part = FlatRecord()
+def flatten_row(row: Any, table: str, table_paths: frozenset[str]) -> FlatRecord:
+    """The record of one row of `table`; a row may be a plain value or a list, too."""
+    record = FlatRecord()
     if isinstance(row, Mapping):
-        _flatten_mapping(row, f"{table}[].", part, tables)
+        _flatten_mapping(row, f"{table}[].", record, table_paths)
     else:
-        _flatten_value(row, f"{table}[]", part, tables)
-    return part
+        _flatten_value(row, f"{table}[]", record, table_paths)
+    return record
 
 
 def collect_table_paths(fields: Iterable[Field]) -> frozenset[str]:
     """Where the fields say that tables are: `a` and `a[].b` for a field `a[].b[].c`; `tags[]` is no
     table."""
-    found = set()
-    for each in fields:
-        at = each.path.find("[]")
-        while at >= 0 and at + 2 < len(each.path):
-            found.add(each.path[:at])
-            at = each.path.find("[]", at + 2)
-    return frozenset(found)
+    table_paths = set()
+    for path in (scored_field.path for scored_field in fields):
+        position = path.find("[]")
+        while position >= 0 and position + 2 < len(path):
+            table_paths.add(path[:position])
+            position = path.find("[]", position + 2)
+    return frozenset(table_paths)
 
 
 @lru_cache(maxsize=64)
@@ -63,31 +63,34 @@ def index_by_spelling(paths: tuple[str, ...]) -> dict[str, str]:
     return {_reduce_spelling(path): path for path in reversed(paths)}
 
 
-def match_key_spelling(part: FlatRecord, paths: tuple[str, ...]) -> FlatRecord:
-    """The part with `invoiceNumber` or `Invoice number` moved to the known path `invoice_number`,
+def match_key_spelling(record: FlatRecord, known_paths: tuple[str, ...]) -> FlatRecord:
+    """The record with `invoiceNumber` or `Invoice number` moved to the known path `invoice_number`,
     if that is free; a plain value moves to a list of plain values as a list of one, the one value
     of a list to a field that is none."""
-    held: tuple[dict[str, Any], ...] = (part.values_by_path, part.rows_by_path)
-    for place in held:
-        for path in [path for path in place if path not in paths]:
-            known, value = _find_known_path(path, place[path], index_by_spelling(paths))
-            if known and known not in place:
-                del place[path]
-                place[known] = value
-                part.renamed_paths.add(known)
-    return part
+    contents: tuple[dict[str, Any], ...] = (record.values_by_path, record.rows_by_path)
+    for values_or_rows in contents:
+        for path in [path for path in values_or_rows if path not in known_paths]:
+            known_path, value = _find_known_path(
+                path, values_or_rows[path], index_by_spelling(known_paths)
+            )
+            if known_path and known_path not in values_or_rows:
+                del values_or_rows[path]
+                values_or_rows[known_path] = value
+                record.renamed_paths.add(known_path)
+    return record
 
 
-def _find_known_path(path: str, value: Any, known: Mapping[str, str]) -> tuple[str | None, Any]:
-    """The known path that a leaf's or a table's path stands for, and the value in that one's
-    shape."""
-    squashed = _reduce_spelling(path)
-    if squashed in known:
-        return known[squashed], value
+def _find_known_path(
+    path: str, value: Any, paths_by_spelling: Mapping[str, str]
+) -> tuple[str | None, Any]:
+    """The known path that a leaf's or a table's path stands for, and the value in its shape."""
+    spelling = _reduce_spelling(path)
+    if spelling in paths_by_spelling:
+        return paths_by_spelling[spelling], value
     if not isinstance(value, list):
-        return known.get(f"{squashed}[]"), None if is_null_like(value) else [value]
+        return paths_by_spelling.get(f"{spelling}[]"), None if is_null_like(value) else [value]
     if len(value) == 1 and not isinstance(value[0], Mapping | list):
-        return known.get(squashed.removesuffix("[]")), value[0]
+        return paths_by_spelling.get(spelling.removesuffix("[]")), value[0]
     return None, value
 
 
@@ -115,21 +118,23 @@ def _unflatten_value(value: Any, parent: str) -> Any:
         return [_unflatten_value(item, parent) for item in value]
     if not isinstance(value, Mapping):
         return value
-    paths = sorted(key for key in value if 0 < key.count(".") <= MAX_KEY_DOTS)
-    result = {key: _unflatten_value(inner, key) for key, inner in value.items() if key not in paths}
-    for path in paths:
+    dotted_keys = sorted(key for key in value if 0 < key.count(".") <= MAX_KEY_DOTS)
+    unflattened = {
+        key: _unflatten_value(child, key) for key, child in value.items() if key not in dotted_keys
+    }
+    for path in dotted_keys:
         keys = path.split(".")
         keys = keys[1:] if keys[0] == parent else keys
-        _set_default_value(result, keys, _unflatten_value(value[path], keys[-1]))
-    return result
+        _set_default_value(unflattened, keys, _unflatten_value(value[path], keys[-1]))
+    return unflattened
 
 
 def _set_default_value(target: dict[str, Any], keys: list[str], value: Any) -> None:
     for key in keys[:-1]:
-        inner = target.setdefault(key, {})
-        if not isinstance(inner, dict):
+        child = target.setdefault(key, {})
+        if not isinstance(child, dict):
             return
-        target = inner
+        target = child
     target.setdefault(keys[-1], value)
 
 
@@ -138,21 +143,21 @@ def _reduce_spelling(path: str) -> str:
 
 
 def _flatten_mapping(
-    value: Mapping[str, Any], prefix: str, part: FlatRecord, tables: frozenset[str]
+    value: Mapping[str, Any], prefix: str, record: FlatRecord, table_paths: frozenset[str]
 ) -> None:
-    for key, inner in value.items():
-        _flatten_value(inner, f"{prefix}{key}", part, tables)
+    for key, child in value.items():
+        _flatten_value(child, f"{prefix}{key}", record, table_paths)
 
 
-def _flatten_value(value: Any, path: str, part: FlatRecord, tables: frozenset[str]) -> None:
+def _flatten_value(value: Any, path: str, record: FlatRecord, table_paths: frozenset[str]) -> None:
     if isinstance(value, list):
-        if path in tables or any(isinstance(item, Mapping | list) for item in value):
-            part.rows_by_path[path] = value
+        if path in table_paths or any(isinstance(item, Mapping | list) for item in value):
+            record.rows_by_path[path] = value
         else:
-            part.values_by_path[f"{path}[]"] = value
+            record.values_by_path[f"{path}[]"] = value
     elif not isinstance(value, Mapping):
-        part.values_by_path.setdefault(path, value)
-    elif path in tables:
-        part.rows_by_path[path] = [value]
+        record.values_by_path.setdefault(path, value)
+    elif path in table_paths:
+        record.rows_by_path[path] = [value]
     else:
-        _flatten_mapping(value, f"{path}.", part, tables)
+        _flatten_mapping(value, f"{path}.", record, table_paths)

@@ -16,8 +16,13 @@ MIN_CODE_DIGITS = 5  # digits of a number whose lost zeros anybody would miss
 def infer_field_type(values: Sequence[Any]) -> str:
     """`boolean`, `amount`, `date` (ISO only), `quantity` (of pieces: `2`, `2 x`) where all values
     are, else `text`."""
-    present = [value for value in values if value not in (None, "")]
-    return next((name for name, fits in TYPE_TESTS if present and all(map(fits, present))), "text")
+    given_values = [value for value in values if value not in (None, "")]
+    if not given_values:
+        return "text"
+    for name, is_of_type in TYPE_TESTS:
+        if all(map(is_of_type, given_values)):
+            return name
+    return "text"
 
 
 def is_numeric_code(value: Any) -> bool:
@@ -40,19 +45,16 @@ def _is_iso_date(value: Any) -> bool:
 def _is_amount(value: Any) -> bool:
     """A number that nobody would want to be a code: no leading zero, no dash after it, not longer
     than amounts are."""
-    return (
-        not (isinstance(value, str) and _CODE_LIKE.fullmatch(value.strip()))
-        and parse_amount(value, _DEFAULT_CONVENTIONS) is not None
-    )
+    return not _is_code_like(value) and parse_amount(value, _DEFAULT_CONVENTIONS) is not None
 
 
 def _is_piece_count(value: Any) -> bool:
-    read = (
-        None
-        if isinstance(value, str) and _CODE_LIKE.fullmatch(value.strip())
-        else parse_quantity(value, _DEFAULT_CONVENTIONS)
-    )
-    return read is not None and read[1] == ""
+    quantity = None if _is_code_like(value) else parse_quantity(value, _DEFAULT_CONVENTIONS)
+    return quantity is not None and quantity[1] == ""
+
+
+def _is_code_like(value: Any) -> bool:
+    return isinstance(value, str) and bool(_CODE_LIKE.fullmatch(value.strip()))
 
 
 TYPE_TESTS: tuple[tuple[str, Callable[[Any], bool]], ...] = (

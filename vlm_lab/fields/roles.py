@@ -1,15 +1,13 @@
-"""The part that a field plays in an invoice's arithmetic, by what its key says, in the languages of
-the suites we know.
+"""The role of a field in an invoice's arithmetic, by what its key says, in the languages we know.
 
-A key that says nothing plays no part; of two fields that would play one part neither does
+A key that says nothing has no role; of two fields that would have the same one neither has it
 (`totals.total`, `points.total`): that is for the caller to see.
 """
 
 import re
 from collections.abc import Collection
 
-# The first that fits: what is without or with tax before tax itself, and that before the bare word
-# "total".
+# The first that fits: what is without or with tax before tax itself, that before the bare "total".
 ROLE_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("net", re.compile(r"без (ндс|налог)|\bnet\b|netto|sub ?total|hors taxe|\bht\b|excl")),
     ("rate", re.compile(r"ставка|\brate\b|percent|процент|satz")),
@@ -30,19 +28,22 @@ def split_key(key: str) -> str:
 
 
 def infer_role(path: str) -> str | None:
-    """`net`, `rate`, `gross` or `tax`, from the last key of a dotted path; None where it says none
-    of them."""
-    name = split_key(path.rpartition(".")[2])
-    return next((found for found, pattern in ROLE_PATTERNS if pattern.search(name)), None)
+    """`net`, `rate`, `gross` or `tax`, by the last key of a dotted path; None where it is none."""
+    key_words = split_key(path.rpartition(".")[2])
+    return next((role for role, pattern in ROLE_PATTERNS if pattern.search(key_words)), None)
 
 
 def find_row_total_column(columns: Collection[str]) -> str | None:
     """Which of a list's columns has the rows' totals; None where none or several do."""
-    names = {column: split_key(column.rpartition(".")[2]) for column in columns}
-    named = [
+    words_by_column = {column: split_key(column.rpartition(".")[2]) for column in columns}
+    total_columns = [
         column
-        for column, name in names.items()
-        if ROW_TOTAL_PATTERN.search(name) and infer_role(column) in (None, "gross")
+        for column, key_words in words_by_column.items()
+        if ROW_TOTAL_PATTERN.search(key_words) and infer_role(column) in (None, "gross")
     ]
-    found = named or [column for column, name in names.items() if ROW_PRICE_PATTERN.fullmatch(name)]
-    return found[0] if len(found) == 1 else None
+    candidates = total_columns or [
+        column
+        for column, key_words in words_by_column.items()
+        if ROW_PRICE_PATTERN.fullmatch(key_words)
+    ]
+    return candidates[0] if len(candidates) == 1 else None

@@ -25,8 +25,7 @@ TYPES_BY_JSON_TYPE = {
     "boolean": "boolean",
     "string": "text",
 }
-# Formats that llguidance (vLLM, llama.cpp) and OpenAI's structured outputs both compile; another
-# one is refused.
+# Formats that llguidance (vLLM, llama.cpp) and OpenAI's structured outputs both compile.
 GRAMMAR_FORMATS = (
     "date-time",
     "date",
@@ -46,6 +45,7 @@ NAMED_SCHEMA_KEYWORDS = (
     "definitions",
     "dependentSchemas",
 )
+BRANCHING_KEYWORDS = ("anyOf", "oneOf", "allOf")
 VALUE_KEYWORDS = ("enum", "const", "default", "examples", "required")
 MAX_SCHEMA_DEPTH = 32  # a schema that refers to itself ends here at the latest
 
@@ -53,19 +53,18 @@ MAX_SCHEMA_DEPTH = 32  # a schema that refers to itself ends here at the latest
 def collect_schema_fields(schema: Mapping[str, Any]) -> tuple[Field, ...]:
     """The leaves of a JSON Schema in its own order; local `$ref`s are followed, a `null` beside a
     type is left out."""
-    found = {field.path: field for field in _iterate_fields(schema, schema, "", 0)}
-    return tuple(found.values())
+    fields_by_path = {field.path: field for field in _iterate_fields(schema, schema, "", 0)}
+    return tuple(fields_by_path.values())
 
 
 def collect_reference_fields(reference: Mapping[str, Any]) -> tuple[Field, ...]:
-    """The leaves of a reference; a type is inferred where all its values are of it, else it is
-    text."""
-    values: dict[str, list[Any]] = {}
+    """The leaves of a reference; a type is inferred where all values are of it, else it is text."""
+    values_by_path: dict[str, list[Any]] = {}
     for path, value in flatten_json(reference):
-        values.setdefault(path, []).append(value)
+        values_by_path.setdefault(path, []).append(value)
     return tuple(
-        Field(path, "list" if path.endswith("[]") else infer_field_type(seen))
-        for path, seen in values.items()
+        Field(path, "list" if path.endswith("[]") else infer_field_type(field_values))
+        for path, field_values in values_by_path.items()
     )
 
 
@@ -78,9 +77,8 @@ def build_prompt_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 def build_grammar_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema that a server compiles to a grammar: as a prompt shows it, with no `format` that
     is ours or that engines refuse; a decimal is a pattern."""
-    rewritten: dict[str, Any] = _rewrite_schema(
-        build_prompt_schema(schema), _replace_unknown_format
-    )
+    prompt_schema = build_prompt_schema(schema)
+    rewritten: dict[str, Any] = _rewrite_schema(prompt_schema, _replace_unknown_format)
     return rewritten
 
 
@@ -92,42 +90,45 @@ def hash_schema(schema: Mapping[str, Any]) -> str:
 def find_unknown_paths(reference: Mapping[str, Any], fields: Sequence[Field]) -> list[str]:
     """The paths of a reference's leaves that no field has: a typo in one of the two, or a part
     nobody asks for."""
-    known = {field.path for field in fields}
-    return [
-        path
-        for path in dict.fromkeys(path for path, _ in flatten_json(reference))
-        if path not in known
-    ]
+    known_paths = {field.path for field in fields}
+    reference_paths = dict.fromkeys(path for path, _ in flatten_json(reference))
+    return [path for path in reference_paths if path not in known_paths]
 
 
 def flatten_json(value: Any) -> Iterator[tuple[str, Any]]:
     """(path, value) of each leaf; rows of a list share their paths. A list without objects is one
     leaf, `tags[]`. A loop and no recursion: data may be nested deeper than Python calls."""
-    waiting = [("", value)]
-    while waiting:
-        path, each = waiting.pop()
-        if isinstance(each, Mapping):
-            head = f"{path}." if path else ""
-            waiting += [(f"{head}{key}", inner) for key, inner in reversed(list(each.items()))]
-        elif isinstance(each, list) and any(isinstance(item, Mapping | list) for item in each):
-            waiting += [(f"{path}[]", item) for item in reversed(each)]
+    stack = [("", value)]
+    while stack:
+        path, node = stack.pop()
+        if isinstance(node, Mapping):
+            prefix = f"{path}." if path else ""
+            stack += [(f"{prefix}{key}", child) for key, child in reversed(list(node.items()))]
+        elif isinstance(node, list) and any(isinstance(item, Mapping | list) for item in node):
+            stack += [(f"{path}[]", item) for item in reversed(node)]
         else:
-            yield f"{path}[]" if isinstance(each, list) else path, each
+            yield f"{path}[]" if isinstance(node, list) else path, node
 
 
-def _rewrite_schema(node: Any, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
-    """A schema with `change` made to each schema in it; a property may be named as a keyword is."""
+def _rewrite_schema(
+    node: Any, rewrite_node: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> Any:
+    """A schema with each schema in it rewritten; a property may be named as a keyword is."""
     if isinstance(node, list):
-        return [_rewrite_schema(item, change) for item in node]
+        return [_rewrite_schema(item, rewrite_node) for item in node]
     if not isinstance(node, Mapping):
         return node
-    changed = {}
-    for key, value in change(node).items():
+    rewritten = {}
+    for key, value in rewrite_node(node).items():
         if key in NAMED_SCHEMA_KEYWORDS and isinstance(value, Mapping):
-            changed[key] = {name: _rewrite_schema(inner, change) for name, inner in value.items()}
+            rewritten[key] = {
+                name: _rewrite_schema(subschema, rewrite_node) for name, subschema in value.items()
+            }
+        elif key in VALUE_KEYWORDS:
+            rewritten[key] = value
         else:
-            changed[key] = value if key in VALUE_KEYWORDS else _rewrite_schema(value, change)
-    return changed
+            rewritten[key] = _rewrite_schema(value, rewrite_node)
+    return rewritten
 
 
 def _remove_own_keywords(node: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -139,8 +140,10 @@ def _remove_own_keywords(node: Mapping[str, Any]) -> Mapping[str, Any]:
 def _replace_unknown_format(node: Mapping[str, Any]) -> Mapping[str, Any]:
     if "format" not in node or node["format"] in GRAMMAR_FORMATS:
         return node
-    rest = {key: value for key, value in node.items() if key != "format"}
-    return {"pattern": DECIMAL_PATTERN, **rest} if node["format"] == "decimal" else rest
+    without_format = {key: value for key, value in node.items() if key != "format"}
+    if node["format"] == "decimal":
+        return {"pattern": DECIMAL_PATTERN, **without_format}
+    return without_format
 
 
 def _iterate_fields(node: Any, root: Mapping[str, Any], path: str, depth: int) -> Iterator[Field]:
@@ -148,10 +151,9 @@ def _iterate_fields(node: Any, root: Mapping[str, Any], path: str, depth: int) -
     if depth > MAX_SCHEMA_DEPTH:
         return
     if isinstance(node.get("properties"), Mapping):
-        for key, inner in node["properties"].items():
-            yield from _iterate_fields(
-                inner, root, f"{path}.{key}" if path else str(key), depth + 1
-            )
+        for key, subschema in node["properties"].items():
+            child_path = f"{path}.{key}" if path else str(key)
+            yield from _iterate_fields(subschema, root, child_path, depth + 1)
     elif "items" in node:
         items = _resolve_node(node["items"], root)
         if "properties" in items or "items" in items:
@@ -159,36 +161,32 @@ def _iterate_fields(node: Any, root: Mapping[str, Any], path: str, depth: int) -
         else:
             yield _build_field(node, f"{path}[]", "list")
     elif path:
-        yield _build_field(
-            node,
-            path,
-            TYPES_BY_FORMAT.get(
-                str(node.get("format")), TYPES_BY_JSON_TYPE.get(_find_json_type(node), "text")
-            ),
-        )
+        json_type = TYPES_BY_JSON_TYPE.get(_find_json_type(node), "text")
+        yield _build_field(node, path, TYPES_BY_FORMAT.get(str(node.get("format")), json_type))
 
 
-def _build_field(node: Mapping[str, Any], path: str, otherwise: str) -> Field:
-    said = node.get(SCHEMA_KEYWORD, {})
-    said = {"type": said} if isinstance(said, str) else said
-    if not isinstance(said, Mapping) or not said.keys() <= {"type", "tolerance"}:
+def _build_field(node: Mapping[str, Any], path: str, default_type: str) -> Field:
+    annotation = node.get(SCHEMA_KEYWORD, {})
+    annotation = {"type": annotation} if isinstance(annotation, str) else annotation
+    if not isinstance(annotation, Mapping) or not annotation.keys() <= {"type", "tolerance"}:
         raise UserError(
-            f'{path}: {SCHEMA_KEYWORD} must be a type or {{"type": ..., "tolerance": ...}} (got {said!r})'
+            f'{path}: {SCHEMA_KEYWORD} must be a type or {{"type": ..., "tolerance": ...}} '
+            f"(got {annotation!r})"
         )
-    field = Field(path, str(said.get("type", otherwise)), str(said.get("tolerance", "0")))
-    return _check_field(field)
+    field_type = str(annotation.get("type", default_type))
+    return _check_field(Field(path, field_type, str(annotation.get("tolerance", "0"))))
 
 
 def _check_field(field: Field) -> Field:
     """The field, if its type and tolerance can be used: a typo ends the run before it begins."""
     try:
         resolve_field_type(field.type)
-        usable = Decimal(field.tolerance) >= 0
+        is_tolerance_valid = Decimal(field.tolerance) >= 0
     except UserError as error:
         raise UserError(f"{field.path}: {error}") from None
     except InvalidOperation:
-        usable = False
-    if not usable:
+        is_tolerance_valid = False
+    if not is_tolerance_valid:
         raise UserError(
             f"{field.path}: tolerance must be a number from 0 on (got {field.tolerance!r})"
         )
@@ -196,13 +194,13 @@ def _check_field(field: Field) -> Field:
 
 
 def _find_json_type(node: Mapping[str, Any]) -> str:
-    kind = node.get("type", "string")
-    kinds = kind if isinstance(kind, list) else [kind]
-    return next((str(each) for each in kinds if each != "null"), "string")
+    declared = node.get("type", "string")
+    json_types = declared if isinstance(declared, list) else [declared]
+    return next((str(json_type) for json_type in json_types if json_type != "null"), "string")
 
 
 def _resolve_node(node: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`node` with its local `$ref` followed and the one branch taken that is not null; {} where
+    """`node` with its local `$ref` followed and the first branch taken that is not null; {} where
     that leads nowhere."""
     for _ in range(MAX_SCHEMA_DEPTH):
         if not isinstance(node, Mapping):
@@ -210,16 +208,12 @@ def _resolve_node(node: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
         reference = node.get("$ref")
         branches = node.get("anyOf") or node.get("oneOf") or node.get("allOf")
         if isinstance(reference, str):
-            node = {
-                **_resolve_reference(reference, root),
-                **{key: value for key, value in node.items() if key != "$ref"},
-            }
+            siblings = {key: value for key, value in node.items() if key != "$ref"}
+            node = {**_resolve_reference(reference, root), **siblings}
         elif branches:
-            chosen: Any = next((each for each in branches if each != {"type": "null"}), {})
-            outer = {
-                key: value for key, value in node.items() if key not in ("anyOf", "oneOf", "allOf")
-            }
-            node = {**chosen, **outer} if isinstance(chosen, Mapping) else outer
+            branch: Any = next((branch for branch in branches if branch != {"type": "null"}), {})
+            siblings = {key: value for key, value in node.items() if key not in BRANCHING_KEYWORDS}
+            node = {**branch, **siblings} if isinstance(branch, Mapping) else siblings
         else:
             return node
     return {}
@@ -227,7 +221,7 @@ def _resolve_node(node: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _resolve_reference(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
     node: Any = root
-    for part in reference.removeprefix("#").split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        node = node.get(name) if isinstance(node, Mapping) else None
+    for segment in reference.removeprefix("#").split("/")[1:]:
+        key = segment.replace("~1", "/").replace("~0", "~")
+        node = node.get(key) if isinstance(node, Mapping) else None
     return node if isinstance(node, Mapping) else {}

@@ -22,8 +22,7 @@ _LOOKALIKE_TABLE = {
     ord(character): plain for plain, characters in _LOOKALIKES.items() for character in characters
 }
 
-# Legal forms that are printed in full or short; the form itself is part of a name and must be
-# right.
+# Legal forms, printed in full or short; the form itself is part of a name and must be right.
 LEGAL_FORMS = {
     "общество с ограниченной ответственностью": "ооо",
     "публичное акционерное общество": "пао",
@@ -45,17 +44,16 @@ _NUMBER_LABEL = re.compile(r"(?:n[or°º]\.?|№|#)(?=\d)")
 # the tax's own name is a label, too, which as a key is an amount, and so are `uid` and `ein`, which
 # as keys are anything.
 TAX_ID_NAMES = (
-    r"инн|унп|иин|бин|(?:vat|tax) ?(?:id(?:entification)?|number|num|no|nr|reg(?:istration)?|payer)+"
-    r"|ust ?id(?:ent)?(?:nr|nummer)?|steuer ?(?:id|nummer|nr)+|nif|cif|p(?:artita)? ?iva|btw ?(?:nummer|nr|id)+|tin"
-    r"|cnpj|gstin|abn|siret|siren"
+    r"инн|унп|иин|бин"
+    r"|(?:vat|tax) ?(?:id(?:entification)?|number|num|no|nr|reg(?:istration)?|payer)+"
+    r"|ust ?id(?:ent)?(?:nr|nummer)?|steuer ?(?:id|nummer|nr)+|nif|cif|p(?:artita)? ?iva"
+    r"|btw ?(?:nummer|nr|id)+|tin|cnpj|gstin|abn|siret|siren"
 )
 TAX_ID_LABELS = rf"{TAX_ID_NAMES}|vat|mwst|tva|iva|btw|uid|ein"
 TAX_ID_ENDING = r"(?<=\d)(?:mwst|tva|iva|tpv)$"
 _TAX_ID_LABEL = re.compile(rf"^(?:{TAX_ID_LABELS})(?=[a-z]{{0,3}}\d)")
-_TRUE_WORDS, _FALSE_WORDS = (
-    {"true", "yes", "ja", "oui", "да", "x", "1"},
-    {"false", "no", "nein", "non", "нет", "0"},
-)
+_TRUE_WORDS = {"true", "yes", "ja", "oui", "да", "x", "1"}
+_FALSE_WORDS = {"false", "no", "nein", "non", "нет", "0"}
 
 
 def normalize_text(value: Any, conventions: Conventions) -> str | None:
@@ -64,8 +62,7 @@ def normalize_text(value: Any, conventions: Conventions) -> str | None:
 
 
 def normalize_identifier(value: Any, conventions: Conventions) -> str | None:
-    """An invoice number: as text, but no space counts, nor does `No.`, `Nr.`, `№` or `#` before
-    it."""
+    """An invoice number: as text, but no space counts, nor `No.`, `Nr.`, `№` or `#` before it."""
     if not isinstance(value, str | int | float):
         return None
     plain = _normalize_plain_text(str(value)).replace(" ", "")
@@ -79,40 +76,42 @@ def normalize_name(value: Any, conventions: Conventions) -> str | None:
 
 def normalize_address(value: Any, conventions: Conventions) -> str | None:
     """An address without punctuation and line breaks."""
-    return (
-        _remove_insignificant_spaces(_replace_punctuation(str(value)))
-        if isinstance(value, str | int | float)
-        else None
-    )
+    if not isinstance(value, str | int | float):
+        return None
+    return _remove_insignificant_spaces(_replace_punctuation(str(value)))
 
 
 def normalize_tax_id(value: Any, conventions: Conventions) -> str | None:
     """Letters and digits: `DE 123.456.789` and `USt-IdNr. DE123456789` are `de123456789`;
     `123456789` is not."""
-    found = _normalize_code(value)
-    if found is None:
+    code = _normalize_code(value)
+    if code is None:
         return None
-    bare = re.sub(TAX_ID_ENDING, "", _TAX_ID_LABEL.sub("", found) or found)
-    return f"el{bare[2:]}" if re.fullmatch(r"gr\d{9}", bare) else bare  # VIES writes Greece so
+    unlabelled = re.sub(TAX_ID_ENDING, "", _TAX_ID_LABEL.sub("", code) or code)
+    return (
+        f"el{unlabelled[2:]}" if re.fullmatch(r"gr\d{9}", unlabelled) else unlabelled
+    )  # VIES writes Greece so
 
 
 def normalize_iban(value: Any, conventions: Conventions) -> str | None:
     """Letters and digits, without the word before them."""
-    found = _normalize_code(value)
-    return None if found is None else found.removeprefix("iban") or found
+    code = _normalize_code(value)
+    return None if code is None else code.removeprefix("iban") or code
 
 
 def parse_boolean(value: Any, conventions: Conventions) -> bool | None:
     """True or false, also as a word."""
     word = _normalize_plain_text(str(value)) if isinstance(value, str | int) else ""
-    return True if word in _TRUE_WORDS else False if word in _FALSE_WORDS else None
+    if word in _TRUE_WORDS:
+        return True
+    return False if word in _FALSE_WORDS else None
 
 
 def normalize_list(value: Any, conventions: Conventions) -> Hashable | None:
     """A list of plain values, whatever their order: numbers as amounts, the rest as text."""
     if not isinstance(value, list):
         return None
-    return frozenset(Counter(_normalize_item(each, conventions) for each in value).items())
+    return frozenset(Counter(_normalize_item(item, conventions) for item in value).items())
 
 
 def _normalize_item(value: Any, conventions: Conventions) -> Hashable:
@@ -127,11 +126,10 @@ def _normalize_code(value: Any) -> str | None:
     return re.sub(r"[\W_]", "", plain) or plain
 
 
-def _cache_short_texts(function: Callable[[str], str]) -> Callable[[str], str]:
-    """Alignment, comparison and kinds ask for the same short texts again and again; long ones are
-    not kept."""
-    short = lru_cache(maxsize=2048)(function)
-    return lambda value: short(value) if len(value) <= MAX_CACHED_LENGTH else function(value)
+def _cache_short_texts(normalize: Callable[[str], str]) -> Callable[[str], str]:
+    """Alignment, comparison and error types ask for the same short texts again and again."""
+    cached = lru_cache(maxsize=2048)(normalize)
+    return lambda value: cached(value) if len(value) <= MAX_CACHED_LENGTH else normalize(value)
 
 
 @_cache_short_texts
@@ -141,9 +139,9 @@ def _normalize_plain_text(value: str) -> str:
 
 @_cache_short_texts
 def _normalize_name_text(value: str) -> str:
-    dotless = re.sub(r"\b(\w)\.\s?(?=\w\b)", r"\1", _fold_characters(value))  # G.m.b.H., S. A.
+    undotted = re.sub(r"\b(\w)\.\s?(?=\w\b)", r"\1", _fold_characters(value))  # G.m.b.H., S. A.
     return _remove_insignificant_spaces(
-        _LEGAL_FORM.sub(lambda found: LEGAL_FORMS[found[0]], _replace_punctuation(dotless))
+        _LEGAL_FORM.sub(lambda match: LEGAL_FORMS[match[0]], _replace_punctuation(undotted))
     )
 
 

@@ -4,11 +4,12 @@ Peer, Schöpf, Nebendahl, Rietzler, Stabinger: "ANLS* - A Universal Document Pro
 Generative Large Language Models", arXiv:2402.03848; the figures are those of the package anls_star
 1.0.1.
 
-- leaf: 1 - Levenshtein / longer length, of the texts in lower case with runs of white space as one blank; below 0.5
-  it is 0. Against anything that is no leaf: 0.
-- object: every key of either side, a missing one being null; list: the pairing of elements with the highest mean
-  scores, unpaired elements scoring 0; null: 1 against null, "", [] and {}, else 0.
-- any of several right answers is a tuple in the reference, or, against a predicted string, a list of strings.
+- leaf: 1 - Levenshtein / longer length, of the texts in lower case with runs of white space as one
+  blank; below 0.5 it is 0. Against anything that is no leaf: 0.
+- object: every key of either side, a missing one being null; list: the pairing of elements with the
+  highest mean scores, unpaired elements scoring 0; null: 1 against null, "", [] and {}, else 0.
+- any of several right answers is a tuple in the reference, or, against a predicted string, a list
+  of strings.
 - score: sum of the leaf scores / number of leaves of both sides taken in pairs.
 """
 
@@ -36,12 +37,12 @@ class Match(NamedTuple):
 def anls_star(reference: Any, prediction: Any) -> float:
     """ANLS* of one document, 0..1. Mean over documents is the published total."""
     reference, prediction = limit_depth(reference), limit_depth(prediction)
-    texts = (
+    is_list_of_texts = (
         isinstance(reference, list)
         and reference
         and all(isinstance(item, str) for item in reference)
     )
-    if texts and isinstance(prediction, str):
+    if is_list_of_texts and isinstance(prediction, str):
         reference = tuple(reference)
     return _match_values(reference, prediction).mean
 
@@ -64,26 +65,36 @@ def _match_values(reference: Any, prediction: Any) -> Match:
 
 
 def _match_objects(reference: dict[str, Any], prediction: dict[str, Any]) -> Match:
-    total, leaves = 0.0, 0
+    score_sum, leaf_count = 0.0, 0
     for key in [*reference, *(key for key in prediction if key not in reference)]:
         match = _match_values(reference.get(key), prediction.get(key))
-        leaves += match.leaf_count
+        leaf_count += match.leaf_count
         if key in reference:  # an invented key that says nothing is counted, and earns nothing
-            total += match.score_sum
-    return Match(total, leaves)
+            score_sum += match.score_sum
+    return Match(score_sum, leaf_count)
 
 
 def _match_lists(reference: list[Any], prediction: list[Any]) -> Match:
-    matches = [[_match_values(expected, actual) for actual in prediction] for expected in reference]
-    pairs = find_best_pairs([[match.mean for match in row] for row in matches])
+    matches = [_match_with_each(item, prediction) for item in reference]
+    pairs = find_best_pairs([_list_means(row) for row in matches])
     chosen = [matches[row][column] for row, column in pairs]
-    rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
-    leaves = sum(match.leaf_count for match in chosen)
-    leaves += sum(_count_leaves(item) for index, item in enumerate(reference) if index not in rows)
-    leaves += sum(
-        _count_leaves(item) for index, item in enumerate(prediction) if index not in columns
-    )
-    return Match(sum(match.score_sum for match in chosen), leaves)
+    score_sum = sum(match.score_sum for match in chosen)
+    leaf_count = sum(match.leaf_count for match in chosen)
+    leaf_count += _count_unpaired_leaves(reference, {row for row, _ in pairs})
+    leaf_count += _count_unpaired_leaves(prediction, {column for _, column in pairs})
+    return Match(score_sum, leaf_count)
+
+
+def _match_with_each(reference: Any, predictions: list[Any]) -> list[Match]:
+    return [_match_values(reference, prediction) for prediction in predictions]
+
+
+def _list_means(matches: list[Match]) -> list[float]:
+    return [match.mean for match in matches]
+
+
+def _count_unpaired_leaves(items: list[Any], paired: set[int]) -> int:
+    return sum(_count_leaves(item) for index, item in enumerate(items) if index not in paired)
 
 
 def _count_leaves(value: Any) -> int:

@@ -6,14 +6,11 @@ MAX_DEPTH = 64  # levels; a document with its rows has three or four
 
 
 def limit_depth(value: Any, levels: int = MAX_DEPTH) -> Any:
-    """`value` with dicts, lists and tuples of any kind as plain ones, and what lies deeper than
-    `levels` left out."""
+    """`value` as plain dicts, lists and tuples, without what lies deeper than `levels`."""
     if isinstance(value, dict):
-        return (
-            {str(key): limit_depth(item, levels - 1) for key, item in value.items()}
-            if levels
-            else None
-        )
+        if not levels:
+            return None
+        return {str(key): limit_depth(item, levels - 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         items = [limit_depth(item, levels - 1) for item in value] if levels else []
         return tuple(items) if isinstance(value, tuple) else items

@@ -20,107 +20,107 @@ class Similarity(NamedTuple):
 
 
 class JsonDiff:
-    """Remembers every pair of containers it has compared, without which nested lists take
-    exponential time."""
+    """Remembers each pair of containers it compared: else nested lists take exponential time."""
 
     def __init__(self) -> None:
         self._results_by_pair: dict[tuple[int, int], Similarity] = {}
 
     def compare(self, first: Any, second: Any) -> Similarity:
-        """json-diff's score of a pair, which has no upper limit, and whether it sees no
-        difference."""
+        """json-diff's score of a pair, without upper limit, and whether it sees no difference."""
         if type(first) is not type(second) or not isinstance(first, (dict, list)):
             equal = _is_same_scalar(first, second)
             return Similarity(100.0 if equal else 0.0, equal)
-        pair = (id(first), id(second))
-        if pair not in self._results_by_pair:
-            known = (
-                self._compare_objects(first, second)
-                if isinstance(first, dict)
-                else self._compare_lists(first, second)
-            )
-            self._results_by_pair[pair] = known
-        return self._results_by_pair[pair]
+        pair_ids = (id(first), id(second))
+        if pair_ids not in self._results_by_pair:
+            if isinstance(first, dict):
+                similarity = self._compare_objects(first, second)
+            else:
+                similarity = self._compare_lists(first, second)
+            self._results_by_pair[pair_ids] = similarity
+        return self._results_by_pair[pair_ids]
 
     def _compare_objects(self, first: dict[str, Any], second: dict[str, Any]) -> Similarity:
         shared = [key for key in first if key in second]
-        lonely = len(first) + len(second) - 2 * len(shared)
-        score, equal = -30.0 * lonely, lonely == 0
+        unshared_count = len(first) + len(second) - 2 * len(shared)
+        score, equal = -30.0 * unshared_count, unshared_count == 0
         for key in shared:
-            likeness = self.compare(first[key], second[key])
-            equal = equal and likeness.equal
-            score += 20 + min(20.0, max(-10.0, likeness.score / 5))
+            similarity = self.compare(first[key], second[key])
+            equal = equal and similarity.equal
+            score += 20 + min(20.0, max(-10.0, similarity.score / 5))
         if equal:
             return Similarity(100 * max(len(first), 0.5), True)
         return Similarity(max(0.0, score), False)
 
     def _compare_lists(self, first: list[Any], second: list[Any]) -> Similarity:
         score, equal = 0, True
-        for sign, expected, actual in self.iterate_edits(first, second):
-            score += 10 if sign == "=" else -5
-            equal = equal and sign == "=" and self.compare(expected, actual).equal
+        for operation, expected, actual in self.iterate_edits(first, second):
+            score += 10 if operation == "=" else -5
+            equal = equal and operation == "=" and self.compare(expected, actual).equal
         return Similarity(100, True) if equal else Similarity(max(0, score), False)
 
     def iterate_edits(self, first: list[Any], second: list[Any]) -> Iterator[tuple[str, Any, Any]]:
-        """("=", a, b) for elements that stand for each other, ("-", a, None) and ("+", None, b) for
-        the others."""
-        before, after = self._name_items(first, second)
-        before.sort(key=_encode_utf16)
-        after.sort(key=_encode_utf16)
-        matcher = SequenceMatcher(
-            None,
-            [_build_comparison_key(*named) for named in before],
-            [_build_comparison_key(*named) for named in after],
-        )
-        for operation, start, end, start_after, end_after in matcher.get_opcodes():
+        """("=", a, b) for elements that are paired, else ("-", a, None) or ("+", None, b)."""
+        named_first, named_second = self._name_items(first, second)
+        named_first.sort(key=_encode_utf16)
+        named_second.sort(key=_encode_utf16)
+        first_keys = [_build_comparison_key(*named_item) for named_item in named_first]
+        second_keys = [_build_comparison_key(*named_item) for named_item in named_second]
+        matcher = SequenceMatcher(None, first_keys, second_keys)
+        for operation, start, end, second_start, second_end in matcher.get_opcodes():
             if operation == "equal":
                 for (_, expected), (_, actual) in zip(
-                    before[start:end], after[start_after:end_after], strict=True
+                    named_first[start:end], named_second[second_start:second_end], strict=True
                 ):
                     yield "=", expected, actual
             else:
-                yield from (("-", expected, None) for _, expected in before[start:end])
-                yield from (("+", None, actual) for _, actual in after[start_after:end_after])
+                yield from (("-", expected, None) for _, expected in named_first[start:end])
+                yield from (
+                    ("+", None, actual) for _, actual in named_second[second_start:second_end]
+                )
 
     def _name_items(
         self, first: list[Any], second: list[Any]
     ) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
         numbers = count(1)
-        before = [(_name_item(item, numbers), item) for item in first]
+        named_first = [(_name_item(item, numbers), item) for item in first]
+        first_by_second = self._match_similar_items(first, second)
         names = {
-            index: before[place][0]
-            for index, place in self._match_similar_items(first, second).items()
+            second_index: named_first[first_index][0]
+            for second_index, first_index in first_by_second.items()
         }
-        after = [
+        named_second = [
             (names.get(index) or _name_item(item, numbers), item)
             for index, item in enumerate(second)
         ]
-        return before, after
+        return named_first, named_second
 
     def _match_similar_items(self, first: list[Any], second: list[Any]) -> dict[int, int]:
         """Index in `second` -> index in `first`."""
-        places = [place for place, item in enumerate(first) if isinstance(item, (dict, list))]
-        claims: dict[int, tuple[float, int]] = {}
-        for index, item in enumerate(second):
-            best = (
-                self._find_most_similar(first, places, item, index)
-                if isinstance(item, (dict, list))
-                else None
-            )
+        container_indices = [
+            first_index for first_index, item in enumerate(first) if isinstance(item, (dict, list))
+        ]
+        best_matches: dict[int, tuple[float, int]] = {}
+        for second_index, item in enumerate(second):
+            if not isinstance(item, (dict, list)):
+                continue
+            best = self._find_most_similar(first, container_indices, item, second_index)
             if best is not None:
-                score, place = best
-                if place not in claims or score > claims[place][0]:
-                    claims[place] = (score, index)
-        return {index: place for place, (_, index) in claims.items()}
+                score, first_index = best
+                if first_index not in best_matches or score > best_matches[first_index][0]:
+                    best_matches[first_index] = (score, second_index)
+        return {
+            second_index: first_index for first_index, (_, second_index) in best_matches.items()
+        }
 
     def _find_most_similar(
-        self, first: list[Any], places: list[int], item: Any, index: int
+        self, first: list[Any], container_indices: list[int], item: Any, second_index: int
     ) -> tuple[float, int] | None:
         best: tuple[float, int, int] | None = None
-        for place in places:
-            if type(first[place]) is type(item):
+        for first_index in container_indices:
+            if type(first[first_index]) is type(item):
                 # json-diff compares in this direction here, and in the other for the outcome
-                rank = (self.compare(item, first[place]).score, -abs(place - index), place)
+                score = self.compare(item, first[first_index]).score
+                rank = (score, -abs(first_index - second_index), first_index)
                 best = rank if best is None or rank[:2] > best[:2] else best
         return None if best is None else (best[0], best[2])
 
@@ -131,11 +131,9 @@ def _is_same_scalar(first: Any, second: Any) -> bool:
 
 
 def _name_item(item: Any, numbers: Iterator[int]) -> str:
-    return (
-        f"{SCALAR_NAME}{next(numbers)}"
-        if isinstance(item, (dict, list))
-        else _format_javascript_scalar(item)
-    )
+    if isinstance(item, (dict, list)):
+        return f"{SCALAR_NAME}{next(numbers)}"
+    return _format_javascript_scalar(item)
 
 
 def _build_comparison_key(name: str, value: Any) -> tuple[str, str]:
@@ -143,8 +141,8 @@ def _build_comparison_key(name: str, value: Any) -> tuple[str, str]:
     return name, "number" if type(value) in (int, float) else type(value).__name__
 
 
-def _encode_utf16(named: tuple[str, Any]) -> bytes:
-    return named[0].encode("utf-16-be", "surrogatepass")
+def _encode_utf16(named_item: tuple[str, Any]) -> bytes:
+    return named_item[0].encode("utf-16-be", "surrogatepass")
 
 
 def _format_javascript_scalar(value: Any) -> str:

@@ -4,12 +4,15 @@ would take.
 Khang et al.: "KIEval: Evaluation Metric for Document Key Information Extraction", ICDAR 2025,
 arXiv:2503.05488; the figures are those of UpstageAI/KIEval.
 
-- Values are texts under their keys, compared exactly (numbers as JSON writes them); null and "" are no values.
-- The objects of a list are rows. Rows of both sides are paired so that most values are equal; an unpaired row's values
-  are missing or extra. Values outside such lists, and lists inside a row, are bags under their key.
+- Values are texts under their keys, compared exactly (numbers as JSON writes them); null and "" are
+  no values.
+- The objects of a list are rows. Rows of both sides are paired so that most values are equal; an
+  unpaired row's values are missing or extra. Values outside such lists, and lists inside a row, are
+  bags under their key.
 - entity F1, precision, recall, accuracy = TP / (TP + FP + FN), micro over all documents.
-- aligned = TP / (TP + wrong + unmatched): under one key of one row, a missing and an extra value are one correction
-  (wrong), and only what is left over on one side is a deletion or an addition (unmatched).
+- aligned = TP / (TP + wrong + unmatched): under one key of one row, a missing and an extra value
+  are one correction (wrong), and only what is left over on one side is a deletion or an addition
+  (unmatched).
 """
 
 import json
@@ -48,12 +51,12 @@ class KievalCounts:
     @property
     def ratios(self) -> dict[str, float | None]:
         """What KIEval prints; None where there is nothing to divide by."""
-        either = self.labelled + self.predicted
+        value_count = self.labelled + self.predicted
         return {
-            "entity_f1": _compute_ratio(2 * self.exact, either),
+            "entity_f1": _compute_ratio(2 * self.exact, value_count),
             "precision": _compute_ratio(self.exact, self.predicted),
             "recall": _compute_ratio(self.exact, self.labelled),
-            "accuracy": _compute_ratio(self.exact, either - self.exact),
+            "accuracy": _compute_ratio(self.exact, value_count - self.exact),
             "aligned": _compute_ratio(self.exact, self.exact + self.wrong + self.unmatched),
         }
 
@@ -78,8 +81,7 @@ def _find_lists_of_objects(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
 
 
 def _group_rows(value: Any, paths: set[KeyPath]) -> dict[KeyPath | None, list[Row]]:
-    """The rows at each of `paths` (a single object there is one row), and under None the one row of
-    all else."""
+    """The rows at each of `paths` (an object alone is one row); under None the row of all else."""
     groups: dict[KeyPath | None, list[Row]] = {None: [Counter()]}
     _collect_rows(value, (), paths, groups)
     return groups
@@ -113,30 +115,31 @@ def _iterate_values(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, s
 
 def _count_group(expected: list[Row], actual: list[Row]) -> KievalCounts:
     pairs = find_best_pairs(_count_equal_values(expected, actual))
-    rows, columns = {row for row, _ in pairs}, {column for _, column in pairs}
+    paired_expected = {row for row, _ in pairs}
+    paired_actual = {column for _, column in pairs}
     counts = KievalCounts()
     for row, column in pairs:
         counts += _count_rows(expected[row], actual[column])
     for index, row_values in enumerate(expected):
-        if index not in rows:
+        if index not in paired_expected:
             counts += _count_rows(row_values, Counter())
     for index, row_values in enumerate(actual):
-        if index not in columns:
+        if index not in paired_actual:
             counts += _count_rows(Counter(), row_values)
     return counts
 
 
 def _count_equal_values(expected: list[Row], actual: list[Row]) -> list[list[int]]:
     """How many values each pair of rows has in common; only pairs that share one are looked at."""
-    holders: dict[tuple[KeyPath, str], list[tuple[int, int]]] = {}
+    occurrences: dict[tuple[KeyPath, str], list[tuple[int, int]]] = {}
     for column, row_values in enumerate(actual):
-        for value, times in row_values.items():
-            holders.setdefault(value, []).append((column, times))
+        for value, count in row_values.items():
+            occurrences.setdefault(value, []).append((column, count))
     matrix = [[0] * len(actual) for _ in expected]
-    for line, row_values in zip(matrix, expected, strict=True):
-        for value, times in row_values.items():
-            for column, times_there in holders.get(value, ()):
-                line[column] += min(times, times_there)
+    for matrix_row, row_values in zip(matrix, expected, strict=True):
+        for value, count in row_values.items():
+            for column, other_count in occurrences.get(value, ()):
+                matrix_row[column] += min(count, other_count)
     return matrix
 
 
@@ -150,10 +153,10 @@ def _count_rows(expected: Row, actual: Row) -> KievalCounts:
 
 
 def _count_by_key(values: Row) -> Counter[KeyPath]:
-    keys: Counter[KeyPath] = Counter()
-    for (path, _), times in values.items():
-        keys[path] += times
-    return keys
+    counts_by_key: Counter[KeyPath] = Counter()
+    for (path, _), count in values.items():
+        counts_by_key[path] += count
+    return counts_by_key
 
 
 def _compute_ratio(part: int, whole: int) -> float | None:

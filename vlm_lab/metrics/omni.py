@@ -3,12 +3,14 @@
 getomni-ai/benchmark, src/evaluation/json.ts, which counts the changes that json-diff 1.0.6 reports
 with sorted arrays.
 
-- score: max(0, 1 - (additions + deletions + modifications) / fields of the reference), to four decimals.
-- Lists of objects: each predicted object goes to the reference object it resembles most; then both lists are sorted as
-  texts and compared as sequences, so a changed number in a list is one deletion and one addition. Two rows that are
-  alike may be matched badly, and the order of rows then matters.
-- A whole list that is missing or extra under its key changes nothing, nor does a list inside a list: so it is in the
-  original, and the published figures have it.
+- score: max(0, 1 - (additions + deletions + modifications) / fields of the reference), to four
+  decimals.
+- Lists of objects: each predicted object goes to the reference object it resembles most; then both
+  lists are sorted as texts and compared as sequences, so a changed number in a list is one deletion
+  and one addition. Two rows that are alike may be matched badly, and the order of rows then
+  matters.
+- A whole list that is missing or extra under its key changes nothing, nor does a list inside a
+  list: so it is in the original, and the published figures have it.
 
 Ours alone: a prediction that is no object misses every field (the original leaves the document out
 of its mean), and with no field in the reference only a perfect prediction scores.
@@ -43,12 +45,12 @@ class Changes:
 
 
 def omni(reference: Any, prediction: Any) -> float:
-    """JSON accuracy of one document, 0..1, to four decimals. The published total is the mean over
-    documents."""
-    wrong, fields = count_changes(reference, prediction).total, count_fields(limit_depth(reference))
-    if not fields:
-        return float(wrong == 0)
-    score = Decimal(max(0.0, 1 - wrong / fields))
+    """JSON accuracy of one document, 0..1, to four decimals. The published total is their mean."""
+    change_count = count_changes(reference, prediction).total
+    field_count = count_fields(limit_depth(reference))
+    if not field_count:
+        return float(change_count == 0)
+    score = Decimal(max(0.0, 1 - change_count / field_count))
     return float(score.quantize(Decimal("0.0001"), ROUND_HALF_UP))
 
 
@@ -78,15 +80,15 @@ def _count_leaves(value: Any) -> int:
 def _count_object_changes(
     diff: JsonDiff, reference: dict[str, Any], prediction: dict[str, Any]
 ) -> Changes:
-    found = Changes()
+    changes = Changes()
     for key in {**reference, **prediction}:
         if key not in prediction:
-            found += Changes(deletions=_count_one_sided_fields(reference[key]))
+            changes += Changes(deletions=_count_one_sided_fields(reference[key]))
         elif key not in reference:
-            found += Changes(additions=_count_one_sided_fields(prediction[key]))
+            changes += Changes(additions=_count_one_sided_fields(prediction[key]))
         else:
-            found += _count_value_changes(diff, reference[key], prediction[key])
-    return found
+            changes += _count_value_changes(diff, reference[key], prediction[key])
+    return changes
 
 
 def _count_one_sided_fields(value: Any) -> int:
@@ -105,12 +107,12 @@ def _count_value_changes(diff: JsonDiff, reference: Any, prediction: Any) -> Cha
 
 
 def _count_list_changes(diff: JsonDiff, reference: list[Any], prediction: list[Any]) -> Changes:
-    found = Changes()
-    for sign, expected, actual in diff.iterate_edits(reference, prediction):
-        if sign == "-":
-            found += Changes(deletions=_count_leaves(expected))
-        elif sign == "+":
-            found += Changes(additions=_count_leaves(actual))
+    changes = Changes()
+    for operation, expected, actual in diff.iterate_edits(reference, prediction):
+        if operation == "-":
+            changes += Changes(deletions=_count_leaves(expected))
+        elif operation == "+":
+            changes += Changes(additions=_count_leaves(actual))
         elif isinstance(expected, dict):
-            found += _count_object_changes(diff, expected, actual)
-    return found
+            changes += _count_object_changes(diff, expected, actual)
+    return changes

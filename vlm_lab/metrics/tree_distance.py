@@ -48,135 +48,132 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class ForestColumns:
-    """The forests of all keyroots, each with an empty forest before it. Positions are in the whole
-    row."""
+    """The forests of all keyroots, each after an empty one. Positions are in the whole row."""
 
     node: Array  # -1 for an empty forest
-    remaining_position: (
-        Array  # position of the forest that remains when the node's whole subtree is taken away
-    )
+    remaining_position: Array  # of the forest that remains without the node's whole subtree
     insertion_cost: Array  # cost of inserting all nodes of the forest
     is_tree: Array  # whether the forest is one tree, so that its distance is one between trees
     offset: Array  # keeps the running minimum of one forest out of the next
     previous_position: Array  # the position before
-    depth_slices: list[slice]  # forests whose inner keyroots lie in earlier waves
+    depth_slices: list[slice]  # forests whose inner keyroots lie in earlier slices
 
 
 def compute_tree_distance(first: Tree, second: Tree) -> int:
-    """The cheapest sequence of insertions, deletions and changes of label that makes `second` of
-    `first`."""
-    changing, removing = _compute_change_costs(first, second), first.compute_costs()
-    trees = np.zeros((len(first.labels), len(second.labels)), np.int64)
+    """The cheapest insertions, deletions and changes of label that make `second` of `first`."""
+    change_costs, removal_costs = _compute_change_costs(first, second), first.compute_costs()
+    tree_distances = np.zeros((len(first.labels), len(second.labels)), np.int64)
     columns = _build_columns(second)
     for keyroot in first.find_keyroots():
-        _fill_tree_distances(keyroot, first.leftmost, removing, changing, columns, trees)
-    return int(trees[-1, -1])
+        _fill_tree_distances(
+            keyroot, first.leftmost, removal_costs, change_costs, columns, tree_distances
+        )
+    return int(tree_distances[-1, -1])
 
 
 def _fill_tree_distances(
     keyroot: int,
     leftmost: list[int],
-    removing: list[int],
-    changing: Array,
+    removal_costs: list[int],
+    change_costs: Array,
     columns: ForestColumns,
-    trees: Array,
+    tree_distances: Array,
 ) -> None:
-    """Fills in the rows of `trees` for the nodes on the path from `keyroot` to its leftmost
-    leaf."""
+    """Fills in the rows of `tree_distances` for the nodes on the path from `keyroot` to its
+    leftmost leaf."""
     start = leftmost[keyroot]
     rows = np.empty((keyroot - start + 2, len(columns.node)), np.int64)
     rows[0] = columns.insertion_cost
     for node in range(start, keyroot + 1):
-        before, without, row = (
-            rows[node - start],
-            rows[leftmost[node] - start],
-            rows[node - start + 1],
-        )
-        removed = before + removing[node]
+        row, previous_row = rows[node - start + 1], rows[node - start]
+        remaining_row = rows[leftmost[node] - start]
+        removal_row = previous_row + removal_costs[node]
         if leftmost[node] == start:
-            changed = before[columns.previous_position] + changing[node][columns.node]
-            for wave in columns.depth_slices:
-                paired = without[columns.remaining_position[wave]] + trees[node][columns.node[wave]]
-                tree = columns.is_tree[wave]
-                _fill_forest_distances(
-                    row, wave, removed, np.where(tree, changed[wave], paired), columns
+            change_row = previous_row[columns.previous_position] + change_costs[node][columns.node]
+            for depth_slice in columns.depth_slices:
+                pairing_row = (
+                    remaining_row[columns.remaining_position[depth_slice]]
+                    + tree_distances[node][columns.node[depth_slice]]
                 )
-                trees[node][columns.node[wave][tree]] = row[wave][tree]
+                is_tree = columns.is_tree[depth_slice]
+                pairing_row = np.where(is_tree, change_row[depth_slice], pairing_row)
+                _fill_forest_distances(row, depth_slice, removal_row, pairing_row, columns)
+                tree_distances[node][columns.node[depth_slice][is_tree]] = row[depth_slice][is_tree]
         else:
-            paired = without[columns.remaining_position] + trees[node][columns.node]
-            _fill_forest_distances(row, slice(None), removed, paired, columns)
+            pairing_row = (
+                remaining_row[columns.remaining_position] + tree_distances[node][columns.node]
+            )
+            _fill_forest_distances(row, slice(None), removal_row, pairing_row, columns)
 
 
 def _fill_forest_distances(
-    row: Array, wave: slice, removed: Array, paired: Array, columns: ForestColumns
+    row: Array, depth_slice: slice, removal_row: Array, pairing_row: Array, columns: ForestColumns
 ) -> None:
-    """The forest distances of one wave: the last node of a side removed or inserted, or both last
+    """The forest distances of one slice: the last node of a side removed or inserted, or both last
     nodes paired."""
-    best = removed[wave].copy()
-    np.minimum(best, paired, out=best, where=columns.node[wave] >= 0)
-    # inserting depends on the column before: a running minimum of what is left after all insertions
-    # so far
-    shift = columns.insertion_cost[wave] + columns.offset[wave]
-    row[wave] = np.minimum.accumulate(best - shift) + shift
+    best = removal_row[depth_slice].copy()
+    np.minimum(best, pairing_row, out=best, where=columns.node[depth_slice] >= 0)
+    # Inserting depends on the column before: a running minimum of what is left after all insertions
+    # so far.
+    insertion_shift = columns.insertion_cost[depth_slice] + columns.offset[depth_slice]
+    row[depth_slice] = np.minimum.accumulate(best - insertion_shift) + insertion_shift
 
 
 def _build_columns(tree: Tree) -> ForestColumns:
     """Lays the forests of the keyroots side by side; those that lie in as many others make a
-    wave."""
-    sums = np.concatenate([[0], np.cumsum(tree.compute_costs())])
+    slice."""
+    cost_sums = np.concatenate([[0], np.cumsum(tree.compute_costs())])
     forests: list[tuple[Array, ...]] = []
-    ends: dict[int, int] = {}
+    ends_by_depth: dict[int, int] = {}
     size = 0
     for number, (keyroot, depth) in enumerate(_sort_keyroots_by_depth(tree)):
         start = tree.leftmost[keyroot]
         node = np.arange(start - 1, keyroot + 1)  # the first is the empty forest
         leftmost = np.asarray([start, *tree.leftmost[start : keyroot + 1]])
-        inside = node >= start
-        inserted = sums[node + 1] - sums[start]
+        is_node = node >= start
+        inserted = cost_sums[node + 1] - cost_sums[start]
         offset = np.full(len(node), number * FOREST_OFFSET)
         forests.append(
             (
-                np.where(inside, node, -1),
+                np.where(is_node, node, -1),
                 size + leftmost - start,
                 inserted,
-                inside & (leftmost == start),
+                is_node & (leftmost == start),
                 offset,
             )
         )
         size += len(node)
-        ends[depth] = size
+        ends_by_depth[depth] = size
     nodes, left, inserted, is_tree, offset = (
-        np.concatenate(parts) for parts in zip(*forests, strict=True)
+        np.concatenate(arrays) for arrays in zip(*forests, strict=True)
     )
-    waves = [slice(start, end) for start, end in pairwise([0, *ends.values()])]
-    return ForestColumns(nodes, left, inserted, is_tree, offset, np.arange(size) - 1, waves)
+    depth_slices = [slice(start, end) for start, end in pairwise([0, *ends_by_depth.values()])]
+    return ForestColumns(nodes, left, inserted, is_tree, offset, np.arange(size) - 1, depth_slices)
 
 
 def _sort_keyroots_by_depth(tree: Tree) -> list[tuple[int, int]]:
     """Keyroots with the number of keyroots whose subtrees they lie in, largest number first."""
-    around: list[int] = []
+    enclosing_keyroots: list[int] = []
     depths = []
     for keyroot in reversed(tree.find_keyroots()):
-        while around and tree.leftmost[around[-1]] > keyroot:
-            around.pop()
-        depths.append((keyroot, len(around)))
-        around.append(keyroot)
+        while enclosing_keyroots and tree.leftmost[enclosing_keyroots[-1]] > keyroot:
+            enclosing_keyroots.pop()
+        depths.append((keyroot, len(enclosing_keyroots)))
+        enclosing_keyroots.append(keyroot)
     return sorted(depths, key=lambda pair: -pair[1])
 
 
 def _compute_change_costs(first: Tree, second: Tree) -> Array:
     """What changing each node of the first tree into each of the second costs."""
     is_text, is_other_text = np.asarray(first.is_text)[:, None], np.asarray(second.is_text)
-    costs: Array = np.add.outer(
-        first.compute_costs(), second.compute_costs()
-    )  # a text for a node: remove and insert
+    # A text for a node: remove and insert.
+    costs: Array = np.add.outer(first.compute_costs(), second.compute_costs())
     numbers = {label: number for number, label in enumerate({*first.labels, *second.labels})}
-    names, other_names = (
-        np.asarray([numbers[label] for label in tree.labels]) for tree in (first, second)
-    )
-    costs = np.where(is_text | is_other_text, costs, names[:, None] != other_names)
-    texts = cdist(
+    first_names = np.asarray([numbers[label] for label in first.labels])
+    second_names = np.asarray([numbers[label] for label in second.labels])
+    costs = np.where(is_text | is_other_text, costs, first_names[:, None] != second_names)
+    text_distances = cdist(
         first.collect_texts(), second.collect_texts(), scorer=Levenshtein.distance, dtype=np.int64
     )
-    costs[is_text & is_other_text] = texts.ravel()
+    costs[is_text & is_other_text] = text_distances.ravel()
     return costs

@@ -16,78 +16,75 @@ from vlm_lab.types import Generation
 ValueSpan = tuple[str, int, int]
 
 
-def compute_confidences(generation: Generation, answer: int = 0) -> dict[str, float]:
+def compute_confidences(generation: Generation, answer_start: int = 0) -> dict[str, float]:
     """Path in the prediction (`line_items[0].amount`, `tags[]`) -> probability from 0 to 1, of the
-    JSON object with the most values after character `answer`. Empty where the tokens are not known
-    or do not add up to the reply."""
+    JSON object with the most values after character `answer_start`. Empty where the tokens are not
+    known or do not add up to the reply."""
     text = generation.raw_response
-    if not generation.tokens or "".join(piece for piece, _ in generation.tokens) != text:
+    if not generation.tokens or "".join(token_text for token_text, _ in generation.tokens) != text:
         return {}
-    found = [
-        list(_find_value_spans(text, answer + each.start, _shift_end(answer, each.end)))
-        for each in find_json_spans(text[answer:])
+    answer = text[answer_start:]
+    spans_by_structure = [
+        list(_find_value_spans(answer, structure.start, structure.end))
+        for structure in find_json_spans(answer)
     ]
-    sums: dict[str, float] = {}
-    starts = [0, *accumulate(len(piece) for piece, _ in generation.tokens)]
-    for path, start, end in max(reversed(found), key=len, default=()):
-        sums[path] = sums.get(path, 0.0) + _sum_logprobs(generation.tokens, starts, start, end)
-    return {path: math.exp(min(0.0, total)) for path, total in sums.items()}
-
-
-def _shift_end(answer: int, end: int | None) -> int | None:
-    return None if end is None else answer + end
+    logprob_sums: dict[str, float] = {}
+    starts = [0, *accumulate(len(token_text) for token_text, _ in generation.tokens)]
+    for path, start, end in max(reversed(spans_by_structure), key=len, default=()):
+        value_logprob = _sum_logprobs(
+            generation.tokens, starts, answer_start + start, answer_start + end
+        )
+        logprob_sums[path] = logprob_sums.get(path, 0.0) + value_logprob
+    return {path: math.exp(min(0.0, total)) for path, total in logprob_sums.items()}
 
 
 def _sum_logprobs(
     tokens: Sequence[tuple[str, float]], starts: Sequence[int], start: int, end: int
 ) -> float:
-    first = bisect_right(starts, start) - 1
-    last = bisect_right(starts, max(start, end - 1))
-    return sum(logprob for _, logprob in tokens[first:last])
+    first_token = bisect_right(starts, start) - 1
+    last_token = bisect_right(starts, max(start, end - 1))
+    return sum(logprob for _, logprob in tokens[first_token:last_token])
 
 
 def _find_value_spans(text: str, start: int, end: int | None) -> Iterator[ValueSpan]:
     """Path, start and end of each plain value of one JSON structure; the quotes of a string are not
     of its value."""
-    places: list[
-        str | int
-    ] = []  # one for each open bracket: the key last read, or the index in a list
-    key = True
+    # One for each open bracket: the key last read, or the index in a list.
+    open_keys: list[str | int] = []
+    expects_key = True
     for token in JSON_TOKEN.finditer(text, start, len(text) if end is None else end):
-        word = token[0]
-        if word in ("{", "["):
-            places.append("" if word == "{" else 0)
-            key = word == "{"
-        elif word in ("}", "]"):
-            places.pop()
-            if not places:
+        lexeme = token[0]
+        if lexeme in ("{", "["):
+            open_keys.append("" if lexeme == "{" else 0)
+            expects_key = lexeme == "{"
+        elif lexeme in ("}", "]"):
+            open_keys.pop()
+            if not open_keys:
                 return
-        elif word == ",":
-            last = places[-1]
-            key = isinstance(last, str)
-            places[-1] = last if isinstance(last, str) else last + 1
-        elif word == ":":
-            key = False
-        elif key:
-            places[-1] = word.strip("\"'")
+        elif lexeme == ",":
+            current = open_keys[-1]
+            expects_key = isinstance(current, str)
+            open_keys[-1] = current if isinstance(current, str) else current + 1
+        elif lexeme == ":":
+            expects_key = False
+        elif expects_key:
+            open_keys[-1] = lexeme.strip("\"'")
         else:
-            quoted = word[0] == '"'
-            yield (
-                _build_path(places),
-                token.start() + quoted,
-                token.end() - (quoted and len(word) > 1),
-            )
+            is_quoted = lexeme[0] == '"'
+            value_start = token.start() + is_quoted
+            value_end = token.end() - (is_quoted and len(lexeme) > 1)
+            yield _build_path(open_keys), value_start, value_end
 
 
-def _build_path(places: Sequence[str | int]) -> str:
+def _build_path(open_keys: Sequence[str | int]) -> str:
     """As `vlm_lab.scoring` names it: a key that repeats its parent's ("menu.nm" in "menu") is the
     parent's child."""
     path, parent = "", ""
-    for number, place in enumerate(places):
-        if isinstance(place, int):
-            path += "[]" if number == len(places) - 1 else f"[{place}]"
+    for depth, key_or_index in enumerate(open_keys):
+        if isinstance(key_or_index, int):
+            path += "[]" if depth == len(open_keys) - 1 else f"[{key_or_index}]"
         else:
-            inside = place.removeprefix(f"{parent}.") if parent else place
-            path += f".{inside}" if path else inside
-            parent = inside.rpartition(".")[2]
+            relative_key = key_or_index.removeprefix(f"{parent}.") if parent else key_or_index
+            path += f".{relative_key}" if path else relative_key
+            parent = relative_key.rpartition(".")[2]
     return path

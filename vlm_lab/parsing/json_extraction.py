@@ -15,9 +15,7 @@ from typing import Any
 
 MAX_DEPTH = 32  # levels; no document is nested deeper, and Python's own recursion ends near 1000
 MAX_STRUCTURES = 200  # structures of one reply that are read: a hostile one holds thousands
-MAX_UNCLOSED_STRUCTURES = (
-    8  # structures without an end that are tried: "{" in prose, then the answer
-)
+MAX_UNCLOSED_STRUCTURES = 8  # without an end that are tried: "{" in prose, then the answer
 MAX_REPAIR_LENGTH = 100_000  # characters
 _STRUCTURE_START = re.compile(r"\{|\[(?=\s*[{\[])")
 JSON_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[{}\[\],:]|[^\s"{}\[\],:]++', re.DOTALL)
@@ -26,7 +24,7 @@ JSON_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[{}\[\],:]|[^\s"{}\[\],:]++', re
 @dataclass(frozen=True, slots=True)
 class JsonSpan:
     """Where an object or list stands in a text. `end` is None where it is cut off: then
-    `text[start:cut] + closers` is what was complete."""
+    `text[start:complete_end] + closing_brackets` is what was complete."""
 
     start: int
     end: int | None
@@ -45,26 +43,25 @@ class ExtractedJson:
 
 
 def extract_json(text: str, cut_off: bool = False) -> list[ExtractedJson]:
-    """What could be read, in the order of the text. A structure nested deeper than DEEPEST is not.
+    """What could be read, in the order of the text; nothing that is nested deeper than MAX_DEPTH.
     Where the text is not known to be `cut_off` and ends with a bracket, an open structure is broken
     (a stray quote) rather than cut."""
-    found = []
-    ending = len(text.rstrip("` \n"))
-    ends_whole = not cut_off and text[:ending].endswith(("}", "]"))
-    for structure in itertools.islice(find_json_spans(text), MAX_STRUCTURES):
-        if structure.depth > MAX_DEPTH:
+    values = []
+    text_end = len(text.rstrip("` \n"))
+    is_complete = not cut_off and text[:text_end].endswith(("}", "]"))
+    for span in itertools.islice(find_json_spans(text), MAX_STRUCTURES):
+        if span.depth > MAX_DEPTH:
             continue
-        if structure.end is None and ends_whole and structure.complete_end < ending:
-            read = _load_or_repair(text[structure.start : ending], truncated=False)
-        elif structure.end is None:
-            read = _load_or_repair(
-                text[structure.start : structure.complete_end] + structure.closing_brackets,
-                truncated=True,
-            )
+        if span.end is None and is_complete and span.complete_end < text_end:
+            extracted = _load_or_repair(text[span.start : text_end], truncated=False)
+        elif span.end is None:
+            completed = text[span.start : span.complete_end] + span.closing_brackets
+            extracted = _load_or_repair(completed, truncated=True)
         else:
-            read = _load_or_repair(text[structure.start : structure.end], truncated=False)
-        found += [read] if read else []
-    return found
+            extracted = _load_or_repair(text[span.start : span.end], truncated=False)
+        if extracted:
+            values.append(extracted)
+    return values
 
 
 def _load_or_repair(text: str, truncated: bool) -> ExtractedJson | None:
@@ -72,25 +69,23 @@ def _load_or_repair(text: str, truncated: bool) -> ExtractedJson | None:
         return ExtractedJson(load_json(text), truncated=truncated)
     except (ValueError, RecursionError):
         value = repair_broken_json(text)
-        return (
-            ExtractedJson(value, repaired=True, truncated=truncated)
-            if isinstance(value, dict | list) and value
-            else None
-        )
+        if not isinstance(value, dict | list) or not value:
+            return None
+        return ExtractedJson(value, repaired=True, truncated=truncated)
 
 
 def find_json_spans(text: str) -> Iterator[JsonSpan]:
-    """The outermost brackets of a text. Strings are passed over, so a brace in a value opens
-    nothing."""
-    position, unclosed = 0, 0
-    while unclosed < MAX_UNCLOSED_STRUCTURES and (
-        opening := _STRUCTURE_START.search(text, position)
-    ):
-        structure = _scan_structure(text, opening.start())
-        yield structure
-        unclosed += structure.end is None
-        position = structure.end or opening.end()
-        if structure.end is None and structure.complete_end > opening.end():
+    """The outermost brackets of a text; those in strings open nothing."""
+    position, unclosed_count = 0, 0
+    while unclosed_count < MAX_UNCLOSED_STRUCTURES:
+        opening = _STRUCTURE_START.search(text, position)
+        if opening is None:
+            return
+        span = _scan_structure(text, opening.start())
+        yield span
+        unclosed_count += span.end is None
+        position = span.end or opening.end()
+        if span.end is None and span.complete_end > opening.end():
             return
 
 
@@ -114,54 +109,54 @@ def repair_broken_json(text: str) -> Any:
 
 
 def _count_open_brackets(text: str) -> int:
-    """The most brackets of one kind that stand open at once. json-repair's time grows with their
-    square."""
+    """The most brackets of one kind open at once. json-repair's time grows with their square."""
     deepest = 0
     for opening, closing in ("{}", "[]"):
-        steps = (
-            (word == opening) - (word == closing) for word in text if word in (opening, closing)
+        depth_changes = (
+            (character == opening) - (character == closing)
+            for character in text
+            if character in (opening, closing)
         )
-        deepest = max(deepest, *itertools.accumulate(steps), 0)
+        deepest = max(deepest, *itertools.accumulate(depth_changes), 0)
     return deepest
 
 
 def _scan_structure(text: str, start: int) -> JsonSpan:
-    """From an opening bracket to its end, remembering after each complete value what would close it
-    there."""
+    """From an opening bracket to its end, keeping after each complete value what would close it."""
     stack: list[str] = []
-    depth, cut, closers, before = 0, start + 1, "", ""
+    depth, complete_end, closing_brackets, previous_lexeme = 0, start + 1, "", ""
     for token in JSON_TOKEN.finditer(text, start):
-        word = token[0]
-        if word in ("{", "["):
-            stack.append("}" if word == "{" else "]")
+        lexeme = token[0]
+        if lexeme in ("{", "["):
+            stack.append("}" if lexeme == "{" else "]")
             depth = max(depth, len(stack))
-            cut, closers = token.end(), _build_closing_brackets(stack)
-        elif word in ("}", "]"):
-            if stack[-1] != word:
-                return JsonSpan(start, _find_last_bracket(text, start), depth, cut, closers)
+            complete_end, closing_brackets = token.end(), _build_closing_brackets(stack)
+        elif lexeme in ("}", "]"):
+            if stack[-1] != lexeme:
+                end = _find_last_bracket(text, start)
+                return JsonSpan(start, end, depth, complete_end, closing_brackets)
             stack.pop()
             if not stack:
                 return JsonSpan(start, token.end(), depth)
-            cut, closers = token.end(), _build_closing_brackets(stack)
-        elif word == ",":
-            cut, closers = token.start(), _build_closing_brackets(stack)
-        elif (
-            word[0] == '"'
-            and _is_value_position(before, stack[-1])
-            and len(word) > 1
-            and word[-1] == '"'
-        ):
-            cut, closers = token.end(), _build_closing_brackets(stack)
-        before = word
-    return JsonSpan(start, None, depth, cut, closers)
+            complete_end, closing_brackets = token.end(), _build_closing_brackets(stack)
+        elif lexeme == ",":
+            complete_end, closing_brackets = token.start(), _build_closing_brackets(stack)
+        elif _is_closed_string(lexeme) and _is_value_position(previous_lexeme, stack[-1]):
+            complete_end, closing_brackets = token.end(), _build_closing_brackets(stack)
+        previous_lexeme = lexeme
+    return JsonSpan(start, None, depth, complete_end, closing_brackets)
 
 
 def _build_closing_brackets(stack: list[str]) -> str:
     return "".join(reversed(stack)) if len(stack) <= MAX_DEPTH else ""
 
 
-def _is_value_position(before: str, closer: str) -> bool:
-    return before == ":" or (closer == "]" and before in ("[", ","))
+def _is_closed_string(lexeme: str) -> bool:
+    return len(lexeme) > 1 and lexeme[0] == lexeme[-1] == '"'
+
+
+def _is_value_position(previous_lexeme: str, closing_bracket: str) -> bool:
+    return previous_lexeme == ":" or (closing_bracket == "]" and previous_lexeme in ("[", ","))
 
 
 def _find_last_bracket(text: str, start: int) -> int:
@@ -169,10 +164,10 @@ def _find_last_bracket(text: str, start: int) -> int:
     return max(text.rfind("}"), text.rfind("]"), start) + 1
 
 
-def _parse_integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= 30 else digits
+def _parse_integer(literal: str) -> int | str:
+    return int(literal) if len(literal) <= 30 else literal
 
 
-def _parse_float(digits: str) -> float | str:
-    number = float(digits)
-    return number if math.isfinite(number) else digits
+def _parse_float(literal: str) -> float | str:
+    number = float(literal)
+    return number if math.isfinite(number) else literal

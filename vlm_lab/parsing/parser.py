@@ -1,5 +1,4 @@
-"""Raw reply -> Prediction: JSON bare, fenced, inside prose, broken, cut off; `key: value` lines; a
-refusal; an echo.
+"""Raw reply -> Prediction: JSON bare, fenced, in prose, broken, cut off; `key: value`; a refusal.
 
 Replies are hostile text. Nothing here raises: what cannot be read is `unparsed`, with the reason.
 What a model wrote before `</think>` is not its answer. Of several objects the one with the most
@@ -18,6 +17,8 @@ from vlm_lab.parsing.json_extraction import ExtractedJson, extract_json
 from vlm_lab.types import Generation, Prediction, PredictionStatus
 
 SCHEMA_ECHO = "schema echo"
+REFUSAL_KEYS = ("error", "message", "refusal")
+JSON_TYPES = ("string", "number", "integer", "object", "array", "boolean", "null")
 MAX_KEY_LENGTH = 40  # characters of a label in `label: value`
 _REASONING_START = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
 _REASONING_END = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
@@ -28,12 +29,15 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # How replies begin that give no answer, in the languages in which models have been seen to refuse.
 _REFUSAL = re.compile(
-    r"i(?:'|’)?\s?a?m (?:very |really )?sorry|i apologi[sz]e|^sorry\b|can(?:'|’)t assist|\bas an ai\b"
-    r"|\bi (?:cannot|can(?:'|’)?t|can not|am unable|won(?:'|’)t|will not)\b|i(?:'|’)m (?:unable|not able)"
-    r"|unable to (?:assist|help|process|read|view|extract)|tut mir leid|\bich kann (?:\w+ ){0,6}nicht\b|leider kann ich"
-    r"|je suis désolé|désolé,|je ne peux pas|je ne suis pas en mesure|lo siento|no puedo|mi dispiace|non posso"
-    r"|non sono in grado|desculpe|não posso|het spijt me|ik kan (?:\w+ ){0,6}niet|przykro mi|nie mogę"
-    r"|извините|к сожалению|не могу|не в состоянии|抱歉|对不起|無法|无法|申し訳|できません|죄송",
+    r"i(?:'|’)?\s?a?m (?:very |really )?sorry|i apologi[sz]e|^sorry\b|can(?:'|’)t assist"
+    r"|\bas an ai\b|\bi (?:cannot|can(?:'|’)?t|can not|am unable|won(?:'|’)t|will not)\b"
+    r"|i(?:'|’)m (?:unable|not able)|unable to (?:assist|help|process|read|view|extract)"
+    r"|tut mir leid|\bich kann (?:\w+ ){0,6}nicht\b|leider kann ich"
+    r"|je suis désolé|désolé,|je ne peux pas|je ne suis pas en mesure"
+    r"|lo siento|no puedo|mi dispiace|non posso|non sono in grado|desculpe|não posso"
+    r"|het spijt me|ik kan (?:\w+ ){0,6}niet|przykro mi|nie mogę"
+    r"|извините|к сожалению|не могу|не в состоянии"
+    r"|抱歉|对不起|無法|无法|申し訳|できません|죄송",
     re.IGNORECASE,
 )
 
@@ -41,16 +45,13 @@ _REFUSAL = re.compile(
 def parse(generation: Generation) -> Prediction:
     """The prediction of a reply; of a reply page by page the merged one."""
     if generation.page_responses:
-        return merge_predictions(
-            [parse_text(page, generation.finish_reason) for page in generation.page_responses]
-        )
+        pages = [parse_text(page, generation.finish_reason) for page in generation.page_responses]
+        return merge_predictions(pages)
     prediction = parse_text(generation.raw_response, generation.finish_reason)
     if not generation.tokens or prediction.value is None:
         return prediction
-    return replace(
-        prediction,
-        confidences=compute_confidences(generation, _find_answer_start(generation.raw_response)),
-    )
+    answer_start = _find_answer_start(generation.raw_response)
+    return replace(prediction, confidences=compute_confidences(generation, answer_start))
 
 
 def parse_text(raw: str, finish_reason: str | None = None) -> Prediction:
@@ -59,28 +60,24 @@ def parse_text(raw: str, finish_reason: str | None = None) -> Prediction:
     cut_off = finish_reason == "length"
     text = _strip_reasoning(raw)
     if text is None:
-        return Prediction(
-            value=None, status="truncated", reason="cut off before the thoughts ended"
-        )
-    found = extract_json(text, cut_off)
-    best = _select_best_object(found)
-    if best is not None:
-        return _parse_object(best)
-    if found and all(_is_schema_echo(each.value) for each in found):
+        return _make_truncated("cut off before the thoughts ended")
+    candidates = extract_json(text, cut_off)
+    best_object = _select_best_object(candidates)
+    if best_object is not None:
+        return _parse_object(best_object)
+    if candidates and all(_is_schema_echo(candidate.value) for candidate in candidates):
         return _make_unparsed(SCHEMA_ECHO)
     if _REFUSAL.search(text[:300]):
         return Prediction(value=None, status="refused", reason=_format_excerpt(text))
-    pairs = _parse_key_value_pairs(text, cut_off)
-    if pairs:
+    key_values = _parse_key_value_pairs(text, cut_off)
+    if key_values:
         return Prediction(
-            value=_replace_surrogates(unflatten_dotted_keys(pairs)),
+            value=_replace_surrogates(unflatten_dotted_keys(key_values)),
             status="truncated" if cut_off else "ok",
         )
     if cut_off:
-        return Prediction(
-            value=None, status="truncated", reason="cut off before any value was complete"
-        )
-    return _make_unparsed(_explain_unparsed(text, found))
+        return _make_truncated("cut off before any value was complete")
+    return _make_unparsed(_explain_unparsed(text, candidates))
 
 
 def merge_predictions(pages: Sequence[Prediction]) -> Prediction:
@@ -89,36 +86,38 @@ def merge_predictions(pages: Sequence[Prediction]) -> Prediction:
     if len(pages) == 1:
         return pages[0]
     value: dict[str, Any] = {}
-    usable = [page for page in pages if page.value is not None]
-    for page in usable:
+    usable_pages = [page for page in pages if page.value is not None]
+    for page in usable_pages:
         value = _merge_values(value, page.value)
     reasons = [
         f"page {number}: {page.reason}" for number, page in enumerate(pages, 1) if page.reason
     ]
     repaired = any(page.repaired for page in pages)
-    status = _merge_statuses([page.status for page in pages], bool(usable))
+    status = _merge_statuses([page.status for page in pages], bool(usable_pages))
     return Prediction(
-        value=value if usable else None, status=status, reason="; ".join(reasons), repaired=repaired
+        value=value if usable_pages else None,
+        status=status,
+        reason="; ".join(reasons),
+        repaired=repaired,
     )
 
 
-def _merge_statuses(statuses: Sequence[PredictionStatus], usable: bool) -> PredictionStatus:
-    """A page that was cut off marks the whole; a page without an answer only where no page has
-    one."""
+def _merge_statuses(statuses: Sequence[PredictionStatus], has_usable: bool) -> PredictionStatus:
+    """A page that was cut off marks the whole; one without an answer only where no page has one."""
     if "truncated" in statuses:
         return "truncated"
-    return "ok" if usable else "refused" if "refused" in statuses else "unparsed"
+    if has_usable:
+        return "ok"
+    return "refused" if "refused" in statuses else "unparsed"
 
 
-def _merge_values(one: Any, other: Any) -> Any:
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return {
-            key: _merge_values(one.get(key), other.get(key))
-            for key in dict.fromkeys((*one, *other))
-        }
-    if isinstance(one, list) and isinstance(other, list):
-        return one + other
-    return other if one in (None, "", [], {}) else one
+def _merge_values(earlier: Any, later: Any) -> Any:
+    if isinstance(earlier, Mapping) and isinstance(later, Mapping):
+        keys = dict.fromkeys((*earlier, *later))
+        return {key: _merge_values(earlier.get(key), later.get(key)) for key in keys}
+    if isinstance(earlier, list) and isinstance(later, list):
+        return earlier + later
+    return later if earlier in (None, "", [], {}) else earlier
 
 
 def _strip_reasoning(raw: str) -> str | None:
@@ -128,47 +127,47 @@ def _strip_reasoning(raw: str) -> str | None:
 
 
 def _find_answer_start(raw: str) -> int:
-    ends = [found.end() for found in _REASONING_END.finditer(raw)]
+    ends = [match.end() for match in _REASONING_END.finditer(raw)]
     return ends[-1] if ends else 0
 
 
-def _select_best_object(found: Sequence[ExtractedJson]) -> ExtractedJson | None:
+def _select_best_object(candidates: Sequence[ExtractedJson]) -> ExtractedJson | None:
     """The object that says the most; of equals a closed one, then the later one. A list of one
     object is that one."""
     objects = [
-        ExtractedJson(_unwrap_single_item(each.value), each.repaired, each.truncated)
-        for each in found
+        ExtractedJson(_unwrap_single_item(candidate.value), candidate.repaired, candidate.truncated)
+        for candidate in candidates
     ]
-    usable = [
-        each
-        for each in objects
-        if isinstance(each.value, Mapping) and not _is_schema_echo(each.value)
+    answers = [
+        candidate
+        for candidate in objects
+        if isinstance(candidate.value, Mapping) and not _is_schema_echo(candidate.value)
     ]
-    ranked = sorted(
-        usable, key=lambda each: (sum(1 for _ in flatten_json(each.value)), not each.truncated)
-    )
+    ranked = sorted(answers, key=_rank_answer)
     return ranked[-1] if ranked else None
+
+
+def _rank_answer(candidate: ExtractedJson) -> tuple[int, bool]:
+    return sum(1 for _ in flatten_json(candidate.value)), not candidate.truncated
 
 
 def _unwrap_single_item(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _parse_object(found: ExtractedJson) -> Prediction:
-    said = next(iter(found.value.values()), None) if len(found.value) == 1 else None
-    if (
-        isinstance(said, str)
-        and {*found.value} <= {"error", "message", "refusal"}
-        and _REFUSAL.search(said)
-    ):
-        return Prediction(value=None, status="refused", reason=_format_excerpt(said))
-    value = _replace_surrogates(unflatten_dotted_keys(found.value))
-    if found.truncated and not value:
-        return Prediction(
-            value=None, status="truncated", reason="cut off before any value was complete"
-        )
+def _parse_object(extracted: ExtractedJson) -> Prediction:
+    if len(extracted.value) == 1:
+        ((key, only_value),) = extracted.value.items()
+        is_message = key in REFUSAL_KEYS and isinstance(only_value, str)
+        if is_message and _REFUSAL.search(only_value):
+            return Prediction(value=None, status="refused", reason=_format_excerpt(only_value))
+    value = _replace_surrogates(unflatten_dotted_keys(extracted.value))
+    if extracted.truncated and not value:
+        return _make_truncated("cut off before any value was complete")
     return Prediction(
-        value=value, status="truncated" if found.truncated else "ok", repaired=found.repaired
+        value=value,
+        status="truncated" if extracted.truncated else "ok",
+        repaired=extracted.repaired,
     )
 
 
@@ -177,11 +176,9 @@ def _is_schema_echo(value: Any) -> bool:
     if not isinstance(value, Mapping) or not value:
         return False
     fields = value.get("properties", value)
-    return (
-        isinstance(fields, Mapping)
-        and bool(fields)
-        and all(_is_schema(each) for each in fields.values())
-    )
+    if not isinstance(fields, Mapping) or not fields:
+        return False
+    return all(_is_schema(field) for field in fields.values())
 
 
 def _is_schema(value: Any) -> bool:
@@ -190,47 +187,49 @@ def _is_schema(value: Any) -> bool:
     )
 
 
-def _is_json_type(kind: Any) -> bool:
-    kinds = kind if isinstance(kind, list) else [kind]
-    return all(
-        each in ("string", "number", "integer", "object", "array", "boolean", "null")
-        for each in kinds
-    )
+def _is_json_type(declared: Any) -> bool:
+    names = declared if isinstance(declared, list) else [declared]
+    return all(name in JSON_TYPES for name in names)
 
 
 def _parse_key_value_pairs(text: str, cut_off: bool) -> dict[str, str]:
-    """`Seller: PagerDuty Inc.; Total: 12.00` -> its pairs, where at least half of the segments are
-    pairs."""
+    """`Seller: PagerDuty Inc.; Total: 12.00` -> its pairs, if at least half of it is pairs."""
     if len(text) > 20_000:
         return {}
     segments = [segment for segment in re.split(r"[\n;]", text) if segment.strip("`*-_ \t\r")]
+    whole_segments = segments[:-1] if cut_off else segments
     matches = [
-        _KEY_VALUE_PAIR.fullmatch(segment)
-        for segment in (segments[:-1] if cut_off else segments)
-        if len(segment) < 500
+        _KEY_VALUE_PAIR.fullmatch(segment) for segment in whole_segments if len(segment) < 500
     ]
-    pairs = [
+    pair_matches = [
         match
         for match in matches
         if match and len(match[1]) <= MAX_KEY_LENGTH and len(match[1].split()) <= 5
     ]
-    if 2 * len(pairs) < len(segments) or (
-        len(segments) == 1 and pairs and len(pairs[0][1].split()) > 2
-    ):
+    if 2 * len(pair_matches) < len(segments):
         return {}
-    found: dict[str, str] = {}
-    for match in pairs:
-        found.setdefault(match[1], match[2])
-    return found
+    # One segment alone is rather a sentence, unless what stands before its colon is short.
+    if len(segments) == 1 and pair_matches and len(pair_matches[0][1].split()) > 2:
+        return {}
+    key_values: dict[str, str] = {}
+    for match in pair_matches:
+        key_values.setdefault(match[1], match[2])
+    return key_values
 
 
-def _explain_unparsed(text: str, found: Sequence[ExtractedJson]) -> str:
+def _explain_unparsed(text: str, candidates: Sequence[ExtractedJson]) -> str:
     if not text:
         return "empty reply"
-    lists = [len(each.value) for each in found if isinstance(each.value, list)]
-    if lists:
-        return f"a list of {max(lists)} at the top, no object"
+    lengths = [
+        len(candidate.value) for candidate in candidates if isinstance(candidate.value, list)
+    ]
+    if lengths:
+        return f"a list of {max(lengths)} at the top, no object"
     return "no JSON object, or one nested too deeply" if "{" in text else "no JSON object"
+
+
+def _make_truncated(reason: str) -> Prediction:
+    return Prediction(value=None, status="truncated", reason=reason)
 
 
 def _make_unparsed(reason: str) -> Prediction:
@@ -247,7 +246,5 @@ def _replace_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value) if not value.isascii() else value
     if isinstance(value, Mapping):
-        return {
-            _replace_surrogates(key): _replace_surrogates(inner) for key, inner in value.items()
-        }
-    return [_replace_surrogates(each) for each in value] if isinstance(value, list) else value
+        return {_replace_surrogates(key): _replace_surrogates(item) for key, item in value.items()}
+    return [_replace_surrogates(item) for item in value] if isinstance(value, list) else value

@@ -29,88 +29,98 @@ T = TypeVar("T")
 def check_consistency(
     value: Mapping[str, Any] | None, fields: Sequence[Field], conventions: Conventions
 ) -> dict[str, bool | None]:
-    """Name of the check -> passed, failed, or None: cannot be made. Never raises for what a model
-    may have said."""
-    known = {field.path: field for field in fields}
-    found = [
-        (known[path], said)
-        for path, said in flatten_json(unflatten_dotted_keys(value or {}))
-        if path in known
+    """Name of the check -> passed, failed, or None: cannot be made. Never raises."""
+    fields_by_path = {field.path: field for field in fields}
+    field_values = [
+        (fields_by_path[path], field_value)
+        for path, field_value in flatten_json(unflatten_dotted_keys(value or {}))
+        if path in fields_by_path
     ]
-    heads = [
-        (field, canonicalize_value(field, said, conventions))
-        for field, said in found
+    header_values = [
+        (field, canonicalize_value(field, field_value, conventions))
+        for field, field_value in field_values
         if "[]" not in field.path
     ]
-    net, tax, gross = (_find_role_amount(heads, part) for part in ("net", "tax", "gross"))
-    column = find_row_total_column(
-        {field.path for field, _ in found if "[]" in field.path and field.type == "amount"}
-    )
-    rows = [
-        canonicalize_value(field, said, conventions)
-        for field, said in found
-        if field.path == column
+    net, tax, gross = (_find_role_amount(header_values, role) for role in ("net", "tax", "gross"))
+    amount_columns = {
+        field.path for field, _ in field_values if "[]" in field.path and field.type == "amount"
+    }
+    total_column = find_row_total_column(amount_columns)
+    row_totals = [
+        canonicalize_value(field, field_value, conventions)
+        for field, field_value in field_values
+        if field.path == total_column
     ]
+    issued = _find_named_date(header_values, ISSUE_DATE_NAMES)
+    due = _find_named_date(header_values, DUE_DATE_NAMES)
     return {
-        "rows_add_up": _check_row_sum(rows, net, tax, gross),
-        "net_plus_tax": None
-        if net is None or tax is None or gross is None
-        else abs(net + tax - gross) <= 2 * CENT,
-        "dates_in_order": _check_date_order(
-            _find_named_date(heads, ISSUE_DATE_NAMES), _find_named_date(heads, DUE_DATE_NAMES)
-        ),
-        "check_digits": _combine_results(_iterate_code_validity(found, conventions)),
+        "rows_add_up": _check_row_sum(row_totals, net, tax, gross),
+        "net_plus_tax": _check_net_plus_tax(net, tax, gross),
+        "dates_in_order": _check_date_order(issued, due),
+        "check_digits": _combine_results(_iterate_code_validity(field_values, conventions)),
     }
 
 
-def _find_role_amount(heads: FieldValues, part: str) -> Decimal | None:
-    """The one amount of the fields that play this part, None where there is none or several
-    differ."""
+def _find_role_amount(header_values: FieldValues, role: str) -> Decimal | None:
+    """The one amount of the fields of this role, None where there is none or several differ."""
     return _find_single_value(
-        said
-        for field, said in heads
-        if isinstance(said, Decimal) and infer_role(field.path) == part
+        value
+        for field, value in header_values
+        if isinstance(value, Decimal) and infer_role(field.path) == role
     )
 
 
-def _find_named_date(heads: FieldValues, names: frozenset[str]) -> Date | None:
+def _find_named_date(header_values: FieldValues, names: frozenset[str]) -> Date | None:
     """The one date of the fields that are called so."""
     return _find_single_value(
-        said
-        for field, said in heads
-        if isinstance(said, Date) and field.path.rpartition(".")[2] in names
+        value
+        for field, value in header_values
+        if isinstance(value, Date) and field.path.rpartition(".")[2] in names
     )
 
 
 def _find_single_value(values: Iterable[T]) -> T | None:
-    found = set(values)
-    return found.pop() if len(found) == 1 else None
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None
 
 
 def _check_row_sum(
-    rows: Sequence[Any], net: Decimal | None, tax: Decimal | None, gross: Decimal | None
+    row_totals: Sequence[Any], net: Decimal | None, tax: Decimal | None, gross: Decimal | None
 ) -> bool | None:
-    """Rows are printed without tax (invoices) or with it (receipts); each may be rounded by half a
-    cent."""
-    without = gross - tax if net is None and gross is not None and tax is not None else net
-    totals = [total for total in (without, gross) if total is not None]
-    if not rows or not totals or not all(isinstance(row, Decimal) for row in rows):
+    """Rows are printed without tax (invoices) or with it (receipts), each rounded to a cent."""
+    if net is None and gross is not None and tax is not None:
+        net = gross - tax
+    totals = [total for total in (net, gross) if total is not None]
+    if not row_totals or not totals:
         return None
-    return any(abs(sum(rows) - total) <= CENT + len(rows) * CENT / 2 for total in totals)
+    if not all(isinstance(row_total, Decimal) for row_total in row_totals):
+        return None
+    row_sum, rounding = sum(row_totals), CENT + len(row_totals) * CENT / 2
+    return any(abs(row_sum - total) <= rounding for total in totals)
+
+
+def _check_net_plus_tax(
+    net: Decimal | None, tax: Decimal | None, gross: Decimal | None
+) -> bool | None:
+    if net is None or tax is None or gross is None:
+        return None
+    return abs(net + tax - gross) <= 2 * CENT
 
 
 def _check_date_order(issued: Date | None, due: Date | None) -> bool | None:
     return None if issued is None or due is None else issued <= due
 
 
-def _iterate_code_validity(found: FieldValues, conventions: Conventions) -> Iterator[bool]:
-    for field, said in found:
-        code = canonicalize_value(field, said, conventions) if field.type in CHECKED_TYPES else None
-        verdict = validate_code(field.type, code, field.path, conventions.languages)
-        if verdict is not None:
-            yield not verdict
+def _iterate_code_validity(field_values: FieldValues, conventions: Conventions) -> Iterator[bool]:
+    for field, value in field_values:
+        if field.type not in CHECKED_TYPES:
+            continue
+        code = canonicalize_value(field, value, conventions)
+        code_error = validate_code(field.type, code, field.path, conventions.languages)
+        if code_error is not None:
+            yield not code_error
 
 
 def _combine_results(results: Iterator[bool]) -> bool | None:
-    seen = list(results)
-    return all(seen) if seen else None
+    outcomes = list(results)
+    return all(outcomes) if outcomes else None

@@ -1,5 +1,4 @@
-"""What kind of wrong a wrong value is: a short ordered table of names and questions, the first yes
-names it.
+"""How a wrong value is wrong: a short ordered table of names and questions, the first yes names it.
 
 A format that is merely different is no error at all (`vlm_lab.fields`); these are for values that
 do not mean the same.
@@ -19,17 +18,15 @@ from vlm_lab.types import Conventions, Field, FieldResult
 
 ERROR_TYPES_BY_STATUS = {"truncated": "truncated", "refused": "refusal", "unparsed": "no answer"}
 MAX_COMPARED_LENGTH = 2000  # characters of a value that are looked at
-MIN_DISTINCTIVE_LENGTH = (
-    3  # characters of a value that is recognised elsewhere: a quantity of 1 stands everywhere
-)
+# Characters of a value that is recognised elsewhere: a quantity of 1 stands everywhere.
+MIN_DISTINCTIVE_LENGTH = 3
 PARTY_PAIRS = ({"seller", "buyer"}, {"supplier", "customer"}, {"vendor", "customer"})
 PathsByValue = Mapping[Hashable, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One wrong value: as printed, as its type reads it, and where else in the reference the answer
-    stands."""
+    """One wrong value: as printed, as its type reads it, and where else the reference has it."""
 
     field: str
     in_row: bool
@@ -42,177 +39,176 @@ class FieldError:
 
 
 def classify_error(
-    result: FieldResult, places: PathsByValue, conventions: Conventions
+    result: FieldResult, paths_by_value: PathsByValue, conventions: Conventions
 ) -> str | None:
-    """The name of the error, None where no question fits. `places` is what `index_expected_values`
-    says of the reference."""
+    """The name of the error, None where no question fits. `paths_by_value` is what
+    `index_expected_values` says of the reference."""
     field, expected, actual = Field(result.field, result.type), result.expected, result.actual
-    meant, read = (
-        canonicalize_value(field, expected, conventions),
-        canonicalize_value(field, actual, conventions),
-    )
-    where = (
-        ()
-        if len(str(actual)) < MIN_DISTINCTIVE_LENGTH
-        else places.get(_build_value_key(read, actual, conventions), ())
-    )
-    one, other = _strip_unit(meant), _strip_unit(read)
-    printed, answered = _format_alike(one, other) or (
+    expected_value = canonicalize_value(field, expected, conventions)
+    actual_value = canonicalize_value(field, actual, conventions)
+    reference_paths: Sequence[str] = ()
+    if len(str(actual)) >= MIN_DISTINCTIVE_LENGTH:
+        value_key = _build_value_key(actual_value, actual, conventions)
+        reference_paths = paths_by_value.get(value_key, ())
+    expected_number, actual_number = _strip_unit(expected_value), _strip_unit(actual_value)
+    expected_text, actual_text = _format_alike(expected_number, actual_number) or (
         normalize_text(str(expected), conventions),
         normalize_text(str(actual), conventions),
     )
-    wrong = FieldError(
+    error = FieldError(
         field=result.field,
         in_row=result.in_row,
         type=result.type,
-        expected_text=(printed or "")[:MAX_COMPARED_LENGTH],
-        actual_text=(answered or "")[:MAX_COMPARED_LENGTH],
-        expected_value=one,
-        actual_value=other,
-        reference_paths=where,
+        expected_text=(expected_text or "")[:MAX_COMPARED_LENGTH],
+        actual_text=(actual_text or "")[:MAX_COMPARED_LENGTH],
+        expected_value=expected_number,
+        actual_value=actual_number,
+        reference_paths=reference_paths,
     )
-    return next((name for name, fits in ERROR_TYPES.items() if fits(wrong)), None)
+    return next((name for name, matches in ERROR_TYPES.items() if matches(error)), None)
 
 
 def index_expected_values(results: Iterable[FieldResult], conventions: Conventions) -> PathsByValue:
     """Value -> the fields in which the reference has it."""
-    places: dict[Hashable, list[str]] = {}
+    paths_by_value: dict[Hashable, list[str]] = {}
     for result in results:
         if result.expected is not None:
-            read = canonicalize_value(Field("", result.type), result.expected, conventions)
-            places.setdefault(_build_value_key(read, result.expected, conventions), []).append(
-                result.field
-            )
-    return places
+            value = canonicalize_value(Field("", result.type), result.expected, conventions)
+            value_key = _build_value_key(value, result.expected, conventions)
+            paths_by_value.setdefault(value_key, []).append(result.field)
+    return paths_by_value
 
 
-def _build_value_key(read: Hashable | None, value: Any, conventions: Conventions) -> Hashable:
+def _build_value_key(
+    canonical_value: Hashable | None, value: Any, conventions: Conventions
+) -> Hashable:
     """Numbers and dates by value, whatever their field; the rest by its text."""
-    number = _strip_unit(read)
+    number = _strip_unit(canonical_value)
     return number if isinstance(number, Decimal | Date) else normalize_text(str(value), conventions)
 
 
-def _strip_unit(read: Hashable | None) -> Hashable | None:
-    return read[0] if isinstance(read, tuple) and read else read
+def _strip_unit(value: Hashable | None) -> Hashable | None:
+    return value[0] if isinstance(value, tuple) and value else value
 
 
-def _format_alike(one: Hashable | None, other: Hashable | None) -> tuple[str, str] | None:
+def _format_alike(expected: Hashable | None, actual: Hashable | None) -> tuple[str, str] | None:
     """Two amounts or two dates written in one way, so that only their digits differ."""
-    if isinstance(one, Decimal) and isinstance(other, Decimal):
-        return f"{one:.2f}", f"{other:.2f}"
-    if isinstance(one, Date) and isinstance(other, Date):
-        return one.isoformat(), other.isoformat()
+    if isinstance(expected, Decimal) and isinstance(actual, Decimal):
+        return f"{expected:.2f}", f"{actual:.2f}"
+    if isinstance(expected, Date) and isinstance(actual, Date):
+        return expected.isoformat(), actual.isoformat()
     return None
 
 
-def _is_sign_lost(wrong: FieldError) -> bool:
+def _is_sign_lost(error: FieldError) -> bool:
     return (
-        isinstance(wrong.expected_value, Decimal)
-        and isinstance(wrong.actual_value, Decimal)
-        and wrong.expected_value == -wrong.actual_value
+        isinstance(error.expected_value, Decimal)
+        and isinstance(error.actual_value, Decimal)
+        and error.expected_value == -error.actual_value
     )
 
 
-def _is_decimal_shift(wrong: FieldError) -> bool:
-    """The same digits with the point elsewhere. A quantity of 1 for 100 is more often another
-    number's."""
-    if not (
-        isinstance(wrong.expected_value, Decimal)
-        and isinstance(wrong.actual_value, Decimal)
-        and wrong.expected_value
-        and wrong.actual_value
-    ):
+def _is_decimal_shift(error: FieldError) -> bool:
+    """The same digits with the point elsewhere; 1 for 100 pieces is rather another number."""
+    expected, actual = error.expected_value, error.actual_value
+    if not isinstance(expected, Decimal) or not isinstance(actual, Decimal):
         return False
-    digits = _extract_significant_digits(wrong.expected_value)
-    return digits == _extract_significant_digits(wrong.actual_value) and (
-        len(digits) > 1 or wrong.type != "quantity"
-    )
+    if not expected or not actual:
+        return False
+    digits = _extract_significant_digits(expected)
+    is_shift = digits == _extract_significant_digits(actual)
+    return is_shift and (len(digits) > 1 or error.type != "quantity")
 
 
 def _extract_significant_digits(number: Decimal) -> str:
     return f"{abs(number):f}".replace(".", "").strip("0")
 
 
-def _is_day_month_swap(wrong: FieldError) -> bool:
-    one, other = wrong.expected_value, wrong.actual_value
+def _is_day_month_swap(error: FieldError) -> bool:
+    expected_date, actual_date = error.expected_value, error.actual_value
     return (
-        isinstance(one, Date)
-        and isinstance(other, Date)
-        and (one.year, one.month, one.day) == (other.year, other.day, other.month)
+        isinstance(expected_date, Date)
+        and isinstance(actual_date, Date)
+        and (expected_date.year, expected_date.month, expected_date.day)
+        == (actual_date.year, actual_date.day, actual_date.month)
     )
 
 
-def _is_net_gross_swap(wrong: FieldError) -> bool:
-    mine = wrong.field.rpartition(".")[2]
+def _is_net_gross_swap(error: FieldError) -> bool:
+    last_key = error.field.rpartition(".")[2]
     return any(
-        {mine, path.rpartition(".")[2]} == {"net", "gross"} for path in wrong.reference_paths
+        {last_key, path.rpartition(".")[2]} == {"net", "gross"} for path in error.reference_paths
     )
 
 
-def _is_seller_buyer_swap(wrong: FieldError) -> bool:
-    mine = wrong.field.partition(".")[0]
-    return any({mine, path.partition(".")[0]} in PARTY_PAIRS for path in wrong.reference_paths)
+def _is_seller_buyer_swap(error: FieldError) -> bool:
+    first_key = error.field.partition(".")[0]
+    return any({first_key, path.partition(".")[0]} in PARTY_PAIRS for path in error.reference_paths)
 
 
-def _is_from_other_row(wrong: FieldError) -> bool:
-    return wrong.in_row and wrong.field in wrong.reference_paths
+def _is_from_other_row(error: FieldError) -> bool:
+    return error.in_row and error.field in error.reference_paths
 
 
-def _is_from_other_field(wrong: FieldError) -> bool:
-    return any(path != wrong.field for path in wrong.reference_paths)
+def _is_from_other_field(error: FieldError) -> bool:
+    return any(path != error.field for path in error.reference_paths)
 
 
-def _is_transposition(wrong: FieldError) -> bool:
+def _is_transposition(error: FieldError) -> bool:
     """Two neighbours have changed places, and nothing else."""
     return (
-        len(wrong.expected_text) == len(wrong.actual_text)
-        and OSA.distance(wrong.expected_text, wrong.actual_text, score_cutoff=1) == 1
-        and Levenshtein.distance(wrong.expected_text, wrong.actual_text, score_cutoff=2) == 2
+        len(error.expected_text) == len(error.actual_text)
+        and OSA.distance(error.expected_text, error.actual_text, score_cutoff=1) == 1
+        and Levenshtein.distance(error.expected_text, error.actual_text, score_cutoff=2) == 2
     )
 
 
-def _is_character_misread(wrong: FieldError) -> bool:
+def _is_character_misread(error: FieldError) -> bool:
     return (
-        len(wrong.expected_text) == len(wrong.actual_text)
-        and Levenshtein.distance(wrong.expected_text, wrong.actual_text, score_cutoff=1) == 1
+        len(error.expected_text) == len(error.actual_text)
+        and Levenshtein.distance(error.expected_text, error.actual_text, score_cutoff=1) == 1
     )
 
 
-def _is_character_lost_or_added(wrong: FieldError) -> bool:
-    return Levenshtein.distance(wrong.expected_text, wrong.actual_text, score_cutoff=1) == 1
+def _is_character_lost_or_added(error: FieldError) -> bool:
+    return Levenshtein.distance(error.expected_text, error.actual_text, score_cutoff=1) == 1
 
 
-def _is_part_missing(wrong: FieldError) -> bool:
+def _is_part_missing(error: FieldError) -> bool:
     return (
-        len(wrong.actual_text) >= MIN_DISTINCTIVE_LENGTH
-        and wrong.actual_text in wrong.expected_text
+        len(error.actual_text) >= MIN_DISTINCTIVE_LENGTH
+        and error.actual_text in error.expected_text
     )
 
 
-def _is_more_than_value(wrong: FieldError) -> bool:
+def _is_more_than_value(error: FieldError) -> bool:
     return (
-        len(wrong.expected_text) >= MIN_DISTINCTIVE_LENGTH
-        and wrong.expected_text in wrong.actual_text
+        len(error.expected_text) >= MIN_DISTINCTIVE_LENGTH
+        and error.expected_text in error.actual_text
     )
 
 
-def _is_type_mismatch(wrong: FieldError) -> bool:
-    return wrong.expected_value is not None and wrong.actual_value is None
+def _is_type_mismatch(error: FieldError) -> bool:
+    return error.expected_value is not None and error.actual_value is None
 
 
-def _is_date_part_wrong(wrong: FieldError) -> bool:
-    one, other = wrong.expected_value, wrong.actual_value
-    if not (isinstance(one, Date) and isinstance(other, Date)):
+def _is_date_part_wrong(error: FieldError) -> bool:
+    expected_date, actual_date = error.expected_value, error.actual_value
+    if not (isinstance(expected_date, Date) and isinstance(actual_date, Date)):
         return False
-    return [one.year == other.year, one.month == other.month, one.day == other.day].count(True) == 2
+    return [
+        expected_date.year == actual_date.year,
+        expected_date.month == actual_date.month,
+        expected_date.day == actual_date.day,
+    ].count(True) == 2
 
 
-def _is_partly_misread(wrong: FieldError) -> bool:
-    longest = max(len(wrong.expected_text), len(wrong.actual_text))
+def _is_partly_misread(error: FieldError) -> bool:
+    max_length = max(len(error.expected_text), len(error.actual_text))
     distance = Levenshtein.distance(
-        wrong.expected_text, wrong.actual_text, score_cutoff=longest // 4
+        error.expected_text, error.actual_text, score_cutoff=max_length // 4
     )
-    return distance <= longest // 4
+    return distance <= max_length // 4
 
 
 ERROR_TYPES: dict[str, Callable[[FieldError], bool]] = {

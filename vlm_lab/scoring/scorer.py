@@ -1,5 +1,4 @@
-"""Prediction x reference -> an outcome for every field, and the counts that all figures are made
-of.
+"""Prediction x reference -> an outcome for every field, and the counts behind all figures.
 
 The words are MUC-5's: `exact`, `normalized` (equal in all but format), `wrong`, `missing`,
 `spurious`; `unlabelled` is what the reference does not know and is in no figure. Lists of objects
@@ -13,7 +12,7 @@ list there is not the value.
 """
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -57,10 +56,9 @@ DEFAULT_CONVENTIONS = Conventions()
 
 
 def score(prediction: Prediction, document: Document) -> Score:
-    """Holds a prediction against its document's reference; without a reference, a score without
-    fields."""
+    """Holds a prediction against its document's reference; without one, a score without fields."""
     suite, reference = document.suite, document.reference
-    scored = score_values(
+    result = score_values(
         prediction.value,
         reference,
         suite.fields,
@@ -70,9 +68,9 @@ def score(prediction: Prediction, document: Document) -> Score:
         prediction.reason,
         prediction.confidences,
     )
-    if reference is None or scored.diff:
-        return scored
-    return replace(scored, diff=compute_diff(reference, prediction.value))
+    if reference is None or result.diff:
+        return result
+    return replace(result, diff=compute_diff(reference, prediction.value))
 
 
 def score_values(
@@ -88,11 +86,11 @@ def score_values(
     """The score of a value (None: nothing usable) against a reference, without the diff. Without
     `fields`, the reference's own leaves are the fields. Pure: the same arguments give the same
     score."""
-    unscored = compute_scores(Counter(), Counter(), Counter())
+    empty_scores = compute_scores(Counter(), Counter(), Counter())
     if reference is None:
-        return Score(scores=unscored)
+        return Score(scores=empty_scores)
     try:
-        work = _score_document(
+        state = _score_document(
             unflatten_dotted_keys(value or {}),
             unflatten_dotted_keys(reference),
             fields,
@@ -101,22 +99,22 @@ def score_values(
             confidences or {},
         )
     except RecursionError:
-        return Score(scores=unscored, diff={"note": "nested too deeply to be scored"})
-    lost = (
+        return Score(scores=empty_scores, diff={"note": "nested too deeply to be scored"})
+    missing_error_type = (
         SCHEMA_ECHO
         if status == "unparsed" and SCHEMA_ECHO in reason
         else ERROR_TYPES_BY_STATUS.get(status)
     )
-    results = _classify_errors(work.results, conventions, lost)
+    results = _classify_errors(state.results, conventions, missing_error_type)
     return Score(
         fields=tuple(results),
-        scores=compute_scores(work.header_counts, work.cell_counts, work.row_counts),
+        scores=compute_scores(state.header_counts, state.cell_counts, state.row_counts),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _ScoringState:
-    """What is the same for all parts of one document, and the results that they add to."""
+    """What is the same for all records of one document, and the results that they add to."""
 
     fields_by_path: Mapping[str, Field]
     table_paths: frozenset[str]
@@ -137,22 +135,27 @@ def _score_document(
     empty: str,
     confidences: Mapping[str, float],
 ) -> _ScoringState:
-    known = {each.path: each for each in fields or collect_reference_fields(reference)}
-    work = _ScoringState(
-        known, collect_table_paths(known.values()), conventions, empty, confidences
+    scored_fields = fields or collect_reference_fields(reference)
+    fields_by_path = {scored_field.path: scored_field for scored_field in scored_fields}
+    state = _ScoringState(
+        fields_by_path,
+        collect_table_paths(fields_by_path.values()),
+        conventions,
+        empty,
+        confidences,
     )
     _score_record(
-        work,
-        flatten_document(reference, work.table_paths),
-        flatten_document(value, work.table_paths),
+        state,
+        flatten_document(reference, state.table_paths),
+        flatten_document(value, state.table_paths),
         _Location(),
     )
-    return work
+    return state
 
 
 @dataclass(frozen=True, slots=True)
 class _Location:
-    """Where a part is: in the fields' paths, in the results, and in the prediction; and the rows
+    """Where a record is: in the fields' paths, in the results, and in the prediction; and the rows
     around it, none of which the whole document has."""
 
     field_path: str = ""
@@ -162,151 +165,148 @@ class _Location:
     spurious: bool = False
 
     def locate_row(
-        self, table: str, shown: str, predicted: str, spurious: bool = False
+        self, table: str, result_row: str, prediction_row: str, spurious: bool = False
     ) -> "_Location":
-        """The place of a row of `table`."""
-        inside = table[len(self.field_path) :]
-        row = f"{self.result_path}{inside}[{shown}]"
+        """The location of a row of `table`."""
+        relative_path = table[len(self.field_path) :]
+        row_path = f"{self.result_path}{relative_path}[{result_row}]"
         return _Location(
             field_path=f"{table}[]",
-            result_path=row,
-            prediction_path=f"{self.prediction_path}{inside}[{predicted}]",
-            rows=(*self.rows, row),
+            result_path=row_path,
+            prediction_path=f"{self.prediction_path}{relative_path}[{prediction_row}]",
+            rows=(*self.rows, row_path),
             spurious=self.spurious or spurious,
         )
 
 
 def _score_record(
-    work: _ScoringState, expected: FlatRecord, actual: FlatRecord, place: _Location
-) -> bool:
-    """Scores one part; whether all that is labelled in it is right."""
-    first = len(work.results)
+    state: _ScoringState, expected: FlatRecord, actual: FlatRecord, location: _Location
+) -> None:
+    """Adds the results of one record: the whole document, or a row of the reference."""
     match_key_spelling(actual, (*expected.values_by_path, *expected.rows_by_path))
     for path, value in expected.values_by_path.items():
-        if path in work.fields_by_path:
-            _score_value(work, path, value, actual, place)
+        if path in state.fields_by_path:
+            _score_value(state, path, value, actual, location)
     for path, value in actual.values_by_path.items():
-        if (
-            path in work.fields_by_path
-            and path not in expected.values_by_path
-            and not is_null_like(value)
-        ):
-            denied = work.empty == "absent" and _is_inside_null(path, expected)
-            _add_result(work, path, None, value, "spurious" if denied else "unlabelled", place)
+        if path not in state.fields_by_path or path in expected.values_by_path:
+            continue
+        if not is_null_like(value):
+            is_absent = state.empty == "absent" and _is_inside_null(path, expected)
+            outcome: Outcome = "spurious" if is_absent else "unlabelled"
+            _add_result(state, path, None, value, outcome, location)
     for path in dict.fromkeys((*expected.rows_by_path, *actual.rows_by_path)):
-        if path in work.table_paths:
-            _score_table(work, path, expected, actual, place)
-    return all(
-        result.outcome in CORRECT for result in work.results[first:] if result.outcome in JUDGED
-    )
+        if path in state.table_paths:
+            _score_table(state, path, expected, actual, location)
 
 
 def _score_value(
-    work: _ScoringState, path: str, expected: Any, part: FlatRecord, place: _Location
+    state: _ScoringState, path: str, expected: Any, record: FlatRecord, location: _Location
 ) -> None:
-    actual = part.values_by_path.get(path)
+    actual = record.values_by_path.get(path)
+    outcome: Outcome
     if is_null(expected):
         if not is_null_like(actual):
-            _add_result(
-                work,
-                path,
-                expected,
-                actual,
-                "spurious" if work.empty == "absent" else "unlabelled",
-                place,
-            )
+            outcome = "spurious" if state.empty == "absent" else "unlabelled"
+            _add_result(state, path, expected, actual, outcome, location)
     elif is_null_like(actual) and not has_same_text(expected, actual):
-        _add_result(work, path, expected, actual, "missing", place)
+        _add_result(state, path, expected, actual, "missing", location)
     else:
-        outcome, similar = compare_values(
-            work.fields_by_path[path], expected, actual, work.conventions
+        outcome, similarity = compare_values(
+            state.fields_by_path[path], expected, actual, state.conventions
         )
-        if outcome == "exact" and path in part.renamed_paths:
+        if outcome == "exact" and path in record.renamed_paths:
             outcome = "normalized"
-        _add_result(work, path, expected, actual, outcome, place, similar)
+        _add_result(state, path, expected, actual, outcome, location, similarity)
 
 
 def _add_result(
-    work: _ScoringState,
+    state: _ScoringState,
     path: str,
     expected: Any,
     actual: Any,
     outcome: Outcome,
-    place: _Location,
-    similar: float | None = None,
+    location: _Location,
+    similarity: float | None = None,
 ) -> None:
-    inside = path[len(place.field_path) :]
-    confidence = (
-        work.confidences.get(f"{place.prediction_path}{inside}") if work.confidences else None
-    )
+    relative_path = path[len(location.field_path) :]
     result = FieldResult(
-        path=f"{place.result_path}{inside}",
+        path=f"{location.result_path}{relative_path}",
         field=path,
-        in_row=bool(place.rows),
-        rows=place.rows,
-        in_spurious_row=place.spurious,
-        type=work.fields_by_path[path].type,
+        in_row=bool(location.rows),
+        rows=location.rows,
+        in_spurious_row=location.spurious,
+        type=state.fields_by_path[path].type,
         expected=expected,
         actual=actual,
         outcome=outcome,
-        similarity=similar,
-        confidence=confidence,
+        similarity=similarity,
+        confidence=state.confidences.get(f"{location.prediction_path}{relative_path}"),
     )
-    (work.cell_counts if result.in_row else work.header_counts)[outcome] += 1
-    work.results.append(result)
+    outcome_counts = state.cell_counts if result.in_row else state.header_counts
+    outcome_counts[outcome] += 1
+    state.results.append(result)
 
 
 def _is_inside_null(path: str, expected: FlatRecord) -> bool:
     """Whether the reference has null where the prediction has an object with this leaf in it."""
     return any(
-        is_null(value) and path.startswith(f"{known}.")
-        for known, value in expected.values_by_path.items()
+        is_null(value) and path.startswith(f"{null_path}.")
+        for null_path, value in expected.values_by_path.items()
     )
 
 
 def _score_table(
-    work: _ScoringState, path: str, expected: FlatRecord, actual: FlatRecord, place: _Location
+    state: _ScoringState, path: str, expected: FlatRecord, actual: FlatRecord, location: _Location
 ) -> None:
-    """Scores a list of rows: each row of the reference against the predicted one that is most like
-    it."""
-    wanted = [
-        flatten_row(row, path, work.table_paths) for row in expected.rows_by_path.get(path) or ()
+    """Scores a list of rows: each of the reference against the predicted one most like it."""
+    expected_rows = [
+        flatten_row(row, path, state.table_paths) for row in expected.rows_by_path.get(path) or ()
     ]
-    known = tuple(
-        dict.fromkeys(name for row in wanted for name in (*row.values_by_path, *row.rows_by_path))
+    known_paths = tuple(
+        dict.fromkeys(
+            known_path
+            for row in expected_rows
+            for known_path in (*row.values_by_path, *row.rows_by_path)
+        )
     )
-    given = [
-        match_key_spelling(flatten_row(row, path, work.table_paths), known)
+    predicted_rows = [
+        match_key_spelling(flatten_row(row, path, state.table_paths), known_paths)
         for row in actual.rows_by_path.get(path) or ()
     ]
-    keys, others = (
-        [_canonicalize_row(work, row) for row in wanted],
-        [_canonicalize_row(work, row) for row in given],
-    )
-    pairs = align_rows(keys, others)
-    for index, row in enumerate(wanted):
-        other = pairs.get(index)
-        right = _score_record(
-            work,
-            row,
-            FlatRecord() if other is None else given[other],
-            place.locate_row(path, str(index), str(other)),
+    expected_cells = [_canonicalize_row(state, row) for row in expected_rows]
+    predicted_cells = [_canonicalize_row(state, row) for row in predicted_rows]
+    pairs = align_rows(expected_cells, predicted_cells)
+    for index, row in enumerate(expected_rows):
+        predicted_index = pairs.get(index)
+        predicted_row = FlatRecord() if predicted_index is None else predicted_rows[predicted_index]
+        row_location = location.locate_row(path, str(index), str(predicted_index))
+        first_result = len(state.results)
+        _score_record(state, row, predicted_row, row_location)
+        is_labelled = bool(expected_cells[index])
+        state.row_counts.update(
+            rows_expected=is_labelled,
+            rows_right=is_labelled and _is_all_correct(state.results[first_result:]),
+            rows_predicted=is_labelled and predicted_index is not None,
         )
-        labelled = bool(keys[index])
-        work.row_counts.update(
-            rows_expected=labelled,
-            rows_right=labelled and right,
-            rows_predicted=labelled and other is not None,
-        )
-    labels = {name for key in keys for name in key}
-    if not labels and work.empty == "absent" and _is_table_absent(path, expected):
-        labels = set(work.fields_by_path)
-    for index in sorted(set(range(len(given))) - set(pairs.values())):
-        work.row_counts["rows_predicted"] += _score_extra_row(
-            work, given[index], labels, place.locate_row(path, f"+{index}", str(index), True)
-        )
-    split, merged = count_split_and_merged(keys, others, pairs)
-    work.row_counts.update(rows_split=split, rows_merged=merged)
+    labelled_paths = {cell_path for cells in expected_cells for cell_path in cells}
+    if not labelled_paths and state.empty == "absent" and _is_table_absent(path, expected):
+        labelled_paths = set(state.fields_by_path)
+    for index in sorted(set(range(len(predicted_rows))) - set(pairs.values())):
+        row_location = location.locate_row(path, f"+{index}", str(index), True)
+        first_result = len(state.results)
+        _add_extra_row(state, predicted_rows[index], labelled_paths, row_location)
+        state.row_counts["rows_predicted"] += _has_spurious(state.results[first_result:])
+    split_count, merged_count = count_split_and_merged(expected_cells, predicted_cells, pairs)
+    state.row_counts.update(rows_split=split_count, rows_merged=merged_count)
+
+
+def _is_all_correct(results: Iterable[FieldResult]) -> bool:
+    """Whether all that the reference labels is right."""
+    return all(result.outcome in CORRECT for result in results if result.outcome in JUDGED)
+
+
+def _has_spurious(results: Iterable[FieldResult]) -> bool:
+    return any(result.outcome == "spurious" for result in results)
 
 
 def _is_table_absent(path: str, expected: FlatRecord) -> bool:
@@ -318,85 +318,79 @@ def _is_table_absent(path: str, expected: FlatRecord) -> bool:
     )
 
 
-def _score_extra_row(
-    work: _ScoringState, row: FlatRecord, labels: Collection[str], place: _Location
-) -> bool:
-    """Adds a predicted row that is none of the reference's; whether anything in it is spurious. A
-    column that the reference labels in no row is unlabelled here, too."""
-    first = len(work.results)
+def _add_extra_row(
+    state: _ScoringState, row: FlatRecord, labelled_paths: Collection[str], location: _Location
+) -> None:
+    """Adds the results of a predicted row that is none of the reference's. A column that the
+    reference labels in no row is unlabelled here, too."""
     for path, value in row.values_by_path.items():
-        if path in work.fields_by_path and not is_null_like(value):
-            _add_result(
-                work, path, None, value, "spurious" if path in labels else "unlabelled", place
-            )
+        if path in state.fields_by_path and not is_null_like(value):
+            outcome: Outcome = "spurious" if path in labelled_paths else "unlabelled"
+            _add_result(state, path, None, value, outcome, location)
     for table, rows in row.rows_by_path.items():
-        inside = work.fields_by_path if table in labels else labels
-        for index, each in enumerate(rows if table in work.table_paths else ()):
-            _score_extra_row(
-                work,
-                flatten_row(each, table, work.table_paths),
-                inside,
-                place.locate_row(table, str(index), str(index)),
+        inner_labelled_paths = state.fields_by_path if table in labelled_paths else labelled_paths
+        for index, inner_row in enumerate(rows if table in state.table_paths else ()):
+            _add_extra_row(
+                state,
+                flatten_row(inner_row, table, state.table_paths),
+                inner_labelled_paths,
+                location.locate_row(table, str(index), str(index)),
             )
-    return any(result.outcome == "spurious" for result in work.results[first:])
 
 
-def _canonicalize_row(work: _ScoringState, row: FlatRecord) -> dict[str, Hashable]:
+def _canonicalize_row(state: _ScoringState, row: FlatRecord) -> dict[str, Hashable]:
     """What alignment compares, of the cells that say something: the canonical value, or the text of
     what is not of its type; of a list inside the row all that it holds."""
     cells: dict[str, Hashable] = {}
     for path, value in row.values_by_path.items():
-        if path in work.fields_by_path and not is_null(value):
-            found = canonicalize_value(work.fields_by_path[path], value, work.conventions)
-            cells[path] = str(value) if found is None else found
+        if path in state.fields_by_path and not is_null(value):
+            scored_field = state.fields_by_path[path]
+            canonical_value = canonicalize_value(scored_field, value, state.conventions)
+            cells[path] = str(value) if canonical_value is None else canonical_value
     for path, rows in row.rows_by_path.items():
-        if path in work.table_paths and _has_row_values(work, path, rows):
+        if path in state.table_paths and _has_row_values(state, path, rows):
             cells[path] = _serialize_unordered(rows)
     return cells
 
 
-def _has_row_values(work: _ScoringState, table: str, rows: Sequence[Any]) -> bool:
-    """Whether any row has a cell that does: else nothing in the list is judged."""
-    return any(_canonicalize_row(work, flatten_row(row, table, work.table_paths)) for row in rows)
+def _has_row_values(state: _ScoringState, table: str, rows: Sequence[Any]) -> bool:
+    """Whether any row has a cell that says something: else nothing in the list is judged."""
+    return any(_canonicalize_row(state, flatten_row(row, table, state.table_paths)) for row in rows)
 
 
 def _serialize_unordered(value: Any) -> str:
     """A text that is equal for equal data, whatever the order of keys and rows."""
     if isinstance(value, Mapping):
-        return (
-            "{"
-            + ",".join(
-                sorted(f"{key!r}:{_serialize_unordered(inner)}" for key, inner in value.items())
-            )
-            + "}"
-        )
-    return (
-        "[" + ",".join(sorted(map(_serialize_unordered, value))) + "]"
-        if isinstance(value, list)
-        else repr(value)
-    )
+        items = sorted(f"{key!r}:{_serialize_unordered(child)}" for key, child in value.items())
+        return "{" + ",".join(items) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(sorted(map(_serialize_unordered, value))) + "]"
+    return repr(value)
 
 
 def _classify_errors(
-    results: Sequence[FieldResult], conventions: Conventions, lost: str | None
+    results: Sequence[FieldResult], conventions: Conventions, missing_error_type: str | None
 ) -> list[FieldResult]:
-    """The results with the kind of each wrong one; `lost` is why values are missing, where the
-    status says."""
-    if all(result.outcome not in ("wrong", "missing") for result in results):
+    """The results with the error type of each wrong one; `missing_error_type` is why values are
+    missing, where the status says."""
+    outcomes = {result.outcome for result in results}
+    if not outcomes & {"wrong", "missing"}:
         return list(results)
-    places = (
-        index_expected_values(results, conventions)
-        if any(result.outcome == "wrong" for result in results)
-        else {}
-    )
-    return [_classify_result(result, places, conventions, lost) for result in results]
+    paths_by_value = index_expected_values(results, conventions) if "wrong" in outcomes else {}
+    return [
+        _classify_result(result, paths_by_value, conventions, missing_error_type)
+        for result in results
+    ]
 
 
 def _classify_result(
-    result: FieldResult, places: PathsByValue, conventions: Conventions, lost: str | None
+    result: FieldResult,
+    paths_by_value: PathsByValue,
+    conventions: Conventions,
+    missing_error_type: str | None,
 ) -> FieldResult:
-    if result.outcome == "missing" and lost:
-        return replace(result, kind=lost)
+    if result.outcome == "missing" and missing_error_type:
+        return replace(result, kind=missing_error_type)
     if result.outcome != "wrong":
         return result
-    return replace(result, kind=classify_error(result, places, conventions))
+    return replace(result, kind=classify_error(result, paths_by_value, conventions))

@@ -2,7 +2,7 @@
 
 Suite -> Document -> Page -> Prompt -> Generation -> Prediction -> FieldResult -> Score -> Record
 (`cases`) -> Summary -> Comparison -> Decision -> Report (`results`). Imports nothing of ours but
-`Reason`, so that every module can import it.
+`Message`, so that every module can import it.
 """
 
 from vlm_lab.types.cases import (

@@ -59,8 +59,8 @@ class Field:
     """One leaf of a suite's schema.
 
     `path` is dotted (`totals.gross`); a cell of a list's rows has `[]` after the list
-    (`line_items[].amount`). `type` is a name from `fields.comparison.TYPES` or `module:attribute`;
-    `tolerance` is in the unit of the value.
+    (`line_items[].amount`). `type` is a name from `fields.comparison.FIELD_TYPES` or
+    `module:attribute`; `tolerance` is in the unit of the value.
     """
 
     path: str
@@ -78,8 +78,7 @@ class Conventions:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Suite:
-    """A folder that says everything about one kind of document (suite.yaml, schema.json,
-    prompts)."""
+    """A folder that says all about one kind of document: suite.yaml, schema.json, prompts."""
 
     name: str
     folder: Path
@@ -217,8 +216,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds inside a reply: processor, until the first token, the tokens after it. None where not
-    known."""
+    """Seconds in a reply, where known: processor, until the first token, the tokens after it."""
 
     preprocess: float | None = None
     first_token: float | None = None
@@ -253,8 +251,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What a reply says, as data. `value` is None when nothing usable was found; `reason` then says
-    why."""
+    """What a reply says, as data. `value` is None where nothing usable was found, see `reason`."""
 
     value: Mapping[str, Any] | None
     status: PredictionStatus = "ok"
@@ -358,8 +355,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """models.yaml's `decide`: what a model must reach to be chosen, and what is preferred among
-    those that do."""
+    """models.yaml's `decide`: what a model must reach to be chosen, and what is then preferred."""
 
     require: Mapping[str, float] = field(
         default_factory=lambda: {"field_f1": 0.95, "max_error_rate": 0.01}

@@ -1,5 +1,4 @@
-"""What a field can come to and what a case can, and which of these count as what: said once, for
-all who count.
+"""What a field or a case can come to, and which of these count as what: once, for all who count.
 
 An outcome is one of MUC-5's words (`vlm_lab.types.cases.Outcome`). Correct ones are the numerator
 of precision and recall; what was expected is recall's denominator, what was predicted precision's.
@@ -15,6 +14,5 @@ CORRECT: Final[tuple[Outcome, ...]] = ("exact", "normalized")
 EXPECTED: Final[tuple[Outcome, ...]] = (*CORRECT, "wrong", "missing")
 PREDICTED: Final[tuple[Outcome, ...]] = (*CORRECT, "wrong", "spurious")
 
-ANSWERED: Final[tuple[PredictionStatus, ...]] = get_args(
-    PredictionStatus
-)  # the model's word, well or not
+# What the model answered, well or not.
+ANSWERED: Final[tuple[PredictionStatus, ...]] = get_args(PredictionStatus)

@@ -16,8 +16,7 @@ from vlm_lab.types.cases import HasCandidate, Model, ReasonTopic, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its 95 % interval (None where it cannot be had) and the number of documents
-    behind it."""
+    """A figure with its 95 % interval (None where there is none) and its number of documents."""
 
     value: float | None
     low: float | None = None
@@ -27,8 +26,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class FieldSummary:
-    """One field over all answered documents: how often each outcome, and the share that is
-    right."""
+    """One field over all answered documents: how often each outcome, and the share of correct."""
 
     outcomes: Mapping[str, int]
     accuracy: Estimate
@@ -88,8 +86,7 @@ class Summary(HasCandidate):
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Values of like confidence: its mean, and the share that was right. `n` of `accuracy` counts
-    documents."""
+    """Values of like confidence: its mean, and their accuracy, whose `n` counts documents."""
 
     confidence: float
     accuracy: Estimate
@@ -126,8 +123,7 @@ class Calibration(HasCandidate):
 
 @dataclass(frozen=True, slots=True)
 class LabelError:
-    """A value of a reference that may be wrong, and the `reasons` to think so; `said` is what each
-    model answered instead."""
+    """A value of a reference that may be wrong, and why; `said` is what each model answered."""
 
     suite: str
     document: str
@@ -239,9 +235,8 @@ class Report:
     without_suspects: Sequence[Summary] = ()
     probes: Sequence[Repeatability] = ()
     calibrations: Sequence[Calibration] = ()
-    machines: Mapping[str, Sequence[str]] = field(
-        default_factory=dict
-    )  # device, dtype -> models that answered
+    # "device, dtype" -> models that answered
+    machines: Mapping[str, Sequence[str]] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     documents: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str | Message] = ()

@@ -1,9 +1,9 @@
 """Device, dtype and attention: the choice and its reason, and how much memory a reply took.
 
 The choosing functions need torch and run inside the worker, perhaps in another interpreter: this
-module imports of ours `files` alone, is valid on Python 3.9, and imports torch late. What is forced and
-cannot be had is a ValueError before anything is loaded. `hardware` is the guess that the run's
-header and the dry run make without torch.
+module imports of ours `files` alone, is valid on Python 3.9, and imports torch late. What is forced
+and cannot be had is a ValueError before anything is loaded. `detect_hardware` is the guess that the
+run's header and the dry run make without torch.
 """
 
 from __future__ import annotations
