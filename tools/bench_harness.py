@@ -38,7 +38,8 @@ class Instant:
     def __init__(self, model, runtime): pass
     @classmethod
     def identity(cls, model, runtime): return {}
-    def generate(self, prompt): return Generation(raw_response=json.dumps({'invoice_number': 'A-17'}))
+    def generate(self, prompt):
+        return Generation(raw_response=json.dumps({'invoice_number': 'A-17'}))
     def close(self): pass
 """
 PROBE = """

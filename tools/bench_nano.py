@@ -1,9 +1,13 @@
 """How well, how fast and how surely qwen2-vl-nano reads: the figures of its card, as Markdown.
 
-    .venv/bin/python tools/bench_nano.py                                        # 200 documents of unseen seeds
-    .venv/bin/python tools/bench_nano.py --choices                              # does it keep to a choice of fields
-    .venv/bin/python tools/bench_nano.py benchmarks/invoices receipts slips     # the samples of its kind
-    .venv/bin/python tools/bench_nano.py FOLDER                                 # any documents/ and references/
+    # 200 documents of unseen seeds
+    .venv/bin/python tools/bench_nano.py
+    # does it keep to a choice of fields
+    .venv/bin/python tools/bench_nano.py --choices
+    # the samples of its kind
+    .venv/bin/python tools/bench_nano.py benchmarks/invoices receipts slips
+    # any documents/ and references/
+    .venv/bin/python tools/bench_nano.py FOLDER
 
 The suite runs it, as it runs any model, without a cache. Figures are over the seven header fields;
 values count as right when they are exact or differ in format alone; an unanswered document has all
@@ -34,7 +38,10 @@ from vlm_lab.types import CORRECT, EXPECTED, PREDICTED, Model, Prompt, Runtime  
 MODELS = """
 prompts: {{terse: {{text: {terse}}}}}
 models:
-  - {{name: qwen2-vl-nano, model_id: {folder}, prompts: [default, terse], generation_kwargs: {{max_new_tokens: 256}}}}
+  - name: qwen2-vl-nano
+    model_id: {folder}
+    prompts: [default, terse]
+    generation_kwargs: {{max_new_tokens: 256}}
 """
 
 
@@ -66,10 +73,10 @@ def run(source: Path, work: Path) -> list[dict[str, Any]]:
     (work / "models.yaml").write_text(
         MODELS.format(terse=json.dumps(terse), folder=json.dumps(str(FOLDER)))
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-c", "pytest.ini", "--rootdir", ".", "benchmarks",
-               f"--models-file={work / 'models.yaml'}", f"--documents={source / 'documents'}",
-               f"--references={source / 'references'}", f"--output-dir={work / 'results'}",
-               "--replies=off"]  # fmt: skip
+    command = [sys.executable, "-m", "pytest", "-q", "-c", "pytest.ini", "--rootdir", ".",
+               "benchmarks", f"--models-file={work / 'models.yaml'}",
+               f"--documents={source / 'documents'}", f"--references={source / 'references'}",
+               f"--output-dir={work / 'results'}", "--replies=off"]  # fmt: skip
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     (records,) = (work / "results").glob("*/records.jsonl")
     return [json.loads(line) for line in records.read_text("utf-8").splitlines()]
@@ -90,7 +97,8 @@ def choices(work: Path) -> None:
         ]
         kept, right, asked = (sum(each) for each in zip(*told, strict=True))
         print(
-            f"{name}: {kept} of {len(told)} answers hold what was asked for alone; {right} of {asked} values exact"
+            f"{name}: {kept} of {len(told)} answers hold what was asked for alone; "
+            f"{right} of {asked} values exact"
         )
 
 
@@ -138,7 +146,8 @@ def fields(rows: Iterable[dict[str, Any]]) -> list[str]:
         )
         f1 = 2 * right / (expected + answered) if expected + answered else 0.0
         table.append(
-            f"| {name} | {right} | {count['wrong']} | {count['missing']} | {count['spurious']} | {f1:.3f} |"
+            f"| {name} | {right} | {count['wrong']} | {count['missing']} | {count['spurious']} "
+            f"| {f1:.3f} |"
         )
     return table
 
@@ -157,9 +166,8 @@ def sureness(rows: Iterable[dict[str, Any]]) -> list[str]:
     for share in (0.5, 0.7, 0.8, 0.9, 0.95, 1.0):
         kept = answers[: round(share * len(answers))]
         if kept:
-            table.append(
-                f"| {share:.0%} | {kept[-1][0]:.3f} | {sum(wrong for _, wrong in kept) / len(kept):.1%} |"
-            )
+            wrong_share = sum(wrong for _, wrong in kept) / len(kept)
+            table.append(f"| {share:.0%} | {kept[-1][0]:.3f} | {wrong_share:.1%} |")
     return table
 
 
@@ -172,8 +180,9 @@ def cost(rows: Iterable[dict[str, Any]]) -> list[str]:
     right = sum(all(outcome in CORRECT for outcome in outcomes) for outcomes in header)
     median, p95 = (seconds[int(len(seconds) * share)] for share in (0.5, 0.95))
     return [
-        f"{right} of {len(kept)} documents with all seven right; {median:.2f} s a document at the median, {p95:.2f} s "
-        f"at p95; {tokens[len(tokens) // 2]} visual tokens; {memory / 1e6:.0f} MB at the most"
+        f"{right} of {len(kept)} documents with all seven right; "
+        f"{median:.2f} s a document at the median, {p95:.2f} s at p95; "
+        f"{tokens[len(tokens) // 2]} visual tokens; {memory / 1e6:.0f} MB at the most"
     ]
 
 

@@ -1,7 +1,8 @@
 """What the suite costs beside a loop written by hand: whole processes, the same checkpoint, the
 same PDF files.
 
-    .venv/bin/python tools/bench_overhead.py [--model FOLDER] [--tokens 128] [--documents 120] [--limit 1.11]
+    .venv/bin/python tools/bench_overhead.py [--model FOLDER] [--tokens 128] [--documents 120]
+                                             [--limit 1.11]
 
 Either side starts from nothing and ends with its answers on disk. The loop renders a file's page,
 asks the model and writes the reply; the suite is `pytest benchmarks` as users type it: collection,
@@ -51,7 +52,8 @@ folder, documents, answers, text, tokens, dtype = sys.argv[1:]
 processor = ImagesOnly.from_pretrained(folder)
 model = AutoModelForImageTextToText.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
 content = [{"type": "image"}, {"type": "text", "text": text}]
-words = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+messages = [{"role": "user", "content": content}]
+words = processor.apply_chat_template(messages, add_generation_prompt=True)
 with open(answers, "w") as file:
     for path in sorted(Path(documents).iterdir()):
         with pypdfium2.PdfDocument(path) as pdf:
@@ -173,7 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def print_line(what: str, loop: float, suite: float, documents: int) -> None:
     """Both sides' seconds for a document, and their ratio."""
     print(
-        f"  {what:<42} loop {loop / documents:.3f}  suite {suite / documents:.3f}  ratio {suite / loop:.3f}"
+        f"  {what:<42} loop {loop / documents:.3f}  suite {suite / documents:.3f}  "
+        f"ratio {suite / loop:.3f}"
     )
 
 

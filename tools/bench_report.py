@@ -1,8 +1,10 @@
 """What a large report costs: 10 models x 500 documents x 20 fields of made-up records, written as a
 run writes them.
 
-python tools/bench_report.py [FOLDER]   seconds and memory of every form, each in a process of its own; sizes; and how
-                                          soon the page can be used in Chromium
+    python tools/bench_report.py [FOLDER]
+
+Prints seconds and memory of every form, each in a process of its own; sizes; and how soon the page
+can be used in Chromium.
 """
 
 import json
@@ -130,14 +132,15 @@ def head(models: list[Model], paths: list[Path]) -> dict[str, Any]:
         "conventions": {},
     }
     return {
-        "run": {"id": "bench", "started": "2026-01-02T03:04:05+00:00", "command": [], "options": {}, "dry_run": False},
+        "run": {"id": "bench", "started": "2026-01-02T03:04:05+00:00", "command": [], "options": {},
+                "dry_run": False},
         "environment": {"python": "3", "packages": {}},
         "suites": [suite],
         "models": models,
         "prompts": [{"suite": "invoices", "id": "default", "template": "", "sha256": ""}],
         "documents": [
-            {"suite": "invoices", "id": document_id(n), "name": f"{document_id(n)}.pdf", "path": str(path),
-             "tags": {"supplier": f"S{n % 40}"}, "reference": True}
+            {"suite": "invoices", "id": document_id(n), "name": f"{document_id(n)}.pdf",
+             "path": str(path), "tags": {"supplier": f"S{n % 40}"}, "reference": True}
             for n, path in enumerate(paths)
         ],
         "notes": [],
@@ -166,12 +169,13 @@ def record(model: str, document: str, dice: random.Random, error_rate: float) ->
         counts[inside][each["outcome"]] = counts[inside].get(each["outcome"], 0) + 1
     rows = {"rows_right": 1, "rows_expected": 2, "rows_predicted": 2}
     return {
-        "case": f"{model}-default-{document}", "suite": "invoices", "document": document, "model": model,
-        "model_id": "x", "prompt_id": "default", "prompt": "Return the invoice as JSON. " * 60, "status": "ok",
-        "raw_response": json.dumps([each["actual"] for each in fields]) + " " * 1500, "reason": "", "error": None,
-        "elapsed_seconds": dice.lognormvariate(0.5, 0.4), "fields": fields, "scores": compute_scores(*counts, rows),
-        "tags": {}, "environment": {"device": "cpu"}, "usage": {}, "measured_at": None, "peak_memory_bytes": None,
-        "cached": False,
+        "case": f"{model}-default-{document}", "suite": "invoices", "document": document,
+        "model": model, "model_id": "x", "prompt_id": "default",
+        "prompt": "Return the invoice as JSON. " * 60, "status": "ok",
+        "raw_response": json.dumps([each["actual"] for each in fields]) + " " * 1500, "reason": "",
+        "error": None, "elapsed_seconds": dice.lognormvariate(0.5, 0.4), "fields": fields,
+        "scores": compute_scores(*counts, rows), "tags": {}, "environment": {"device": "cpu"},
+        "usage": {}, "measured_at": None, "peak_memory_bytes": None, "cached": False,
     }  # fmt: skip
 
 

@@ -29,10 +29,10 @@ def record(model: str, document: int, draw: np.random.Generator) -> dict[str, ob
     ]
     counts = {outcome: outcomes.count(outcome) for outcome in JUDGED}
     return {
-        "suite": "s", "model": model, "prompt_id": "default", "document": f"d{document}", "status": "ok",
-        "tags": {"language": LANGUAGES[document % 3]}, "fields": fields,
-        "scores": {**counts, "document_right": outcomes.count("exact") == FIELDS}, "elapsed_seconds": 1.0,
-        "environment": {}, "cached": False,
+        "suite": "s", "model": model, "prompt_id": "default", "document": f"d{document}",
+        "status": "ok", "tags": {"language": LANGUAGES[document % 3]}, "fields": fields,
+        "scores": {**counts, "document_right": outcomes.count("exact") == FIELDS},
+        "elapsed_seconds": 1.0, "environment": {}, "cached": False,
     }  # fmt: skip
 
 
@@ -51,7 +51,8 @@ def main() -> None:
     seconds = time.perf_counter() - started
     figures = sum(len(each.scores) + len(each.fields) + 2 * len(each.tags) for each in summaries)
     print(
-        f"{figures} figures of {MODELS} models x {DOCUMENTS} documents, {RESAMPLES} resamples: {seconds:.2f} s"
+        f"{figures} figures of {MODELS} models x {DOCUMENTS} documents, "
+        f"{RESAMPLES} resamples: {seconds:.2f} s"
     )
 
 

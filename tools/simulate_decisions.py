@@ -113,24 +113,24 @@ def main() -> None:
     print(f"{runs} simulated runs each; {FIELDS} fields a document, correlation {CORRELATION}\n")
     for documents in (20, 60, 120, 300):
         for accuracy in (0.7, 0.9, 0.95, 0.98):
-            print(
-                f"covers   {documents:>4} documents, truth {accuracy}: {coverage(runs, documents, accuracy):.1%}"
-            )
+            share = coverage(runs, documents, accuracy)
+            print(f"covers   {documents:>4} documents, truth {accuracy}: {share:.1%}")
     for documents in (20, 60, 300):
         for accuracy, prompts in ((0.949, 1), (0.949, 4), (0.93, 1), (0.98, 1), (0.99, 1)):
             share = chosen(runs, documents, accuracy, prompts)
             print(
-                f"chosen   {documents:>4} documents, truth {accuracy}, {prompts} prompts, rule {RULE}: {share:.1%}"
+                f"chosen   {documents:>4} documents, truth {accuracy}, {prompts} prompts, "
+                f"rule {RULE}: {share:.1%}"
             )
     for documents, fall in ((60, 0.0), (200, 0.0), (60, 0.03), (60, 0.05), (20, 0.05)):
         stopped, expected = gated(runs, documents, fall)
         print(
-            f"gate     {documents:>4} documents, fall {fall}: stops {stopped:.1%}, expected {expected:.1%}"
+            f"gate     {documents:>4} documents, fall {fall}: "
+            f"stops {stopped:.1%}, expected {expected:.1%}"
         )
     for documents in (20, 60):
-        print(
-            f"differ   {documents:>4} documents, equally good: {false_differences(runs, documents):.1%} (5 % expected)"
-        )
+        share = false_differences(runs, documents)
+        print(f"differ   {documents:>4} documents, equally good: {share:.1%} (5 % expected)")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,14 @@
 """Train qwen2-vl-nano from nothing on documents that it draws itself.
 
-    .venv/bin/python tools/train_nano.py                  # some three hours on two cores
-    .venv/bin/python tools/train_nano.py --start checkpoints/qwen2-vl-nano --seed 9 --work cache/nano-9   # goes on
-    .venv/bin/python tools/train_nano.py --smoke          # five minutes: that it learns at all
-    .venv/bin/python tools/train_nano.py --exam FOLDER    # 200 documents that training never drew, to be run over
+    # some three hours on two cores
+    .venv/bin/python tools/train_nano.py
+    # goes on
+    .venv/bin/python tools/train_nano.py --start checkpoints/qwen2-vl-nano --seed 9 \\
+        --work cache/nano-9
+    # five minutes: that it learns at all
+    .venv/bin/python tools/train_nano.py --smoke
+    # 200 documents that training never drew, to be run over
+    .venv/bin/python tools/train_nano.py --exam FOLDER
 
 An interrupted training goes on where it was, so another seed needs another work folder. That folder
 keeps pictures, states and log.csv; what ships is written to --output: weights in bfloat16, config,

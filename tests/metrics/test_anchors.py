@@ -14,8 +14,9 @@ from vlm_lab.cli.main import main
 
 PAIRS = Path(__file__).parents[1] / "data" / "pairs.jsonl"
 ANLS_STAR = {
-    "en-exact": 1, "en-format": 0.675, "de-shift": 0.377778, "ru-rows": 0.910419, "row-too-many": 0.666667,
-    "row-missing": 0.666667, "keys": 0.2, "lists": 0.666667, "nothing-read": 0, "wrong-all": 0.222222,
+    "en-exact": 1, "en-format": 0.675, "de-shift": 0.377778, "ru-rows": 0.910419,
+    "row-too-many": 0.666667, "row-missing": 0.666667, "keys": 0.2, "lists": 0.666667,
+    "nothing-read": 0, "wrong-all": 0.222222,
 }  # fmt: skip
 FIELDS = {"exact": 9, "normalized": 8, "wrong": 10, "missing": 3, "spurious": 0}
 CELLS = {"exact": 13, "normalized": 1, "wrong": 2, "missing": 3, "spurious": 2}
@@ -29,8 +30,8 @@ KIEVAL = {
     "aligned": 0.4630,
 }
 KINDS = {
-    "format": 9, "one character misread": 3, "net/gross swap": 2, "digits transposed": 2, "no answer": 2,
-    "seller/buyer swap": 2, "day/month swap": 1, "decimal or thousands shift": 1,
+    "format": 9, "one character misread": 3, "net/gross swap": 2, "digits transposed": 2,
+    "no answer": 2, "seller/buyer swap": 2, "day/month swap": 1, "decimal or thousands shift": 1,
 }  # fmt: skip
 
 

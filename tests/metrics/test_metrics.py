@@ -199,7 +199,12 @@ def test_ted_by_hand(reference: Any, prediction: Any, score: float) -> None:
         ({"a": 1, "tags": ["x", "y"]}, {"a": 1, "tags": None}, Changes(0, 0, 2), 0.3333),
         ({"a": 1, "tags": ["x", "y"]}, None, Changes(0, 3, 0), 0.0),  # no answer
         # 31 of 32 wrong: 0.03125, which JavaScript rounds up
-        ({str(key): key for key in range(32)}, {str(key): 0 for key in range(32)}, Changes(0, 0, 31), 0.0313),
+        (
+            {str(key): key for key in range(32)},
+            {str(key): 0 for key in range(32)},
+            Changes(0, 0, 31),
+            0.0313,
+        ),
     ],
 )  # fmt: skip
 def test_omni_by_hand(reference: Any, prediction: Any, found: Changes, score: float) -> None:

@@ -32,12 +32,21 @@ GOOD = '{"id": "a", "ref": {}, "pred": {}}'
         ('{"ref": {}, "pred": {}}', "id: wanted a text or a whole number, came null"),
         ('{"id": true, "ref": {}, "pred": {}}', "id: wanted a text or a whole number, came true"),
         ('{"id": "b", "pred": {}}', """wanted one key "reference" or "ref", came 'id', 'pred'"""),
-        ('{"id": "b", "ref": {}, "reference": {}, "pred": {}}', 'wanted one key "reference" or "ref"'),
+        (
+            '{"id": "b", "ref": {}, "reference": {}, "pred": {}}',
+            'wanted one key "reference" or "ref"',
+        ),
         ('{"id": "b", "ref": {}}', 'wanted one key "prediction" or "pred"'),
         ('{"id": "b", "ref": null, "pred": {}}', "reference: wanted a JSON object, came null"),
-        ('{"id": "b", "ref": {}, "pred": "' + "x" * 99 + '"}', 'prediction: .*, came "x{39}\\.\\.\\.$'),
+        (
+            '{"id": "b", "ref": {}, "pred": "' + "x" * 99 + '"}',
+            'prediction: .*, came "x{39}\\.\\.\\.$',
+        ),
         (GOOD, "a second line with the id 'a'"),
-        ('{"id": "b", "ref": {}, "pred": ' + "[" * 5000 + "]" * 5000 + "}", "is nested too deeply to be read"),
+        (
+            '{"id": "b", "ref": {}, "pred": ' + "[" * 5000 + "]" * 5000 + "}",
+            "is nested too deeply to be read",
+        ),
     ],
 )  # fmt: skip
 def test_a_bad_line_is_named_with_what_is_wrong(tmp_path: Path, line: str, message: str) -> None:

@@ -43,7 +43,10 @@ def test_a_token_that_touches_a_value_counts_whole():
 
 
 def test_paths_are_those_of_the_prediction():
-    raw = '{"s": {"n": "x"}, "rows": [{"d": "1", "e": "2"}, {"d": "3"}], "tags": ["a", "b"], "menu": {"menu.nm": "y"}}'
+    raw = (
+        '{"s": {"n": "x"}, "rows": [{"d": "1", "e": "2"}, {"d": "3"}], "tags": ["a", "b"], '
+        '"menu": {"menu.nm": "y"}}'
+    )
     said = generation(*((character, 1.0) for character in raw))
     paths = ["s.n", "rows[0].d", "rows[0].e", "rows[1].d", "tags[]", "menu.nm"]
     assert list(compute_confidences(said)) == paths

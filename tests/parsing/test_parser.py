@@ -173,8 +173,8 @@ def test_what_cannot_be_read_is_unparsed_with_the_reason(raw, reason):
 
 @pytest.mark.parametrize(
     "unit",
-    ["[", "{", '{"', '\\"', '"\\""', '{"a":', "{]", "[{", '{"a":1}', "{a}", "x: y\n", ":", "a = *", "<think>", "`",
-     "- ", "</think>", '{"a\n', '{"a": "', ",", "{'a':", "I'm so", "ich kann a "],
+    ["[", "{", '{"', '\\"', '"\\""', '{"a":', "{]", "[{", '{"a":1}', "{a}", "x: y\n", ":", "a = *",
+     "<think>", "`", "- ", "</think>", '{"a\n', '{"a": "', ",", "{'a':", "I'm so", "ich kann a "],
 )  # fmt: skip
 def test_a_hundred_thousand_characters_are_survived_in_little_time(unit):
     raw = (unit * 100_000)[:100_000]

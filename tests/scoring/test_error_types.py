@@ -7,8 +7,8 @@ from vlm_lab.scoring import score_values
 from vlm_lab.scoring.error_types import ERROR_TYPES
 
 TYPES = {
-    "number": "identifier", "date": "date", "net": "amount", "gross": "amount", "note": "text", "seller.name": "name",
-    "buyer.name": "name",
+    "number": "identifier", "date": "date", "net": "amount", "gross": "amount", "note": "text",
+    "seller.name": "name", "buyer.name": "name",
 }  # fmt: skip
 REFERENCE = {
     "number": "INV-2041",

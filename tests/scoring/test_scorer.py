@@ -460,8 +460,12 @@ def test_removing_a_field_costs_exactly_that_field(heads, rows, data):
 @given(ANY, ANY)
 def test_no_data_crashes_the_scorer_and_counts_add_up(prediction, reference):
     scored = score_values(prediction, reference)
-    counted = sum(scored.scores[name] for name in scored.scores if name.removeprefix("cells_") in
-                  ("exact", "normalized", "wrong", "missing", "spurious", "unlabelled"))  # fmt: skip
+    outcome_names = ("exact", "normalized", "wrong", "missing", "spurious", "unlabelled")
+    counted = sum(
+        count
+        for name, count in scored.scores.items()
+        if name.removeprefix("cells_") in outcome_names
+    )
     assert counted <= len(scored.fields)
     assert all(result.similarity is None or 0 <= result.similarity <= 1 for result in scored.fields)
 

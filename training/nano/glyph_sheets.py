@@ -50,7 +50,10 @@ def number(chance: random.Random) -> str:
     known = chance.choice(("0123456789", "0123456789", "".join(chance.sample("0123456789", 2))))
     digits = "".join(chance.choices(known, k=chance.randrange(2, 10)))
     mark = chance.choice((".", ",", "/", "-", " ", ".", ","))
-    money = f"{chance.choice(('', '', '£'))}{digits[:5]}{chance.choice('.,')}{digits[-2:]}{chance.choice(('', ' €'))}"
+    money = (
+        f"{chance.choice(('', '', '£'))}{digits[:5]}"
+        f"{chance.choice('.,')}{digits[-2:]}{chance.choice(('', ' €'))}"
+    )
     return chance.choice(
         (money, digits, mark.join((digits[:2], digits[-2:], digits[:4])), f"INV{digits}")
     )

@@ -60,7 +60,8 @@ def optimizers(pupil: Pupil, phase: Phase) -> list[torch.optim.Optimizer]:
         (name, part) for name, part in pupil.model.named_parameters() if ".visual." not in name
     ]
     shares = ((pupil.visual.named_parameters(), phase.tower, 0.3 if phase.reading else 1.0),
-              (pupil.head.named_parameters(), phase.letters, 1.0), (words, phase.reading, 1.0))  # fmt: skip
+              (pupil.head.named_parameters(), phase.letters, 1.0),
+              (words, phase.reading, 1.0))  # fmt: skip
     taught = [
         (part, name, share) for parts, learns, share in shares if learns for name, part in parts
     ]

@@ -21,8 +21,9 @@ POINTING = tuple(
 )  # each sees where the one before it looked for the letters before: how far it is
 POINTERS = 4  # of such a layer's heads; the others look where they like
 TURNS = (*[1] * 16, 0, 0)
-"""How many of a head's frequencies, high to low, go to time, height and width in turn. Qwen2-VL's own share, a block
-for each, leaves width the lowest, by which columns are hardly told apart; Qwen3-VL takes turns, too."""
+"""How many of a head's frequencies, high to low, go to time, height and width in turn. Qwen2-VL's
+own share, a block for each, leaves width the lowest, by which columns are hardly told apart;
+Qwen3-VL takes turns, too."""
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -32,12 +33,13 @@ def build(tokenizer: Any) -> Any:
 
     start, end, image, video = tokenizer.convert_tokens_to_ids(list(VISION))
     rope = {"rope_type": "default", "mrope_section": list(TURNS), "rope_theta": 10000.0}
-    text = {"hidden_size": WIDTH, "intermediate_size": 512, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS,
-            "num_key_value_heads": HEADS, "max_position_embeddings": 4096, "vocab_size": len(tokenizer),
-            "rope_parameters": rope, "bos_token_id": None, "eos_token_id": tokenizer.eos_token_id,
+    text = {"hidden_size": WIDTH, "intermediate_size": 512, "num_hidden_layers": LAYERS,
+            "num_attention_heads": HEADS, "num_key_value_heads": HEADS,
+            "max_position_embeddings": 4096, "vocab_size": len(tokenizer), "rope_parameters": rope,
+            "bos_token_id": None, "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id}  # fmt: skip
-    vision = {"depth": 4, "embed_dim": 128, "hidden_size": WIDTH, "num_heads": 4, "mlp_ratio": 4, "patch_size": PATCH,
-              "spatial_merge_size": MERGE}  # fmt: skip
+    vision = {"depth": 4, "embed_dim": 128, "hidden_size": WIDTH, "num_heads": 4, "mlp_ratio": 4,
+              "patch_size": PATCH, "spatial_merge_size": MERGE}  # fmt: skip
     config = Qwen2VLConfig(
         text_config=text, vision_config=vision, image_token_id=image, video_token_id=video,
         vision_start_token_id=start, vision_end_token_id=end, tie_word_embeddings=True,

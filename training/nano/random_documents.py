@@ -17,8 +17,9 @@ LOOKS = {
     "de": (("comma",), ("dd.MM.y", "d. MMMM y")),
     "fr": (("nbsp", "thin"), ("dd/MM/y", "d MMMM y")),
 }
-ONSETS = ["b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "kl", "l", "m", "n", "p", "pr",
-          "qu", "r", "s", "sch", "sh", "st", "t", "th", "tr", "v", "w", "y", "z"]  # fmt: skip
+ONSETS = ["b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "kl", "l", "m", "n",
+          "p", "pr", "qu", "r", "s", "sch", "sh", "st", "t", "th", "tr", "v", "w", "y",
+          "z"]  # fmt: skip
 NUCLEI = ["a", "e", "i", "o", "u"] * 5 + ["ai", "ea", "ie", "ou", "ä", "ö", "ü", "é", "è", "â", "ê"]
 CODAS = [
     "",
@@ -142,7 +143,10 @@ def goods(chance: random.Random) -> str:
 def british_city(chance: random.Random) -> str:
     letters = "ABCDEFGHJKLMNPQRSTUVWXYZ"
     area = "".join(chance.sample(letters, 2))
-    return f"{word(chance)} {area}{chance.randrange(1, 30)} {chance.randrange(1, 10)}{''.join(chance.sample(letters, 2))}"
+    return (
+        f"{word(chance)} {area}{chance.randrange(1, 30)} "
+        f"{chance.randrange(1, 10)}{''.join(chance.sample(letters, 2))}"
+    )
 
 
 def continental_city(chance: random.Random) -> str:

@@ -58,6 +58,6 @@ FURTHER = (
     replace(READING, name="reading-further", steps=3800, rate=2.5e-3, rows=(10, 36)),
     replace(WHOLE, name="reading-whole-further"),
 )
-"""What a checkpoint goes on with. It ships without its head for letters; a new one that knew nothing would undo the
-tower within 20 steps, so the head is fitted first, while the tower rests."""
+"""What a checkpoint goes on with. It ships without its head for letters; a new one that knew
+nothing would undo the tower within 20 steps, so the head is fitted first, while the tower rests."""
 SMOKE = (Phase("letters", 250, 40, 6e-3, side=8, practice=0.75, letters=True),)

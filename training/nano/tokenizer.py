@@ -22,16 +22,20 @@ LETTERS = (
     + " \n£€§°·«»–’"
     + "ÀÂÄÆÇÈÉÊËÎÏÔÖÙÛÜŒßàâäæçèéêëîïôöùûüœ"
 )
-KEYS = ("invoice_number", "issue_date", "due_date", "currency", "seller", "buyer", "totals", "name", "tax_id",
-        "address", "net", "tax", "gross", "line_items", "description", "quantity", "unit_price", "amount", "title",
-        "type", "format", "properties", "items", "x-vlm-lab")  # fmt: skip
+KEYS = ("invoice_number", "issue_date", "due_date", "currency", "seller", "buyer", "totals", "name",
+        "tax_id", "address", "net", "tax", "gross", "line_items", "description", "quantity",
+        "unit_price", "amount", "title", "type", "format", "properties", "items",
+        "x-vlm-lab")  # fmt: skip
 VALUES = ("object", "string", "array", "date", "decimal", "Invoice", "identifier", "EUR", "GBP")
 JSON = (*(f'"{key}": ' for key in KEYS), *(f'"{value}"' for value in VALUES), ", ", "{", "}", '"',
         *("\n" + " " * depth for depth in range(1, 16)))  # fmt: skip
 CHAT = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}"
-    "{% endfor %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
 
@@ -74,9 +78,10 @@ def save_processor(
     them."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer(words).save_pretrained(folder)
-    settings = {"image_processor_type": "Qwen2VLImageProcessor", "processor_class": "Qwen2VLProcessor",
-                "min_pixels": (patch * merge) ** 2 * 16, "max_pixels": max_pixels, "patch_size": patch,
-                "temporal_patch_size": 2, "merge_size": merge}  # fmt: skip
+    settings = {"image_processor_type": "Qwen2VLImageProcessor",
+                "processor_class": "Qwen2VLProcessor", "min_pixels": (patch * merge) ** 2 * 16,
+                "max_pixels": max_pixels, "patch_size": patch, "temporal_patch_size": 2,
+                "merge_size": merge}  # fmt: skip
     (folder / "preprocessor_config.json").write_text(json.dumps(settings, indent=1) + "\n")
     (folder / "processor_config.json").write_text(
         json.dumps({"processor_class": "Qwen2VLProcessor"}, indent=1) + "\n"

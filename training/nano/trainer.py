@@ -34,8 +34,9 @@ ASTRAY = 0.05
 class Pupil:
     """A model in training with all that a step needs."""
 
-    def __init__(self, model: Any, tokenizer: Any, schema: Mapping[str, Any], templates: Sequence[str],
-                 pictures: Sequence[Picture], practice: Sequence[Picture] = ()) -> None:  # fmt: skip
+    def __init__(self, model: Any, tokenizer: Any, schema: Mapping[str, Any],
+                 templates: Sequence[str], pictures: Sequence[Picture],
+                 practice: Sequence[Picture] = ()) -> None:  # fmt: skip
         self.model, self.tokenizer, self.schema = model, tokenizer, schema
         self.templates = (
             "",
@@ -166,8 +167,8 @@ class Pupil:
         right = (scores.argmax(-1)[real] == targets[real]).float().mean()
         first = int((ids[0] == self.model.config.image_token_id).nonzero()[0])
         looks = looks[:, :, begin - 1 : -1, first : first + goal.shape[-1]]
-        return {"answer_loss": functional.cross_entropy(scores[real], targets[real]), "tokens_right": right,
-                **pointing(looks, goal)}  # fmt: skip
+        return {"answer_loss": functional.cross_entropy(scores[real], targets[real]),
+                "tokens_right": right, **pointing(looks, goal)}  # fmt: skip
 
     def tokens(self, lesson: Lesson, grid: Sequence[int]) -> tuple[Tensor, int, Tensor]:
         """(strips, length) of ids, padded at the end; where the answers begin; and (strips, length

@@ -185,7 +185,8 @@ def bank_account(chance: random.Random, language: str) -> str:
 def french_account(chance: random.Random) -> str:
     """Bank, branch, account and the RIB key 97 - (89 bank + 15 branch + 3 account) mod 97."""
     bank, branch, account = digits(chance, 5), digits(chance, 5), digits(chance, 11)
-    return f"FR00{bank}{branch}{account}{97 - (89 * int(bank) + 15 * int(branch) + 3 * int(account)) % 97:02d}"
+    key = 97 - (89 * int(bank) + 15 * int(branch) + 3 * int(account)) % 97
+    return f"FR00{bank}{branch}{account}{key:02d}"
 
 
 TAX_IDS = {"en": british_vat, "de": german_vat, "fr": french_vat, "ru": russian_inn}

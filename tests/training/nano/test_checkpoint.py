@@ -19,7 +19,8 @@ from vlm_lab.suite.pages import Pages
 from vlm_lab.types import Generation, Model, Prompt, Runtime
 
 LEAST = 0.92
-"""Share of header values right on 12 unseen documents, asked in the short form; 0.98 was measured on 200."""
+"""Share of header values right on 12 unseen documents, asked in the short form; 0.98 was measured
+on 200."""
 
 
 @pytest.fixture(scope="module")

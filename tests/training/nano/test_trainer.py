@@ -30,7 +30,10 @@ def pupil(size: int = 12) -> Any:
 
     torch.manual_seed(0)
     words = tokenizer(["Read", "assistant"])
-    words.chat_template = "{{ messages[0]['role'] }}<|vision_start|><|image_pad|><|vision_end|>{{ messages[0]['content'][1]['text'] }}"
+    words.chat_template = (
+        "{{ messages[0]['role'] }}<|vision_start|><|image_pad|><|vision_end|>"
+        "{{ messages[0]['content'][1]['text'] }}"
+    )
     chance = random.Random(0)
     pictures = [picture(chance, wish(chance, ("till",))) for _ in range(size)]
     return Pupil(model.build(words), words, SCHEMA, ["Read {{ schema }}"], pictures)
