@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from pages import pages
+from pages import render_pages
 
 settings = json.loads((Path(__file__).parent / "settings.json").read_text("utf-8"))
 headers = {"Content-Type": "application/json"}
 if settings["api_key_env"]:
     headers["Authorization"] = f"Bearer {os.environ[settings['api_key_env']]}"
 
-found = pages(Path(sys.argv[1]), settings["pages"], settings["dpi"])
-for images in [[page] for page in found] if settings["page_by_page"] else [found]:
+page_images = render_pages(Path(sys.argv[1]), settings["pages"], settings["dpi"])
+for images in [[page] for page in page_images] if settings["page_by_page"] else [page_images]:
     content = []
     for image in images:
         data = io.BytesIO()

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from pages import pages
+from pages import render_pages
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 here = Path(__file__).parent
@@ -26,8 +26,8 @@ if (
 ):
     model = model.to(settings["device"])
 
-found = pages(Path(sys.argv[1]), settings["pages"], settings["dpi"])
-for images in [[page] for page in found] if settings["page_by_page"] else [found]:
+page_images = render_pages(Path(sys.argv[1]), settings["pages"], settings["dpi"])
+for images in [[page] for page in page_images] if settings["page_by_page"] else [page_images]:
     content = [{"type": "image"} for _ in images] + [{"type": "text", "text": prompt}]
     text = settings["form"].format(images=settings["image"] * len(images), text=prompt)
     if processor.chat_template:
