@@ -1,13 +1,13 @@
 """A prompt -> a reply: of a local model, a server, an OCR engine, or one that was given before.
 
-A backend is a class with `__init__(model, runtime)`, which loads, `generate(prompt) -> Generation`
-and `close()`. Where it can say without loading what decides its replies, a class method
-`identity(model, runtime)` lets the reply cache answer for it. Where it has
-`generate_batch(prompts)`, `--probe` asks several documents at once.
+Every backend is a `Backend`. What is optional has its default there, so that whoever asks one
+(`candidate`, the reply cache, the dry run, `--probe`) asks all of them in the same way.
 """
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from vlm_lab.registry import resolve_name
 from vlm_lab.types import Generation, Model, Prompt, Runtime
 
 BACKENDS = {
@@ -16,13 +16,86 @@ BACKENDS = {
     "replay": "vlm_lab.backends.replay:Replay",
     "transformers": "vlm_lab.backends.transformers.backend:Transformers",
 }
+CLASS_METHODS = ("identity", "cache_inputs", "predict_visual_tokens")  # asked without loading
 
 
-class Backend(Protocol):
-    """What answers prompts. `generate` raises GenerationError where it has no reply for a case."""
+class Backend:
+    """What answers prompts: `__init__` loads, `generate` and `close` are needed, the rest has
+    defaults.
 
-    def __init__(self, model: Model, runtime: Runtime) -> None: ...
+    `recorded` is true where answers were given before: nothing is rendered or timed for them.
+    `can_batch` is true where `generate_batch` takes several prompts at once.
+    """
 
-    def generate(self, prompt: Prompt) -> Generation: ...
+    recorded: bool = False
+    can_batch: bool = False
 
-    def close(self) -> None: ...
+    def __init__(self, model: Model, runtime: Runtime) -> None:
+        """Loads the model. Raises Skip where it cannot be here, UserError for a wrong setting."""
+
+    @classmethod
+    def identity(cls, model: Model, runtime: Runtime) -> Mapping[str, Any] | None:
+        """What decides a reply beside model, prompt and pages, known without loading; None where
+        no reply may come from the cache."""
+        return {}
+
+    @classmethod
+    def cache_inputs(cls, model: Model, prompt: Prompt) -> Mapping[str, Any]:
+        """What of a prompt decides a reply beside its text and pages."""
+        return {}
+
+    @classmethod
+    def predict_visual_tokens(
+        cls, model: Model, runtime: Runtime, sizes: Sequence[tuple[int, int]]
+    ) -> int | None:
+        """Visual tokens of pages of these sizes, known without loading; None where they are not."""
+        return None
+
+    def generate(self, prompt: Prompt) -> Generation:
+        """The reply to one prompt; GenerationError where there is none."""
+        raise NotImplementedError
+
+    def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        """The replies to prompts that are asked at once, in their order."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Frees everything that was held."""
+
+
+def resolve_backend(name: str) -> type[Backend]:
+    """The class of a backend's name, or of a user's own `package.module:Class`."""
+    backend_class = resolve_name(name, BACKENDS, "backend")
+    if isinstance(backend_class, type) and issubclass(backend_class, Backend):
+        return backend_class
+    return _adapt_class(backend_class)
+
+
+def _adapt_class(user_class: Any) -> type[Backend]:
+    """A class of the user's own that has `generate` and `close` and inherits nothing: what it
+    defines of the optional counts, the rest is the default.
+
+    It is wrapped and not inherited from, so that it stays the class that its own methods see.
+    """
+
+    class AdaptedBackend(Backend):
+        def __init__(self, model: Model, runtime: Runtime) -> None:
+            self.instance = user_class(model, runtime)
+            self.recorded = bool(getattr(self.instance, "recorded", False))
+            self.can_batch = hasattr(self.instance, "generate_batch")
+
+        def generate(self, prompt: Prompt) -> Generation:
+            generation: Generation = self.instance.generate(prompt)
+            return generation
+
+        def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
+            generations: list[Generation] = self.instance.generate_batch(prompts)
+            return generations
+
+        def close(self) -> None:
+            self.instance.close()
+
+    for name in CLASS_METHODS:
+        if hasattr(user_class, name):
+            setattr(AdaptedBackend, name, getattr(user_class, name))
+    return AdaptedBackend

@@ -6,12 +6,12 @@ prompt, also where the model is asked page by page.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, replace
-from functools import cache
+from functools import cache, cached_property
+from itertools import chain, islice
 from typing import Any, TypeVar
 
-from vlm_lab.backends import BACKENDS, Backend
+from vlm_lab.backends import Backend, resolve_backend
 from vlm_lab.errors import UserError
-from vlm_lab.registry import resolve_name
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 
 UsageOrTiming = TypeVar("UsageOrTiming", Usage, Timing)
@@ -27,6 +27,10 @@ class Candidate:
         self._load_error: UserError | None = None
         self._identity: Callable[[], Mapping[str, Any] | None] = cache(self._read_identity)
 
+    @cached_property
+    def _backend_class(self) -> type[Backend]:
+        return resolve_backend(self.model.backend)
+
     def identity(self) -> Mapping[str, Any] | None:
         """What decides this model's replies beside prompt and pages; None where nothing but loading
         it can tell.
@@ -37,69 +41,66 @@ class Candidate:
         return self._identity()
 
     def _read_identity(self) -> Mapping[str, Any] | None:
-        cls = resolve_name(self.model.backend, BACKENDS, "backend")
-        tell = getattr(cls, "identity", None)
-        return tell(self.model, self.runtime) if tell else {}
+        return self._backend_class.identity(self.model, self.runtime)
+
+    def cache_inputs(self, prompt: Prompt) -> Mapping[str, Any]:
+        """What of a prompt decides this model's reply beside its text and pages."""
+        return self._backend_class.cache_inputs(self.model, prompt)
+
+    def predict_visual_tokens(self, sizes: Sequence[tuple[int, int]]) -> int | None:
+        """Visual tokens of pages of these sizes (width, height); None where nobody knows."""
+        return self._backend_class.predict_visual_tokens(self.model, self.runtime, sizes)
 
     @property
     def recorded(self) -> bool:
-        """True for a backend whose answers were given before: no page is rendered for it and
+        """True for a loaded backend whose answers were given before: no page is rendered for it and
         nothing is timed."""
-        return bool(getattr(self._backend, "recorded", False))
+        return self._backend is not None and self._backend.recorded
 
     @property
     def supports_batches(self) -> bool:
-        """True for a loaded backend that takes several prompts at once:
-        `generate_batch(prompts)`."""
-        return hasattr(self._backend, "generate_batch")
-
-    def predict_visual_tokens(self, sizes: Sequence[tuple[int, int]]) -> int | None:
-        """Visual tokens of pages of these sizes, by the family's arithmetic; None where it is not
-        known."""
-        tell = getattr(
-            resolve_name(self.model.backend, BACKENDS, "backend"), "predict_visual_tokens", None
-        )
-        return tell(self.model, self.runtime, sizes) if tell else None
+        """True for a loaded backend that takes several prompts at once."""
+        return self._backend is not None and self._backend.can_batch
 
     def load(self) -> None:
         """Builds the backend, so that no case's time has the loading in it. Raises Skip or
         UserError."""
         if self._load_error:
             raise self._load_error
-        if self._backend is None:
-            try:
-                self._backend = resolve_name(self.model.backend, BACKENDS, "backend")(
-                    self.model, self.runtime
-                )
-            except UserError as error:
-                self._load_error = error
-                raise
-            self._identity = cache(
-                self._read_identity
-            )  # a worker has chosen its device, dtype and attention
+        if self._backend is not None:
+            return
+        try:
+            self._backend = self._backend_class(self.model, self.runtime)
+        except UserError as error:
+            self._load_error = error
+            raise
+        # A worker has chosen its device, dtype and attention: they are read once more.
+        self._identity = cache(self._read_identity)
 
     def generate(self, prompt: Prompt) -> Generation:
         """One case's reply, page by page where the model is asked so."""
+        backend = self._ensure_backend()
+        page_prompts = self._split_by_page(prompt)
+        return _join_page_replies([backend.generate(page_prompt) for page_prompt in page_prompts])
+
+    def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        """The replies to prompts that are asked at once, in their order; of a model that is asked
+        page by page, all pages of all prompts. Needs a backend that `supports_batches`."""
+        split_prompts = [self._split_by_page(prompt) for prompt in prompts]
+        page_prompts = list(chain.from_iterable(split_prompts))
+        replies = iter(self._ensure_backend().generate_batch(page_prompts))
+        return [_join_page_replies(list(islice(replies, len(pages)))) for pages in split_prompts]
+
+    def _ensure_backend(self) -> Backend:
         self.load()
         assert self._backend is not None  # noqa: S101 - load() raises otherwise
-        replies = [self._backend.generate(part) for part in self._split_by_page(prompt)]
-        return merge_page_replies(replies) if len(replies) > 1 else replies[0]
+        return self._backend
 
     def _split_by_page(self, prompt: Prompt) -> list[Prompt]:
         """A prompt, or one of each of its pages where the model is asked page by page."""
         if self.model.pages != "each" or len(prompt.pages) < 2:
             return [prompt]
         return [replace(prompt, pages=[page]) for page in prompt.pages]
-
-    def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        """The replies to prompts that are asked at once, in their order; of a model that is asked
-        page by page, all pages of all prompts. Needs a loaded backend that `batches`."""
-        asked = [self._split_by_page(prompt) for prompt in prompts]
-        replies = iter(self._backend.generate_batch([part for parts in asked for part in parts]))  # type: ignore[union-attr]
-        return [
-            merge_page_replies([next(replies) for _ in parts]) if len(parts) > 1 else next(replies)
-            for parts in asked
-        ]
 
     def close(self) -> None:
         """Frees everything the model held."""
@@ -108,35 +109,43 @@ class Candidate:
             self._backend = None
 
 
+def _join_page_replies(replies: Sequence[Generation]) -> Generation:
+    return replies[0] if len(replies) == 1 else merge_page_replies(replies)
+
+
 def merge_page_replies(replies: Sequence[Generation]) -> Generation:
     """The replies to single pages as one: tokens and seconds add up, one cut off reply makes the
     whole cut off."""
-    reasons = [reply.finish_reason for reply in replies]
+    finish_reasons = [reply.finish_reason for reply in replies]
+    image_sizes = chain.from_iterable(reply.image_sizes for reply in replies)
+    page_responses = tuple(reply.raw_response for reply in replies)
+    peak_memory_bytes = max(reply.peak_memory_bytes or 0 for reply in replies)
     return replace(
         replies[0],
-        raw_response="\n".join(reply.raw_response for reply in replies),
-        page_responses=tuple(reply.raw_response for reply in replies),
-        finish_reason="length" if "length" in reasons else reasons[0],
+        raw_response="\n".join(page_responses),
+        page_responses=page_responses,
+        finish_reason="length" if "length" in finish_reasons else finish_reasons[0],
         usage=_sum_fields(Usage, [reply.usage for reply in replies]),
         timing=_sum_fields(Timing, [reply.timing for reply in replies]),
         mean_logprob=_compute_mean_logprob(replies),
         tokens=(),
-        image_sizes=tuple(size for reply in replies for size in reply.image_sizes),
-        peak_memory_bytes=max(reply.peak_memory_bytes or 0 for reply in replies) or None,
+        image_sizes=tuple(image_sizes),
+        peak_memory_bytes=peak_memory_bytes or None,
     )
 
 
-def _sum_fields(kind: type[UsageOrTiming], parts: Sequence[UsageOrTiming]) -> UsageOrTiming:
-    columns = zip(*(astuple(part) for part in parts), strict=True)
-    return kind(*(None if None in column else sum(column) for column in columns))
+def _sum_fields(cls: type[UsageOrTiming], items: Sequence[UsageOrTiming]) -> UsageOrTiming:
+    """Field by field; None where one of them is not known."""
+    columns = zip(*(astuple(item) for item in items), strict=True)
+    return cls(*(None if None in column else sum(column) for column in columns))
 
 
 def _compute_mean_logprob(replies: Sequence[Generation]) -> float | None:
-    pairs = [(reply.mean_logprob, reply.usage.output_tokens) for reply in replies]
-    known = [(value, count) for value, count in pairs if value is not None and count]
-    tokens = sum(count for _, count in known)
-    return (
-        sum(value * count for value, count in known) / tokens
-        if len(known) == len(replies)
-        else None
-    )
+    """The mean over all tokens; None where a reply lacks its own mean or its number of tokens."""
+    total, token_count = 0.0, 0
+    for reply in replies:
+        if reply.mean_logprob is None or not reply.usage.output_tokens:
+            return None
+        total += reply.mean_logprob * reply.usage.output_tokens
+        token_count += reply.usage.output_tokens
+    return total / token_count

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.backends import Backend
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.messages import in_english
 from vlm_lab.records.run_folder import RECORDS_FILE, read_records
@@ -26,7 +27,7 @@ from vlm_lab.suite.references import ReferenceIndex, read_reference
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Suite, Timing, Usage
 
 
-class Replay:
+class Replay(Backend):
     """A backend that has no model: a document it has no answer for is skipped, by name."""
 
     recorded = True
@@ -61,9 +62,6 @@ class Replay:
                 f"{self.path} has no answer for {prompt.document_id!r} (prompt {prompt.id!r})"
             )
         return answer
-
-    def close(self) -> None:
-        """Nothing is held."""
 
     def _replay_file(self, prompt: Prompt) -> Generation:
         if prompt.suite is None:

@@ -14,12 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlm_lab.backends import BACKENDS
+from vlm_lab.backends import resolve_backend
 from vlm_lab.backends.transformers import devices, weights
 from vlm_lab.cli.weights import add_models_file, format_table, has_weights, select_model
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.errors import UserError
-from vlm_lab.registry import resolve_name
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Model, Runtime
 
@@ -108,11 +107,10 @@ def find_device(model: Model, runtime: Runtime) -> str:
     if not has_weights(model):
         return "this process"
     try:
-        backend = resolve_name(model.backend, BACKENDS, "backend")
-        last_device = backend.identity(model, runtime).get("device")
+        identity = resolve_backend(model.backend).identity(model, runtime) or {}
     except UserError:
-        last_device = None
-    return str(last_device) if last_device else f"{guess_device()} (a guess)"
+        identity = {}
+    return str(identity.get("device") or f"{guess_device()} (a guess)")
 
 
 def guess_device() -> str:

@@ -24,6 +24,7 @@ from typing import Any
 
 from PIL.Image import Image
 
+from vlm_lab.backends import Backend
 from vlm_lab.backends.ocr import rules as ocr_rules
 from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
@@ -42,29 +43,13 @@ VERSIONED_PACKAGES = ("rapidocr", "onnxruntime", "dateparser", "price-parser")
 TESSERACT_TIMEOUT = 300  # for one page; Tesseract can hang on noise
 
 
-class Ocr:
+class Ocr(Backend):
     """Raises Skip where RapidOCR is not installed, and for a document that no installed reader can
     read."""
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self._engine = load_rapidocr_engine()
         self._environment = {**self.identity(model, runtime), "device": DEVICE}
-
-    def generate(self, prompt: Prompt) -> Generation:
-        """The fields found on all pages, as JSON in the keys of the shipped schema."""
-        engine, why, read = self._choose_reader(prompt)
-        lines = [
-            line
-            for index, page in enumerate(prompt.pages)
-            for line in deskew_lines(index, read(page))
-        ]
-        found = ocr_rules.extract_fields(lines, [*prompt.languages, "en"])
-        environment = {**self._environment, "engine": engine, "engine_reason": why}
-        reply = json.dumps(found, ensure_ascii=False)
-        return Generation(raw_response=reply, finish_reason="stop", environment=environment)
-
-    def close(self) -> None:
-        self._engine = None
 
     @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
@@ -82,6 +67,27 @@ class Ocr:
             Path(file).read_bytes() for file in (__file__, ocr_rules.__file__, ocr_rules.WORDS_FILE)
         )
         return {**versions, "tesseract": tesseract or None, "rules": sha256(rules).hexdigest()[:12]}
+
+    @classmethod
+    def cache_inputs(cls, model: Model, prompt: Prompt) -> dict[str, Any]:
+        """The document's languages choose the reader, and how dates are read."""
+        return {"languages": prompt.languages}
+
+    def generate(self, prompt: Prompt) -> Generation:
+        """The fields found on all pages, as JSON in the keys of the shipped schema."""
+        engine, why, read = self._choose_reader(prompt)
+        lines = [
+            line
+            for index, page in enumerate(prompt.pages)
+            for line in deskew_lines(index, read(page))
+        ]
+        found = ocr_rules.extract_fields(lines, [*prompt.languages, "en"])
+        environment = {**self._environment, "engine": engine, "engine_reason": why}
+        reply = json.dumps(found, ensure_ascii=False)
+        return Generation(raw_response=reply, finish_reason="stop", environment=environment)
+
+    def close(self) -> None:
+        self._engine = None
 
     def _choose_reader(self, prompt: Prompt) -> tuple[str, str, Callable[[Page], list[TextBox]]]:
         """Engine, reason, reader: among several scripts the first page decides, as Tesseract sees

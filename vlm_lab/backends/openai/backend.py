@@ -21,6 +21,7 @@ from typing import Any
 
 from PIL.Image import Image
 
+from vlm_lab.backends import Backend
 from vlm_lab.backends.openai import responses
 from vlm_lab.backends.openai.client import HttpClient
 from vlm_lab.backends.openai.settings import (
@@ -42,9 +43,11 @@ LOCAL_ONLY_SETTINGS = (
 )  # what only a model that is loaded here can be told
 
 
-class OpenAI:
+class OpenAI(Backend):
     """One served model. UserError for settings that cannot be used; Skip without a server, without
     a key, and for a server outside the private network unless the run is `--online`."""
+
+    can_batch = True
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
@@ -69,6 +72,11 @@ class OpenAI:
             if name not in ("base_url", "api_key_env")
         }
         return {"base_url": settings.base_url, "served_model": model.model_id, "settings": said}
+
+    @classmethod
+    def cache_inputs(cls, model: Model, prompt: Prompt) -> dict[str, Any]:
+        """The schema, where the server is made to keep to it."""
+        return build_response_format(load_server_settings(model), prompt)
 
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none."""
@@ -134,13 +142,20 @@ def build_request(
     }
     if settings.logprobs:
         body["logprobs"] = True
-    if settings.response_format == "json_schema" and prompt.schema:
-        named = {"name": "document", "schema": build_grammar_schema(prompt.schema)}
-        body["response_format"] = {"type": "json_schema", "json_schema": named}
+    body |= build_response_format(settings, prompt)
     if settings.stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     body |= settings.extra_body
     return {key: value for key, value in body.items() if value is not None}
+
+
+def build_response_format(settings: ServerSettings, prompt: Prompt) -> dict[str, Any]:
+    """`response_format` of a request, with the grammar that the reply must keep to; {} where it is
+    free."""
+    if settings.response_format != "json_schema" or not prompt.schema:
+        return {}
+    json_schema = {"name": "document", "schema": build_grammar_schema(prompt.schema)}
+    return {"response_format": {"type": "json_schema", "json_schema": json_schema}}
 
 
 def build_sampling_parameters(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.backends.transformers import devices, weights
+from vlm_lab.backends import Backend
+from vlm_lab.backends.transformers import devices, families, weights
 from vlm_lab.backends.transformers.process import Worker, split_into_chunks
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.files import read_json_object
@@ -29,9 +30,11 @@ DEVICE_SETTINGS = ("device", "dtype", "attn_implementation")
 IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
 
 
-class Transformers:
+class Transformers(Backend):
     """One loaded model. Raises Skip without weights, UserError for what is asked for and not here,
     GenerationError where loading fails."""
+
+    can_batch = True
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
