@@ -1,6 +1,7 @@
 """pytest tests/run/test_inference.py: pages are rendered while the model works."""
 
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -74,9 +75,14 @@ def make_runner(tmp_path: Path, backend: type, replies: CacheMode) -> InferenceR
     return InferenceRunner(options, plan)
 
 
+@cache
+def candidate_of(runner: InferenceRunner) -> Candidate:
+    """The only one there is, opened once."""
+    return runner.make_candidate(runner.plan.cases[0].model)
+
+
 def ask(runner: InferenceRunner, number: int) -> Generation:
-    case = runner.plan.cases[number]
-    candidate = runner.open_candidate or runner.make_candidate(case.model)
+    case, candidate = runner.plan.cases[number], candidate_of(runner)
     return runner.generate_reply(case, candidate, runner.build_prompt(case), lambda call: call())
 
 
@@ -118,6 +124,26 @@ def test_the_first_reply_of_a_machine_is_found_by_the_next_run(tmp_path: Path) -
     assert [ask(first_run, number).cached for number in range(3)] == [False] * 3
     next_run = make_runner(tmp_path, ChoosesWhenLoaded, "use")
     assert [ask(next_run, number).cached for number in range(3)] == [True] * 3
+
+
+def test_a_reply_knows_what_it_is_stored_under_once_the_device_is_known(tmp_path: Path) -> None:
+    ChoosesWhenLoaded.chosen = None
+    first_run = make_runner(tmp_path, ChoosesWhenLoaded, "use")
+    stored = [ask(first_run, number).reply_key for number in range(3)]
+    names = {path.stem for path in (tmp_path / "replies").glob("*/*.json")}
+    assert len(names) == 3
+    assert names == set(stored)
+    next_run = make_runner(tmp_path, ChoosesWhenLoaded, "use")
+    assert [ask(next_run, number).reply_key for number in range(3)] == stored
+
+
+def test_the_cache_is_asked_again_when_the_device_is_known(tmp_path: Path) -> None:
+    ChoosesWhenLoaded.chosen = "cpu"
+    ask(make_runner(tmp_path, ChoosesWhenLoaded, "use"), 0)
+    ChoosesWhenLoaded.chosen = None
+    forgetful = make_runner(tmp_path, ChoosesWhenLoaded, "use")
+    assert ask(forgetful, 0).cached
+    assert not ask(forgetful, 1).cached
 
 
 def test_memory_holds_this_document_and_the_next_alone(runner: InferenceRunner) -> None:

@@ -28,22 +28,18 @@ Timer = Callable[[Callable[[], Generation]], object]
 
 
 class InferenceRunner:
-    """One model at a time, one case at a time. `key` is the reply's of the case in hand, None where
-    it has none."""
+    """One model at a time, one case at a time, each with its pages rendered when its turn comes."""
 
     def __init__(self, options: Options, plan: Plan) -> None:
         self.options, self.plan = options, plan
         self.runtime = Runtime(options.cache, options.device, options.online, options.seed)
         self.reply_cache = ReplyCache(options.cache / "replies", options.replies)
-        self.current_key: str | None = None
-        self.open_candidate: Candidate | None = None
         self._render_executor = ThreadPoolExecutor(1, "render-ahead")
         self._recent_pages: dict[tuple[Path, int, int], Pages] = {}
 
     def make_candidate(self, model: Model) -> Candidate:
-        """The model, not yet loaded; the only one that is open."""
-        self.open_candidate = Candidate(model, self.runtime)
-        return self.open_candidate
+        """The model, not yet loaded."""
+        return Candidate(model, self.runtime)
 
     def build_prompt(self, case: Case) -> Prompt:
         """The case's prompt. Its pages may already be on their way: they are rendered while the
@@ -54,83 +50,78 @@ class InferenceRunner:
         return replace(prompt, pages=self._share_pages(prompt.pages))
 
     def _share_pages(self, pages: Any) -> Pages:
+        """The pages that are being rendered already, where they are these."""
         key = (pages.path, pages.max_pages, pages.dpi)
-        kept: Pages = self._recent_pages.pop(key, pages)
-        self._recent_pages[key] = kept
-        while (
-            len(self._recent_pages) > 2
-        ):  # this case's and the next one's, however many documents there are
+        shared: Pages = self._recent_pages.pop(key, pages)
+        self._recent_pages[key] = shared
+        # This case's and the next one's stay, however many documents there are.
+        while len(self._recent_pages) > 2:
             self._recent_pages.pop(next(iter(self._recent_pages)))
-        return kept
+        return shared
 
     def generate_reply(
         self, case: Case, candidate: Candidate, prompt: Prompt, timer: Timer
     ) -> Generation:
-        """A cached reply, or one that `timer` was given to time. Raises Skip, GenerationError and
-        DocumentError."""
-        self.current_key = None
+        """A cached reply, or one that `timer` was given to time; in a dry run a perfect one, with
+        what it found out. Raises Skip, GenerationError and DocumentError."""
         if self.options.dry_run:
-            return dry_run.make_perfect_reply(case.document)
+            reply_key = self._find_reply_key(case, candidate, prompt)
+            is_cached = self.reply_cache.get(reply_key) is not None
+            return dry_run.make_perfect_reply(case, candidate, prompt, is_cached)
         check_applicable(case)
-        self.current_key = self._compute_reply_key(case, candidate, prompt)
-        if cached := self._get_cached_reply():
+        reply_key = self._compute_reply_key(case, candidate, prompt)
+        if cached := self.reply_cache.get(reply_key):
             return cached
         if self.options.replies == "only":
             raise Skip(
-                f"{case.model.name}: no cached reply for {case.document.id}; run without --replies=only"
+                f"{case.model.name}: no cached reply for {case.document.id}; "
+                "run without --replies=only"
             )
         candidate.load()
         if candidate.recorded:
-            return candidate.generate(prompt)
+            return replace(candidate.generate(prompt), reply_key=reply_key)
+        # Where device and dtype were not known before, they are now, and may be another key.
         loaded_key = self._compute_reply_key(case, candidate, prompt)
-        if (
-            loaded_key != self.current_key
-        ):  # where device and dtype were not known before, they are now
-            self.current_key = loaded_key
-            if cached := self._get_cached_reply():
-                return cached
+        if loaded_key != reply_key and (cached := self.reply_cache.get(loaded_key)):
+            return cached
         prompt.pages.render_pages()  # type: ignore[attr-defined]
         self._render_ahead(case)
         generation = self._time_generation(candidate, prompt, timer)
-        if self.current_key:
-            self.reply_cache.put(self.current_key, generation)
+        generation = replace(generation, reply_key=loaded_key)
+        self.reply_cache.put(generation)
         return generation
 
-    def _get_cached_reply(self) -> Generation | None:
-        return self.reply_cache.get(self.current_key) if self.current_key else None
-
-    def find_reply_key(self, case: Case, prompt: Prompt) -> str | None:
-        """What the reply would be stored under; None where weights are missing or only a loaded
-        model can tell."""
-        with contextlib.suppress(Skip):
-            return (
-                self._compute_reply_key(case, self.open_candidate, prompt)
-                if self.open_candidate
-                else None
-            )
-        return None
-
     def _compute_reply_key(self, case: Case, candidate: Candidate, prompt: Prompt) -> str | None:
+        """What the reply is stored under; None where it never comes from the cache."""
         identity = candidate.identity()
-        return (
-            None
-            if identity is None
-            else compute_reply_key(
-                case.model, prompt, identity, self.runtime.seed, case.document.path
-            )
+        if identity is None:
+            return None
+        return compute_reply_key(
+            case.model,
+            prompt,
+            identity,
+            candidate.cache_inputs(prompt),
+            self.runtime.seed,
+            case.document.path,
         )
+
+    def _find_reply_key(self, case: Case, candidate: Candidate, prompt: Prompt) -> str | None:
+        """As `_compute_reply_key`; None also where weights are missing."""
+        with contextlib.suppress(Skip):
+            return self._compute_reply_key(case, candidate, prompt)
+        return None
 
     def _time_generation(self, candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:
         replies: list[Generation] = []
         seconds: list[float] = []
 
-        def once() -> Generation:
-            started = time.perf_counter()
+        def generate_once() -> Generation:
+            start_time = time.perf_counter()
             replies.append(candidate.generate(prompt))
-            seconds.append(time.perf_counter() - started)
+            seconds.append(time.perf_counter() - start_time)
             return replies[-1]
 
-        timer(once)
+        timer(generate_once)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return replace(
             replies[0],
@@ -140,9 +131,9 @@ class InferenceRunner:
         )
 
     def _render_ahead(self, case: Case) -> None:
-        following = self.plan.find_next_case(case)
-        if following:
-            self._render_executor.submit(_render_quietly, self.build_prompt(following).pages)
+        next_case = self.plan.find_next_case(case)
+        if next_case:
+            self._render_executor.submit(_render_quietly, self.build_prompt(next_case).pages)
 
     def close(self) -> None:
         """Stops rendering ahead."""
@@ -151,14 +142,13 @@ class InferenceRunner:
 
 def check_applicable(case: Case) -> None:
     """Skip where the document has not the tags that the model's `only` asks for."""
-    tags = case.document.tags
-    if any(tags.get(name) not in values for name, values in case.model.only.items()):
-        wanted = "; ".join(
-            f"{name} {' or '.join(values)}" for name, values in case.model.only.items()
-        )
-        raise Skip(
-            f"{case.model.name}: meant for other documents (`only` in models.yaml: {wanted})"
-        )
+    tags, only = case.document.tags, case.model.only
+    if all(tags.get(name) in values for name, values in only.items()):
+        return
+    wanted_tags = "; ".join(f"{name} {' or '.join(values)}" for name, values in only.items())
+    raise Skip(
+        f"{case.model.name}: meant for other documents (`only` in models.yaml: {wanted_tags})"
+    )
 
 
 def _render_quietly(pages: Any) -> None:

@@ -23,12 +23,18 @@ CACHE_FORMAT = 1  # raised when a stored reply would no longer mean the same
 
 
 def compute_reply_key(
-    model: Model, prompt: Prompt, identity: Mapping[str, Any], seed: int, path: Path
+    model: Model,
+    prompt: Prompt,
+    identity: Mapping[str, Any],
+    cache_inputs: Mapping[str, Any],
+    seed: int,
+    path: Path,
 ) -> str:
-    """sha256 over all that decides a reply. The pages follow from the file's digest, the limit and
-    the dpi."""
+    """sha256 over all that decides a reply: `identity` is the backend's, `cache_inputs` what it
+    takes of the prompt beside text and pages. The pages follow from the file's digest, the limit
+    and the dpi."""
     pages: Any = prompt.pages
-    decides = {
+    key_inputs = {
         "format": CACHE_FORMAT,
         "document": compute_sha256(path),
         "pages": [pages.max_pages, pages.dpi, model.pages, describe_renderer()],
@@ -40,9 +46,9 @@ def compute_reply_key(
         "model": [model.model_id, model.revision],
         "identity": dict(identity),
         "seed": seed,
-        "languages": prompt.languages if model.backend == "ocr" else None,
+        "prompt_inputs": dict(cache_inputs),
     }
-    return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(key_inputs, sort_keys=True, default=str).encode()).hexdigest()
 
 
 class ReplyCache:
@@ -52,25 +58,26 @@ class ReplyCache:
         self.folder, self.mode = folder, mode
         self._adapter = TypeAdapter(Generation)
 
-    def get(self, key: str) -> Generation | None:
+    def get(self, key: str | None) -> Generation | None:
         """The stored reply, marked as cached, with the seconds and environment that it was measured
-        with."""
-        if self.mode in ("off", "refresh"):
+        with; None without a key."""
+        if key is None or self.mode in ("off", "refresh"):
             return None
         try:
             stored = self._adapter.validate_json(self._build_path(key).read_bytes())
         except (OSError, ValidationError):
             return None
-        return dataclasses.replace(stored, cached=True)
+        return dataclasses.replace(stored, cached=True, reply_key=key)
 
-    def put(self, key: str, generation: Generation) -> None:
-        """Stores a reply, whole or not at all: a crash in the middle leaves the old one or none."""
-        if self.mode == "off":
+    def put(self, generation: Generation) -> None:
+        """Stores a reply under its key, whole or not at all: a crash in the middle leaves the old
+        one or none. A reply without a key is not stored."""
+        if self.mode == "off" or generation.reply_key is None:
             return
-        path = self._build_path(key)
+        path = self._build_path(generation.reply_key)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with atomic_private_file(path) as file:
-            file.write(self._adapter.dump_json(generation))
+            file.write(self._adapter.dump_json(generation, exclude={"reply_key"}))
 
     def _build_path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"

@@ -77,14 +77,11 @@ class Session:
         score: Score,
     ) -> Record:
         """Writes a case that was answered (in a dry run: one that would have been asked)."""
-        if self.options.dry_run and self.runner.open_candidate:
-            key = self.runner.find_reply_key(case, prompt)
-            record = dry_run.build_record(
-                case, self.runner.open_candidate, prompt, score, self.runner.reply_cache, key
-            )
+        if self.options.dry_run:
+            record = dry_run.build_record(case, prompt, generation, score)
         else:
-            answered_record = build_answered_record(case, prompt, generation, prediction, score)
-            record = replace(answered_record, reply_key=self.runner.current_key)
+            answer = build_answered_record(case, prompt, generation, prediction, score)
+            record = replace(answer, reply_key=generation.reply_key)
         self._write_record(case, record)
         return record
 

@@ -230,7 +230,7 @@ class Generation:
     `page_responses` holds the single replies of a model that is asked page by page. `tokens` are
     (text, natural log-probability) pairs where the backend gives them. `environment` says what the
     reply was made with: device, dtype, attention, each with its reason, and versions. The harness
-    fills in the last four.
+    fills in the last five; `reply_key` is what the reply cache has it under, None where it has not.
     """
 
     raw_response: str
@@ -247,6 +247,7 @@ class Generation:
     rounds: tuple[float, ...] = ()
     cached: bool = False
     measured_at: str | None = None
+    reply_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,68 @@
+"""What a stored reply is found again by, and what of it is written."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from vlm_lab.backends import resolve_backend
+from vlm_lab.run.reply_cache import ReplyCache, compute_reply_key
+from vlm_lab.suite.pages import Pages
+from vlm_lab.types import Generation, Model, Prompt
+
+SERVER = {"base_url": "http://127.0.0.1:1/v1"}
+STRICT_SERVER = {**SERVER, "response_format": "json_schema"}
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    Image.new("RGB", (8, 8)).save(tmp_path / "d.png")
+    return tmp_path / "d.png"
+
+
+def key_of(document: Path, backend: str, kwargs: Mapping[str, Any], **changed: Any) -> str:
+    model = Model(name="m", model_id="x", backend=backend, backend_kwargs=kwargs)
+    prompt = Prompt(
+        id="p", text="Read.", pages=Pages(document, 4, 150), document_id="d", document_name="d"
+    )
+    prompt = replace(prompt, **changed)
+    cache_inputs = resolve_backend(backend).cache_inputs(model, prompt)
+    return compute_reply_key(model, prompt, {}, cache_inputs, 0, document)
+
+
+@pytest.mark.parametrize(
+    ("backend", "kwargs", "changed", "decides"),
+    [
+        ("ocr", {}, {"languages": ("ru",)}, True),
+        ("ocr", {}, {"schema": {"type": "object"}}, False),
+        ("openai", STRICT_SERVER, {"schema": {"type": "object"}}, True),
+        ("openai", STRICT_SERVER, {"languages": ("ru",)}, False),
+        ("openai", SERVER, {"schema": {"type": "object"}}, False),
+        ("transformers", {}, {"schema": {"type": "object"}, "languages": ("ru",)}, False),
+    ],
+)
+def test_a_backend_says_what_of_a_prompt_decides_its_replies(
+    document: Path, backend: str, kwargs: Mapping[str, Any], changed: Any, decides: bool
+) -> None:
+    before, after = key_of(document, backend, kwargs), key_of(document, backend, kwargs, **changed)
+    assert (before != after) is decides
+
+
+def test_a_reply_knows_its_key_and_does_not_write_it(tmp_path: Path) -> None:
+    cache, key = ReplyCache(tmp_path, "use"), "ab" * 32
+    generation = Generation(raw_response="{}", reply_key=key)
+    cache.put(generation)
+    assert cache.get(key) == replace(generation, cached=True)
+    (path,) = tmp_path.glob("*/*.json")
+    assert "reply_key" not in json.loads(path.read_text())
+
+
+def test_a_reply_without_a_key_is_not_kept(tmp_path: Path) -> None:
+    cache = ReplyCache(tmp_path, "use")
+    cache.put(Generation(raw_response="{}"))
+    assert list(tmp_path.iterdir()) == []
+    assert cache.get(None) is None
