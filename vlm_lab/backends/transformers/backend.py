@@ -64,6 +64,17 @@ class Transformers(Backend):
             **read_package_versions(resolve_interpreter(model, runtime)),
         }
 
+    @classmethod
+    def predict_visual_tokens(
+        cls, model: Model, runtime: Runtime, sizes: Sequence[tuple[int, int]]
+    ) -> int | None:
+        """By the family's arithmetic, from the checkpoint's JSON files; None without weights here
+        and for a family whose arithmetic nobody knows."""
+        checkpoint = weights.find_checkpoint(model, runtime.cache)
+        if checkpoint is None:
+            return None
+        return families.predict_visual_tokens(checkpoint.folder, model, sizes)
+
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none and what it means for the
         next."""
