@@ -5,7 +5,10 @@ With a folder, the pipeline that a user has today is a candidate like any other.
 path:
 
     - {name: today, backend: replay, model_id: ../pipeline/output/json}
-    - {name: old-run, backend: replay, model_id: results/20260102T030405Z, backend_kwargs: {model: qwen2-vl-2b}}
+    - name: old-run
+      backend: replay
+      model_id: results/20260102T030405Z
+      backend_kwargs: {model: qwen2-vl-2b}
 
 A line of a JSONL file has `document` (or `id`) and `raw_response` (or `prediction`, `pred`); a
 record of a run is one. Files of a folder are read as the suite's references are: `match`, `unwrap`,
@@ -54,14 +57,11 @@ class Replay(Backend):
     def generate(self, prompt: Prompt) -> Generation:
         if self.generations is None:
             return self._replay_file(prompt)
-        answer = self.generations.get((prompt.id, prompt.document_id)) or self.generations.get(
-            (None, prompt.document_id)
-        )
-        if answer is None:
-            raise Skip(
-                f"{self.path} has no answer for {prompt.document_id!r} (prompt {prompt.id!r})"
-            )
-        return answer
+        for prompt_id in (prompt.id, None):
+            generation = self.generations.get((prompt_id, prompt.document_id))
+            if generation is not None:
+                return generation
+        raise Skip(f"{self.path} has no answer for {prompt.document_id!r} (prompt {prompt.id!r})")
 
     def _replay_file(self, prompt: Prompt) -> Generation:
         if prompt.suite is None:
@@ -72,28 +72,32 @@ class Replay(Backend):
             self._reference_indices[prompt.suite] = ReferenceIndex(
                 replace(prompt.suite, references=self.path)
             )
-        found = self._reference_indices[prompt.suite].find(prompt.document_name)
-        if found is None:
+        path = self._reference_indices[prompt.suite].find(prompt.document_name)
+        if path is None:
             raise Skip(f"{self.path} has no JSON file for {prompt.document_id!r}")
-        value, told = read_reference(found, prompt.suite)
+        value, messages = read_reference(path, prompt.suite)
         if value is None:
-            raise GenerationError("BadReply", " ".join(map(in_english, told)))
-        return Generation(raw_response=json.dumps(value, ensure_ascii=False), finish_reason="stop", cached=True,
-                          environment={"replayed": compute_sha256(found)})  # fmt: skip
+            raise GenerationError("BadReply", " ".join(map(in_english, messages)))
+        return Generation(
+            raw_response=json.dumps(value, ensure_ascii=False),
+            finish_reason="stop",
+            cached=True,
+            environment={"replayed": compute_sha256(path)},
+        )
 
     def _collect_generations(
         self, rows: Iterable[Mapping[str, Any]]
     ) -> dict[tuple[str | None, str], Generation]:
-        found = {
-            (row.get("prompt_id"), str(row.get("document", row.get("id")))): _build_generation(row)
-            for row in rows
-            if self._is_of_source_model(row)
-        }
-        if not found:
+        generations = {}
+        for row in filter(self._is_of_source_model, rows):
+            document_id = str(row.get("document", row.get("id")))
+            generations[row.get("prompt_id"), document_id] = _build_generation(row)
+        if not generations:
             raise Skip(
-                f"{self.path}: has no answer of {self._source_model!r}; set backend_kwargs: {{model: NAME}}"
+                f"{self.path}: has no answer of {self._source_model!r}; "
+                "set backend_kwargs: {model: NAME}"
             )
-        return found
+        return generations
 
     @property
     def _source_model(self) -> str:
@@ -107,22 +111,23 @@ class Replay(Backend):
 
 
 def _read_jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for line_number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise UserError(f"{path}:{number}: is not JSON ({error})") from None
+            raise UserError(f"{path}:{line_number}: is not JSON ({error})") from None
         if not isinstance(row, dict):
             raise UserError(
-                f"{path}:{number}: must be an object with `document` and `raw_response` (got {line[:40]})"
+                f"{path}:{line_number}: must be an object with `document` and `raw_response` "
+                f"(got {line[:40]})"
             )
         yield row
 
 
 def _build_generation(row: Mapping[str, Any]) -> Generation:
-    said = row.get("raw_response", row.get("prediction", row.get("pred")))
+    reply = row.get("raw_response", row.get("prediction", row.get("pred")))
     return Generation(
-        raw_response=said if isinstance(said, str) else json.dumps(said, ensure_ascii=False),
+        raw_response=reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False),
         page_responses=tuple(row.get("page_responses", ())),
         finish_reason=row.get("finish_reason"),
         usage=Usage(**row.get("usage", {})),

@@ -1,9 +1,8 @@
-"""The baseline every model must beat: RapidOCR, whose weights are in its package, and rules
-(`rules`).
+"""The baseline every model must beat: RapidOCR, whose weights are in its package, and `rules`.
 
 Its recogniser reads Latin, Chinese and Japanese. Documents in other scripts go to Tesseract where
-that is installed with their language and are `skipped` where it is not. Try it: `scripts/bench -k
-ocr`
+that is installed with their language and are `skipped` where it is not.
+Try it: `scripts/bench -k ocr`
 """
 
 import cmath
@@ -18,6 +17,7 @@ from collections.abc import Callable, Sequence, Set
 from functools import partial
 from hashlib import sha256
 from importlib.metadata import distributions
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,10 +29,9 @@ from vlm_lab.backends.ocr import rules as ocr_rules
 from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 
-TextBox = tuple[
-    list[tuple[float, float]], str
-]  # four corners, clockwise from the top left, and what is written there
-
+# Four corners, clockwise from the top left, and what is written there.
+TextBox = tuple[list[tuple[float, float]], str]
+PageReader = Callable[[Page], list[TextBox]]
 # Languages whose script the packaged recogniser lacks -> the script, Tesseract's name of the
 # language.
 OTHER_SCRIPTS: dict[str, tuple[str, str]] = {
@@ -55,17 +54,13 @@ class Ocr(Backend):
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
         """Versions of everything that decides a reply; an added language of Tesseract does, and so
         do the rules."""
-        versions = {
-            found.name: found.version
-            for found in distributions()
-            if found.name in VERSIONED_PACKAGES
-        }
-        tesseract = " ".join(
-            [*_query_tesseract("--version")[:1], *_query_tesseract("--list-langs")[1:]]
-        )
-        rules = b"".join(
-            Path(file).read_bytes() for file in (__file__, ocr_rules.__file__, ocr_rules.WORDS_FILE)
-        )
+        installed = {distribution.name: distribution.version for distribution in distributions()}
+        versions = {name: installed[name] for name in VERSIONED_PACKAGES if name in installed}
+        tesseract_version = _query_tesseract("--version")[:1]
+        tesseract_languages = _query_tesseract("--list-langs")[1:]
+        tesseract = " ".join([*tesseract_version, *tesseract_languages])
+        rule_files = (__file__, ocr_rules.__file__, ocr_rules.WORDS_FILE)
+        rules = b"".join(Path(file).read_bytes() for file in rule_files)
         return {**versions, "tesseract": tesseract or None, "rules": sha256(rules).hexdigest()[:12]}
 
     @classmethod
@@ -75,46 +70,44 @@ class Ocr(Backend):
 
     def generate(self, prompt: Prompt) -> Generation:
         """The fields found on all pages, as JSON in the keys of the shipped schema."""
-        engine, why, read = self._choose_reader(prompt)
-        lines = [
-            line
-            for index, page in enumerate(prompt.pages)
-            for line in deskew_lines(index, read(page))
-        ]
-        found = ocr_rules.extract_fields(lines, [*prompt.languages, "en"])
-        environment = {**self._environment, "engine": engine, "engine_reason": why}
-        reply = json.dumps(found, ensure_ascii=False)
+        engine, engine_reason, read_page = self._choose_reader(prompt)
+        lines: list[ocr_rules.TextLine] = []
+        for index, page in enumerate(prompt.pages):
+            lines += deskew_lines(index, read_page(page))
+        field_values = ocr_rules.extract_fields(lines, [*prompt.languages, "en"])
+        environment = {**self._environment, "engine": engine, "engine_reason": engine_reason}
+        reply = json.dumps(field_values, ensure_ascii=False)
         return Generation(raw_response=reply, finish_reason="stop", environment=environment)
 
     def close(self) -> None:
         self._engine = None
 
-    def _choose_reader(self, prompt: Prompt) -> tuple[str, str, Callable[[Page], list[TextBox]]]:
+    def _choose_reader(self, prompt: Prompt) -> tuple[str, str, PageReader]:
         """Engine, reason, reader: among several scripts the first page decides, as Tesseract sees
         it."""
-        foreign = [OTHER_SCRIPTS[name] for name in prompt.languages if name in OTHER_SCRIPTS]
-        spoken = ", ".join(prompt.languages)
-        tesseract = partial(_run_tesseract, wanted=foreign)
-        if not foreign:
-            return "rapidocr", f"it reads {spoken or 'Latin script'}", self._read_with_rapidocr
-        if len(foreign) == len(prompt.languages):
-            return "tesseract", f"RapidOCR reads no {foreign[0][0]}", tesseract
+        other_scripts = [OTHER_SCRIPTS[name] for name in prompt.languages if name in OTHER_SCRIPTS]
+        language_list = ", ".join(prompt.languages)
+        rapidocr, tesseract = self._read_with_rapidocr, partial(_run_tesseract, other_scripts)
+        if not other_scripts:
+            return "rapidocr", f"it reads {language_list or 'Latin script'}", rapidocr
+        script_name = other_scripts[0][0]
+        if len(other_scripts) == len(prompt.languages):
+            return "tesseract", f"RapidOCR reads no {script_name}", tesseract
         try:
-            share = _compute_script_share(
-                tesseract(prompt.pages[0]), {script for script, _ in foreign}
+            boxes = tesseract(prompt.pages[0])
+        except Skip as error:
+            reason = (
+                f"one of {language_list}, script not checked ({error}); the tag `language` tells"
             )
-        except Skip as why:
-            return (
-                "rapidocr",
-                f"one of {spoken}, script not checked ({why}); the tag `language` tells",
-                self._read_with_rapidocr,
-            )
-        reason = f"one of {spoken}; {share:.0%} of the first page's letters are {foreign[0][0]}"
-        return (
-            ("tesseract", reason, tesseract)
-            if share > 0.5
-            else ("rapidocr", reason, self._read_with_rapidocr)
+            return "rapidocr", reason, rapidocr
+        script_share = _compute_script_share(boxes, {script for script, _ in other_scripts})
+        reason = (
+            f"one of {language_list}; {script_share:.0%} of the first page's letters "
+            f"are {script_name}"
         )
+        if script_share > 0.5:
+            return "tesseract", reason, tesseract
+        return "rapidocr", reason, rapidocr
 
     def _read_with_rapidocr(self, page: Page) -> list[TextBox]:
         return run_rapidocr(self._engine, page.image)
@@ -124,34 +117,37 @@ def run_rapidocr(engine: Any, image: Image) -> list[TextBox]:
     """What RapidOCR finds on an RGB image."""
     import numpy as np
 
-    read = engine(np.asarray(image)[:, :, ::-1])  # BGR, as OpenCV has it
-    return [] if read.boxes is None else list(zip(read.boxes.tolist(), read.txts, strict=True))
+    result = engine(np.asarray(image)[:, :, ::-1])  # BGR, as OpenCV has it
+    if result.boxes is None:
+        return []
+    return list(zip(result.boxes.tolist(), result.txts, strict=True))
 
 
 def deskew_lines(page: int, boxes: Sequence[TextBox]) -> list[ocr_rules.TextLine]:
     """One page's lines turned by the median tilt of its longer ones, so that what is one row has
     one height."""
-    tilts = [
+    angles = [
         math.atan2(box[1][1] - box[0][1], box[1][0] - box[0][0])
         for box, text in boxes
         if len(text) > 4
     ]
-    back = cmath.rect(1, -median(tilts or [0]))
-    turned = [([complex(x, y) * back for x, y in box], text) for box, text in boxes]
-    rows = (([p.real for p in box], [p.imag for p in box], text) for box, text in turned)
-    return [
-        ocr_rules.build_text_line(page, (min(xs), min(ys), max(xs), max(ys)), text)
-        for xs, ys, text in rows
-    ]
+    rotation = cmath.rect(1, -median(angles or [0]))
+    lines = []
+    for box, text in boxes:
+        corners = [complex(x, y) * rotation for x, y in box]
+        xs = [corner.real for corner in corners]
+        ys = [corner.imag for corner in corners]
+        level_box = (min(xs), min(ys), max(xs), max(ys))
+        lines.append(ocr_rules.build_text_line(page, level_box, text))
+    return lines
 
 
 def _compute_script_share(boxes: Sequence[TextBox], scripts: Set[str]) -> float:
     """Which part of the letters belongs to these scripts."""
-    names = [
-        unicodedata.name(letter, "").split(" ")[0].title() for _, text in boxes for letter in text
-    ]
-    letters = [name for name in names if name in {*scripts, "Latin"}]
-    return sum(name in scripts for name in letters) / max(len(letters), 1)
+    letters = chain.from_iterable(text for _, text in boxes)
+    letter_scripts = [unicodedata.name(letter, "").split(" ")[0].title() for letter in letters]
+    counted_scripts = [script for script in letter_scripts if script in {*scripts, "Latin"}]
+    return sum(script in scripts for script in counted_scripts) / max(len(counted_scripts), 1)
 
 
 def load_rapidocr_engine() -> Any:
@@ -162,66 +158,69 @@ def load_rapidocr_engine() -> Any:
     except ImportError as error:
         raise Skip("the OCR baseline needs RapidOCR: pip install 'vlm-lab[ocr]'") from error
     models = Path(rapidocr.__file__).parent / "models"
-    paths = {
-        part: next(models.glob(f"*_{part.lower()}_*.onnx"), None) for part in ("Det", "Cls", "Rec")
-    }
-    if None in paths.values():
-        raise Skip(
-            f"RapidOCR's package has not all of its models in {models}: pip install -U rapidocr"
-        )
-    settings: dict[str, Any] = {f"{part}.model_path": str(path) for part, path in paths.items()}
+    settings: dict[str, Any] = {}
+    for stage in ("Det", "Cls", "Rec"):
+        model_path = next(models.glob(f"*_{stage.lower()}_*.onnx"), None)
+        if model_path is None:
+            raise Skip(
+                f"RapidOCR's package has not all of its models in {models}: pip install -U rapidocr"
+            )
+        settings[f"{stage}.model_path"] = str(model_path)
     settings["EngineConfig.onnxruntime.intra_op_num_threads"] = min(os.cpu_count() or 1, 8)
     return rapidocr.RapidOCR(params=settings | {"Global.log_level": "critical"})
 
 
-def _run_tesseract(page: Page, wanted: Sequence[tuple[str, str]]) -> list[TextBox]:
-    names = [*dict.fromkeys(name for _, name in wanted), "eng"]
-    if not {*names} <= {*_query_tesseract("--list-langs")}:
-        packages = " ".join(f"tesseract-ocr-{name}" for name in names)
-        message = f"RapidOCR reads no {wanted[0][0]} and Tesseract is not installed with {'+'.join(names)}"
-        raise Skip(f"{message}: apt-get install tesseract-ocr {packages}")
+def _run_tesseract(scripts: Sequence[tuple[str, str]], page: Page) -> list[TextBox]:
+    """What Tesseract finds on a page in these (script, language) and in English. Raises Skip where
+    it lacks one of them."""
+    languages = [*dict.fromkeys(language for _, language in scripts), "eng"]
+    joined_languages = "+".join(languages)
+    if not {*languages} <= {*_query_tesseract("--list-langs")}:
+        packages = " ".join(f"tesseract-ocr-{language}" for language in languages)
+        raise Skip(
+            f"RapidOCR reads no {scripts[0][0]} and Tesseract is not installed with "
+            f"{joined_languages}: apt-get install tesseract-ocr {packages}"
+        )
     page.image.save(image := io.BytesIO(), "PNG")
-    command = ["tesseract", "stdin", "stdout", "-l", "+".join(names), "--psm", "11", "tsv"]
-    alone = {
-        **os.environ,
-        "OMP_THREAD_LIMIT": "1",
-    }  # its own threads wait for each other: 5 s a page instead of 1
+    command = ["tesseract", "stdin", "stdout", "-l", joined_languages, "--psm", "11", "tsv"]
+    # Its own threads wait for each other: 5 s a page instead of 1.
+    environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             command,
             input=image.getvalue(),
             capture_output=True,
             timeout=TESSERACT_TIMEOUT,
-            env=alone,
+            env=environment,
             check=True,
         )
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-        why = (error.stderr or b"").decode(errors="replace").strip()[-300:]
+        stderr_tail = (error.stderr or b"").decode(errors="replace").strip()[-300:]
         raise GenerationError(
-            "OcrFailed", f"page {page.index + 1}: {type(error).__name__} {why}"
+            "OcrFailed", f"page {page.index + 1}: {type(error).__name__} {stderr_tail}"
         ) from error
-    return _parse_tesseract_tsv(done.stdout.decode(errors="replace"))
+    return _parse_tesseract_tsv(completed.stdout.decode(errors="replace"))
 
 
 def _parse_tesseract_tsv(tsv: str) -> list[TextBox]:
     """A line's words as one piece, as RapidOCR gives them; Tesseract's sparse mode keeps columns
     apart."""
-    found: list[tuple[list[tuple[float, float]], list[str]]] = []
-    for level, *_, left, top, width, height, _, text in (
-        row.split("\t") for row in tsv.splitlines()[1:]
-    ):
+    line_words: list[tuple[list[tuple[float, float]], list[str]]] = []
+    for row in tsv.splitlines()[1:]:
+        level, *_, x, y, width, height, _, text = row.split("\t")
         if level == "4":
-            (x, y), (w, h) = (int(left), int(top)), (int(width), int(height))
-            found.append(([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], []))
+            left, top = int(x), int(y)
+            right, bottom = left + int(width), top + int(height)
+            line_words.append(([(left, top), (right, top), (right, bottom), (left, bottom)], []))
         elif level == "5":
-            found[-1][1].append(text)
-    return [(box, " ".join(words)) for box, words in found if "".join(words).strip()]
+            line_words[-1][1].append(text)
+    return [(box, " ".join(words)) for box, words in line_words if "".join(words).strip()]
 
 
 def _query_tesseract(option: str) -> list[str]:
+    """The lines that Tesseract prints; none where it is not installed."""
     binary = shutil.which("tesseract")
-    return (
-        subprocess.run([binary, option], capture_output=True, text=True).stdout.splitlines()
-        if binary
-        else []
-    )
+    if binary is None:
+        return []
+    completed = subprocess.run([binary, option], capture_output=True, text=True)
+    return completed.stdout.splitlines()

@@ -37,10 +37,8 @@ from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing
 MAX_PARALLEL_REQUESTS = 16  # prompts that are sent at the same time, at most
 JPEG_QUALITY = 95  # of a JPEG; below 90 small print suffers
 API_NAMES = {"max_new_tokens": "max_tokens"}
-LOCAL_ONLY_SETTINGS = (
-    "processor_kwargs",
-    "load_kwargs",
-)  # what only a model that is loaded here can be told
+# What only a model that is loaded here can be told.
+LOCAL_ONLY_SETTINGS = ("processor_kwargs", "load_kwargs")
 
 
 class OpenAI(Backend):
@@ -52,11 +50,12 @@ class OpenAI(Backend):
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
         self.settings = load_server_settings(model)
-        private = check_host(model, self.settings, runtime)
-        self.client = HttpClient(self.settings, read_api_key(model, self.settings), private)
+        is_private = check_host(model, self.settings, runtime)
+        self.client = HttpClient(self.settings, read_api_key(model, self.settings), is_private)
         try:
             self.client.check_server(
-                f"start one (for example: vllm serve {model.model_id}) or correct base_url in models.yaml"
+                f"start one (for example: vllm serve {model.model_id}) "
+                "or correct base_url in models.yaml"
             )
         except Skip as reason:
             self.close()
@@ -66,12 +65,10 @@ class OpenAI(Backend):
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
         """What decides a reply, as far as it can be known from here; the server is not asked."""
         settings = load_server_settings(model)
-        said = {
-            name: value
-            for name, value in asdict(settings).items()
-            if name not in ("base_url", "api_key_env")
-        }
-        return {"base_url": settings.base_url, "served_model": model.model_id, "settings": said}
+        reply_settings = asdict(settings)
+        base_url = reply_settings.pop("base_url")
+        del reply_settings["api_key_env"]
+        return {"base_url": base_url, "served_model": model.model_id, "settings": reply_settings}
 
     @classmethod
     def cache_inputs(cls, model: Model, prompt: Prompt) -> dict[str, Any]:
@@ -80,29 +77,28 @@ class OpenAI(Backend):
 
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none."""
-        started = time.perf_counter()
+        start_time = time.perf_counter()
         body = build_request(self.model, self.runtime, self.settings, prompt)
-        preprocess = time.perf_counter() - started
-        answer = self.client.post("chat/completions", body)
-        reply = (responses.parse_stream if self.settings.stream else responses.parse_response)(
-            answer.chunks
-        )
-        first, last = reply.first_token_seconds, reply.last_token_seconds
-        decode = last - first if first is not None and last is not None else None
-        retries = (
-            {"attempts": answer.attempts, "waited_seconds": answer.waited_seconds}
-            if answer.attempts > 1
-            else {}
-        )
+        preprocess_seconds = time.perf_counter() - start_time
+        response = self.client.post("chat/completions", body)
+        parse = responses.parse_stream if self.settings.stream else responses.parse_response
+        reply = parse(response.chunks)
+        first_token_seconds, decode_seconds = reply.first_token_seconds, None
+        if first_token_seconds is not None and reply.last_token_seconds is not None:
+            decode_seconds = reply.last_token_seconds - first_token_seconds
+        environment = self._describe_environment(reply.server_info)
+        if response.attempts > 1:
+            environment["attempts"] = response.attempts
+            environment["waited_seconds"] = response.waited_seconds
         return Generation(
             raw_response=reply.text,
             finish_reason=reply.finish_reason,
             usage=responses.parse_usage(reply),
-            timing=Timing(preprocess, first, decode),
+            timing=Timing(preprocess_seconds, first_token_seconds, decode_seconds),
             mean_logprob=responses.compute_mean_logprob(reply),
             tokens=responses.parse_token_logprobs(reply),
             image_sizes=tuple(page.image.size for page in prompt.pages),
-            environment={**self._describe_environment(reply.server_info), **retries},
+            environment=environment,
         )
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
@@ -128,15 +124,16 @@ class OpenAI(Backend):
 def build_request(
     model: Model, runtime: Runtime, settings: ServerSettings, prompt: Prompt
 ) -> dict[str, Any]:
-    """The body of one request: the pages in their order, then the words. `extra_body` overrules all
+    """The body of one request: the pages in their order, then the text. `extra_body` overrules all
     of it; a null there takes a key out, for servers that refuse one."""
-    images = [
-        {"type": "image_url", "image_url": {"url": encode_data_url(page.image, settings.image)}}
-        for page in prompt.pages
-    ]
+    content: list[dict[str, Any]] = []
+    for page in prompt.pages:
+        url = encode_data_url(page.image, settings.image)
+        content.append({"type": "image_url", "image_url": {"url": url}})
+    content.append({"type": "text", "text": prompt.text})
     body: dict[str, Any] = {
         "model": model.model_id,
-        "messages": [{"role": "user", "content": [*images, {"type": "text", "text": prompt.text}]}],
+        "messages": [{"role": "user", "content": content}],
         "seed": runtime.seed,
         **build_sampling_parameters(model.generation_kwargs),
     }
@@ -159,24 +156,21 @@ def build_response_format(settings: ServerSettings, prompt: Prompt) -> dict[str,
 
 
 def build_sampling_parameters(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """transformers' words as the API's: `max_new_tokens` is `max_tokens`, `do_sample: false` a
+    """transformers' parameters as the API's: `max_new_tokens` is `max_tokens`, `do_sample: false` a
     temperature of 0."""
-    said = {
-        API_NAMES.get(key, key): value
-        for key, value in generation_kwargs.items()
-        if key != "do_sample"
-    }
-    return {**said, "temperature": 0.0} if generation_kwargs.get("do_sample") is False else said
+    parameters = {API_NAMES.get(key, key): value for key, value in generation_kwargs.items()}
+    if parameters.pop("do_sample", None) is False:
+        parameters["temperature"] = 0.0
+    return parameters
 
 
-def encode_data_url(image: Image, kind: str) -> str:
+def encode_data_url(image: Image, image_format: str) -> str:
     """The page as a `data:` URL. PNG loses nothing; JPEG is a third of the size where a server is
     far away."""
-    data = io.BytesIO()
-    if kind == "jpeg":
-        image.convert("RGB").save(data, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    buffer = io.BytesIO()
+    if image_format == "jpeg":
+        image.convert("RGB").save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     else:
-        image.save(
-            data, "PNG", compress_level=1
-        )  # level 6 takes three times as long for a tenth less
-    return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
+        # Level 6 takes three times as long for a tenth less.
+        image.save(buffer, "PNG", compress_level=1)
+    return f"data:image/{image_format};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,7 +1,7 @@
 """One request after another to a server that may be slow, busy, broken or hostile.
 
 Waits and tries again where that can help (429, 5xx, a lost connection), never after a timeout: a
-model that was too slow once would cost the same again. `Retry-After` is honoured up to MOST_WAIT.
+model that was too slow once would cost the same again. `Retry-After` is honoured up to MAX_WAIT.
 Redirects are not followed and, on a private network, no proxy of the environment is used: either
 would send documents elsewhere.
 """
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 FIRST_WAIT, MAX_WAIT = 0.5, 60.0
-MAX_REPLY_BYTES = (
-    64 * 1024 * 1024
-)  # no reply is longer; a server that never stops must not fill the memory
+# No reply is longer; a server that never stops must not fill the memory.
+MAX_REPLY_BYTES = 64 * 1024 * 1024
 RETRY_STATUSES = (408, 425, 429)
 CONTEXT_OVERFLOW_PHRASES = (
     "context_length_exceeded",
@@ -40,7 +39,7 @@ CONTEXT_OVERFLOW_PHRASES = (
 
 @dataclass(frozen=True, slots=True)
 class TimedResponse:
-    """A reply's bytes, each piece with the seconds after sending at which it came, and how often it
+    """A reply's bytes, each chunk with the seconds after sending at which it came, and how often it
     was asked for."""
 
     chunks: tuple[tuple[float, bytes], ...]
@@ -51,9 +50,9 @@ class TimedResponse:
 class _RetryableError(Exception):
     """What went wrong, and how long to wait if the server said so."""
 
-    def __init__(self, kind: str, message: str, wait: float | None = None) -> None:
+    def __init__(self, kind: str, message: str, wait_seconds: float | None = None) -> None:
         super().__init__(message)
-        self.kind, self.wait_seconds = kind, wait
+        self.kind, self.wait_seconds = kind, wait_seconds
 
 
 class HttpClient:
@@ -78,8 +77,8 @@ class HttpClient:
     def close(self) -> None:
         self._connection.close()
 
-    def check_server(self, start: str) -> None:
-        """Skip where nobody answers (`start` says how a server is started) or the key is
+    def check_server(self, start_hint: str) -> None:
+        """Skip where nobody answers (`start_hint` says how a server is started) or the key is
         refused."""
         url = self.settings.base_url
         try:
@@ -87,57 +86,53 @@ class HttpClient:
                 "models", timeout=min(CONNECT_SECONDS, self.settings.timeout)
             )
         except self._httpx.HTTPError as error:
-            raise Skip(
-                f"no server answers at {url} ({self._sanitize_text(str(error))}); {start}"
-            ) from None
+            problem = self._sanitize_text(str(error))
+            raise Skip(f"no server answers at {url} ({problem}); {start_hint}") from None
         if response.status_code in (401, 403):
-            name = self.settings.api_key_env
-            which = (
-                f"the key in {name} is refused"
-                if name
-                else "it wants a key; name its variable with api_key_env"
-            )
-            raise Skip(f"{url} answered {response.status_code}: {which}")
+            problem = "it wants a key; name its variable with api_key_env"
+            if self.settings.api_key_env:
+                problem = f"the key in {self.settings.api_key_env} is refused"
+            raise Skip(f"{url} answered {response.status_code}: {problem}")
 
     def post(self, path: str, body: Mapping[str, Any]) -> TimedResponse:
         """The answer to one request. GenerationError says why there is none, after how many
         attempts."""
-        waited = 0.0
+        waited_seconds = 0.0
         for attempt in range(1, self.settings.retries + 2):
             try:
-                return TimedResponse(self._send_once(path, body), attempt, waited)
-            except _RetryableError as problem:
+                return TimedResponse(self._send_once(path, body), attempt, waited_seconds)
+            except _RetryableError as error:
                 if attempt > self.settings.retries:
-                    raise GenerationError(problem.kind, f"{problem} ({attempt} attempts)") from None
-                wait = compute_backoff_seconds(attempt, problem.wait_seconds)
-                time.sleep(wait)
-                waited += wait
+                    raise GenerationError(error.kind, f"{error} ({attempt} attempts)") from None
+                wait_seconds = compute_backoff_seconds(attempt, error.wait_seconds)
+                time.sleep(wait_seconds)
+                waited_seconds += wait_seconds
         raise AssertionError("unreachable: the loop returns or raises")
 
     def _send_once(self, path: str, body: Mapping[str, Any]) -> tuple[tuple[float, bytes], ...]:
-        started = time.perf_counter()
+        start_time = time.perf_counter()
         with self._translate_errors(), self._connection.stream("POST", path, json=body) as response:
-            pieces = tuple(self._receive_chunks(response, started))
+            chunks = tuple(self._receive_chunks(response, start_time))
             if response.status_code != 200:
-                self._raise_for_status(response, b"".join(piece for _, piece in pieces))
-        return pieces
+                self._raise_for_status(response, b"".join(chunk for _, chunk in chunks))
+        return chunks
 
     def _receive_chunks(
-        self, response: "httpx2.Response", started: float
+        self, response: "httpx2.Response", start_time: float
     ) -> Iterator[tuple[float, bytes]]:
-        size = 0
-        for piece in response.iter_bytes():
-            seconds = time.perf_counter() - started
-            size += len(piece)
+        received_bytes = 0
+        for chunk in response.iter_bytes():
+            seconds = time.perf_counter() - start_time
+            received_bytes += len(chunk)
             if seconds > self.settings.timeout:
                 raise GenerationError(
                     "Timeout", f"no whole reply within {self.settings.timeout:g} s"
                 )
-            if size > MAX_REPLY_BYTES:
+            if received_bytes > MAX_REPLY_BYTES:
                 raise GenerationError(
                     "BadReply", f"more than {MAX_REPLY_BYTES} bytes; it was not read to its end"
                 )
-            yield seconds, piece
+            yield seconds, chunk
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -162,14 +157,14 @@ class HttpClient:
 
     def _raise_for_status(self, response: "httpx2.Response", data: bytes) -> None:
         """Raises what a status other than 200 means."""
-        status, said = response.status_code, self._sanitize_text(extract_error_message(data))
-        message = f"{self.settings.base_url} answered {status}: {said or 'nothing more'}"
+        status = response.status_code
+        server_message = self._sanitize_text(extract_error_message(data))
+        message = f"{self.settings.base_url} answered {status}: {server_message or 'nothing more'}"
         if status in RETRY_STATUSES or status >= 500:
             kind = "RateLimited" if status == 429 else "ServerError"
-            raise _RetryableError(
-                kind, message, parse_retry_after(response.headers.get("Retry-After"))
-            )
-        if any(words in said.lower() for words in CONTEXT_OVERFLOW_PHRASES):
+            wait_seconds = parse_retry_after(response.headers.get("Retry-After"))
+            raise _RetryableError(kind, message, wait_seconds)
+        if any(phrase in server_message.lower() for phrase in CONTEXT_OVERFLOW_PHRASES):
             raise GenerationError(
                 "ContextOverflow",
                 f"{message}: send fewer pages, or give the server a larger window",
@@ -195,10 +190,12 @@ def extract_error_message(data: bytes) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def compute_backoff_seconds(attempt: int, asked: float | None) -> float:
+def compute_backoff_seconds(attempt: int, requested_seconds: float | None) -> float:
     """Seconds before the next attempt: what the server asked for, else twice as long each time;
     never too long."""
-    return min(MAX_WAIT, FIRST_WAIT * 2 ** (attempt - 1) if asked is None else asked)
+    if requested_seconds is None:
+        requested_seconds = FIRST_WAIT * 2 ** (attempt - 1)
+    return min(MAX_WAIT, requested_seconds)
 
 
 def parse_retry_after(header: str | None) -> float | None:
@@ -213,7 +210,6 @@ def parse_retry_after(header: str | None) -> float | None:
             until = parsedate_to_datetime(header)
         except (ValueError, TypeError):
             return None
-        seconds = (
-            (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)
-        ).total_seconds()
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        seconds = (until - datetime.now(UTC)).total_seconds()
     return max(0.0, seconds) if math.isfinite(seconds) else None

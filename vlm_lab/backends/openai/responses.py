@@ -1,8 +1,7 @@
-"""A chat completion's bytes -> text, tokens, usage. What comes from a server is as hostile as what
-a model says.
+"""A chat completion's bytes -> text, tokens, usage.
 
-Both forms end in the same words: one JSON object, or the events of a stream (`data: {...}` lines
-until `[DONE]`).
+Both forms become the same `ChatReply`: one JSON object, or the events of a stream (`data: {...}`
+lines until `[DONE]`). What comes from a server is as hostile as what a model says.
 """
 
 import codecs
@@ -24,13 +23,14 @@ FINISH_REASONS = {
     "max_tokens": "length",
     "max_length": "length",
 }
+SERVER_FIELDS = ("model", "system_fingerprint")
 MIN_LOGPROB = -9999.0  # what vLLM writes for a probability of nothing; others write -Infinity
 
 
 @dataclass(slots=True)
 class ChatReply:
-    """What a server answered. `first_token` and `last_token` are seconds after sending, None
-    without a stream."""
+    """What a server answered. `first_token_seconds` and `last_token_seconds` count from sending,
+    None without a stream."""
 
     text: str = ""
     finish_reason: str | None = None
@@ -41,50 +41,52 @@ class ChatReply:
     server_info: dict[str, Any] = field(default_factory=dict)
 
 
-def parse_response(pieces: Sequence[tuple[float, bytes]]) -> ChatReply:
+def parse_response(chunks: Sequence[tuple[float, bytes]]) -> ChatReply:
     """One JSON object. GenerationError where it is none, or has no choice in it."""
-    data = b"".join(piece for _, piece in pieces)
-    value = _parse_object(data)
-    choice = _get_first_choice(value)
+    data = b"".join(chunk for _, chunk in chunks)
+    payload = _parse_object(data)
+    choice = _get_first_choice(payload)
     message = choice.get("message")
     if not isinstance(message, Mapping):
         raise _make_bad_reply_error("no choices[0].message", data)
-    return _add_metadata(ChatReply(text=_extract_text(message, data)), value, choice)
+    reply = ChatReply(text=_extract_text(message, data))
+    _add_metadata(reply, payload, choice)
+    return reply
 
 
-def parse_stream(pieces: Sequence[tuple[float, bytes]]) -> ChatReply:
+def parse_stream(chunks: Sequence[tuple[float, bytes]]) -> ChatReply:
     """The events of a stream. GenerationError where it breaks off or an event is an error."""
-    reply, done = ChatReply(), False
-    for seconds, data in parse_events(pieces):
+    reply, is_complete = ChatReply(), False
+    for seconds, data in parse_events(chunks):
         if data == b"[DONE]":
-            done = True
+            is_complete = True
             break
-        value = _parse_object(data)
-        if value.get("error"):
+        payload = _parse_object(data)
+        if payload.get("error"):
             raise GenerationError("ServerError", f"the stream ended with {_format_excerpt(data)}")
-        choice = _get_first_choice(value) if value.get("choices") else {}
+        choice = _get_first_choice(payload) if payload.get("choices") else {}
         delta = choice.get("delta")
-        words = _extract_text(delta, data) if isinstance(delta, Mapping) else ""
-        if words:
-            reply.text += words
-            reply.first_token_seconds = (
-                seconds if reply.first_token_seconds is None else reply.first_token_seconds
-            )
+        delta_text = _extract_text(delta, data) if isinstance(delta, Mapping) else ""
+        if delta_text:
+            reply.text += delta_text
+            if reply.first_token_seconds is None:
+                reply.first_token_seconds = seconds
             reply.last_token_seconds = seconds
-        _add_metadata(reply, value, choice)
-    if not done and reply.finish_reason is None:
+        _add_metadata(reply, payload, choice)
+    if not is_complete and reply.finish_reason is None:
         raise GenerationError(
             "BadReply", f"the stream breaks off after {len(reply.text)} characters"
         )
     return reply
 
 
-def parse_events(pieces: Sequence[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
-    """(seconds, data) of each `data:` line; a line may come in several pieces, and counts when its
+def parse_events(chunks: Sequence[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
+    """(seconds, data) of each `data:` line; a line may come in several chunks, and counts when its
     end is here."""
-    rest = b""
-    for seconds, piece in [*pieces, (pieces[-1][0] if pieces else 0.0, b"\n")]:
-        *lines, rest = (rest + piece).split(b"\n")
+    incomplete_line = b""
+    final_line_end = (chunks[-1][0] if chunks else 0.0, b"\n")
+    for seconds, chunk in [*chunks, final_line_end]:
+        *lines, incomplete_line = (incomplete_line + chunk).split(b"\n")
         for line in lines:
             if line.startswith(b"data:"):
                 yield seconds, line[5:].strip()
@@ -94,11 +96,11 @@ def parse_usage(reply: ChatReply) -> Usage:
     """Tokens as the server counted them; visual ones where it says
     (`prompt_tokens_details.image_tokens`)."""
     details = reply.usage.get("prompt_tokens_details")
-    visual = details.get("image_tokens") if isinstance(details, Mapping) else None
+    image_tokens = details.get("image_tokens") if isinstance(details, Mapping) else None
     return Usage(
-        _parse_count(reply.usage.get("prompt_tokens")),
-        _parse_count(visual),
-        _parse_count(reply.usage.get("completion_tokens")),
+        prompt_tokens=_parse_count(reply.usage.get("prompt_tokens")),
+        visual_tokens=_parse_count(image_tokens),
+        output_tokens=_parse_count(reply.usage.get("completion_tokens")),
     )
 
 
@@ -110,50 +112,44 @@ def parse_token_logprobs(reply: ChatReply) -> tuple[tuple[str, float], ...]:
     text are left out.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    found, length = [], 0
+    token_logprobs: list[tuple[str, float]] = []
+    text = ""
     for entry in reply.logprobs:
-        value, raw = (
-            _parse_logprob(entry),
-            entry.get("bytes") if isinstance(entry, Mapping) else None,
-        )
-        if value is None:
+        logprob = _parse_logprob(entry)
+        if logprob is None:
             return ()
-        words = (
-            decoder.decode(_parse_bytes(raw))
-            if isinstance(raw, list)
-            else _replace_surrogates(str(entry.get("token", "")))
-        )
-        if length >= len(reply.text):
+        if len(text) >= len(reply.text):
             break
-        found.append((words, value))
-        length += len(words)
-    return tuple(found) if "".join(words for words, _ in found) == reply.text else ()
+        token_bytes = entry.get("bytes")
+        if isinstance(token_bytes, list):
+            token_text = decoder.decode(_parse_bytes(token_bytes))
+        else:
+            token_text = _replace_surrogates(str(entry.get("token", "")))
+        token_logprobs.append((token_text, logprob))
+        text += token_text
+    return tuple(token_logprobs) if text == reply.text else ()
 
 
 def compute_mean_logprob(reply: ChatReply) -> float | None:
     """The mean over all tokens that the server gives one for."""
-    values = [_parse_logprob(entry) for entry in reply.logprobs]
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    parsed = map(_parse_logprob, reply.logprobs)
+    logprobs = [logprob for logprob in parsed if logprob is not None]
+    return sum(logprobs) / len(logprobs) if logprobs else None
 
 
-def _add_metadata(
-    reply: ChatReply, value: Mapping[str, Any], choice: Mapping[str, Any]
-) -> ChatReply:
-    """Adds what an object or an event says beside its words."""
-    if isinstance(value.get("usage"), Mapping):
-        reply.usage = value["usage"]
+def _add_metadata(reply: ChatReply, payload: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
+    """Adds what an object or an event says beside its text."""
+    if isinstance(payload.get("usage"), Mapping):
+        reply.usage = payload["usage"]
     reason = choice.get("finish_reason")
     if isinstance(reason, str):
         reply.finish_reason = FINISH_REASONS.get(reason, reason)
     logprobs = choice.get("logprobs")
-    content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
-    reply.logprobs += content if isinstance(content, list) else []
-    told = ("model", "system_fingerprint")
-    reply.server_info |= {
-        name: _replace_surrogates(value[name]) for name in told if isinstance(value.get(name), str)
-    }
-    return reply
+    token_entries = logprobs.get("content") if isinstance(logprobs, Mapping) else None
+    reply.logprobs += token_entries if isinstance(token_entries, list) else []
+    for name in SERVER_FIELDS:
+        if isinstance(payload.get(name), str):
+            reply.server_info[name] = _replace_surrogates(payload[name])
 
 
 def _parse_object(data: bytes) -> Mapping[str, Any]:
@@ -175,7 +171,7 @@ def _get_first_choice(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _extract_text(message: Mapping[str, Any], data: bytes) -> str:
-    """The words of a message or delta: a text, a list of parts, or a refusal; none where all went
+    """The text of a message or delta: a string, a list of parts, or a refusal; "" where all went
     into thinking."""
     content = message.get("content")
     if isinstance(content, list):
@@ -210,10 +206,10 @@ def _parse_count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def _make_bad_reply_error(what: str, data: bytes) -> GenerationError:
+def _make_bad_reply_error(problem: str, data: bytes) -> GenerationError:
     return GenerationError(
         "BadReply",
-        f"the server answered 200 with {what} ({len(data)} bytes): {_format_excerpt(data)}",
+        f"the server answered 200 with {problem} ({len(data)} bytes): {_format_excerpt(data)}",
     )
 
 

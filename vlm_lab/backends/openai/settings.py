@@ -42,41 +42,44 @@ _settings_adapter = TypeAdapter(ServerSettings)
 def load_server_settings(model: Model) -> ServerSettings:
     """The model's settings. UserError names the first key that is wrong, never its value: it may be
     a key typed in the wrong place."""
-    place = f"{model.name}: backend_kwargs"
-    known = [each.name for each in fields(ServerSettings)]
+    location = f"{model.name}: backend_kwargs"
+    known_keys = [setting.name for setting in fields(ServerSettings)]
     for key in model.backend_kwargs:
-        if key not in known:
-            hint = (
-                "; name the variable that holds it with api_key_env" if "key" in key.lower() else ""
-            )
-            raise UserError(f"{place}: unknown key {key!r}{hint}; known: {', '.join(known)}")
+        if key not in known_keys:
+            is_api_key = "key" in key.lower()
+            hint = "; name the variable that holds it with api_key_env" if is_api_key else ""
+            known = ", ".join(known_keys)
+            raise UserError(f"{location}: unknown key {key!r}{hint}; known: {known}")
     if "base_url" not in model.backend_kwargs:
-        raise UserError(f"{place}: base_url is missing, for example http://127.0.0.1:8000/v1")
+        raise UserError(f"{location}: base_url is missing, for example http://127.0.0.1:8000/v1")
     try:
         settings: ServerSettings = _settings_adapter.validate_python(dict(model.backend_kwargs))
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise UserError(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        first_error = error.errors(include_input=False, include_url=False)[0]
+        key = ".".join(map(str, first_error["loc"]))
+        raise UserError(f"{location}: {key}: {first_error['msg']}") from None
     if settings.api_key_env is not None and not VARIABLE_NAME.fullmatch(settings.api_key_env):
         raise UserError(
-            f"{place}: api_key_env must be the name of an environment variable, not the key itself"
+            f"{location}: api_key_env must be the name of an environment variable, "
+            "not the key itself"
         )
-    split_base_url(settings.base_url, place)
+    split_base_url(settings.base_url, location)
     return settings
 
 
-def split_base_url(base_url: str, place: str) -> SplitResult:
+def split_base_url(base_url: str, location: str) -> SplitResult:
     """The parts of a base_url. UserError where it is none, or has a password in it."""
     try:
         parts = urlsplit(base_url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        valid = False
-    if not valid:
-        raise UserError(f"{place}: base_url must look like http://127.0.0.1:8000/v1")
+        is_valid = False
+    if not is_valid:
+        raise UserError(f"{location}: base_url must look like http://127.0.0.1:8000/v1")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise UserError(
-            f"{place}: base_url may hold neither a password nor a query; a key goes into api_key_env"
+            f"{location}: base_url may hold neither a password nor a query; "
+            "a key goes into api_key_env"
         )
     return parts
 
@@ -88,7 +91,8 @@ def read_api_key(model: Model, settings: ServerSettings) -> str | None:
     key = os.environ.get(settings.api_key_env, "").strip()
     if not key:
         raise Skip(
-            f"{model.name}: {settings.api_key_env} is not set; export {settings.api_key_env}=... first"
+            f"{model.name}: {settings.api_key_env} is not set; "
+            f"export {settings.api_key_env}=... first"
         )
     if not (key.isascii() and key.isprintable()):
         raise Skip(
@@ -101,25 +105,24 @@ def check_host(model: Model, settings: ServerSettings, runtime: Runtime) -> bool
     """Whether the server is on this machine or a private network. Skip where it is elsewhere and
     not `--online`."""
     host = split_base_url(settings.base_url, model.name).hostname or ""
-    private = is_private_host(host)
-    if not private and not runtime.online:
+    is_private = is_private_host(host)
+    if not is_private and not runtime.online:
         raise Skip(
-            f"{model.name}: documents would leave this machine: {host} is not known to be on a private network; "
-            "run with --online to send them there"
+            f"{model.name}: documents would leave this machine: {host} is not known to be on a "
+            "private network; run with --online to send them there"
         )
-    return private
+    return is_private
 
 
 def is_private_host(host: str) -> bool:
     """Whether every address of a host is loopback, private or link-local. A name that nobody knows
     is not."""
     try:
-        found = {
-            str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        }
+        entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return False
-    return bool(found) and all(_is_private_address(address) for address in found)
+    addresses = {str(entry[4][0]) for entry in entries}
+    return bool(addresses) and all(map(_is_private_address, addresses))
 
 
 def _is_private_address(address: str) -> bool:
