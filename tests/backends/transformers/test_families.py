@@ -64,7 +64,7 @@ def job(folder: Path, **kwargs: Any) -> dict[str, Any]:
 def request_of(*sizes: tuple[int, int], text: str = "Read it.") -> dict[str, Any]:
     return {
         "pages": [page(size) for size in sizes],
-        "text": text,
+        "prompt_text": text,
         "generation_kwargs": {"max_new_tokens": 4},
         "seed": 0,
     }
@@ -106,7 +106,7 @@ def test_a_padded_batch_says_what_single_prompts_say(loaded: LoadedModel) -> Non
     together = {
         **requests[0],
         "pages": [page(size) for size in SIZES[:3]],
-        "texts": [("Read it.", 1)] * 3,
+        "batch_prompts": [("Read it.", 1)] * 3,
     }
     replies = batch.generate_replies(loaded, together)["replies"]
     assert [each["text"] for each in replies] == [
@@ -175,14 +175,14 @@ def test_a_reply_that_the_window_leaves_no_room_for_says_so(
 ) -> None:
     llava = LoadedModel(job(checkpoint("llava")))
     request = request_of(SIZES[0])
-    assert llava.generate_reply(request)["room"] == {}
+    assert llava.generate_reply(request)["token_budget_note"] == {}
     llava.model.config.text_config.max_position_embeddings = (
         llava.generate_reply(request)["prompt_tokens"] + 3
     )
     reply = llava.generate_reply(request)
     assert (reply["output_tokens"], reply["finish_reason"]) == (3, "length")
-    assert reply["room"]["max_new_tokens"]["value"] == 3
-    assert "4 asked for" in reply["room"]["max_new_tokens"]["reason"]
+    assert reply["token_budget_note"]["max_new_tokens"]["value"] == 3
+    assert "4 asked for" in reply["token_budget_note"]["max_new_tokens"]["reason"]
 
 
 def test_a_checkpoint_without_a_chat_template_gets_the_familys_form(

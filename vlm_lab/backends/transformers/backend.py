@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ LOAD_SECONDS, REPLY_SECONDS = 1800.0, 600.0
 MAX_RESTARTS = 1
 VERSIONED_PACKAGES = ("torch", "transformers", "tokenizers", "pillow")
 DEVICE_SETTINGS = ("device", "dtype", "attn_implementation")
+RENAMED_SETTINGS = {"torch_dtype": "dtype", "use_flash_attention_2": "attn_implementation"}
 IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
 
 
@@ -52,13 +54,12 @@ class Transformers(Backend):
         until a worker has chosen them once on this machine. Raises Skip where weights are
         missing."""
         check_renamed_settings(model)
-        found = weights.require_checkpoint(model, runtime.cache)
-        known = devices.read_choices(
-            runtime.cache, compute_choice_key(model, runtime, found.digest)
-        )
+        checkpoint = weights.require_checkpoint(model, runtime.cache)
+        choice_key = compute_choice_key(model, runtime, checkpoint.digest)
+        stored_choices = devices.read_choices(runtime.cache, choice_key)
         return {
-            "weights": found.digest,
-            **{name: known.get(name) for name in DEVICE_SETTINGS},
+            "weights": checkpoint.digest,
+            **{name: stored_choices.get(name) for name in DEVICE_SETTINGS},
             "load_kwargs": dict(model.load_kwargs),
             "processor_kwargs": dict(model.processor_kwargs),
             **read_package_versions(resolve_interpreter(model, runtime)),
@@ -78,42 +79,43 @@ class Transformers(Backend):
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none and what it means for the
         next."""
-        return self._build_generation(self._request_answer([prompt], {"text": prompt.text}))
+        return self._build_generation(self._request_answer([prompt], {"prompt_text": prompt.text}))
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        """The replies to prompts that are padded to one batch: words alone, nothing is timed or
+        """The replies to prompts that are padded to one batch: text alone, nothing is timed or
         counted."""
-        answer = self._request_answer(
-            prompts, {"texts": [(prompt.text, len(prompt.pages)) for prompt in prompts]}
-        )
+        batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
+        answer = self._request_answer(prompts, {"batch_prompts": batch_prompts})
         return [
             Generation(
-                raw_response=each["text"],
-                finish_reason=each["finish_reason"],
+                raw_response=reply["text"],
+                finish_reason=reply["finish_reason"],
                 environment=self.environment,
             )
-            for each in answer["replies"]
+            for reply in answer["replies"]
         ]
 
     def _request_answer(
-        self, prompts: Sequence[Prompt], words: Mapping[str, Any]
+        self, prompts: Sequence[Prompt], prompt_fields: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The worker's answer to these words about all the prompts' pages."""
+        """The worker's answer to `prompt_fields` about all the prompts' pages."""
         worker = self._ensure_worker()
-        shown = [page.image for prompt in prompts for page in prompt.pages]
-        images = [image if image.mode == "RGB" else image.convert("RGB") for image in shown]
-        pages = [split_into_chunks(image.tobytes()) for image in images]
+        pages: list[tuple[tuple[int, int], int]] = []
+        chunks: list[bytes] = []
+        for page in chain.from_iterable(prompt.pages for prompt in prompts):
+            image = page.image if page.image.mode == "RGB" else page.image.convert("RGB")
+            page_chunks = split_into_chunks(image.tobytes())
+            pages.append((image.size, len(page_chunks)))
+            chunks += page_chunks
         request = {
-            "pages": [(image.size, len(page)) for image, page in zip(images, pages, strict=True)],
+            "pages": pages,
             "generation_kwargs": dict(self.model.generation_kwargs),
             "seed": self.runtime.seed,
-            **words,
+            **prompt_fields,
         }
         seconds = self.timeouts["reply_timeout"] * len(prompts)
         try:
-            answer = worker.request_answer(
-                request, seconds, [piece for page in pages for piece in page]
-            )
+            answer = worker.request_answer(request, seconds, chunks)
         except GenerationError as error:
             self._discard_worker(str(error))
             raise
@@ -132,14 +134,15 @@ class Transformers(Backend):
             if len(self.crashes) > MAX_RESTARTS:
                 raise GenerationError(
                     "WorkerDied",
-                    f"{self.model.name}: not started again after {len(self.crashes)} deaths: {self.crashes[-1]}",
+                    f"{self.model.name}: not started again after {len(self.crashes)} deaths: "
+                    f"{self.crashes[-1]}",
                 )
             self._start_worker()
-        assert self.worker is not None  # noqa: S101 - _start() raises otherwise
+        assert self.worker is not None  # noqa: S101 - _start_worker() raises otherwise
         return self.worker
 
-    def _discard_worker(self, why: str) -> None:
-        self.crashes.append(why)
+    def _discard_worker(self, reason: str) -> None:
+        self.crashes.append(reason)
         self.close()
 
     def _start_worker(self) -> None:
@@ -163,18 +166,18 @@ class Transformers(Backend):
 
     def _make_load_error(self, kind: str, message: str) -> UserError:
         name, python = self.model.name, self.model.python
-        if kind == "NotHere":
+        if kind == "Unavailable":
             return UserError(f"{name}: {message}")
         if python and kind in IMPORT_ERRORS:
             return make_interpreter_error(
                 self.model, f"python: {python} lacks what this model needs ({message})"
             )
-        own = read_json_object(self.weights.folder / "config.json").get("auto_map")
-        hint = (
-            f"; it brings code of its own, which may need other versions: vlm-lab models env {name}"
-            if own
-            else ""
-        )
+        hint = ""
+        if read_json_object(self.weights.folder / "config.json").get("auto_map"):
+            hint = (
+                "; it brings code of its own, which may need other versions: "
+                f"vlm-lab models env {name}"
+            )
         return GenerationError(kind, f"{name}: could not be loaded: {message}{hint}")
 
     def _build_load_request(self) -> dict[str, Any]:
@@ -190,12 +193,15 @@ class Transformers(Backend):
         }
 
     def _store_environment(self, environment: Mapping[str, Any]) -> None:
-        found = self.weights
-        self.environment = {**environment, "weights": found.digest, "revision": found.revision}
-        key = compute_choice_key(self.model, self.runtime, found.digest)
-        devices.write_choices(
-            self.runtime.cache, key, {name: environment[name]["value"] for name in DEVICE_SETTINGS}
-        )
+        checkpoint = self.weights
+        self.environment = {
+            **environment,
+            "weights": checkpoint.digest,
+            "revision": checkpoint.revision,
+        }
+        choice_key = compute_choice_key(self.model, self.runtime, checkpoint.digest)
+        choices = {name: environment[name]["value"] for name in DEVICE_SETTINGS}
+        devices.write_choices(self.runtime.cache, choice_key, choices)
 
     def _build_generation(self, answer: Mapping[str, Any]) -> Generation:
         return Generation(
@@ -204,27 +210,26 @@ class Transformers(Backend):
             usage=Usage(answer["prompt_tokens"], answer["visual_tokens"], answer["output_tokens"]),
             timing=Timing(*answer["timing"]),
             mean_logprob=answer["mean_logprob"],
-            tokens=tuple((text, value) for text, value in answer["tokens"]),
+            tokens=tuple((text, logprob) for text, logprob in answer["tokens"]),
             image_sizes=tuple((width, height) for width, height in answer["image_sizes"]),
             peak_memory_bytes=answer["peak_memory_bytes"],
-            environment={**self.environment, **answer["room"]},
+            environment={**self.environment, **answer["token_budget_note"]},
         )
 
 
 def resolve_interpreter(model: Model, runtime: Runtime) -> str | None:
     """The path that `python:` names; a relative one starts where models.yaml and `cache` lie, not
     where one types."""
-    return (
-        str(runtime.cache.absolute().parent / Path(model.python).expanduser())
-        if model.python
-        else None
-    )
+    if not model.python:
+        return None
+    return str(runtime.cache.absolute().parent / Path(model.python).expanduser())
 
 
-def make_interpreter_error(model: Model, why: str) -> Skip:
+def make_interpreter_error(model: Model, reason: str) -> Skip:
     """What is wrong with the interpreter that `python:` names, and how to get one that works."""
     return Skip(
-        f"{model.name}: {why}; correct it in models.yaml, or make one: vlm-lab models env {model.name}"
+        f"{model.name}: {reason}; correct it in models.yaml, "
+        f"or make one: vlm-lab models env {model.name}"
     )
 
 
@@ -232,66 +237,58 @@ def check_renamed_settings(model: Model) -> None:
     """Names that transformers 5 no longer has; UserError says what they are called now."""
     for value in (*model.load_kwargs, *model.load_kwargs.values(), *model.backend_kwargs.values()):
         if value == "AutoModelForVision2Seq":
-            raise UserError(f"{model.name}: {value} is gone from transformers 5; AutoModelForImageTextToText is used "
-                            "for every model, remove the setting")  # fmt: skip
-    for old, new in {
-        "torch_dtype": "dtype",
-        "use_flash_attention_2": "attn_implementation",
-    }.items():
-        if old in model.load_kwargs:
             raise UserError(
-                f"{model.name}: load_kwargs: {old} is spelt `{new}` and stands beside load_kwargs"
+                f"{model.name}: {value} is gone from transformers 5; "
+                "AutoModelForImageTextToText is used for every model, remove the setting"
+            )
+    for old_name, new_name in RENAMED_SETTINGS.items():
+        if old_name in model.load_kwargs:
+            raise UserError(
+                f"{model.name}: load_kwargs: {old_name} is spelt `{new_name}` "
+                "and stands beside load_kwargs"
             )
 
 
 def parse_timeouts(model: Model) -> dict[str, float]:
     """Seconds for loading and for one reply; UserError for a key that is not known or not a
     number."""
-    known = {"load_timeout": LOAD_SECONDS, "reply_timeout": REPLY_SECONDS}
+    timeouts = {"load_timeout": LOAD_SECONDS, "reply_timeout": REPLY_SECONDS}
     for key, value in model.backend_kwargs.items():
-        if (
-            key not in known
-            or isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or value <= 0
-        ):
-            wanted = "load_timeout and reply_timeout, in seconds above 0"
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if key not in timeouts or not is_number or value <= 0:
+            known_keys = "load_timeout and reply_timeout, in seconds above 0"
             raise UserError(
-                f"{model.name}: backend_kwargs: known are {wanted} (got {key}: {value!r})"
+                f"{model.name}: backend_kwargs: known are {known_keys} (got {key}: {value!r})"
             )
-        known[key] = float(value)
-    return known
+        timeouts[key] = float(value)
+    return timeouts
 
 
 def compute_choice_key(model: Model, runtime: Runtime, digest: str) -> str:
     """What device, dtype and attention were chosen *for*: another GPU, driver setting or torch
     chooses anew."""
-    asked = [
+    requested = [
         runtime.device,
         model.dtype,
         model.attn_implementation,
         dict(model.load_kwargs),
         model.python,
     ]
-    text = json.dumps(
-        [
-            asked,
-            digest,
-            read_package_versions(resolve_interpreter(model, runtime)),
-            devices.detect_hardware(),
-        ],
-        sort_keys=True,
-        default=str,
-    )
+    versions = read_package_versions(resolve_interpreter(model, runtime))
+    key_inputs = [requested, digest, versions, devices.detect_hardware()]
+    text = json.dumps(key_inputs, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_package_versions(python: str | None) -> dict[str, str | None]:
     """Versions of the packages that decide a reply, read from their metadata; nothing is imported
     or started."""
-    where = sys.path if python is None else [str(path) for path in find_site_packages(python)]
-    found = {(each.name or "").lower(): each.version for each in metadata.distributions(path=where)}
-    return {name: found.get(name) for name in VERSIONED_PACKAGES}
+    search_paths = sys.path if python is None else list(map(str, find_site_packages(python)))
+    installed = {
+        (distribution.name or "").lower(): distribution.version
+        for distribution in metadata.distributions(path=search_paths)
+    }
+    return {name: installed.get(name) for name in VERSIONED_PACKAGES}
 
 
 def find_site_packages(python: str) -> list[Path]:

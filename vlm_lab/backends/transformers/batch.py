@@ -1,5 +1,4 @@
-"""Several prompts at once, as one padded batch: what `--probe` holds against the replies to single
-ones.
+"""Several prompts at once, as one padded batch: what `--probe` compares with single replies.
 
 Runs inside the worker, perhaps in another interpreter: valid on Python 3.9. Replies alone come
 back: seconds, tokens and probabilities of a batch are nobody's.
@@ -14,41 +13,41 @@ from vlm_lab.backends.transformers.loaded_model import LoadedModel, Payload, Wor
 from vlm_lab.backends.transformers.streamer import TokenStreamer
 
 
-def generate_replies(loaded: LoadedModel, request: Payload) -> Payload:
-    """The replies to `request["texts"]`: (words, number of pages) each, the pages of all of them in
-    `pages`."""
-    torch = loaded.torch
+def generate_replies(loaded_model: LoadedModel, request: Payload) -> Payload:
+    """The replies to `request["batch_prompts"]`: (text, number of pages) each, the pages of
+    all of them in `pages`."""
+    torch = loaded_model.torch
     torch.manual_seed(request["seed"])
-    inputs = build_padded_inputs(loaded, request)
-    tracker = TokenStreamer()
+    inputs = build_padded_inputs(loaded_model, request)
+    streamer = TokenStreamer()
     with torch.inference_mode():
-        output = loaded.generate_token_ids(inputs, request["generation_kwargs"], tracker)
-    start = inputs["input_ids"].shape[1]
-    if loaded.model.config.is_encoder_decoder:
-        start = output.shape[1] - tracker.put_count + 1 if tracker.put_count else 0
-    return {"replies": [decode_row(loaded, row[start:].tolist()) for row in output]}
+        output = loaded_model.generate_token_ids(inputs, request["generation_kwargs"], streamer)
+    reply_start = inputs["input_ids"].shape[1]
+    if loaded_model.model.config.is_encoder_decoder:
+        reply_start = output.shape[1] - streamer.put_count + 1 if streamer.put_count else 0
+    return {"replies": [decode_row(loaded_model, row[reply_start:].tolist()) for row in output]}
 
 
-def build_padded_inputs(loaded: LoadedModel, request: Payload) -> Any:
+def build_padded_inputs(loaded_model: LoadedModel, request: Payload) -> Any:
     """Ids and pixels of all prompts, on the model's device."""
-    if processors.has_numbered_images(loaded.processor):
+    if processors.has_numbered_images(loaded_model.processor):
         raise WorkerError("NoBatch", "this model's own code takes one prompt at a time")
-    left, texts = loaded.build_page_images(request), []
-    pages: list[Any] = []
-    for text, count in request["texts"]:
-        texts.append(loaded.build_chat_prompt(text, count))
-        pages += [left[:count]] if loaded.family.multi_image else left[:count]
-        left = left[count:]
-    inputs = processors.encode_batch(loaded.processor, texts, pages)
-    return inputs.to(loaded.device, dtype=loaded.model.dtype)
+    remaining_images, chat_prompts = loaded_model.build_page_images(request), []
+    images_by_prompt: list[Any] = []
+    for text, image_count in request["batch_prompts"]:
+        images, remaining_images = remaining_images[:image_count], remaining_images[image_count:]
+        chat_prompts.append(loaded_model.build_chat_prompt(text, image_count))
+        images_by_prompt += [images] if loaded_model.family.multi_image else images
+    inputs = processors.encode_batch(loaded_model.processor, chat_prompts, images_by_prompt)
+    return inputs.to(loaded_model.device, dtype=loaded_model.model.dtype)
 
 
-def decode_row(loaded: LoadedModel, ids: list[int]) -> Payload:
+def decode_row(loaded_model: LoadedModel, ids: list[int]) -> Payload:
     """One row of a batch, without the padding after its end."""
-    ends = loaded.collect_eos_ids()
-    last = next((place for place, token in enumerate(ids) if token in ends), None)
-    written = ids if last is None else ids[: last + 1]
+    eos_ids = loaded_model.collect_eos_ids()
+    end_index = next((index for index, token in enumerate(ids) if token in eos_ids), None)
+    reply_ids = ids if end_index is None else ids[: end_index + 1]
     return {
-        "text": loaded.decode_reply(written),
-        "finish_reason": "length" if last is None else "stop",
+        "text": loaded_model.decode_reply(reply_ids),
+        "finish_reason": "length" if end_index is None else "stop",
     }

@@ -28,10 +28,8 @@ DTYPE_ALIASES = {
     "bf16": "bfloat16",
 }
 ATTENTION_IMPLEMENTATIONS = ("flash_attention_2", "sdpa", "eager")
-CPU_BFLOAT16_FLAGS = (
-    "avx512_bf16",
-    "amx_bf16",
-)  # /proc/cpuinfo's names of what makes bfloat16 fast on a CPU
+# /proc/cpuinfo's names of what makes bfloat16 fast on a CPU.
+CPU_BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 
 
 @dataclass(frozen=True)
@@ -42,40 +40,43 @@ class Choice:
     reason: str
 
 
-def choose_device(wanted: str) -> Choice:
+def choose_device(requested: str) -> Choice:
     """`auto`, `cpu`, `cuda`, `cuda:N` or `mps` -> a device that is here. ValueError where it is
     not."""
     import torch
 
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if wanted == "auto":
+    if requested == "auto":
         if cuda:
             return Choice("cuda", f"torch {torch.__version__} sees {torch.cuda.get_device_name(0)}")
         if mps:
             return Choice("mps", f"torch {torch.__version__} sees Apple's GPU")
         return Choice("cpu", f"torch {torch.__version__} sees no GPU")
-    kind, _, index = wanted.partition(":")
-    here = {"cpu": True, "cuda": cuda, "mps": mps}
-    if kind not in here or (index and not (kind == "cuda" and index.isdigit())):
-        raise ValueError(f"--device: no device {wanted!r}; known: auto, cpu, cuda, cuda:N, mps")
-    if not here[kind] or (index and int(index) >= torch.cuda.device_count()):
+    device_type, _, index = requested.partition(":")
+    available = {"cpu": True, "cuda": cuda, "mps": mps}
+    is_valid_index = not index or (device_type == "cuda" and index.isdigit())
+    if device_type not in available or not is_valid_index:
+        raise ValueError(f"--device: no device {requested!r}; known: auto, cpu, cuda, cuda:N, mps")
+    if not available[device_type] or (index and int(index) >= torch.cuda.device_count()):
         count = torch.cuda.device_count() if cuda else 0
         raise ValueError(
-            f"--device {wanted}: torch {torch.__version__} sees {count} CUDA devices; use --device auto"
+            f"--device {requested}: torch {torch.__version__} sees {count} CUDA devices; "
+            "use --device auto"
         )
-    return Choice(wanted, "asked for")
+    return Choice(requested, "asked for")
 
 
-def choose_dtype(wanted: str, device: str) -> Choice:
+def choose_dtype(requested: str, device: str) -> Choice:
     """bfloat16 where the hardware computes in it, else float16 on GPUs and float32 on CPUs."""
     import torch
 
-    if wanted != "auto":
-        name = DTYPE_ALIASES.get(wanted, wanted)
-        kind = getattr(torch, name, None)
-        if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
+    if requested != "auto":
+        name = DTYPE_ALIASES.get(requested, requested)
+        torch_dtype = getattr(torch, name, None)
+        if not isinstance(torch_dtype, torch.dtype) or not torch_dtype.is_floating_point:
             raise ValueError(
-                f"dtype: torch cannot load weights as {wanted!r}; known: auto, float32, float16, bfloat16"
+                f"dtype: torch cannot load weights as {requested!r}; "
+                "known: auto, float32, float16, bfloat16"
             )
         return Choice(name, "asked for")
     if device.startswith("cuda"):
@@ -106,29 +107,30 @@ def _has_gpu_bfloat16() -> bool:
 
 
 def choose_attention(
-    wanted: str, device: str, dtype: str, supported: tuple[str, ...] = ATTENTION_IMPLEMENTATIONS
+    requested: str, device: str, dtype: str, supported: tuple[str, ...] = ATTENTION_IMPLEMENTATIONS
 ) -> Choice:
     """The first of flash_attention_2, sdpa and eager that package, device, dtype and model allow.
 
     `supported` is what the model's class implements. Another name that is forced (`flex_attention`,
     a kernel of the hub) is handed on as it is: transformers refuses it before it loads anything.
     """
-    lacks = {"flash_attention_2": _find_flash_obstacle(device, dtype)}
+    obstacles = {"flash_attention_2": _find_flash_obstacle(device, dtype)}
     for name in ATTENTION_IMPLEMENTATIONS:
         if name not in supported:
-            lacks[name] = "this model has none"
-    if wanted != "auto":
-        if lacks.get(wanted):
+            obstacles[name] = "this model has none"
+    if requested != "auto":
+        if obstacles.get(requested):
             raise ValueError(
-                f"attn_implementation: {wanted} cannot be had: {lacks[wanted]}; use auto"
+                f"attn_implementation: {requested} cannot be had: {obstacles[requested]}; use auto"
             )
-        return Choice(wanted, "asked for")
-    taken = next((name for name in ATTENTION_IMPLEMENTATIONS if not lacks.get(name)), "eager")
-    skipped = [
-        f"{name}: {lacks[name]}"
-        for name in ATTENTION_IMPLEMENTATIONS[: ATTENTION_IMPLEMENTATIONS.index(taken)]
-    ]
-    return Choice(taken, "; ".join(skipped) or "the fastest")
+        return Choice(requested, "asked for")
+    skipped_reasons: list[str] = []
+    for name in ATTENTION_IMPLEMENTATIONS:
+        if not obstacles.get(name):
+            return Choice(name, "; ".join(skipped_reasons) or "the fastest")
+        skipped_reasons.append(f"{name}: {obstacles[name]}")
+    # None is left: transformers itself says what is wrong with the last one.
+    return Choice("eager", "; ".join(skipped_reasons[:-1]))
 
 
 def _find_flash_obstacle(device: str, dtype: str) -> str:
@@ -145,8 +147,10 @@ def read_cpu_flags() -> frozenset[str]:
         text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
     except OSError:
         return frozenset()
-    line = next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), "")
-    return frozenset(line.partition(":")[2].split())
+    for line in text.splitlines():
+        if line.startswith(("flags", "Features")):
+            return frozenset(line.partition(":")[2].split())
+    return frozenset()
 
 
 def detect_hardware() -> list[str]:
@@ -156,14 +160,14 @@ def detect_hardware() -> list[str]:
     Read from /proc/driver/nvidia (Linux); CUDA_VISIBLE_DEVICES counts, because it decides what
     torch will see.
     """
-    cards = []
+    hardware = [platform.machine()]
     for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
         lines = path.read_text("utf-8", "replace").splitlines()
-        cards += [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
+        hardware += [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return [platform.machine(), *cards] + (
-        [f"CUDA_VISIBLE_DEVICES={visible}"] if visible is not None else []
-    )
+    if visible is not None:
+        hardware.append(f"CUDA_VISIBLE_DEVICES={visible}")
+    return hardware
 
 
 def reset_peak_memory(device: str) -> None:

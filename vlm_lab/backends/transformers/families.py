@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.backends.transformers.visual_tokens import (  # fmt: skip
+from vlm_lab.backends.transformers.visual_tokens import (
     Config,
     Size,
     build_edge_budget,
@@ -49,16 +49,16 @@ ResizeRule = Callable[[Config, Config, int, Size], Size]
 
 @dataclass(frozen=True)
 class Family:
-    """One entry. `tokens(config, preprocessor, size)` is the visual tokens of one page;
-    `budget(config, preprocessor, n)` the processor settings that keep a page within n of them,
-    `fit` the size to which a page is shrunk beforehand where no setting can; `shared` names
-    settings that the model's own config must have as well; `spelling` turns users' settings into
-    today's names.
+    """One entry. `count_tokens(config, preprocessor, size)` is the visual tokens of one page;
+    `build_budget(config, preprocessor, n)` the processor settings that keep a page within n of
+    them, `resize` the size to which a page is shrunk beforehand where no setting can;
+    `shared_config_keys` names settings that the model's own config must have as well;
+    `rename_settings` turns users' settings into today's names.
 
-    `image` stands for a page in a prompt, `prompt` is the form of one where a checkpoint has no
-    chat template; `many` is False where a prompt takes one image; `after` is the processor's method
-    that makes JSON of a reply in tags of its own; `token_keys` name the visual token in
-    config.json."""
+    `image_placeholder` stands for a page in a prompt, `prompt_format` is the form of one where a
+    checkpoint has no chat template; `multi_image` is False where a prompt takes one image;
+    `postprocess_method` is the processor's method that makes JSON of a reply in tags of its own;
+    `visual_token_keys` name the visual token in config.json."""
 
     count_tokens: TokenCounter | None = None
     build_budget: BudgetRule | None = None
@@ -84,15 +84,15 @@ GLM = Family(
     image_placeholder="<|begin_of_image|><|image|><|end_of_image|>",
 )
 GOT_PROMPT = (
-    "<|im_start|>system\n        You should follow the instructions carefully and help me with my tasks.<|im_end|>"
+    "<|im_start|>system\n"
+    "        You should follow the instructions carefully and help me with my tasks.<|im_end|>"
     "<|im_start|>user\n{images}\n{text}<|im_end|><|im_start|>assistant\n"
 )
 FAMILIES = {
     "aya_vision": Family(build_budget=build_tiles_budget, visual_token_keys=("image_token_index",)),
     "deepseek_vl": Family(count_square_tokens, image_placeholder="<image_placeholder>"),
-    "florence2": Family(
-        image_placeholder="", prompt_format="{text}", multi_image=False
-    ),  # asked by a task token alone: <OCR>
+    # Florence 2 is asked by a task token alone: <OCR>
+    "florence2": Family(image_placeholder="", prompt_format="{text}", multi_image=False),
     "gemma3": Family(count_gemma3_tokens, image_placeholder="<start_of_image>"),
     "glm46v": GLM,
     "glm4v": GLM,
@@ -135,12 +135,13 @@ FAMILIES = {
     "qwen3_vl": QWEN,
     "smolvlm": Family(build_budget=build_edge_budget),
     "vipllava": Family(count_square_tokens),
+    # Donut: <s_cord-v2>
     "vision-encoder-decoder": Family(
         image_placeholder="",
         prompt_format="{text}",
         multi_image=False,
         postprocess_method="token2json",
-    ),  # Donut: <s_cord-v2>
+    ),
 }
 # Native in transformers 5, but the class named here needs torchvision, which the suite does
 # without.
@@ -160,62 +161,62 @@ def get_family(config: Config) -> Family:
 def read_preprocessor(folder: Path) -> dict[str, Any]:
     """The image processor's settings: preprocessor_config.json, or the part of
     processor_config.json that has them."""
-    nested = read_json_object(folder / "processor_config.json").get("image_processor")
-    return {
-        **read_json_object(folder / "preprocessor_config.json"),
-        **(nested if isinstance(nested, dict) else {}),
-    }
+    settings = read_json_object(folder / "preprocessor_config.json")
+    nested_settings = read_json_object(folder / "processor_config.json").get("image_processor")
+    return {**settings, **nested_settings} if isinstance(nested_settings, dict) else settings
 
 
 def resolve_processor_kwargs(
-    entry: Family, config: Config, preprocessor: Config, processor_kwargs: Config
+    family: Family, config: Config, preprocessor: Config, processor_kwargs: Config
 ) -> dict[str, Any]:
-    """models.yaml's processor_kwargs with `max_visual_tokens` put into the family's own words.
+    """models.yaml's processor_kwargs with `max_visual_tokens` put into the family's own settings.
 
     ValueError where the family has no budget to set.
     """
-    wanted = dict(processor_kwargs)
-    tokens = wanted.pop("max_visual_tokens", None)
-    if tokens is not None:
-        if entry.build_budget is None:
+    resolved_kwargs = dict(processor_kwargs)
+    max_tokens = resolved_kwargs.pop("max_visual_tokens", None)
+    if max_tokens is not None:
+        if family.build_budget is None:
             raise ValueError(
-                "processor_kwargs: max_visual_tokens: this family of models has no pixel budget; remove it"
+                "processor_kwargs: max_visual_tokens: this family of models has no pixel budget; "
+                "remove it"
             )
-        wanted = {**entry.build_budget(config, preprocessor, int(tokens)), **wanted}
-    return entry.rename_settings(preprocessor, wanted) if entry.rename_settings else wanted
+        budget = family.build_budget(config, preprocessor, int(max_tokens))
+        resolved_kwargs = {**budget, **resolved_kwargs}
+    if family.rename_settings:
+        return family.rename_settings(preprocessor, resolved_kwargs)
+    return resolved_kwargs
 
 
 def compute_page_size(
-    entry: Family, config: Config, preprocessor: Config, processor_kwargs: Config, size: Size
+    family: Family, config: Config, preprocessor: Config, processor_kwargs: Config, size: Size
 ) -> Size:
     """The size at which a page is handed to the processor: its own, but for families that have
-    `fit`."""
-    tokens = processor_kwargs.get("max_visual_tokens")
-    return (
-        entry.resize(config, preprocessor, int(tokens), size)
-        if entry.resize and tokens is not None
-        else size
-    )
+    `resize`."""
+    max_tokens = processor_kwargs.get("max_visual_tokens")
+    if family.resize is None or max_tokens is None:
+        return size
+    return family.resize(config, preprocessor, int(max_tokens), size)
 
 
 def predict_visual_tokens(folder: Path, model: Any, sizes: Sequence[Size]) -> int | None:
     """Visual tokens of pages of these sizes (width, height), from JSON files alone; None where
     nobody knows."""
-    config, files = read_json_object(folder / "config.json"), read_preprocessor(folder)
-    entry = get_family(config)
-    if entry.count_tokens is None:
+    config, preprocessor = read_json_object(folder / "config.json"), read_preprocessor(folder)
+    processor_kwargs = model.processor_kwargs
+    family = get_family(config)
+    if family.count_tokens is None:
         return None
+    token_count = 0
     try:
-        wanted = resolve_processor_kwargs(entry, config, files, model.processor_kwargs)
-        now = {
-            **files,
-            **({"min_pixels": None, "max_pixels": None} if "size" in wanted else {}),
-            **wanted,
-        }
-        sizes = [
-            compute_page_size(entry, config, files, model.processor_kwargs, size) for size in sizes
-        ]
-        return sum(entry.count_tokens(config, now, size) for size in sizes)
+        resolved_kwargs = resolve_processor_kwargs(family, config, preprocessor, processor_kwargs)
+        # A size that was set wins over the limits in the checkpoint's own file.
+        unset = ("min_pixels", "max_pixels") if "size" in resolved_kwargs else ()
+        effective_preprocessor = {**preprocessor, **dict.fromkeys(unset), **resolved_kwargs}
+        for size in sizes:
+            page_size = compute_page_size(family, config, preprocessor, processor_kwargs, size)
+            token_count += family.count_tokens(config, effective_preprocessor, page_size)
+        return token_count
     except (ArithmeticError, KeyError, TypeError, ValueError):
         return None
 
@@ -229,6 +230,6 @@ def read_processor_class(folder: Path) -> str:
         "tokenizer_config.json",
         "config.json",
     ):
-        if found := read_json_object(folder / name).get("processor_class"):
-            return str(found)
+        if class_name := read_json_object(folder / name).get("processor_class"):
+            return str(class_name)
     return ""

@@ -1,5 +1,4 @@
-"""What the hub has of a model, and bringing it here: the only code that downloads, and only when it
-is told to.
+"""What the hub has of a model, and bringing it here: the only code that downloads, when asked to.
 
 Files go into `cache/hub` in the hub's own layout (blobs, snapshots, refs), so that other programs
 find them there and the commit is known afterwards. A lost connection goes on in the middle of a
@@ -52,16 +51,20 @@ def plan_fetch(model: Model) -> FetchPlan:
     """Asks the hub. UserError where it cannot be reached, does not have the model, or has nothing
     that may be used."""
     with translate_errors(model) as hub:
-        told = hub.HfApi(endpoint=get_endpoint()).model_info(
+        model_info = hub.HfApi(endpoint=get_endpoint()).model_info(
             model.model_id, revision=model.revision, files_metadata=True
         )
-    sizes = {entry.rfilename: int(entry.size or 0) for entry in told.siblings or ()}
-    names = select_files(sorted(sizes), model)
-    if not any(name.endswith((".safetensors", ".bin")) for name in names):
+    sizes = {entry.rfilename: int(entry.size or 0) for entry in model_info.siblings or ()}
+    file_names = select_files(sorted(sizes), model)
+    if not any(name.endswith((".safetensors", ".bin")) for name in file_names):
         raise UserError(_format_no_weights(model, sizes))
-    licence = (told.card_data or {}).get("license")
-    return FetchPlan(model.model_id, str(told.sha), tuple((name, sizes[name]) for name in names),
-                licence if isinstance(licence, str) else None)  # fmt: skip
+    licence = (model_info.card_data or {}).get("license")
+    return FetchPlan(
+        model_id=model.model_id,
+        commit=str(model_info.sha),
+        files=tuple((name, sizes[name]) for name in file_names),
+        licence=licence if isinstance(licence, str) else None,
+    )
 
 
 def select_files(names: Sequence[str], model: Model) -> list[str]:
@@ -71,44 +74,44 @@ def select_files(names: Sequence[str], model: Model) -> list[str]:
     anything. Python files only with `trust_remote_code`. Folders hold other forms of the same
     weights.
     """
-    endings = [*SETTINGS_SUFFIXES, ".safetensors" if model.use_safetensors else ".bin"]
-    endings += [".py"] if model.trust_remote_code else []
-    return [
-        name
-        for name in names
-        if (
-            "/" not in name.removeprefix(CHAT_TEMPLATES_FOLDER)
-            and not name.startswith((*DUPLICATE_WEIGHTS_PREFIXES, "."))
-        )
-        and (name.endswith(tuple(endings)) or LICENCE_FILE_PATTERN.fullmatch(name))
-    ]
+    suffixes = [*SETTINGS_SUFFIXES, ".safetensors" if model.use_safetensors else ".bin"]
+    suffixes += [".py"] if model.trust_remote_code else []
+    selected = []
+    for name in names:
+        is_in_folder = "/" in name.removeprefix(CHAT_TEMPLATES_FOLDER)
+        if is_in_folder or name.startswith((*DUPLICATE_WEIGHTS_PREFIXES, ".")):
+            continue
+        if name.endswith(tuple(suffixes)) or LICENCE_FILE_PATTERN.fullmatch(name):
+            selected.append(name)
+    return selected
 
 
-def fetch_checkpoint(model: Model, wanted: FetchPlan, cache: Path) -> weights.Weights:
+def fetch_checkpoint(model: Model, plan: FetchPlan, cache: Path) -> weights.Weights:
     """Downloads what is not here yet, with a progress bar, and says where it is. UserError where
     that fails."""
     root = cache / "hub"
     root.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(root).free
-    if wanted.total_bytes > free + _count_cached_bytes(root, model):
+    free_bytes = shutil.disk_usage(root).free
+    if plan.total_bytes > free_bytes + _count_cached_bytes(root, model):
         raise UserError(
-            f"{model.name}: {wanted.total_bytes / 1e9:.1f} GB do not fit: {root} has {free / 1e9:.1f} GB free"
+            f"{model.name}: {plan.total_bytes / 1e9:.1f} GB do not fit: "
+            f"{root} has {free_bytes / 1e9:.1f} GB free"
         )
     with translate_errors(model) as hub:
         hub.snapshot_download(
             model.model_id,
             revision=model.revision,
             cache_dir=root,
-            allow_patterns=[glob.escape(name) for name, _ in wanted.files],
+            allow_patterns=[glob.escape(name) for name, _ in plan.files],
             endpoint=get_endpoint(),
         )
-    found = weights.find_checkpoint(model, cache)
-    if found is None or not found.is_complete:
-        lacks = ", ".join(found.missing) if found else "everything"
+    checkpoint = weights.find_checkpoint(model, cache)
+    if checkpoint is None or not checkpoint.is_complete:
+        missing = ", ".join(checkpoint.missing) if checkpoint else "everything"
         raise UserError(
-            f"{model.name}: {model.model_id} came without {lacks}; transformers could not load it"
+            f"{model.name}: {model.model_id} came without {missing}; transformers could not load it"
         )
-    return found
+    return checkpoint
 
 
 @contextmanager
@@ -118,44 +121,51 @@ def translate_errors(model: Model) -> Iterator[Any]:
         import huggingface_hub as hub
         from huggingface_hub import errors
 
-        http_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]  # httpx's or httpx2's, by version
+        # httpx's or httpx2's, by version
+        http_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
     except ImportError:
         raise UserError('fetching needs huggingface_hub: pip install "vlm-lab[local]"') from None
-    page = f"{get_endpoint()}/{model.model_id}"
+    model_url = f"{get_endpoint()}/{model.model_id}"
     try:
         yield hub
     except errors.GatedRepoError:
         raise UserError(
-            f"{model.name}: {page} is gated: accept its licence there, then set HF_TOKEN"
+            f"{model.name}: {model_url} is gated: accept its licence there, then set HF_TOKEN"
         ) from None
     except errors.RevisionNotFoundError:
         raise UserError(
-            f"{model.name}: {page} has no revision {model.revision!r}; see {page}/commits"
+            f"{model.name}: {model_url} has no revision {model.revision!r}; see {model_url}/commits"
         ) from None
     except errors.RepositoryNotFoundError:
         raise UserError(
-            f"{model.name}: there is no {page}, or it is private: set HF_TOKEN"
+            f"{model.name}: there is no {model_url}, or it is private: set HF_TOKEN"
         ) from None
     except errors.HFValidationError as error:
         raise UserError(f"{model.name}: model_id: {_format_error(error)}") from None
     except errors.OfflineModeIsEnabled:
         raise UserError(
-            f"{model.name}: HF_HUB_OFFLINE is set, so {get_endpoint()} is not asked; unset it to fetch"
+            f"{model.name}: HF_HUB_OFFLINE is set, so {get_endpoint()} is not asked; "
+            "unset it to fetch"
         ) from None
     except (http_error, OSError) as error:
         raise UserError(
-            f"{model.name}: {get_endpoint()} could not be used ({_format_error(error)}). Without a network: fetch elsewhere "
-            "and carry its cache/hub over, or set HF_ENDPOINT to a mirror. Whole files are kept; type the same again"
+            f"{model.name}: {get_endpoint()} could not be used ({_format_error(error)}). "
+            "Without a network: fetch elsewhere and carry its cache/hub over, "
+            "or set HF_ENDPOINT to a mirror. Whole files are kept; type the same again"
         ) from None
 
 
 def _format_no_weights(model: Model, names: Sequence[str] | dict[str, int]) -> str:
     if any(name.endswith((".bin", ".safetensors")) for name in names):
         return (
-            f"{model.name}: {model.model_id} has weights in a form that is not allowed (pickles can run any code); "
-            "allow them in models.yaml with use_safetensors: false and a commit, or choose another checkpoint"
+            f"{model.name}: {model.model_id} has weights in a form that is not allowed (pickles "
+            "can run any code); allow them in models.yaml with use_safetensors: false and a "
+            "commit, or choose another checkpoint"
         )
-    return f"{model.name}: {model.model_id} has no weights that transformers reads; is it the right model_id?"
+    return (
+        f"{model.name}: {model.model_id} has no weights that transformers reads; "
+        "is it the right model_id?"
+    )
 
 
 def _count_cached_bytes(root: Path, model: Model) -> int:

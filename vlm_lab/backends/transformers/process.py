@@ -1,5 +1,4 @@
-"""The parent's end of a worker process: start it, ask it with a time limit, end it, say how it
-died.
+"""The parent's end of a worker process: starts it, asks it within a time limit, ends it.
 
 execnet brings itself into the other interpreter, so that one needs only what the model needs. The
 modules the worker is made of are sent as source, which is why it works where vlm_lab is not
@@ -58,22 +57,21 @@ WORKER_VARIABLES = {
     "MALLOC_MMAP_THRESHOLD_": "1000000000",
 }
 START_SECONDS = 60
-CHUNK_BYTES = (
-    1 << 18
-    # bytes; execnet joins what it reads of one item again and again, a whole page takes twice as long
-)
+# execnet joins what it reads of one item again and again: a whole page takes twice as long.
+CHUNK_BYTES = 1 << 18
 STDERR_TAIL_LENGTH = 600  # characters of the worker's stderr that an error quotes
 
 
 class Worker:
-    """One process. `ask` raises GenerationError of kind Timeout or WorkerDied; after either the
-    process is gone."""
+    """One process. `request_answer` raises GenerationError of kind Timeout or WorkerDied; after
+    either the process is gone."""
 
     def __init__(self, python: str | None, online: bool) -> None:
         import execnet
 
         python = check_interpreter(python) if python else sys.executable
-        self._stderr_file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker; nobody else can read it
+        # Open as long as the worker; nobody else can read it.
+        self._stderr_file = tempfile.TemporaryFile()  # noqa: SIM115
         self._group = execnet.Group()
         with (
             extend_environment({**WORKER_VARIABLES, **({} if online else OFFLINE_VARIABLES)}),
@@ -85,17 +83,17 @@ class Worker:
         self._process: subprocess.Popen[bytes] = gateway._io.popen
         self._channel = gateway.remote_exec(BOOT_SCRIPT)
         self._channel.send(read_module_sources())
-        self.pid = int(self.request_answer({"parent": os.getpid()}, START_SECONDS)["pid"])
+        self.pid = int(self.request_answer({"parent_pid": os.getpid()}, START_SECONDS)["pid"])
 
     def request_answer(
-        self, request: Mapping[str, Any], seconds: float, blobs: Sequence[bytes] = ()
+        self, request: Mapping[str, Any], seconds: float, chunks: Sequence[bytes] = ()
     ) -> dict[str, Any]:
-        """The worker's answer to a request and the pieces of pixels that belong to it, within
+        """The worker's answer to a request and the chunks of pixels that belong to it, within
         `seconds`."""
         try:
             self._channel.send(dict(request))
-            for blob in blobs:
-                self._channel.send(blob)
+            for chunk in chunks:
+                self._channel.send(chunk)
             answer: dict[str, Any] = self._channel.receive(timeout=seconds)
         except self._channel.TimeoutError:
             self.kill()
@@ -122,47 +120,49 @@ class Worker:
         self._stderr_file.close()
 
     def _format_exit_report(self, error: Exception) -> str:
-        """How it died and the last that it said."""
+        """How it ended and the last that it printed."""
         if not isinstance(error, EOFError | OSError):
             self.kill()
-            return f"the worker failed: {' '.join(terminal_safe(str(error)).split())[-STDERR_TAIL_LENGTH:]}"
-        with suppress(
-            subprocess.TimeoutExpired
-        ):  # the pipe closes a moment before the process can be waited for
+            return f"the worker failed: {_format_tail(str(error))}"
+        # The pipe closes a moment before the process can be waited for.
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=2)
         status = self.kill()
-        how = f"exited with status {status}"
+        exit_description = f"exited with status {status}"
         if status is not None and status < 0:
-            how = f"was killed by {signal.Signals(-status).name}"
-            how += " (out of memory? the kernel's log says)" if status == -signal.SIGKILL else ""
-        return f"the worker {how}; the last it said: {self.read_stderr_tail() or 'nothing'}"
+            exit_description = f"was killed by {signal.Signals(-status).name}"
+        if status == -signal.SIGKILL:
+            exit_description += " (out of memory? the kernel's log says)"
+        stderr_tail = self.read_stderr_tail() or "nothing"
+        return f"the worker {exit_description}; the last it said: {stderr_tail}"
 
     def read_stderr_tail(self) -> str:
         """The end of what the worker printed, safe for a terminal, on one line."""
-        handle = self._stderr_file.fileno()
-        end = os.pread(
-            handle,
-            4 * STDERR_TAIL_LENGTH,
-            max(0, os.fstat(handle).st_size - 4 * STDERR_TAIL_LENGTH),
-        )
-        return " ".join(terminal_safe(end.decode("utf-8", "replace").replace("\n", " ")).split())[
-            -STDERR_TAIL_LENGTH:
-        ]
+        descriptor = self._stderr_file.fileno()
+        byte_count = 4 * STDERR_TAIL_LENGTH
+        start = max(0, os.fstat(descriptor).st_size - byte_count)
+        return _format_tail(os.pread(descriptor, byte_count, start).decode("utf-8", "replace"))
 
 
-def split_into_chunks(blob: bytes) -> list[bytes]:
-    """A page's pixels as the pipe likes them."""
-    return [blob[start : start + CHUNK_BYTES] for start in range(0, len(blob), CHUNK_BYTES)]
+def _format_tail(text: str) -> str:
+    """The end of a text, safe for a terminal, on one line."""
+    return " ".join(terminal_safe(text.replace("\n", " ")).split())[-STDERR_TAIL_LENGTH:]
+
+
+def split_into_chunks(pixels: bytes) -> list[bytes]:
+    """A page's pixels in the pieces that the pipe is fast with."""
+    return [pixels[start : start + CHUNK_BYTES] for start in range(0, len(pixels), CHUNK_BYTES)]
 
 
 def read_module_sources() -> list[tuple[str, str, str | None]]:
     """(module, path, source) of what the worker is made of; packages first, without any source of
     their own."""
-    found: list[tuple[str, str, str | None]] = []
+    module_sources: list[tuple[str, str, str | None]] = []
     for name in (*WORKER_PACKAGES, *WORKER_MODULES):
         path = Path(importlib.import_module(name).__file__ or "")
-        found.append((name, str(path), path.read_text("utf-8") if name in WORKER_MODULES else None))
-    return found
+        source = path.read_text("utf-8") if name in WORKER_MODULES else None
+        module_sources.append((name, str(path), source))
+    return module_sources
 
 
 def check_interpreter(python: str) -> str:
@@ -170,40 +170,39 @@ def check_interpreter(python: str) -> str:
     venv is one."""
     path = os.path.abspath(python)
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             [path, "-c", "print(7)"], capture_output=True, text=True, timeout=START_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Skip(f"python: {python} does not start ({error})") from None
-    if done.stdout.strip() != "7":
-        raise Skip(
-            f"python: {python} is no Python that works ({terminal_safe(done.stderr.strip())[-200:]})"
-        )
+    if completed.stdout.strip() != "7":
+        stderr_tail = terminal_safe(completed.stderr.strip())[-200:]
+        raise Skip(f"python: {python} is no Python that works ({stderr_tail})")
     return path
 
 
 @contextmanager
-def extend_environment(wanted: Mapping[str, str]) -> Iterator[None]:
+def extend_environment(defaults: Mapping[str, str]) -> Iterator[None]:
     """Variables that a child started inside inherits, unless the environment already says
     otherwise."""
-    added = [name for name in wanted if name not in os.environ]
-    os.environ.update({name: wanted[name] for name in added})
+    added_names = [name for name in defaults if name not in os.environ]
+    os.environ.update({name: defaults[name] for name in added_names})
     try:
         yield
     finally:
-        for name in added:
+        for name in added_names:
             del os.environ[name]
 
 
 @contextmanager
-def redirect_stderr_to(handle: int) -> Iterator[None]:
-    """A child started inside writes its stderr to `handle`: what it prints before it can redirect
-    itself included."""
+def redirect_stderr_to(descriptor: int) -> Iterator[None]:
+    """A child started inside writes its stderr to `descriptor`: what it prints before it can
+    redirect itself included."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    os.dup2(handle, 2)
+    saved_stderr = os.dup(2)
+    os.dup2(descriptor, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved_stderr, 2)
+        os.close(saved_stderr)

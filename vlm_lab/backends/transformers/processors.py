@@ -1,5 +1,5 @@
 """A checkpoint's processor: loaded with the settings of models.yaml, without torchvision where only
-videos need it, and asked in the form that it takes.
+videos need it, and called in the form that it takes.
 
 Runs inside the worker, perhaps in another interpreter: valid on Python 3.9.
 """
@@ -22,8 +22,8 @@ def load_pretrained(folder: Path, settings: dict[str, Any]) -> Any:
     size = settings.pop("size", None)
     processor = _load_auto_class(folder, local_files_only=True, **settings)
     if size:
-        images = processor.image_processor
-        images.size = type(images.size)(**size)
+        image_processor = processor.image_processor
+        image_processor.size = type(image_processor.size)(**size)
     return processor
 
 
@@ -34,56 +34,53 @@ def _load_auto_class(folder: Path, **settings: Any) -> Any:
     try:
         return library.AutoProcessor.from_pretrained(folder, **settings)
     except (ImportError, ValueError) as error:
-        own: Any = getattr(library, families.read_processor_class(folder), None)
-        if "orchvision" not in str(error) or own is None:
+        processor_class: Any = getattr(library, families.read_processor_class(folder), None)
+        if "orchvision" not in str(error) or processor_class is None:
             raise
-    return make_images_only_class(own).from_pretrained(folder, **settings)
+    return make_images_only_class(processor_class).from_pretrained(folder, **settings)
 
 
-def make_images_only_class(own: Any) -> Any:
+def make_images_only_class(processor_class: Any) -> Any:
     """A model's own processor class without its video half, the only one that needs torchvision.
 
     transformers loads the parts that `get_attributes` names and hands them over in the order of
     `__init__`: the class is the model's own, one part is None (transformers #48558).
     """
-    parts = own.get_attributes()
-    place = parts.index("video_processor")
+    attributes = processor_class.get_attributes()
+    video_index = attributes.index("video_processor")
 
-    class ImagesOnly(own):  # type: ignore[misc]
-        video_processor = SimpleNamespace(
-            num_frames=None, fps=None
-        )  # SmolVLM's template asks for both
+    class ImagesOnly(processor_class):  # type: ignore[misc]
+        # SmolVLM's template asks for both.
+        video_processor = SimpleNamespace(num_frames=None, fps=None)
 
         @classmethod
         def get_attributes(cls) -> list[str]:
-            return [part for part in parts if part != "video_processor"]
+            return [name for name in attributes if name != "video_processor"]
 
         @classmethod
-        def from_args_and_dict(cls, args: Any, *others: Any, **kwargs: Any) -> Any:
-            return super().from_args_and_dict(
-                [*args[:place], None, *args[place:]], *others, **kwargs
-            )
+        def from_args_and_dict(cls, args: Any, *more_args: Any, **kwargs: Any) -> Any:
+            args = [*args[:video_index], None, *args[video_index:]]
+            return super().from_args_and_dict(args, *more_args, **kwargs)
 
-    ImagesOnly.__name__ = own.__name__
+    ImagesOnly.__name__ = processor_class.__name__
     return ImagesOnly
 
 
 def has_numbered_images(processor: Any) -> bool:
-    """Whether it is code of Phi-3-vision's form: a place of its own for each page, <|image_1|>,
-    <|image_2|> ..."""
+    """Whether it is code of Phi-3-vision's form: a placeholder of its own for each page,
+    <|image_1|>, <|image_2|> ..."""
     return hasattr(processor, "img_tokens")
 
 
-def build_chat_prompt(processor: Any, family: families.Family, text: str, images: int) -> str:
+def build_chat_prompt(processor: Any, family: families.Family, text: str, image_count: int) -> str:
     """The prompt in the form that this checkpoint was trained with."""
-    if has_numbered_images(processor):  # its template is its tokenizer's and takes words
-        content: Any = "".join(f"{place}\n" for place in processor.img_tokens[:images]) + text
-        return _apply_chat_template(processor.tokenizer, content)
+    if has_numbered_images(processor):  # its template is its tokenizer's and takes plain text
+        image_tokens = "".join(f"{token}\n" for token in processor.img_tokens[:image_count])
+        return _apply_chat_template(processor.tokenizer, image_tokens + text)
     if getattr(processor, "chat_template", None):
-        return _apply_chat_template(
-            processor, [{"type": "image"} for _ in range(images)] + [{"type": "text", "text": text}]
-        )
-    return family.prompt_format.format(images=family.image_placeholder * images, text=text)
+        images = [{"type": "image"} for _ in range(image_count)]
+        return _apply_chat_template(processor, [*images, {"type": "text", "text": text}])
+    return family.prompt_format.format(images=family.image_placeholder * image_count, text=text)
 
 
 def _apply_chat_template(templated: Any, content: Any) -> str:
@@ -103,17 +100,17 @@ def encode_prompt(processor: Any, text: str, pages: Sequence[Any]) -> Any:
 def encode_batch(processor: Any, texts: Sequence[str], pages: Sequence[Any]) -> Any:
     """Ids and pixels of several prompts; shorter ones are padded on the left, where generation does
     not go on. `pages` has a list of them for each prompt, or one for each."""
-    again, tokenizer = _make_bos_kwargs(processor, texts[0]), processor.tokenizer
+    bos_kwargs, tokenizer = _make_bos_kwargs(processor, texts[0]), processor.tokenizer
     images = list(pages) or None
-    kept, tokenizer.padding_side = tokenizer.padding_side, "left"
+    padding_side, tokenizer.padding_side = tokenizer.padding_side, "left"
     try:
         return processor(
-            images=images, text=list(texts), return_tensors="pt", padding=True, **again
+            images=images, text=list(texts), return_tensors="pt", padding=True, **bos_kwargs
         )
     finally:
-        tokenizer.padding_side = kept
+        tokenizer.padding_side = padding_side
 
 
 def _make_bos_kwargs(processor: Any, text: str) -> dict[str, Any]:
-    start = getattr(getattr(processor, "tokenizer", None), "bos_token", None)
-    return {"add_special_tokens": False} if start and text.startswith(start) else {}
+    bos_token = getattr(getattr(processor, "tokenizer", None), "bos_token", None)
+    return {"add_special_tokens": False} if bos_token and text.startswith(bos_token) else {}

@@ -1,5 +1,4 @@
-"""What is seen while tokens are made: when the first came, what probability each had, which words
-each brought.
+"""What is seen while tokens are made: when the first came, each one's probability and text.
 
 Runs inside the worker: valid on Python 3.9, imports nothing of ours.
 """
@@ -41,36 +40,37 @@ class TokenStreamer:
         self._last_log_softmax = scores.log_softmax(-1)
         return scores
 
-    def collect_logprobs(self, written: Any) -> list[float]:
-        """Natural log-probability of each token written; [] where generate did not look in (beam
+    def collect_logprobs(self, reply_ids: Any) -> list[float]:
+        """Natural log-probability of each token of a reply; [] where generate did not look in (beam
         search)."""
-        if self._last_log_softmax is None or not len(written):
+        if self._last_log_softmax is None or not len(reply_ids):
             return []
         import torch
 
-        steps = [*self._chosen_logprobs, self._last_log_softmax.gather(1, written[None, -1:])]
-        values: list[float] = torch.cat(steps[: len(written)]).flatten().tolist()
-        return values
+        last_logprob = self._last_log_softmax.gather(1, reply_ids[None, -1:])
+        step_logprobs = [*self._chosen_logprobs, last_logprob][: len(reply_ids)]
+        logprobs: list[float] = torch.cat(step_logprobs).flatten().tolist()
+        return logprobs
 
 
-def decode_token_texts(tokenizer: Any, ids: list[int], whole: str) -> list[str]:
-    """The words that each token brought; together they are `whole`, so that a span of the reply has
+def decode_token_texts(tokenizer: Any, ids: list[int], text: str) -> list[str]:
+    """The text that each token brought; together they are `text`, so that a span of the reply has
     its tokens.
 
     A token that is a part of a letter brings nothing, the one that completes it brings all.
     Tokenizers of words (sentencepiece) drop a leading space when they decode one token alone: there
     each is decoded after the one before.
     """
-    single = tokenizer.batch_decode([[i] for i in ids], skip_special_tokens=True)
-    if "".join(single) == whole:
-        return list(single)
-    brought, first, read = [], 0, 0
+    single_texts = tokenizer.batch_decode([[token] for token in ids], skip_special_tokens=True)
+    if "".join(single_texts) == text:
+        return list(single_texts)
+    token_texts, context_start, decoded_end = [], 0, 0
     for end in range(1, len(ids) + 1):
-        before = tokenizer.decode(ids[first:read], skip_special_tokens=True)
-        now = tokenizer.decode(ids[first:end], skip_special_tokens=True)
-        if now.endswith("\N{REPLACEMENT CHARACTER}") and end < len(ids):
-            brought.append("")
+        decoded_before = tokenizer.decode(ids[context_start:decoded_end], skip_special_tokens=True)
+        decoded_now = tokenizer.decode(ids[context_start:end], skip_special_tokens=True)
+        if decoded_now.endswith("\N{REPLACEMENT CHARACTER}") and end < len(ids):
+            token_texts.append("")
         else:
-            brought.append(now[len(before) :])
-            first, read = read, end
-    return brought
+            token_texts.append(decoded_now[len(decoded_before) :])
+            context_start, decoded_end = decoded_end, end
+    return token_texts

@@ -21,6 +21,8 @@ from vlm_lab.types import Model
 
 COMMIT_PATTERN = re.compile(r"[0-9a-f]{40}")
 INDEX_FILES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+# What is looked for and what is called missing, for safetensors and for pickles.
+WEIGHTS_FILES = (("*.safetensors", "model.safetensors"), ("*.bin", "pytorch_model.bin"))
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -30,14 +32,8 @@ TOKENIZER_FILES = (
     "tekken.json",
 )
 PICKLE_SETTING = "use_safetensors: false reads pickles and"
-OTHER_CACHE_FOLDERS = {
-    "hub",
-    "datasets",
-    "replies",
-    "modules",
-    "xet",
-    "assets",
-}  # other things that caches hold
+# Other things that caches hold.
+OTHER_CACHE_FOLDERS = {"hub", "datasets", "replies", "modules", "xet", "assets"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,55 +54,66 @@ class Weights:
 
 def require_checkpoint(model: Model, cache: Path) -> Weights:
     """The model's complete weights; Skip says what is missing and the command that brings it."""
-    found = find_checkpoint(model, cache)
-    fetch = f"vlm-lab weights fetch {model.name}"
-    if found is None:
-        if is_local_path(model.model_id):
-            raise Skip(
-                f"{model.name}: no folder {model.model_id}; correct `model_id` in models.yaml"
-            )
-        raise Skip(f"{model.name}: no weights of {model.model_id} ({model.revision}) here; {fetch}")
-    if not found.is_complete:
-        names = ", ".join(found.missing[:3]) + (" ..." if len(found.missing) > 3 else "")
-        raise Skip(f"{model.name}: {found.folder} is incomplete, it lacks {names}; {fetch}")
-    if not (COMMIT_PATTERN.fullmatch(model.revision) or Path(model.model_id).expanduser().is_dir()):
-        for allowed, what in (
+    checkpoint = find_checkpoint(model, cache)
+    fetch_command = f"vlm-lab weights fetch {model.name}"
+    if checkpoint is None and is_local_path(model.model_id):
+        raise Skip(f"{model.name}: no folder {model.model_id}; correct `model_id` in models.yaml")
+    if checkpoint is None:
+        raise Skip(
+            f"{model.name}: no weights of {model.model_id} ({model.revision}) here; {fetch_command}"
+        )
+    if not checkpoint.is_complete:
+        names = ", ".join(checkpoint.missing[:3]) + (" ..." if len(checkpoint.missing) > 3 else "")
+        raise Skip(
+            f"{model.name}: {checkpoint.folder} is incomplete, it lacks {names}; {fetch_command}"
+        )
+    _check_pinned_code(model, checkpoint)
+    return checkpoint
+
+
+def _check_pinned_code(model: Model, checkpoint: Weights) -> None:
+    """Skip where code would run that no commit pins."""
+    is_local = Path(model.model_id).expanduser().is_dir()
+    if not (COMMIT_PATTERN.fullmatch(model.revision) or is_local):
+        for runs_code, setting in (
             (model.trust_remote_code, "trust_remote_code"),
             (not model.use_safetensors, PICKLE_SETTING),
         ):
-            if allowed:
+            if runs_code:
                 raise Skip(
-                    f"{model.name}: {what} runs code from {model.model_id}, so `revision` must be a commit of 40 "
-                    f"hexadecimal digits (got {model.revision!r}); here is {found.revision or 'none known'}"
+                    f"{model.name}: {setting} runs code from {model.model_id}, so `revision` must "
+                    f"be a commit of 40 hexadecimal digits (got {model.revision!r}); "
+                    f"here is {checkpoint.revision or 'none known'}"
                 )
-    if model.trust_remote_code and (other := sorted(find_foreign_code(found.folder))):
+    if model.trust_remote_code and (classes := sorted(find_foreign_code(checkpoint.folder))):
         raise Skip(
-            f"{model.name}: its auto_map runs code of another repository, which `revision` does not pin: "
-            f"{', '.join(other)}; copy that code into a local folder with the weights, and name its files in auto_map"
+            f"{model.name}: its auto_map runs code of another repository, which `revision` does "
+            f"not pin: {', '.join(classes)}; copy that code into a local folder with the weights, "
+            "and name its files in auto_map"
         )
-    return found
 
 
 def find_foreign_code(folder: Path) -> set[str]:
     """Classes that a checkpoint's settings take from other repositories: transformers'
     `repository--module.Class`."""
-    maps = [read_json_object(path).get("auto_map") for path in folder.glob("*config.json")]
-    entries = [entry for each in maps if isinstance(each, dict) for entry in each.values()]
-    names = [name for entry in entries for name in (entry if isinstance(entry, list) else [entry])]
+    names: list[Any] = []
+    for path in folder.glob("*config.json"):
+        auto_map = read_json_object(path).get("auto_map")
+        for entry in auto_map.values() if isinstance(auto_map, dict) else ():
+            names += entry if isinstance(entry, list) else [entry]
     return {name for name in names if isinstance(name, str) and "--" in name}
 
 
 def find_checkpoint(model: Model, cache: Path) -> Weights | None:
     """The first place that has the model at its revision; complete ones are preferred."""
-    pickles = not model.use_safetensors
-    first = None
+    best = None
     for folder, revision in find_checkpoint_folders(model, cache):
-        missing = tuple(find_missing_files(folder, pickles))
-        if first is None or (first.missing and not missing):
-            first = Weights(folder, revision, revision or compute_digest(folder, cache), missing)
+        missing = tuple(find_missing_files(folder, uses_pickles=not model.use_safetensors))
+        if best is None or (best.missing and not missing):
+            best = Weights(folder, revision, revision or compute_digest(folder, cache), missing)
         if not missing:
             break
-    return first
+    return best
 
 
 def is_local_path(model_id: str) -> bool:
@@ -117,21 +124,20 @@ def is_local_path(model_id: str) -> bool:
 def find_checkpoint_folders(model: Model, cache: Path) -> Iterator[tuple[Path, str | None]]:
     """Folders that may hold the model, each with its commit where that is known, in the order of
     preference."""
-    written = Path(model.model_id).expanduser()
-    for local in (
-        written,
-        cache.parent / written,
-    ):  # the project's own checkpoints, from whatever folder it is run
-        if local.is_dir():
-            yield local, None
+    given_path = Path(model.model_id).expanduser()
+    # The second: the project's own checkpoints, from whatever folder it is run.
+    for local_folder in (given_path, cache.parent / given_path):
+        if local_folder.is_dir():
+            yield local_folder, None
             return
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface").expanduser()
-    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
-    for root in (cache / "hub", hub):
+    default_home = Path.home() / ".cache" / "huggingface"
+    hf_home = Path(os.environ.get("HF_HOME") or default_home).expanduser()
+    hub_cache = Path(os.environ.get("HF_HUB_CACHE") or hf_home / "hub").expanduser()
+    for root in (cache / "hub", hub_cache):
         commit = resolve_commit(root, model)
         if commit:
             yield get_repository_folder(root, model) / "snapshots" / commit, commit
-    for root in (cache, home):
+    for root in (cache, hf_home):
         for folder in find_local_folders(root, model.model_id):
             commit = read_fetched_commit(folder)
             if model.revision == "main" or commit == model.revision:
@@ -158,40 +164,43 @@ def resolve_commit(root: Path, model: Model) -> str | None:
 def find_local_folders(root: Path, model_id: str) -> Iterator[Path]:
     """Folders up to two levels under `root` that are this model by their name or by what their
     config says."""
-    name = model_id.rpartition("/")[2]
-    for path in sorted([*root.glob("*/config.json"), *root.glob("*/*/config.json")]):
-        folder = path.parent
+    repository_name = model_id.rpartition("/")[2]
+    folder_names = (repository_name, model_id.replace("/", "--"))
+    for config_path in sorted([*root.glob("*/config.json"), *root.glob("*/*/config.json")]):
+        folder = config_path.parent
         if OTHER_CACHE_FOLDERS & set(folder.relative_to(root).parts):
             continue
-        if (
-            folder.name in (name, model_id.replace("/", "--"))
-            or read_json_object(path).get("_name_or_path") == model_id
-        ):
+        model_name = read_json_object(config_path).get("_name_or_path")
+        if folder.name in folder_names or model_name == model_id:
             yield folder
 
 
 def read_fetched_commit(folder: Path) -> str | None:
     """The commit that `--local-dir` noted beside what it fetched: the first line of each file's
     metadata."""
-    for note in sorted((folder / ".cache" / "huggingface" / "download").glob("*.metadata")):
-        line = note.read_text("utf-8", "replace").partition("\n")[0].strip()
-        if COMMIT_PATTERN.fullmatch(line):
-            return line
+    download_folder = folder / ".cache" / "huggingface" / "download"
+    for metadata_path in sorted(download_folder.glob("*.metadata")):
+        first_line = metadata_path.read_text("utf-8", "replace").partition("\n")[0].strip()
+        if COMMIT_PATTERN.fullmatch(first_line):
+            return first_line
     return None
 
 
-def find_missing_files(folder: Path, pickles: bool) -> Iterator[str]:
+def find_missing_files(folder: Path, uses_pickles: bool) -> Iterator[str]:
     """Names of files that are needed and not there; a link of the hub's cache into nothing is not
     there."""
     if not (folder / "config.json").is_file():
         yield "config.json"
-    index = folder / INDEX_FILES[pickles]
-    if index.is_file():
-        shards = read_json_object(index).get("weight_map")
-        names = sorted(set(shards.values())) if isinstance(shards, dict) else [index.name]
-        yield from (str(name) for name in names if not (folder / str(name)).is_file())
-    elif not any(path.is_file() for path in folder.glob("*.bin" if pickles else "*.safetensors")):
-        yield "pytorch_model.bin" if pickles else "model.safetensors"
+    index_path = folder / INDEX_FILES[uses_pickles]
+    pattern, weights_file = WEIGHTS_FILES[uses_pickles]
+    if index_path.is_file():
+        weight_map = read_json_object(index_path).get("weight_map")
+        shard_names = [index_path.name]
+        if isinstance(weight_map, dict):
+            shard_names = sorted(set(map(str, weight_map.values())))
+        yield from (name for name in shard_names if not (folder / name).is_file())
+    elif not any(path.is_file() for path in folder.glob(pattern)):
+        yield weights_file
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         yield TOKENIZER_FILES[0]
 
@@ -199,23 +208,20 @@ def find_missing_files(folder: Path, pickles: bool) -> Iterator[str]:
 def compute_digest(folder: Path, cache: Path) -> str:
     """sha256 over the names and contents of a folder's files; remembered by path, size and time of
     change."""
-    files = [
-        path
-        for path in sorted(folder.iterdir())
-        if path.is_file() and not path.name.startswith(".")
-    ]
-    notes = cache / "weights.json"
-    known = read_json_object(notes)
-    hashes = {path.name: _hash_file(path, known) for path in files}
-    fresh = {_make_file_key(path): hashes[path.name] for path in files}
-    if not fresh.items() <= known.items():
-        write_json_object(notes, {**known, **fresh})
+    visible_paths = (path for path in folder.iterdir() if not path.name.startswith("."))
+    paths = sorted(path for path in visible_paths if path.is_file())
+    hashes_path = cache / "weights.json"
+    known_hashes = read_json_object(hashes_path)
+    hashes = {path.name: _hash_file(path, known_hashes) for path in paths}
+    new_hashes = {_make_file_key(path): hashes[path.name] for path in paths}
+    if not new_hashes.items() <= known_hashes.items():
+        write_json_object(hashes_path, {**known_hashes, **new_hashes})
     return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
-def _hash_file(path: Path, known: dict[str, Any]) -> str:
-    if remembered := known.get(_make_file_key(path)):
-        return str(remembered)
+def _hash_file(path: Path, known_hashes: dict[str, Any]) -> str:
+    if known_hash := known_hashes.get(_make_file_key(path)):
+        return str(known_hash)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

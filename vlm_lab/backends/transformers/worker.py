@@ -1,5 +1,4 @@
-"""The process that holds one model: loads it once, answers requests over a pipe, dies with
-everything it held.
+"""The process that holds one model: loads it once, answers over a pipe, dies with all it held.
 
 Started by `backend.py` through execnet, perhaps in another interpreter that has only torch,
 transformers and Pillow. Of ours it imports only what is sent along with it
@@ -25,46 +24,43 @@ WATCH_SECONDS = 0.5  # between two looks at whether the parent still lives
 def serve_requests(channel: Any) -> None:
     """Answers until the channel closes. The first request is the loading, each other one a case or
     a batch."""
-    hello = channel.receive()
-    die_with_parent(hello["parent"])
-    os.dup2(
-        2, 1
-    )  # what libraries print goes where our stderr goes: into a file, never onto a terminal
+    handshake = channel.receive()
+    die_with_parent(handshake["parent_pid"])
+    # What libraries print goes where our stderr goes: into a file, never onto a terminal.
+    os.dup2(2, 1)
     channel.send({"pid": os.getpid()})
-    job = channel.receive()
-    loaded: list[LoadedModel] = []
+    load_request = channel.receive()
+    loaded_models: list[LoadedModel] = []
 
     def load() -> Payload:
-        loaded.append(LoadedModel(job))
-        return loaded[0].environment
+        loaded_models.append(LoadedModel(load_request))
+        return loaded_models[0].environment
 
-    answer = run_guarded(load)
-    channel.send(answer)
-    while "error" not in answer or loaded:
+    load_answer = run_guarded(load)
+    channel.send(load_answer)
+    while loaded_models:
         request = receive_request(channel)
-        channel.send(run_guarded(lambda request=request: answer_request(loaded[0], request)))
+        channel.send(run_guarded(lambda request=request: answer_request(loaded_models[0], request)))
 
 
-def answer_request(loaded: LoadedModel, request: Payload) -> Payload:
-    """One prompt's reply, or those of a batch (`texts`)."""
-    return (
-        batch.generate_replies(loaded, request)
-        if "texts" in request
-        else loaded.generate_reply(request)
-    )
+def answer_request(loaded_model: LoadedModel, request: Payload) -> Payload:
+    """One prompt's reply, or those of a batch (`batch_prompts`)."""
+    if "batch_prompts" in request:
+        return batch.generate_replies(loaded_model, request)
+    return loaded_model.generate_reply(request)
 
 
 def receive_request(channel: Any) -> Payload:
-    """A request and the pixels that follow it in pieces (`process.CHUNK_BYTES`)."""
+    """A request and the pixels that follow it in chunks (`process.CHUNK_BYTES`)."""
     request: Payload = channel.receive()
-    pages = request["pages"]
-    request["pages"] = [
-        (size, b"".join([channel.receive() for _ in range(pieces)])) for size, pieces in pages
-    ]
-    return request
+    pages = []
+    for size, chunk_count in request["pages"]:
+        chunks = [channel.receive() for _ in range(chunk_count)]
+        pages.append((size, b"".join(chunks)))
+    return {**request, "pages": pages}
 
 
-def die_with_parent(parent: int) -> None:
+def die_with_parent(parent_pid: int) -> None:
     """No orphan holds a GPU: the kernel kills us with the parent (Linux), a watching thread
     elsewhere and besides."""
     if sys.platform.startswith("linux"):
@@ -74,31 +70,32 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent_pid:
             time.sleep(WATCH_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def run_guarded(work: Any) -> Payload:
-    """What `work` returns, or the kind and words of what went wrong: nothing ends the worker but
-    its death."""
+def run_guarded(operation: Any) -> Payload:
+    """What `operation` returns, or the kind and message of what went wrong: nothing ends the worker
+    but its death."""
     try:
-        answer: Payload = work()
+        answer: Payload = operation()
         return answer
     except WorkerError as failure:
         return {"error": list(failure.args)}
     except Exception as error:
-        kind, words = describe_error(error)
+        kind, message = describe_error(error)
     if kind == OUT_OF_MEMORY:
         # here, where the error is gone, and with it the frames that hold what there was no room for
         free_memory()
-    return {"error": [kind, words]}
+    return {"error": [kind, message]}
 
 
 def describe_error(error: Exception) -> tuple[str, str]:
-    """Its kind and words; the whole of it goes to stderr, the end of which an obituary quotes."""
+    """Its kind and message; the whole of it goes to stderr, the end of which an exit report
+    quotes."""
     import traceback
 
     traceback.print_exc()
@@ -108,8 +105,9 @@ def describe_error(error: Exception) -> tuple[str, str]:
 
 def is_out_of_memory(error: Exception) -> bool:
     """torch raises a class of its own for GPUs and a plain RuntimeError for the CPU's allocator."""
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+    phrases = ("out of memory", "can't allocate memory", "not enough memory")
+    message = str(error).lower()
+    return isinstance(error, MemoryError) or any(phrase in message for phrase in phrases)
 
 
 def free_memory() -> None:
