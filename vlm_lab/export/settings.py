@@ -1,8 +1,8 @@
-"""settings.json of a hand-over: what decides a reply, with the choices that were made while it was
-measured."""
+"""What an export needs to know of a backend: its script, and settings.json with all that decides a
+reply, as it was chosen while it was measured."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,56 +13,65 @@ from vlm_lab.types import Model, Prompt, Report, Runtime
 
 Schema = Mapping[str, Any]
 SERVER_SETTINGS = ("base_url", "api_key_env", "timeout", "image")
+UNSAVED_KEYS = ("messages", "stream", "stream_options")  # the script makes its own
+MEASURED_VERSIONS = ("python", "torch", "transformers")
+TORCHVISION_NOTE = (
+    "Qwen, SmolVLM and InternVL read videos, too, and want torchvision to be installed for it.\n"
+)
 
 
 def build_transformers_settings(
-    model: Model, answer: Mapping[str, Any], report: Report, schema: Schema
+    model: Model, record: Mapping[str, Any], report: Report, schema: Schema
 ) -> dict[str, Any]:
     """The checkpoint at the commit that was measured, and its processor's settings in transformers'
     own words."""
     from vlm_lab.backends.transformers import families
     from vlm_lab.backends.transformers.loaded_model import build_generate_kwargs
 
-    made_with = answer["environment"]
-    found = weights.find_checkpoint(model, build_runtime(report).cache)
-    if found is None:
+    environment = record["environment"]
+    checkpoint = weights.find_checkpoint(model, build_runtime(report).cache)
+    if checkpoint is None:
         raise UserError(
-            f"{model.name}: its weights are not here; bring them with: vlm-lab weights fetch {model.name}"
+            f"{model.name}: its weights are not here; "
+            f"bring them with: vlm-lab weights fetch {model.name}"
         )
-    if found.digest != made_with.get("weights"):
+    if checkpoint.digest != environment.get("weights"):
         raise UserError(
-            f"{model.name}: {found.folder} is not what was measured ({made_with.get('weights')}); run again"
+            f"{model.name}: {checkpoint.folder} is not what was measured "
+            f"({environment.get('weights')}); run again"
         )
-    config = read_json_object(found.folder / "config.json")
+    config = read_json_object(checkpoint.folder / "config.json")
     family = families.get_family(config)
     if family.postprocess_method:
         raise UserError(
             f"{model.name}: it answers in tags of its own, which the handed-over script cannot read"
         )
-    processor = families.resolve_processor_kwargs(
-        family, config, families.read_preprocessor(found.folder), model.processor_kwargs
+    processor_kwargs = families.resolve_processor_kwargs(
+        family, config, families.read_preprocessor(checkpoint.folder), model.processor_kwargs
     )
-    chosen = {name: made_with[name]["value"] for name in ("dtype", "attn_implementation")}
     return {
-        "model": model.model_id if found.revision else str(found.folder.resolve()),
-        "revision": found.revision or "main",
-        "weights": found.digest,
+        "model": model.model_id if checkpoint.revision else str(checkpoint.folder.resolve()),
+        "revision": checkpoint.revision or "main",
+        "weights": checkpoint.digest,
         "trust_remote_code": model.trust_remote_code,
-        "device": made_with["device"]["value"],
-        "load_kwargs": {**model.load_kwargs, **chosen, "use_safetensors": model.use_safetensors},
-        "size": processor.pop("size", None),
-        "processor_kwargs": processor,
-        "generation_kwargs": build_generate_kwargs(dict(answer["generation_kwargs"])),
+        "device": environment["device"]["value"],
+        "load_kwargs": {
+            **model.load_kwargs,
+            "dtype": environment["dtype"]["value"],
+            "attn_implementation": environment["attn_implementation"]["value"],
+            "use_safetensors": model.use_safetensors,
+        },
+        "size": processor_kwargs.pop("size", None),
+        "processor_kwargs": processor_kwargs,
+        "generation_kwargs": build_generate_kwargs(dict(record["generation_kwargs"])),
         "image": family.image_placeholder,
         "form": family.prompt_format,
-        "measured_with": {
-            name: made_with.get(name) for name in ("python", "torch", "transformers")
-        },
+        "measured_with": {name: environment.get(name) for name in MEASURED_VERSIONS},
     }
 
 
 def build_server_settings(
-    model: Model, answer: Mapping[str, Any], report: Report, schema: Schema
+    model: Model, record: Mapping[str, Any], report: Report, schema: Schema
 ) -> dict[str, Any]:
     """Where the server was, and the request without its messages. A key is named by its variable,
     never written."""
@@ -72,11 +81,10 @@ def build_server_settings(
     settings = replace(load_server_settings(model), stream=False, logprobs=False)
     prompt = Prompt(id="", text="", pages=(), document_id="", document_name="", schema=schema)
     body = build_request(model, build_runtime(report), settings, prompt)
-    left_out = ("messages", "stream", "stream_options")
     return {
         **{name: getattr(settings, name) for name in SERVER_SETTINGS},
-        "body": {key: value for key, value in body.items() if key not in left_out},
-        "measured_with": dict(answer["environment"].get("served") or {}),
+        "body": {key: value for key, value in body.items() if key not in UNSAVED_KEYS},
+        "measured_with": dict(record["environment"].get("served") or {}),
     }
 
 
@@ -86,9 +94,22 @@ def build_runtime(report: Report) -> Runtime:
     return Runtime(Path(options.get("cache") or "cache"), seed=options.get("seed") or 0)
 
 
-SETTINGS_BUILDERS: dict[
-    str, Callable[[Model, Mapping[str, Any], Report, Schema], dict[str, Any]]
-] = {
-    "openai": build_server_settings,
-    "transformers": build_transformers_settings,
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """How the candidates of one backend leave this package."""
+
+    script: str
+    packages: str
+    build_settings: Callable[[Model, Mapping[str, Any], Report, Schema], dict[str, Any]]
+    note: str = ""
+
+
+EXPORTERS = {
+    "transformers": Exporter(
+        "read_with_transformers.py",
+        "transformers torch accelerate sentencepiece pypdfium2 pillow",
+        build_transformers_settings,
+        TORCHVISION_NOTE,
+    ),
+    "openai": Exporter("read_with_server.py", "pypdfium2 pillow", build_server_settings),
 }

@@ -1,1 +1,1 @@
-"""Scripts of a hand-over, copied as they stand; nothing in them imports anything of ours."""
+"""Scripts of an export, copied as they stand; nothing in them imports anything of ours."""

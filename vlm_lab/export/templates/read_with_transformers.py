@@ -7,18 +7,21 @@ from pathlib import Path
 from pages import render_pages
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-here = Path(__file__).parent
-settings = json.loads((here / "settings.json").read_text("utf-8"))
-prompt = (here / "prompt.txt").read_text("utf-8")
-trust = {"revision": settings["revision"], "trust_remote_code": settings["trust_remote_code"]}
+folder = Path(__file__).parent
+settings = json.loads((folder / "settings.json").read_text("utf-8"))
+prompt = (folder / "prompt.txt").read_text("utf-8")
+checkpoint_kwargs = {
+    "revision": settings["revision"],
+    "trust_remote_code": settings["trust_remote_code"],
+}
 
 processor = AutoProcessor.from_pretrained(
-    settings["model"], **trust, **settings["processor_kwargs"]
+    settings["model"], **checkpoint_kwargs, **settings["processor_kwargs"]
 )
 if settings["size"]:
     processor.image_processor.size = type(processor.image_processor.size)(**settings["size"])
 model = AutoModelForImageTextToText.from_pretrained(
-    settings["model"], **trust, **settings["load_kwargs"]
+    settings["model"], **checkpoint_kwargs, **settings["load_kwargs"]
 ).eval()
 if (
     "device_map" not in settings["load_kwargs"]
@@ -33,11 +36,11 @@ for images in [[page] for page in page_images] if settings["page_by_page"] else 
     if processor.chat_template:
         message = [{"role": "user", "content": content}]
         text = processor.apply_chat_template(message, add_generation_prompt=True, tokenize=False)
-    start = processor.tokenizer.bos_token
-    once = {"add_special_tokens": False} if start and text.startswith(start) else {}
-    inputs = processor(images=images, text=[text], return_tensors="pt", **once).to(
-        model.device, dtype=model.dtype
-    )
+    bos_token = processor.tokenizer.bos_token
+    has_bos_token = bos_token and text.startswith(bos_token)
+    bos_kwargs = {"add_special_tokens": False} if has_bos_token else {}
+    inputs = processor(images=images, text=[text], return_tensors="pt", **bos_kwargs)
+    inputs = inputs.to(model.device, dtype=model.dtype)
     output = model.generate(**inputs, **settings["generation_kwargs"])[0]
-    written = output if model.config.is_encoder_decoder else output[inputs["input_ids"].shape[1] :]
-    print(processor.decode(written, skip_special_tokens=True))
+    reply_start = 0 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
+    print(processor.decode(output[reply_start:], skip_special_tokens=True))
