@@ -15,17 +15,25 @@ from pathlib import Path
 from typing import Any
 
 EOS, PAD = "<|im_end|>", "<|pad|>"
-TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-        "num_key_value_heads": 2, "max_position_embeddings": 16384}  # fmt: skip
+TEXT = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 16384,
+}
 CHAT = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for part in message['content'] %}"
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% for part in message['content'] %}"
     "{% if part['type'] == 'image' %}IMAGE{% else %}{{ part['text'] }}{% endif %}{% endfor %}"
     "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 USER_FIRST = (
     "{% for message in messages %}{{ 'USER: ' if message['role'] == 'user' else 'ASSISTANT: ' }}"
     "{% for part in message['content'] if part['type'] == 'image' %}IMAGE\n{% endfor %}"
-    "{% for part in message['content'] if part['type'] == 'text' %}{{ part['text'] }}{% endfor %}{% endfor %}"
+    "{% for part in message['content'] if part['type'] == 'text' %}{{ part['text'] }}{% endfor %}"
+    "{% endfor %}"
     "{% if add_generation_prompt %} ASSISTANT:{% endif %}"
 )
 
@@ -105,14 +113,29 @@ def qwen(
     start, end, image, video = text.convert_tokens_to_ids(names)
     rope = {"rope_type": "default", "mrope_section": mrope(), "rope_theta": 1e6}
     config = config_class(
-        text_config={**TEXT, "head_dim": TEXT["hidden_size"] // TEXT["num_attention_heads"], "vocab_size": len(text),
-                     "bos_token_id": None, "eos_token_id": text.eos_token_id, "rope_parameters": rope},
+        text_config={
+            **TEXT,
+            "head_dim": TEXT["hidden_size"] // TEXT["num_attention_heads"],
+            "vocab_size": len(text),
+            "bos_token_id": None,
+            "eos_token_id": text.eos_token_id,
+            "rope_parameters": rope,
+        },
         vision_config=vision,
-        image_token_id=image, video_token_id=video, vision_start_token_id=start, vision_end_token_id=end,
-    )  # fmt: skip
+        image_token_id=image,
+        video_token_id=video,
+        vision_start_token_id=start,
+        vision_end_token_id=end,
+    )
     template = CHAT.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
-    preprocessor = {"image_processor_type": "Qwen2VLImageProcessor", "min_pixels": 3136, "max_pixels": 200704,
-                    "patch_size": patch, "temporal_patch_size": 2, "merge_size": 2}  # fmt: skip
+    preprocessor = {
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "min_pixels": 3136,
+        "max_pixels": 200704,
+        "patch_size": patch,
+        "temporal_patch_size": 2,
+        "merge_size": 2,
+    }
     save(folder, config, text, preprocessor, template, {"processor_class": processor})
 
 
@@ -134,8 +157,14 @@ def qwen2_5_vl(folder: Path) -> None:
     """Qwen2.5-VL: Qwen2-VL's pages, and a vision tower that attends in windows."""
     from transformers import Qwen2_5_VLConfig
 
-    vision = {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 4, "out_hidden_size": 32,
-              "fullatt_block_indexes": [1]}  # fmt: skip
+    vision = {
+        "depth": 2,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_heads": 4,
+        "out_hidden_size": 32,
+        "fullatt_block_indexes": [1],
+    }
     qwen(folder, Qwen2_5_VLConfig, vision, "Qwen2_5_VLProcessor", 14)
 
 
@@ -143,16 +172,34 @@ def qwen3_vl(folder: Path) -> None:
     """Qwen3-VL: patches of 16 instead of 14."""
     from transformers import Qwen3VLConfig
 
-    vision = {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 4, "out_hidden_size": 32,
-              "deepstack_visual_indexes": [0], "num_position_embeddings": 64}  # fmt: skip
+    vision = {
+        "depth": 2,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_heads": 4,
+        "out_hidden_size": 32,
+        "deepstack_visual_indexes": [0],
+        "num_position_embeddings": 64,
+    }
     qwen(folder, Qwen3VLConfig, vision, "Qwen3VLProcessor", 16)
 
 
-CLIP = {"model_type": "clip_vision_model", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "projection_dim": 32}  # fmt: skip
+CLIP = {
+    "model_type": "clip_vision_model",
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "projection_dim": 32,
+}
 
-SIGLIP = {"model_type": "siglip_vision_model", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-          "num_attention_heads": 4}  # fmt: skip
+SIGLIP = {
+    "model_type": "siglip_vision_model",
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+}
 
 
 def llava(folder: Path) -> None:
@@ -165,10 +212,19 @@ def llava(folder: Path) -> None:
         vision_config={**CLIP, "image_size": 112, "patch_size": 14},
         image_token_index=text.convert_tokens_to_ids("<image>"),
     )
-    preprocessor = {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 112},
-                    "crop_size": {"height": 112, "width": 112}, "do_center_crop": True}  # fmt: skip
-    processor = {"processor_class": "LlavaProcessor", "patch_size": 14, "num_additional_image_tokens": 1,
-                 "vision_feature_select_strategy": "default", "image_token": "<image>"}  # fmt: skip
+    preprocessor = {
+        "image_processor_type": "CLIPImageProcessor",
+        "size": {"shortest_edge": 112},
+        "crop_size": {"height": 112, "width": 112},
+        "do_center_crop": True,
+    }
+    processor = {
+        "processor_class": "LlavaProcessor",
+        "patch_size": 14,
+        "num_additional_image_tokens": 1,
+        "vision_feature_select_strategy": "default",
+        "image_token": "<image>",
+    }
     save(folder, config, text, preprocessor, USER_FIRST.replace("IMAGE", "<image>"), processor)
 
 
@@ -181,12 +237,22 @@ def llava_next(folder: Path) -> None:
     config = LlavaNextConfig(
         text_config={"model_type": "mistral", **TEXT, "vocab_size": len(text)},
         vision_config={**CLIP, "image_size": 112, "patch_size": 14},
-        image_token_index=text.convert_tokens_to_ids("<image>"), image_grid_pinpoints=grid,
-    )  # fmt: skip
-    preprocessor = {"image_processor_type": "LlavaNextImageProcessor", "size": {"shortest_edge": 112},
-                    "crop_size": {"height": 112, "width": 112}, "image_grid_pinpoints": grid}  # fmt: skip
-    processor = {"processor_class": "LlavaNextProcessor", "patch_size": 14, "num_additional_image_tokens": 1,
-                 "vision_feature_select_strategy": "default", "image_token": "<image>"}  # fmt: skip
+        image_token_index=text.convert_tokens_to_ids("<image>"),
+        image_grid_pinpoints=grid,
+    )
+    preprocessor = {
+        "image_processor_type": "LlavaNextImageProcessor",
+        "size": {"shortest_edge": 112},
+        "crop_size": {"height": 112, "width": 112},
+        "image_grid_pinpoints": grid,
+    }
+    processor = {
+        "processor_class": "LlavaNextProcessor",
+        "patch_size": 14,
+        "num_additional_image_tokens": 1,
+        "vision_feature_select_strategy": "default",
+        "image_token": "<image>",
+    }
     save(folder, config, text, preprocessor, USER_FIRST.replace("IMAGE", "<image>"), processor)
 
 
@@ -204,11 +270,21 @@ def gemma3(folder: Path) -> None:
     )
     start, end, image = text.convert_tokens_to_ids(names)
     config = Gemma3Config(
-        text_config={**TEXT, "head_dim": 8, "vocab_size": len(text), "sliding_window": 512, "bos_token_id": None,
-                     "eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id},
+        text_config={
+            **TEXT,
+            "head_dim": 8,
+            "vocab_size": len(text),
+            "sliding_window": 512,
+            "bos_token_id": None,
+            "eos_token_id": text.eos_token_id,
+            "pad_token_id": text.pad_token_id,
+        },
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14},
-        mm_tokens_per_image=16, boi_token_index=start, eoi_token_index=end, image_token_index=image,
-    )  # fmt: skip
+        mm_tokens_per_image=16,
+        boi_token_index=start,
+        eoi_token_index=end,
+        image_token_index=image,
+    )
     preprocessor = {
         "image_processor_type": "Gemma3ImageProcessor",
         "size": {"height": 112, "width": 112},
@@ -227,10 +303,15 @@ def paligemma(folder: Path) -> None:
     config = PaliGemmaConfig(
         text_config={"model_type": "gemma", **TEXT, "head_dim": 8, "vocab_size": len(text)},
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14, "projection_dim": 32},
-        image_token_index=text.convert_tokens_to_ids("<image>"), projection_dim=32, hidden_size=32,
-    )  # fmt: skip
-    preprocessor = {"image_processor_type": "SiglipImageProcessor", "size": {"height": 112, "width": 112},
-                    "image_seq_length": 64}  # fmt: skip
+        image_token_index=text.convert_tokens_to_ids("<image>"),
+        projection_dim=32,
+        hidden_size=32,
+    )
+    preprocessor = {
+        "image_processor_type": "SiglipImageProcessor",
+        "size": {"height": 112, "width": 112},
+        "image_seq_length": 64,
+    }
     save(folder, config, text, preprocessor, "", {"processor_class": "PaliGemmaProcessor"})
 
 
@@ -243,12 +324,25 @@ def internvl(folder: Path) -> None:
     text = tokenizer(folder, names, extra_special_tokens=dict(zip(roles, names, strict=True)))
     config = InternVLConfig(
         text_config={"model_type": "qwen2", **TEXT, "vocab_size": len(text)},
-        vision_config={"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-                       "image_size": [112, 112], "patch_size": [14, 14]},
-        image_token_id=text.convert_tokens_to_ids("<IMG_CONTEXT>"), image_seq_length=16, downsample_ratio=0.5,
-    )  # fmt: skip
-    preprocessor = {"image_processor_type": "GotOcr2ImageProcessor", "size": {"height": 112, "width": 112},
-                    "crop_to_patches": True, "min_patches": 1, "max_patches": 12}  # fmt: skip
+        vision_config={
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "image_size": [112, 112],
+            "patch_size": [14, 14],
+        },
+        image_token_id=text.convert_tokens_to_ids("<IMG_CONTEXT>"),
+        image_seq_length=16,
+        downsample_ratio=0.5,
+    )
+    preprocessor = {
+        "image_processor_type": "GotOcr2ImageProcessor",
+        "size": {"height": 112, "width": 112},
+        "crop_to_patches": True,
+        "min_patches": 1,
+        "max_patches": 12,
+    }
     processor = {"processor_class": "InternVLProcessor", "image_seq_length": 16}
     save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<IMG_CONTEXT>\n"), processor)
 
@@ -256,16 +350,41 @@ def internvl(folder: Path) -> None:
 def tiled(folder: Path, config_class: Any, name: str) -> None:
     """What Idefics 3 and SmolVLM share: tiles of a fixed side, rows and columns named, and the page
     as a whole."""
-    text = tokenizer(folder, ["<image>", "<fake_token_around_image>", "<end_of_utterance>", "<global-img>",
-                              *(f"<row_{i}_col_{j}>" for i in range(1, 7) for j in range(1, 7))])  # fmt: skip
+    text = tokenizer(
+        folder,
+        [
+            "<image>",
+            "<fake_token_around_image>",
+            "<end_of_utterance>",
+            "<global-img>",
+            *(f"<row_{i}_col_{j}>" for i in range(1, 7) for j in range(1, 7)),
+        ],
+    )
     config = config_class(
-        text_config={"model_type": "llama", **TEXT, "vocab_size": len(text), "pad_token_id": text.pad_token_id},
-        vision_config={"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-                       "image_size": 112, "patch_size": 14},
-        image_token_id=text.convert_tokens_to_ids("<image>"), scale_factor=2, pad_token_id=text.pad_token_id,
-    )  # fmt: skip
-    preprocessor = {"image_processor_type": f"{name}ImageProcessor", "size": {"longest_edge": 448},
-                    "max_image_size": {"longest_edge": 112}, "do_image_splitting": True}  # fmt: skip
+        text_config={
+            "model_type": "llama",
+            **TEXT,
+            "vocab_size": len(text),
+            "pad_token_id": text.pad_token_id,
+        },
+        vision_config={
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "image_size": 112,
+            "patch_size": 14,
+        },
+        image_token_id=text.convert_tokens_to_ids("<image>"),
+        scale_factor=2,
+        pad_token_id=text.pad_token_id,
+    )
+    preprocessor = {
+        "image_processor_type": f"{name}ImageProcessor",
+        "size": {"longest_edge": 448},
+        "max_image_size": {"longest_edge": 112},
+        "do_image_splitting": True,
+    }
     processor = {"processor_class": f"{name}Processor", "image_seq_len": 16}
     save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image>"), processor)
 

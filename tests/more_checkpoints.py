@@ -32,9 +32,16 @@ def lighton_ocr(folder: Path) -> None:
     text = tokenizer(folder, names, extra_special_tokens=dict(zip(roles, names, strict=True)))
     config = LightOnOcrConfig(
         text_config={"model_type": "qwen3", **TEXT, "head_dim": 8, "vocab_size": len(text)},
-        vision_config={"model_type": "pixtral", **LAYERS, "head_dim": 8, "image_size": 448, "patch_size": 14},
-        image_token_id=text.convert_tokens_to_ids(names[0]), spatial_merge_size=2,
-    )  # fmt: skip
+        vision_config={
+            "model_type": "pixtral",
+            **LAYERS,
+            "head_dim": 8,
+            "image_size": 448,
+            "patch_size": 14,
+        },
+        image_token_id=text.convert_tokens_to_ids(names[0]),
+        spatial_merge_size=2,
+    )
     preprocessor = {
         "image_processor_type": "PixtralImageProcessor",
         "patch_size": 14,
@@ -52,16 +59,20 @@ def llava_onevision(folder: Path) -> None:
     config = LlavaOnevisionConfig(
         text_config={"model_type": "qwen2", **TEXT, "vocab_size": len(text)},
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14, "vision_use_head": False},
-        image_token_index=text.convert_tokens_to_ids("<image>"), image_grid_pinpoints=grid,
+        image_token_index=text.convert_tokens_to_ids("<image>"),
+        image_grid_pinpoints=grid,
         video_token_index=text.convert_tokens_to_ids("<video>"),
-    )  # fmt: skip
+    )
     preprocessor = {
         "image_processor_type": "LlavaOnevisionImageProcessor",
         **SQUARE,
         "image_grid_pinpoints": grid,
     }
-    processor = {"processor_class": "LlavaOnevisionProcessor", "num_image_tokens": 64,
-                 "vision_feature_select_strategy": "full"}  # fmt: skip
+    processor = {
+        "processor_class": "LlavaOnevisionProcessor",
+        "num_image_tokens": 64,
+        "vision_feature_select_strategy": "full",
+    }
     save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image>\n"), processor)
 
 
@@ -74,13 +85,23 @@ def granite_vision(folder: Path) -> None:
     config = LlavaNextConfig(
         text_config={"model_type": "granite", **TEXT, "vocab_size": len(text)},
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14, "vision_use_head": False},
-        image_token_index=text.convert_tokens_to_ids("<image>"), image_grid_pinpoints=grid,
-        vision_feature_select_strategy="full", vision_feature_layer=[-2, -1],
-    )  # fmt: skip
-    preprocessor = {"image_processor_type": "LlavaNextImageProcessor", **SQUARE, "image_grid_pinpoints": grid,
-                    "crop_size": {"height": 112, "width": 112}}  # fmt: skip
-    processor = {"processor_class": "LlavaNextProcessor", "patch_size": 14, "image_token": "<image>",
-                 "vision_feature_select_strategy": "full"}  # fmt: skip
+        image_token_index=text.convert_tokens_to_ids("<image>"),
+        image_grid_pinpoints=grid,
+        vision_feature_select_strategy="full",
+        vision_feature_layer=[-2, -1],
+    )
+    preprocessor = {
+        "image_processor_type": "LlavaNextImageProcessor",
+        **SQUARE,
+        "image_grid_pinpoints": grid,
+        "crop_size": {"height": 112, "width": 112},
+    }
+    processor = {
+        "processor_class": "LlavaNextProcessor",
+        "patch_size": 14,
+        "image_token": "<image>",
+        "vision_feature_select_strategy": "full",
+    }
     save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image>\n"), processor)
 
 
@@ -91,15 +112,37 @@ def mllama(folder: Path) -> None:
 
     text = tokenizer(folder, ["<|begin|>", "<|python_tag|>", "<|image|>"], bos_token="<|begin|>")  # noqa: S106
     config = MllamaConfig(
-        text_config={**TEXT, "vocab_size": len(text) - 1, "cross_attention_layers": [1],
-                     "bos_token_id": text.bos_token_id,
-                     "eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id},
-        vision_config={"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_global_layers": 1,
-                       "attention_heads": 4, "image_size": 112, "patch_size": 14, "vision_output_dim": 64,
-                       "intermediate_layers_indices": [1],
-                       "supported_aspect_ratios": [[1, 1], [1, 2], [1, 3], [1, 4], [2, 1], [2, 2], [3, 1], [4, 1]]},
+        text_config={
+            **TEXT,
+            "vocab_size": len(text) - 1,
+            "cross_attention_layers": [1],
+            "bos_token_id": text.bos_token_id,
+            "eos_token_id": text.eos_token_id,
+            "pad_token_id": text.pad_token_id,
+        },
+        vision_config={
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_global_layers": 1,
+            "attention_heads": 4,
+            "image_size": 112,
+            "patch_size": 14,
+            "vision_output_dim": 64,
+            "intermediate_layers_indices": [1],
+            "supported_aspect_ratios": [
+                [1, 1],
+                [1, 2],
+                [1, 3],
+                [1, 4],
+                [2, 1],
+                [2, 2],
+                [3, 1],
+                [4, 1],
+            ],
+        },
         image_token_index=text.convert_tokens_to_ids("<|image|>"),
-    )  # fmt: skip
+    )
     preprocessor = {"image_processor_type": "MllamaImageProcessor", **SQUARE, "max_image_tiles": 4}
     save(
         folder,
@@ -117,10 +160,19 @@ def got_ocr2(folder: Path) -> None:
     text = tokenizer(folder, ["<img>", "</img>", "<imgpad>"])
     config = GotOcr2Config(
         text_config={"model_type": "qwen2", **TEXT, "vocab_size": len(text)},
-        vision_config={"hidden_size": 32, "output_channels": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
-                       "image_size": 1024, "patch_size": 16, "mlp_dim": 64, "global_attn_indexes": []},
-        image_token_index=text.convert_tokens_to_ids("<imgpad>"), image_seq_length=256,
-    )  # fmt: skip
+        vision_config={
+            "hidden_size": 32,
+            "output_channels": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "image_size": 1024,
+            "patch_size": 16,
+            "mlp_dim": 64,
+            "global_attn_indexes": [],
+        },
+        image_token_index=text.convert_tokens_to_ids("<imgpad>"),
+        image_seq_length=256,
+    )
     preprocessor = {
         "image_processor_type": "GotOcr2ImageProcessor",
         "size": {"height": 1024, "width": 1024},
@@ -136,8 +188,14 @@ def glm(
     vision_type: dict[str, Any],
 ) -> None:
     """What GLM-4.1V, GLM-4.6V and GLM-OCR share: Qwen's pages, counted as two frames of a film."""
-    names = ["<|begin_of_image|>", "<|end_of_image|>", "<|image|>", "<|video|>", "<|begin_of_video|>",
-             "<|end_of_video|>"]  # fmt: skip
+    names = [
+        "<|begin_of_image|>",
+        "<|end_of_image|>",
+        "<|image|>",
+        "<|video|>",
+        "<|begin_of_video|>",
+        "<|end_of_video|>",
+    ]
     text = tokenizer(folder, names)
     start, end, image, video, first, last = text.convert_tokens_to_ids(names)
     rope = {
@@ -147,15 +205,37 @@ def glm(
         "partial_rotary_factor": 1.0,
     }
     config = config_class(
-        text_config={**TEXT, **text_type, "vocab_size": len(text), "rope_parameters": rope,
-                     "eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id},
-        vision_config={"depth": 2, "hidden_size": 32, "num_heads": 4, "intermediate_size": 64, "out_hidden_size": 32,
-                       "image_size": 112, **vision_type},
-        image_token_id=image, video_token_id=video, image_start_token_id=start, image_end_token_id=end,
-        video_start_token_id=first, video_end_token_id=last,
-    )  # fmt: skip
-    preprocessor = {"image_processor_type": f"{kind}ImageProcessor", "patch_size": 14, "temporal_patch_size": 2,
-                    "merge_size": 2, "size": {"shortest_edge": 12544, "longest_edge": 401408}}  # fmt: skip
+        text_config={
+            **TEXT,
+            **text_type,
+            "vocab_size": len(text),
+            "rope_parameters": rope,
+            "eos_token_id": text.eos_token_id,
+            "pad_token_id": text.pad_token_id,
+        },
+        vision_config={
+            "depth": 2,
+            "hidden_size": 32,
+            "num_heads": 4,
+            "intermediate_size": 64,
+            "out_hidden_size": 32,
+            "image_size": 112,
+            **vision_type,
+        },
+        image_token_id=image,
+        video_token_id=video,
+        image_start_token_id=start,
+        image_end_token_id=end,
+        video_start_token_id=first,
+        video_end_token_id=last,
+    )
+    preprocessor = {
+        "image_processor_type": f"{kind}ImageProcessor",
+        "patch_size": 14,
+        "temporal_patch_size": 2,
+        "merge_size": 2,
+        "size": {"shortest_edge": 12544, "longest_edge": 401408},
+    }
     template = CHAT.replace("IMAGE", "<|begin_of_image|><|image|><|end_of_image|>")
     save(folder, config, text, preprocessor, template, {"processor_class": f"{kind}Processor"})
 
@@ -187,14 +267,28 @@ def idefics2(folder: Path) -> None:
 
     text = tokenizer(folder, ["<image>", "<fake_token_around_image>", "<end_of_utterance>"])
     config = Idefics2Config(
-        text_config={"model_type": "mistral", **TEXT, "vocab_size": len(text), "pad_token_id": text.pad_token_id},
+        text_config={
+            "model_type": "mistral",
+            **TEXT,
+            "vocab_size": len(text),
+            "pad_token_id": text.pad_token_id,
+        },
         vision_config={**LAYERS, "image_size": 112, "patch_size": 14},
-        perceiver_config={"hidden_size": 32, "resampler_n_latents": 16, "resampler_depth": 1, "resampler_n_heads": 4,
-                          "resampler_head_dim": 8, "num_key_value_heads": 2},
+        perceiver_config={
+            "hidden_size": 32,
+            "resampler_n_latents": 16,
+            "resampler_depth": 1,
+            "resampler_n_heads": 4,
+            "resampler_head_dim": 8,
+            "num_key_value_heads": 2,
+        },
         image_token_id=text.convert_tokens_to_ids("<image>"),
-    )  # fmt: skip
-    preprocessor = {"image_processor_type": "Idefics2ImageProcessor", "do_image_splitting": True,
-                    "size": {"longest_edge": 112, "shortest_edge": 56}}  # fmt: skip
+    )
+    preprocessor = {
+        "image_processor_type": "Idefics2ImageProcessor",
+        "do_image_splitting": True,
+        "size": {"longest_edge": 112, "shortest_edge": 56},
+    }
     processor = {"processor_class": "Idefics2Processor", "image_seq_len": 16}
     save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image>"), processor)
 
@@ -202,15 +296,29 @@ def idefics2(folder: Path) -> None:
 def aya_vision(folder: Path) -> None:
     from transformers import AyaVisionConfig
 
-    names = ["<image>", "<|START_OF_IMG|>", "<|END_OF_IMG|>", "<|IMG_PATCH|>", "<|IMG_LINE_BREAK|>", "TILE",
-             "TILE_GLOBAL"]  # fmt: skip
+    names = [
+        "<image>",
+        "<|START_OF_IMG|>",
+        "<|END_OF_IMG|>",
+        "<|IMG_PATCH|>",
+        "<|IMG_LINE_BREAK|>",
+        "TILE",
+        "TILE_GLOBAL",
+    ]
     text = tokenizer(folder, names)
     config = AyaVisionConfig(
-        text_config={"model_type": "cohere2", **TEXT, "vocab_size": len(text), "bos_token_id": None,
-                     "eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id},
+        text_config={
+            "model_type": "cohere2",
+            **TEXT,
+            "vocab_size": len(text),
+            "bos_token_id": None,
+            "eos_token_id": text.eos_token_id,
+            "pad_token_id": text.pad_token_id,
+        },
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14, "vision_use_head": False},
-        image_token_index=text.convert_tokens_to_ids("<|IMG_PATCH|>"), downsample_factor=2,
-    )  # fmt: skip
+        image_token_index=text.convert_tokens_to_ids("<|IMG_PATCH|>"),
+        downsample_factor=2,
+    )
     preprocessor = {
         "image_processor_type": "GotOcr2ImageProcessor",
         **SQUARE,
@@ -241,9 +349,18 @@ def ovis2(folder: Path) -> None:
     _, atom, *indicators = text.convert_tokens_to_ids(names)
     config = Ovis2Config(
         text_config={"model_type": "qwen2", **TEXT, "vocab_size": len(text)},
-        vision_config={**LAYERS, "image_size": 112, "patch_size": 14, "hidden_stride": 2, "vocab_size": 64},
-        image_token_id=atom, visual_indicator_token_ids=indicators, vocab_size=len(text), hidden_size=32,
-    )  # fmt: skip
+        vision_config={
+            **LAYERS,
+            "image_size": 112,
+            "patch_size": 14,
+            "hidden_stride": 2,
+            "vocab_size": 64,
+        },
+        image_token_id=atom,
+        visual_indicator_token_ids=indicators,
+        vocab_size=len(text),
+        hidden_size=32,
+    )
     preprocessor = {
         "image_processor_type": "Ovis2ImageProcessor",
         **SQUARE,
@@ -264,7 +381,7 @@ def deepseek_vl(folder: Path) -> None:
         text_config={"model_type": "llama", **TEXT, "vocab_size": len(text)},
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14, "vision_use_head": False},
         image_token_id=text.convert_tokens_to_ids("<image_placeholder>"),
-    )  # fmt: skip
+    )
     preprocessor = {"image_processor_type": "DeepseekVLImageProcessor", **SQUARE}
     processor = {"processor_class": "DeepseekVLProcessor", "num_image_tokens": 64}
     save(
@@ -280,13 +397,27 @@ def paddleocr_vl(folder: Path) -> None:
     start, end, image, video = text.convert_tokens_to_ids(names)
     rope = {"rope_type": "default", "mrope_section": mrope(), "rope_theta": 5e5}
     config = PaddleOCRVLConfig(
-        text_config={**TEXT, "head_dim": 8, "vocab_size": len(text), "rope_parameters": rope, "bos_token_id": None,
-                     "eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id},
+        text_config={
+            **TEXT,
+            "head_dim": 8,
+            "vocab_size": len(text),
+            "rope_parameters": rope,
+            "bos_token_id": None,
+            "eos_token_id": text.eos_token_id,
+            "pad_token_id": text.pad_token_id,
+        },
         vision_config={**LAYERS, "image_size": 112, "patch_size": 14},
-        image_token_id=image, video_token_id=video, vision_start_token_id=start, vision_end_token_id=end,
-    )  # fmt: skip
-    preprocessor = {"image_processor_type": "PaddleOCRVLImageProcessor", "patch_size": 14, "merge_size": 2,
-                    "size": {"shortest_edge": 28224, "longest_edge": 200704}}  # fmt: skip
+        image_token_id=image,
+        video_token_id=video,
+        vision_start_token_id=start,
+        vision_end_token_id=end,
+    )
+    preprocessor = {
+        "image_processor_type": "PaddleOCRVLImageProcessor",
+        "patch_size": 14,
+        "merge_size": 2,
+        "size": {"shortest_edge": 28224, "longest_edge": 200704},
+    }
     template = CHAT.replace("IMAGE", "<|IMAGE_START|><|IMAGE_PLACEHOLDER|><|IMAGE_END|>")
     save(folder, config, text, preprocessor, template, {"processor_class": "PaddleOCRVLProcessor"})
 
@@ -298,18 +429,39 @@ def florence2(folder: Path) -> None:
     image = {"image_token": "<image>"}
     text = tokenizer(folder, ["<image>", "<s>"], bos_token="<s>", extra_special_tokens=image)  # noqa: S106
     config = Florence2Config(
-        text_config={"model_type": "bart", "d_model": 32, "encoder_layers": 1, "decoder_layers": 1,
-                     "encoder_attention_heads": 4, "decoder_attention_heads": 4, "encoder_ffn_dim": 64,
-                     "decoder_ffn_dim": 64, "vocab_size": len(text), "max_position_embeddings": 4096,
-                     "bos_token_id": text.bos_token_id, "eos_token_id": text.eos_token_id,
-                     "pad_token_id": text.pad_token_id, "decoder_start_token_id": text.eos_token_id,
-                     "forced_eos_token_id": None},
-        vision_config={"depths": [1, 1, 1, 1], "embed_dim": [8, 16, 32, 32], "num_heads": [2, 2, 4, 4],
-                       "num_groups": [2, 2, 4, 4], "window_size": 4, "projection_dim": 32},
+        text_config={
+            "model_type": "bart",
+            "d_model": 32,
+            "encoder_layers": 1,
+            "decoder_layers": 1,
+            "encoder_attention_heads": 4,
+            "decoder_attention_heads": 4,
+            "encoder_ffn_dim": 64,
+            "decoder_ffn_dim": 64,
+            "vocab_size": len(text),
+            "max_position_embeddings": 4096,
+            "bos_token_id": text.bos_token_id,
+            "eos_token_id": text.eos_token_id,
+            "pad_token_id": text.pad_token_id,
+            "decoder_start_token_id": text.eos_token_id,
+            "forced_eos_token_id": None,
+        },
+        vision_config={
+            "depths": [1, 1, 1, 1],
+            "embed_dim": [8, 16, 32, 32],
+            "num_heads": [2, 2, 4, 4],
+            "num_groups": [2, 2, 4, 4],
+            "window_size": 4,
+            "projection_dim": 32,
+        },
         image_token_id=text.convert_tokens_to_ids("<image>"),
-    )  # fmt: skip
-    preprocessor = {"image_processor_type": "CLIPImageProcessor", "size": {"height": 224, "width": 224},
-                    "do_center_crop": False, "image_seq_length": 50}  # fmt: skip
+    )
+    preprocessor = {
+        "image_processor_type": "CLIPImageProcessor",
+        "size": {"height": 224, "width": 224},
+        "do_center_crop": False,
+        "image_seq_length": 50,
+    }
     processor = {"processor_class": "Florence2Processor"}
     save(folder, config, text, preprocessor, "", processor)
 
@@ -320,14 +472,32 @@ def donut(folder: Path) -> None:
 
     text = tokenizer(folder, ["<s_cord-v2>", "</s_cord-v2>"])
     config = VisionEncoderDecoderConfig(
-        encoder={"model_type": "donut-swin", "image_size": [128, 96], "embed_dim": 8, "depths": [1, 1],
-                 "num_heads": [2, 2], "window_size": 4, "patch_size": 4},
-        decoder={"model_type": "mbart", "d_model": 16, "decoder_layers": 1, "decoder_attention_heads": 2,
-                 "decoder_ffn_dim": 32, "vocab_size": len(text), "max_position_embeddings": 1024,
-                 "is_decoder": True, "add_cross_attention": True, "eos_token_id": text.eos_token_id,
-                 "pad_token_id": text.pad_token_id, "forced_eos_token_id": None},
-        decoder_start_token_id=text.convert_tokens_to_ids("<s_cord-v2>"), pad_token_id=text.pad_token_id,
-    )  # fmt: skip
+        encoder={
+            "model_type": "donut-swin",
+            "image_size": [128, 96],
+            "embed_dim": 8,
+            "depths": [1, 1],
+            "num_heads": [2, 2],
+            "window_size": 4,
+            "patch_size": 4,
+        },
+        decoder={
+            "model_type": "mbart",
+            "d_model": 16,
+            "decoder_layers": 1,
+            "decoder_attention_heads": 2,
+            "decoder_ffn_dim": 32,
+            "vocab_size": len(text),
+            "max_position_embeddings": 1024,
+            "is_decoder": True,
+            "add_cross_attention": True,
+            "eos_token_id": text.eos_token_id,
+            "pad_token_id": text.pad_token_id,
+            "forced_eos_token_id": None,
+        },
+        decoder_start_token_id=text.convert_tokens_to_ids("<s_cord-v2>"),
+        pad_token_id=text.pad_token_id,
+    )
     preprocessor = {
         "image_processor_type": "DonutImageProcessor",
         "size": {"height": 128, "width": 96},
@@ -342,19 +512,42 @@ def vipllava(folder: Path) -> None:
     config = VipLlavaConfig(
         text_config={"model_type": "llama", **TEXT, "vocab_size": len(text)},
         vision_config={**CLIP, "num_hidden_layers": 3, "image_size": 112, "patch_size": 14},
-        image_token_index=text.convert_tokens_to_ids("<image>"), vision_feature_layers=[-2, -1],
-    )  # fmt: skip
-    preprocessor = {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 112},
-                    "crop_size": {"height": 112, "width": 112}}  # fmt: skip
-    processor = {"processor_class": "LlavaProcessor", "patch_size": 14, "num_additional_image_tokens": 1,
-                 "vision_feature_select_strategy": "default", "image_token": "<image>"}  # fmt: skip
+        image_token_index=text.convert_tokens_to_ids("<image>"),
+        vision_feature_layers=[-2, -1],
+    )
+    preprocessor = {
+        "image_processor_type": "CLIPImageProcessor",
+        "size": {"shortest_edge": 112},
+        "crop_size": {"height": 112, "width": 112},
+    }
+    processor = {
+        "processor_class": "LlavaProcessor",
+        "patch_size": 14,
+        "num_additional_image_tokens": 1,
+        "vision_feature_select_strategy": "default",
+        "image_token": "<image>",
+    }
     save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image>\n"), processor)
 
 
 FAMILIES: dict[str, Callable[[Path], None]] = {
     made.__name__: made
     for made in (
-        aya_vision, deepseek_vl, donut, florence2, glm46v, glm4v, glm_ocr, got_ocr2, granite_vision, idefics2,
-        lighton_ocr, llava_onevision, mllama, ovis2, paddleocr_vl, vipllava,
+        aya_vision,
+        deepseek_vl,
+        donut,
+        florence2,
+        glm46v,
+        glm4v,
+        glm_ocr,
+        got_ocr2,
+        granite_vision,
+        idefics2,
+        lighton_ocr,
+        llava_onevision,
+        mllama,
+        ovis2,
+        paddleocr_vl,
+        vipllava,
     )
-}  # fmt: skip
+}

@@ -32,7 +32,8 @@ def prompt(tmp_path: Path) -> Prompt:
 def test_lines_of_a_file(tmp_path: Path, prompt: Prompt) -> None:
     path = tmp_path / "answers.jsonl"
     path.write_text(
-        '{"id": "other", "pred": "no"}\n{"document": "schet-1", "raw_response": "{}", "elapsed_seconds": 2.5}\n'
+        '{"id": "other", "pred": "no"}\n'
+        '{"document": "schet-1", "raw_response": "{}", "elapsed_seconds": 2.5}\n'
     )
     reply = replay(path).generate(prompt)
     assert (reply.raw_response, reply.elapsed_seconds, reply.cached) == ("{}", 2.5, True)

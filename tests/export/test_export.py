@@ -31,9 +31,16 @@ from vlm_lab.suite import load_documents, load_suite, make_prompt
 from vlm_lab.suite.pages import Pages
 from vlm_lab.types import CandidateKey, Decision, Document, Model, Runtime
 
-DECISION = Decision(suite="invoices", model="m", prompt_id="default", verdict="chosen",
-                    reasons={"evidence": (Message("limit", {"name": "field_f1", "value": 0.981, "rule": 0.95}),),
-                             "against": (Message("unverified"),)})  # fmt: skip
+DECISION = Decision(
+    suite="invoices",
+    model="m",
+    prompt_id="default",
+    verdict="chosen",
+    reasons={
+        "evidence": (Message("limit", {"name": "field_f1", "value": 0.981, "rule": 0.95}),),
+        "against": (Message("unverified"),),
+    },
+)
 
 
 def project(folder: Path) -> Document:

@@ -10,7 +10,8 @@ from typing import Any
 from tests.checkpoints import tokenizer, write
 
 TEMPLATE = (
-    "{% for message in messages %}{{ '<|' + message['role'] + '|>\n' + message['content'] + '<|end|>\n' }}{% endfor %}"
+    "{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>\n' + message['content'] + '<|end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}"
 )
 CODE = ("configuration_stand_in.py", "modeling_stand_in.py", "processing_stand_in.py")
@@ -36,11 +37,15 @@ def make(folder: Path) -> None:
     model.save_pretrained(folder)
     for name in CODE:
         shutil.copy(Path(__file__).parent / name, folder)
-    names = {"AutoConfig": "configuration_stand_in.StandInConfig",
-             "AutoModelForCausalLM": "modeling_stand_in.StandInForCausalLM"}  # fmt: skip
+    names = {
+        "AutoConfig": "configuration_stand_in.StandInConfig",
+        "AutoModelForCausalLM": "modeling_stand_in.StandInForCausalLM",
+    }
     add(folder / "config.json", auto_map=names, _attn_implementation="flash_attention_2")
-    names = {"AutoProcessor": "processing_stand_in.StandInProcessor",
-             "AutoImageProcessor": "processing_stand_in.StandInImageProcessor"}  # fmt: skip
+    names = {
+        "AutoProcessor": "processing_stand_in.StandInProcessor",
+        "AutoImageProcessor": "processing_stand_in.StandInImageProcessor",
+    }
     made = {"image_processor_type": "StandInImageProcessor", "processor_class": "StandInProcessor"}
     write(folder / "preprocessor_config.json", {**made, "num_img_tokens": 4, "auto_map": names})
 

@@ -62,8 +62,9 @@ def runner(tmp_path: Path) -> InferenceRunner:
 
 def make_runner(tmp_path: Path, backend: type, replies: CacheMode) -> InferenceRunner:
     write_suite(tmp_path / "suite", {f"d{n}": REFERENCE for n in range(3)})
-    model = f"{{name: m, model_id: x, backend: '{__name__}:{backend.__name__}'}}"
-    (tmp_path / "models.yaml").write_text(f"models: [{model}]")
+    backend_name = f"{__name__}:{backend.__name__}"
+    models = f"models: [{{name: m, model_id: x, backend: '{backend_name}'}}]"
+    (tmp_path / "models.yaml").write_text(models)
     options = Options(
         models_files=(tmp_path / "models.yaml",),
         output_dir=tmp_path,
@@ -195,8 +196,9 @@ def test_a_model_is_not_asked_about_documents_it_is_not_meant_for(tmp_path: Path
         tmp_path / "suite", {"slip": REFERENCE, "letter": REFERENCE}, "tags: {file: tags.csv}"
     )
     (folder / "tags.csv").write_text("document,kind\nslip.png,slip\nletter.png,letter\n")
-    model = f"name: m, model_id: x, backend: '{__name__}:Slow', only: {{kind: [slip, receipt]}}"
-    (tmp_path / "models.yaml").write_text(f"models: [{{{model}}}]")
+    model = f"{{name: m, model_id: x, backend: '{__name__}:Slow', "
+    model += "only: {kind: [slip, receipt]}}"
+    (tmp_path / "models.yaml").write_text(f"models: [{model}]")
     plan = Plan(
         Options(
             models_files=(tmp_path / "models.yaml",),

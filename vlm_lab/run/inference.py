@@ -1,5 +1,4 @@
-"""How a case is answered: from the cache, or by the model, timed from decoded pixels to the full
-reply.
+"""A case -> its reply: from the cache, or from the model, timed from decoded pixels to the whole.
 
 The next case's pages are rendered while the model works on this one's.
 """
@@ -28,7 +27,7 @@ Timer = Callable[[Callable[[], Generation]], object]
 
 
 class InferenceRunner:
-    """One model at a time, one case at a time, each with its pages rendered when its turn comes."""
+    """One model at a time, one case at a time: prompt, cache, timed reply."""
 
     def __init__(self, options: Options, plan: Plan) -> None:
         self.options, self.plan = options, plan

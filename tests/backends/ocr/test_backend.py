@@ -40,72 +40,151 @@ def read(*rows: str, languages: tuple[str, ...] = ("en", "de", "fr", "ru")) -> d
 
 HEADERS = [
     pytest.param(
-        ["Northwind Ltd", "Invoice No: INV-2041", "Date: 3 April 2024", "Due Date: 17/05/2024", "Total: £12.00"],
-        {"invoice_number": "INV-2041", "issue_date": "2024-04-03", "due_date": "2024-05-17", "currency": "GBP"},
+        [
+            "Northwind Ltd",
+            "Invoice No: INV-2041",
+            "Date: 3 April 2024",
+            "Due Date: 17/05/2024",
+            "Total: £12.00",
+        ],
+        {
+            "invoice_number": "INV-2041",
+            "issue_date": "2024-04-03",
+            "due_date": "2024-05-17",
+            "currency": "GBP",
+        },
         id="english",
     ),
     pytest.param(
-        ["Holz GmbH", "Fällig am | 30.04.2024", "Lieferdatum | 01.04.2024", "Rechnungsdatum | 02.04.2024",
-         "Kundennummer | 99887", "Rechnungsnummer | R-77", "Betrag | 1.234,50 €"],
-        {"invoice_number": "R-77", "issue_date": "2024-04-02", "due_date": "2024-04-30", "currency": "EUR"},
+        [
+            "Holz GmbH",
+            "Fällig am | 30.04.2024",
+            "Lieferdatum | 01.04.2024",
+            "Rechnungsdatum | 02.04.2024",
+            "Kundennummer | 99887",
+            "Rechnungsnummer | R-77",
+            "Betrag | 1.234,50 €",
+        ],
+        {
+            "invoice_number": "R-77",
+            "issue_date": "2024-04-02",
+            "due_date": "2024-04-30",
+            "currency": "EUR",
+        },
         id="german, due before issued, customer before number",
     ),
     pytest.param(
-        ["Boulangerie SARL", "Facture n° F2024-3", "Date d'émission | 5 mars 2024", "Échéance : 05/04/2024"],
+        [
+            "Boulangerie SARL",
+            "Facture n° F2024-3",
+            "Date d'émission | 5 mars 2024",
+            "Échéance : 05/04/2024",
+        ],
         {"invoice_number": "F2024-3", "issue_date": "2024-03-05", "due_date": "2024-04-05"},
         id="french",
     ),
     pytest.param(
-        ["ООО Ветер", "Счет № 417 от 05.03.2024", "Срок оплаты: 15 апреля 2024", "К оплате | 12 000,00 руб."],
-        {"invoice_number": "417", "issue_date": "2024-03-05", "due_date": "2024-04-15", "currency": "RUB"},
+        [
+            "ООО Ветер",
+            "Счет № 417 от 05.03.2024",
+            "Срок оплаты: 15 апреля 2024",
+            "К оплате | 12 000,00 руб.",
+        ],
+        {
+            "invoice_number": "417",
+            "issue_date": "2024-03-05",
+            "due_date": "2024-04-15",
+            "currency": "RUB",
+        },
         id="russian, number and date in one line",
     ),
     pytest.param(
-        ["Acme Inc", "400@ Invoice #", "400@ A-9", "Order date 12/31/2023", "Dated 01/02/2024", "Total | 5.00"],
+        [
+            "Acme Inc",
+            "400@ Invoice #",
+            "400@ A-9",
+            "Order date 12/31/2023",
+            "Dated 01/02/2024",
+            "Total | 5.00",
+        ],
         {"invoice_number": "A-9", "issue_date": "2024-01-02"},
         id="american, value below its label",
     ),
-]  # fmt: skip
+]
 
 TOTALS = [
     pytest.param(
         ["Subtotal | 100.00", "VAT 20% | 20.00", "Total | 120.00", "Previous balance | 900.00"],
-        ("100.00", "20.00", "120.00"), id="subtotal, decoy balance",
+        ("100.00", "20.00", "120.00"),
+        id="subtotal, decoy balance",
     ),
-    pytest.param(["Total | 80.00", "Total savings | 95.00"], (None, None, "80.00"), id="what was saved is no total"),
+    pytest.param(
+        ["Total | 80.00", "Total savings | 95.00"],
+        (None, None, "80.00"),
+        id="what was saved is no total",
+    ),
     pytest.param(
         ["Deposit | 500.00", "Tax | 20.00", "Total amount (VAT included) | 120.00"],
-        (None, "20.00", "120.00"), id="a label in brackets is none",
-    ),
-    pytest.param(["Total | 80.00", "Cash | 100.00", "Change | 20.00"], (None, None, "80.00"), id="cash and change"),
-    pytest.param(
-        ["Balance due | 200.00", "Net | 1,000.00", "Tax | 100.00", "Total | 1,100.00", "Paid | 900.00"],
-        ("1000.00", "100.00", "1100.00"), id="what is left to pay is no total",
+        (None, "20.00", "120.00"),
+        id="a label in brackets is none",
     ),
     pytest.param(
-        ["BROT | 3,79", "SUMME EUR | 11,04", "300@ Netto | 500@ Steuer | 700@ Brutto",
-         "A 19% | 300@ 3,51 | 500@ 0,67 | 700@ 4,18",
-         "B 7% | 300@ 6,41 | 500@ 0,45 | 700@ 6,86"],
-        ("9.92", "1.12", "11.04"), id="two rates, only their sum is the total",
+        ["Total | 80.00", "Cash | 100.00", "Change | 20.00"],
+        (None, None, "80.00"),
+        id="cash and change",
     ),
     pytest.param(
-        ["Gutschrift Nr. 5", "Netto | -1.360,97", "MwSt. 20% | -272,19", "Gesamtbetrag | -1.633,16"],
-        ("-1360.97", "-272.19", "-1633.16"), id="credit note",
+        [
+            "Balance due | 200.00",
+            "Net | 1,000.00",
+            "Tax | 100.00",
+            "Total | 1,100.00",
+            "Paid | 900.00",
+        ],
+        ("1000.00", "100.00", "1100.00"),
+        id="what is left to pay is no total",
     ),
     pytest.param(
-        ["Rechnungssumme Netto (exkl. USt.) | 473,00", "Umsatzsteuer | 56,87",
-         "Rechnungssumme Brutto (inkl. USt.) | 529,87"],
-        ("473.00", "56.87", "529.87"), id="labels in brackets",
+        [
+            "BROT | 3,79",
+            "SUMME EUR | 11,04",
+            "300@ Netto | 500@ Steuer | 700@ Brutto",
+            "A 19% | 300@ 3,51 | 500@ 0,67 | 700@ 4,18",
+            "B 7% | 300@ 6,41 | 500@ 0,45 | 700@ 6,86",
+        ],
+        ("9.92", "1.12", "11.04"),
+        id="two rates, only their sum is the total",
+    ),
+    pytest.param(
+        [
+            "Gutschrift Nr. 5",
+            "Netto | -1.360,97",
+            "MwSt. 20% | -272,19",
+            "Gesamtbetrag | -1.633,16",
+        ],
+        ("-1360.97", "-272.19", "-1633.16"),
+        id="credit note",
+    ),
+    pytest.param(
+        [
+            "Rechnungssumme Netto (exkl. USt.) | 473,00",
+            "Umsatzsteuer | 56,87",
+            "Rechnungssumme Brutto (inkl. USt.) | 529,87",
+        ],
+        ("473.00", "56.87", "529.87"),
+        id="labels in brackets",
     ),
     pytest.param(
         ["Total HT | 10 000,00", "TVA | 2 000,00", "Net à payer | 12 000,00"],
-        ("10000.00", "2000.00", "12000.00"), id="french, blanks in amounts",
+        ("10000.00", "2000.00", "12000.00"),
+        id="french, blanks in amounts",
     ),
     pytest.param(
         ["Итого без НДС | 500,00", "НДС 20% | 100,00", "Всего к оплате | 600,00"],
-        ("500.00", "100.00", "600.00"), id="russian",
+        ("500.00", "100.00", "600.00"),
+        id="russian",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("rows", "expected"), HEADERS)

@@ -61,8 +61,13 @@ def prompt(*sizes: tuple[int, int]) -> Prompt:
 
 def model(url: str, **settings: Any) -> Model:
     kwargs = {"max_new_tokens": 64, "temperature": 0.0}
-    return Model(name="m", model_id="served", backend="openai", generation_kwargs=kwargs,
-                 backend_kwargs={"base_url": url, **settings})  # fmt: skip
+    return Model(
+        name="m",
+        model_id="served",
+        backend="openai",
+        generation_kwargs=kwargs,
+        backend_kwargs={"base_url": url, **settings},
+    )
 
 
 def ask(server: Server, **settings: Any) -> Generation:
@@ -144,10 +149,8 @@ def test_the_key_is_sent_and_stands_nowhere_else(monkeypatch: pytest.MonkeyPatch
             backend.generate(prompt())
         backend.close()
     assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
-    assert (
-        KEY
-        not in f"{caught.value} {OpenAI.identity(candidate, OFFLINE)} {candidate} {backend.settings}"
-    )
+    identity = OpenAI.identity(candidate, OFFLINE)
+    assert KEY not in f"{caught.value} {identity} {candidate} {backend.settings}"
 
 
 def test_a_connection_is_kept_between_cases() -> None:
@@ -230,7 +233,8 @@ def test_log_probabilities_of_another_text_are_not_kept_as_its_tokens() -> None:
 
 
 def test_a_stream_says_when_the_first_token_came() -> None:
-    last = b'data: {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}\n\ndata: [DONE]\n\n'
+    last = b'data: {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}\n\n'
+    last += b"data: [DONE]\n\n"
     logprobs = {"content": [{"token": "7 €", "logprob": -0.25}]}
     euro = chunk(" €", logprobs=logprobs)
     cut = euro.index("€".encode()) + 1  # a piece may end within a letter
@@ -410,9 +414,16 @@ def test_no_answer_raises_anything_but_a_generation_error(value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [(None, None), ("7", 7), ("-7", 0), ("inf", None), ("soon", None), ("Mon, 99 Foo", None),
-     (format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True), 0)],
-)  # fmt: skip
+    [
+        (None, None),
+        ("7", 7),
+        ("-7", 0),
+        ("inf", None),
+        ("soon", None),
+        ("Mon, 99 Foo", None),
+        (format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True), 0),
+    ],
+)
 def test_retry_after(header: str | None, seconds: float | None) -> None:
     assert client.parse_retry_after(header) == seconds
 
@@ -448,10 +459,21 @@ def test_documents_stay_here_unless_the_run_is_online() -> None:
 
 @pytest.mark.parametrize(
     ("host", "private"),
-    [("localhost", True), ("127.0.0.1", True), ("10.1.2.3", True), ("192.168.1.9", True), ("::1", True),
-     ("fd00::1", True), ("100.64.0.1", True), ("8.8.8.8", False), ("::ffff:8.8.8.8", False),
-     ("2001:4860:4860::8888", False), ("no-such-host.invalid", False), ("x" * 80, False)],
-)  # fmt: skip
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("10.1.2.3", True),
+        ("192.168.1.9", True),
+        ("::1", True),
+        ("fd00::1", True),
+        ("100.64.0.1", True),
+        ("8.8.8.8", False),
+        ("::ffff:8.8.8.8", False),
+        ("2001:4860:4860::8888", False),
+        ("no-such-host.invalid", False),
+        ("x" * 80, False),
+    ],
+)
 def test_private_addresses(host: str, private: bool) -> None:
     assert is_private_host(host) is private
 
@@ -532,7 +554,8 @@ def test_a_run_keeps_the_reply_and_nowhere_the_key(
         settings = f"{{base_url: '{server.url}', api_key_env: MY_KEY}}"
         write_project(
             pytester.path,
-            f"models:\n  - {{name: here, model_id: served, backend: openai, backend_kwargs: {settings}}}\n"
+            "models:\n  - {name: here, model_id: served, backend: openai, "
+            f"backend_kwargs: {settings}}}\n"
             "  - {name: far, model_id: x, backend: openai, backend_kwargs: {base_url: 'https://8.8.8.8/v1'}}\n",
             dict.fromkeys(("inv_1", "inv_2"), REFERENCE),
         )
@@ -602,10 +625,12 @@ def test_transformers_serve_answers_about_a_page(
     transformers_serve: str, checkpoint: Any, stream: bool
 ) -> None:
     served = Model(
-        name="m", model_id=str(checkpoint("llava")), backend="openai",
+        name="m",
+        model_id=str(checkpoint("llava")),
+        backend="openai",
         generation_kwargs={"max_new_tokens": 8, "temperature": 0.0},
         backend_kwargs={"base_url": transformers_serve, "stream": stream, "timeout": 120},
-    )  # fmt: skip
+    )
     candidate = Candidate(served, OFFLINE)
     candidate.load()
     reply = candidate.generate(prompt((120, 160)))

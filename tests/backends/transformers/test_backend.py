@@ -81,15 +81,24 @@ def by_hand(folder: Path, dtype: str, tokens: int) -> Mapping[str, Any]:
     kinds = (inputs["input_ids"] == model.config.image_token_id).int()
     with torch.inference_mode():
         output = model.generate(
-            **inputs, **pixels.to(dtype=model.dtype), mm_token_type_ids=kinds, max_new_tokens=tokens, do_sample=False,
-            return_dict_in_generate=True, output_logits=True,
-        )  # fmt: skip
+            **inputs,
+            **pixels.to(dtype=model.dtype),
+            mm_token_type_ids=kinds,
+            max_new_tokens=tokens,
+            do_sample=False,
+            return_dict_in_generate=True,
+            output_logits=True,
+        )
     ids = output.sequences[0, inputs["input_ids"].shape[1] :]
     logprobs = [
         float(step[0].log_softmax(-1)[i]) for step, i in zip(output.logits, ids, strict=True)
     ]
-    return {"text": tokenizer.decode(ids, skip_special_tokens=True), "prompt": inputs["input_ids"].shape[1],
-            "visual": visual, "logprobs": logprobs}  # fmt: skip
+    return {
+        "text": tokenizer.decode(ids, skip_special_tokens=True),
+        "prompt": inputs["input_ids"].shape[1],
+        "visual": visual,
+        "logprobs": logprobs,
+    }
 
 
 def test_a_reply_is_what_a_hand_written_loop_gets(qwen: Transformers, checkpoint: Any) -> None:
@@ -334,7 +343,8 @@ def test_an_interpreter_that_cannot_run_a_model_is_said_with_the_command_that_ma
     reasons = {
         "none": r"does not start \(.*No such file.*\)",
         "odd": r"is no Python that works \(no such thing\)",
-        "bare/bin/python": r"lacks what this model needs \(ModuleNotFoundError: No module named 'torch'\)",
+        "bare/bin/python": r"lacks what this model needs "
+        r"\(ModuleNotFoundError: No module named 'torch'\)",
     }
     for name, reason in reasons.items():
         model = candidate(checkpoint("llava"), python=str(tmp_path / name))

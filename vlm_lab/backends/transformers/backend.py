@@ -1,5 +1,4 @@
-"""Models that transformers runs, each in a worker process of its own that dies with everything it
-held.
+"""Models that transformers runs, each in a worker process that dies with everything it held.
 
     - {name: qwen2-vl-2b, model_id: Qwen/Qwen2-VL-2B-Instruct, backend: transformers}
 
