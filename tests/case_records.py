@@ -1,11 +1,12 @@
-"""Records for tests of what comes after scoring: as they stand in records.jsonl, from outcomes
+"""Records for tests of what comes after scoring: as they are read from records.jsonl, from outcomes
 alone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vlm_lab.records.record_lines import encode_record
 from vlm_lab.scoring.counts import compute_scores
-from vlm_lab.types import CORRECT
+from vlm_lab.types import CORRECT, Failure, FieldResult, Record, Usage
 
 
 def record(
@@ -13,53 +14,54 @@ def record(
     outcomes: Mapping[str, str] | None = None,
     cells: Mapping[str, Sequence[str]] | None = None,
     **other: Any,
-) -> dict[str, Any]:
+) -> Record:
     """A case with these outcomes by header field (None: no reference) and by column, a row each:
     {"rows[].sum": ["exact", "wrong"]}. A cell is alone in its row."""
-    header_fields, inside = (
-        list((outcomes or {}).values()),
-        [each for row in (cells or {}).values() for each in row],
-    )
+    header_outcomes = list((outcomes or {}).values())
+    cell_outcomes = [outcome for column in (cells or {}).values() for outcome in column]
     rows = {
-        "rows_right": sum(outcome in CORRECT for outcome in inside),
-        "rows_expected": sum(outcome != "spurious" for outcome in inside),
-        "rows_predicted": sum(outcome != "missing" for outcome in inside),
+        "rows_right": sum(outcome in CORRECT for outcome in cell_outcomes),
+        "rows_expected": sum(outcome != "spurious" for outcome in cell_outcomes),
+        "rows_predicted": sum(outcome != "missing" for outcome in cell_outcomes),
     }
-    made = {
-        "scores": compute_scores(_counts(header_fields), _counts(inside), rows), "fields": fields(outcomes or {}, cells or {}),
-        "suite": "invoices", "model": "m", "prompt_id": "default", "document": document, "status": "ok",
-        "tags": {}, "error": None, "reason": "", "cached": False, "elapsed_seconds": 2.0,
-        "environment": {"device": "cpu"}, "measured_at": "2026-01-02T03:04:05+00:00", "peak_memory_bytes": None,
-        "raw_response": "{}",
-        "usage": {"prompt_tokens": 100, "visual_tokens": 64, "output_tokens": 20},
+    values: dict[str, Any] = {
+        "case": f"m-default-{document}", "suite": "invoices", "document": document, "document_name": document,
+        "model": "m", "model_id": "x", "revision": "main", "prompt_id": "default", "status": "ok",
+        "scores": compute_scores(_counts(header_outcomes), _counts(cell_outcomes), rows),
+        "fields": fields(outcomes or {}, cells or {}),
+        "elapsed_seconds": 2.0, "environment": {"device": "cpu"}, "measured_at": "2026-01-02T03:04:05+00:00",
+        "raw_response": "{}", "usage": Usage(prompt_tokens=100, visual_tokens=64, output_tokens=20),
         "document_sha256": f"d-{document}", "reference_sha256": f"r-{document}",
     }  # fmt: skip
-    return {**made, **other}
+    return Record(**{**values, **other})
 
 
 def failed(
     document: str, status: str = "error", message: str = "needs 9 GB", **other: Any
-) -> dict[str, Any]:
+) -> Record:
     """A cell that the harness has no answer for."""
-    empty = {
-        "scores": {},
-        "elapsed_seconds": None,
-        "error": {"type": "OutOfMemory", "message": message},
-    }
+    empty = {"scores": {}, "elapsed_seconds": None, "error": Failure("OutOfMemory", message)}
     return record(document, {}, status=status, **{**empty, **other})
 
 
-def fields(outcomes: Mapping[str, str], cells: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+def lines(records: Sequence[Record]) -> bytes:
+    """The records as they stand in records.jsonl."""
+    return b"".join(encode_record(each) + b"\n" for each in records)
+
+
+def fields(
+    outcomes: Mapping[str, str], cells: Mapping[str, Sequence[str]]
+) -> tuple[FieldResult, ...]:
     """One result for each header field and each cell."""
-    made = [_result(outcome, header_field(path)) for path, outcome in outcomes.items()]
+    results = [_result(outcome, header_field(path)) for path, outcome in outcomes.items()]
     for field, column in cells.items():
-        made += [_result(outcome, cell(field, row)) for row, outcome in enumerate(column)]
-    return made
+        results += [_result(outcome, cell(field, row)) for row, outcome in enumerate(column)]
+    return tuple(results)
 
 
 def header_field(path: str) -> dict[str, Any]:
     """What a result says of its place."""
-    return {"path": path, "field": path, "in_row": False, "rows": [], "in_spurious_row": False}
+    return {"path": path, "field": path}
 
 
 def cell(field: str, row: int, spurious: bool = False) -> dict[str, Any]:
@@ -67,18 +69,18 @@ def cell(field: str, row: int, spurious: bool = False) -> dict[str, Any]:
     table, _, key = field.partition("[].")
     name = f"{table}[{'+' if spurious else ''}{row}]"
     place = {"path": f"{name}.{key}", "field": field}
-    return {**place, "in_row": True, "rows": [name], "in_spurious_row": spurious}
+    return {**place, "in_row": True, "rows": (name,), "in_spurious_row": spurious}
 
 
-def _result(outcome: str, place: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {"type": "text", "similarity": None, "confidence": None}
-    said = {
-        "outcome": outcome,
+def _result(outcome: str, place: Mapping[str, Any]) -> FieldResult:
+    values: dict[str, Any] = {
+        "type": "text",
         "expected": "a",
         "actual": "b",
+        "outcome": outcome,
         "kind": "misread" if outcome == "wrong" else None,
     }
-    return {**place, **said, **rest}
+    return FieldResult(**place, **values)
 
 
 def _counts(outcomes: Sequence[str]) -> dict[str, int]:

@@ -5,7 +5,6 @@ The score, the summary, the gate and the figures without doubtful references mus
 key looks like.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from vlm_lab.decision.regression_gate import (
 from vlm_lab.decision.requirements import evaluate_rule
 from vlm_lab.messages import in_english
 from vlm_lab.scoring import score_values
-from vlm_lab.types import CandidateKey, LabelError, Model
+from vlm_lab.types import CandidateKey, LabelError, Model, Record
 
 DOCUMENTS = 20
 HEAD: dict[str, Any] = {
@@ -38,12 +37,10 @@ HEAD: dict[str, Any] = {
 }
 
 
-def scored(answer: Any, reference: Any, document: str = "d", **other: Any) -> dict[str, Any]:
+def scored(answer: Any, reference: Any, document: str = "d", **other: Any) -> Record:
     """A record of this answer, as it is written."""
     made = score_values(answer, reference)
-    return record(
-        document, fields=[asdict(each) for each in made.fields], scores=dict(made.scores), **other
-    )
+    return record(document, fields=made.fields, scores=dict(made.scores), **other)
 
 
 def run(answer: Any, reference: Any) -> Baseline:
@@ -61,7 +58,7 @@ def test_a_lost_list_of_plain_values_is_lost_for_the_gate_too(tmp_path: Path) ->
     path = tmp_path / "baseline.json"
     path.write_bytes(encode_baseline(run(LISTED, LISTED)))
     lost = {**LISTED, "tags": ["c"]}
-    assert scored(lost, LISTED)["scores"]["field_f1"] == pytest.approx(2 / 3)
+    assert scored(lost, LISTED).scores["field_f1"] == pytest.approx(2 / 3)
     result = check_regression(load_baseline(path), run(lost, LISTED), max_drop=0.1)
     assert result.status == "regressed"
     assert "field_f1 fell by 0.333" in result.lines[0]
@@ -96,15 +93,15 @@ def test_where_nothing_is_suspected_figures_stay() -> None:
     row = scored({**BRACKETS, "Total [EUR]": "8"}, BRACKETS)
     elsewhere = LabelError("invoices", "d", "no such field", None, {}, ())
     (left,) = exclude_label_errors([row], [elsewhere])
-    assert left["scores"] == row["scores"]
+    assert left.scores == row.scores
 
 
 def test_an_amount_in_a_key_with_brackets_is_no_row() -> None:
     """Net, tax and gross are header fields, and contradict each other."""
     amounts = {"net [EUR]": "100.00", "tax [EUR]": "20.00", "gross [EUR]": "210.00"}
     row = scored(amounts, amounts)
-    assert [each["type"] for each in row["fields"]] == ["amount"] * 3
-    found = find_label_errors([{**row, "model_id": "x"}], {})
+    assert [each.type for each in row.fields] == ["amount"] * 3
+    found = find_label_errors([row], {})
     assert [each.path for each in found] == ["gross [EUR]"]
 
 
@@ -112,8 +109,9 @@ def test_what_is_kept_of_each_place() -> None:
     reference = {"tags": ["a"], "rows": [{"sub": [{"x [1]": "1"}]}], "mixed": [{"k": "1"}]}
     answer = {**reference, "mixed": [{"k": "1"}, {"k": "2"}]}
     row = scored(answer, reference)
-    kept = [(each["path"], each["field"], each["in_row"], each["rows"], each["in_spurious_row"])
-            for each in row["fields"]]  # fmt: skip
+    kept = [
+        (each.path, each.field, each.in_row, each.rows, each.in_spurious_row) for each in row.fields
+    ]
     assert kept == [
         ("tags[]", "tags[]", False, (), False),
         ("rows[0].sub[0].x [1]", "rows[].sub[].x [1]", True, ("rows[0]", "rows[0].sub[0]"), False),
@@ -142,8 +140,8 @@ OBJECTS = st.dictionaries(KEYS, VALUES, max_size=4)
 def test_all_count_alike(reference: Any, answer: Any, empty: Any) -> None:
     mixed = {**reference, **answer} if len(answer) % 2 else answer
     made = score_values(mixed, reference, empty=empty)
-    row = record("d", fields=[asdict(each) for each in made.fields], scores=dict(made.scores))
-    assert rescore_fields(row["fields"], row["scores"]) == row["scores"]
+    row = record("d", fields=made.fields, scores=dict(made.scores))
+    assert rescore_fields(row.fields, row.scores) == row.scores
     (candidate,) = build_baseline(HEAD, [row]).candidates
     for score in GATED_SCORES:
         right, judged = candidate.documents["d"].compute_f1_ratio(score)

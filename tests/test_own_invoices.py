@@ -14,6 +14,7 @@ from tests.pipelines import COUNT, WRONG, fields_of, write_json, write_pipeline
 from tests.projects import PROJECT, records_of
 from vlm_lab.analysis.label_errors import find_label_errors
 from vlm_lab.cli.main import main
+from vlm_lab.records.run_folder import read_records
 from vlm_lab.suite import load_documents, load_suite
 
 MODELS = """
@@ -87,6 +88,6 @@ def test_three_commands_name_the_references_that_are_wrong(
     assert scores(newest(project), "one") == [1.0] * COUNT
     assert sum(value == 1.0 for value in scores(newest(project), "today")) == COUNT - len(WRONG)
     suite = load_suite(project / "benchmarks/schet")
-    again = find_label_errors(records_of(newest(project)), {"schet": suite})
+    again = find_label_errors(read_records(newest(project)), {"schet": suite})
     assert again == []
     assert sum(bool(document.reference) for document in load_documents(suite)[0]) == COUNT

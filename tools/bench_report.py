@@ -27,7 +27,7 @@ from vlm_lab.records.report_json import write_report
 from vlm_lab.report.formats import FORMATS, write_format
 from vlm_lab.report.images.pages import REPORT_FILES
 from vlm_lab.scoring.counts import compute_scores
-from vlm_lab.types import CandidateKey, Model
+from vlm_lab.types import CandidateKey, FieldResult, Model, Outcome, Record, Report
 
 MODELS, DOCUMENTS = 10, 500
 HEADS = [f"part_{number // 4}.field_{number}" for number in range(12)]
@@ -45,14 +45,15 @@ def main(folder: Path) -> None:
         CandidateKey("invoices", model.name, "default"): [document_id(n) for n in range(DOCUMENTS)]
         for model in models
     }
-    summaries = summarize_records(records(), models, planned)
-    seen = collect_evidence(records())
-    tail = {
-        "summaries": summaries,
-        "calibrations": tuple(seen.calibrations.values()),
-        "machines": seen.machines,
-    }
-    write_report(folder / "report.json", head(models, paths), records(), tail)
+    evidence = collect_evidence(records())
+    report = Report(
+        **plan(paths),
+        models=models,
+        summaries=summarize_records(records(), models, planned),
+        calibrations=tuple(evidence.calibrations.values()),
+        machines=evidence.machines,
+    )
+    write_report(folder / "report.json", report, records())
     print(f"report.json: {(folder / 'report.json').stat().st_size / 1e6:.0f} MB")
     print(f"{'':46}{'seconds':>8}{'CPU s':>7}{'peak MB':>9}")
     for names, afresh in ((tuple(FORMATS), True), *(((name,), False) for name in FORMATS)):
@@ -123,7 +124,7 @@ def document_id(number: int) -> str:
     return f"2024-{number % 12 + 1:02}-invoice-{number:04}"
 
 
-def head(models: list[Model], paths: list[Path]) -> dict[str, Any]:
+def plan(paths: list[Path]) -> dict[str, Any]:
     """What report.json says before its records."""
     suite = {
         "name": "invoices",
@@ -136,7 +137,6 @@ def head(models: list[Model], paths: list[Path]) -> dict[str, Any]:
                 "dry_run": False},
         "environment": {"python": "3", "packages": {}},
         "suites": [suite],
-        "models": models,
         "prompts": [{"suite": "invoices", "id": "default", "template": "", "sha256": ""}],
         "documents": [
             {"suite": "invoices", "id": document_id(n), "name": f"{document_id(n)}.pdf",
@@ -147,7 +147,7 @@ def head(models: list[Model], paths: list[Path]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def records() -> Iterator[dict[str, Any]]:
+def records() -> Iterator[Record]:
     """Seeded: the same at each call."""
     for model in range(MODELS):
         dice = random.Random(model)  # noqa: S311
@@ -155,58 +155,57 @@ def records() -> Iterator[dict[str, Any]]:
             yield record(f"model-{model}", document_id(number), dice, 0.02 + model / 40)
 
 
-def record(model: str, document: str, dice: random.Random, error_rate: float) -> dict[str, Any]:
+def record(model: str, document: str, dice: random.Random, error_rate: float) -> Record:
     """One answered case."""
-    places = [{"path": path, "field": path, "in_row": False, "rows": []} for path in HEADS]
+    places: list[dict[str, Any]] = [{"path": path, "field": path} for path in HEADS]
     places += [
-        {"path": f"{row}.{name}", "field": f"line_items[].{name}", "in_row": True, "rows": [row]}
+        {"path": f"{row}.{name}", "field": f"line_items[].{name}", "in_row": True, "rows": (row,)}
         for row, name in CELLS
     ]
-    fields = [result(place, document, dice, error_rate) for place in places]
+    fields = tuple(result(place, document, dice, error_rate) for place in places)
     counts: list[dict[str, int]] = [{}, {}]
     for each in fields:
-        inside = each["in_row"]
-        counts[inside][each["outcome"]] = counts[inside].get(each["outcome"], 0) + 1
+        counts[each.in_row][each.outcome] = counts[each.in_row].get(each.outcome, 0) + 1
     rows = {"rows_right": 1, "rows_expected": 2, "rows_predicted": 2}
-    return {
-        "case": f"{model}-default-{document}", "suite": "invoices", "document": document,
-        "model": model, "model_id": "x", "prompt_id": "default",
-        "prompt": "Return the invoice as JSON. " * 60, "status": "ok",
-        "raw_response": json.dumps([each["actual"] for each in fields]) + " " * 1500, "reason": "",
-        "error": None, "elapsed_seconds": dice.lognormvariate(0.5, 0.4), "fields": fields,
-        "scores": compute_scores(*counts, rows), "tags": {}, "environment": {"device": "cpu"},
-        "usage": {}, "measured_at": None, "peak_memory_bytes": None, "cached": False,
-    }  # fmt: skip
+    return Record(
+        case=f"{model}-default-{document}",
+        suite="invoices",
+        document=document,
+        document_name=document,
+        model=model,
+        model_id="x",
+        revision="main",
+        prompt_id="default",
+        prompt="Return the invoice as JSON. " * 60,
+        status="ok",
+        raw_response=json.dumps([each.actual for each in fields]) + " " * 1500,
+        elapsed_seconds=dice.lognormvariate(0.5, 0.4),
+        fields=fields,
+        scores=compute_scores(*counts, rows),
+        environment={"device": "cpu"},
+    )
 
 
 def result(
     place: Mapping[str, Any], document: str, dice: random.Random, error_rate: float
-) -> dict[str, Any]:
+) -> FieldResult:
     """One field, wrong as often as the model is."""
     expected = f"{place['path'][-6:]} of {document}"
-    outcome = (
-        "wrong"
-        if dice.random() < error_rate
-        else "missing"
-        if dice.random() < error_rate / 2
-        else "exact"
-    )
+    outcome: Outcome = "exact"
+    if dice.random() < error_rate:
+        outcome = "wrong"
+    elif dice.random() < error_rate / 2:
+        outcome = "missing"
     actual = {"wrong": expected[::-1], "missing": None, "exact": expected}[outcome]
-    kind = "one character misread" if outcome == "wrong" else None
-    rest = {
-        "type": "text",
-        "similarity": None,
-        "confidence": dice.random(),
-        "in_spurious_row": False,
-    }
-    return {
+    return FieldResult(
         **place,
-        "expected": expected,
-        "actual": actual,
-        "outcome": outcome,
-        "kind": kind,
-        **rest,
-    }
+        type="text",
+        expected=expected,
+        actual=actual,
+        outcome=outcome,
+        confidence=dice.random(),
+        kind="one character misread" if outcome == "wrong" else None,
+    )
 
 
 if __name__ == "__main__":

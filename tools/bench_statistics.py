@@ -8,32 +8,42 @@ import time
 import numpy as np
 
 from vlm_lab.analysis.statistics import RESAMPLES, summarize_records
-from vlm_lab.types import JUDGED, CandidateKey, Model
+from vlm_lab.types import JUDGED, CandidateKey, FieldResult, Model, Record
 
 MODELS, DOCUMENTS, FIELDS = 10, 300, 12
 LANGUAGES = ("en", "de", "ru")
 
 
-def record(model: str, document: int, draw: np.random.Generator) -> dict[str, object]:
+def record(model: str, document: int, draw: np.random.Generator) -> Record:
     """A document with about a tenth of its fields wrong."""
     outcomes = draw.choice(JUDGED[:4], size=FIELDS, p=[0.8, 0.1, 0.07, 0.03]).tolist()
-    values = {"type": "amount", "expected": "1,234.50", "actual": "1,234.56"}
-    paths = [f"field_{number}" for number in range(FIELDS)]
-    places = [
-        {"path": path, "field": path, "in_row": False, "rows": [], "in_spurious_row": False}
-        for path in paths
-    ]
-    fields = [
-        {**place, "outcome": outcome, **values}
-        for place, outcome in zip(places, outcomes, strict=True)
-    ]
+    fields = tuple(
+        FieldResult(
+            path=f"field_{number}",
+            field=f"field_{number}",
+            type="amount",
+            expected="1,234.50",
+            actual="1,234.56",
+            outcome=outcome,
+        )
+        for number, outcome in enumerate(outcomes)
+    )
     counts = {outcome: outcomes.count(outcome) for outcome in JUDGED}
-    return {
-        "suite": "s", "model": model, "prompt_id": "default", "document": f"d{document}",
-        "status": "ok", "tags": {"language": LANGUAGES[document % 3]}, "fields": fields,
-        "scores": {**counts, "document_right": outcomes.count("exact") == FIELDS},
-        "elapsed_seconds": 1.0, "environment": {}, "cached": False,
-    }  # fmt: skip
+    return Record(
+        case=f"{model}-default-d{document}",
+        suite="s",
+        document=f"d{document}",
+        document_name=f"d{document}",
+        model=model,
+        model_id="x",
+        revision="main",
+        prompt_id="default",
+        status="ok",
+        tags={"language": LANGUAGES[document % 3]},
+        fields=fields,
+        scores={**counts, "document_right": outcomes.count("exact") == FIELDS},
+        elapsed_seconds=1.0,
+    )
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """pytest tests/analysis/test_amount_errors.py: what errors in amounts come to, by field and
 currency."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,19 @@ from tests.runs import write_run
 from vlm_lab.analysis.aggregation import aggregate_records
 from vlm_lab.analysis.amount_errors import compute_amount_errors, sum_amount_errors
 from vlm_lab.records.report_json import read_report
-from vlm_lab.types import AmountError, Model
+from vlm_lab.types import AmountError, FieldResult, Model
 
 
 def result(
-    path: str, expected: Any, actual: Any, outcome: str = "wrong", kind: str = "amount"
-) -> dict[str, Any]:
-    said = {"type": kind, "expected": expected, "actual": actual, "outcome": outcome, "kind": None}
-    return {**header_field(path), **said}
+    path: str, expected: Any, actual: Any, outcome: Any = "wrong", kind: str = "amount"
+) -> FieldResult:
+    return FieldResult(
+        **header_field(path), type=kind, expected=expected, actual=actual, outcome=outcome
+    )
 
 
-def in_row(row: int, *said: Any) -> dict[str, Any]:
-    return {**result("", *said), **cell("rows[].sum", row)}
+def in_row(row: int, *said: Any) -> FieldResult:
+    return replace(result("", *said), **cell("rows[].sum", row))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_how_far_off_an_amount_is(
         result("gross", "twelve", "13"),
     ],
 )
-def test_what_is_no_labelled_amount_costs_nothing(skipped: dict[str, Any]) -> None:
+def test_what_is_no_labelled_amount_costs_nothing(skipped: FieldResult) -> None:
     assert list(compute_amount_errors([skipped])) == []
 
 
@@ -83,13 +85,13 @@ def test_the_currency_is_the_documents_own(labels: list[str], printed: Any, curr
 def test_sums_are_by_column_and_currency_and_survive_the_report(tmp_path: Path) -> None:
     euro = [in_row(0, "10.10", "10.00"), in_row(1, "0.20", "0.10")]
     rows = [
-        record("a", fields=[*euro, result("currency", "EUR", "EUR", "exact", "currency")]),
+        record("a", fields=(*euro, result("currency", "EUR", "EUR", "exact", "currency"))),
         record(
             "b",
-            fields=[
+            fields=(
                 in_row(0, "7", None, "missing"),
                 result("currency", "CHF", "", "missing", "currency"),
-            ],
+            ),
         ),
     ]
     cents = Decimal("0.10")

@@ -2,6 +2,7 @@
 wrong, and too little of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,21 +11,19 @@ import pytest
 from tests.case_records import failed, record
 from vlm_lab.analysis.calibration import MIN_ERROR_FREE_DOCUMENTS, calibrate_candidates
 from vlm_lab.messages import in_english
-from vlm_lab.types import Calibration, CandidateKey
+from vlm_lab.types import Calibration, CandidateKey, Record
 
 KEY = CandidateKey("invoices", "m", "default")
 
 
-def answer(
-    name: object, values: Sequence[tuple[float | None, str]], **other: Any
-) -> dict[str, Any]:
+def answer(name: object, values: Sequence[tuple[float | None, str]], **other: Any) -> Record:
     """A record whose values have these confidences and outcomes."""
     made = record(str(name), {f"f{i}": outcome for i, (_, outcome) in enumerate(values)}, **other)
-    fields = [{**each, "confidence": values[i][0]} for i, each in enumerate(made["fields"])]
-    return {**made, "fields": fields}
+    fields = [replace(each, confidence=values[i][0]) for i, each in enumerate(made.fields)]
+    return replace(made, fields=tuple(fields))
 
 
-def calibration(records: Sequence[dict[str, Any]]) -> Calibration:
+def calibration(records: Sequence[Record]) -> Calibration:
     return calibrate_candidates(records)[KEY]
 
 
@@ -120,7 +119,7 @@ def test_99_in_100_is_not_shown_by_fewer_than_299(documents: int, shown: bool) -
     assert found.booked.low == pytest.approx(0.05 ** (1 / documents))
 
 
-def simulated(documents: int, seed: int, overconfident: float = 0.0) -> list[dict[str, Any]]:
+def simulated(documents: int, seed: int, overconfident: float = 0.0) -> list[Record]:
     """Six in ten invoices are easy; a value is right as often as its confidence says, less
     `overconfident`."""
     draw = np.random.default_rng(seed)

@@ -26,12 +26,12 @@ from vlm_lab.analysis.power import (
 )
 from vlm_lab.analysis.statistics import summarize_counts
 from vlm_lab.messages import in_english
-from vlm_lab.types import Comparison, Estimate
+from vlm_lab.types import Comparison, Estimate, Record
 
 PATHS = [f"f{number}" for number in range(10)]
 
 
-def answers(model: str, wrong: Sequence[int], prompt: str = "default") -> list[dict[str, object]]:
+def answers(model: str, wrong: Sequence[int], prompt: str = "default") -> list[Record]:
     """One document for each number of wrong fields of ten."""
     return [
         record(
@@ -44,7 +44,7 @@ def answers(model: str, wrong: Sequence[int], prompt: str = "default") -> list[d
     ]
 
 
-def counted(*records: dict[str, object]) -> list[CandidateCounts]:
+def counted(*records: Record) -> list[CandidateCounts]:
     return list(aggregate_records(records).values())
 
 

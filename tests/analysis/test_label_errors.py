@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.case_records import cell, header_field
+from tests.case_records import cell, header_field, record
 from vlm_lab.analysis.label_errors import derive_model_family, find_label_errors, format_label_error
 from vlm_lab.fields.check_digits import find_code_error
 from vlm_lab.messages import Message, in_english
-from vlm_lab.types import Conventions, LabelError, Suite
+from vlm_lab.types import Conventions, FieldResult, LabelError, Record, Suite
 
 RU = {
     "s": Suite(
@@ -27,33 +27,27 @@ EXTRA_ROW = (cell("r[].x", 1, spurious=True), "text", None, "a", "spurious")
 Place = str | dict[str, Any]
 
 
-def result(place: Place, *said: Any) -> dict[str, Any]:
+def result(place: Place, *said: Any) -> FieldResult:
     """A header field where the place is a path."""
     names = ("type", "expected", "actual", "outcome")
     where = header_field(place) if isinstance(place, str) else place
-    return {**where, **dict(zip(names, said, strict=True))}
+    return FieldResult(**where, **dict(zip(names, said, strict=True)))
 
 
-def row(model_id: str, *fields: tuple[Place, str, Any, Any, str]) -> dict[str, Any]:
+def row(model_id: str, *fields: tuple[Place, str, Any, Any, str], **other: Any) -> Record:
     """A record with (place, type, expected, actual, outcome) for each field."""
-    return {
-        "suite": "s",
-        "document": "d",
-        "model": model_id,
-        "model_id": model_id,
-        "prompt_id": "default",
-        "environment": {},
-        "fields": [result(*field) for field in fields],
-    }
+    results = tuple(result(*field) for field in fields)
+    names = {"suite": "s", "model": model_id, "model_id": model_id}
+    return record("d", fields=results, **names, **other)
 
 
 def sentences(suspect: LabelError) -> tuple[str, ...]:
     return tuple(map(in_english, suspect.reasons))
 
 
-def replayed(path: str, *fields: tuple[Place, str, Any, Any, str]) -> dict[str, Any]:
+def replayed(path: str, *fields: tuple[Place, str, Any, Any, str]) -> Record:
     """A record of the replay backend, reading a folder."""
-    return {**row(path, *fields), "environment": {"replayed": "a digest"}}
+    return row(path, *fields, backend="replay", environment={"replayed": "a digest"})
 
 
 def total(
@@ -123,7 +117,7 @@ def test_an_answer_that_looks_like_a_sentence_of_ours_is_only_shown() -> None:
         "rows",
     ],
 )
-def test_two_families_against_the_reference(records: list[dict[str, Any]], doubted: bool) -> None:
+def test_two_families_against_the_reference(records: list[Record], doubted: bool) -> None:
     assert bool(find_label_errors(records, {})) is doubted
 
 
@@ -252,8 +246,6 @@ def test_values_that_are_none_of_their_type(
 
 
 def test_true_references_are_rarely_doubted(shared: Path) -> None:
-    from dataclasses import asdict
-
     from vlm_lab.scoring import score_values
     from vlm_lab.suite import load_suite
 
@@ -262,13 +254,7 @@ def test_true_references_are_rarely_doubted(shared: Path) -> None:
     for path in sorted((shared / "invoices/references").glob("*.json")):
         reference = json.loads(path.read_text("utf-8"))
         scored = score_values(reference, reference, suite.fields, suite.conventions)
-        records.append(
-            {
-                **row("qwen"),
-                "document": path.stem,
-                "fields": [asdict(each) for each in scored.fields],
-            }
-        )
+        records.append(record(path.stem, suite="s", model="qwen", fields=scored.fields))
     found = find_label_errors(records, {"s": suite})
     assert len(records) == 65
     assert (

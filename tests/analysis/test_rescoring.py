@@ -2,13 +2,13 @@
 them."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.case_records import failed, record
 from vlm_lab.analysis.rescoring import exclude_label_errors, rescore_fields
 from vlm_lab.scoring import score_values
-from vlm_lab.types import LabelError
+from vlm_lab.types import LabelError, Record
 
 REFERENCE = {"number": "1", "gross": "9", "rows": [{"x": "1", "y": "2"}, {"x": "3", "y": "4"}]}
 ANSWER = {
@@ -18,30 +18,29 @@ ANSWER = {
 }
 
 
-def record(reference: Any, answer: Any) -> dict[str, Any]:
+def answered(reference: Any, answer: Any, document: str = "d") -> Record:
     scored = score_values(answer, reference)
-    fields = [asdict(each) for each in scored.fields]
-    return {"suite": "s", "document": "d", "fields": fields, "scores": dict(scored.scores)}
+    return record(document, suite="s", fields=scored.fields, scores=dict(scored.scores))
 
 
 def test_without_a_suspect_nothing_changes(shared: Path) -> None:
     for text in (shared / "anchors/cord_qwenvl72b/pairs.jsonl").read_text("utf-8").splitlines():
         pair = json.loads(text)
-        row = record(pair["ref"], pair["pred"])
-        assert rescore_fields(row["fields"], row["scores"]) == row["scores"], pair["id"]
+        row = answered(pair["ref"], pair["pred"])
+        assert rescore_fields(row.fields, row.scores) == row.scores, pair["id"]
 
 
 def test_a_doubted_field_and_a_doubted_cell_leave_the_figures() -> None:
-    row = record(REFERENCE, ANSWER)
-    assert (row["scores"]["field_f1"], row["scores"]["rows_right"]) == (0.5, 1)
+    row = answered(REFERENCE, ANSWER)
+    assert (row.scores["field_f1"], row.scores["rows_right"]) == (0.5, 1)
     doubted = [LabelError("s", "d", path, None, {}, ()) for path in ("gross", "rows[1].y")]
     (left,) = exclude_label_errors([row], doubted)
     assert (
-        left["scores"]["field_f1"],
-        left["scores"]["rows_right"],
-        left["scores"]["cells_wrong"],
+        left.scores["field_f1"],
+        left.scores["rows_right"],
+        left.scores["cells_wrong"],
     ) == (1.0, 2, 0)
-    assert [each["path"] for each in left["fields"]][:4] == [
+    assert [each.path for each in left.fields][:4] == [
         "number",
         "rows[0].x",
         "rows[0].y",
@@ -51,7 +50,7 @@ def test_a_doubted_field_and_a_doubted_cell_leave_the_figures() -> None:
 
 def test_other_documents_and_cells_without_an_answer_stay_as_they_are() -> None:
     rows = [
-        {**record(REFERENCE, ANSWER), "document": "other"},
-        {"suite": "s", "document": "d", "fields": []},
+        answered(REFERENCE, ANSWER, document="other"),
+        failed("d", suite="s"),
     ]
     assert list(exclude_label_errors(rows, [LabelError("s", "d", "gross", None, {}, ())])) == rows

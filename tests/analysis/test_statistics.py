@@ -1,7 +1,7 @@
 """pytest tests/analysis/test_statistics.py: each figure worked by hand, and intervals that say what
 they may."""
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,16 +10,14 @@ from hypothesis import strategies as st
 
 from tests.case_records import failed, record
 from vlm_lab.analysis.statistics import estimate_ratios, summarize_records
-from vlm_lab.types import CandidateKey, Model, Summary
+from vlm_lab.types import CandidateKey, Model, Record, Summary
 
 MODEL = Model(name="m", model_id="x")
 KEY = CandidateKey("invoices", "m", "default")
 
 
-def summary(
-    *records: dict[str, object], planned: tuple[str, ...] = (), model: Model = MODEL
-) -> Summary:
-    names = [str(each["document"]) for each in records]
+def summary(*records: Record, planned: tuple[str, ...] = (), model: Model = MODEL) -> Summary:
+    names = [each.document for each in records]
     (made,) = summarize_records(records, [model], {KEY: [*names, *planned]})
     return made
 
@@ -84,9 +82,9 @@ def test_a_dry_run_has_no_figures() -> None:
 
 def test_fields_and_tags() -> None:
     made = summary(
-        {**A, "tags": {"language": "de"}},
-        {**B, "tags": {"language": "ru"}},
-        {**C, "tags": {"language": "de"}},
+        replace(A, tags={"language": "de"}),
+        replace(B, tags={"language": "ru"}),
+        replace(C, tags={"language": "de"}),
     )
     assert made.fields["p"].accuracy.value == 1
     assert made.fields["s"].outcomes == {
@@ -126,7 +124,7 @@ def test_speed_counts_what_was_timed_today() -> None:
 
 def timed(
     name: str, day: int, seconds: float, device: str, cached: bool = True, **more: str
-) -> dict[str, Any]:
+) -> Record:
     environment = {
         "device": {"value": device, "reason": f"on day {day}"},
         "dtype": "float32",
@@ -154,7 +152,7 @@ def timed(
     ],
 )
 def test_cached_replies_count_as_the_newest_of_them_were_made(
-    records: list[dict[str, Any]], median: float, day: int
+    records: list[Record], median: float, day: int
 ) -> None:
     speed = summary(*records).speed
     assert (speed.median_seconds, speed.measured_at) == (median, f"2026-01-0{day}T00:00:00+00:00")

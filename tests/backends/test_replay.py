@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.case_records import lines, record
 from tests.suites import REFERENCE, write_suite
 from vlm_lab.backends.replay import Replay
 from vlm_lab.errors import GenerationError, Skip, UserError
@@ -50,15 +51,11 @@ def test_a_folder_is_read_as_references_are(tmp_path: Path, prompt: Prompt) -> N
 
 
 def test_a_former_run_and_the_model_in_it(tmp_path: Path, prompt: Prompt) -> None:
-    base = {"suite": "s", "prompt_id": "default", "document": "schet-1", "finish_reason": "stop"}
+    answers = {"a": "A", "old": "B", "gone": None}
     rows = [
-        {**base, "model": "a", "raw_response": "A"},
-        {**base, "model": "old", "raw_response": "B"},
+        record("schet-1", model=model, raw_response=answer) for model, answer in answers.items()
     ]
-    rows.append({**base, "model": "gone", "raw_response": None})
-    (tmp_path / "records.jsonl").write_text(
-        "".join(json.dumps(row) + "\n" for row in rows) + '{"torn'
-    )
+    (tmp_path / "records.jsonl").write_bytes(lines(rows) + b'{"torn')
     assert replay(tmp_path).generate(prompt).raw_response == "B"
     assert replay(tmp_path, model="a").generate(prompt).raw_response == "A"
     with pytest.raises(Skip, match="has no answer of 'gone'; set backend_kwargs"):

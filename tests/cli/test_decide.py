@@ -1,6 +1,7 @@
 """`vlm-lab decide`: the word, its evidence, and models.yaml with nothing else changed."""
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,7 @@ def folder(tmp_path: Path) -> Path:
                 )
             )
     rows = [
-        {**row, "scores": {**row["scores"], "exact": 20, "wrong": 20}}
-        if row["model"] == "bad"
-        else row
+        replace(row, scores={**row.scores, "exact": 20, "wrong": 20}) if row.model == "bad" else row
         for row in rows
     ]
     models = [Model(name=name, model_id="x") for name in ("good", "bad")]

@@ -2,6 +2,7 @@
 cannot be compared."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from vlm_lab.decision.regression_gate import (
     load_baseline,
 )
 from vlm_lab.errors import UserError
+from vlm_lab.types import Record
 
 HEADER_FIELDS, CELLS = ("number", "date", "gross"), ("rows[].sum",)
 HEAD: dict[str, Any] = {
@@ -32,7 +34,7 @@ def run(
     return build_baseline(head, records(wrong or {}, n))
 
 
-def records(wrong: Mapping[int, tuple[str, ...]], n: int = 20) -> list[dict[str, Any]]:
+def records(wrong: Mapping[int, tuple[str, ...]], n: int = 20) -> list[Record]:
     made = []
     for i in range(n):
         header_fields = {
@@ -108,7 +110,9 @@ def test_a_document_that_now_ends_in_an_error() -> None:
 )
 @pytest.mark.parametrize("what", ["document_sha256", "reference_sha256"])
 def test_changed_documents_are_left_out(changed: int, status: str, what: str) -> None:
-    rows = [{**row, what: "other"} if i < changed else row for i, row in enumerate(records({}))]
+    rows = [
+        replace(row, **{what: "other"}) if i < changed else row for i, row in enumerate(records({}))
+    ]
     result = check_regression(run(), build_baseline(HEAD, rows))
     assert result.status == status
     assert any("left out" in line and "inv_0" in line for line in result.lines) == (changed > 0)
@@ -134,15 +138,17 @@ def test_another_schema_or_prompt_is_not_comparable(head: Mapping[str, Any], why
 
 
 def test_other_candidates_are_not_comparable() -> None:
-    other = build_baseline(HEAD, [{**row, "model": "n"} for row in records({})])
+    other = build_baseline(HEAD, [replace(row, model="n") for row in records({})])
     result = check_regression(run(), other)
     assert result.status == "not_comparable"
     assert "left out: m (default) was not in this run" in result.lines
 
 
 def test_no_values_and_no_replies_are_written(tmp_path: Path) -> None:
-    rows = [{**row, "raw_response": "SECRET", "prediction": {"a": "SECRET"}} for row in records({})]
-    rows[0]["fields"][0].update(expected="SECRET", actual="SECRET")
+    rows = [replace(row, raw_response="SECRET", prediction={"a": "SECRET"}) for row in records({})]
+    first, *others = rows[0].fields
+    secret = replace(first, expected="SECRET", actual="SECRET")
+    rows[0] = replace(rows[0], fields=(secret, *others))
     path = tmp_path / "baseline.json"
     path.write_bytes(encode_baseline(build_baseline(HEAD, rows)))
     assert "SECRET" not in path.read_text()

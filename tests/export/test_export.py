@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
-from tests.case_records import record
+from tests.case_records import lines, record
 from tests.servers import Step, serving
 from tests.suites import REFERENCE, write_suite
 from vlm_lab.analysis.statistics import summarize_records
@@ -29,7 +29,7 @@ from vlm_lab.records.run_folder import read_records
 from vlm_lab.run.finalize import _describe_suite as described
 from vlm_lab.suite import load_documents, load_suite, make_prompt
 from vlm_lab.suite.pages import Pages
-from vlm_lab.types import CandidateKey, Decision, Document, Model, Runtime
+from vlm_lab.types import CandidateKey, Decision, Document, Model, Report, Runtime
 
 DECISION = Decision(
     suite="invoices",
@@ -65,20 +65,20 @@ def run_of(folder: Path, model: Model, document: Document, **answer: Any) -> Pat
     run = folder / "results" / "20260102T030405Z"
     run.mkdir(parents=True)
     row = record(document.id, {"a": "exact"}, **kwargs)
-    (run / "records.jsonl").write_text(f"{json.dumps(row)}\n")
+    (run / "records.jsonl").write_bytes(lines([row]))
     options = {"project": str(folder), "cache": str(folder / "cache"), "seed": 0}
-    head = {
-        "run": {"id": run.name, "dry_run": False, "options": options},
-        "suites": [described(document.suite)],
-        "models": [model],
-        "prompts": [],
-    }
     summaries = summarize_records(
         [row], [model], {CandidateKey("invoices", model.name, "default"): [document.id]}
     )
-    write_report(
-        run / "report.json", head, [row], {"summaries": summaries, "decisions": [DECISION]}
+    report = Report(
+        run={"id": run.name, "dry_run": False, "options": options},
+        suites=[described(document.suite)],
+        models=[model],
+        prompts=[],
+        summaries=summaries,
+        decisions=[DECISION],
     )
+    write_report(run / "report.json", report, [row])
     return run
 
 

@@ -11,9 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlm_lab import files
-from vlm_lab.errors import DiskError
+from vlm_lab.errors import DiskError, UserError
 from vlm_lab.records import run_folder
-from vlm_lab.records.run_folder import create_folder, encode_record, read_records, write_record
+from vlm_lab.records.record_lines import encode_record
+from vlm_lab.records.run_folder import (
+    create_folder,
+    read_records,
+    read_reply_keys,
+    write_record,
+)
 from vlm_lab.types import FieldResult, Record
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -45,12 +51,12 @@ def test_files_are_their_users_alone(tmp_path: Path) -> None:
 def test_the_last_line_of_a_case_counts_at_its_first_place(tmp_path: Path) -> None:
     for document, status in (("a", "error"), ("b", "ok"), ("a", "ok")):
         write_record(tmp_path, f"m/{document}.json", record(document, status=status))
-    assert [(row["document"], row["status"]) for row in read_records(tmp_path)] == [
+    assert [(row.document, row.status) for row in read_records(tmp_path)] == [
         ("a", "ok"),
         ("b", "ok"),
     ]
     keys = [("s", "m", "default", name) for name in ("b", "a", "c")]
-    assert [row["document"] for row in read_records(tmp_path, keys)] == ["b", "a"]
+    assert [row.document for row in read_records(tmp_path, keys)] == ["b", "a"]
 
 
 @pytest.mark.parametrize("torn", ['{"suite": "s", "mod', '{"suite": "s"}\n{"x', "\n", "null\n[]\n"])
@@ -59,7 +65,35 @@ def test_what_a_crash_tore_off_costs_no_other_line(tmp_path: Path, torn: str) ->
     with (tmp_path / "records.jsonl").open("a") as file:
         file.write(torn)
     write_record(tmp_path, "m/b.json", record("b"))
-    assert [row["document"] for row in read_records(tmp_path)] == ["a", "b"]
+    assert [row.document for row in read_records(tmp_path)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("whole", "why"),
+    [
+        ('{"suite": "s", "model": "m", "prompt_id": "p", "document": "b"}', "case: Field required"),
+        ('"fields": [{"path": "a", "outcome": "exact"}]', "fields.0.field: "),
+        ('"status": "good"', "status: Input should be"),
+    ],
+)
+def test_a_line_of_another_version_is_refused_by_its_number(
+    tmp_path: Path, whole: str, why: str
+) -> None:
+    write_record(tmp_path, "m/a.json", record("a"))
+    if not whole.startswith("{"):
+        other = json.loads(encode_record(record("b"))) | json.loads(f"{{{whole}}}")
+        whole = json.dumps(other)
+    with (tmp_path / "records.jsonl").open("a") as file:
+        file.write(f'{{"torn\n{whole}\n')
+    with pytest.raises(UserError, match=rf"records.jsonl:3: is no record of this version \({why}"):
+        list(read_records(tmp_path))
+    assert read_reply_keys(tmp_path) == {"None"}, "what is cleaned away may be of any version"
+
+
+def test_half_a_character_comes_back_as_it_was(tmp_path: Path) -> None:
+    hostile = record("a", raw_response="half \ud83d", prediction={"\ud800": "\udfff"})
+    write_record(tmp_path, "m/a.json", hostile)
+    assert list(read_records(tmp_path)) == [hostile]
 
 
 @given(st.text(st.characters(), max_size=40))

@@ -1,5 +1,6 @@
 """A small run to show: two suites' worth of trouble in one, hostile names and replies included."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from vlm_lab.types import (
     Field,
     LabelError,
     Model,
+    Record,
+    Report,
 )
 
 HOSTILE = "<script>document.title='owned'</script></textarea><img src=x onerror=alert(1)>\"'`\x1b[31m\u202egnp.exe"
@@ -48,22 +51,25 @@ def write_run(folder: Path) -> Path:
         suite="invoices", first=CANDIDATES[0], second=CANDIDATES[2], score="field_f1", difference=difference,
         p_value=0.01, p_adjusted=0.02,
     )  # fmt: skip
-    seen = collect_evidence(rows)
-    tail = {
-        "machines": seen.machines,
-        "calibrations": list(seen.calibrations.values()),
-        "summaries": summarize_records(rows, models, planned),
-        "comparisons": [compared],
-        "decisions": decisions(),
-        "suspects": [
-            LabelError("invoices", "two", "totals.gross", "1<00", {"sharp (default)": HOSTILE}, WHY)
-        ],
-    }
-    write_report(folder / "report.json", head(folder, models), rows, tail)
+    evidence = collect_evidence(rows)
+    suspect = LabelError(
+        "invoices", "two", "totals.gross", "1<00", {"sharp (default)": HOSTILE}, WHY
+    )
+    report = Report(
+        **plan(folder),
+        models=models,
+        machines=evidence.machines,
+        calibrations=list(evidence.calibrations.values()),
+        summaries=summarize_records(rows, models, planned),
+        comparisons=[compared],
+        decisions=decisions(),
+        suspects=[suspect],
+    )
+    write_report(folder / "report.json", report, rows)
     return folder
 
 
-def head(folder: Path, models: list[Model]) -> dict[str, Any]:
+def plan(folder: Path) -> dict[str, Any]:
     """What report.json says before its records."""
     suite = {
         "name": "invoices", "schema_sha256": "0", "fields": [Field(path) for path in FIELDS], "empty": "unlabelled",
@@ -75,9 +81,7 @@ def head(folder: Path, models: list[Model]) -> dict[str, Any]:
             "options": {"max_pages": None}, "dry_run": False, "partial": [],
         },
         "environment": {"python": "3.11", "device": "cpu", "cpu": "a <b>", "packages": {"numpy": "2"}, "commit": None},
-        "suite": suite,
         "suites": [suite],
-        "models": models,
         "prompts": [{"suite": "invoices", "id": "default", "template": PROMPT, "sha256": "0"}],
         "documents": [
             {"suite": "invoices", "id": document, "name": f"{document} {HOSTILE}.png",
@@ -89,7 +93,7 @@ def head(folder: Path, models: list[Model]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def records() -> list[dict[str, Any]]:
+def records() -> list[Record]:
     """Sharp is right but once, blunt is wrong, spurious or does not answer."""
     rows = []
     for place, (model, prompt) in enumerate(CANDIDATES):
@@ -106,24 +110,27 @@ def records() -> list[dict[str, Any]]:
                 "tags": {"language": "ru" if number % 2 else "de"},
             }
             if model == "blunt" and number == 3:
-                rows.append(failed(document, prompt=PROMPT, fields=[], **rest))
+                rows.append(failed(document, prompt=PROMPT, fields=(), **rest))
                 continue
-            row = record(
+            answered = record(
                 document,
                 outcomes,
                 cells,
                 elapsed_seconds=1.0 + place + number / 10,
                 prompt=PROMPT,
+                raw_response=f"{model} {HOSTILE}",
                 **rest,
             )
-            row["raw_response"] = f"{model} {HOSTILE}"
-            for each in row["fields"]:
-                each.update(
-                    actual=None if each["outcome"] == "missing" else HOSTILE,
+            results = tuple(
+                replace(
+                    result,
+                    actual=None if result.outcome == "missing" else HOSTILE,
                     confidence=0.5 + number / 10,
+                    expected=HOSTILE if result.outcome == "exact" else "expected",
                 )
-                each["expected"] = HOSTILE if each["outcome"] == "exact" else "expected"
-            rows.append(row)
+                for result in answered.fields
+            )
+            rows.append(replace(answered, fields=results))
     return rows
 
 

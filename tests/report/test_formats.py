@@ -132,10 +132,8 @@ def test_csv_has_every_result_and_no_formula(run: Path) -> None:
 
 def test_csv_defuses_formulas(tmp_path: Path) -> None:
     run = write_run(tmp_path)
-    text = (
-        (run / "report.json").read_text().replace('"expected": "expected"', '"expected": "=cmd()"')
-    )
-    (run / "report.json").write_text(text.replace('"actual": null', '"actual": "-12.50"'))
+    text = (run / "report.json").read_text().replace('"expected":"expected"', '"expected":"=cmd()"')
+    (run / "report.json").write_text(text.replace('"actual":null', '"actual":"-12.50"'))
     rows = _table(formats.write_format("csv", run) / "results.csv")
     assert {each["expected"] for each in rows if "cmd" in each["expected"]} == {"'=cmd()"}
     assert "-12.50" in {each["actual"] for each in rows}

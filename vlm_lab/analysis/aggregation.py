@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.analysis.amount_errors import AmountErrors, compute_amount_errors
-from vlm_lab.types import ANSWERED, JUDGED, CandidateKey
+from vlm_lab.types import ANSWERED, JUDGED, CandidateKey, FieldResult, Record, Usage
 
 COUNT_COLUMNS = (
     *JUDGED,
@@ -24,13 +24,27 @@ COUNT_COLUMNS = (
     "document_right",
     "documents_judged",
 )
-MAX_EXAMPLES = 5  # of a kind of error; the report shows no more
+MAX_EXAMPLES = 5  # of a type of error; the report shows no more
+SPEED_SETTINGS = ("device", "dtype", "attn_implementation")  # what decides how fast a reply is
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCost:
+    """What one reply took, and under which settings: these without the reasons and versions that an
+    environment has beside them."""
+
+    elapsed_seconds: float | None
+    cached: bool
+    measured_at: str | None
+    usage: Usage
+    peak_memory_bytes: int | None
+    settings: tuple[Any, ...]
 
 
 @dataclass(slots=True)
 class CandidateCounts:
-    """One model with one prompt over one suite. `counts` has the answered documents alone, in
-    `documents`' order."""
+    """One model with one prompt over one suite. `document_counts` and `reply_costs` have the
+    answered documents alone, in the order of `answered_documents`."""
 
     candidate: CandidateKey
     statuses: dict[str, str] = field(default_factory=dict)
@@ -43,86 +57,87 @@ class CandidateCounts:
     )
     error_types: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    timings: list[dict[str, Any]] = field(default_factory=list)
+    reply_costs: list[ReplyCost] = field(default_factory=list)
     cached: int = 0
     amount_errors: AmountErrors = field(default_factory=dict)
 
     @property
     def count_matrix(self) -> NDArray[np.float64]:
-        """documents x COUNTS."""
-        return np.array(self.document_counts, dtype=np.float64).reshape(
-            len(self.document_counts), len(COUNT_COLUMNS)
-        )
+        """documents x COUNT_COLUMNS."""
+        counts = np.array(self.document_counts, dtype=np.float64)
+        return counts.reshape(len(self.document_counts), len(COUNT_COLUMNS))
 
     def count_field_outcomes(self, path: str) -> NDArray[np.float64]:
         """documents x JUDGED of one field, in all rows where it has any (`line_items[].amount`)."""
-        seen = self.field_outcomes[path]
+        outcomes_by_document = self.field_outcomes[path]
         counts = np.zeros((len(self.answered_documents), len(JUDGED)))
-        for place, document in enumerate(self.answered_documents):
-            for outcome, count in seen.get(document, {}).items():
-                counts[place, JUDGED.index(outcome)] = count
+        for row, document in enumerate(self.answered_documents):
+            for outcome, count in outcomes_by_document.get(document, {}).items():
+                counts[row, JUDGED.index(outcome)] = count
         return counts
 
     def sum_field_outcomes(self, path: str) -> dict[str, int]:
         """How often each outcome of one field, over all documents."""
-        return dict(
-            zip(JUDGED, self.count_field_outcomes(path).sum(0).astype(int).tolist(), strict=True)
-        )
+        sums = self.count_field_outcomes(path).sum(0).astype(int)
+        return dict(zip(JUDGED, sums.tolist(), strict=True))
 
-    def add_record(self, record: Mapping[str, Any]) -> None:
-        """Counts one record."""
-        document = record["document"]
-        self.statuses[document] = record["status"]
-        self.tags[document] = record.get("tags", {})
-        reason = (record.get("error") or {}).get("message") or record.get("reason")
-        if reason:
-            self.reasons[document] = reason
-        if record["status"] not in ANSWERED:
+    def add_record(self, record: Record) -> None:
+        """Counts one record, of which no text stays."""
+        document = record.document
+        self.statuses[document] = record.status
+        self.tags[document] = record.tags
+        if record.failure_reason:
+            self.reasons[document] = record.failure_reason
+        if record.status not in ANSWERED:
             return
-        self.cached += bool(record.get("cached"))
-        self.timings.append({key: record.get(key) for key in TIMING_KEYS})
+        self.cached += record.cached
+        self.reply_costs.append(_extract_cost(record))
         self.answered_documents.append(document)
-        self.document_counts.append(_extract_counts(record["scores"]))
-        for result in record["fields"]:
+        self.document_counts.append(_extract_counts(record.scores))
+        for result in record.fields:
             self._add_field_result(document, result)
-        for path, currency, error in compute_amount_errors(record["fields"]):
+        for path, currency, error in compute_amount_errors(record.fields):
             self.amount_errors.setdefault(path, {}).setdefault(currency, []).append(error)
 
-    def _add_field_result(self, document: str, result: Mapping[str, Any]) -> None:
-        if result["outcome"] not in JUDGED:
+    def _add_field_result(self, document: str, result: FieldResult) -> None:
+        if result.outcome not in JUDGED:
             return
-        seen = self.field_outcomes[result["field"]].setdefault(document, {})
-        seen[result["outcome"]] = seen.get(result["outcome"], 0) + 1
-        kind = result.get("kind") or ("format" if result["outcome"] == "normalized" else None)
-        if kind:
-            self.error_types[kind] += 1
-            if len(self.examples[kind]) < MAX_EXAMPLES:
-                keys = ("path", "expected", "actual")
-                self.examples[kind].append(
-                    {"document": document, **{key: result[key] for key in keys}}
-                )
+        outcome_counts = self.field_outcomes[result.field].setdefault(document, {})
+        outcome_counts[result.outcome] = outcome_counts.get(result.outcome, 0) + 1
+        error_type = result.kind or ("format" if result.outcome == "normalized" else None)
+        if error_type is None:
+            return
+        self.error_types[error_type] += 1
+        if len(self.examples[error_type]) < MAX_EXAMPLES:
+            example = {"path": result.path, "expected": result.expected, "actual": result.actual}
+            self.examples[error_type].append({"document": document, **example})
 
 
-TIMING_KEYS = (
-    "elapsed_seconds",
-    "cached",
-    "environment",
-    "measured_at",
-    "usage",
-    "peak_memory_bytes",
-)
-
-
-def aggregate_records(records: Iterable[Mapping[str, Any]]) -> dict[CandidateKey, CandidateCounts]:
+def aggregate_records(records: Iterable[Record]) -> dict[CandidateKey, CandidateCounts]:
     """Counts for every suite x model x prompt, in the order in which they first appear."""
-    tallies: dict[CandidateKey, CandidateCounts] = {}
+    counts_by_candidate: dict[CandidateKey, CandidateCounts] = {}
     for record in records:
-        key = CandidateKey.from_record(record)
-        tallies.setdefault(key, CandidateCounts(key)).add_record(record)
-    return tallies
+        candidate = record.candidate
+        counts_by_candidate.setdefault(candidate, CandidateCounts(candidate)).add_record(record)
+    return counts_by_candidate
 
 
 def _extract_counts(scores: Mapping[str, Any]) -> list[int]:
-    right = scores.get("document_right")
-    judged = [int(bool(right)), int(right is not None)]
-    return [int(scores.get(name) or 0) for name in COUNT_COLUMNS[:-2]] + judged
+    document_right = scores.get("document_right")
+    document_columns = [int(bool(document_right)), int(document_right is not None)]
+    return [int(scores.get(name) or 0) for name in COUNT_COLUMNS[:-2]] + document_columns
+
+
+def _extract_cost(record: Record) -> ReplyCost:
+    choices = [record.environment.get(name) for name in SPEED_SETTINGS]
+    settings = tuple(
+        choice.get("value") if isinstance(choice, Mapping) else choice for choice in choices
+    )
+    return ReplyCost(
+        elapsed_seconds=record.elapsed_seconds,
+        cached=record.cached,
+        measured_at=record.measured_at,
+        usage=record.usage,
+        peak_memory_bytes=record.peak_memory_bytes,
+        settings=settings,
+    )

@@ -6,14 +6,14 @@ currencies are never added. The currency is the one that the document's referenc
 one printed in the amount, else "" (not known).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from statistics import median
 from typing import Any
 
 from vlm_lab.fields import canonicalize_value
 from vlm_lab.fields.amounts import find_printed_currency
-from vlm_lab.types import CORRECT, AmountError, Conventions, Field
+from vlm_lab.types import CORRECT, AmountError, Conventions, Field, FieldResult
 
 AMOUNT_FIELD, CURRENCY_FIELD = Field("", "amount"), Field("", "currency")
 DEFAULT_CONVENTIONS = Conventions()  # numbers and signs are read alike in all suites
@@ -22,61 +22,61 @@ AmountErrors = dict[str, dict[str, list[AmountError]]]  # field -> currency -> e
 
 
 def compute_amount_errors(
-    results: Sequence[Mapping[str, Any]],
+    results: Sequence[FieldResult],
 ) -> Iterator[tuple[str, str, AmountError]]:
     """Field, currency and error of each labelled amount among the field results of one document."""
-    labelled = {
-        _canonicalize(CURRENCY_FIELD, each["expected"])
-        for each in results
-        if each["type"] == "currency"
+    labelled_currencies = {
+        _canonicalize(CURRENCY_FIELD, result.expected)
+        for result in results
+        if result.type == "currency"
     } - {None}
-    for each in results:
-        expected = (
-            _parse_amount(each["expected"])
-            if each["type"] == "amount" and each["outcome"] != "unlabelled"
-            else None
-        )
-        if expected is not None:
-            currency = labelled if len(labelled) == 1 else {find_printed_currency(each["expected"])}
-            yield each["field"], str(*currency), _compute_error(each, expected)
+    for result in results:
+        if result.type != "amount" or result.outcome == "unlabelled":
+            continue
+        expected = _parse_amount(result.expected)
+        if expected is None:
+            continue
+        if len(labelled_currencies) == 1:
+            (currency,) = labelled_currencies
+        else:
+            currency = find_printed_currency(result.expected)
+        yield result.field, str(currency), _compute_error(result, expected)
 
 
-def sum_amount_errors(money: AmountErrors) -> dict[str, dict[str, AmountError]]:
+def sum_amount_errors(amount_errors: AmountErrors) -> dict[str, dict[str, AmountError]]:
     """What the errors of each field and currency come to."""
     return {
-        path: {currency: _sum_errors(errors) for currency, errors in found.items()}
-        for path, found in money.items()
+        path: {currency: _sum_errors(errors) for currency, errors in errors_by_currency.items()}
+        for path, errors_by_currency in amount_errors.items()
     }
 
 
 def _sum_errors(errors: Sequence[AmountError]) -> AmountError:
-    off = [each.wrong for each in errors if each.wrong]
+    deviations = [error.wrong for error in errors if error.wrong]
     return AmountError(
-        wrong=sum(off, Decimal(0)),
-        missing=sum((each.missing for each in errors), Decimal(0)),
-        total=sum((each.total for each in errors), Decimal(0)),
-        count=len(off),
-        median=median(off) if off else None,
-        worst=max(off, default=None),
+        wrong=sum(deviations, Decimal(0)),
+        missing=sum((error.missing for error in errors), Decimal(0)),
+        total=sum((error.total for error in errors), Decimal(0)),
+        count=len(deviations),
+        median=median(deviations) if deviations else None,
+        worst=max(deviations, default=None),
     )
 
 
-def _compute_error(result: Mapping[str, Any], expected: Decimal) -> AmountError:
+def _compute_error(result: FieldResult, expected: Decimal) -> AmountError:
     """What is right, in whatever format, is no error; what is no amount is as good as missing."""
-    size = abs(expected)
-    if result["outcome"] in CORRECT:
-        return AmountError(total=size)
-    actual = _parse_amount(result["actual"]) if result["outcome"] == "wrong" else None
-    return (
-        AmountError(missing=size, total=size)
-        if actual is None
-        else AmountError(abs(expected - actual), total=size)
-    )
+    absolute_amount = abs(expected)
+    if result.outcome in CORRECT:
+        return AmountError(total=absolute_amount)
+    actual = _parse_amount(result.actual) if result.outcome == "wrong" else None
+    if actual is None:
+        return AmountError(missing=absolute_amount, total=absolute_amount)
+    return AmountError(abs(expected - actual), total=absolute_amount)
 
 
 def _parse_amount(value: Any) -> Decimal | None:
-    found = _canonicalize(AMOUNT_FIELD, value)
-    return found if isinstance(found, Decimal) and abs(found) < MAX_AMOUNT else None
+    amount = _canonicalize(AMOUNT_FIELD, value)
+    return amount if isinstance(amount, Decimal) and abs(amount) < MAX_AMOUNT else None
 
 
 def _canonicalize(field: Field, value: Any) -> Any:

@@ -34,6 +34,7 @@ from vlm_lab.types import (
     Calibration,
     CandidateKey,
     Estimate,
+    Record,
     ReliabilityBin,
 )
 
@@ -57,36 +58,41 @@ class _ConfidenceSamples:
     value_samples: list[tuple[int, float, bool]] = field(default_factory=list)
     document_samples: list[tuple[float | None, float, bool]] = field(default_factory=list)
 
-    def add_record(self, record: Mapping[str, Any]) -> None:
+    def add_record(self, record: Record) -> None:
         """Takes one record in, where it was answered and has something to judge."""
-        right = (record.get("scores") or {}).get("document_right")
-        if record["status"] not in ANSWERED or right is None:
+        document_right = record.scores.get("document_right")
+        if record.status not in ANSWERED or document_right is None:
             return
-        sure = [
-            (float(each["confidence"]), each["outcome"] in CORRECT)
-            for each in record["fields"]
-            if each["outcome"] in PREDICTED and each.get("confidence") is not None
+        confident_values = [
+            (float(result.confidence), result.outcome in CORRECT)
+            for result in record.fields
+            if result.outcome in PREDICTED and result.confidence is not None
         ]
+        document_index = len(self.document_samples)
         self.value_samples += [
-            (len(self.document_samples), confidence, correct) for confidence, correct in sure
+            (document_index, confidence, correct) for confidence, correct in confident_values
         ]
-        usable = record["status"] == "ok"
-        least = min((confidence for confidence, _ in sure), default=None) if usable else FAILED
-        self.document_samples.append(
-            (least, _combine_checks(record.get("checks") or {}) if usable else FAILED, bool(right))
-        )
+        # an answer that is no data is never booked
+        checks: float = FAILED
+        lowest_confidence: float | None = FAILED
+        if record.status == "ok":
+            checks = _combine_checks(record.checks)
+            confidences = (confidence for confidence, _ in confident_values)
+            lowest_confidence = min(confidences, default=None)
+        self.document_samples.append((lowest_confidence, checks, bool(document_right)))
 
 
 def calibrate_candidates(
-    records: Iterable[Mapping[str, Any]], seed: int = 0
+    records: Iterable[Record], seed: int = 0
 ) -> dict[CandidateKey, Calibration]:
-    """What each suite x model x prompt's confidence is worth, in one pass over the records."""
-    seen: dict[CandidateKey, _ConfidenceSamples] = {}
+    """How far each suite x model x prompt's confidence can be trusted, in one pass over the
+    records."""
+    samples_by_candidate: dict[CandidateKey, _ConfidenceSamples] = {}
     for record in records:
-        seen.setdefault(CandidateKey.from_record(record), _ConfidenceSamples()).add_record(record)
+        samples_by_candidate.setdefault(record.candidate, _ConfidenceSamples()).add_record(record)
     return {
-        key: replace(_calibrate_candidate(each, seed), **key._asdict())
-        for key, each in seen.items()
+        candidate: replace(_calibrate_candidate(samples, seed), **candidate._asdict())
+        for candidate, samples in samples_by_candidate.items()
     }
 
 

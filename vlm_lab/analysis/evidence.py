@@ -1,19 +1,17 @@
-"""What only the records tell: which machines replies were measured on, what a candidate's
-confidence is worth."""
+"""What only the records tell: which machines replies were measured on, and how far a candidate's
+confidence can be trusted."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vlm_lab.analysis.calibration import calibrate_candidates
-from vlm_lab.types import Calibration, CandidateKey, Report
-
-Rows = Iterable[Mapping[str, Any]]
+from vlm_lab.types import Calibration, CandidateKey, Record, Report
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`machines` has device and dtype -> the models that answered there; `worth` is by
+    """`machines` has device and dtype -> the models that answered there; `calibrations` are by
     candidate."""
 
     machines: Mapping[str, Sequence[str]]
@@ -22,27 +20,29 @@ class Evidence:
 
 def build_evidence(report: Report) -> Evidence:
     """What report.json keeps of it."""
-    return Evidence(report.machines, {each.candidate: each for each in report.calibrations})
+    calibrations = {calibration.candidate: calibration for calibration in report.calibrations}
+    return Evidence(report.machines, calibrations)
 
 
-def collect_evidence(rows: Rows) -> Evidence:
+def collect_evidence(records: Iterable[Record]) -> Evidence:
     """One pass over the records, which are not held."""
     machines: dict[str, list[str]] = {}
-    return Evidence(machines, calibrate_candidates(_collect_machines(rows, machines)))
+    calibrations = calibrate_candidates(_note_machines(records, machines))
+    return Evidence(machines, calibrations)
 
 
-def _collect_machines(rows: Rows, machines: dict[str, list[str]]) -> Iterator[Mapping[str, Any]]:
-    for row in rows:
-        machine = ", ".join(
-            filter(
-                None, (_unwrap_choice(row["environment"].get(key)) for key in ("device", "dtype"))
-            )
-        )
-        if machine and row["model"] not in machines.setdefault(machine, []):
-            machines[machine].append(row["model"])
-        yield row
+def _note_machines(records: Iterable[Record], machines: dict[str, list[str]]) -> Iterator[Record]:
+    """Passes the records on, and notes on the way where each was answered."""
+    for record in records:
+        choices = [_unwrap_choice(record.environment.get(key)) for key in ("device", "dtype")]
+        machine = ", ".join(filter(None, choices))
+        if machine and record.model not in machines.setdefault(machine, []):
+            machines[machine].append(record.model)
+        yield record
 
 
-def _unwrap_choice(said: Any) -> str:
+def _unwrap_choice(choice: Any) -> str:
     """A choice is written with its reason, or plain."""
-    return str(said.get("value", "")) if isinstance(said, Mapping) else str(said or "")
+    if isinstance(choice, Mapping):
+        return str(choice.get("value", ""))
+    return str(choice or "")

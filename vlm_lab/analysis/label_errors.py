@@ -1,7 +1,7 @@
 """References that may be wrong: a pipeline guessed them, and a model that reads better must not be
 punished for it.
 
-A value is a suspect where candidates of two or more families agree on another one, where the
+A value is doubted where candidates of two or more families agree on another one, where the
 document's own arithmetic contradicts it, or where it is no valid value of its type (date, amount,
 tax id, IBAN). Two sizes of one family share their training and their errors, so a family counts
 once: the letters that its model id begins with (`Qwen/Qwen2-VL-2B` and `Qwen/Qwen2.5-VL-7B` are
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from vlm_lab.backends import is_incumbent
 from vlm_lab.fields import canonicalize_value
 from vlm_lab.fields.check_digits import find_code_error
 from vlm_lab.fields.flattening import is_null, is_null_like
@@ -26,10 +27,10 @@ from vlm_lab.types import (
     CORRECT,
     JUDGED,
     PREDICTED,
-    CandidateKey,
     Conventions,
     Field,
     LabelError,
+    Record,
     Suite,
 )
 
@@ -44,7 +45,7 @@ ARITHMETIC_FIELDS = (
 
 @dataclass(slots=True)
 class _LabelledValue:
-    """One labelled value of one document, and what each candidate said against it."""
+    """One labelled value of one document, and what each candidate answered against it."""
 
     field_path: str
     in_row: bool
@@ -54,142 +55,156 @@ class _LabelledValue:
     agreeing_count: int = 0
 
 
-def find_label_errors(
-    records: Iterable[Mapping[str, Any]], suites: Mapping[str, Suite]
-) -> list[LabelError]:
-    """The doubtful references of a run's records (rows as `read_records` yields them), the best
-    evidence first."""
-    found: list[tuple[int, LabelError]] = []
-    for (suite, document), values in _collect_labelled_values(records).items():
+def find_label_errors(records: Iterable[Record], suites: Mapping[str, Suite]) -> list[LabelError]:
+    """The doubtful references of a run's records, the best evidence first."""
+    ranked_errors: list[tuple[int, LabelError]] = []
+    for (suite, document), labelled_values in _collect_labelled_values(records).items():
         conventions = suites[suite].conventions if suite in suites else Conventions()
-        arithmetic = dict(_find_contradictions(values, conventions))
-        for path, seen in values.items():
-            agreed, weight = _find_agreement(seen, conventions)
-            why = (*agreed, *arithmetic.get(path, ()), *_check_value(path, seen, conventions))
-            if why:
-                said = {candidate: value for candidate, (_, value) in seen.answers.items()}
-                found.append((weight, LabelError(suite, document, path, seen.reference, said, why)))
-    found.sort(key=lambda each: (-each[0], -len(each[1].reasons), each[1].suite, each[1].document))
-    return [suspect for _, suspect in found]
+        contradictions = dict(_find_contradictions(labelled_values, conventions))
+        for path, labelled in labelled_values.items():
+            agreement, family_count = _find_agreement(labelled, conventions)
+            invalid = _check_value(path, labelled, conventions)
+            reasons = (*agreement, *contradictions.get(path, ()), *invalid)
+            if not reasons:
+                continue
+            answers = {candidate: value for candidate, (_, value) in labelled.answers.items()}
+            error = LabelError(suite, document, path, labelled.reference, answers, reasons)
+            ranked_errors.append((family_count, error))
+    ranked_errors.sort(key=_rank_error)
+    return [error for _, error in ranked_errors]
 
 
-def derive_model_family(row: Mapping[str, Any]) -> str:
+def _rank_error(ranked: tuple[int, LabelError]) -> tuple[int, int, str, str]:
+    """Most families first, then most reasons."""
+    family_count, error = ranked
+    return -family_count, -len(error.reasons), error.suite, error.document
+
+
+def derive_model_family(record: Record) -> str:
     """What a candidate shares its errors with."""
-    replayed = row.get("backend") == "replay" or "replayed" in (row.get("environment") or {})
-    name = str(row["model_id"]).rstrip("/").rpartition("/")[2]
-    head = re.match(r"[^\W\d_]+", name)
-    return f"replay {row['model']}" if replayed or head is None else head[0].casefold()
+    name = record.model_id.rstrip("/").rpartition("/")[2]
+    leading_letters = re.match(r"[^\W\d_]+", name)
+    if is_incumbent(record) or leading_letters is None:
+        return f"replay {record.model}"
+    return leading_letters[0].casefold()
 
 
-def format_label_error(suspect: LabelError, words: gettext.NullTranslations = ENGLISH) -> str:
+def format_label_error(error: LabelError, catalogue: gettext.NullTranslations = ENGLISH) -> str:
     """`scheta-17 Итого.Всего = '100,00': 2 families say '110,00'`, safe for a terminal."""
-    value = words.gettext("nothing") if suspect.reference is None else repr(suspect.reference)[:60]
-    return terminal_safe(
-        f"{suspect.document} {suspect.path} = {value}: {'; '.join(translate_label_error_reasons(suspect, words))}"
-    )
+    reference = repr(error.reference)[:60]
+    if error.reference is None:
+        reference = catalogue.gettext("nothing")
+    reasons = "; ".join(translate_label_error_reasons(error, catalogue))
+    return terminal_safe(f"{error.document} {error.path} = {reference}: {reasons}")
 
 
 def translate_label_error_reasons(
-    suspect: LabelError, words: gettext.NullTranslations
+    error: LabelError, catalogue: gettext.NullTranslations
 ) -> list[str]:
     """Why it is doubted, a sentence for each reason."""
-    return [translate_message(reason, words) for reason in suspect.reasons]
+    return [translate_message(reason, catalogue) for reason in error.reasons]
 
 
 def _collect_labelled_values(
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[Record],
 ) -> dict[tuple[str, str], dict[str, _LabelledValue]]:
-    together: dict[tuple[str, str], dict[str, _LabelledValue]] = {}
-    for row in records:
-        values = together.setdefault((row["suite"], row["document"]), {})
-        for each in row.get("fields") or ():
-            if each["in_spurious_row"] or each["outcome"] not in JUDGED:
+    values_by_document: dict[tuple[str, str], dict[str, _LabelledValue]] = {}
+    for record in records:
+        labelled_values = values_by_document.setdefault((record.suite, record.document), {})
+        for result in record.fields:
+            if result.in_spurious_row or result.outcome not in JUDGED:
                 continue
-            blank = _LabelledValue(each["field"], each["in_row"], each["type"], each["expected"])
-            seen = values.setdefault(each["path"], blank)
-            if each["outcome"] in CORRECT:
-                seen.agreeing_count += 1
-            elif each["outcome"] in PREDICTED and not is_null_like(each["actual"]):
-                seen.answers[CandidateKey.from_record(row).label] = (
-                    derive_model_family(row),
-                    each["actual"],
-                )
-    return together
+            new_value = _LabelledValue(result.field, result.in_row, result.type, result.expected)
+            labelled = labelled_values.setdefault(result.path, new_value)
+            if result.outcome in CORRECT:
+                labelled.agreeing_count += 1
+            elif result.outcome in PREDICTED and not is_null_like(result.actual):
+                answer = derive_model_family(record), result.actual
+                labelled.answers[record.candidate.label] = answer
+    return values_by_document
 
 
 def _find_agreement(
-    seen: _LabelledValue, conventions: Conventions
+    labelled: _LabelledValue, conventions: Conventions
 ) -> tuple[tuple[Message, ...], int]:
     """What most families agree on against the reference, and how many they are."""
     families: dict[Any, set[str]] = {}
     examples: dict[Any, Any] = {}
-    for kin, value in seen.answers.values():
-        same = canonicalize_value(Field("", seen.type), value, conventions)
-        key = same if same is not None else str(value)
-        families.setdefault(key, set()).add(kin)
-        examples.setdefault(key, value)
+    for family, value in labelled.answers.values():
+        canonical_value = canonicalize_value(Field("", labelled.type), value, conventions)
+        value_key = canonical_value if canonical_value is not None else str(value)
+        families.setdefault(value_key, set()).add(family)
+        examples.setdefault(value_key, value)
     if not families:
         return (), 0
-    most = max(families, key=lambda key: len(families[key]))
-    if len(families[most]) < MIN_FAMILIES:
+    majority_key = max(families, key=lambda value_key: len(families[value_key]))
+    family_count = len(families[majority_key])
+    if family_count < MIN_FAMILIES:
         return (), 0
-    figures = {
-        "n": len(families[most]),
-        "value": repr(examples[most]),
-        "agreeing": seen.agreeing_count,
+    arguments = {
+        "n": family_count,
+        "value": repr(examples[majority_key]),
+        "agreeing": labelled.agreeing_count,
     }
-    return (Message("disputed" if seen.agreeing_count else "agreed", figures),), len(families[most])
+    message = Message("disputed" if labelled.agreeing_count else "agreed", arguments)
+    return (message,), family_count
 
 
-def _check_value(path: str, seen: _LabelledValue, conventions: Conventions) -> Iterator[Message]:
-    if is_null(seen.reference):
+def _check_value(
+    path: str, labelled: _LabelledValue, conventions: Conventions
+) -> Iterator[Message]:
+    if is_null(labelled.reference):
         return
-    if (
-        seen.type in PARSED_TYPES
-        and canonicalize_value(Field("", seen.type), seen.reference, conventions) is None
-    ):
-        yield Message(f"no_{seen.type}")
-    said = find_code_error(seen.type, seen.reference, path)
-    if said:
-        yield said
+    canonical_value = canonicalize_value(Field("", labelled.type), labelled.reference, conventions)
+    if labelled.type in PARSED_TYPES and canonical_value is None:
+        yield Message(f"no_{labelled.type}")
+    code_error = find_code_error(labelled.type, labelled.reference, path)
+    if code_error:
+        yield code_error
 
 
 def _find_contradictions(
-    values: Mapping[str, _LabelledValue], conventions: Conventions
+    labelled_values: Mapping[str, _LabelledValue], conventions: Conventions
 ) -> Iterator[tuple[str, tuple[Message, ...]]]:
     """The total's path, and what in the reference it does not agree with. Rows alone prove nothing:
     discounts, tips and freight are printed outside them on one true invoice of six; they count
     where a candidate reads their sum."""
-    amounts = {path: seen for path, seen in values.items() if seen.type == "amount"}
-    parts = _assign_roles([path for path, seen in amounts.items() if not seen.in_row])
-    total = parts.get("gross") or parts.get("net")
-    if total is None:
+    amounts = {
+        path: labelled for path, labelled in labelled_values.items() if labelled.type == "amount"
+    }
+    path_by_role = _assign_roles(path for path, labelled in amounts.items() if not labelled.in_row)
+    total_path = path_by_role.get("gross") or path_by_role.get("net")
+    if total_path is None:
         return
-    value = {role: amounts[path].reference for role, path in parts.items() if role != "rate"}
-    rows = _collect_row_totals([seen for seen in amounts.values() if seen.in_row])
-    results = check_consistency(
-        {**value, "rows": [{"amount": row} for row in rows]}, ARITHMETIC_FIELDS, conventions
+    value_by_role = {
+        role: amounts[path].reference for role, path in path_by_role.items() if role != "rate"
+    }
+    row_amounts = _collect_row_totals(cell for cell in amounts.values() if cell.in_row)
+    rows = [{"amount": amount} for amount in row_amounts]
+    checks = check_consistency({**value_by_role, "rows": rows}, ARITHMETIC_FIELDS, conventions)
+    reasons = []
+    if checks["net_plus_tax"] is False:
+        parts = {name: value_by_role[name] for name in ("net", "tax", "gross")}
+        reasons.append(Message("sum", parts))
+    row_sum = _sum_amounts(row_amounts, conventions)
+    is_read_by_candidate = any(
+        _is_same_amount(row_sum, answer, conventions)
+        for _, answer in labelled_values[total_path].answers.values()
     )
-    why = []
-    if results["net_plus_tax"] is False:
-        why.append(Message("sum", {name: value[name] for name in ("net", "tax", "gross")}))
-    added = _sum_amounts(rows, conventions)
-    if results["rows_add_up"] is False and any(
-        _is_same_amount(added, said, conventions) for _, said in values[total].answers.values()
-    ):
-        why.append(Message("rows", {"n": len(rows), "added": str(added)}))
-    if why:
-        yield total, tuple(why)
+    if checks["rows_add_up"] is False and is_read_by_candidate:
+        reasons.append(Message("rows", {"n": len(row_amounts), "added": str(row_sum)}))
+    if reasons:
+        yield total_path, tuple(reasons)
 
 
 def _assign_roles(header_fields: Iterable[str]) -> dict[str, str]:
     """Role -> path, for roles that one field outside lists plays."""
-    roles: dict[str, list[str]] = {}
+    paths_by_role: dict[str, list[str]] = {}
     for path in header_fields:
-        played = infer_role(path)
-        if played:
-            roles.setdefault(played, []).append(path)
-    return {role: paths[0] for role, paths in roles.items() if len(paths) == 1}
+        role = infer_role(path)
+        if role:
+            paths_by_role.setdefault(role, []).append(path)
+    return {role: paths[0] for role, paths in paths_by_role.items() if len(paths) == 1}
 
 
 def _collect_row_totals(cells: Iterable[_LabelledValue]) -> list[Any]:
@@ -197,14 +212,16 @@ def _collect_row_totals(cells: Iterable[_LabelledValue]) -> list[Any]:
     columns: dict[str, list[Any]] = {}
     for cell in cells:
         columns.setdefault(cell.field_path, []).append(cell.reference)
-    found = find_row_total_column(columns)
-    return columns[found] if found else []
+    column_path = find_row_total_column(columns)
+    return columns[column_path] if column_path else []
 
 
-def _is_same_amount(amount: Decimal, said: Any, conventions: Conventions) -> bool:
-    return canonicalize_value(Field("", "amount"), said, conventions) == amount
+def _is_same_amount(amount: Decimal, answer: Any, conventions: Conventions) -> bool:
+    return canonicalize_value(Field("", "amount"), answer, conventions) == amount
 
 
-def _sum_amounts(rows: Sequence[Any], conventions: Conventions) -> Decimal:
-    read = [canonicalize_value(Field("", "amount"), row, conventions) for row in rows]
-    return sum((each for each in read if isinstance(each, Decimal)), Decimal(0))
+def _sum_amounts(row_amounts: Sequence[Any], conventions: Conventions) -> Decimal:
+    amounts = [
+        canonicalize_value(Field("", "amount"), amount, conventions) for amount in row_amounts
+    ]
+    return sum((amount for amount in amounts if isinstance(amount, Decimal)), Decimal(0))

@@ -6,43 +6,47 @@ Counted anew from the record's own fields; nothing is parsed or aligned again.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from vlm_lab.scoring.counts import ROW_COUNTS, compute_scores
-from vlm_lab.types import CORRECT, JUDGED, LabelError
+from vlm_lab.types import CORRECT, JUDGED, FieldResult, LabelError, Record
 
 
 def exclude_label_errors(
-    records: Iterable[Mapping[str, Any]], suspects: Iterable[LabelError]
-) -> Iterator[Mapping[str, Any]]:
-    """The records without the suspects' fields, in `fields` and in `scores`; those without a
-    suspect as they are."""
-    doubted = {(each.suite, each.document, each.path) for each in suspects}
-    documents = {(suite, document) for suite, document, _ in doubted}
-    for row in records:
-        place = row["suite"], row["document"]
-        if place not in documents or not row.get("fields"):
-            yield row
+    records: Iterable[Record], label_errors: Iterable[LabelError]
+) -> Iterator[Record]:
+    """The records without the doubted fields, in `fields` and in `scores`; those without a doubted
+    one as they are."""
+    excluded = {(error.suite, error.document, error.path) for error in label_errors}
+    documents = {(suite, document) for suite, document, _ in excluded}
+    for record in records:
+        document_key = record.suite, record.document
+        if document_key not in documents or not record.fields:
+            yield record
             continue
-        kept = [each for each in row["fields"] if (*place, each["path"]) not in doubted]
-        yield {**row, "fields": kept, "scores": rescore_fields(kept, row["scores"])}
+        remaining_results = tuple(
+            result for result in record.fields if (*document_key, result.path) not in excluded
+        )
+        scores = rescore_fields(remaining_results, record.scores)
+        yield replace(record, fields=remaining_results, scores=scores)
 
 
 def rescore_fields(
-    fields: Iterable[Mapping[str, Any]], before: Mapping[str, Any]
+    results: Iterable[FieldResult], former_scores: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The scores of these fields; how many rows there are on either side stays as it was."""
     header_fields: Counter[str] = Counter()
     cells: Counter[str] = Counter()
-    rows: dict[tuple[str, ...], list[str]] = {}  # a row by the rows around it and its own name
-    for result in fields:
-        (cells if result["in_row"] else header_fields)[result["outcome"]] += 1
-        around = tuple(result["rows"])
-        for depth in range(len(around)):
-            rows.setdefault(around[: depth + 1], []).append(result["outcome"])
-    counts = {name: before.get(name, 0) for name in ROW_COUNTS}
-    counts["rows_right"] = sum(map(_is_correct_row, rows.values()))
-    return compute_scores(header_fields, cells, counts)
+    # a row by the rows around it and its own name
+    outcomes_by_row: dict[tuple[str, ...], list[str]] = {}
+    for result in results:
+        (cells if result.in_row else header_fields)[result.outcome] += 1
+        for depth in range(len(result.rows)):
+            outcomes_by_row.setdefault(result.rows[: depth + 1], []).append(result.outcome)
+    row_counts = {name: former_scores.get(name, 0) for name in ROW_COUNTS}
+    row_counts["rows_right"] = sum(map(_is_correct_row, outcomes_by_row.values()))
+    return compute_scores(header_fields, cells, row_counts)
 
 
 def _is_correct_row(outcomes: list[str]) -> bool:

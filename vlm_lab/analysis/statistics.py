@@ -12,12 +12,16 @@ python tools/bench_statistics.py
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_lab.analysis.aggregation import COUNT_COLUMNS, CandidateCounts, aggregate_records
+from vlm_lab.analysis.aggregation import (
+    COUNT_COLUMNS,
+    CandidateCounts,
+    ReplyCost,
+    aggregate_records,
+)
 from vlm_lab.analysis.amount_errors import sum_amount_errors
 from vlm_lab.types import (
     CORRECT,
@@ -28,6 +32,7 @@ from vlm_lab.types import (
     Estimate,
     FieldSummary,
     Model,
+    Record,
     Speed,
     Summary,
 )
@@ -141,7 +146,7 @@ def _compute_t_percentile(n: int) -> float:
 
 
 def summarize_records(
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[Record],
     models: Sequence[Model],
     planned: Mapping[CandidateKey, Sequence[str]],
     seed: int = 0,
@@ -240,71 +245,55 @@ def _build_tag_masks(counted: CandidateCounts) -> dict[str, Array]:
     }
 
 
-def _summarize_speed(counted: CandidateCounts, model: Model | None) -> Speed:
+def _summarize_speed(counts: CandidateCounts, model: Model | None) -> Speed:
     """From cases that were timed as those of today were, or, when all replies are cached, as the
     newest of them: on the same device, with the same dtype and attention. `measured_at` says when
     the last of them was."""
-    fresh = [row for row in counted.timings if not row["cached"]] or counted.timings
-    today = (
-        _get_speed_settings(max(fresh, key=lambda row: row["measured_at"] or "")) if fresh else ()
+    uncached = [cost for cost in counts.reply_costs if not cost.cached]
+    newest = max(
+        uncached or counts.reply_costs, key=lambda cost: cost.measured_at or "", default=None
     )
     timed = [
-        row
-        for row in counted.timings
-        if row["elapsed_seconds"] and _get_speed_settings(row) == today
+        cost
+        for cost in counts.reply_costs
+        if cost.elapsed_seconds and newest and cost.settings == newest.settings
     ]
-    seconds = [row["elapsed_seconds"] for row in timed]
-    memory = [row["peak_memory_bytes"] for row in timed if row["peak_memory_bytes"]]
-    tokens, visual = (
-        _collect_token_counts(timed, "output_tokens"),
-        _collect_token_counts(timed, "visual_tokens"),
-    )
-    median = float(np.median(seconds)) if seconds else None
+    seconds = [cost.elapsed_seconds for cost in timed if cost.elapsed_seconds]
+    peak_memory = [cost.peak_memory_bytes for cost in timed if cost.peak_memory_bytes]
+    output_tokens = _keep_known(cost.usage.output_tokens for cost in timed)
+    visual_tokens = _keep_known(cost.usage.visual_tokens for cost in timed)
+    tokens_per_second = None
+    if output_tokens and len(output_tokens) == len(timed):
+        tokens_per_second = sum(output_tokens) / sum(seconds)
     return Speed(
         timed=len(timed),
-        measured_at=max((row["measured_at"] for row in timed if row["measured_at"]), default=None),
-        median_seconds=median,
+        measured_at=max((cost.measured_at for cost in timed if cost.measured_at), default=None),
+        median_seconds=float(np.median(seconds)) if seconds else None,
         p95_seconds=float(np.percentile(seconds, 95)) if seconds else None,
-        tokens_per_second=sum(tokens) / sum(seconds)
-        if tokens and len(tokens) == len(timed)
-        else None,
-        visual_tokens=float(np.median(visual)) if visual else None,
-        peak_memory_bytes=max(memory, default=None),
-        cost_per_1000=_compute_cost(timed, model.price) if model else None,
+        tokens_per_second=tokens_per_second,
+        visual_tokens=float(np.median(visual_tokens)) if visual_tokens else None,
+        peak_memory_bytes=max(peak_memory, default=None),
+        cost_per_1000=_compute_cost(timed, seconds, model.price) if model else None,
     )
 
 
-def _collect_token_counts(timed: Sequence[Mapping[str, Any]], name: str) -> list[int]:
-    counts = [(row["usage"] or {}).get(name) for row in timed]
+def _keep_known(counts: Iterable[int | None]) -> list[int]:
     return [count for count in counts if count is not None]
 
 
-def _get_speed_settings(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What decides how fast a reply is, without the reasons and versions that an environment has
-    beside it."""
-    settings = [
-        (row["environment"] or {}).get(name) for name in ("device", "dtype", "attn_implementation")
-    ]
-    return tuple(each.get("value") if isinstance(each, Mapping) else each for each in settings)
-
-
-def _compute_cost(timed: Sequence[Mapping[str, Any]], price: Mapping[str, float]) -> float | None:
+def _compute_cost(
+    timed: Sequence[ReplyCost], seconds: Sequence[float], price: Mapping[str, float]
+) -> float | None:
     """Of 1,000 documents: mean seconds x price an hour, or mean tokens x price a million."""
     if not timed or not price:
         return None
     if "per_hour" in price:
-        return (
-            float(np.mean([row["elapsed_seconds"] for row in timed]))
-            / 3600
-            * price["per_hour"]
-            * 1000
-        )
-    spent = []
-    for row in timed:
-        usage = row["usage"] or {}
-        prompt_tokens, output_tokens = usage.get("prompt_tokens"), usage.get("output_tokens")
+        return float(np.mean(seconds)) / 3600 * price["per_hour"] * 1000
+    prices = []
+    for cost in timed:
+        prompt_tokens, output_tokens = cost.usage.prompt_tokens, cost.usage.output_tokens
         if prompt_tokens is None or output_tokens is None:
             return None
-        for_input = prompt_tokens * price.get("per_million_input", 0)
-        spent.append(for_input + output_tokens * price.get("per_million_output", 0))
-    return float(np.mean(spent)) / 1e6 * 1000
+        input_price = prompt_tokens * price.get("per_million_input", 0)
+        prices.append(input_price + output_tokens * price.get("per_million_output", 0))
+    return float(np.mean(prices)) / 1e6 * 1000

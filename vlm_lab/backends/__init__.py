@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vlm_lab.registry import resolve_name
-from vlm_lab.types import Generation, Model, Prompt, Runtime
+from vlm_lab.types import Generation, Model, Prompt, Record, Runtime
 
 BACKENDS = {
     "ocr": "vlm_lab.backends.ocr.backend:Ocr",
@@ -17,6 +17,12 @@ BACKENDS = {
     "transformers": "vlm_lab.backends.transformers.backend:Transformers",
 }
 CLASS_METHODS = ("identity", "cache_inputs", "predict_visual_tokens")  # asked without loading
+
+
+def is_incumbent(candidate: Model | Record) -> bool:
+    """Whether these are answers that a user's present pipeline gave before, and no model's that
+    could be chosen."""
+    return candidate.backend == "replay"
 
 
 class Backend:

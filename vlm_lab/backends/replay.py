@@ -17,7 +17,7 @@ record of a run is one. Files of a folder are read as the suite's references are
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from vlm_lab.messages import in_english
 from vlm_lab.records.run_folder import RECORDS_FILE, read_records
 from vlm_lab.suite.pages import compute_sha256
 from vlm_lab.suite.references import ReferenceIndex, read_reference
-from vlm_lab.types import Generation, Model, Prompt, Runtime, Suite, Timing, Usage
+from vlm_lab.types import Generation, Model, Prompt, Record, Runtime, Suite, Timing, Usage
 
 
 class Replay(Backend):
@@ -43,7 +43,8 @@ class Replay(Backend):
             )
         self.generations: dict[tuple[str | None, str], Generation] | None = None
         if (self.path / RECORDS_FILE).is_file():
-            self.generations = self._collect_generations(read_records(self.path))
+            answers = (_convert_record(record) for record in read_records(self.path))
+            self.generations = self._collect_generations(answers)
         elif self.path.is_file():
             self.generations = self._collect_generations(_read_jsonl(self.path))
         self._reference_indices: dict[Suite, ReferenceIndex] = {}
@@ -108,6 +109,24 @@ class Replay(Backend):
         if "model" not in row:
             return True
         return row["model"] == self._source_model and row.get("raw_response") is not None
+
+
+def _convert_record(record: Record) -> Mapping[str, Any]:
+    """What stands in a record of a run, as a line of a JSONL file says it."""
+    return {
+        "model": record.model,
+        "prompt_id": record.prompt_id,
+        "document": record.document,
+        "raw_response": record.raw_response,
+        "page_responses": record.page_responses,
+        "finish_reason": record.finish_reason,
+        "usage": asdict(record.usage),
+        "timing": asdict(record.timing),
+        "mean_logprob": record.mean_logprob,
+        "elapsed_seconds": record.elapsed_seconds,
+        "measured_at": record.measured_at,
+        "environment": record.environment,
+    }
 
 
 def _read_jsonl(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from vlm_lab.errors import UserError
-from vlm_lab.records.run_folder import read_records
+from vlm_lab.records.run_folder import read_reply_keys
 from vlm_lab.records.runs import find_run
 from vlm_lab.sanitize import terminal_safe
 
@@ -61,10 +61,9 @@ def main(args: argparse.Namespace) -> int:
 
 def _find_replies(run: Path, cache: Path) -> list[Path]:
     """The cached replies of a run. Records are hostile text: only a digest is a file's name."""
-    keys = {str(row.get("reply_key")) for row in read_records(run)}
     paths = (
         cache / "replies" / key[:2] / f"{key}.json"
-        for key in sorted(keys)
+        for key in sorted(read_reply_keys(run))
         if REPLY_KEY_PATTERN.fullmatch(key)
     )
     return [path for path in paths if path.is_file()]

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
-    names = sorted({row["suite"] for row in read_records(run)})
+    names = sorted({record.suite for record in read_records(run)})
     folders = {name: Path("benchmarks") / name for name in names}
     allow_listed_plugins([Path("models.yaml")])
     suites = {name: load_suite(folder) for name, folder in folders.items() if folder.is_dir()}

@@ -15,6 +15,7 @@ from typing import Any
 from vlm_lab.analysis.aggregation import CandidateCounts, aggregate_records
 from vlm_lab.analysis.comparison import adjust_p_values, compare_all_pairs
 from vlm_lab.analysis.statistics import SCORES
+from vlm_lab.backends import is_incumbent
 from vlm_lab.decision.requirements import UPPER_LIMITS, RuleResult, evaluate_rule, find_figure
 from vlm_lab.messages import Message
 from vlm_lab.types import (
@@ -23,6 +24,7 @@ from vlm_lab.types import (
     Decision,
     Model,
     ReasonTopic,
+    Record,
     Report,
     Rules,
     Summary,
@@ -81,7 +83,7 @@ def make_decisions(
             for name in dict.fromkeys(summary.model for summary in own)
         ]
         paired = [each for each in comparisons if each.suite == suite]
-        pipelines = {model.name for model in models if model.backend == "replay"}
+        pipelines = {model.name for model in models if is_incumbent(model)}
         today = next((word for word in words if word.summary.model in pipelines), None)
         decisions += _decide_suite(words, paired, rules, today, verified.get(suite, False))
     return decisions
@@ -102,9 +104,7 @@ def compare_for_decision(
     )
 
 
-def decide_run(
-    report: Report, records: Iterable[Mapping[str, Any]], rules: Rules
-) -> list[Decision]:
+def decide_run(report: Report, records: Iterable[Record], rules: Rules) -> list[Decision]:
     """The decisions from a finished run, under rules that may have changed since; none from a part
     of a suite, none about a candidate that was not asked."""
     verified = {suite["name"]: bool(suite["verified"]) for suite in report.suites}

@@ -31,6 +31,7 @@ from vlm_lab.types import (
     CandidateKey,
     Estimate,
     HasCandidate,
+    Record,
     Report,
 )
 
@@ -110,7 +111,7 @@ class GateResult:
 _BASELINE_ADAPTER = TypeAdapter(Baseline)
 
 
-def build_run_baseline(report: Report, records: Iterable[Mapping[str, Any]]) -> Baseline:
+def build_run_baseline(report: Report, records: Iterable[Record]) -> Baseline:
     """A finished run as a baseline. UserError where it was a dry run."""
     if report.run["dry_run"]:
         raise UserError(
@@ -121,15 +122,14 @@ def build_run_baseline(report: Report, records: Iterable[Mapping[str, Any]]) -> 
     )
 
 
-def build_baseline(head: Mapping[str, Any], records: Iterable[Mapping[str, Any]]) -> Baseline:
+def build_baseline(head: Mapping[str, Any], records: Iterable[Record]) -> Baseline:
     """A run as a baseline; `head` is what report.json says beside its records."""
     schemas = {suite["name"]: suite["schema_sha256"] for suite in head["suites"]}
     prompts = {(prompt["suite"], prompt["id"]): prompt["sha256"] for prompt in head["prompts"]}
     documents: dict[CandidateKey, dict[str, DocumentBaseline]] = {}
     for record in records:
-        documents.setdefault(CandidateKey.from_record(record), {})[record["document"]] = (
-            _build_document_baseline(record)
-        )
+        baseline = _build_document_baseline(record)
+        documents.setdefault(record.candidate, {})[record.document] = baseline
     now = datetime.now(UTC).isoformat(timespec="seconds")
     candidates = [
         CandidateBaseline(
@@ -140,16 +140,20 @@ def build_baseline(head: Mapping[str, Any], records: Iterable[Mapping[str, Any]]
     return Baseline(BASELINE_SCHEMA_VERSION, head["run"]["id"], now, candidates)
 
 
-def _build_document_baseline(record: Mapping[str, Any]) -> DocumentBaseline:
+def _build_document_baseline(record: Record) -> DocumentBaseline:
     header_fields: dict[str, str] = {}
     cells: dict[str, dict[str, str]] = {}
-    for result in record["fields"]:
-        if result["outcome"] in JUDGED:
-            place = cells.setdefault(result["field"], {}) if result["in_row"] else header_fields
-            place[result["path"]] = result["outcome"]
-    hashes = record.get("document_sha256"), record.get("reference_sha256")
+    for result in record.fields:
+        if result.outcome in JUDGED:
+            target = cells.setdefault(result.field, {}) if result.in_row else header_fields
+            target[result.path] = result.outcome
     return DocumentBaseline(
-        *hashes, record["status"], record.get("elapsed_seconds"), header_fields, cells
+        document_sha256=record.document_sha256,
+        reference_sha256=record.reference_sha256,
+        status=record.status,
+        seconds=record.elapsed_seconds,
+        header_fields=header_fields,
+        cells=cells,
     )
 
 

@@ -19,7 +19,7 @@ from vlm_lab.export.settings import EXPORTERS
 from vlm_lab.fields.schema import hash_schema
 from vlm_lab.messages import translate_messages
 from vlm_lab.suite import load_suite
-from vlm_lab.types import ANSWERED, CandidateKey, Decision, Model, Report, Suite
+from vlm_lab.types import ANSWERED, CandidateKey, Decision, Model, Record, Report, Suite
 
 README_TEMPLATE = """\
 # {model} with prompt `{prompt_id}`: {verdict}
@@ -43,7 +43,7 @@ class ExportedCandidate:
     model: Model
     prompt_id: str
     suite: Suite
-    record: Mapping[str, Any]
+    record: Record
     report: Report
 
     @property
@@ -53,7 +53,7 @@ class ExportedCandidate:
 
 def find_candidate(
     report: Report,
-    records: Iterable[Mapping[str, Any]],
+    records: Iterable[Record],
     name: str,
     prompt_id: str | None = None,
     folder: Path | None = None,
@@ -81,16 +81,14 @@ def find_candidate(
     answered_records = [
         record
         for record in records
-        if CandidateKey.from_record(record) == candidate_key
-        and record["status"] in ANSWERED
-        and record["prompt"]
+        if record.candidate == candidate_key and record.status in ANSWERED and record.prompt
     ]
     if not answered_records:
         raise UserError(
             f"{name}: the run has no answer of it with prompt {chosen_prompt_id!r}; "
             "give another with --prompt"
         )
-    newest = max(answered_records, key=lambda record: record["measured_at"] or "")
+    newest = max(answered_records, key=lambda record: record.measured_at or "")
     return ExportedCandidate(model, chosen_prompt_id, suite, newest, report)
 
 
@@ -103,7 +101,7 @@ def write_export(candidate: ExportedCandidate, folder: Path) -> Path:
     )
     settings = {**reply_settings, **_collect_page_settings(candidate)}
     files = {
-        "prompt.txt": candidate.record["prompt"],
+        "prompt.txt": candidate.record.prompt or "",
         "schema.json": _format_json(candidate.suite.schema),
         "settings.json": _format_json(settings),
         "pages.py": _read_packaged_file("pages.py"),

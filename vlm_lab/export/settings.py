@@ -9,7 +9,7 @@ from typing import Any
 from vlm_lab.backends.transformers import weights
 from vlm_lab.errors import UserError
 from vlm_lab.files import read_json_object
-from vlm_lab.types import Model, Prompt, Report, Runtime
+from vlm_lab.types import Model, Prompt, Record, Report, Runtime
 
 Schema = Mapping[str, Any]
 SERVER_SETTINGS = ("base_url", "api_key_env", "timeout", "image")
@@ -21,14 +21,14 @@ TORCHVISION_NOTE = (
 
 
 def build_transformers_settings(
-    model: Model, record: Mapping[str, Any], report: Report, schema: Schema
+    model: Model, record: Record, report: Report, schema: Schema
 ) -> dict[str, Any]:
     """The checkpoint at the commit that was measured, and its processor's settings in transformers'
     own words."""
     from vlm_lab.backends.transformers import families
     from vlm_lab.backends.transformers.loaded_model import build_generate_kwargs
 
-    environment = record["environment"]
+    environment = record.environment
     checkpoint = weights.find_checkpoint(model, build_runtime(report).cache)
     if checkpoint is None:
         raise UserError(
@@ -63,7 +63,7 @@ def build_transformers_settings(
         },
         "size": processor_kwargs.pop("size", None),
         "processor_kwargs": processor_kwargs,
-        "generation_kwargs": build_generate_kwargs(dict(record["generation_kwargs"])),
+        "generation_kwargs": build_generate_kwargs(dict(record.generation_kwargs)),
         "image": family.image_placeholder,
         "form": family.prompt_format,
         "measured_with": {name: environment.get(name) for name in MEASURED_VERSIONS},
@@ -71,7 +71,7 @@ def build_transformers_settings(
 
 
 def build_server_settings(
-    model: Model, record: Mapping[str, Any], report: Report, schema: Schema
+    model: Model, record: Record, report: Report, schema: Schema
 ) -> dict[str, Any]:
     """Where the server was, and the request without its messages. A key is named by its variable,
     never written."""
@@ -84,7 +84,7 @@ def build_server_settings(
     return {
         **{name: getattr(settings, name) for name in SERVER_SETTINGS},
         "body": {key: value for key, value in body.items() if key not in UNSAVED_KEYS},
-        "measured_with": dict(record["environment"].get("served") or {}),
+        "measured_with": dict(record.environment.get("served") or {}),
     }
 
 
@@ -100,7 +100,7 @@ class Exporter:
 
     script: str
     packages: str
-    build_settings: Callable[[Model, Mapping[str, Any], Report, Schema], dict[str, Any]]
+    build_settings: Callable[[Model, Record, Report, Schema], dict[str, Any]]
     note: str = ""
 
 

@@ -6,9 +6,8 @@ this file says what stands in it.
 """
 
 import dataclasses
-import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +15,37 @@ from pydantic import TypeAdapter
 
 from vlm_lab.errors import UserError
 from vlm_lab.files import atomic_private_file
-from vlm_lab.types import Report
+from vlm_lab.records.record_lines import decode_record, encode_record
+from vlm_lab.types import Record, Report
 
 _REPORT_ADAPTER = TypeAdapter(Report)
 SCHEMA_VERSION = 2  # of report.json: raised once for all changes of its keys between two releases
+KEYS_BEFORE_RECORDS = ("run", "environment", "suites", "models", "prompts", "documents", "notes")
+KEYS_AFTER_RECORDS = tuple(
+    key for key in Report.__dataclass_fields__ if key not in KEYS_BEFORE_RECORDS
+)
 
 
-def write_report(
-    path: Path,
-    head: Mapping[str, Any],
-    records: Iterable[Mapping[str, Any]],
-    tail: Mapping[str, Any],
-) -> None:
-    """Writes `head`, then the records one a line, then `tail`; whole or not at all, readable by its
-    user alone."""
-    with atomic_private_file(path) as binary, io.TextIOWrapper(binary, "utf-8") as file:
-        file.write("{" + f'"schema_version": {SCHEMA_VERSION}')
-        for key, value in head.items():
-            file.write(f",\n{json.dumps(key)}: {encode_json(value)}")
-        file.write(',\n"records": [')
+def write_report(path: Path, report: Report, records: Iterable[Record]) -> None:
+    """Writes what was planned, then the records one a line, then what they come to; whole or not at
+    all, readable by its user alone."""
+    with atomic_private_file(path) as file:
+        file.write(f'{{"schema_version": {SCHEMA_VERSION}'.encode())
+        for key in KEYS_BEFORE_RECORDS:
+            file.write(_encode_member(key, getattr(report, key)))
+        # a run of one suite has it under a key of its own, too
+        file.write(_encode_member("suite", report.suites[0] if len(report.suites) == 1 else None))
+        file.write(b',\n"records": [')
         for number, record in enumerate(records):
-            file.write(f"{',' if number else ''}\n{encode_json(record)}")
-        file.write("\n]")
-        for key, value in tail.items():
-            file.write(f",\n{json.dumps(key)}: {encode_json(value)}")
-        file.write("}\n")
+            file.write((b",\n" if number else b"\n") + encode_record(record))
+        file.write(b"\n]")
+        for key in KEYS_AFTER_RECORDS:
+            file.write(_encode_member(key, getattr(report, key)))
+        file.write(b"}\n")
+
+
+def _encode_member(key: str, value: Any) -> bytes:
+    return f",\n{json.dumps(key)}: {encode_json(value)}".encode()
 
 
 def encode_json(value: Any) -> str:
@@ -82,22 +87,24 @@ def read_report(run: Path) -> Report:
 def _skip_records(lines: Iterable[str]) -> Iterator[str]:
     """The lines of report.json without those between the brackets of `records`, one a line as they
     are written."""
-    inside = False
+    in_records = False
     for line in lines:
-        inside = inside and not line.startswith("]")
-        if not inside:
+        in_records = in_records and not line.startswith("]")
+        if not in_records:
             yield line
-        inside = inside or line.startswith('"records": [')
+        in_records = in_records or line.startswith('"records": [')
 
 
-def read_report_records(folder: Path) -> Iterator[dict[str, Any]]:
-    """The records of a run's report, in the run's order."""
-    inside = False
-    with (folder / "report.json").open(encoding="utf-8") as file:
-        for line in file:
-            if line.startswith('"records": ['):
-                inside = True
-            elif line.startswith("]"):
+def read_report_records(folder: Path) -> Iterator[Record]:
+    """The records of a run's report, in the run's order. UserError where one is none of this
+    version."""
+    path = folder / "report.json"
+    in_records = False
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.startswith(b'"records": ['):
+                in_records = True
+            elif line.startswith(b"]"):
                 return
-            elif inside:
-                yield json.loads(line.rstrip().rstrip(","))
+            elif in_records:
+                yield decode_record(line.rstrip().rstrip(b","), path, number)

@@ -8,23 +8,42 @@ Folders are 0700 and files 0600: they hold invoices.
 """
 
 import contextlib
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
-from pydantic_core import PydanticSerializationError
 
 from vlm_lab.errors import DiskError, UserError
 from vlm_lab.files import atomic_private_file
-from vlm_lab.types import Record
+from vlm_lab.records.record_lines import decode_record, encode_record, validate_json_line
+from vlm_lab.types import CaseKey, Record
 
 RECORDS_FILE = "records.jsonl"
-CaseKey = tuple[str, str, str, str]
-_RECORD_ADAPTER = TypeAdapter(Record)
+
+
+@dataclass(frozen=True, slots=True)
+class _RecordHead:
+    """What can be read of a line of any version: whose it is, and the key of its cached reply,
+    which is hostile text."""
+
+    suite: str
+    model: str
+    prompt_id: str
+    document: str
+    reply_key: Any = None
+
+
+class _LinePosition(NamedTuple):
+    offset: int
+    number: int
+    head: _RecordHead
+
+
+_HEAD_ADAPTER = TypeAdapter(_RecordHead)
 
 
 def create_folder(output_dir: Path, started: datetime) -> Path:
@@ -75,46 +94,41 @@ def _append_line(path: Path, line: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def encode_record(record: Record) -> bytes:
-    """One line of JSON. Half a character from a hostile reply is written as its escape."""
-    try:
-        return _RECORD_ADAPTER.dump_json(record)
-    except PydanticSerializationError:
-        return json.dumps(_RECORD_ADAPTER.dump_python(record, mode="python"), default=str).encode()
-
-
-def read_records(folder: Path, order: Sequence[CaseKey] | None = None) -> Iterator[dict[str, Any]]:
+def read_records(folder: Path, order: Sequence[CaseKey] | None = None) -> Iterator[Record]:
     """The cases of a run, in the order of their first line or in the `order` given, which then also
     selects.
 
-    Of several lines for a case the last one counts; a torn last line, left by a crash, is passed
-    over.
+    Of several lines for a case the last one counts; a torn line, left by a crash, is passed over.
+    UserError where a line is whole and no record of this version.
     """
-    offsets = _index_offsets(folder)
-    if not offsets:
-        return
-    with (folder / RECORDS_FILE).open("rb") as file:
-        for key in offsets if order is None else [key for key in order if key in offsets]:
-            file.seek(offsets[key])
-            yield json.loads(file.readline())
-
-
-def make_case_key(row: Mapping[str, Any]) -> CaseKey:
-    """What makes a case the same case in another run."""
-    return row["suite"], row["model"], row["prompt_id"], row["document"]
-
-
-def _index_offsets(folder: Path) -> dict[CaseKey, int]:
     path = folder / RECORDS_FILE
-    offsets: dict[CaseKey, int] = {}
+    positions = _index_lines(path)
+    if not positions:
+        return
+    selected = positions if order is None else [key for key in order if key in positions]
+    with path.open("rb") as file:
+        for key in selected:
+            position = positions[key]
+            file.seek(position.offset)
+            yield decode_record(file.readline(), path, position.number)
+
+
+def read_reply_keys(folder: Path) -> set[str]:
+    """The keys under which the run's replies are cached; of runs of other versions, too."""
+    positions = _index_lines(folder / RECORDS_FILE)
+    return {str(position.head.reply_key) for position in positions.values()}
+
+
+def _index_lines(path: Path) -> dict[CaseKey, _LinePosition]:
+    positions: dict[CaseKey, _LinePosition] = {}
     if not path.exists():
-        return offsets
+        return positions
     with path.open("rb") as file:
         offset = 0
-        for line in file:
-            with contextlib.suppress(
-                ValueError, KeyError, TypeError
-            ):  # a line that a crash tore off
-                offsets[make_case_key(json.loads(line))] = offset
+        for number, line in enumerate(file, 1):
+            with contextlib.suppress(ValueError):  # a line that a crash tore off
+                head = validate_json_line(_HEAD_ADAPTER, line)
+                key = (head.suite, head.model, head.prompt_id, head.document)
+                positions[key] = _LinePosition(offset, number, head)
             offset += len(line)
-    return offsets
+    return positions

@@ -1,11 +1,8 @@
 """The end of a run on the terminal: one line a model x prompt, what is missing and why, what to
 type next."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vlm_lab.analysis import repeatability
 from vlm_lab.analysis.label_errors import format_label_error
@@ -21,18 +18,15 @@ from vlm_lab.report.formatting import (
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Decision, Repeatability, Report, Summary
 
-if TYPE_CHECKING:
-    from vlm_lab.types import Conclusion
-
 MAX_REASON_LINES = 20
 MAX_LABEL_ERRORS = 5
 
 
-def format_summary_lines(concluded: Conclusion | Report) -> list[str]:
+def format_summary_lines(report: Report) -> list[str]:
     """Doubtful references first, then by suite the cells without an answer, the table, the
     decisions."""
-    summaries = concluded.summaries
-    lines = format_label_errors(concluded)
+    summaries = report.summaries
+    lines = format_label_errors(report)
     for suite in dict.fromkeys(summary.suite for summary in summaries):
         own = [summary for summary in summaries if summary.suite == suite]
         lines += format_first_unanswered(own)
@@ -43,15 +37,15 @@ def format_summary_lines(concluded: Conclusion | Report) -> list[str]:
                 format_suite_title(suite, own),
                 *format_table(SUMMARY_COLUMNS, [format_summary_row(each) for each in ran]),
             ]
-        decided = [each for each in concluded.decisions if each.suite == suite]
+        decided = [each for each in report.decisions if each.suite == suite]
         lines += (
             ["", *(line for each in decided for line in format_decision_lines(each))]
             if decided
             else []
         )
     lines += (
-        ["", *map(in_english, repeatability.summarize_probes(concluded.probes))]
-        if concluded.probes
+        ["", *map(in_english, repeatability.summarize_probes(report.probes))]
+        if report.probes
         else []
     )
     return [terminal_safe(each) for each in lines]  # reasons quote replies
@@ -73,9 +67,9 @@ def format_suite_title(suite: str, own: Sequence[Summary]) -> str:
     return f"{suite}: {ENGLISH.ngettext('%s document', '%s documents', own[0].documents) % own[0].documents}"
 
 
-def format_label_errors(concluded: Conclusion | Report) -> list[str]:
+def format_label_errors(report: Report) -> list[str]:
     """The first doubtful references, and what the figures are without all of them."""
-    suspects = concluded.suspects
+    suspects = report.suspects
     if not suspects:
         return []
     first = [f"  {format_label_error(each)}" for each in suspects[:MAX_LABEL_ERRORS]]
@@ -86,7 +80,7 @@ def format_label_errors(concluded: Conclusion | Report) -> list[str]:
     )
     spared = [
         f"  without them: {each.candidate.label} F1 {format_estimate(each.scores['field_f1'])}"
-        for each in concluded.without_suspects
+        for each in report.without_suspects
         if each.scores["field_f1"].value is not None
     ]
     head = in_english(Message("doubtful", {"n": len(suspects)}))
@@ -110,7 +104,7 @@ def format_decision_lines(decision: Decision) -> list[str]:
     ]
 
 
-def has_unanswered_cases(report: Conclusion | Report) -> bool:
+def has_unanswered_cases(report: Report) -> bool:
     """Whether going on with the run could still fill cells."""
     statuses = [summary.statuses for summary in report.summaries]
     return any(counts.get("not_run") or counts.get("error") for counts in statuses)

@@ -21,7 +21,6 @@ from vlm_lab.run.progress import format_duration
 from vlm_lab.run.record import build_base_record, collect_page_fields
 from vlm_lab.scoring import score as score_prediction
 from vlm_lab.types import (
-    CandidateKey,
     Case,
     Generation,
     Prediction,
@@ -85,14 +84,13 @@ def _describe_weights(candidate: Candidate) -> str:
     return "here"
 
 
-def format_forecast(records: Iterable[Mapping[str, Any]], output_dir: Path) -> list[str]:
+def format_forecast(records: Iterable[Record], output_dir: Path) -> list[str]:
     """What a real run would be, one line a model x prompt: cases, cached replies, visual tokens,
     time."""
     forecasts: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
-        if record.get("dry_run"):
-            label = CandidateKey.from_record(record).label
-            forecasts.setdefault(label, []).append(record["dry_run"])
+        if record.dry_run:
+            forecasts.setdefault(record.candidate.label, []).append(record.dry_run)
     seconds = read_median_seconds(output_dir)
     return [
         _format_forecast_line(label, forecast, seconds.get(label))
@@ -129,12 +127,12 @@ def read_median_seconds(output_dir: Path) -> dict[str, float]:
     return seconds
 
 
-def collect_warnings(records: Iterable[Mapping[str, Any]]) -> list[Message | str]:
+def collect_warnings(records: Iterable[Record]) -> list[Message | str]:
     """What a real run over these cases would stumble on, each once."""
     warnings: list[Message | str] = []
     for record in records:
-        forecast, document = record.get("dry_run") or {}, record["document"]
-        limit = record["generation_kwargs"].get("max_new_tokens")
+        forecast, document = record.dry_run, record.document
+        limit = record.generation_kwargs.get("max_new_tokens")
         tokens = forecast.get("reference_tokens")
         if tokens and limit and tokens > limit:
             figures = {"document": document, "n": tokens, "limit": limit}

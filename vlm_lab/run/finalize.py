@@ -1,4 +1,4 @@
-"""The end of a run: what was written becomes summaries, report.json and report.md."""
+"""A run's records and plan -> its Report: report.json, report.md and report.html."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,9 +10,10 @@ from vlm_lab.analysis.aggregation import CandidateCounts, aggregate_records
 from vlm_lab.analysis.comparison import collect_prompt_warnings
 from vlm_lab.analysis.evidence import collect_evidence
 from vlm_lab.analysis.label_errors import find_label_errors
-from vlm_lab.analysis.repeatability import summarize_probes as probe_lines
+from vlm_lab.analysis.repeatability import summarize_probes
 from vlm_lab.analysis.rescoring import exclude_label_errors
 from vlm_lab.analysis.statistics import summarize_counts
+from vlm_lab.backends import is_incumbent
 from vlm_lab.config.models_file import Candidates
 from vlm_lab.decision.decide import compare_for_decision, make_decisions
 from vlm_lab.fields.schema import hash_schema
@@ -21,10 +22,17 @@ from vlm_lab.records.report_json import write_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.report.formats import write_format
 from vlm_lab.report.formatting import has_run
-from vlm_lab.types import CandidateKey, Case, Comparison, Document, Model, Repeatability, Suite
-from vlm_lab.types.results import Conclusion
-
-Record = Mapping[str, Any]
+from vlm_lab.types import (
+    CandidateKey,
+    Case,
+    Comparison,
+    Document,
+    Record,
+    Repeatability,
+    Report,
+    Suite,
+    Summary,
+)
 
 
 def finalize_run(
@@ -32,112 +40,123 @@ def finalize_run(
     run: Mapping[str, Any],
     environment: Mapping[str, Any],
     candidates: Candidates,
-    plan: Sequence[Case],
+    cases: Sequence[Case],
     notes: Sequence[str | Message],
     probes: Sequence[Repeatability] = (),
-) -> Conclusion:
+) -> Report:
     """Writes report.json, report.md and report.html into the run's folder and returns what they
     say."""
-    order = [case.key for case in plan]
+    order = [case.key for case in cases]
 
-    def records() -> Iterator[Record]:
+    def read_run_records() -> Iterator[Record]:
         return read_records(folder, order)
 
-    concluded = replace(_analyze_records(records, candidates, plan, run), probes=tuple(probes))
-    told = [*notes, *collect_prompt_warnings(concluded.summaries), *probe_lines(probes)]
-    head = _build_report_head(run, environment, plan, told)
-    tail = {name: getattr(concluded, name) for name in Conclusion.__slots__}
-    write_report(folder / "report.json", head, records(), tail)
-    for form in ("md", "html"):
-        write_format(form, folder)
-    return concluded
+    report = _describe_plan(run, environment, cases)
+    report = _analyze_records(report, read_run_records, candidates, cases)
+    all_notes = [*notes, *collect_prompt_warnings(report.summaries), *summarize_probes(probes)]
+    report = replace(report, notes=all_notes, probes=tuple(probes))
+    write_report(folder / "report.json", report, read_run_records())
+    for format_name in ("md", "html"):
+        write_format(format_name, folder)
+    return report
+
+
+def _describe_plan(
+    run: Mapping[str, Any], environment: Mapping[str, Any], cases: Sequence[Case]
+) -> Report:
+    """What is known of a run before its records are read."""
+    models = {case.model.name: case.model for case in cases}
+    documents = {(case.document.suite.name, case.document.id): case.document for case in cases}
+    suites = {document.suite.name: document.suite for document in documents.values()}
+    templates = {(case.document.suite.name, case.prompt_id): case.template for case in cases}
+    prompts = [
+        {"suite": suite, "id": prompt_id, "template": template, "sha256": _hash_text(template)}
+        for (suite, prompt_id), template in templates.items()
+    ]
+    return Report(
+        run=run,
+        environment=environment,
+        suites=[_describe_suite(suite) for suite in suites.values()],
+        models=list(models.values()),
+        prompts=prompts,
+        documents=[_describe_document(document) for document in documents.values()],
+        summaries=(),
+    )
 
 
 def _analyze_records(
-    records: Callable[[], Iterator[Record]],
+    report: Report,
+    read_run_records: Callable[[], Iterator[Record]],
     candidates: Candidates,
-    plan: Sequence[Case],
-    run: Record,
-) -> Conclusion:
-    """Each figure is a pass over the records, none of which holds them."""
-    planned: dict[CandidateKey, list[str]] = {}
-    for case in plan:
-        planned.setdefault(case.candidate, []).append(case.document.id)
-    tallies = aggregate_records(records())
-    summaries = tuple(summarize_counts(tallies, candidates.models, planned))
-    if run["dry_run"]:
-        return Conclusion(summaries)
-    suites = {case.document.suite.name: case.document.suite for case in plan}
-    doubtful = tuple(find_label_errors(records(), suites))
-    spared = aggregate_records(exclude_label_errors(records(), doubtful)) if doubtful else {}
-    paired = _compare_candidates(
-        tallies, aggregate_records(row for row in records() if row.get("verified")), candidates
-    )
-    judged = [each for each in summaries if each.suite not in run["partial"] and has_run(each)]
+    cases: Sequence[Case],
+) -> Report:
+    """The report with what the records come to. Each figure is a pass over them, none of which
+    holds them."""
+    planned_documents: dict[CandidateKey, list[str]] = {}
+    for case in cases:
+        planned_documents.setdefault(case.candidate, []).append(case.document.id)
+    counts = aggregate_records(read_run_records())
+    summaries = summarize_counts(counts, candidates.models, planned_documents)
+    if report.run["dry_run"]:
+        return replace(report, summaries=tuple(summaries))
+    suites = {case.document.suite.name: case.document.suite for case in cases}
+    label_errors = find_label_errors(read_run_records(), suites)
+    summaries_without_errors: list[Summary] = []
+    if label_errors:
+        kept_records = exclude_label_errors(read_run_records(), label_errors)
+        kept_counts = aggregate_records(kept_records)
+        summaries_without_errors = summarize_counts(
+            kept_counts, candidates.models, planned_documents
+        )
+    verified_counts = aggregate_records(record for record in read_run_records() if record.verified)
+    comparisons = _compare_candidates(counts, verified_counts, candidates)
+    judged_summaries = [
+        summary
+        for summary in summaries
+        if summary.suite not in report.run["partial"] and has_run(summary)
+    ]
     verified = {name: suite.verified for name, suite in suites.items()}
-    seen = collect_evidence(records())
-    return Conclusion(
-        summaries,
-        tuple(paired),
-        tuple(make_decisions(judged, paired, candidates.models, candidates.rules, verified)),
-        doubtful,
-        tuple(summarize_counts(spared, candidates.models, planned)) if doubtful else (),
-        calibrations=tuple(seen.calibrations.values()),
-        machines=seen.machines,
+    decisions = make_decisions(
+        judged_summaries, comparisons, candidates.models, candidates.rules, verified
+    )
+    evidence = collect_evidence(read_run_records())
+    return replace(
+        report,
+        summaries=tuple(summaries),
+        comparisons=tuple(comparisons),
+        decisions=tuple(decisions),
+        suspects=tuple(label_errors),
+        without_suspects=tuple(summaries_without_errors),
+        calibrations=tuple(evidence.calibrations.values()),
+        machines=evidence.machines,
     )
 
 
 def _compare_candidates(
-    tallies: Mapping[CandidateKey, CandidateCounts],
-    verified: Mapping[CandidateKey, CandidateCounts],
+    counts: Mapping[CandidateKey, CandidateCounts],
+    verified_counts: Mapping[CandidateKey, CandidateCounts],
     candidates: Candidates,
 ) -> list[Comparison]:
     """Between models on all documents; beside the user's present pipeline on those that a person
     has verified, because the other references are what that pipeline wrote."""
-    pipelines = {model.name for model in candidates.models if model.backend == "replay"}
-    found = compare_for_decision(tallies, candidates.rules)
-    if not verified:
-        return found
-    beside = [
-        each
-        for each in compare_for_decision(verified, candidates.rules)
-        if _get_model_names(each) & pipelines
+    incumbents = {model.name for model in candidates.models if is_incumbent(model)}
+    comparisons = compare_for_decision(counts, candidates.rules)
+    if not verified_counts:
+        return comparisons
+    verified_comparisons = compare_for_decision(verified_counts, candidates.rules)
+    between_models = [
+        comparison for comparison in comparisons if not _get_model_names(comparison) & incumbents
     ]
-    return [each for each in found if not _get_model_names(each) & pipelines] + beside
+    beside_incumbent = [
+        comparison
+        for comparison in verified_comparisons
+        if _get_model_names(comparison) & incumbents
+    ]
+    return between_models + beside_incumbent
 
 
 def _get_model_names(comparison: Comparison) -> set[str]:
     return {comparison.first[0], comparison.second[0]}
-
-
-def _build_report_head(
-    run: Mapping[str, Any],
-    environment: Mapping[str, Any],
-    plan: Sequence[Case],
-    notes: Sequence[str | Message],
-) -> dict[str, Any]:
-    models: dict[str, Model] = {case.model.name: case.model for case in plan}
-    documents: dict[tuple[str, str], Document] = {
-        (c.document.suite.name, c.document.id): c.document for c in plan
-    }
-    suites: dict[str, Suite] = {
-        document.suite.name: document.suite for document in documents.values()
-    }
-    prompts = {(case.document.suite.name, case.prompt_id): case.template for case in plan}
-    described = [_describe_suite(suite) for suite in suites.values()]
-    return {
-        "run": run,
-        "environment": environment,
-        "suite": described[0] if len(described) == 1 else None,
-        "suites": described,
-        "models": list(models.values()),
-        "prompts": [
-            {"suite": suite, "id": prompt_id, "template": text, "sha256": _hash_text(text)}
-            for (suite, prompt_id), text in prompts.items()
-        ],
-        "documents": [_describe_document(document) for document in documents.values()],
-        "notes": list(notes),
-    }
 
 
 def _describe_suite(suite: Suite) -> dict[str, Any]:

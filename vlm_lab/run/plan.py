@@ -7,13 +7,13 @@ from pathlib import Path
 from vlm_lab.config.models_file import Candidates, check_prompts, load_candidates
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, in_english
-from vlm_lab.records.run_folder import CaseKey, make_case_key, read_records
+from vlm_lab.records.run_folder import read_records
 from vlm_lab.registry import allow_plugins
 from vlm_lab.run.options import Options
 from vlm_lab.run.preflight import check_suite
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite.sampling import sample_documents
-from vlm_lab.types import Case, Document, Model, Suite
+from vlm_lab.types import Case, CaseKey, Document, Model, Suite
 
 MAX_NOTES = 10
 
@@ -87,8 +87,8 @@ class Plan:
         """What the run to be resumed has answered; failed and skipped cases are tried again."""
         if self.options.resume is None:
             return set()
-        rows = read_records(self.options.resume)
-        return {make_case_key(row) for row in rows if row["status"] not in ("error", "skipped")}
+        records = read_records(self.options.resume)
+        return {record.key for record in records if record.status not in ("error", "skipped")}
 
     def find_partial_suites(self) -> list[str]:
         """The suites of which -k or --sample left out documents: nothing is decided on those."""

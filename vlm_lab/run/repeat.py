@@ -8,11 +8,11 @@ first ones and then forgotten.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from vlm_lab.analysis.repeatability import (
     REPEAT_MODES,
@@ -25,8 +25,8 @@ from vlm_lab.analysis.repeatability import (
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message
-from vlm_lab.records.run_folder import make_case_key, read_records
-from vlm_lab.types import Case, Generation, Prompt, Repeatability
+from vlm_lab.records.run_folder import read_records
+from vlm_lab.types import Case, Generation, Prompt, Record, Repeatability
 
 Reply = TypeVar("Reply")
 
@@ -61,19 +61,20 @@ def _choose_answered(
     it is the same for every candidate."""
     known = {case.key: case for case in cases}
     order = sorted(known, key=lambda key: random.Random(f"{seed} {key[3]}").random())  # noqa: S311 - reproducible
-    rows = (row for row in read_records(folder, order) if row["raw_response"] is not None)
-    return [
-        AnsweredCase(known[make_case_key(row)], _build_generation(row))
-        for row in islice(rows, count)
-    ]
+    answered = (
+        AnsweredCase(known[record.key], _build_generation(record, record.raw_response))
+        for record in read_records(folder, order)
+        if record.raw_response is not None
+    )
+    return list(islice(answered, count))
 
 
-def _build_generation(row: Mapping[str, Any]) -> Generation:
+def _build_generation(record: Record, raw_response: str) -> Generation:
     return Generation(
-        raw_response=row["raw_response"],
-        page_responses=tuple(row["page_responses"]),
-        finish_reason=row["finish_reason"],
-        cached=row["cached"],
+        raw_response=raw_response,
+        page_responses=record.page_responses,
+        finish_reason=record.finish_reason,
+        cached=record.cached,
     )
 
 

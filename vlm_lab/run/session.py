@@ -36,7 +36,7 @@ from vlm_lab.types import Case, Generation, Prediction, Prompt, Record, Repeatab
 
 if TYPE_CHECKING:
     from vlm_lab.decision.regression_gate import Baseline, GateResult
-    from vlm_lab.types import Conclusion
+    from vlm_lab.types import Report
 
 
 class Session:
@@ -50,7 +50,7 @@ class Session:
         self.started = datetime.now(UTC)
         self.baseline = _read_baseline(options.baseline)  # now: not after a night's run
         self.dry_run_warnings: list[Message | str] = []
-        self.report: Conclusion | None = None
+        self.report: Report | None = None
         self.gate_result: GateResult | None = None
         self._folder: Path | None = options.resume
         self._last_written: Case | None = None

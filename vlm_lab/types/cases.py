@@ -30,15 +30,13 @@ class CandidateKey(NamedTuple):
     model: str
     prompt_id: str
 
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> CandidateKey:
-        """Whose answer a line of records.jsonl is."""
-        return cls(record["suite"], record["model"], record["prompt_id"])
-
     @property
     def label(self) -> str:
         """`qwen2-vl-2b (terse)`: what a candidate is called where its suite is known."""
         return f"{self.model} ({self.prompt_id})"
+
+
+CaseKey = tuple[str, str, str, str]  # suite, model, prompt, document: the same case in another run
 
 
 class HasCandidate:
@@ -175,7 +173,7 @@ class Case:
         return CandidateKey(self.document.suite.name, self.model.name, self.prompt_id)
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> CaseKey:
         """What makes this the same case in another run."""
         return *self.candidate, self.document.id
 
@@ -307,7 +305,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(HasCandidate):
     """One case as it is written: a line of records.jsonl and a file of its own."""
 
     case: str
@@ -352,6 +350,16 @@ class Record:
     checks: Mapping[str, bool | None] = field(default_factory=dict)
     reply_key: str | None = None
     dry_run: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> CaseKey:
+        """What makes this the same case in another run."""
+        return self.suite, self.model, self.prompt_id, self.document
+
+    @property
+    def failure_reason(self) -> str:
+        """Why there is no usable answer, as the harness or the reply says it; "" where there is."""
+        return (self.error.message if self.error else "") or self.reason
 
 
 @dataclass(frozen=True, slots=True)

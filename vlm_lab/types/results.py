@@ -240,19 +240,3 @@ class Report:
     environment: Mapping[str, Any] = field(default_factory=dict)
     documents: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str | Message] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """What a run comes to: figures, differences, decisions, doubtful references and the figures
-    without those, what second answers were, what each candidate's confidence is worth, and on which
-    machines it answered."""
-
-    summaries: tuple[Summary, ...]
-    comparisons: tuple[Comparison, ...] = ()
-    decisions: tuple[Decision, ...] = ()
-    suspects: tuple[LabelError, ...] = ()
-    without_suspects: tuple[Summary, ...] = ()
-    probes: tuple[Repeatability, ...] = ()
-    calibrations: tuple[Calibration, ...] = ()
-    machines: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -15,9 +15,8 @@ from markupsafe import Markup
 
 from vlm_lab.files import atomic_private_file
 from vlm_lab.records.report_json import read_report_records
-from vlm_lab.records.run_folder import CaseKey, make_case_key
 from vlm_lab.report.html.page import TEMPLATE_FOLDER, build_environment, build_style_policy
-from vlm_lab.types import ANSWERED, CORRECT, CandidateKey
+from vlm_lab.types import ANSWERED, CORRECT, CandidateKey, CaseKey, Record
 
 MAX_LISTED_CHANGES = 2000  # changes that the page lists; the counts have all
 FieldAnswers = dict[tuple[str, str], tuple[str, Any]]  # field, path -> outcome, answered
@@ -39,45 +38,41 @@ class FieldChange:
 def find_changes(first: Path, second: Path) -> tuple[list[FieldChange], dict[CaseKey, str]]:
     """Every change from the first run to the second, and the cases that only one of them answered
     -> its name."""
-    before = {
-        make_case_key(row): _index_answers(row)
-        for row in read_report_records(first)
-        if row["status"] in ANSWERED
+    first_answers = {
+        record.key: _index_answers(record)
+        for record in read_report_records(first)
+        if record.status in ANSWERED
     }
-    found: list[FieldChange] = []
-    alone = dict.fromkeys(before, first.name)
-    for row in read_report_records(second):
-        key = make_case_key(row)
-        if row["status"] not in ANSWERED:
+    field_changes: list[FieldChange] = []
+    answered_once = dict.fromkeys(first_answers, first.name)
+    for record in read_report_records(second):
+        if record.status not in ANSWERED:
             continue
-        if key not in before:
-            alone[key] = second.name
+        if record.key not in first_answers:
+            answered_once[record.key] = second.name
             continue
-        del alone[key]
-        found.extend(_compare_case(key, before[key], row))
-    return found, alone
+        del answered_once[record.key]
+        field_changes.extend(_compare_case(first_answers[record.key], record))
+    return field_changes, answered_once
 
 
 def write_changes(first: Path, second: Path, language: str = "en") -> Path:
     """A page in the second run's folder; where it lies."""
-    found, alone = find_changes(first, second)
+    field_changes, answered_once = find_changes(first, second)
     style = (TEMPLATE_FOLDER / "report.css").read_text("utf-8")
-    page = (
-        build_environment(language)
-        .get_template("changes.html")
-        .render(
-            language=language,
-            policy=build_style_policy(style),
-            style=Markup(style),  # noqa: S704 - our own file
-            first=first.name,
-            second=second.name,
-            fields=_count_by_field(found),
-            documents=_group_by_document(found[:MAX_LISTED_CHANGES]),
-            left_out=max(0, len(found) - MAX_LISTED_CHANGES),
-            alone=_group_by_candidate(alone),
-            gained=sum(change.gained for change in found),
-            lost=sum(not change.gained for change in found),
-        )
+    template = build_environment(language).get_template("changes.html")
+    page = template.render(
+        language=language,
+        policy=build_style_policy(style),
+        style=Markup(style),  # noqa: S704 - our own file
+        first=first.name,
+        second=second.name,
+        fields=_count_by_field(field_changes),
+        documents=_group_by_document(field_changes[:MAX_LISTED_CHANGES]),
+        left_out=max(0, len(field_changes) - MAX_LISTED_CHANGES),
+        answered_once=_group_by_candidate(answered_once),
+        gained=sum(change.gained for change in field_changes),
+        lost=sum(not change.gained for change in field_changes),
     )
     path = second / f"changes-from-{first.name}.html"
     with atomic_private_file(path) as file:
@@ -85,48 +80,58 @@ def write_changes(first: Path, second: Path, language: str = "en") -> Path:
     return path
 
 
-def _index_answers(row: Mapping[str, Any]) -> FieldAnswers:
+def _index_answers(record: Record) -> FieldAnswers:
     return {
-        (each["field"], each["path"]): (each["outcome"], each["actual"]) for each in row["fields"]
+        (result.field, result.path): (result.outcome, result.actual) for result in record.fields
     }
 
 
-def _compare_case(
-    key: CaseKey, before: FieldAnswers, row: Mapping[str, Any]
-) -> Iterator[FieldChange]:
+def _compare_case(first_answers: FieldAnswers, record: Record) -> Iterator[FieldChange]:
     """A value that the other run says nothing of (a spurious row) was right there, as nothing was
     asked for."""
-    now = _index_answers(row)
-    expected = {(each["field"], each["path"]): each["expected"] for each in row["fields"]}
-    for place in dict.fromkeys([*now, *before]):
-        old, new = before.get(place, ("exact", None)), now.get(place, ("exact", None))
-        if "unlabelled" not in (old[0], new[0]) and (old[0] in CORRECT) != (new[0] in CORRECT):
-            yield FieldChange(key, *place, new[0] in CORRECT, expected.get(place), old[1], new[1])
+    second_answers = _index_answers(record)
+    expected = {(result.field, result.path): result.expected for result in record.fields}
+    for field_and_path in dict.fromkeys([*second_answers, *first_answers]):
+        before, before_value = first_answers.get(field_and_path, ("exact", None))
+        after, after_value = second_answers.get(field_and_path, ("exact", None))
+        gained = after in CORRECT
+        if "unlabelled" in (before, after) or gained == (before in CORRECT):
+            continue
+        yield FieldChange(
+            record.key,
+            *field_and_path,
+            gained,
+            expected.get(field_and_path),
+            before_value,
+            after_value,
+        )
 
 
-def _count_by_field(found: list[FieldChange]) -> list[tuple[str, str, int, int]]:
+def _count_by_field(field_changes: list[FieldChange]) -> list[tuple[str, str, int, int]]:
     """Candidate, field, gained, lost; where most was lost first."""
     counts: dict[tuple[str, str], Counter[bool]] = {}
-    for change in found:
-        name = CandidateKey(*change.case[:3]).label
-        counts.setdefault((name, change.field), Counter())[change.gained] += 1
-    rows = [(name, path, count[True], count[False]) for (name, path), count in counts.items()]
+    for change in field_changes:
+        label = CandidateKey(*change.case[:3]).label
+        counts.setdefault((label, change.field), Counter())[change.gained] += 1
+    rows = [(label, path, count[True], count[False]) for (label, path), count in counts.items()]
     return sorted(rows, key=lambda row: (-row[3], -row[2], row[0], row[1]))
 
 
-def _group_by_document(found: list[FieldChange]) -> dict[str, list[FieldChange]]:
+def _group_by_document(field_changes: list[FieldChange]) -> dict[str, list[FieldChange]]:
     """Among several suites two documents may have one id."""
-    several = len({change.case[0] for change in found}) > 1
+    has_several_suites = len({change.case[0] for change in field_changes}) > 1
     documents: dict[str, list[FieldChange]] = {}
-    for change in found:
+    for change in field_changes:
         suite, _, _, document = change.case
-        documents.setdefault(f"{suite}/{document}" if several else document, []).append(change)
+        name = f"{suite}/{document}" if has_several_suites else document
+        documents.setdefault(name, []).append(change)
     return documents
 
 
-def _group_by_candidate(alone: Mapping[CaseKey, str]) -> list[tuple[str, str, list[str]]]:
+def _group_by_candidate(answered_once: Mapping[CaseKey, str]) -> list[tuple[str, str, list[str]]]:
     """Run, candidate, and the documents that this run alone has an answer for."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for (*candidate, document), run in alone.items():
-        found.setdefault((run, CandidateKey(*candidate).label), []).append(document)
-    return [(run, name, documents) for (run, name), documents in found.items()]
+    documents_by_candidate: dict[tuple[str, str], list[str]] = {}
+    for (*candidate, document), run in answered_once.items():
+        label = CandidateKey(*candidate).label
+        documents_by_candidate.setdefault((run, label), []).append(document)
+    return [(run, label, documents) for (run, label), documents in documents_by_candidate.items()]

@@ -16,7 +16,7 @@ from typing import Any
 from vlm_lab.files import atomic_private_file
 from vlm_lab.report.images.pages import REPORT_FILES, DocumentKey
 from vlm_lab.suite.document_ids import make_slug
-from vlm_lab.types import CandidateKey, Report
+from vlm_lab.types import Record, Report
 
 OUTCOME_CODES = {
     "exact": "e",
@@ -29,86 +29,87 @@ OUTCOME_CODES = {
 ABSENT_CODE = "n"
 
 
-def build_page_data(
-    report: Report, rows: Iterable[Mapping[str, Any]], folder: Path
-) -> dict[str, Any]:
+def build_page_data(report: Report, records: Iterable[Record], folder: Path) -> dict[str, Any]:
     """The tables; replies and prompts are written into `folder` on the way."""
-    candidates = [each.candidate for each in report.summaries]
-    columns = {key: place for place, key in enumerate(candidates)}
-    documents = {(each["suite"], each["id"]): _build_document(each) for each in report.documents}
-    fields: dict[str, int] = {}
-    texts: dict[DocumentKey, dict[int, tuple[Any, Any]]] = {}
-    for row in rows:
-        column, key = columns[CandidateKey.from_record(row)], (row["suite"], row["document"])
-        documents[key]["cells"][column] = _build_cell(row, documents[key], fields)
-        texts.setdefault(key, {})[column] = row.get("raw_response"), row.get("prompt")
-    for key, said in texts.items():
-        documents[key]["texts"] = _write_texts(folder, key, said)
+    candidates = [summary.candidate for summary in report.summaries]
+    column_by_candidate = {candidate: column for column, candidate in enumerate(candidates)}
+    documents = {
+        (document["suite"], document["id"]): _build_document(document)
+        for document in report.documents
+    }
+    field_numbers: dict[str, int] = {}
+    texts_by_document: dict[DocumentKey, dict[int, tuple[Any, Any]]] = {}
+    for record in records:
+        column, key = column_by_candidate[record.candidate], (record.suite, record.document)
+        documents[key]["cells"][column] = _build_cell(record, documents[key], field_numbers)
+        texts = texts_by_document.setdefault(key, {})
+        texts[column] = record.raw_response, record.prompt
+    for key, texts_by_column in texts_by_document.items():
+        documents[key]["texts"] = _write_texts(folder, key, texts_by_column)
     return {
         "candidates": [
             {"suite": suite, "model": model, "prompt": prompt}
             for suite, model, prompt in candidates
         ],
-        "fields": list(fields),
+        "fields": list(field_numbers),
         "documents": list(documents.values()),
     }
 
 
 def _build_document(document: Mapping[str, Any]) -> dict[str, Any]:
-    known = {key: document[key] for key in ("suite", "id", "name", "tags")}
-    return {**known, "paths": [], "fields": [], "expected": [], "cells": {}}
+    description = {key: document[key] for key in ("suite", "id", "name", "tags")}
+    return {**description, "paths": [], "fields": [], "expected": [], "cells": {}}
 
 
 def _build_cell(
-    row: Mapping[str, Any], document: dict[str, Any], fields: dict[str, int]
+    record: Record, document: dict[str, Any], field_numbers: dict[str, int]
 ) -> dict[str, Any]:
-    keys = zip(document["fields"], document["paths"], strict=True)
-    places = {key: place for place, key in enumerate(keys)}
-    letters: dict[int, str] = {}
-    said: dict[int, list[Any]] = {}
-    sure: dict[int, float] = {}
-    for each in row["fields"]:
-        number = fields.setdefault(each["field"], len(fields))
-        place = places.get((number, each["path"]))
-        if place is None:
-            place = places[number, each["path"]] = len(places)
-            document["fields"].append(number)
-            document["paths"].append(each["path"])
-            document["expected"].append(each["expected"])
-        letters[place] = OUTCOME_CODES[each["outcome"]]
-        if each["outcome"] != "exact":
-            said[place] = [each["actual"], *([each["kind"]] if each["kind"] else [])]
-        if each["confidence"] is not None:
-            sure[place] = round(each["confidence"], 3)
-    cell = {
-        "status": row["status"],
-        "o": "".join(letters.get(place, ABSENT_CODE) for place in range(len(places))),
+    """One answer; a path that no other answer had is added to the document."""
+    known_paths = zip(document["fields"], document["paths"], strict=True)
+    index_by_path = {path: index for index, path in enumerate(known_paths)}
+    codes: dict[int, str] = {}
+    values: dict[int, list[Any]] = {}
+    confidences: dict[int, float] = {}
+    for result in record.fields:
+        field_number = field_numbers.setdefault(result.field, len(field_numbers))
+        index = index_by_path.get((field_number, result.path))
+        if index is None:
+            index = index_by_path[field_number, result.path] = len(index_by_path)
+            document["fields"].append(field_number)
+            document["paths"].append(result.path)
+            document["expected"].append(result.expected)
+        codes[index] = OUTCOME_CODES[result.outcome]
+        if result.outcome != "exact":
+            values[index] = [result.actual, *([result.kind] if result.kind else [])]
+        if result.confidence is not None:
+            confidences[index] = round(result.confidence, 3)
+    outcomes = "".join(codes.get(index, ABSENT_CODE) for index in range(len(index_by_path)))
+    optional_entries = {
+        "said": values,
+        "sure": confidences,
+        "seconds": record.elapsed_seconds and round(record.elapsed_seconds, 3),
+        "why": record.failure_reason,
     }
-    extra = {"said": said, "sure": sure, "seconds": _round_seconds(row), "why": _find_reason(row)}
-    return {**cell, **{key: value for key, value in extra.items() if value}}
+    present_entries = {key: value for key, value in optional_entries.items() if value}
+    return {"status": record.status, "o": outcomes, **present_entries}
 
 
-def _round_seconds(row: Mapping[str, Any]) -> float | None:
-    return None if row["elapsed_seconds"] is None else round(row["elapsed_seconds"], 3)
-
-
-def _find_reason(row: Mapping[str, Any]) -> str:
-    return (row.get("error") or {}).get("message") or row.get("reason") or ""
-
-
-def _write_texts(folder: Path, key: DocumentKey, said: Mapping[int, tuple[Any, Any]]) -> str:
+def _write_texts(
+    folder: Path, key: DocumentKey, texts_by_column: Mapping[int, tuple[Any, Any]]
+) -> str:
     """Replies by column, and each prompt once; the address of the script."""
-    prompts = list(dict.fromkeys(prompt for _, prompt in said.values()))
-    texts = {
-        "prompts": prompts,
-        "said": {
-            column: [reply, prompts.index(prompt)] for column, (reply, prompt) in said.items()
-        },
+    prompts = list(dict.fromkeys(prompt for _, prompt in texts_by_column.values()))
+    replies = {
+        column: [reply, prompts.index(prompt)]
+        for column, (reply, prompt) in texts_by_column.items()
     }
+    arguments = (
+        f"{encode_script_json(key)}, {encode_script_json({'prompts': prompts, 'said': replies})}"
+    )
     address = f"{REPORT_FILES}/texts/{make_slug(key[0])}--{key[1]}.js"
     (folder / address).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with atomic_private_file(folder / address) as file:
-        file.write(f"vlmTexts({encode_script_json(key)}, {encode_script_json(texts)});\n".encode())
+        file.write(f"vlmTexts({arguments});\n".encode())
     return address
 
 

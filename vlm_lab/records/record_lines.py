@@ -1,0 +1,59 @@
+"""A record <-> one line of JSON, as it stands in records.jsonl and between the brackets of
+report.json.
+
+Records stay typed after the disk: a line that says less or other than `Record` is refused where it
+is read, by file and line number, and nowhere later.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from vlm_lab.errors import UserError
+from vlm_lab.types import Record
+
+_RECORD_ADAPTER = TypeAdapter(Record)
+Line = TypeVar("Line")
+
+
+def encode_record(record: Record) -> bytes:
+    """One line of JSON. Half a character from a hostile reply is written as its escape."""
+    try:
+        return _RECORD_ADAPTER.dump_json(record)
+    except PydanticSerializationError:
+        return json.dumps(_RECORD_ADAPTER.dump_python(record, mode="python"), default=str).encode()
+
+
+def decode_record(line: bytes, path: Path, line_number: int) -> Record:
+    """The record of one line of `path`. UserError where it is none of this version."""
+    try:
+        return validate_json_line(_RECORD_ADAPTER, line)
+    except ValueError as error:
+        raise UserError(
+            f"{path}:{line_number}: is no record of this version ({_describe_error(error)});"
+            " run the benchmark again: its replies come from the cache"
+        ) from None
+
+
+def validate_json_line(adapter: TypeAdapter[Line], line: bytes) -> Line:
+    """What the line holds. ValueError where it is no JSON of that type."""
+    try:
+        return adapter.validate_json(line)
+    except ValidationError as error:
+        if error.errors()[0]["type"] != "json_invalid":
+            raise
+        # pydantic's own parser knows no half character
+        return adapter.validate_python(json.loads(line))
+
+
+def _describe_error(error: ValueError) -> str:
+    """`fields.0.outcome: Field required`"""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first_error = error.errors()[0]
+    location = ".".join(map(str, first_error["loc"]))
+    message: Any = first_error["msg"]
+    return f"{location}: {message}" if location else str(message)
