@@ -50,10 +50,12 @@ Transformers.generate, Transformers.close = generate, close
 LONG = "{max_new_tokens: 15000, eos_token_id: null}"
 MODELS = """
 models:
-  - {{name: hangs, model_id: {folder}, generation_kwargs: {long}, backend_kwargs: {{reply_timeout: 1}}}}
+  - {{name: hangs, model_id: {folder}, generation_kwargs: {long},
+      backend_kwargs: {{reply_timeout: 1}}}}
   - {{name: killed, model_id: {folder}, generation_kwargs: {long}}}
   - {{name: gone, model_id: acme/none}}
-  - {{name: full, model_id: {full}, generation_kwargs: {{max_new_tokens: 4}}, trust_remote_code: true}}
+  - {{name: full, model_id: {full}, generation_kwargs: {{max_new_tokens: 4}},
+      trust_remote_code: true}}
   - {{name: well, model_id: {folder}, generation_kwargs: {{max_new_tokens: 4}}}}
 """
 # Runs out of memory at the first case of each process: a process that was started again would do so

@@ -15,7 +15,10 @@ from vlm_lab.records.report_json import encode_json
 from vlm_lab.report.translation import SOURCE_LANGUAGE, list_languages, load_catalogue
 
 OTHERS = [each for each in list_languages() if each != SOURCE_LANGUAGE]
-NAMES = r"`price`|models\.yaml|--replies=refresh|\(verified: false\)|vlm-lab corrections last|JSON|\(max_new_tokens\)"
+NAMES = (
+    r"`price`|models\.yaml|--replies=refresh|\(verified: false\)"
+    r"|vlm-lab corrections last|JSON|\(max_new_tokens\)"
+)
 
 
 def places(text: str) -> set[str]:

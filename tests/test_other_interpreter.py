@@ -28,7 +28,8 @@ RECIPE = RECIPES["microsoft/Phi-3-vision-128k-instruct"]
 PAGE = PROJECT / "benchmarks" / "invoices" / "documents" / "slips" / "slip 02.png"
 BORROWED = ("torch==", "torchvision==")
 MODELS = """
-defaults: {{python: {python}, dtype: float32, trust_remote_code: true, generation_kwargs: {{max_new_tokens: 12}}}}
+defaults: {{python: {python}, dtype: float32, trust_remote_code: true,
+            generation_kwargs: {{max_new_tokens: 12}}}}
 models:
   - {{name: phi-3-vision, model_id: {folder}, attn_implementation: eager}}
   - {{name: phi-3-vision-auto, model_id: {folder}}}
@@ -43,10 +44,12 @@ model = AutoModelForCausalLM.from_pretrained(
     folder, trust_remote_code=True, torch_dtype=torch.float32, _attn_implementation="eager")
 processor = AutoProcessor.from_pretrained(folder, trust_remote_code=True)
 message = [{"role": "user", "content": "<|image_1|>\\n" + text}]
-prompt = processor.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+tokenizer = processor.tokenizer
+prompt = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
 inputs = processor(prompt, [Image.open(page).convert("RGB")], return_tensors="pt")
 ids = model.generate(**inputs, max_new_tokens=12, do_sample=False)[0, inputs["input_ids"].shape[1]:]
-print(json.dumps({"text": processor.decode(ids, skip_special_tokens=True), "prompt": inputs["input_ids"].shape[1]}))
+text = processor.decode(ids, skip_special_tokens=True)
+print(json.dumps({"text": text, "prompt": inputs["input_ids"].shape[1]}))
 """
 
 pytestmark = pytest.mark.slow
@@ -120,7 +123,8 @@ def by_hand(python: Path, folder: Path, page: Path, text: str) -> dict[str, Any]
 
 def test_the_environment_is_the_recipes(python: Path) -> None:
     """What pip resolved for the commands of `vlm-lab models env` belongs together and imports."""
-    code = "import importlib.metadata as m, transformers, PIL; print(*(f'{n}=={m.version(n)}' for n in %r))"
+    code = "import importlib.metadata as m, transformers, PIL; "
+    code += "print(*(f'{n}=={m.version(n)}' for n in %r))"
     names = [each.partition("==")[0] for each in RECIPE.packages if not each.startswith(BORROWED)]
     done = subprocess.run(
         [str(python), "-c", code % names], capture_output=True, text=True, check=True

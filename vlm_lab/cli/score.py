@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.metrics import METRICS, KievalCounts
+from vlm_lab.metrics import METRIC_LABELS, METRICS, KievalCounts
 from vlm_lab.metrics.pairs import PredictionPair, read_pairs
 from vlm_lab.registry import resolve_name
 from vlm_lab.scoring import score_values
@@ -30,14 +30,7 @@ FIGURE_LABELS = {
     "ours.row_f1": "rows of lists with every labelled cell right",
     "ours.cell_f1": "cells of those rows, right after normalisation",
     "ours.documents_right": "documents with every labelled field right",
-    "kieval.entity_f1": "KIEval: exactly equal values in paired rows, micro",
-    "kieval.precision": "",
-    "kieval.recall": "",
-    "kieval.accuracy": "",
-    "kieval.aligned": "a missing and an extra value count as one error",
-    "anls_star": "ANLS*: similarity of texts, mean of documents",
-    "ted": "Donut: tree-edit accuracy, mean of documents",
-    "omni": "OmniAI: JSON accuracy, mean of documents",
+    **METRIC_LABELS,
 }
 
 

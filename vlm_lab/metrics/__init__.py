@@ -16,5 +16,16 @@ METRICS = {
     "ted": "vlm_lab.metrics.ted:ted",
     "omni": "vlm_lab.metrics.omni:omni",
 }
+# Each figure that `vlm-lab score` prints (`metric.ratio` where it has several), and its meaning.
+METRIC_LABELS = {
+    "kieval.entity_f1": "KIEval: exactly equal values in paired rows, micro",
+    "kieval.precision": "",
+    "kieval.recall": "",
+    "kieval.accuracy": "",
+    "kieval.aligned": "a missing and an extra value count as one error",
+    "anls_star": "ANLS*: similarity of texts, mean of documents",
+    "ted": "Donut: tree-edit accuracy, mean of documents",
+    "omni": "OmniAI: JSON accuracy, mean of documents",
+}
 
-__all__ = ["METRICS", "KievalCounts"]
+__all__ = ["METRICS", "METRIC_LABELS", "KievalCounts"]
