@@ -97,90 +97,100 @@ def calibrate_candidates(
 
 
 def _combine_checks(checks: Mapping[str, bool | None]) -> float:
-    made = [passed for passed in checks.values() if passed is not None]
-    return UNKNOWN if not made else PASSED if all(made) else FAILED
+    results = [passed for passed in checks.values() if passed is not None]
+    return UNKNOWN if not results else PASSED if all(results) else FAILED
 
 
-def _calibrate_candidate(seen: _ConfidenceSamples, seed: int) -> Calibration:
-    known = {
-        "log-probabilities": seen.value_samples,
-        "checks": any(check != UNKNOWN for _, check, _ in seen.document_samples),
+def _calibrate_candidate(samples: _ConfidenceSamples, seed: int) -> Calibration:
+    available_sources = {
+        "log-probabilities": samples.value_samples,
+        "checks": any(check != UNKNOWN for _, check, _ in samples.document_samples),
     }
-    source = " and ".join(name for name, there in known.items() if there)
+    source = " and ".join(name for name, is_available in available_sources.items() if is_available)
     if not source:
-        return Calibration(documents=len(seen.document_samples), note=Message("no_confidence"))
-    bins, error = _compute_reliability(seen, seed)
+        return Calibration(documents=len(samples.document_samples), note=Message("no_confidence"))
+    bins, error = _compute_reliability(samples, seed)
     confidence = np.array(
         [
-            _compute_document_confidence(least, check, bool(seen.value_samples))
-            for least, check, _ in seen.document_samples
+            _compute_document_confidence(lowest_confidence, check, bool(samples.value_samples))
+            for lowest_confidence, check, _ in samples.document_samples
         ]
     )
-    right = np.array([correct for _, _, correct in seen.document_samples], dtype=np.float64)
-    counted: dict[str, Any] = {
+    document_right = np.array(
+        [correct for _, _, correct in samples.document_samples], dtype=np.float64
+    )
+    calibration_fields: dict[str, Any] = {
         "source": source,
-        "values": len(seen.value_samples),
-        "documents": len(right),
+        "values": len(samples.value_samples),
+        "documents": len(document_right),
         "bins": bins,
         "error": error,
     }
-    return Calibration(**counted, **_estimate_straight_through(confidence, right, seed))
+    return Calibration(
+        **calibration_fields, **_estimate_straight_through(confidence, document_right, seed)
+    )
 
 
-def _compute_document_confidence(least: float | None, check: float, probabilities: bool) -> float:
+def _compute_document_confidence(
+    lowest_confidence: float | None, check: float, has_probabilities: bool
+) -> float:
     """How sure one may be of a document; 0 is never booked."""
-    if not probabilities:
-        return check if least is None else FAILED
-    return FAILED if check == FAILED else least or FAILED
+    if not has_probabilities:
+        return check if lowest_confidence is None else FAILED
+    return FAILED if check == FAILED else lowest_confidence or FAILED
 
 
 def _compute_reliability(
-    seen: _ConfidenceSamples, seed: int
+    samples: _ConfidenceSamples, seed: int
 ) -> tuple[tuple[ReliabilityBin, ...], Estimate]:
     """Bins of equal numbers of values, the least sure first, and their mean distance from the
     diagonal, by values."""
-    if not seen.value_samples:
+    if not samples.value_samples:
         return (), Estimate(None)
-    places, confidence, right = (
-        np.array(column, dtype=np.float64) for column in zip(*seen.value_samples, strict=True)
+    document_indices, confidence, right = (
+        np.array(column, dtype=np.float64) for column in zip(*samples.value_samples, strict=True)
     )
-    number = max(1, min(MAX_BINS, len(places) // MIN_VALUES_PER_BIN))
-    edges = np.unique(np.quantile(confidence, np.linspace(0, 1, number + 1)[1:-1]))
-    inside = np.searchsorted(edges, confidence, side="right")
-    shape = len(seen.document_samples), len(edges) + 1
-    cells = (places.astype(np.int64), inside)
-    count, sure, correct = (
+    bin_count = max(1, min(MAX_BINS, len(document_indices) // MIN_VALUES_PER_BIN))
+    edges = np.unique(np.quantile(confidence, np.linspace(0, 1, bin_count + 1)[1:-1]))
+    bin_indices = np.searchsorted(edges, confidence, side="right")
+    shape = len(samples.document_samples), len(edges) + 1
+    cells = (document_indices.astype(np.int64), bin_indices)
+    value_counts, confidence_sums, correct_sums = (
         _sum_into_bins(shape, cells, each) for each in (np.ones_like(right), confidence, right)
     )
-    used = count.sum(0) > 0
-    count, sure, correct = count[:, used], sure[:, used], correct[:, used]
-    accuracies = estimate_ratios(correct, count, seed)
-    means, values = sure.sum(0) / count.sum(0), count.sum(0).astype(int)
+    is_used = value_counts.sum(0) > 0
+    value_counts, confidence_sums, correct_sums = (
+        value_counts[:, is_used],
+        confidence_sums[:, is_used],
+        correct_sums[:, is_used],
+    )
+    accuracies = estimate_ratios(correct_sums, value_counts, seed)
+    means, values = confidence_sums.sum(0) / value_counts.sum(0), value_counts.sum(0).astype(int)
     bins = zip(means.tolist(), accuracies, values.tolist(), strict=True)
     return tuple(ReliabilityBin(*each) for each in bins), _estimate_calibration_error(
-        count, correct - sure, seed
+        value_counts, correct_sums - confidence_sums, seed
     )
 
 
 def _sum_into_bins(
-    shape: tuple[int, int], cells: tuple[NDArray[np.int64], NDArray[np.int64]], what: Array
+    shape: tuple[int, int], cells: tuple[NDArray[np.int64], NDArray[np.int64]], amounts: Array
 ) -> Array:
     """documents x bins."""
-    table = np.zeros(shape)
-    np.add.at(table, cells, what)
-    return table
+    sums = np.zeros(shape)
+    np.add.at(sums, cells, amounts)
+    return sums
 
 
-def _estimate_calibration_error(count: Array, gap: Array, seed: int) -> Estimate:
+def _estimate_calibration_error(count: Array, gaps: Array, seed: int) -> Estimate:
     """Sum over bins of |right - sure| / values, with its interval."""
     documents = int((count.sum(1) > 0).sum())
-    value = float(np.abs(gap.sum(0)).sum() / count.sum())
+    value = float(np.abs(gaps.sum(0)).sum() / count.sum())
     if documents < 2:
         return Estimate(value, n=documents)
-    drawn = draw_bootstrap_weights(len(count), seed).astype(np.float64)
+    weights = draw_bootstrap_weights(len(count), seed).astype(np.float64)
     with np.errstate(invalid="ignore"):
-        resampled = np.abs(drawn @ gap).sum(-1) / (drawn @ count).sum(-1)
-    low, high = compute_interval(resampled, documents)
+        resampled_errors = np.abs(weights @ gaps).sum(-1) / (weights @ count).sum(-1)
+    low, high = compute_interval(resampled_errors, documents)
     return Estimate(value, min(low, value), max(high, value), documents)
 
 
@@ -189,61 +199,92 @@ def _estimate_straight_through(confidence: Array, right: Array, seed: int) -> di
     enough, the interval of what can be booked begins at nothing, whatever the resamples say."""
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], right[order]
-    ends = np.flatnonzero(
+    threshold_ends = np.flatnonzero(
         np.append(confidence[:-1] != confidence[1:], True) & (confidence > FAILED)
     )
-    n, good = len(right), np.cumsum(right)[ends]
-    total = (ends + 1).astype(np.float64)
-    curve = tuple(zip((total / n).tolist(), (good / total).tolist(), strict=True))
-    drawn_low, drawn_high = _resample_straight_through_rate(right, order, ends, seed)
-    met = np.flatnonzero(good >= TARGET_PRECISION * total)
-    if not len(met):
+    documents, correct_counts = len(right), np.cumsum(right)[threshold_ends]
+    booked_counts = (threshold_ends + 1).astype(np.float64)
+    curve = tuple(
+        zip(
+            (booked_counts / documents).tolist(),
+            (correct_counts / booked_counts).tolist(),
+            strict=True,
+        )
+    )
+    resampled_low, resampled_high = _resample_straight_through_rate(
+        right, order, threshold_ends, seed
+    )
+    thresholds_on_target = np.flatnonzero(correct_counts >= TARGET_PRECISION * booked_counts)
+    if not len(thresholds_on_target):
         note = Message("never_sure", {"target": TARGET_PRECISION})
-        return {"curve": curve, "unseen": Estimate(0.0, 0.0, drawn_high, n), "note": note}
-    at, lowest = met[-1], _compute_clopper_pearson_bound(good, total)
-    share, shown = float(total[at] / n), float(total[lowest >= TARGET_PRECISION].max(initial=0) / n)
-    booked = Estimate(float(good[at] / total[at]), float(lowest[at]), 1.0, int(total[at]))
+        return {
+            "curve": curve,
+            "unseen": Estimate(0.0, 0.0, resampled_high, documents),
+            "note": note,
+        }
+    chosen, lower_bounds = (
+        thresholds_on_target[-1],
+        _compute_clopper_pearson_bound(correct_counts, booked_counts),
+    )
+    share, proven_share = (
+        float(booked_counts[chosen] / documents),
+        float(booked_counts[lower_bounds >= TARGET_PRECISION].max(initial=0) / documents),
+    )
+    booked = Estimate(
+        float(correct_counts[chosen] / booked_counts[chosen]),
+        float(lower_bounds[chosen]),
+        1.0,
+        int(booked_counts[chosen]),
+    )
     return {
         "curve": curve,
-        "unseen": Estimate(share, min(shown, share, drawn_low), max(share, drawn_high), n),
-        "threshold": float(confidence[ends[at]]),
+        "unseen": Estimate(
+            share, min(proven_share, share, resampled_low), max(share, resampled_high), documents
+        ),
+        "threshold": float(confidence[threshold_ends[chosen]]),
         "booked": booked,
-        "note": _build_note(booked, int(total[at] - good[at])),
+        "note": _build_note(booked, int(booked_counts[chosen] - correct_counts[chosen])),
     }
 
 
 def _resample_straight_through_rate(
-    right: Array, order: NDArray[np.int64], ends: NDArray[np.int64], seed: int
+    right: Array, order: NDArray[np.int64], threshold_ends: NDArray[np.int64], seed: int
 ) -> tuple[float, float]:
     """The interval of the share that could be booked, the threshold chosen anew in each
     resample."""
-    if len(right) < 2 or not len(ends):
+    if len(right) < 2 or not len(threshold_ends):
         return 0.0, 1.0
-    drawn = draw_bootstrap_weights(len(right), seed)[:THRESHOLD_RESAMPLES, order]
-    total, good = (
-        np.cumsum(drawn, -1)[:, ends],
-        np.cumsum(drawn * right.astype(np.float32), -1)[:, ends],
+    weights = draw_bootstrap_weights(len(right), seed)[:THRESHOLD_RESAMPLES, order]
+    booked_counts, correct_counts = (
+        np.cumsum(weights, -1)[:, threshold_ends],
+        np.cumsum(weights * right.astype(np.float32), -1)[:, threshold_ends],
     )
-    shares = np.where(good >= TARGET_PRECISION * total, total, 0).max(-1) / len(right)
+    shares = np.where(correct_counts >= TARGET_PRECISION * booked_counts, booked_counts, 0).max(
+        -1
+    ) / len(right)
     return compute_interval(shares.astype(np.float64), len(right))
 
 
-def _compute_clopper_pearson_bound(good: Array, total: Array) -> Array:
+def _compute_clopper_pearson_bound(correct_counts: Array, booked_counts: Array) -> Array:
     """Clopper & Pearson 1934: the least share of right ones that these counts allow at 95 %,
     one-sided."""
     from scipy.special import betaincinv
 
-    return np.where(good > 0, betaincinv(np.maximum(good, 1), total - good + 1, 0.05), 0.0)
+    return np.where(
+        correct_counts > 0,
+        betaincinv(np.maximum(correct_counts, 1), booked_counts - correct_counts + 1, 0.05),
+        0.0,
+    )
 
 
-def _build_note(booked: Estimate, wrong: int) -> Message:
+def _build_note(booked: Estimate, wrong_count: int) -> Message:
     if (booked.low or 0) >= TARGET_PRECISION:
         return Message("confirm")
-    figures = {
-        "wrong": wrong,
+    arguments = {
+        "wrong": wrong_count,
         "n": booked.n,
         "low": booked.low,
         "target": TARGET_PRECISION,
         "needed": MIN_ERROR_FREE_DOCUMENTS,
     }
-    return Message("not_shown", figures)
+    return Message("not_shown", arguments)

@@ -13,28 +13,31 @@ Z_95 = NormalDist().inv_cdf(0.975)
 Z_POWER_80 = NormalDist().inv_cdf(0.80)
 
 
-def minimum_detectable_effect(error: float | None) -> float | None:
+def minimum_detectable_effect(standard_error: float | None) -> float | None:
     """The smallest difference found four times in five at this standard error; None where nothing
     varied."""
-    return (Z_95 + Z_POWER_80) * error if error else None
+    return (Z_95 + Z_POWER_80) * standard_error if standard_error else None
 
 
 def estimate_further_documents(
-    difference: float | None, error: float | None, documents: int
+    difference: float | None, standard_error: float | None, documents: int
 ) -> int | None:
     """Documents beside the present ones until this difference would be found four times in five;
     None: never."""
-    if not difference or not error:
+    if not difference or not standard_error:
         return None
     return max(
-        0, math.ceil(documents * ((Z_95 + Z_POWER_80) * error / difference) ** 2) - documents
+        0,
+        math.ceil(documents * ((Z_95 + Z_POWER_80) * standard_error / difference) ** 2) - documents,
     )
 
 
-def compute_power(difference: float, error: float) -> float:
+def compute_power(difference: float, standard_error: float) -> float:
     """The share of runs that find a true difference at this standard error."""
-    shift = abs(difference) / error
-    return NormalDist().cdf(shift - Z_95) + NormalDist().cdf(-shift - Z_95)
+    standardized_difference = abs(difference) / standard_error
+    return NormalDist().cdf(standardized_difference - Z_95) + NormalDist().cdf(
+        -standardized_difference - Z_95
+    )
 
 
 def estimate_standard_error(low: float | None, high: float | None) -> float | None:

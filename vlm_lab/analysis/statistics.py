@@ -60,12 +60,15 @@ SCORES: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
 def compute_score_ratios(counts: Array, names: Iterable[str] = SCORES) -> tuple[Array, Array]:
     """documents x COUNTS -> numerators and denominators of the named scores, each documents x
     scores."""
-    tops, bottoms = [], []
+    numerators, denominators = [], []
     for name in names:
-        above, below = SCORES[name]
-        tops.append(_sum_columns(counts, above))
-        bottoms.append(sum(_sum_columns(counts, each) for each in below) / len(below))
-    return np.stack(tops, -1), np.stack(bottoms, -1)
+        numerator_columns, denominator_columns = SCORES[name]
+        numerators.append(_sum_columns(counts, numerator_columns))
+        denominators.append(
+            sum(_sum_columns(counts, columns) for columns in denominator_columns)
+            / len(denominator_columns)
+        )
+    return np.stack(numerators, -1), np.stack(denominators, -1)
 
 
 def _sum_columns(counts: Array, names: Sequence[str]) -> Array:
@@ -77,72 +80,88 @@ def draw_bootstrap_weights(documents: int, seed: int) -> NDArray[np.float32]:
     """resamples x documents: how often each document is drawn. The same draw for all models:
     comparisons are paired."""
     resamples = max(1000, min(RESAMPLES, MAX_DRAWS // documents))
-    drawn = np.random.default_rng(seed).integers(
+    document_indices = np.random.default_rng(seed).integers(
         documents, size=(resamples, documents), dtype=np.int32
     )
-    drawn += np.arange(0, resamples * documents, documents, dtype=np.int32)[:, None]
-    return np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float32)
+    document_indices += np.arange(0, resamples * documents, documents, dtype=np.int32)[:, None]
+    return (
+        np.bincount(document_indices.ravel(), minlength=document_indices.size)
+        .reshape(document_indices.shape)
+        .astype(np.float32)
+    )
 
 
-def resample_ratios(tops: Array, bottoms: Array, seed: int = 0) -> Array:
+def resample_ratios(numerators: Array, denominators: Array, seed: int = 0) -> Array:
     """resamples x figures: each figure (a sum over a sum) in every resample of the documents; NaN
     where 0 / 0."""
-    sums = draw_bootstrap_weights(len(tops), seed) @ np.concatenate([tops, bottoms], -1).astype(
-        np.float32
-    )
-    above, below = np.split(sums.astype(np.float64), 2, axis=-1)
-    return divide(above, below)
+    sums = draw_bootstrap_weights(len(numerators), seed) @ np.concatenate(
+        [numerators, denominators], -1
+    ).astype(np.float32)
+    numerator_sums, denominator_sums = np.split(sums.astype(np.float64), 2, axis=-1)
+    return divide(numerator_sums, denominator_sums)
 
 
-def divide(top: Array, bottom: Array) -> Array:
+def divide(numerator: Array, denominator: Array) -> Array:
     """Ratios, NaN where there is nothing to judge."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(top / bottom, dtype=np.float64)
+        return np.asarray(numerator / denominator, dtype=np.float64)
 
 
-def estimate_ratios(tops: Array, bottoms: Array, seed: int = 0) -> list[Estimate]:
+def estimate_ratios(numerators: Array, denominators: Array, seed: int = 0) -> list[Estimate]:
     """Each figure with its interval, over the documents that have something to judge; below two
     there is none."""
-    judged = ((bottoms > 0) | (tops > 0)).sum(0)
-    drawn = resample_ratios(*_add_prior_documents(tops, bottoms, judged), seed)
-    values = divide(tops.sum(0), bottoms.sum(0))
+    judged_counts = ((denominators > 0) | (numerators > 0)).sum(0)
+    resamples = resample_ratios(
+        *_add_prior_documents(numerators, denominators, judged_counts), seed
+    )
+    values = divide(numerators.sum(0), denominators.sum(0))
     return [
-        _build_estimate(float(values[i]), drawn[:, i], int(judged[i])) for i in range(tops.shape[1])
+        _build_estimate(float(values[column]), resamples[:, column], int(judged_counts[column]))
+        for column in range(numerators.shape[1])
     ]
 
 
 def _add_prior_documents(
-    tops: Array, bottoms: Array, judged: NDArray[np.int64]
+    numerators: Array, denominators: Array, judged_counts: NDArray[np.int64]
 ) -> tuple[Array, Array]:
     """The documents, and two more that stand for what they do not show: one wholly wrong, one
     wholly right, each of UNSEEN of a document's weight (after Agresti & Coull 1998). Without them
     five of five would be certain."""
-    size = PRIOR_WEIGHT * divide(bottoms.sum(0), np.maximum(judged, 1).astype(np.float64))
-    return np.vstack([tops, np.zeros_like(size), size]), np.vstack([bottoms, size, size])
+    prior_weight = PRIOR_WEIGHT * divide(
+        denominators.sum(0), np.maximum(judged_counts, 1).astype(np.float64)
+    )
+    return np.vstack([numerators, np.zeros_like(prior_weight), prior_weight]), np.vstack(
+        [denominators, prior_weight, prior_weight]
+    )
 
 
-def _build_estimate(value: float, drawn: Array, n: int) -> Estimate:
+def _build_estimate(value: float, resamples: Array, documents: int) -> Estimate:
     if not np.isfinite(value):
-        return Estimate(None, n=n)
-    if n < 2:
-        return Estimate(value, n=n)
-    low, high = compute_interval(drawn, n)
-    return Estimate(value, min(low, value), max(high, value), n)
+        return Estimate(None, n=documents)
+    if documents < 2:
+        return Estimate(value, n=documents)
+    low, high = compute_interval(resamples, documents)
+    return Estimate(value, min(low, value), max(high, value), documents)
 
 
-def compute_interval(drawn: Array, n: int) -> tuple[float, float]:
+def compute_interval(resamples: Array, documents: int) -> tuple[float, float]:
     """The percentiles of the resamples that stand for 2.5 % and 97.5 % with n documents."""
-    tail = _compute_t_percentile(n)
-    low, high = np.quantile(drawn[np.isfinite(drawn)], [tail, 1 - tail])
+    percentile = _compute_t_percentile(documents)
+    low, high = np.quantile(resamples[np.isfinite(resamples)], [percentile, 1 - percentile])
     return float(low), float(high)
 
 
 @lru_cache(maxsize=4096)
-def _compute_t_percentile(n: int) -> float:
+def _compute_t_percentile(documents: int) -> float:
     """The percentile that stands for 2.5 % with n documents."""
     from scipy.special import ndtr, stdtrit
 
-    return float(ndtr(stdtrit(n - 1, (1 - CONFIDENCE_LEVEL) / 2) * np.sqrt(n / (n - 1))))
+    return float(
+        ndtr(
+            stdtrit(documents - 1, (1 - CONFIDENCE_LEVEL) / 2)
+            * np.sqrt(documents / (documents - 1))
+        )
+    )
 
 
 def summarize_records(
@@ -157,49 +176,58 @@ def summarize_records(
 
 
 def summarize_counts(
-    tallies: Mapping[CandidateKey, CandidateCounts],
+    counts_by_candidate: Mapping[CandidateKey, CandidateCounts],
     models: Sequence[Model],
     planned: Mapping[CandidateKey, Sequence[str]],
     seed: int = 0,
 ) -> list[Summary]:
     """`summarize` for records that are counted already."""
-    known = {model.name: model for model in models}
+    models_by_name = {model.name: model for model in models}
     return [
         _summarize_candidate(
-            tallies.get(key, CandidateCounts(key)), documents, known.get(key.model), seed
+            counts_by_candidate.get(candidate, CandidateCounts(candidate)),
+            planned_documents,
+            models_by_name.get(candidate.model),
+            seed,
         )
-        for key, documents in planned.items()
+        for candidate, planned_documents in planned.items()
     ]
 
 
 def _summarize_candidate(
-    counted: CandidateCounts, planned: Sequence[str], model: Model | None, seed: int
+    counts: CandidateCounts, planned_documents: Sequence[str], model: Model | None, seed: int
 ) -> Summary:
-    statuses = {document: counted.statuses.get(document, "not_run") for document in planned}
-    suite, name, prompt_id = counted.candidate
-    figures = _estimate_scores(counted, seed)
+    statuses = {
+        document: counts.statuses.get(document, "not_run") for document in planned_documents
+    }
+    suite, model_name, prompt_id = counts.candidate
+    estimates_by_group = _estimate_scores(counts, seed)
     return Summary(
         suite=suite,
-        model=name,
+        model=model_name,
         prompt_id=prompt_id,
-        documents=len(planned),
+        documents=len(planned_documents),
         statuses=dict(Counter(statuses.values())),
         unanswered={
-            document: (status, counted.reasons.get(document, ""))
+            document: (status, counts.reasons.get(document, ""))
             for document, status in statuses.items()
             if status not in ("ok", "dry_run")
         },
-        cached=counted.cached,
-        scores=figures[""],
+        cached=counts.cached,
+        scores=estimates_by_group[""],
         fields={
-            path: FieldSummary(counted.sum_field_outcomes(path), figures["field"][path])
-            for path in counted.field_outcomes
+            path: FieldSummary(counts.sum_field_outcomes(path), estimates_by_group["field"][path])
+            for path in counts.field_outcomes
         },
-        tags={tag: found for tag, found in figures.items() if tag not in ("", "field")},
-        kinds=dict(counted.error_types.most_common()),
-        examples=dict(counted.examples),
-        speed=_summarize_speed(counted, model),
-        amount_error=sum_amount_errors(counted.amount_errors),
+        tags={
+            tag: tag_estimates
+            for tag, tag_estimates in estimates_by_group.items()
+            if tag not in ("", "field")
+        },
+        kinds=dict(counts.error_types.most_common()),
+        examples=dict(counts.examples),
+        speed=_summarize_speed(counts, model),
+        amount_error=sum_amount_errors(counts.amount_errors),
     )
 
 
@@ -229,19 +257,19 @@ def _estimate_scores(counted: CandidateCounts, seed: int) -> dict[str, dict[str,
     return figures
 
 
-def _build_tag_masks(counted: CandidateCounts) -> dict[str, Array]:
+def _build_tag_masks(counts: CandidateCounts) -> dict[str, Array]:
     """`language=ru` -> which documents carry it (documents x 1); a tag that tells all apart is a
     name, and left out."""
-    places: dict[str, list[int]] = {}
-    for place, document in enumerate(counted.answered_documents):
-        for tag, value in counted.tags[document].items():
-            places.setdefault(f"{tag}={value}", []).append(place)
-    if len(places) > max(12, len(counted.answered_documents) // 2):
+    rows_by_tag: dict[str, list[int]] = {}
+    for row, document in enumerate(counts.answered_documents):
+        for tag, value in counts.tags[document].items():
+            rows_by_tag.setdefault(f"{tag}={value}", []).append(row)
+    if len(rows_by_tag) > max(12, len(counts.answered_documents) // 2):
         return {}
-    every = np.arange(len(counted.answered_documents))
+    all_rows = np.arange(len(counts.answered_documents))
     return {
-        tag: np.isin(every, found)[:, None].astype(np.float64)
-        for tag, found in sorted(places.items())
+        tag: np.isin(all_rows, tag_rows)[:, None].astype(np.float64)
+        for tag, tag_rows in sorted(rows_by_tag.items())
     }
 
 

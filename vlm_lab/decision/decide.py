@@ -55,12 +55,12 @@ class _CandidateAssessment:
     def verdict(self) -> Verdict:
         if self.blocking_reasons:
             return "needs_more_data"
-        states = {each.status for each in self.rule_results}
+        statuses = {result.status for result in self.rule_results}
         return (
             "rejected"
-            if "failed" in states
+            if "failed" in statuses
             else "needs_more_data"
-            if "open" in states
+            if "open" in statuses
             else "chosen"
         )
 
@@ -77,29 +77,34 @@ def make_decisions(
     rules = rules if rules.prefer else replace(rules, prefer=("field_f1",))
     decisions = []
     for suite in dict.fromkeys(summary.suite for summary in summaries):
-        own = [summary for summary in summaries if summary.suite == suite]
-        words = [
-            _assess_best_prompt(own, name, rules)
-            for name in dict.fromkeys(summary.model for summary in own)
+        suite_summaries = [summary for summary in summaries if summary.suite == suite]
+        assessments = [
+            _assess_best_prompt(suite_summaries, name, rules)
+            for name in dict.fromkeys(summary.model for summary in suite_summaries)
         ]
-        paired = [each for each in comparisons if each.suite == suite]
-        pipelines = {model.name for model in models if is_incumbent(model)}
-        today = next((word for word in words if word.summary.model in pipelines), None)
-        decisions += _decide_suite(words, paired, rules, today, verified.get(suite, False))
+        suite_comparisons = [comparison for comparison in comparisons if comparison.suite == suite]
+        incumbents = {model.name for model in models if is_incumbent(model)}
+        incumbent = next(
+            (assessment for assessment in assessments if assessment.summary.model in incumbents),
+            None,
+        )
+        decisions += _decide_suite(
+            assessments, suite_comparisons, rules, incumbent, verified.get(suite, False)
+        )
     return decisions
 
 
 def compare_for_decision(
-    tallies: Mapping[CandidateKey, CandidateCounts], rules: Rules
+    counts_by_candidate: Mapping[CandidateKey, CandidateCounts], rules: Rules
 ) -> list[Comparison]:
     """All that `decide` needs: every pair on the headline, and on the figure that is preferred
     first."""
-    first = [name for name in rules.prefer[:1] if name in SCORES]
+    preferred_scores = [name for name in rules.prefer[:1] if name in SCORES]
     return adjust_p_values(
         [
-            each
-            for score in dict.fromkeys(("field_f1", *first))
-            for each in compare_all_pairs(tallies, score)
+            comparison
+            for score in dict.fromkeys(("field_f1", *preferred_scores))
+            for comparison in compare_all_pairs(counts_by_candidate, score)
         ]
     )
 
@@ -108,14 +113,14 @@ def decide_run(report: Report, records: Iterable[Record], rules: Rules) -> list[
     """The decisions from a finished run, under rules that may have changed since; none from a part
     of a suite, none about a candidate that was not asked."""
     verified = {suite["name"]: bool(suite["verified"]) for suite in report.suites}
-    partial = report.run.get("partial") or ()
-    asked = [
-        each
-        for each in report.summaries
-        if each.suite not in partial and each.statuses.keys() - UNASKED_STATUSES
+    partial_suites = report.run.get("partial") or ()
+    asked_summaries = [
+        summary
+        for summary in report.summaries
+        if summary.suite not in partial_suites and summary.statuses.keys() - UNASKED_STATUSES
     ]
     return make_decisions(
-        asked,
+        asked_summaries,
         compare_for_decision(aggregate_records(records), rules),
         report.models,
         rules,
@@ -124,78 +129,94 @@ def decide_run(report: Report, records: Iterable[Record], rules: Rules) -> list[
 
 
 def _decide_suite(
-    words: Sequence[_CandidateAssessment],
-    paired: Sequence[Comparison],
+    assessments: Sequence[_CandidateAssessment],
+    comparisons: Sequence[Comparison],
     rules: Rules,
-    today: _CandidateAssessment | None,
+    incumbent: _CandidateAssessment | None,
     verified: bool,
 ) -> list[Decision]:
-    words = sorted(words, key=lambda word: _rank_assessment(word, rules))
-    met = [word for word in words if word.verdict == "chosen"]
-    leader = _find_leader(met, rules)
-    tied = [word for word in met if leader and not _is_worse(word, leader, paired, rules)]
+    assessments = sorted(assessments, key=lambda assessment: _rank_assessment(assessment, rules))
+    qualified = [assessment for assessment in assessments if assessment.verdict == "chosen"]
+    leader = _find_leader(qualified, rules)
+    tied = [
+        assessment
+        for assessment in qualified
+        if leader and not _is_worse(assessment, leader, comparisons, rules)
+    ]
     tied.sort(
-        key=lambda word: [
-            _compute_sort_value(word, name)
+        key=lambda assessment: [
+            _compute_sort_value(assessment, name)
             for name in (*rules.prefer[1:], "cost_per_1000", "median_seconds")
         ]
     )
-    made = []
-    for word in [*tied, *(word for word in words if word not in tied)]:
-        beaten = (
-            [_explain_rejection(word, leader, paired, rules)]
-            if word in met and word not in tied and leader
+    decisions = []
+    for assessment in [
+        *tied,
+        *(assessment for assessment in assessments if assessment not in tied),
+    ]:
+        rejection = (
+            [_explain_rejection(assessment, leader, comparisons, rules)]
+            if assessment in qualified and assessment not in tied and leader
             else []
         )
-        alike = [other.summary.model for other in tied if other is not word] if word in tied else []
-        reasons: dict[ReasonTopic, tuple[Message, ...]] = {
-            "evidence": _list_reasons_for(word),
-            "against": (*beaten, *_list_reasons_against(word, alike, verified)),
-            "pipeline": _compare_with_incumbent(word, today, paired),
-        }
-        made.append(
-            _build_decision(word, "rejected" if beaten else word.verdict, reasons, verified)
+        tied_models = (
+            [rival.summary.model for rival in tied if rival is not assessment]
+            if assessment in tied
+            else []
         )
-    return made
+        reasons: dict[ReasonTopic, tuple[Message, ...]] = {
+            "evidence": _list_reasons_for(assessment),
+            "against": (*rejection, *_list_reasons_against(assessment, tied_models, verified)),
+            "pipeline": _compare_with_incumbent(assessment, incumbent, comparisons),
+        }
+        decisions.append(
+            _build_decision(
+                assessment, "rejected" if rejection else assessment.verdict, reasons, verified
+            )
+        )
+    return decisions
 
 
 def _build_decision(
-    word: _CandidateAssessment,
+    assessment: _CandidateAssessment,
     verdict: Verdict,
     reasons: Mapping[ReasonTopic, tuple[Message, ...]],
     verified: bool,
 ) -> Decision:
     return Decision(
-        suite=word.summary.suite,
-        model=word.summary.model,
-        prompt_id=word.summary.prompt_id,
+        suite=assessment.summary.suite,
+        model=assessment.summary.model,
+        prompt_id=assessment.summary.prompt_id,
         verdict=verdict,
         reasons=reasons,
-        more_documents=_count_more_documents(word),
+        more_documents=_count_more_documents(assessment),
         verified=verified,
     )
 
 
-def _assess_best_prompt(own: Sequence[Summary], model: str, rules: Rules) -> _CandidateAssessment:
+def _assess_best_prompt(
+    summaries: Sequence[Summary], model: str, rules: Rules
+) -> _CandidateAssessment:
     """The word of a model's best prompt: one that meets the rules, else one that may, else the
     least bad."""
-    candidates = [summary for summary in own if summary.model == model]
-    prompts = sum(
-        any(each.value is not None for each in summary.scores.values()) for summary in candidates
+    prompt_summaries = [summary for summary in summaries if summary.model == model]
+    prompt_count = sum(
+        any(estimate.value is not None for estimate in summary.scores.values())
+        for summary in prompt_summaries
     )
-    words = [
+    assessments = [
         _CandidateAssessment(
             summary,
             tuple(
-                evaluate_rule(summary, name, rule, max(1, prompts))
+                evaluate_rule(summary, name, rule, max(1, prompt_count))
                 for name, rule in rules.require.items()
             ),
             tuple(_find_blocking_reasons(summary)),
-            prompts,
+            prompt_count,
         )
-        for summary in candidates
+        for summary in prompt_summaries
     ]
-    return min(words, key=lambda word: _rank_assessment(word, rules))
+    return min(assessments, key=lambda assessment: _rank_assessment(assessment, rules))
 
 
 def _find_blocking_reasons(summary: Summary) -> list[Message]:
@@ -209,142 +230,175 @@ def _find_blocking_reasons(summary: Summary) -> list[Message]:
     ]
 
 
-def _rank_assessment(word: _CandidateAssessment, rules: Rules) -> tuple[float, ...]:
-    order = ("chosen", "needs_more_data", "rejected").index(word.verdict)
+def _rank_assessment(assessment: _CandidateAssessment, rules: Rules) -> tuple[float, ...]:
+    verdict_rank = ("chosen", "needs_more_data", "rejected").index(assessment.verdict)
     return (
-        order,
-        bool(word.blocking_reasons),
-        *(_compute_sort_value(word, name) for name in rules.prefer),
+        verdict_rank,
+        bool(assessment.blocking_reasons),
+        *(_compute_sort_value(assessment, name) for name in rules.prefer),
     )
 
 
-def _compute_sort_value(word: _CandidateAssessment, name: str) -> float:
+def _compute_sort_value(assessment: _CandidateAssessment, name: str) -> float:
     """Smaller is better, whichever way the figure counts; what is not measured comes last."""
     if name in UPPER_LIMITS:
-        value = UPPER_LIMITS[name](word.summary) if word.summary.documents else None
+        value = UPPER_LIMITS[name](assessment.summary) if assessment.summary.documents else None
         return float("inf") if value is None else value
-    found = find_figure(word.summary, name)
-    return float("inf") if found is None or found.value is None else -found.value
+    estimate = find_figure(assessment.summary, name)
+    return float("inf") if estimate is None or estimate.value is None else -estimate.value
 
 
-def _find_leader(met: Sequence[_CandidateAssessment], rules: Rules) -> _CandidateAssessment | None:
-    return min(met, key=lambda word: _compute_sort_value(word, rules.prefer[0])) if met else None
+def _find_leader(
+    qualified: Sequence[_CandidateAssessment], rules: Rules
+) -> _CandidateAssessment | None:
+    return (
+        min(qualified, key=lambda assessment: _compute_sort_value(assessment, rules.prefer[0]))
+        if qualified
+        else None
+    )
 
 
 def _is_worse(
-    word: _CandidateAssessment,
+    assessment: _CandidateAssessment,
     leader: _CandidateAssessment,
-    paired: Sequence[Comparison],
+    comparisons: Sequence[Comparison],
     rules: Rules,
 ) -> bool:
     """Whether this one is told from the leader on the figure that is preferred first."""
-    name = rules.prefer[0]
-    if word is leader:
+    score = rules.prefer[0]
+    if assessment is leader:
         return False
-    if name in UPPER_LIMITS:
-        return _compute_sort_value(word, name) > (1 + TIE_TOLERANCE) * _compute_sort_value(
-            leader, name
+    if score in UPPER_LIMITS:
+        return _compute_sort_value(assessment, score) > (1 + TIE_TOLERANCE) * _compute_sort_value(
+            leader, score
         )
-    found = _find_comparison(paired, leader.comparison_key, word.comparison_key, name)
+    comparison = _find_comparison(
+        comparisons, leader.comparison_key, assessment.comparison_key, score
+    )
     return bool(
-        found
-        and found.is_significant
-        and (found.difference.value or 0) * _get_sign(found, leader.comparison_key) > 0
+        comparison
+        and comparison.is_significant
+        and (comparison.difference.value or 0) * _get_sign(comparison, leader.comparison_key) > 0
     )
 
 
 def _find_comparison(
-    paired: Sequence[Comparison], first: tuple[str, str], second: tuple[str, str], score: str
+    comparisons: Sequence[Comparison], first: tuple[str, str], second: tuple[str, str], score: str
 ) -> Comparison | None:
     return next(
         (
-            each
-            for each in paired
-            if {each.first, each.second} == {first, second} and each.score == score
+            comparison
+            for comparison in comparisons
+            if {comparison.first, comparison.second} == {first, second}
+            and comparison.score == score
         ),
         None,
     )
 
 
-def _get_sign(compared: Comparison, first: tuple[str, str]) -> int:
-    return 1 if compared.first == first else -1
+def _get_sign(comparison: Comparison, first: tuple[str, str]) -> int:
+    return 1 if comparison.first == first else -1
 
 
 def _explain_rejection(
-    word: _CandidateAssessment,
+    assessment: _CandidateAssessment,
     leader: _CandidateAssessment,
-    paired: Sequence[Comparison],
+    comparisons: Sequence[Comparison],
     rules: Rules,
 ) -> Message:
-    return Message("beaten", {"what": _describe_difference(leader, word, paired, rules.prefer[0])})
+    return Message(
+        "beaten", {"what": _describe_difference(leader, assessment, comparisons, rules.prefer[0])}
+    )
 
 
 def _describe_difference(
     first: _CandidateAssessment,
     second: _CandidateAssessment,
-    paired: Sequence[Comparison],
+    comparisons: Sequence[Comparison],
     score: str,
 ) -> Message:
     """`a differs by +0.031 (+0.012 to +0.050) in field_f1 on 120 documents`"""
-    found = _find_comparison(paired, first.comparison_key, second.comparison_key, score)
-    figures: dict[str, Any] = {"model": first.summary.candidate.label, "name": score}
-    if found is None or found.difference.value is None:
-        return Message("better", figures)
-    sign = _get_sign(found, first.comparison_key)
-    figures |= {"value": sign * found.difference.value, "n": found.difference.n}
-    ends = [sign * end for end in (found.difference.low, found.difference.high) if end is not None]
-    differs = Message("differs", {**figures, "low": min(ends), "high": max(ends)}) if ends else None
-    differs = differs or Message("differs_somehow", figures)
-    return differs if found.is_significant else Message("chance", {"what": differs})
+    comparison = _find_comparison(comparisons, first.comparison_key, second.comparison_key, score)
+    arguments: dict[str, Any] = {"model": first.summary.candidate.label, "name": score}
+    if comparison is None or comparison.difference.value is None:
+        return Message("better", arguments)
+    sign = _get_sign(comparison, first.comparison_key)
+    arguments |= {"value": sign * comparison.difference.value, "n": comparison.difference.n}
+    interval_ends = [
+        sign * end
+        for end in (comparison.difference.low, comparison.difference.high)
+        if end is not None
+    ]
+    message = (
+        Message("differs", {**arguments, "low": min(interval_ends), "high": max(interval_ends)})
+        if interval_ends
+        else None
+    )
+    message = message or Message("differs_somehow", arguments)
+    return message if comparison.is_significant else Message("chance", {"what": message})
 
 
-def _list_reasons_for(word: _CandidateAssessment) -> tuple[Message, ...]:
+def _list_reasons_for(assessment: _CandidateAssessment) -> tuple[Message, ...]:
     """The rules that are met for certain; what is open speaks for nobody."""
-    met = tuple(each.reason for each in word.rule_results if each.status == "met")
-    return met or (Message("none_met" if word.rule_results else "no_rule"),)
+    reasons = tuple(result.reason for result in assessment.rule_results if result.status == "met")
+    return reasons or (Message("none_met" if assessment.rule_results else "no_rule"),)
 
 
 def _list_reasons_against(
-    word: _CandidateAssessment, alike: Sequence[str], verified: bool
+    assessment: _CandidateAssessment, tied_models: Sequence[str], verified: bool
 ) -> list[Message]:
-    found = [
-        *word.blocking_reasons,
-        *(each.reason for each in word.rule_results if each.status == "failed"),
+    reasons = [
+        *assessment.blocking_reasons,
+        *(result.reason for result in assessment.rule_results if result.status == "failed"),
     ]
-    found += [
-        Message("open", {"what": each.reason})
-        for each in word.rule_results
-        if each.status == "open"
+    reasons += [
+        Message("open", {"what": result.reason})
+        for result in assessment.rule_results
+        if result.status == "open"
     ]
-    found += [Message("alike", {"models": ", ".join(alike)})] if alike else []
-    found += [Message("best_prompt", {"n": word.prompt_count})] if word.prompt_count > 1 else []
-    return found if verified else [*found, Message("unverified")]
+    reasons += [Message("alike", {"models": ", ".join(tied_models)})] if tied_models else []
+    reasons += (
+        [Message("best_prompt", {"n": assessment.prompt_count})]
+        if assessment.prompt_count > 1
+        else []
+    )
+    return reasons if verified else [*reasons, Message("unverified")]
 
 
-def _count_more_documents(word: _CandidateAssessment) -> int | None:
+def _count_more_documents(assessment: _CandidateAssessment) -> int | None:
     """The most that any open rule asks for; None where another open rule cannot be settled by
     documents."""
-    needed = [each.more_documents for each in word.rule_results if each.status == "open"]
-    known = [each for each in needed if each is not None]
+    counts = [count.more_documents for count in assessment.rule_results if count.status == "open"]
+    known_counts = [count for count in counts if count is not None]
     return (
-        max(known)
-        if known and len(known) == len(needed) and word.verdict == "needs_more_data"
+        max(known_counts)
+        if known_counts
+        and len(known_counts) == len(counts)
+        and assessment.verdict == "needs_more_data"
         else None
     )
 
 
 def _compare_with_incumbent(
-    word: _CandidateAssessment, today: _CandidateAssessment | None, paired: Sequence[Comparison]
+    assessment: _CandidateAssessment,
+    incumbent: _CandidateAssessment | None,
+    comparisons: Sequence[Comparison],
 ) -> tuple[Message, ...]:
     """How this candidate compares with the user's present pipeline."""
-    if today is None or word is today:
+    if incumbent is None or assessment is incumbent:
         return ()
-    found = _find_comparison(paired, word.comparison_key, today.comparison_key, "field_f1")
-    model = {"model": today.summary.model}
-    if found is None or found.difference.value is None:
-        return (Message("not_compared", model),)
+    comparison = _find_comparison(
+        comparisons, assessment.comparison_key, incumbent.comparison_key, "field_f1"
+    )
+    arguments = {"model": incumbent.summary.model}
+    if comparison is None or comparison.difference.value is None:
+        return (Message("not_compared", arguments),)
     return (
         Message(
-            "beside", {**model, "what": _describe_difference(word, today, [found], "field_f1")}
+            "beside",
+            {
+                **arguments,
+                "what": _describe_difference(assessment, incumbent, [comparison], "field_f1"),
+            },
         ),
     )

@@ -57,19 +57,19 @@ class DocumentBaseline:
     def compute_f1_ratio(self, score: Literal["field_f1", "cell_f1"]) -> tuple[float, float]:
         """Right, and the mean of what was expected and what was given: their ratio is F1."""
         columns = self.cells.values() if score == "cell_f1" else [self.header_fields]
-        own = [outcome for column in columns for outcome in column.values()]
+        document_outcomes = [outcome for column in columns for outcome in column.values()]
         correct, expected, predicted = (
-            sum(outcome in outcomes for outcome in own)
+            sum(outcome in outcomes for outcome in document_outcomes)
             for outcomes in (CORRECT, EXPECTED, PREDICTED)
         )
         return correct, (expected + predicted) / 2
 
     def collect_outcomes(self) -> dict[tuple[str, str], str]:
         """All of them by field and path; a header field's path is its field's."""
-        found = {(path, path): outcome for path, outcome in self.header_fields.items()}
-        for name, column in self.cells.items():
-            found |= {(name, path): outcome for path, outcome in column.items()}
-        return found
+        outcomes = {(path, path): outcome for path, outcome in self.header_fields.items()}
+        for field_name, column in self.cells.items():
+            outcomes |= {(field_name, path): outcome for path, outcome in column.items()}
+        return outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +122,12 @@ def build_run_baseline(report: Report, records: Iterable[Record]) -> Baseline:
     )
 
 
-def build_baseline(head: Mapping[str, Any], records: Iterable[Record]) -> Baseline:
+def build_baseline(report_head: Mapping[str, Any], records: Iterable[Record]) -> Baseline:
     """A run as a baseline; `head` is what report.json says beside its records."""
-    schemas = {suite["name"]: suite["schema_sha256"] for suite in head["suites"]}
-    prompts = {(prompt["suite"], prompt["id"]): prompt["sha256"] for prompt in head["prompts"]}
+    schemas = {suite["name"]: suite["schema_sha256"] for suite in report_head["suites"]}
+    prompts = {
+        (prompt["suite"], prompt["id"]): prompt["sha256"] for prompt in report_head["prompts"]
+    }
     documents: dict[CandidateKey, dict[str, DocumentBaseline]] = {}
     for record in records:
         baseline = _build_document_baseline(record)
@@ -133,11 +135,14 @@ def build_baseline(head: Mapping[str, Any], records: Iterable[Record]) -> Baseli
     now = datetime.now(UTC).isoformat(timespec="seconds")
     candidates = [
         CandidateBaseline(
-            *key, schemas.get(key.suite), prompts.get((key.suite, key.prompt_id)), found
+            *candidate,
+            schemas.get(candidate.suite),
+            prompts.get((candidate.suite, candidate.prompt_id)),
+            documents_by_id,
         )
-        for key, found in documents.items()
+        for candidate, documents_by_id in documents.items()
     ]
-    return Baseline(BASELINE_SCHEMA_VERSION, head["run"]["id"], now, candidates)
+    return Baseline(BASELINE_SCHEMA_VERSION, report_head["run"]["id"], now, candidates)
 
 
 def _build_document_baseline(record: Record) -> DocumentBaseline:
@@ -179,18 +184,18 @@ def load_baseline(path: Path) -> Baseline:
                 f"{path}: is no baseline of this version (schema_version {BASELINE_SCHEMA_VERSION} is wanted, it has {version});"
                 " write it anew with vlm-lab accept"
             ) from None
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        first_error = error.errors()[0]
+        location = ".".join(map(str, first_error["loc"]))
         raise UserError(
-            f"{path}: is no baseline ({place}: {first['msg']}); write it anew with vlm-lab accept"
+            f"{path}: is no baseline ({location}: {first_error['msg']}); write it anew with vlm-lab accept"
         ) from None
 
 
 def _find_version(data: bytes) -> int | None:
     """What a file says of its own version; None where it says nothing of the kind."""
     with suppress(ValueError):
-        said = json.loads(data)
-        return said.get("schema_version") if isinstance(said, dict) else None
+        content = json.loads(data)
+        return content.get("schema_version") if isinstance(content, dict) else None
     return None
 
 
@@ -203,25 +208,28 @@ def check_regression(
 ) -> GateResult:
     """Holds a run against a baseline, candidate by candidate. One that regressed outweighs one not
     comparable."""
-    run = {candidate.candidate: candidate for candidate in now.candidates}
+    run_candidates = {candidate.candidate: candidate for candidate in now.candidates}
     results = [
-        _check_candidate(candidate, run[candidate.candidate], max_drop, fail_on_lost_field, seed)
+        _check_candidate(
+            candidate, run_candidates[candidate.candidate], max_drop, fail_on_lost_field, seed
+        )
         for candidate in before.candidates
-        if candidate.candidate in run
+        if candidate.candidate in run_candidates
     ]
-    absent = [
-        f"left out: {each.candidate.label} was not in this run"
-        for each in before.candidates
-        if each.candidate not in run
+    absent_lines = [
+        f"left out: {candidate.candidate.label} was not in this run"
+        for candidate in before.candidates
+        if candidate.candidate not in run_candidates
     ]
     if not results:
         return GateResult(
-            "not_comparable", (*absent, f"no candidate of the baseline ({before.run}) was run")
+            "not_comparable",
+            (*absent_lines, f"no candidate of the baseline ({before.run}) was run"),
         )
-    order = ("regressed", "not_comparable", "ok")
-    results.sort(key=lambda result: order.index(result.status))
+    severity = ("regressed", "not_comparable", "ok")
+    results.sort(key=lambda result: severity.index(result.status))
     return GateResult(
-        results[0].status, (*(line for result in results for line in result.lines), *absent)
+        results[0].status, (*(line for result in results for line in result.lines), *absent_lines)
     )
 
 
@@ -232,41 +240,53 @@ def _check_candidate(
     fail_on_lost_field: bool,
     seed: int,
 ) -> GateResult:
-    name = before.candidate.label
-    for what in ("schema", "prompt"):
-        if getattr(before, f"{what}_sha256") != getattr(now, f"{what}_sha256"):
+    label = before.candidate.label
+    for part in ("schema", "prompt"):
+        if getattr(before, f"{part}_sha256") != getattr(now, f"{part}_sha256"):
             return GateResult(
-                "not_comparable", (f"{name}: not comparable: the {what} is another one",)
+                "not_comparable", (f"{label}: not comparable: the {part} is another one",)
             )
-    past = {
-        document: each for document, each in before.documents.items() if each.status in ANSWERED
+    answered_before = {
+        document: before_document
+        for document, before_document in before.documents.items()
+        if before_document.status in ANSWERED
     }
-    same = [
+    unchanged = [
         document
-        for document, each in past.items()
-        if _is_same_document(each, now.documents.get(document))
+        for document, before_document in answered_before.items()
+        if _is_same_document(before_document, now.documents.get(document))
     ]
-    compared = [document for document in same if now.documents[document].status in ANSWERED]
-    broken = [document for document in same if now.documents[document].status == "error"]
-    left_out = [document for document in past if document not in {*compared, *broken}]
+    compared_documents = [
+        document for document in unchanged if now.documents[document].status in ANSWERED
+    ]
+    broken = [document for document in unchanged if now.documents[document].status == "error"]
+    left_out = [
+        document for document in answered_before if document not in {*compared_documents, *broken}
+    ]
     notes = (
-        [f"{name}: left out (changed, gone or not answered): {_format_names(left_out)}"]
+        [f"{label}: left out (changed, gone or not answered): {_format_names(left_out)}"]
         if left_out
         else []
     )
-    if not past or len(compared) + len(broken) < MIN_COMPARABLE_SHARE * len(past):
-        why = f"{len(compared) + len(broken)} of the baseline's {len(past)} documents remain, 80 % are needed"
-        return GateResult("not_comparable", (f"{name}: not comparable: {why}", *notes))
-    pairs = [(past[document], now.documents[document]) for document in compared]
+    if not answered_before or len(compared_documents) + len(broken) < MIN_COMPARABLE_SHARE * len(
+        answered_before
+    ):
+        explanation = f"{len(compared_documents) + len(broken)} of the baseline's {len(answered_before)} documents remain, 80 % are needed"
+        return GateResult("not_comparable", (f"{label}: not comparable: {explanation}", *notes))
+    pairs = [
+        (answered_before[document], now.documents[document]) for document in compared_documents
+    ]
     failures = _find_regressions(pairs, max_drop, seed)
-    lost = _format_lost_fields(zip(compared, pairs, strict=True))
+    lost = _format_lost_fields(zip(compared_documents, pairs, strict=True))
     if broken:
         failures.append(f"now an error, answered before: {_format_names(broken)}")
     if lost and fail_on_lost_field and not failures:
         failures.append("fields that were right are not")
-    lines = [f"{name}: regressed: {'; '.join(failures)}"] if failures else []
-    lines += [f"{name}: lost {lost}"] if lost and failures else []
-    lines += [f"{name}: {len(compared)} documents compared with {_format_speed_change(pairs)}"]
+    lines = [f"{label}: regressed: {'; '.join(failures)}"] if failures else []
+    lines += [f"{label}: lost {lost}"] if lost and failures else []
+    lines += [
+        f"{label}: {len(compared_documents)} documents compared with {_format_speed_change(pairs)}"
+    ]
     return GateResult("regressed" if failures else "ok", (*lines, *notes))
 
 
@@ -288,9 +308,11 @@ def _find_regressions(
         is_now = np.array([now.compute_f1_ratio(score) for _, now in pairs])
         change = estimate_score_change(is_now, was, seed)
         if has_regressed(change, max_drop) and change.value is not None and change.low is not None:
-            ends = f"{-change.high:.3f} to {-change.low:.3f}" if change.high is not None else ""
-            text = f"{score} fell by {-change.value:.3f} ({ends}) on {change.n} documents, allowed is {max_drop:g}"
-            failures.append(text)
+            interval_text = (
+                f"{-change.high:.3f} to {-change.low:.3f}" if change.high is not None else ""
+            )
+            message = f"{score} fell by {-change.value:.3f} ({interval_text}) on {change.n} documents, allowed is {max_drop:g}"
+            failures.append(message)
     return failures
 
 
@@ -311,27 +333,36 @@ def has_regressed(change: Estimate, max_drop: float) -> bool:
 
 
 def _format_lost_fields(
-    compared: Iterable[tuple[str, tuple[DocumentBaseline, DocumentBaseline]]],
+    document_pairs: Iterable[tuple[str, tuple[DocumentBaseline, DocumentBaseline]]],
 ) -> str:
     """`totals.gross on inv_3, inv_7; issue_date on inv_9`: right before, and not now."""
-    fields: dict[str, dict[str, None]] = {}
-    for document, (before, now) in compared:
-        present = now.collect_outcomes()
-        for (name, path), outcome in before.collect_outcomes().items():
-            if outcome in CORRECT and present.get((name, path)) not in CORRECT:
-                fields.setdefault(name, {})[document] = None
-    rows = sorted(fields.items(), key=lambda row: -len(row[1]))
-    return "; ".join(f"{name} on {_format_names(list(documents))}" for name, documents in rows)
+    documents_by_field: dict[str, dict[str, None]] = {}
+    for document, (before, now) in document_pairs:
+        outcomes_now = now.collect_outcomes()
+        for (field_name, path), outcome in before.collect_outcomes().items():
+            if outcome in CORRECT and outcomes_now.get((field_name, path)) not in CORRECT:
+                documents_by_field.setdefault(field_name, {})[document] = None
+    sorted_fields = sorted(documents_by_field.items(), key=lambda row: -len(row[1]))
+    return "; ".join(
+        f"{field_name} on {_format_names(list(documents))}"
+        for field_name, documents in sorted_fields
+    )
 
 
 def _format_speed_change(pairs: Sequence[tuple[DocumentBaseline, DocumentBaseline]]) -> str:
-    both = [(a.seconds, b.seconds) for a, b in pairs if a.seconds and b.seconds]
-    if not both:
+    seconds_pairs = [
+        (before_document.seconds, now_document.seconds)
+        for before_document, now_document in pairs
+        if before_document.seconds and now_document.seconds
+    ]
+    if not seconds_pairs:
         return "the baseline; seconds are not known"
-    before, now = (median(side) for side in zip(*both, strict=True))
+    before, now = (median(seconds) for seconds in zip(*seconds_pairs, strict=True))
     return f"the baseline; median seconds {before:.2f} -> {now:.2f}"
 
 
 def _format_names(documents: Sequence[str]) -> str:
-    more = len(documents) - MAX_LISTED_DOCUMENTS
-    return ", ".join(documents[:MAX_LISTED_DOCUMENTS]) + (f" and {more} more" if more > 0 else "")
+    hidden_count = len(documents) - MAX_LISTED_DOCUMENTS
+    return ", ".join(documents[:MAX_LISTED_DOCUMENTS]) + (
+        f" and {hidden_count} more" if hidden_count > 0 else ""
+    )

@@ -36,36 +36,40 @@ class RuleResult:
     more_documents: int | None = None
 
 
-def evaluate_rule(summary: Summary, name: str, rule: float, prompts: int = 1) -> RuleResult:
+def evaluate_rule(
+    summary: Summary, name: str, threshold: float, prompt_count: int = 1
+) -> RuleResult:
     """One rule. Where a model's best of several `prompts` is judged, its interval is widened
     (Bonferroni)."""
     if name in UPPER_LIMITS:
-        return _evaluate_upper_limit(summary, name, rule)
-    found = find_figure(summary, name)
-    if found is None:
+        return _evaluate_upper_limit(summary, name, threshold)
+    estimate = find_figure(summary, name)
+    if estimate is None:
         return RuleResult(
             "open",
             Message("no_figure", {"name": name, "known": ", ".join([*SCORES, *UPPER_LIMITS])}),
         )
-    if found.value is None or found.low is None or found.high is None:
-        return RuleResult("open", Message("too_few", {"name": name, "n": found.n}))
-    low, high = widen_interval(found, prompts)
-    figures = {
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return RuleResult("open", Message("too_few", {"name": name, "n": estimate.n}))
+    low, high = widen_interval(estimate, prompt_count)
+    arguments = {
         "name": name,
-        "value": found.value,
+        "value": estimate.value,
         "low": low,
         "high": high,
-        "n": found.n,
-        "rule": rule,
+        "n": estimate.n,
+        "rule": threshold,
     }
-    reason = Message("interval", figures)
-    if low >= rule:
+    reason = Message("interval", arguments)
+    if low >= threshold:
         return RuleResult("met", reason)
-    if high < rule:
+    if high < threshold:
         return RuleResult("failed", reason)
-    error = estimate_standard_error(low, high)
+    standard_error = estimate_standard_error(low, high)
     return RuleResult(
-        "open", reason, estimate_further_documents(found.value - rule, error, found.n)
+        "open",
+        reason,
+        estimate_further_documents(estimate.value - threshold, standard_error, estimate.n),
     )
 
 
@@ -76,35 +80,37 @@ def find_figure(summary: Summary, name: str) -> Estimate | None:
     return summary.scores.get(name)
 
 
-def widen_interval(found: Estimate, prompts: int) -> tuple[float, float]:
+def widen_interval(estimate: Estimate, prompt_count: int) -> tuple[float, float]:
     """The interval at which the best of so many still errs one time in twenty."""
-    assert found.value is not None  # noqa: S101
-    assert found.low is not None  # noqa: S101
-    assert found.high is not None  # noqa: S101
-    by = NormalDist().inv_cdf(1 - 0.025 / prompts) / Z_95 if prompts > 1 else 1.0
+    assert estimate.value is not None  # noqa: S101
+    assert estimate.low is not None  # noqa: S101
+    assert estimate.high is not None  # noqa: S101
+    factor = NormalDist().inv_cdf(1 - 0.025 / prompt_count) / Z_95 if prompt_count > 1 else 1.0
     low, high = (
-        found.value - by * (found.value - found.low),
-        found.value + by * (found.high - found.value),
+        estimate.value - factor * (estimate.value - estimate.low),
+        estimate.value + factor * (estimate.high - estimate.value),
     )
     return max(0.0, low), min(1.0, high)
 
 
-def _evaluate_upper_limit(summary: Summary, name: str, rule: float) -> RuleResult:
+def _evaluate_upper_limit(summary: Summary, name: str, limit: float) -> RuleResult:
     value = UPPER_LIMITS[name](summary)
     if value is None:
         return RuleResult(
             "open", Message(_UNMEASURED_MESSAGES.get(name, "not_timed"), {"name": name})
         )
-    figures = {"name": name, "value": value, "rule": rule}
-    reason, met = Message("limit", figures), value <= rule
+    arguments = {"name": name, "value": value, "rule": limit}
+    reason, is_met = Message("limit", arguments), value <= limit
     if name == "max_error_rate":
-        return RuleResult("met" if met else "open", reason)
-    timed = summary.speed.timed
-    if name == "p95_seconds" and timed < MIN_TIMED_FOR_P95:
+        return RuleResult("met" if is_met else "open", reason)
+    timed_count = summary.speed.timed
+    if name == "p95_seconds" and timed_count < MIN_TIMED_FOR_P95:
         return RuleResult(
-            "open", Message("few_timed", {**figures, "n": timed}), MIN_TIMED_FOR_P95 - timed
+            "open",
+            Message("few_timed", {**arguments, "n": timed_count}),
+            MIN_TIMED_FOR_P95 - timed_count,
         )
-    return RuleResult("met" if met else "failed", reason)
+    return RuleResult("met" if is_met else "failed", reason)
 
 
 def _convert_to_gigabytes(size: int | None) -> float | None:
