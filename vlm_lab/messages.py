@@ -78,10 +78,10 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "the best of {n} prompts, picked on the same documents (its interval is widened)",
     ),
     "flattered": (
-        "{model} ({suite}): the best of {n} prompt was picked on the documents that it is judged by; its figure"
-        " flatters, confirm it on others",
-        "{model} ({suite}): the best of {n} prompts was picked on the documents that it is judged by; its figure"
-        " flatters, confirm it on others",
+        "{model} ({suite}): the best of {n} prompt was picked on the documents that it is judged"
+        " by; its figure flatters, confirm it on others",
+        "{model} ({suite}): the best of {n} prompts was picked on the documents that it is judged"
+        " by; its figure flatters, confirm it on others",
     ),
     "unverified": ("nobody has checked the suite's references (verified: false)",),
     "more": ("About {n} more document would decide.", "About {n} more documents would decide."),
@@ -123,8 +123,8 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "no_reference": ("{suite}: no document has a reference; nothing will be scored",),
     "never_scored": ("in no reference, never scored: {fields}",),
     "numbers": (
-        "{field}: {n} came as JSON numbers, for example {value}; compared as identifiers, but zeros at the front may"
-        " be lost",
+        "{field}: {n} came as JSON numbers, for example {value}; compared as identifiers, but zeros"
+        " at the front may be lost",
     )
     * 2,
     "no_type": ("{field}: {n} of {seen} are no {type}, for example {value}",) * 2,
@@ -154,7 +154,8 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "asked_again": ("asked again: {candidate}: alone {alone}; batch {batch}",),
     "not_asked_again": ("asked again: not measured: {why}",),
     "flipped": (
-        "{flipped} of {values} values flipped{where}, {identical} of {repeats} replies identical{failed}",
+        "{flipped} of {values} values flipped{where}, {identical} of {repeats} replies"
+        " identical{failed}",
     ),
     "more_flips": (" ({places}, ... and {n} more)",),
     "no_second_reply": (", {n} without a second reply",),
@@ -170,8 +171,8 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "never_sure": ("at no confidence are {target:.0%} of these documents right",),
     "confirm": ("the threshold was chosen on these documents: confirm it on others",),
     "not_shown": (
-        "{wrong} of {n} booked documents were wrong, which shows {low:.1%} and not {target:.0%}: that takes {needed}"
-        " without an error",
+        "{wrong} of {n} booked documents were wrong, which shows {low:.1%} and not {target:.0%}:"
+        " that takes {needed} without an error",
     )
     * 2,
     # why there is no word about any candidate
@@ -187,38 +188,44 @@ def in_english(reason: Message | str) -> str:
     return translate_message(reason, ENGLISH)
 
 
-def translate_message(reason: Message | str, words: gettext.NullTranslations) -> str:
+def translate_message(reason: Message | str, catalogue: gettext.NullTranslations) -> str:
     """A reason in the language of `words`; a plain text, as backends and servers say it, stays as
     it is."""
     if isinstance(reason, str):
         return reason
-    forms, figures = MESSAGES[reason.kind], reason.figures
-    said = (
-        words.gettext(forms[0])
-        if len(forms) == 1
-        else words.ngettext(forms[0], forms[1], figures["n"])
+    msgids, arguments = MESSAGES[reason.kind], reason.figures
+    template = (
+        catalogue.gettext(msgids[0])
+        if len(msgids) == 1
+        else catalogue.ngettext(msgids[0], msgids[1], arguments["n"])
     )
-    return said.format(**{key: _translate_argument(value, words) for key, value in figures.items()})
+    return template.format(
+        **{key: _translate_argument(value, catalogue) for key, value in arguments.items()}
+    )
 
 
 def translate_messages(
-    reasons: Iterable[Message], words: gettext.NullTranslations = ENGLISH
+    reasons: Iterable[Message], catalogue: gettext.NullTranslations = ENGLISH
 ) -> list[str]:
     """A sentence for each reason."""
-    return [translate_message(reason, words) for reason in reasons]
+    return [translate_message(reason, catalogue) for reason in reasons]
 
 
-def list_first_names(names: Sequence[str], most: int = 3) -> Message | str:
+def list_first_names(names: Sequence[str], limit: int = 3) -> Message | str:
     """The first names, and how many more there are."""
-    first, more = ", ".join(names[:most]), len(names) - most
-    return Message("and_more", {"names": first, "n": more}) if more > 0 else first
+    shown_names, hidden_count = ", ".join(names[:limit]), len(names) - limit
+    return (
+        Message("and_more", {"names": shown_names, "n": hidden_count})
+        if hidden_count > 0
+        else shown_names
+    )
 
 
-def _translate_argument(value: Any, words: gettext.NullTranslations) -> Any:
+def _translate_argument(value: Any, catalogue: gettext.NullTranslations) -> Any:
     """A reason may stand within another, alone or in a list; read back from JSON, it is a
     mapping."""
     if isinstance(value, list | tuple):
-        return ", ".join(str(_translate_argument(each, words)) for each in value)
+        return ", ".join(str(_translate_argument(item, catalogue)) for item in value)
     if isinstance(value, Mapping) and value.keys() == {"kind", "figures"}:
         value = Message(**value)
-    return translate_message(value, words) if isinstance(value, Message) else value
+    return translate_message(value, catalogue) if isinstance(value, Message) else value

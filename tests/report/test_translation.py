@@ -33,7 +33,7 @@ def texts() -> Iterator[str]:
                 if found:  # not a name that stands for a text of the code
                     yield found if isinstance(found, str) else found[0]
     for name in CODE:
-        for call in re.finditer(r'words\(\s*((?:"[^"]*"\s*)+)\)', (REPORT / name).read_text()):
+        for call in re.finditer(r'gettext\(\s*((?:"[^"]*"\s*)+)\)', (REPORT / name).read_text()):
             yield "".join(re.findall(r'"([^"]*)"', call[1]))
     yield from (
         *SCRIPT_LABELS,

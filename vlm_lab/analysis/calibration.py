@@ -6,11 +6,13 @@ document's is that of its least sure value, and nothing where the document's own
 or check digits fail (`vlm_lab.scoring.consistency`). Without log-probabilities the checks stand
 alone: passed, not to be made, failed.
 
-- Reliability curve and expected calibration error: Naeini, Cooper & Hauskrecht 2015, with bins of equal numbers
-  (Nguyen & O'Connor 2015), because a model's probabilities crowd below 1. Noise alone makes the error larger than zero.
-- Risk and coverage: El-Yaniv & Wiener 2010; intervals by bootstrap over documents, the threshold chosen anew in each
-  resample. How many of the booked were right has Clopper & Pearson's exact interval: with no error in n documents it
-  ends at 0.05^(1/n), one-sided, so that "99 % right" wants 299 of them (the rule of three).
+- Reliability curve and expected calibration error: Naeini, Cooper & Hauskrecht 2015, with bins of
+  equal numbers (Nguyen & O'Connor 2015), because a model's probabilities crowd below 1. Noise alone
+  makes the error larger than zero.
+- Risk and coverage: El-Yaniv & Wiener 2010; intervals by bootstrap over documents, the threshold
+  chosen anew in each resample. How many of the booked were right has Clopper & Pearson's exact
+  interval: with no error in n documents it ends at 0.05^(1/n), one-sided, so that "99 % right"
+  wants 299 of them (the rule of three).
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,14 +41,12 @@ from vlm_lab.types import (
 )
 
 TARGET_PRECISION = 0.99
-MIN_ERROR_FREE_DOCUMENTS = (
-    299  # documents without an error that show 99 % at a level of 95 %: log 0.05 / log 0.99
-)
+# documents without an error that show 99 % at a level of 95 %: log 0.05 / log 0.99
+MIN_ERROR_FREE_DOCUMENTS = 299
 MAX_BINS = 10
 MIN_VALUES_PER_BIN = 20  # values, below which a bin says nothing
-THRESHOLD_RESAMPLES = (
-    2000  # of the threshold: each needs the documents in order, which counts alone do not
-)
+# of the threshold: each needs the documents in order, which counts alone do not
+THRESHOLD_RESAMPLES = 2000
 FAILED, UNKNOWN, PASSED = 0.0, 0.5, 1.0  # a document's place where only checks are known
 
 
@@ -98,7 +98,9 @@ def calibrate_candidates(
 
 def _combine_checks(checks: Mapping[str, bool | None]) -> float:
     results = [passed for passed in checks.values() if passed is not None]
-    return UNKNOWN if not results else PASSED if all(results) else FAILED
+    if not results:
+        return UNKNOWN
+    return PASSED if all(results) else FAILED
 
 
 def _calibrate_candidate(samples: _ConfidenceSamples, seed: int) -> Calibration:

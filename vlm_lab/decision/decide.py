@@ -31,9 +31,8 @@ from vlm_lab.types import (
     Verdict,
 )
 
-TIE_TOLERANCE = (
-    0.1  # seconds, bytes and money that differ by less than this share are not told apart
-)
+# seconds, bytes and money that differ by less than this share are not told apart
+TIE_TOLERANCE = 0.1
 UNASKED_STATUSES = {"skipped", "not_run"}
 
 
@@ -56,13 +55,9 @@ class _CandidateAssessment:
         if self.blocking_reasons:
             return "needs_more_data"
         statuses = {result.status for result in self.rule_results}
-        return (
-            "rejected"
-            if "failed" in statuses
-            else "needs_more_data"
-            if "open" in statuses
-            else "chosen"
-        )
+        if "failed" in statuses:
+            return "rejected"
+        return "needs_more_data" if "open" in statuses else "chosen"
 
 
 def make_decisions(
@@ -100,13 +95,12 @@ def compare_for_decision(
     """All that `decide` needs: every pair on the headline, and on the figure that is preferred
     first."""
     preferred_scores = [name for name in rules.prefer[:1] if name in SCORES]
-    return adjust_p_values(
-        [
-            comparison
-            for score in dict.fromkeys(("field_f1", *preferred_scores))
-            for comparison in compare_all_pairs(counts_by_candidate, score)
-        ]
-    )
+    comparisons = [
+        comparison
+        for score in dict.fromkeys(("field_f1", *preferred_scores))
+        for comparison in compare_all_pairs(counts_by_candidate, score)
+    ]
+    return adjust_p_values(comparisons)
 
 
 def decide_run(report: Report, records: Iterable[Record], rules: Rules) -> list[Decision]:
@@ -143,38 +137,30 @@ def _decide_suite(
         for assessment in qualified
         if leader and not _is_worse(assessment, leader, comparisons, rules)
     ]
-    tied.sort(
-        key=lambda assessment: [
-            _compute_sort_value(assessment, name)
-            for name in (*rules.prefer[1:], "cost_per_1000", "median_seconds")
-        ]
-    )
+    tied.sort(key=lambda assessment: _rank_tied(assessment, rules))
+    others = [assessment for assessment in assessments if assessment not in tied]
     decisions = []
-    for assessment in [
-        *tied,
-        *(assessment for assessment in assessments if assessment not in tied),
-    ]:
-        rejection = (
-            [_explain_rejection(assessment, leader, comparisons, rules)]
-            if assessment in qualified and assessment not in tied and leader
-            else []
-        )
-        tied_models = (
-            [rival.summary.model for rival in tied if rival is not assessment]
-            if assessment in tied
-            else []
-        )
+    for assessment in [*tied, *others]:
+        rejection: list[Message] = []
+        if leader and assessment in qualified and assessment not in tied:
+            rejection = [_explain_rejection(assessment, leader, comparisons, rules)]
+        tied_models: list[str] = []
+        if assessment in tied:
+            tied_models = [rival.summary.model for rival in tied if rival is not assessment]
         reasons: dict[ReasonTopic, tuple[Message, ...]] = {
             "evidence": _list_reasons_for(assessment),
             "against": (*rejection, *_list_reasons_against(assessment, tied_models, verified)),
             "pipeline": _compare_with_incumbent(assessment, incumbent, comparisons),
         }
-        decisions.append(
-            _build_decision(
-                assessment, "rejected" if rejection else assessment.verdict, reasons, verified
-            )
-        )
+        verdict = "rejected" if rejection else assessment.verdict
+        decisions.append(_build_decision(assessment, verdict, reasons, verified))
     return decisions
+
+
+def _rank_tied(assessment: _CandidateAssessment, rules: Rules) -> list[float]:
+    """Of those that cannot be told apart on the first figure, the better on the next ones first."""
+    names = (*rules.prefer[1:], "cost_per_1000", "median_seconds")
+    return [_compute_sort_value(assessment, name) for name in names]
 
 
 def _build_decision(
@@ -329,12 +315,10 @@ def _describe_difference(
         for end in (comparison.difference.low, comparison.difference.high)
         if end is not None
     ]
-    message = (
-        Message("differs", {**arguments, "low": min(interval_ends), "high": max(interval_ends)})
-        if interval_ends
-        else None
-    )
-    message = message or Message("differs_somehow", arguments)
+    message = Message("differs_somehow", arguments)
+    if interval_ends:
+        interval = {"low": min(interval_ends), "high": max(interval_ends)}
+        message = Message("differs", {**arguments, **interval})
     return message if comparison.is_significant else Message("chance", {"what": message})
 
 

@@ -115,7 +115,8 @@ def build_run_baseline(report: Report, records: Iterable[Record]) -> Baseline:
     """A finished run as a baseline. UserError where it was a dry run."""
     if report.run["dry_run"]:
         raise UserError(
-            f"{report.run['id']} was a dry run: no model was called, so there is nothing to hold on to"
+            f"{report.run['id']} was a dry run: no model was called,"
+            " so there is nothing to hold on to"
         )
     return build_baseline(
         {"run": report.run, "suites": report.suites, "prompts": report.prompts}, records
@@ -181,13 +182,15 @@ def load_baseline(path: Path) -> Baseline:
         version = _find_version(data)
         if version not in (None, BASELINE_SCHEMA_VERSION):
             raise UserError(
-                f"{path}: is no baseline of this version (schema_version {BASELINE_SCHEMA_VERSION} is wanted, it has {version});"
+                f"{path}: is no baseline of this version (schema_version"
+                f" {BASELINE_SCHEMA_VERSION} is wanted, it has {version});"
                 " write it anew with vlm-lab accept"
             ) from None
         first_error = error.errors()[0]
         location = ".".join(map(str, first_error["loc"]))
         raise UserError(
-            f"{path}: is no baseline ({location}: {first_error['msg']}); write it anew with vlm-lab accept"
+            f"{path}: is no baseline ({location}: {first_error['msg']});"
+            " write it anew with vlm-lab accept"
         ) from None
 
 
@@ -263,15 +266,13 @@ def _check_candidate(
     left_out = [
         document for document in answered_before if document not in {*compared_documents, *broken}
     ]
-    notes = (
-        [f"{label}: left out (changed, gone or not answered): {_format_names(left_out)}"]
-        if left_out
-        else []
-    )
-    if not answered_before or len(compared_documents) + len(broken) < MIN_COMPARABLE_SHARE * len(
-        answered_before
-    ):
-        explanation = f"{len(compared_documents) + len(broken)} of the baseline's {len(answered_before)} documents remain, 80 % are needed"
+    notes = []
+    if left_out:
+        names = _format_names(left_out)
+        notes.append(f"{label}: left out (changed, gone or not answered): {names}")
+    remaining, needed = len(compared_documents) + len(broken), len(answered_before)
+    if not answered_before or remaining < MIN_COMPARABLE_SHARE * needed:
+        explanation = f"{remaining} of the baseline's {needed} documents remain, 80 % are needed"
         return GateResult("not_comparable", (f"{label}: not comparable: {explanation}", *notes))
     pairs = [
         (answered_before[document], now.documents[document]) for document in compared_documents
@@ -307,12 +308,13 @@ def _find_regressions(
         was = np.array([before.compute_f1_ratio(score) for before, _ in pairs])
         is_now = np.array([now.compute_f1_ratio(score) for _, now in pairs])
         change = estimate_score_change(is_now, was, seed)
-        if has_regressed(change, max_drop) and change.value is not None and change.low is not None:
-            interval_text = (
-                f"{-change.high:.3f} to {-change.low:.3f}" if change.high is not None else ""
+        if not has_regressed(change, max_drop):
+            continue
+        if change.value is not None and change.low is not None and change.high is not None:
+            failures.append(
+                f"{score} fell by {-change.value:.3f} ({-change.high:.3f} to {-change.low:.3f})"
+                f" on {change.n} documents, allowed is {max_drop:g}"
             )
-            message = f"{score} fell by {-change.value:.3f} ({interval_text}) on {change.n} documents, allowed is {max_drop:g}"
-            failures.append(message)
     return failures
 
 

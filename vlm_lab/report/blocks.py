@@ -83,132 +83,145 @@ Block = Heading | Paragraph | BulletList | Table | Picture | PageBreak
 
 def build_report_blocks(
     report: Report,
-    seen: Evidence,
+    evidence: Evidence,
     pictures: Sequence[Picture],
     crops: Sequence[ErrorCrop],
-    language: NullTranslations,
+    catalogue: NullTranslations,
 ) -> Iterator[Block]:
     """All blocks in order; the first page ends with a PageBreak."""
-    words = language.gettext
-    suites = tables.group_by_suite(report)
-    yield Heading(1, words("Run %s") % report.run["id"])
-    yield from (Paragraph(said, strong=True) for said in tables.format_headlines(report, language))
-    yield from _build_decision_blocks(report.decisions, language)
-    for suite, own in suites.items():
+    gettext = catalogue.gettext
+    summaries_by_suite = tables.group_by_suite(report)
+    yield Heading(1, gettext("Run %s") % report.run["id"])
+    yield from (
+        Paragraph(headline, strong=True) for headline in tables.format_headlines(report, catalogue)
+    )
+    yield from _build_decision_blocks(report.decisions, catalogue)
+    for suite, summaries in summaries_by_suite.items():
         yield Heading(2, suite)
-        asked = [tables.build_model_row(each, seen) for each in own if not is_unasked(each)]
-        if asked:
-            yield Table([words(head) for head in tables.MODEL_COLUMNS], asked)
-        yield from _build_list_blocks(words("Not run"), format_unasked(own))
-    yield Paragraph(words(tables.MODEL_LEGEND))
+        model_rows = [
+            tables.build_model_row(item, evidence) for item in summaries if not is_unasked(item)
+        ]
+        if model_rows:
+            yield Table([gettext(column) for column in tables.MODEL_COLUMNS], model_rows)
+        yield from _build_list_blocks(gettext("Not run"), format_unasked(summaries))
+    yield Paragraph(gettext(tables.MODEL_LEGEND))
     yield from pictures[:1]
     yield PageBreak()
-    yield Heading(2, words("Conditions"))
-    yield Table((words("what"), words("as it was")), tables.build_conditions(report, seen, words))
-    yield from _build_list_blocks(
-        words("Suspect references"),
-        [format_label_error(each, language) for each in report.suspects],
+    yield Heading(2, gettext("Conditions"))
+    yield Table(
+        (gettext("what"), gettext("as it was")), tables.build_conditions(report, evidence, gettext)
     )
-    for suite, own in suites.items():
-        spared = tables.build_label_error_rows(report, suite)
-        if spared:
-            yield Table([words(head) for head in tables.LABEL_ERROR_COLUMNS], spared)
-        compared = tables.build_difference_rows(report, suite, words)
-        if compared:
-            yield Heading(3, words("First minus second"))
-            yield Table([words(head) for head in tables.DIFFERENCE_COLUMNS], compared)
-        yield from _build_detail_blocks(own, seen, language)
-    yield from _build_error_blocks(crops, words)
+    yield from _build_list_blocks(
+        gettext("Suspect references"),
+        [format_label_error(item, catalogue) for item in report.suspects],
+    )
+    for suite, summaries in summaries_by_suite.items():
+        label_error_rows = tables.build_label_error_rows(report, suite)
+        if label_error_rows:
+            yield Table(
+                [gettext(column) for column in tables.LABEL_ERROR_COLUMNS], label_error_rows
+            )
+        difference_rows = tables.build_difference_rows(report, suite, gettext)
+        if difference_rows:
+            yield Heading(3, gettext("First minus second"))
+            yield Table([gettext(column) for column in tables.DIFFERENCE_COLUMNS], difference_rows)
+        yield from _build_detail_blocks(summaries, evidence, catalogue)
+    yield from _build_error_blocks(crops, gettext)
     yield from pictures[1:]
     yield from _build_list_blocks(
-        words("Notes"), [translate_message(each, language) for each in report.notes]
+        gettext("Notes"), [translate_message(item, catalogue) for item in report.notes]
     )
 
 
 def _build_decision_blocks(
-    decisions: Sequence[Decision], language: NullTranslations
+    decisions: Sequence[Decision], catalogue: NullTranslations
 ) -> Iterator[Block]:
-    words = language.gettext
+    gettext = catalogue.gettext
     if decisions:
-        heads = [words(head) for head in ("decision", "model", "prompt", "for it", "against it")]
+        columns = [
+            gettext(column) for column in ("decision", "model", "prompt", "for it", "against it")
+        ]
         rows = [
-            (VerdictCell(each.verdict, words(tables.VERDICT_NAMES[each.verdict])), each.model, each.prompt_id,
-             format_decision_evidence(each, language),
-             _format_reasons_against(each, language))
-            for each in decisions
+            (VerdictCell(decision.verdict, gettext(tables.VERDICT_NAMES[decision.verdict])), decision.model, decision.prompt_id,
+             format_decision_evidence(decision, catalogue),
+             _format_reasons_against(decision, catalogue))
+            for decision in decisions
         ]  # fmt: skip
-        yield Table(heads, rows)
+        yield Table(columns, rows)
 
 
-def _format_reasons_against(decision: Decision, language: NullTranslations) -> str:
+def _format_reasons_against(decision: Decision, catalogue: NullTranslations) -> str:
     """What speaks against a candidate, and how it compares with the present pipeline."""
-    against = translate_messages(decision.reasons_for("against"), language)
+    against = translate_messages(decision.reasons_for("against"), catalogue)
     return (
-        "; ".join([*against, *translate_messages(decision.reasons_for("pipeline"), language)])
+        "; ".join([*against, *translate_messages(decision.reasons_for("pipeline"), catalogue)])
         or "-"
     )
 
 
 def _build_detail_blocks(
-    everyone: Sequence[Summary], seen: Evidence, language: NullTranslations
+    summaries: Sequence[Summary], evidence: Evidence, catalogue: NullTranslations
 ) -> Iterator[Block]:
-    words = language.gettext
-    own = [each for each in everyone if not is_unasked(each)]
-    names = [each.candidate.label for each in own]
-    paths = tables.collect_field_paths(own)
+    gettext = catalogue.gettext
+    asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
+    labels = [summary.candidate.label for summary in asked_summaries]
+    paths = tables.collect_field_paths(asked_summaries)
     if paths:
-        yield Heading(3, words("Fields"))
-        rows = [[path, *(format_estimate(each.fields[path].accuracy) if path in each.fields else "-" for each in own)]
+        yield Heading(3, gettext("Fields"))
+        rows = [[path, *(format_estimate(summary.fields[path].accuracy) if path in summary.fields else "-" for summary in asked_summaries)]
                 for path in paths]  # fmt: skip
-        yield Table([words("field"), *names], rows)
-    tags = list(dict.fromkeys(tag for each in own for tag in each.tags))
+        yield Table([gettext("field"), *labels], rows)
+    tags = list(dict.fromkeys(tag for summary in asked_summaries for tag in summary.tags))
     if tags:
-        yield Heading(3, words("Tags"))
+        yield Heading(3, gettext("Tags"))
         yield Table(
-            [words("tag"), *names],
-            [[tag, *(_format_tag_score(each, tag) for each in own)] for tag in tags],
+            [gettext("tag"), *labels],
+            [
+                [tag, *(_format_tag_score(summary, tag) for summary in asked_summaries)]
+                for tag in tags
+            ],
         )
-    kinds = tables.count_error_types(own)
-    if kinds:
-        yield Heading(3, words("Kinds of error"))
+    error_rows = tables.count_error_types(asked_summaries)
+    if error_rows:
+        yield Heading(3, gettext("Kinds of error"))
         yield Table(
-            [words("kind of error"), *names],
-            [[words(kind), *map(str, counts)] for kind, counts in kinds],
+            [gettext("kind of error"), *labels],
+            [[gettext(error_type), *map(str, counts)] for error_type, counts in error_rows],
         )
-    money = tables.build_amount_error_rows(own)
-    if money:
-        yield Heading(3, words("Errors in money"))
-        yield Paragraph(words(tables.AMOUNT_ERROR_LEGEND))
-        yield Table([words(head) for head in tables.AMOUNT_ERROR_COLUMNS], money)
+    amount_error_rows = tables.build_amount_error_rows(asked_summaries)
+    if amount_error_rows:
+        yield Heading(3, gettext("Errors in money"))
+        yield Paragraph(gettext(tables.AMOUNT_ERROR_LEGEND))
+        yield Table([gettext(column) for column in tables.AMOUNT_ERROR_COLUMNS], amount_error_rows)
     yield from _build_list_blocks(
-        words("Booked unseen"), tables.format_calibration_notes(own, seen, language)
+        gettext("Booked unseen"),
+        tables.format_calibration_notes(asked_summaries, evidence, catalogue),
     )
     yield from _build_list_blocks(
-        words("Not simply answered"), format_unanswered(everyone, language)
+        gettext("Not simply answered"), format_unanswered(summaries, catalogue)
     )
 
 
 def _format_tag_score(summary: Summary, tag: str) -> str:
-    found = summary.tags.get(tag, {}).get("field_f1")
+    estimate = summary.tags.get(tag, {}).get("field_f1")
     return (
-        f"{format_estimate(found)} ({format_interval(found)})"
-        if found and found.value is not None
+        f"{format_estimate(estimate)} ({format_interval(estimate)})"
+        if estimate and estimate.value is not None
         else "-"
     )
 
 
-def _build_error_blocks(crops: Sequence[ErrorCrop], words: Translator) -> Iterator[Block]:
+def _build_error_blocks(crops: Sequence[ErrorCrop], gettext: Translator) -> Iterator[Block]:
     """The commonest errors, each with its first example and the place on the page where that
     stands."""
     if crops:
-        yield Heading(3, words("The commonest errors"))
+        yield Heading(3, gettext("The commonest errors"))
     for crop in crops:
         example = crop.example
-        yield Paragraph(f"{words(crop.error_type)}: {crop.count}", strong=True)
+        yield Paragraph(f"{gettext(crop.error_type)}: {crop.count}", strong=True)
         values = tuple(str(example[name])[:80] for name in ("expected", "actual"))
-        yield Paragraph(
-            f"{example['document']}, {example['path']}: {words('expected %s, answered %s') % values}"
-        )
+        comparison = gettext("expected %s, answered %s") % values
+        yield Paragraph(f"{example['document']}, {example['path']}: {comparison}")
         if crop.address:
             yield Picture(crop.address, f"{example['document']}: {example['path']}")
 

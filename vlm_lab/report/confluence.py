@@ -43,20 +43,21 @@ def _render_block(block: Block) -> Iterator[str]:
             )
         case BulletList(lines):
             yield f"<ul>{''.join(f'<li>{_escape_text(line)}</li>' for line in lines)}</ul>"
-        case Table(heads, rows):
-            yield from _render_table(heads, rows)
+        case Table(columns, rows):
+            yield from _render_table(columns, rows)
         case Picture(address, title):
             name = _escape_text(PurePosixPath(address).name)
-            yield f'<p><ac:image ac:alt="{_escape_text(title)}"><ri:attachment ri:filename="{name}" /></ac:image></p>'
+            attachment = f'<ri:attachment ri:filename="{name}" />'
+            yield f'<p><ac:image ac:alt="{_escape_text(title)}">{attachment}</ac:image></p>'
         case PageBreak():
             yield "<hr />"
 
 
 def _render_table(
-    heads: Sequence[str], rows: Sequence[Sequence[str | VerdictCell]]
+    columns: Sequence[str], rows: Sequence[Sequence[str | VerdictCell]]
 ) -> Iterator[str]:
     yield "<table><tbody>"
-    yield f"<tr>{''.join(f'<th>{_escape_text(head)}</th>' for head in heads)}</tr>"
+    yield f"<tr>{''.join(f'<th>{_escape_text(title)}</th>' for title in columns)}</tr>"
     for row in rows:
         yield f"<tr>{''.join(f'<td>{_render_cell(cell)}</td>' for cell in row)}</tr>"
     yield "</tbody></table>"

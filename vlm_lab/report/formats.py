@@ -23,11 +23,11 @@ FORMATS = {
 }
 
 
-def write_format(form: str, folder: Path, language: str = "en") -> Path:
+def write_format(format_name: str, folder: Path, language: str = "en") -> Path:
     """Writes one form; where it lies. UserError where the run cannot be read or the language is not
     there."""
-    writer: Callable[[Path, str], Path] = resolve_name(form, FORMATS, "form")
-    return writer(folder, language)
+    write_file: Callable[[Path, str], Path] = resolve_name(format_name, FORMATS, "form")
+    return write_file(folder, language)
 
 
 def write_markdown(folder: Path, language: str = "en") -> Path:
@@ -49,9 +49,9 @@ def write_csv(folder: Path, language: str = "en") -> Path:
     from vlm_lab.report.tables_csv import write_csv_tables
 
     report = read_report(folder)
-    seen = build_evidence(report)
+    evidence = build_evidence(report)
     return write_csv_tables(
-        report, seen, read_report_records(folder), folder / REPORT_FILES / "tables"
+        report, evidence, read_report_records(folder), folder / REPORT_FILES / "tables"
     )[0].parent
 
 
@@ -62,22 +62,30 @@ def _write_text(path: Path, text: str) -> Path:
 
 
 def _build_blocks(folder: Path, language: str) -> Iterator[Block]:
-    report, words = read_report(folder), load_catalogue(language)
-    found = write_error_crops(report, render_page_images(report, folder), folder)
-    seen = build_evidence(report)
+    report, catalogue = read_report(folder), load_catalogue(language)
+    crops = write_error_crops(report, render_page_images(report, folder), folder)
+    evidence = build_evidence(report)
     return build_report_blocks(
-        report, seen, list(_write_plots(report, seen, folder, words.gettext)), found, words
+        report,
+        evidence,
+        list(_write_plots(report, evidence, folder, catalogue.gettext)),
+        crops,
+        catalogue,
     )
 
 
 def _write_plots(
-    report: Report, seen: Evidence, folder: Path, words: tables.Translator
+    report: Report, evidence: Evidence, folder: Path, gettext: tables.Translator
 ) -> Iterator[Picture]:
     """Each plot as a PNG under report_files/plots/."""
-    for number, (suite, own) in enumerate(tables.group_by_suite(report).items(), 1):
-        for place, (title, draw) in enumerate(plots.plot_suite(own, seen, words).items(), 1):
+    for suite_number, (suite, summaries) in enumerate(tables.group_by_suite(report).items(), 1):
+        for plot_number, (title, draw) in enumerate(
+            plots.plot_suite(summaries, evidence, gettext).items(), 1
+        ):
             if draw:
-                path = folder / REPORT_FILES / "plots" / f"suite-{number}-plot-{place}.png"
+                path = (
+                    folder / REPORT_FILES / "plots" / f"suite-{suite_number}-plot-{plot_number}.png"
+                )
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 with atomic_private_file(path) as file:
                     file.write(plots.render_png(draw))

@@ -56,12 +56,12 @@ def format_summary_row(summary: Summary) -> list[str]:
     ]
 
 
-def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns under their heads, as wide as they must be."""
-    widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
+    widths = [max(len(cell) for cell in texts) for texts in zip(columns, *rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (heads, *rows)
+        for row in (columns, *rows)
     ]
 
 
@@ -72,26 +72,33 @@ def has_run(summary: Summary) -> bool:
 
 
 def format_unanswered(
-    summaries: Sequence[Summary], words: gettext.NullTranslations = ENGLISH
+    summaries: Sequence[Summary], catalogue: gettext.NullTranslations = ENGLISH
 ) -> list[str]:
     """What kept cells from being simply answered: one line a model and reason, with the first
     documents' names. The reason itself is what a backend or a reply said."""
-    reasons: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+    documents_by_reason: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for summary in summaries:
         for document, (status, reason) in summary.unanswered.items():
-            place = summary.model, status, reason.removeprefix(f"{summary.model}: ")
-            reasons.setdefault(place, {}).setdefault(summary.prompt_id, []).append(document)
-    planned = {(summary.model, summary.prompt_id): summary.documents for summary in summaries}
+            reason_key = summary.model, status, reason.removeprefix(f"{summary.model}: ")
+            documents_by_reason.setdefault(reason_key, {}).setdefault(summary.prompt_id, []).append(
+                document
+            )
+    planned_counts = {
+        (summary.model, summary.prompt_id): summary.documents for summary in summaries
+    }
     lines = []
-    for (model, status, reason), prompts in reasons.items():
-        whole = all(len(found) == planned[model, prompt_id] for prompt_id, found in prompts.items())
-        which = (
-            words.gettext("all %s") % sum(map(len, prompts.values()))
-            if whole
-            else _format_documents(prompts, words)
+    for (model, status, reason), prompts in documents_by_reason.items():
+        is_every_document = all(
+            len(documents) == planned_counts[model, prompt_id]
+            for prompt_id, documents in prompts.items()
+        )
+        which_documents = (
+            catalogue.gettext("all %s") % sum(map(len, prompts.values()))
+            if is_every_document
+            else _format_documents(prompts, catalogue)
         )
         lines.append(
-            f"{model}: {which} {words.gettext(status.replace('_', ' '))}{f': {reason}' if reason else ''}"
+            f"{model}: {which_documents} {catalogue.gettext(status.replace('_', ' '))}{f': {reason}' if reason else ''}"
         )
     return lines
 
@@ -99,15 +106,19 @@ def format_unanswered(
 def format_unasked(summaries: Sequence[Summary]) -> list[str]:
     """Candidates of which nothing was run, a line for each reason: `a (default), b (terse): no
     weights`."""
-    reasons: dict[str, list[str]] = {}
-    for each in summaries:
-        if is_unasked(each):
-            found = dict.fromkeys(
-                reason.removeprefix(f"{each.model}: ") for _, reason in each.unanswered.values()
+    labels_by_reason: dict[str, list[str]] = {}
+    for summary in summaries:
+        if is_unasked(summary):
+            unique_reasons = dict.fromkeys(
+                reason.removeprefix(f"{summary.model}: ")
+                for _, reason in summary.unanswered.values()
             )
-            reasons.setdefault("; ".join(filter(None, found)), []).append(each.candidate.label)
+            labels_by_reason.setdefault("; ".join(filter(None, unique_reasons)), []).append(
+                summary.candidate.label
+            )
     return [
-        f"{', '.join(names)}{f': {reason}' if reason else ''}" for reason, names in reasons.items()
+        f"{', '.join(labels)}{f': {reason}' if reason else ''}"
+        for reason, labels in labels_by_reason.items()
     ]
 
 
@@ -116,9 +127,11 @@ def is_unasked(summary: Summary) -> bool:
     return bool(summary.statuses) and summary.statuses.keys() <= {"skipped", "not_run"}
 
 
-def _format_documents(prompts: Mapping[str, Sequence[str]], words: gettext.NullTranslations) -> str:
+def _format_documents(
+    prompts: Mapping[str, Sequence[str]], catalogue: gettext.NullTranslations
+) -> str:
     """`2 (default: inv_1, inv_2)`"""
-    named = [f"{prompt_id}: {', '.join(found[:3])}" for prompt_id, found in prompts.items()]
-    more = sum(max(len(found) - 3, 0) for found in prompts.values())
-    rest = f" {words.gettext('and %s more') % more}" if more else ""
-    return f"{sum(map(len, prompts.values()))} ({'; '.join(named)}{rest})"
+    parts = [f"{prompt_id}: {', '.join(documents[:3])}" for prompt_id, documents in prompts.items()]
+    hidden_count = sum(max(len(documents) - 3, 0) for documents in prompts.values())
+    hidden_text = f" {catalogue.gettext('and %s more') % hidden_count}" if hidden_count else ""
+    return f"{sum(map(len, prompts.values()))} ({'; '.join(parts)}{hidden_text})"

@@ -39,10 +39,14 @@ def escape_markdown(text: object) -> str:
     return _LINKS.sub("\u2060", _MARKUP.sub(r"\\\1", terminal_safe(str(text))))
 
 
-def render_table(heads: Sequence[str], rows: Sequence[Sequence[str | VerdictCell]]) -> list[str]:
+def render_table(columns: Sequence[str], rows: Sequence[Sequence[str | VerdictCell]]) -> list[str]:
     """A table of GitHub's flavour; cells are escaped here."""
-    body = ["| " + " | ".join(map(_render_cell, row)) + " |" for row in rows]
-    return ["| " + " | ".join(map(escape_markdown, heads)) + " |", "|" + "---|" * len(heads), *body]
+    row_lines = ["| " + " | ".join(map(_render_cell, row)) + " |" for row in rows]
+    return [
+        "| " + " | ".join(map(escape_markdown, columns)) + " |",
+        "|" + "---|" * len(columns),
+        *row_lines,
+    ]
 
 
 def _render_cell(cell: str | VerdictCell) -> str:

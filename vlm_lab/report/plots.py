@@ -43,14 +43,14 @@ DrawPlot = Callable[[Any], None]
 
 def render_svg(draw: DrawPlot, title: str, size: tuple[float, float] = (6.4, 3.8)) -> str:
     """The plot as an element for a page; `title` is what a screen reader says."""
-    raw = _render_figure(draw, size, "svg")
+    source = _render_figure(draw, size, "svg")
     ElementTree.register_namespace("", SVG_NAMESPACE)
-    root = ElementTree.fromstring(raw)  # noqa: S314 - matplotlib's own output
+    root = ElementTree.fromstring(source)  # noqa: S314 - matplotlib's own output
     _convert_styles(root)
     root.set("role", "img")
     root.set("aria-label", title)
-    for side in ("width", "height"):
-        root.attrib.pop(side, None)
+    for dimension in ("width", "height"):
+        root.attrib.pop(dimension, None)
     return ElementTree.tostring(root, encoding="unicode")
 
 
@@ -59,17 +59,19 @@ def render_png(draw: DrawPlot, size: tuple[float, float] = (6.4, 3.8)) -> bytes:
     return _render_figure(draw, size, "png")
 
 
-def _render_figure(draw: DrawPlot, size: tuple[float, float], form: str) -> bytes:
+def _render_figure(draw: DrawPlot, size: tuple[float, float], file_format: str) -> bytes:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    out = io.BytesIO()
+    buffer = io.BytesIO()
     with mpl.rc_context(PLOT_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.add_subplot())
-        metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
-        figure.savefig(out, format=form, dpi=140, transparent=form == "svg", metadata=metadata)
-    return out.getvalue()
+        metadata = {"Date": None, "Creator": None} if file_format == "svg" else {"Software": None}
+        figure.savefig(
+            buffer, format=file_format, dpi=140, transparent=file_format == "svg", metadata=metadata
+        )
+    return buffer.getvalue()
 
 
 def _convert_styles(root: ElementTree.Element) -> None:
@@ -79,11 +81,13 @@ def _convert_styles(root: ElementTree.Element) -> None:
         for child in list(parent):
             if child.tag in (f"{{{SVG_NAMESPACE}}}style", f"{{{SVG_NAMESPACE}}}metadata"):
                 parent.remove(child)
-    defined = {
-        inner.get("id") for outer in root.iter(f"{{{SVG_NAMESPACE}}}defs") for inner in outer.iter()
+    defined_ids = {
+        element.get("id")
+        for definitions in root.iter(f"{{{SVG_NAMESPACE}}}defs")
+        for element in definitions.iter()
     }
     for element in root.iter():
-        if element.get("id") not in defined:
+        if element.get("id") not in defined_ids:
             element.attrib.pop("id", None)
         target = element.attrib.pop(f"{{{XLINK_NAMESPACE}}}href", None)  # HTML knows no name spaces
         if target:
@@ -97,16 +101,16 @@ def _convert_styles(root: ElementTree.Element) -> None:
 
 
 def _parse_style(style: str) -> list[tuple[str, str]]:
-    made = []
-    for part in filter(None, (each.strip() for each in style.split(";"))):
+    attributes = []
+    for part in filter(None, (declaration.strip() for declaration in style.split(";"))):
         name, _, value = part.partition(":")
         value = value.strip()
         if name == "font":
             size = re.search(r"([\d.]+)px", value)
-            made.append(("font-size", size[1] if size else "12"))
+            attributes.append(("font-size", size[1] if size else "12"))
         else:
-            made.append((name, value))
-    return made
+            attributes.append((name, value))
+    return attributes
 
 
 def format_candidate(summary: Summary) -> str:
@@ -116,40 +120,43 @@ def format_candidate(summary: Summary) -> str:
 
 def find_pareto_front(summaries: Sequence[Summary]) -> list[Summary]:
     """Those that no other beats both in F1 and in seconds, the fastest first."""
-    best: list[Summary] = []
-    for each in sorted(
+    front: list[Summary] = []
+    for summary in sorted(
         _select_measured(summaries),
-        key=lambda s: (s.speed.median_seconds, -(s.scores["field_f1"].value or 0)),
+        key=lambda summary: (
+            summary.speed.median_seconds,
+            -(summary.scores["field_f1"].value or 0),
+        ),
     ):
-        if not best or (each.scores["field_f1"].value or 0) > (
-            best[-1].scores["field_f1"].value or 0
+        if not front or (summary.scores["field_f1"].value or 0) > (
+            front[-1].scores["field_f1"].value or 0
         ):
-            best.append(each)
-    return best
+            front.append(summary)
+    return front
 
 
 def _select_measured(summaries: Sequence[Summary]) -> list[Summary]:
     return [
-        each
-        for each in summaries
-        if each.speed.median_seconds
-        and "field_f1" in each.scores
-        and each.scores["field_f1"].value is not None
+        summary
+        for summary in summaries
+        if summary.speed.median_seconds
+        and "field_f1" in summary.scores
+        and summary.scores["field_f1"].value is not None
     ]
 
 
 def plot_accuracy_by_seconds(
-    summaries: Sequence[Summary], words: Callable[[str], str]
+    summaries: Sequence[Summary], gettext: Callable[[str], str]
 ) -> DrawPlot | None:
     """F1 with its interval against the median seconds a document, and the Pareto front."""
-    placed = _select_measured(summaries)
-    if not placed:
+    measured = _select_measured(summaries)
+    if not measured:
         return None
 
     def draw(axes: Any) -> None:
         front = [
-            (each.speed.median_seconds, each.scores["field_f1"].value)
-            for each in find_pareto_front(placed)
+            (summary.speed.median_seconds, summary.scores["field_f1"].value)
+            for summary in find_pareto_front(measured)
         ]
         if len(front) > 1:
             axes.plot(
@@ -157,31 +164,31 @@ def plot_accuracy_by_seconds(
                 color=MUTED,
                 linestyle="--",
                 linewidth=1,
-                label=words("Pareto front"),
+                label=gettext("Pareto front"),
             )
-        for place, each in enumerate(placed):
+        for position, summary in enumerate(measured):
             colour, (low, value, high) = (
-                SERIES_COLOURS[place % len(SERIES_COLOURS)],
-                _get_interval(each),
+                SERIES_COLOURS[position % len(SERIES_COLOURS)],
+                _get_interval(summary),
             )
-            seconds = each.speed.median_seconds
-            marker = "osD^vPX*<>"[place % 10]
-            span = [[value - low], [high - value]]
+            seconds = summary.speed.median_seconds
+            marker = "osD^vPX*<>"[position % 10]
+            error_bar = [[value - low], [high - value]]
             axes.errorbar(
                 seconds,
                 value,
-                span,
+                error_bar,
                 fmt=marker,
                 color=colour,
                 capsize=3,
-                label=format_candidate(each),
+                label=format_candidate(summary),
             )
         _set_seconds_axis(
             axes,
-            [each.speed.median_seconds or 1 for each in placed],
-            words("seconds a document, median"),
+            [summary.speed.median_seconds or 1 for summary in measured],
+            gettext("seconds a document, median"),
         )
-        axes.set_ylabel(words("field F1, 95 % interval"))
+        axes.set_ylabel(gettext("field F1, 95 % interval"))
         _add_legend(axes)
 
     return draw
@@ -189,12 +196,12 @@ def plot_accuracy_by_seconds(
 
 def _get_interval(summary: Summary) -> tuple[float, float, float]:
     """Low end, value and high end of F1; the value alone where there is no interval."""
-    found = summary.scores["field_f1"]
-    value = found.value or 0.0
+    estimate = summary.scores["field_f1"]
+    value = estimate.value or 0.0
     return (
-        value if found.low is None else found.low,
+        value if estimate.low is None else estimate.low,
         value,
-        value if found.high is None else found.high,
+        value if estimate.high is None else estimate.high,
     )
 
 
@@ -216,92 +223,100 @@ def _add_legend(axes: Any) -> None:
 
 
 def plot_latency(
-    seconds: Mapping[str, Sequence[float]], words: Callable[[str], str]
+    seconds: Mapping[str, Sequence[float]], gettext: Callable[[str], str]
 ) -> DrawPlot | None:
     """Share of documents that were answered within so many seconds, a step line a candidate; one
     reply is no line."""
-    timed = {label: sorted(values) for label, values in seconds.items() if len(values) > 1}
-    if not timed:
+    sorted_seconds = {label: sorted(values) for label, values in seconds.items() if len(values) > 1}
+    if not sorted_seconds:
         return None
 
     def draw(axes: Any) -> None:
-        for place, (label, values) in enumerate(timed.items()):
+        for position, (label, values) in enumerate(sorted_seconds.items()):
             shares = [100 * (rank + 1) / len(values) for rank in range(len(values))]
             axes.step(
                 values,
                 shares,
                 where="post",
-                color=SERIES_COLOURS[place % len(SERIES_COLOURS)],
+                color=SERIES_COLOURS[position % len(SERIES_COLOURS)],
                 linewidth=1.4,
                 label=label,
             )
-        every = [value for values in timed.values() for value in values if value > 0]
-        _set_seconds_axis(axes, every or [1.0], words("seconds a document"))
+        all_seconds = [value for values in sorted_seconds.values() for value in values if value > 0]
+        _set_seconds_axis(axes, all_seconds or [1.0], gettext("seconds a document"))
         axes.set_ylim(0, 102)
-        axes.set_ylabel(words("documents answered, %"))
+        axes.set_ylabel(gettext("documents answered, %"))
         _add_legend(axes)
 
     return draw
 
 
-def plot_prompts(summaries: Sequence[Summary], words: Callable[[str], str]) -> DrawPlot | None:
+def plot_prompts(summaries: Sequence[Summary], gettext: Callable[[str], str]) -> DrawPlot | None:
     """F1 with its interval, one line a prompt, models with several prompts alone."""
-    models = [each.model for each in summaries]
-    several = [
-        each for each in summaries if models.count(each.model) > 1 and each.scores.get("field_f1")
+    models = [summary.model for summary in summaries]
+    compared = [
+        summary
+        for summary in summaries
+        if models.count(summary.model) > 1 and summary.scores.get("field_f1")
     ]
-    several = [each for each in several if each.scores["field_f1"].value is not None]
-    if not several:
+    compared = [summary for summary in compared if summary.scores["field_f1"].value is not None]
+    if not compared:
         return None
 
     def draw(axes: Any) -> None:
-        order = list(dict.fromkeys(each.model for each in several))
-        for place, each in enumerate(reversed(several)):
+        model_order = list(dict.fromkeys(summary.model for summary in compared))
+        for position, summary in enumerate(reversed(compared)):
             colour, (low, value, high) = (
-                SERIES_COLOURS[order.index(each.model) % len(SERIES_COLOURS)],
-                _get_interval(each),
+                SERIES_COLOURS[model_order.index(summary.model) % len(SERIES_COLOURS)],
+                _get_interval(summary),
             )
-            axes.plot([low, high], [place, place], color=colour, linewidth=1.6)
-            axes.plot([value], [place], "o", color=colour)
-        axes.set_yticks(range(len(several)), [format_candidate(each) for each in reversed(several)])
-        axes.set_xlabel(words("field F1, 95 % interval"))
+            axes.plot([low, high], [position, position], color=colour, linewidth=1.6)
+            axes.plot([value], [position], "o", color=colour)
+        axes.set_yticks(
+            range(len(compared)), [format_candidate(summary) for summary in reversed(compared)]
+        )
+        axes.set_xlabel(gettext("field F1, 95 % interval"))
 
     return draw
 
 
 def plot_risk_coverage(
-    curves: Mapping[str, Sequence[tuple[float, float]]], words: Callable[[str], str]
+    curves: Mapping[str, Sequence[tuple[float, float]]], gettext: Callable[[str], str]
 ) -> DrawPlot | None:
     """Share right among the surest documents, by how many of them are booked without anybody
     looking."""
-    known = {label: curve for label, curve in curves.items() if len(curve) > 1}
-    if not known:
+    drawable_curves = {label: curve for label, curve in curves.items() if len(curve) > 1}
+    if not drawable_curves:
         return None
 
     def draw(axes: Any) -> None:
-        for place, (label, curve) in enumerate(known.items()):
+        for position, (label, curve) in enumerate(drawable_curves.items()):
             axes.plot(
                 *zip(*curve, strict=True),
-                color=SERIES_COLOURS[place % len(SERIES_COLOURS)],
+                color=SERIES_COLOURS[position % len(SERIES_COLOURS)],
                 linewidth=1.4,
                 label=label,
             )
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
-        axes.set_xlabel(words("share booked unseen, the surest first"))
-        axes.set_ylabel(words("share of them right"))
+        axes.set_xlabel(gettext("share booked unseen, the surest first"))
+        axes.set_ylabel(gettext("share of them right"))
         _add_legend(axes)
 
     return draw
 
 
 def plot_suite(
-    own: Sequence[Summary], seen: Evidence, words: Callable[[str], str]
+    summaries: Sequence[Summary], evidence: Evidence, gettext: Callable[[str], str]
 ) -> dict[str, DrawPlot | None]:
     """Title -> plot of one suite's candidates; None where there is nothing to show."""
-    known = [each.candidate for each in own if each.candidate in seen.calibrations]
-    curves = {candidate.label: seen.calibrations[candidate].curve for candidate in known}
+    candidates = [
+        candidate_summary.candidate
+        for candidate_summary in summaries
+        if candidate_summary.candidate in evidence.calibrations
+    ]
+    curves = {candidate.label: evidence.calibrations[candidate].curve for candidate in candidates}
     return {
-        words("Accuracy against seconds"): plot_accuracy_by_seconds(own, words),
-        words("Prompts compared"): plot_prompts(own, words),
-        words("Risk and coverage"): plot_risk_coverage(curves, words),
+        gettext("Accuracy against seconds"): plot_accuracy_by_seconds(summaries, gettext),
+        gettext("Prompts compared"): plot_prompts(summaries, gettext),
+        gettext("Risk and coverage"): plot_risk_coverage(curves, gettext),
     }

@@ -31,26 +31,28 @@ def print_summary(report: Report, console: Console | None = None) -> None:
     console = console or Console(highlight=False)
     _print_lines(console, format_label_errors(report), "yellow")
     for suite in dict.fromkeys(summary.suite for summary in report.summaries):
-        own = [summary for summary in report.summaries if summary.suite == suite]
-        _print_lines(console, format_first_unanswered(own), "yellow")
-        ran = [summary for summary in own if has_run(summary)]
-        if ran:
-            _print_lines(console, ["", format_suite_title(suite, own)], "bold")
-            console.print(_build_table(ran))
+        suite_summaries = [summary for summary in report.summaries if summary.suite == suite]
+        _print_lines(console, format_first_unanswered(suite_summaries), "yellow")
+        run_summaries = [summary for summary in suite_summaries if has_run(summary)]
+        if run_summaries:
+            _print_lines(console, ["", format_suite_title(suite, suite_summaries)], "bold")
+            console.print(_build_table(run_summaries))
         for decision in (each for each in report.decisions if each.suite == suite):
-            first, *others = format_decision_lines(decision)
-            _print_lines(console, ["", first], VERDICT_COLOURS[decision.verdict])
-            _print_lines(console, others, "")
+            verdict_line, *reason_lines = format_decision_lines(decision)
+            _print_lines(console, ["", verdict_line], VERDICT_COLOURS[decision.verdict])
+            _print_lines(console, reason_lines, "")
     _print_lines(console, [*map(in_english, repeatability.summarize_probes(report.probes))], "")
 
 
-def _build_table(ran: list[Summary]) -> Table:
-    drawn = Table(box=box.SIMPLE_HEAD)
-    for place, head in enumerate(SUMMARY_COLUMNS):
-        drawn.add_column(head, justify="left" if place < NAME_COLUMNS else "right", overflow="fold")
-    for summary in ran:
-        drawn.add_row(*(Text(terminal_safe(cell)) for cell in format_summary_row(summary)))
-    return drawn
+def _build_table(summaries: list[Summary]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for index, column in enumerate(SUMMARY_COLUMNS):
+        table.add_column(
+            column, justify="left" if index < NAME_COLUMNS else "right", overflow="fold"
+        )
+    for summary in summaries:
+        table.add_row(*(Text(terminal_safe(cell)) for cell in format_summary_row(summary)))
+    return table
 
 
 def _print_lines(console: Console, lines: list[str], style: str) -> None:

@@ -28,80 +28,72 @@ def format_summary_lines(report: Report) -> list[str]:
     summaries = report.summaries
     lines = format_label_errors(report)
     for suite in dict.fromkeys(summary.suite for summary in summaries):
-        own = [summary for summary in summaries if summary.suite == suite]
-        lines += format_first_unanswered(own)
-        ran = [summary for summary in own if has_run(summary)]
-        if ran:
+        suite_summaries = [summary for summary in summaries if summary.suite == suite]
+        lines += format_first_unanswered(suite_summaries)
+        run_summaries = [summary for summary in suite_summaries if has_run(summary)]
+        if run_summaries:
             lines += [
                 "",
-                format_suite_title(suite, own),
-                *format_table(SUMMARY_COLUMNS, [format_summary_row(each) for each in ran]),
+                format_suite_title(suite, suite_summaries),
+                *format_table(
+                    SUMMARY_COLUMNS, [format_summary_row(summary) for summary in run_summaries]
+                ),
             ]
-        decided = [each for each in report.decisions if each.suite == suite]
-        lines += (
-            ["", *(line for each in decided for line in format_decision_lines(each))]
-            if decided
-            else []
-        )
-    lines += (
-        ["", *map(in_english, repeatability.summarize_probes(report.probes))]
-        if report.probes
-        else []
-    )
-    return [terminal_safe(each) for each in lines]  # reasons quote replies
+        decisions = [decision for decision in report.decisions if decision.suite == suite]
+        lines += [""] if decisions else []
+        for decision in decisions:
+            lines += format_decision_lines(decision)
+    if report.probes:
+        lines += ["", *map(in_english, repeatability.summarize_probes(report.probes))]
+    return [terminal_safe(summary) for summary in lines]  # reasons quote replies
 
 
-def format_first_unanswered(own: Sequence[Summary]) -> list[str]:
+def format_first_unanswered(summaries: Sequence[Summary]) -> list[str]:
     """Why cells have no answer: the first reasons."""
-    why = format_unanswered(own)
-    more = (
-        [f"... and {len(why) - MAX_REASON_LINES} more reasons, in report.md"]
-        if len(why) > MAX_REASON_LINES
-        else []
-    )
-    return ["", *why[:MAX_REASON_LINES], *more] if why else []
+    reason_lines = format_unanswered(summaries)
+    if not reason_lines:
+        return []
+    lines = ["", *reason_lines[:MAX_REASON_LINES]]
+    hidden_count = len(reason_lines) - MAX_REASON_LINES
+    if hidden_count > 0:
+        lines.append(f"... and {hidden_count} more reasons, in report.md")
+    return lines
 
 
-def format_suite_title(suite: str, own: Sequence[Summary]) -> str:
+def format_suite_title(suite: str, summaries: Sequence[Summary]) -> str:
     """`invoices: 24 documents`"""
-    return f"{suite}: {ENGLISH.ngettext('%s document', '%s documents', own[0].documents) % own[0].documents}"
+    documents = summaries[0].documents
+    return f"{suite}: {ENGLISH.ngettext('%s document', '%s documents', documents) % documents}"
 
 
 def format_label_errors(report: Report) -> list[str]:
     """The first doubtful references, and what the figures are without all of them."""
-    suspects = report.suspects
-    if not suspects:
+    label_errors = report.suspects
+    if not label_errors:
         return []
-    first = [f"  {format_label_error(each)}" for each in suspects[:MAX_LABEL_ERRORS]]
-    more = (
-        [f"  and {len(suspects) - MAX_LABEL_ERRORS} more"]
-        if len(suspects) > MAX_LABEL_ERRORS
-        else []
-    )
-    spared = [
-        f"  without them: {each.candidate.label} F1 {format_estimate(each.scores['field_f1'])}"
-        for each in report.without_suspects
-        if each.scores["field_f1"].value is not None
-    ]
-    head = in_english(Message("doubtful", {"n": len(suspects)}))
-    return ["", head, *first, *more, *spared]
+    lines = ["", in_english(Message("doubtful", {"n": len(label_errors)}))]
+    lines += [f"  {format_label_error(error)}" for error in label_errors[:MAX_LABEL_ERRORS]]
+    hidden_count = len(label_errors) - MAX_LABEL_ERRORS
+    if hidden_count > 0:
+        lines.append(f"  and {hidden_count} more")
+    for summary in report.without_suspects:
+        score = summary.scores["field_f1"]
+        if score.value is not None:
+            label = summary.candidate.label
+            lines.append(f"  without them: {label} F1 {format_estimate(score)}")
+    return lines
 
 
 def format_decision_lines(decision: Decision) -> list[str]:
     """A candidate's word and evidence, then what speaks against it."""
-    word = decision.verdict.replace("_", " ")
-    lines = [
-        f"{decision.candidate.label}: {word}; {'; '.join(translate_messages(decision.reasons_for('evidence')))}"
-    ]
-    beside = "; ".join(translate_messages(decision.reasons_for("pipeline")))
-    lines += [f"    than today's pipeline: {beside}"] if beside else []
-    return [
-        *lines,
-        *(
-            f"    against: {reason}"
-            for reason in translate_messages(decision.reasons_for("against"))
-        ),
-    ]
+    verdict = decision.verdict.replace("_", " ")
+    evidence = "; ".join(translate_messages(decision.reasons_for("evidence")))
+    lines = [f"{decision.candidate.label}: {verdict}; {evidence}"]
+    incumbent_line = "; ".join(translate_messages(decision.reasons_for("pipeline")))
+    if incumbent_line:
+        lines.append(f"    than today's pipeline: {incumbent_line}")
+    against = translate_messages(decision.reasons_for("against"))
+    return [*lines, *(f"    against: {reason}" for reason in against)]
 
 
 def has_unanswered_cases(report: Report) -> bool:

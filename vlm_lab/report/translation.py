@@ -29,23 +29,24 @@ def load_catalogue(language: str) -> gettext.NullTranslations:
     path = LOCALE_FOLDER / f"{language}.po"
     if language not in list_languages():
         raise UserError(
-            f"--lang {language}: there is {', '.join(list_languages())}; a new one is a file {path.name}"
+            f"--lang {language}: there is {', '.join(list_languages())};"
+            f" a new one is a file {path.name}"
         )
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 
-    compiled = io.BytesIO()
+    mo_file = io.BytesIO()
     with path.open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language))
-    compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
+        write_mo(mo_file, read_po(file, locale=language))
+    mo_file.seek(0)
+    return gettext.GNUTranslations(mo_file)
 
 
-def format_decision_evidence(decision: Decision, words: gettext.NullTranslations) -> str:
+def format_decision_evidence(decision: Decision, catalogue: gettext.NullTranslations) -> str:
     """What speaks for a candidate, on one line."""
-    return "; ".join(translate_messages(decision.reasons_for("evidence"), words))
+    return "; ".join(translate_messages(decision.reasons_for("evidence"), catalogue))
 
 
-def format_more_documents(documents: int, words: gettext.NullTranslations) -> str:
+def format_more_documents(documents: int, catalogue: gettext.NullTranslations) -> str:
     """How many documents would decide."""
-    return translate_message(Message("more", {"n": documents}), words)
+    return translate_message(Message("more", {"n": documents}), catalogue)

@@ -129,7 +129,7 @@ def build_environment(language: str) -> Environment:
         "worded": translate_message,
     }
     made.globals.update(
-        {name: partial(each, words=load_catalogue(language)) for name, each in in_words.items()}
+        {name: partial(each, catalogue=load_catalogue(language)) for name, each in in_words.items()}
     )
     return made
 
@@ -198,13 +198,14 @@ def _translate_labels(words: tables.Translator) -> dict[str, str]:
 
 
 SCRIPT_LABELS = (
-    "field", "expected", "exact", "only the format differs", "wrong", "missing", "spurious", "not labelled",
-    "not in this answer", "ok", "unparsed", "truncated", "refused", "error", "skipped", "not run", "dry run", "nothing",
-    "confidence", "Reply and prompt", "Reply", "Prompt", "close", "no reply", "Page %s of %s", "no page image",
-    "page %s", "No document fits these filters.", "%s of %s documents", "reference wrong", "model wrong",
+    "field", "expected", "exact", "only the format differs", "wrong", "missing", "spurious",
+    "not labelled", "not in this answer", "ok", "unparsed", "truncated", "refused", "error",
+    "skipped", "not run", "dry run", "nothing", "confidence", "Reply and prompt", "Reply",
+    "Prompt", "close", "no reply", "Page %s of %s", "no page image", "page %s",
+    "No document fits these filters.", "%s of %s documents", "reference wrong", "model wrong",
     "both acceptable", "Reference", "Value on the page", "%s of %s decided", "errors",
-    "The reply cannot be loaded: report_files/ is not beside report.html.", "all", "any", "doubtful reference",
-    "in %s s", "Not simply answered",
+    "The reply cannot be loaded: report_files/ is not beside report.html.", "all", "any",
+    "doubtful reference", "in %s s", "Not simply answered",
 )  # fmt: skip
 
 

@@ -101,43 +101,45 @@ def _collect_examples(
     return found
 
 
-def _count_error_types(kinds: Iterable[Sequence[ErrorExample]]) -> Counter[Path]:
+def _count_error_types(examples_of_types: Iterable[Sequence[ErrorExample]]) -> Counter[Path]:
     """How many kinds of error each document has an example of: to read one of many spares reading
     others."""
     return Counter(
-        path for examples in kinds for path in {example.document_path for example in examples}
+        path
+        for examples in examples_of_types
+        for path in {example.document_path for example in examples}
     )
 
 
 def _choose_example(
-    examples: Sequence[ErrorExample], telling: Counter[Path], read: LineReader
+    examples: Sequence[ErrorExample], type_counts: Counter[Path], read_lines: LineReader
 ) -> tuple[ErrorExample, PageLocation | None]:
     """The first whose place is known without reading a page; else one whose pages are read for
     it."""
     for example in examples:
-        place = next(_find_locations(example, read, known_alone=True), None)
-        if place:
-            return example, place
-    best = max(examples, key=lambda example: telling[example.document_path])
-    return best, next(_find_locations(best, read, known_alone=False), None)
+        location = next(_find_locations(example, read_lines, only_cached=True), None)
+        if location:
+            return example, location
+    chosen = max(examples, key=lambda example: type_counts[example.document_path])
+    return chosen, next(_find_locations(chosen, read_lines, only_cached=False), None)
 
 
 def _find_locations(
-    example: ErrorExample, read: LineReader, known_alone: bool
+    example: ErrorExample, read_lines: LineReader, only_cached: bool
 ) -> Iterator[PageLocation]:
     for forms in example.printed_forms:
-        place = _find_location(example, forms, read, known_alone)
-        if place:
-            yield place
+        location = _find_location(example, forms, read_lines, only_cached)
+        if location:
+            yield location
 
 
 def _find_location(
-    example: ErrorExample, forms: Sequence[str], read: LineReader, known_alone: bool
+    example: ErrorExample, forms: Sequence[str], read_lines: LineReader, only_cached: bool
 ) -> PageLocation | None:
     """Where one of the forms stands; None also where a library fails over the document: it costs
     the strip alone."""
     with suppress(Exception):
-        pages = (read(address, known_alone) for address in example.page_images)
+        pages = (read_lines(address, only_cached) for address in example.page_images)
         return locate_in_text_layer(
             example.document_path, forms, len(example.page_images)
         ) or locate_in_lines(pages, forms)
@@ -145,27 +147,27 @@ def _find_location(
 
 
 def _write_strip(
-    folder: Path, images: Sequence[str], place: PageLocation | None, number: int
+    folder: Path, images: Sequence[str], location: PageLocation | None, number: int
 ) -> str:
     if not images:
         return ""
-    address = f"{REPORT_FILES}/crops/error-{number}.png"
+    relative_path = f"{REPORT_FILES}/crops/error-{number}.png"
     with suppress(Exception):  # as above: the page is somebody's document
-        _draw_strip(folder, images, place, address)
-        return address
+        _draw_strip(folder, images, location, relative_path)
+        return relative_path
     return ""
 
 
 def _draw_strip(
-    folder: Path, images: Sequence[str], place: PageLocation | None, address: str
+    folder: Path, images: Sequence[str], location: PageLocation | None, relative_path: str
 ) -> None:
-    with Image.open(folder / images[place.page if place else 0]) as page:
+    with Image.open(folder / images[location.page if location else 0]) as page:
         strip = page.convert("L")
-    if place:
-        top, bottom = max(0, place.top - STRIP_MARGIN), min(1, place.bottom + STRIP_MARGIN)
+    if location:
+        top, bottom = max(0, location.top - STRIP_MARGIN), min(1, location.bottom + STRIP_MARGIN)
         strip = strip.crop((0, int(top * strip.height), strip.width, int(bottom * strip.height)))
     else:
         strip.thumbnail(WHOLE_PAGE_SIZE)
-    (folder / address).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with atomic_private_file(folder / address) as file:
+    (folder / relative_path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with atomic_private_file(folder / relative_path) as file:
         strip.save(file, "PNG")

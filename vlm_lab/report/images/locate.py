@@ -58,15 +58,17 @@ def locate_in_lines(
 ) -> PageLocation | None:
     """On the first page that has one, the line most like one of the forms; None where none is like
     enough."""
-    for number, lines in enumerate(pages):
-        found = [
+    for page_index, lines in enumerate(pages):
+        candidates = [
             (*_compute_similarity(form, text), top, bottom)
             for text, top, bottom in lines
             for form in forms
         ]
-        likeness, _, top, bottom = max(found, key=lambda each: each[:2], default=(0, 0, 0, 0))
+        likeness, _, top, bottom = max(
+            candidates, key=lambda candidate: candidate[:2], default=(0, 0, 0, 0)
+        )
         if likeness >= MIN_SIMILARITY:
-            return PageLocation(number, top, bottom)
+            return PageLocation(page_index, top, bottom)
     return None
 
 
@@ -76,14 +78,14 @@ def make_line_reader(folder: Path) -> LineReader:
     without an engine, it says nothing."""
     engine, read = cache(_load_engine), set[str]()
 
-    def lines(address: str, known_alone: bool) -> Sequence[TextLine]:
+    def lines(address: str, only_cached: bool) -> Sequence[TextLine]:
         kept = folder / REPORT_FILES / "crops" / f"{Path(address).stem}.json"
         with contextlib.suppress(OSError, ValueError):
             return [
                 (str(text), float(top), float(bottom))
                 for text, top, bottom in json.loads(kept.read_bytes())
             ]
-        if known_alone or len(read) >= MAX_OCR_PAGES:
+        if only_cached or len(read) >= MAX_OCR_PAGES:
             return []
         with Image.open(folder / address) as image:
             if min(image.size) < MIN_OCR_SIDE or engine() is None:
@@ -105,13 +107,13 @@ def normalize_for_match(text: str) -> str:
 
 
 def _find_in_pdf(pdf: Any, forms: Sequence[str], pages: int) -> Iterator[PageLocation]:
-    for number in range(pages):
-        page = pdf[number]
-        text = page.get_textpage()
+    for page_index in range(pages):
+        page = pdf[page_index]
+        text_page = page.get_textpage()
         for form in forms:
-            found = text.search(form, match_whole_word=True).get_next()
-            if found and text.count_rects(*found):
-                left, low, right, high = text.get_rect(0)
+            match = text_page.search(form, match_whole_word=True).get_next()
+            if match and text_page.count_rects(*match):
+                left, low, right, high = text_page.get_rect(0)
                 top, bottom = sorted(
                     (
                         _compute_vertical_share(page, left, low),
@@ -121,7 +123,7 @@ def _find_in_pdf(pdf: Any, forms: Sequence[str], pages: int) -> Iterator[PageLoc
                 if (
                     top >= 0 and bottom <= 1
                 ):  # else it is printed where nobody sees it: beside the crop box
-                    yield PageLocation(number, top, bottom)
+                    yield PageLocation(page_index, top, bottom)
 
 
 def _compute_vertical_share(page: Any, x: float, y: float) -> float:
@@ -129,11 +131,20 @@ def _compute_vertical_share(page: Any, x: float, y: float) -> float:
     0 to 1."""
     from pypdfium2 import raw
 
-    across, down = ctypes.c_int(), ctypes.c_int()
+    device_x, device_y = ctypes.c_int(), ctypes.c_int()
     raw.FPDF_PageToDevice(
-        page, 0, 0, DEVICE_SCALE, DEVICE_SCALE, 0, x, y, ctypes.byref(across), ctypes.byref(down)
+        page,
+        0,
+        0,
+        DEVICE_SCALE,
+        DEVICE_SCALE,
+        0,
+        x,
+        y,
+        ctypes.byref(device_x),
+        ctypes.byref(device_y),
     )
-    return down.value / DEVICE_SCALE
+    return device_y.value / DEVICE_SCALE
 
 
 def _compute_similarity(form: str, text: str) -> tuple[float, int]:
@@ -141,14 +152,16 @@ def _compute_similarity(form: str, text: str) -> tuple[float, int]:
     meant."""
     from rapidfuzz import fuzz
 
-    wanted, line = normalize_for_match(form), normalize_for_match(text)
-    beside = -abs(len(line) - len(wanted))
-    if min(len(wanted), len(line)) < MIN_FUZZY_LENGTH:
-        return 100.0 * bool(re.search(rf"(?<!\w){re.escape(form)}(?!\w)", text)), beside
-    part = (
-        len(line) >= len(wanted) / 2
+    normalized_form, normalized_line = normalize_for_match(form), normalize_for_match(text)
+    length_penalty = -abs(len(normalized_line) - len(normalized_form))
+    if min(len(normalized_form), len(normalized_line)) < MIN_FUZZY_LENGTH:
+        return 100.0 * bool(re.search(rf"(?<!\w){re.escape(form)}(?!\w)", text)), length_penalty
+    may_be_partial = (
+        len(normalized_line) >= len(normalized_form) / 2
     )  # of a long value the page may have one part in a line; a word of it is none
-    return (fuzz.partial_ratio if part else fuzz.ratio)(wanted, line), beside
+    return (fuzz.partial_ratio if may_be_partial else fuzz.ratio)(
+        normalized_form, normalized_line
+    ), length_penalty
 
 
 def _load_engine() -> Any:
@@ -170,5 +183,5 @@ def _recognize_lines(engine: Any, image: Image.Image) -> Iterator[TextLine]:
         Exception
     ):  # whatever an engine makes of a hostile page: the report is written
         for corners, text in backend.run_rapidocr(engine, image):
-            downs = [y / image.height for _, y in corners]
-            yield text, min(downs), max(downs)
+            heights = [y / image.height for _, y in corners]
+            yield text, min(heights), max(heights)

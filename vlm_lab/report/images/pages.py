@@ -27,32 +27,34 @@ DocumentKey = tuple[str, str]  # suite, document id
 
 def render_page_images(report: Report, folder: Path) -> dict[DocumentKey, list[str]]:
     """Draws what is missing; each document's images as addresses relative to report.html."""
-    limits = {suite["name"]: suite["pages"] for suite in report.suites}
-    place = folder / REPORT_FILES / "pages"
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    page_settings = {suite["name"]: suite["pages"] for suite in report.suites}
+    image_folder = folder / REPORT_FILES / "pages"
+    image_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     stems = {
-        (each["suite"], each["id"]): f"{make_slug(each['suite'])}--{each['id']}"
-        for each in report.documents
+        (document["suite"], document["id"]): f"{make_slug(document['suite'])}--{document['id']}"
+        for document in report.documents
     }
-    most = report.run["options"].get("max_pages")
+    max_pages = report.run["options"].get("max_pages")
 
     def draw(document: Mapping[str, Any]) -> None:
         stem = stems[document["suite"], document["id"]]
-        if not (place / f"{stem}-1.jpg").exists():
-            _render_pages(document, limits[document["suite"]], most, place / stem)
+        if not (image_folder / f"{stem}-1.jpg").exists():
+            _render_pages(
+                document, page_settings[document["suite"]], max_pages, image_folder / stem
+            )
 
     with ThreadPoolExecutor(THREADS) as pool:  # Pillow works beside Python
         list(pool.map(draw, report.documents))
-    return {key: list(_find_images(place, stem)) for key, stem in stems.items()}
+    return {key: list(_find_images(image_folder, stem)) for key, stem in stems.items()}
 
 
 def _render_pages(
-    document: Mapping[str, Any], limits: Mapping[str, int], most: int | None, stem: Path
+    document: Mapping[str, Any], page_settings: Mapping[str, int], max_pages: int | None, stem: Path
 ) -> None:
     """The first page last: where it lies, the others do."""
     try:
         pages = Pages(
-            Path(document.get("path", "")), most or limits["max"], limits["dpi"]
+            Path(document.get("path", "")), max_pages or page_settings["max"], page_settings["dpi"]
         ).render_pages()
         for number, page in reversed(list(enumerate(pages, 1))):
             image = page.image
@@ -65,8 +67,8 @@ def _render_pages(
         return
 
 
-def _find_images(place: Path, stem: str) -> Iterator[str]:
+def _find_images(image_folder: Path, stem: str) -> Iterator[str]:
     number = 1
-    while (place / f"{stem}-{number}.jpg").exists():
+    while (image_folder / f"{stem}-{number}.jpg").exists():
         yield f"{REPORT_FILES}/pages/{stem}-{number}.jpg"
         number += 1

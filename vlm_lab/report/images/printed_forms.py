@@ -24,16 +24,16 @@ def _list_amount_forms(text: str) -> list[str]:
         whole.isascii() and whole.isdigit() and len(whole) < 16 and (not cents or cents.isdecimal())
     ):
         return []
-    groups = [f"{int(whole):,}".replace(",", group) for group in GROUP_SEPARATORS]
+    grouped_numbers = [f"{int(whole):,}".replace(",", grouped) for grouped in GROUP_SEPARATORS]
     if not cents and len(whole) < 3:
         return []
-    parts = dict.fromkeys((cents.ljust(2, "0"), cents or "00"))
+    decimal_parts = dict.fromkeys((cents.ljust(2, "0"), cents or "00"))
     return [
-        f"{group}{point}{part}"
-        for part in parts
-        for point in ",."
-        for group in groups
-        if group[-4:-3] != point
+        f"{grouped}{decimal_point}{decimals}"
+        for decimals in decimal_parts
+        for decimal_point in ",."
+        for grouped in grouped_numbers
+        if grouped[-4:-3] != decimal_point
     ]
 
 
@@ -45,11 +45,11 @@ def _list_date_forms(text: str, conventions: Mapping[str, Any]) -> list[str]:
         day = date.fromisoformat(text)
     except ValueError:
         return []
-    order = "%m{0}%d{0}%Y" if conventions["date_order"] == "mdy" else "%d{0}%m{0}%Y"
-    forms = [day.strftime(order.format(point)) for point in "./-"]
+    pattern = "%m{0}%d{0}%Y" if conventions["date_order"] == "mdy" else "%d{0}%m{0}%Y"
+    forms = [day.strftime(pattern.format(separator)) for separator in "./-"]
     for language in conventions["languages"]:
         try:
-            forms += [format_date(day, form, language) for form in ("long", "medium", "short")]
+            forms += [format_date(day, length, language) for length in ("long", "medium", "short")]
         except (UnknownLocaleError, ValueError):
             continue
     return forms
