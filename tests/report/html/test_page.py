@@ -205,7 +205,9 @@ def test_two_runs_page_fits_and_has_no_serious_issue(
     browser: Any, run: Path, tmp_path: Path, scheme: str, width: int
 ) -> None:
     other = write_run(tmp_path / "other")
-    text = (other / "report.json").read_text().replace('"outcome": "wrong"', '"outcome": "exact"')
+    text = (other / "report.json").read_text()
+    assert '"outcome":"wrong"' in text
+    text = text.replace('"outcome":"wrong"', '"outcome":"exact"')
     (other / "report.json").write_text(text)
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
