@@ -21,7 +21,7 @@ from vlm_lab.report.html.page import SCRIPT_LABELS, TEMPLATE_FOLDER
 from vlm_lab.scoring.error_types import ERROR_TYPES, ERROR_TYPES_BY_STATUS
 
 REPORT = Path(translation.__file__).parent
-CODE = ("tables.py", "blocks.py", "plots.py", "html/page.py", "formats.py")
+CODE = ("tables.py", "blocks.py", "plots.py", "html/page.py")
 
 
 def texts() -> Iterator[str]:
@@ -33,8 +33,11 @@ def texts() -> Iterator[str]:
                 if found:  # not a name that stands for a text of the code
                     yield found if isinstance(found, str) else found[0]
     for name in CODE:
-        for call in re.finditer(r'gettext\(\s*((?:"[^"]*"\s*)+)\)', (REPORT / name).read_text()):
-            yield "".join(re.findall(r'"([^"]*)"', call[1]))
+        source = (REPORT / name).read_text()
+        calls = re.findall(r'gettext\(\s*((?:"[^"]*"\s*)+)\)', source)
+        assert calls, f"{name}: no text is found by this expression"
+        for call in calls:
+            yield "".join(re.findall(r'"([^"]*)"', call))
     yield from (
         *SCRIPT_LABELS,
         *tables.MODEL_COLUMNS,

@@ -78,7 +78,8 @@ def write_record(folder: Path, place: str, record: Record) -> None:
             file.write(data + b"\n")
     except OSError as error:
         raise DiskError(
-            f"{folder / place}: cannot be written ({error.strerror}); what was written before is safe"
+            f"{folder / place}: cannot be written ({error.strerror});"
+            " what was written before is safe"
         ) from None
 
 

@@ -142,11 +142,15 @@ def _build_decision_blocks(
             gettext(column) for column in ("decision", "model", "prompt", "for it", "against it")
         ]
         rows = [
-            (VerdictCell(decision.verdict, gettext(tables.VERDICT_NAMES[decision.verdict])), decision.model, decision.prompt_id,
-             format_decision_evidence(decision, catalogue),
-             _format_reasons_against(decision, catalogue))
+            (
+                VerdictCell(decision.verdict, gettext(tables.VERDICT_NAMES[decision.verdict])),
+                decision.model,
+                decision.prompt_id,
+                format_decision_evidence(decision, catalogue),
+                _format_reasons_against(decision, catalogue),
+            )
             for decision in decisions
-        ]  # fmt: skip
+        ]
         yield Table(columns, rows)
 
 
@@ -168,8 +172,10 @@ def _build_detail_blocks(
     paths = tables.collect_field_paths(asked_summaries)
     if paths:
         yield Heading(3, gettext("Fields"))
-        rows = [[path, *(format_estimate(summary.fields[path].accuracy) if path in summary.fields else "-" for summary in asked_summaries)]
-                for path in paths]  # fmt: skip
+        rows = [
+            [path, *(_format_field_accuracy(summary, path) for summary in asked_summaries)]
+            for path in paths
+        ]
         yield Table([gettext("field"), *labels], rows)
     tags = list(dict.fromkeys(tag for summary in asked_summaries for tag in summary.tags))
     if tags:
@@ -200,6 +206,10 @@ def _build_detail_blocks(
     yield from _build_list_blocks(
         gettext("Not simply answered"), format_unanswered(summaries, catalogue)
     )
+
+
+def _format_field_accuracy(summary: Summary, path: str) -> str:
+    return format_estimate(summary.fields[path].accuracy) if path in summary.fields else "-"
 
 
 def _format_tag_score(summary: Summary, tag: str) -> str:

@@ -97,9 +97,9 @@ def format_unanswered(
             if is_every_document
             else _format_documents(prompts, catalogue)
         )
-        lines.append(
-            f"{model}: {which_documents} {catalogue.gettext(status.replace('_', ' '))}{f': {reason}' if reason else ''}"
-        )
+        status_name = catalogue.gettext(status.replace("_", " "))
+        line = f"{model}: {which_documents} {status_name}"
+        lines.append(f"{line}: {reason}" if reason else line)
     return lines
 
 

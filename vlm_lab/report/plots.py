@@ -33,9 +33,10 @@ INK, MUTED, RULE = list(COLOUR_VARIABLES)[:3]
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 XLINK_NAMESPACE = "http://www.w3.org/1999/xlink"
 PLOT_STYLE: Any = {
-    "svg.fonttype": "none", "svg.hashsalt": "vlm-lab", "text.parse_math": False, "font.family": "DejaVu Sans",
-    "font.size": 9, "axes.edgecolor": RULE, "axes.labelcolor": MUTED, "text.color": INK, "xtick.color": MUTED,
-    "ytick.color": MUTED, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": RULE,
+    "svg.fonttype": "none", "svg.hashsalt": "vlm-lab", "text.parse_math": False,
+    "font.family": "DejaVu Sans", "font.size": 9, "text.color": INK, "axes.edgecolor": RULE,
+    "axes.labelcolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": RULE,
     "grid.linewidth": 0.6, "axes.axisbelow": True, "legend.frameon": False, "figure.dpi": 100,
 }  # fmt: skip
 DrawPlot = Callable[[Any], None]

@@ -45,8 +45,8 @@ HTML_FILE = "report.html"
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 SCRIPTS = ("table.js", "page.js", "doubts.js", "view.js")
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; img-src 'self' data: file:; style-src '{style}'; script-src '{script}' 'self' file:;"
-    " base-uri 'none'; form-action 'none'"
+    "default-src 'none'; img-src 'self' data: file:; style-src '{style}';"
+    " script-src '{script}' 'self' file:; base-uri 'none'; form-action 'none'"
 )
 
 
@@ -58,59 +58,60 @@ def write_html(folder: Path, language: str = "en") -> Path:
     data = build_page_data(report, read_report_records(folder), folder)
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
-    seen = build_evidence(report)
+    evidence = build_evidence(report)
     data |= {"run": report.run["id"], "doubts": _build_label_errors(report, language)}
     with atomic_private_file(folder / HTML_FILE) as file:
-        file.write(render_page(report, data, seen, language).encode("utf-8", "replace"))
+        file.write(render_page(report, data, evidence, language).encode("utf-8", "replace"))
     return folder / HTML_FILE
 
 
-def render_page(report: Report, data: Mapping[str, Any], seen: Evidence, language: str) -> str:
+def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, language: str) -> str:
     """The whole document."""
-    words = load_catalogue(language)
-    script = encode_script_json({**data, "words": _translate_labels(words.gettext)})
+    catalogue = load_catalogue(language)
+    script = encode_script_json({**data, "words": _translate_labels(catalogue.gettext)})
     style = (TEMPLATE_FOLDER / "report.css").read_text("utf-8")
-    code = "\n".join((TEMPLATE_FOLDER / name).read_text("utf-8") for name in SCRIPTS)
+    script_source = "\n".join((TEMPLATE_FOLDER / name).read_text("utf-8") for name in SCRIPTS)
     return (
         build_environment(language)
         .get_template("report.html")
         .render(
             language=language,
             policy=CONTENT_SECURITY_POLICY.format(
-                style=_hash_source(style), script=_hash_source(code)
+                style=_hash_source(style), script=_hash_source(script_source)
             ),
             style=Markup(style),  # noqa: S704 - our own file
-            code=Markup(code),  # noqa: S704 - our own file
+            code=Markup(script_source),  # noqa: S704 - our own file
             data=Markup(script),  # noqa: S704 - escaped by `encode_script_json`
             report=report,
-            headlines=tables.format_headlines(report, words),
-            seen=seen,
-            conditions=tables.build_conditions(report, seen, words.gettext),
+            headlines=tables.format_headlines(report, catalogue),
+            evidence=evidence,
+            conditions=tables.build_conditions(report, evidence, catalogue.gettext),
             suites=[
-                _build_suite_context(name, own, data, seen, words.gettext)
-                for name, own in tables.group_by_suite(report).items()
+                _build_suite_context(name, summaries, data, evidence, catalogue.gettext)
+                for name, summaries in tables.group_by_suite(report).items()
             ],
-            spared={
+            label_error_rows={
                 name: tables.build_label_error_rows(report, name)
                 for name in tables.group_by_suite(report)
             },
-            compared={
-                name: tables.build_difference_rows(report, name, words.gettext)
+            difference_rows={
+                name: tables.build_difference_rows(report, name, catalogue.gettext)
                 for name in tables.group_by_suite(report)
             },
-            doubts=len(data["doubts"]),
+            label_error_count=len(data["doubts"]),
         )
     )
 
 
 def build_style_policy(style: str) -> str:
     """The policy of a page that has a style sheet and nothing else."""
-    return f"default-src 'none'; style-src '{_hash_source(style)}'; base-uri 'none'; form-action 'none'"
+    source = _hash_source(style)
+    return f"default-src 'none'; style-src '{source}'; base-uri 'none'; form-action 'none'"
 
 
 def build_environment(language: str) -> Environment:
     """Jinja2 with everything escaped, in one language."""
-    made = Environment(
+    jinja = Environment(
         loader=FileSystemLoader(TEMPLATE_FOLDER),
         autoescape=True,
         trim_blocks=True,
@@ -118,20 +119,25 @@ def build_environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
         finalize=lambda value: terminal_safe(value) if type(value) is str else value,
     )
-    made.install_gettext_translations(load_catalogue(language))  # type: ignore[attr-defined]
-    made.globals.update(tables=tables, share=format_estimate, interval=format_interval)
-    in_words: dict[str, Callable[..., Any]] = {
-        "worded_all": translate_messages,
-        "doubts_of_worth": tables.format_calibration_notes,
-        "evidence_of": format_decision_evidence,
-        "more": format_more_documents,
-        "troubles": format_unanswered,
-        "worded": translate_message,
-    }
-    made.globals.update(
-        {name: partial(each, catalogue=load_catalogue(language)) for name, each in in_words.items()}
+    jinja.install_gettext_translations(load_catalogue(language))  # type: ignore[attr-defined]
+    jinja.globals.update(
+        tables=tables, format_estimate=format_estimate, format_interval=format_interval
     )
-    return made
+    translated_functions: dict[str, Callable[..., Any]] = {
+        "translate_messages": translate_messages,
+        "format_calibration_notes": tables.format_calibration_notes,
+        "format_decision_evidence": format_decision_evidence,
+        "format_more_documents": format_more_documents,
+        "format_unanswered": format_unanswered,
+        "translate_message": translate_message,
+    }
+    jinja.globals.update(
+        {
+            name: partial(function, catalogue=load_catalogue(language))
+            for name, function in translated_functions.items()
+        }
+    )
+    return jinja
 
 
 def _build_label_errors(report: Report, language: str) -> list[dict[str, Any]]:
@@ -140,59 +146,59 @@ def _build_label_errors(report: Report, language: str) -> list[dict[str, Any]]:
     return [
         {
             **entry,
-            "suite": each.suite,
-            "told": translate_label_error_reasons(each, load_catalogue(language)),
+            "suite": label_error.suite,
+            "told": translate_label_error_reasons(label_error, load_catalogue(language)),
         }
-        for each in report.suspects
-        for entry in merge_entries([each], [])
+        for label_error in report.suspects
+        for entry in merge_entries([label_error], [])
     ]
 
 
 def _build_suite_context(
     name: str,
-    own: Sequence[Summary],
+    summaries: Sequence[Summary],
     data: Mapping[str, Any],
-    seen: Evidence,
-    words: tables.Translator,
+    evidence: Evidence,
+    gettext: tables.Translator,
 ) -> dict[str, Any]:
     """What the template shows of one suite: candidates that were not asked have a line, no
     column."""
-    asked = [each for each in own if not is_unasked(each)]
-    drawn = {
-        **plots.plot_suite(own, seen, words),
-        words("How long replies take"): plots.plot_latency(_collect_seconds(data, name), words),
+    asked_summaries = [each for each in summaries if not is_unasked(each)]
+    plots_by_title = {
+        **plots.plot_suite(summaries, evidence, gettext),
+        gettext("How long replies take"): plots.plot_latency(_collect_seconds(data, name), gettext),
     }
     return {
         "name": name,
-        "summaries": asked,
-        "absent": format_unasked(own),
-        "everyone": own,
+        "summaries": asked_summaries,
+        "unasked": format_unasked(summaries),
+        "all_summaries": summaries,
         "plots": [
             (title, Markup(plots.render_svg(draw, title)))  # noqa: S704 - drawn by matplotlib
-            for title, draw in drawn.items()
+            for title, draw in plots_by_title.items()
             if draw
         ],
-        "paths": tables.collect_field_paths(asked),
-        "kinds": tables.count_error_types(asked),
-        "money": tables.build_amount_error_rows(asked),
+        "paths": tables.collect_field_paths(asked_summaries),
+        "error_types": tables.count_error_types(asked_summaries),
+        "amount_errors": tables.build_amount_error_rows(asked_summaries),
     }
 
 
 def _collect_seconds(data: Mapping[str, Any], suite: str) -> dict[str, list[float]]:
     """Seconds of each reply by candidate."""
-    found: dict[str, list[float]] = {}
+    seconds_by_candidate: dict[str, list[float]] = {}
     for document in data["documents"]:
         for column, cell in document["cells"].items():
             candidate = CandidateKey(*data["candidates"][column].values())
             if candidate.suite == suite and cell.get("seconds"):
-                found.setdefault(candidate.label, []).append(cell["seconds"])
-    return found
+                seconds_by_candidate.setdefault(candidate.label, []).append(cell["seconds"])
+    return seconds_by_candidate
 
 
-def _translate_labels(words: tables.Translator) -> dict[str, str]:
+def _translate_labels(gettext: tables.Translator) -> dict[str, str]:
     """What the scripts say."""
     return {
-        text: words(text)
+        text: gettext(text)
         for text in (*SCRIPT_LABELS, *ERROR_TYPES, *ERROR_TYPES_BY_STATUS.values())
     }
 
