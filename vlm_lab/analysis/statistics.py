@@ -58,8 +58,8 @@ SCORES: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
 
 
 def compute_score_ratios(counts: Array, names: Iterable[str] = SCORES) -> tuple[Array, Array]:
-    """documents x COUNTS -> numerators and denominators of the named scores, each documents x
-    scores."""
+    """documents x COUNT_COLUMNS -> numerators and denominators of the named scores, each
+    documents x scores."""
     numerators, denominators = [], []
     for name in names:
         numerator_columns, denominator_columns = SCORES[name]
@@ -125,8 +125,8 @@ def _add_prior_documents(
     numerators: Array, denominators: Array, judged_counts: NDArray[np.int64]
 ) -> tuple[Array, Array]:
     """The documents, and two more that stand for what they do not show: one wholly wrong, one
-    wholly right, each of UNSEEN of a document's weight (after Agresti & Coull 1998). Without them
-    five of five would be certain."""
+    wholly right, each of PRIOR_WEIGHT of a document's weight (after Agresti & Coull 1998). Without
+    them five of five would be certain."""
     prior_weight = PRIOR_WEIGHT * divide(
         denominators.sum(0), np.maximum(judged_counts, 1).astype(np.float64)
     )
@@ -181,7 +181,7 @@ def summarize_counts(
     planned: Mapping[CandidateKey, Sequence[str]],
     seed: int = 0,
 ) -> list[Summary]:
-    """`summarize` for records that are counted already."""
+    """`summarize_records` for records that are counted already."""
     models_by_name = {model.name: model for model in models}
     return [
         _summarize_candidate(
@@ -231,30 +231,34 @@ def _summarize_candidate(
     )
 
 
-def _estimate_scores(counted: CandidateCounts, seed: int) -> dict[str, dict[str, Estimate]]:
+def _estimate_scores(counts: CandidateCounts, seed: int) -> dict[str, dict[str, Estimate]]:
     """Scores under "", accuracies of fields under "field", headline scores under each tag; all in
     one resampling.
 
     A field's accuracy is right / (right + wrong + missing + spurious).
     """
-    tops, bottoms = compute_score_ratios(counted.count_matrix)
+    numerators, denominators = compute_score_ratios(counts.count_matrix)
     names = [("", name) for name in SCORES]
-    blocks = [(tops, bottoms)]
-    for path in counted.field_outcomes:
-        counts = counted.count_field_outcomes(path)
-        correct = counts[:, [JUDGED.index(outcome) for outcome in CORRECT]]
+    blocks = [(numerators, denominators)]
+    correct_columns = [JUDGED.index(outcome) for outcome in CORRECT]
+    for path in counts.field_outcomes:
+        outcome_counts = counts.count_field_outcomes(path)
+        correct = outcome_counts[:, correct_columns]
         names.append(("field", path))
-        blocks.append((correct.sum(-1, keepdims=True), counts.sum(-1, keepdims=True)))
-    for tag, inside in _build_tag_masks(counted).items():
+        blocks.append((correct.sum(-1, keepdims=True), outcome_counts.sum(-1, keepdims=True)))
+    for tag, mask in _build_tag_masks(counts).items():
         for name in ("field_f1", "documents_right"):
             column = list(SCORES).index(name)
             names.append((tag, name))
-            blocks.append((tops[:, [column]] * inside, bottoms[:, [column]] * inside))
-    above, below = (np.concatenate(part, -1) for part in zip(*blocks, strict=True))
-    figures: dict[str, dict[str, Estimate]] = {"": {}, "field": {}}
-    for (group, name), found in zip(names, estimate_ratios(above, below, seed), strict=True):
-        figures.setdefault(group, {})[name] = found
-    return figures
+            blocks.append((numerators[:, [column]] * mask, denominators[:, [column]] * mask))
+    all_numerators, all_denominators = (
+        np.concatenate(arrays, -1) for arrays in zip(*blocks, strict=True)
+    )
+    estimates = estimate_ratios(all_numerators, all_denominators, seed)
+    estimates_by_group: dict[str, dict[str, Estimate]] = {"": {}, "field": {}}
+    for (group, name), estimate in zip(names, estimates, strict=True):
+        estimates_by_group.setdefault(group, {})[name] = estimate
+    return estimates_by_group
 
 
 def _build_tag_masks(counts: CandidateCounts) -> dict[str, Array]:

@@ -72,5 +72,5 @@ def _render_cell(cell: str | VerdictCell) -> str:
 
 
 def _escape_text(text: str) -> str:
-    """Text that stays text; what XML cannot hold is replaced by `shown`."""
+    """Text that stays text; what XML cannot hold is replaced by `terminal_safe`."""
     return str(escape(terminal_safe(text)))

@@ -38,7 +38,7 @@ def format_number(value: float | None, form: str = ".2f") -> str:
 
 
 def format_summary_row(summary: Summary) -> list[str]:
-    """One model x prompt under HEADS."""
+    """One model x prompt under SUMMARY_COLUMNS."""
     scores, speed = summary.scores, summary.speed
     right = scores.get("documents_right", Estimate(None))
     answered = sum(summary.statuses.get(status, 0) for status in ANSWERED)

@@ -23,7 +23,7 @@ from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Report, Summary
 
 VERDICT_COLOURS = {"chosen": "green", "rejected": "red", "needs_more_data": "yellow"}
-NAME_COLUMNS = 2  # of HEADS: what comes after the names stands at the right
+NAME_COLUMNS = 2  # of SUMMARY_COLUMNS: what comes after the names stands at the right
 
 
 def print_summary(report: Report, console: Console | None = None) -> None:

@@ -88,7 +88,7 @@ def _format_headline(
 
 
 def build_model_row(summary: Summary, evidence: Evidence) -> list[str]:
-    """One candidate under MODEL_HEADS."""
+    """One candidate under MODEL_COLUMNS."""
     scores, speed, statuses = summary.scores, summary.speed, summary.statuses
     memory = None if speed.peak_memory_bytes is None else speed.peak_memory_bytes / 1e9
     return [
@@ -174,7 +174,7 @@ def build_conditions(
 
 
 def build_difference_rows(report: Report, suite: str, gettext: Translator) -> list[list[str]]:
-    """Each two candidates of a suite under DIFFERENCE_HEADS: first minus second, paired over
+    """Each two candidates of a suite under DIFFERENCE_COLUMNS: first minus second, paired over
     documents."""
     rows = []
     for comparison in report.comparisons:
@@ -229,7 +229,7 @@ def build_label_error_rows(report: Report, suite: str) -> list[list[str]]:
 
 
 def build_amount_error_rows(summaries: Sequence[Summary]) -> list[list[str]]:
-    """Each candidate's errors in money under MONEY_HEADS, by field and currency; the worst of a
+    """Each candidate's errors in money under AMOUNT_ERROR_COLUMNS, by field and currency; the worst of a
     candidate first."""
     rows = []
     for summary in summaries:
