@@ -28,7 +28,7 @@ _UNMEASURED_MESSAGES = {"cost_per_1000": "no_price", "peak_memory_gb": "no_memor
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """`more_documents` is how many further documents would settle an open one, where that is what is
+    """`more_documents` is how many further ones would settle an open rule, where that is what is
     missing."""
 
     status: Literal["met", "failed", "open"]

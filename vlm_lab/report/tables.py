@@ -229,8 +229,8 @@ def build_label_error_rows(report: Report, suite: str) -> list[list[str]]:
 
 
 def build_amount_error_rows(summaries: Sequence[Summary]) -> list[list[str]]:
-    """Each candidate's errors in money under AMOUNT_ERROR_COLUMNS, by field and currency; the worst of a
-    candidate first."""
+    """Each candidate's errors in money under AMOUNT_ERROR_COLUMNS, by field and currency; the
+    worst of a candidate first."""
     rows = []
     for summary in summaries:
         errors = [

@@ -73,7 +73,7 @@ def locate_in_lines(
 
 
 def make_line_reader(folder: Path) -> LineReader:
-    """Reads the lines of a page image of a report, MAX_OCR_PAGES images at most; what was read lies in
+    """Reads the lines of a page image of a report, MAX_OCR_PAGES at most; what was read lies in
     report_files/, so that the next form of the report has it. Asked for a known page alone, or
     without an engine, it says nothing."""
     engine, read = cache(_load_engine), set[str]()

@@ -1,74 +1,74 @@
 // Which view is open, which document and which filters: the address's fragment says it all, so a link can be shared.
 const FILTERS = ["model", "field", "outcome", "tag"];
-const read = () => Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-const filterOf = (state) => Object.fromEntries(FILTERS.map((name) => [name, state[name] ?? ""]));
-let found = [], current = null;
+const readState = () => Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+const getFilter = (state) => Object.fromEntries(FILTERS.map((name) => [name, state[name] ?? ""]));
+let matchingDocuments = [], currentDocument = null;
 
-function go(change) {
-  const state = { ...read(), ...change };
-  const kept = ["doc", ...FILTERS].filter((name) => name === "doc" || state[name]);
-  location.hash = kept.map((name) => `${name}=${encodeURIComponent(state[name] ?? "")}`).join("&");
+function changeState(change) {
+  const state = { ...readState(), ...change };
+  const names = ["doc", ...FILTERS].filter((name) => name === "doc" || state[name]);
+  location.hash = names.map((name) => `${name}=${encodeURIComponent(state[name] ?? "")}`).join("&");
 }
 
-function fill(select, options, chosen) {
+function fillSelect(select, options, chosen) {
   select.replaceChildren(...options.map(([value, text]) => {
-    const option = make("option", { value }, text);
+    const option = createNode("option", { value }, text);
     option.selected = value === chosen;
     return option;
   }));
 }
 
-const once = (values) => [...new Set(values)].sort();
-const allFields = once(data.fields);
-const allTags = once(data.documents.flatMap((doc) => Object.entries(doc.tags).map(([key, value]) => `${key}=${value}`)));
+const sortUnique = (values) => [...new Set(values)].sort();
+const allFields = sortUnique(data.fields);
+const allTags = sortUnique(data.documents.flatMap((doc) => Object.entries(doc.tags).map(([key, value]) => `${key}=${value}`)));
 
 function showFilters(filter) {
-  const plain = (values) => values.map((value) => [value, visible(value)]);
-  fill(byId("filter-model"), [["", word("all")], ...plain(once(data.candidates.map((each, column) => candidateName(column))))], filter.model);
-  fill(byId("filter-field"), [["", word("all")], ...plain(allFields)], filter.field);
-  fill(byId("filter-tag"), [["", word("any")], ...plain(allTags)], filter.tag);
-  const outcomes = Object.entries(OUTCOMES).filter(([key]) => key !== "n").map(([key, [sign, name]]) => [key, `${sign} ${word(name)}`]);
-  fill(byId("filter-outcome"), [["", word("any")], ["errors", word("errors")], ["doubtful", word("doubtful reference")], ...outcomes], filter.outcome);
+  const plain = (values) => values.map((value) => [value, escapeInvisible(value)]);
+  fillSelect(byId("filter-model"), [["", translate("all")], ...plain(sortUnique(data.candidates.map((each, column) => formatCandidate(column))))], filter.model);
+  fillSelect(byId("filter-field"), [["", translate("all")], ...plain(allFields)], filter.field);
+  fillSelect(byId("filter-tag"), [["", translate("any")], ...plain(allTags)], filter.tag);
+  const outcomes = Object.entries(OUTCOMES).filter(([key]) => key !== "n").map(([key, [sign, name]]) => [key, `${sign} ${translate(name)}`]);
+  fillSelect(byId("filter-outcome"), [["", translate("any")], ["errors", translate("errors")], ["doubtful", translate("doubtful reference")], ...outcomes], filter.outcome);
 }
 
 function showDocument(state) {
-  const filter = filterOf(state);
-  found = data.documents.filter((doc) => matches(doc, filter));
-  const doc = found.find((each) => documentKey(each) === state.doc) ?? found[0];
+  const filter = getFilter(state);
+  matchingDocuments = data.documents.filter((doc) => documentMatches(doc, filter));
+  const doc = matchingDocuments.find((each) => makeDocumentKey(each) === state.doc) ?? matchingDocuments[0];
   showFilters(filter);
-  fill(byId("jump"), found.map((each) => [documentKey(each), `${visible(each.name)} (${errorCount(each, filter)})`]), doc && documentKey(doc));
-  byId("count").textContent = found.length ? word("%s of %s documents", found.length, data.documents.length) : word("No document fits these filters.");
-  const changed = doc !== current;
-  current = doc ?? null;
+  fillSelect(byId("jump"), matchingDocuments.map((each) => [makeDocumentKey(each), `${escapeInvisible(each.name)} (${countErrors(each, filter)})`]), doc && makeDocumentKey(doc));
+  byId("count").textContent = matchingDocuments.length ? translate("%s of %s documents", matchingDocuments.length, data.documents.length) : translate("No document fits these filters.");
+  const changed = doc !== currentDocument;
+  currentDocument = doc ?? null;
   document.querySelector(".document").hidden = !doc;
   if (!doc) return;
-  byId("document-name").textContent = visible(doc.name);
-  byId("document-tags").textContent = visible(Object.entries(doc.tags).map(([key, value]) => `${key}=${value}`).join(", "));
-  byId("own-doubts").replaceChildren(...data.doubts.filter((each) => `${each.suite}/${each.document}` === documentKey(doc)).map(doubtNode));
+  byId("document-name").textContent = escapeInvisible(doc.name);
+  byId("document-tags").textContent = escapeInvisible(Object.entries(doc.tags).map(([key, value]) => `${key}=${value}`).join(", "));
+  byId("own-doubts").replaceChildren(...data.doubts.filter((each) => `${each.suite}/${each.document}` === makeDocumentKey(doc)).map(createErrorNode));
   const within = byId("fields").contains(document.activeElement);
-  byId("fields").replaceChildren(...answersOf(doc, filter));
+  byId("fields").replaceChildren(...createAnswerNodes(doc, filter));
   if (within) byId("fields").focus({ preventScroll: true }); // what had the focus is gone: the next Tab goes on from here
-  if (changed || paper.doc !== doc) showPage(doc, 0);
+  if (changed || pageView.doc !== doc) showPage(doc, 0);
 }
 
-function show() {
-  const state = read();
+function showView() {
+  const state = readState();
   const view = location.hash.startsWith("#doubts") ? "doubts" : "doc" in state ? "documents" : "summary";
   for (const name of ["summary", "documents", "doubts"]) byId(name).hidden = name !== view;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.view === view) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   }
   if (view === "documents") showDocument(state);
-  if (view === "doubts") showDoubts();
+  if (view === "doubts") showLabelErrors();
 }
 
-function step(by) {
-  const next = found[found.indexOf(current) + by];
-  if (next) go({ doc: documentKey(next) });
+function stepDocument(by) {
+  const next = matchingDocuments[matchingDocuments.indexOf(currentDocument) + by];
+  if (next) changeState({ doc: makeDocumentKey(next) });
   return Boolean(next);
 }
 
-function nextError() {
+function focusNextError() {
   const errors = [...document.querySelectorAll("#fields [data-error]")];
   const place = errors.indexOf(document.querySelector("#fields .focus"));
   const focus = (cell) => {
@@ -77,14 +77,14 @@ function nextError() {
     cell.focus();
   };
   if (errors[place + 1]) return focus(errors[place + 1]);
-  const filter = filterOf(read());
-  const later = found.slice(found.indexOf(current) + 1).find((doc) => errorCount(doc, filter));
+  const filter = getFilter(readState());
+  const later = matchingDocuments.slice(matchingDocuments.indexOf(currentDocument) + 1).find((doc) => countErrors(doc, filter));
   if (!later) return;
-  go({ doc: documentKey(later) });
+  changeState({ doc: makeDocumentKey(later) });
   window.addEventListener("hashchange", () => { const first = document.querySelector("#fields [data-error]"); if (first) focus(first); }, { once: true });
 }
 
-const KEYS = { j: () => step(1), k: () => step(-1), ArrowRight: () => step(1), ArrowLeft: () => step(-1), e: nextError, "+": () => zoom(1.4), "-": () => zoom(1 / 1.4) };
+const KEYS = { j: () => stepDocument(1), k: () => stepDocument(-1), ArrowRight: () => stepDocument(1), ArrowLeft: () => stepDocument(-1), e: focusNextError, "+": () => zoomPage(1.4), "-": () => zoomPage(1 / 1.4) };
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, select, textarea, dialog, #sheet");
   if (typing && !(event.target.id === "sheet" && event.key.length === 1) || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -92,10 +92,10 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   KEYS[event.key]();
 });
-for (const name of FILTERS) byId(`filter-${name}`).onchange = (event) => go({ [name]: event.target.value });
-byId("jump").onchange = (event) => go({ doc: event.target.value });
-byId("previous").onclick = () => step(-1);
-byId("next").onclick = () => step(1);
-byId("next-error").onclick = nextError;
-window.addEventListener("hashchange", show);
-show();
+for (const name of FILTERS) byId(`filter-${name}`).onchange = (event) => changeState({ [name]: event.target.value });
+byId("jump").onchange = (event) => changeState({ doc: event.target.value });
+byId("previous").onclick = () => stepDocument(-1);
+byId("next").onclick = () => stepDocument(1);
+byId("next-error").onclick = focusNextError;
+window.addEventListener("hashchange", showView);
+showView();
