@@ -25,14 +25,25 @@ def record(
         "rows_predicted": sum(outcome != "missing" for outcome in cell_outcomes),
     }
     values: dict[str, Any] = {
-        "case": f"m-default-{document}", "suite": "invoices", "document": document, "document_name": document,
-        "model": "m", "model_id": "x", "revision": "main", "prompt_id": "default", "status": "ok",
+        "case": f"m-default-{document}",
+        "suite": "invoices",
+        "document": document,
+        "document_name": document,
+        "model": "m",
+        "model_id": "x",
+        "revision": "main",
+        "prompt_id": "default",
+        "status": "ok",
         "scores": compute_scores(_counts(header_outcomes), _counts(cell_outcomes), rows),
         "fields": fields(outcomes or {}, cells or {}),
-        "elapsed_seconds": 2.0, "environment": {"device": "cpu"}, "measured_at": "2026-01-02T03:04:05+00:00",
-        "raw_response": "{}", "usage": Usage(prompt_tokens=100, visual_tokens=64, output_tokens=20),
-        "document_sha256": f"d-{document}", "reference_sha256": f"r-{document}",
-    }  # fmt: skip
+        "elapsed_seconds": 2.0,
+        "environment": {"device": "cpu"},
+        "measured_at": "2026-01-02T03:04:05+00:00",
+        "raw_response": "{}",
+        "usage": Usage(prompt_tokens=100, visual_tokens=64, output_tokens=20),
+        "document_sha256": f"d-{document}",
+        "reference_sha256": f"r-{document}",
+    }
     return Record(**{**values, **other})
 
 

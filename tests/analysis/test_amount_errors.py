@@ -95,8 +95,12 @@ def test_sums_are_by_column_and_currency_and_survive_the_report(tmp_path: Path) 
         ),
     ]
     cents = Decimal("0.10")
-    expected = {"rows[].sum": {"EUR": AmountError(Decimal("0.20"), Decimal(0), Decimal("10.30"), 2, cents, cents),
-                               "CHF": AmountError(Decimal(0), Decimal(7), Decimal(7))}}  # fmt: skip
+    expected = {
+        "rows[].sum": {
+            "EUR": AmountError(Decimal("0.20"), Decimal(0), Decimal("10.30"), 2, cents, cents),
+            "CHF": AmountError(Decimal(0), Decimal(7), Decimal(7)),
+        }
+    }
     (counted,) = aggregate_records(rows).values()
     assert sum_amount_errors(counted.amount_errors) == expected
     report = read_report(write_run(tmp_path / "run", rows, [Model(name="m", model_id="x")]))

@@ -59,9 +59,11 @@ def test_no_usable_answer_counts_and_no_measurement_does_not() -> None:
     assert made.scores["recall"].value == pytest.approx(1 / 3)
     assert made.statuses == {"ok": 1, "refused": 1, "error": 1, "skipped": 1, "not_run": 1}
     assert made.unanswered == {
-        "d": ("refused", "I cannot"), "e": ("error", "needs 9 GB"), "f": ("skipped", "no weights"),
+        "d": ("refused", "I cannot"),
+        "e": ("error", "needs 9 GB"),
+        "f": ("skipped", "no weights"),
         "g": ("not_run", ""),
-    }  # fmt: skip
+    }
     assert made.documents == 5
 
 
@@ -130,8 +132,14 @@ def timed(
         "dtype": "float32",
         **more,
     }
-    return record(name, {"p": "exact"}, cached=cached, elapsed_seconds=seconds, environment=environment,
-                  measured_at=f"2026-01-0{day}T00:00:00+00:00")  # fmt: skip
+    return record(
+        name,
+        {"p": "exact"},
+        cached=cached,
+        elapsed_seconds=seconds,
+        environment=environment,
+        measured_at=f"2026-01-0{day}T00:00:00+00:00",
+    )
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,17 @@ def summary(
     model: str = "a", low: float = 0.96, value: float = 0.97, high: float = 0.98, **other: object
 ) -> Summary:
     made = Summary(
-        suite="s", model=model, prompt_id="default", documents=100, statuses={"ok": 100},
+        suite="s",
+        model=model,
+        prompt_id="default",
+        documents=100,
+        statuses={"ok": 100},
         scores={"field_f1": Estimate(value, low, high, 100)},
         fields={"totals.gross": FieldSummary({}, Estimate(0.99, 0.985, 0.995, 100))},
-        speed=Speed(timed=100, median_seconds=2.0, p95_seconds=4.0, peak_memory_bytes=5_000_000_000),
-    )  # fmt: skip
+        speed=Speed(
+            timed=100, median_seconds=2.0, p95_seconds=4.0, peak_memory_bytes=5_000_000_000
+        ),
+    )
     return replace(made, **other)  # type: ignore[arg-type]
 
 
@@ -48,9 +54,14 @@ def decided(
 def versus(first: str, second: str, value: float, p_value: float) -> Comparison:
     interval = Estimate(value, value - 0.01, value + 0.01, 100)
     return Comparison(
-        suite="s", first=(first, "default"), second=(second, "default"), score="field_f1",
-        difference=interval, p_value=p_value, p_adjusted=p_value,
-    )  # fmt: skip
+        suite="s",
+        first=(first, "default"),
+        second=(second, "default"),
+        score="field_f1",
+        difference=interval,
+        p_value=p_value,
+        p_adjusted=p_value,
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,7 +160,8 @@ def test_the_clearly_better_one_is_chosen() -> None:
         ("a", "rejected"),
     ]
     assert translate_messages(other.reasons_for("against"))[0] == (
-        "meets every rule, but b (default) differs by +0.020 (+0.010 to +0.030) in field_f1 on 100 documents"
+        "meets every rule, but b (default) differs by +0.020 (+0.010 to +0.030)"
+        " in field_f1 on 100 documents"
     )
 
 
@@ -171,8 +183,13 @@ def test_reasons_are_what_the_sentences_are_made_of() -> None:
     open_rule = made.reasons["against"][0]
     assert open_rule.kind == "open"
     assert open_rule.figures["what"].figures == {
-        "name": "field_f1", "value": 0.97, "low": 0.93, "high": 0.98, "n": 100, "rule": 0.95,
-    }  # fmt: skip
+        "name": "field_f1",
+        "value": 0.97,
+        "low": 0.93,
+        "high": 0.98,
+        "n": 100,
+        "rule": 0.95,
+    }
 
 
 def test_two_alike_are_both_shown_the_better_on_the_next_figure_first() -> None:

@@ -27,9 +27,16 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def record(document: str, **changes: object) -> Record:
     blank = Record(
-        case=f"m-default-{document}", suite="s", document=document, document_name=document, model="m", model_id="x",
-        revision="main", prompt_id="default", status="ok",
-    )  # fmt: skip
+        case=f"m-default-{document}",
+        suite="s",
+        document=document,
+        document_name=document,
+        model="m",
+        model_id="x",
+        revision="main",
+        prompt_id="default",
+        status="ok",
+    )
     return replace(blank, **changes)  # type: ignore[arg-type]
 
 

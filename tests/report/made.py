@@ -24,7 +24,10 @@ from vlm_lab.types import (
     Report,
 )
 
-HOSTILE = "<script>document.title='owned'</script></textarea><img src=x onerror=alert(1)>\"'`\x1b[31m\u202egnp.exe"
+HOSTILE = (
+    "<script>document.title='owned'</script></textarea><img src=x onerror=alert(1)>"
+    "\"'`\x1b[31m\u202egnp.exe"
+)
 DOCUMENTS = ("one", "two", "three", "four")
 FIELDS = ("invoice_number", "totals.gross", "line_items[].amount")
 CANDIDATES = (("sharp", "default"), ("sharp", "terse"), ("blunt", "default"))
@@ -48,9 +51,14 @@ def write_run(folder: Path) -> Path:
     rows = records()
     difference = Estimate(0.125, 0.05, 0.2, 4)
     compared = Comparison(
-        suite="invoices", first=CANDIDATES[0], second=CANDIDATES[2], score="field_f1", difference=difference,
-        p_value=0.01, p_adjusted=0.02,
-    )  # fmt: skip
+        suite="invoices",
+        first=CANDIDATES[0],
+        second=CANDIDATES[2],
+        score="field_f1",
+        difference=difference,
+        p_value=0.01,
+        p_adjusted=0.02,
+    )
     evidence = collect_evidence(rows)
     suspect = LabelError(
         "invoices", "two", "totals.gross", "1<00", {"sharp (default)": HOSTILE}, WHY
@@ -72,25 +80,45 @@ def write_run(folder: Path) -> Path:
 def plan(folder: Path) -> dict[str, Any]:
     """What report.json says before its records."""
     suite = {
-        "name": "invoices", "schema_sha256": "0", "fields": [Field(path) for path in FIELDS], "empty": "unlabelled",
-        "verified": False, "conventions": Conventions(), "pages": {"max": 4, "dpi": 150},
-    }  # fmt: skip
+        "name": "invoices",
+        "schema_sha256": "0",
+        "fields": [Field(path) for path in FIELDS],
+        "empty": "unlabelled",
+        "verified": False,
+        "conventions": Conventions(),
+        "pages": {"max": 4, "dpi": 150},
+    }
     return {
         "run": {
-            "id": "20260102T030405Z", "started": "2026-01-02T03:04:05+00:00", "command": ["benchmarks", HOSTILE],
-            "options": {"max_pages": None}, "dry_run": False, "partial": [],
+            "id": "20260102T030405Z",
+            "started": "2026-01-02T03:04:05+00:00",
+            "command": ["benchmarks", HOSTILE],
+            "options": {"max_pages": None},
+            "dry_run": False,
+            "partial": [],
         },
-        "environment": {"python": "3.11", "device": "cpu", "cpu": "a <b>", "packages": {"numpy": "2"}, "commit": None},
+        "environment": {
+            "python": "3.11",
+            "device": "cpu",
+            "cpu": "a <b>",
+            "packages": {"numpy": "2"},
+            "commit": None,
+        },
         "suites": [suite],
         "prompts": [{"suite": "invoices", "id": "default", "template": PROMPT, "sha256": "0"}],
         "documents": [
-            {"suite": "invoices", "id": document, "name": f"{document} {HOSTILE}.png",
-             "path": str(folder / f"{document}.png"), "tags": {"language": "ru" if number % 2 else "de"},
-             "reference": True}
+            {
+                "suite": "invoices",
+                "id": document,
+                "name": f"{document} {HOSTILE}.png",
+                "path": str(folder / f"{document}.png"),
+                "tags": {"language": "ru" if number % 2 else "de"},
+                "reference": True,
+            }
             for number, document in enumerate(DOCUMENTS)
         ],
         "notes": [f"note {HOSTILE}"],
-    }  # fmt: skip
+    }
 
 
 def records() -> list[Record]:
@@ -142,7 +170,12 @@ def decisions() -> list[Decision]:
     )
     evidence = (Message("limit", {"name": "field_f1", "value": 1.0, "rule": 0.95}),)
     return [
-        Decision(suite="invoices", model=model, prompt_id="default", verdict=verdict,
-                 reasons={"evidence": evidence, "against": against})  # type: ignore[arg-type]
+        Decision(
+            suite="invoices",
+            model=model,
+            prompt_id="default",
+            verdict=verdict,
+            reasons={"evidence": evidence, "against": against},
+        )  # type: ignore[arg-type]
         for model, verdict, against in words
-    ]  # fmt: skip
+    ]

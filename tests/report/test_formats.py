@@ -24,11 +24,24 @@ AC, RI = "http://atlassian.com/content", "http://atlassian.com/resource/identifi
 # parameters of the macro `status`, its colours.
 COLOURS = {"Grey", "Red", "Yellow", "Green", "Blue"}
 ALLOWED = {
-    "h1": set(), "h2": set(), "h3": set(), "p": set(), "strong": set(), "ul": set(), "li": set(), "hr": set(),
-    "table": set(), "tbody": set(), "tr": set(), "th": set(), "td": set(),
-    f"{{{AC}}}structured-macro": {f"{{{AC}}}name"}, f"{{{AC}}}parameter": {f"{{{AC}}}name"},
-    f"{{{AC}}}image": {f"{{{AC}}}alt"}, f"{{{RI}}}attachment": {f"{{{RI}}}filename"},
-}  # fmt: skip
+    "h1": set(),
+    "h2": set(),
+    "h3": set(),
+    "p": set(),
+    "strong": set(),
+    "ul": set(),
+    "li": set(),
+    "hr": set(),
+    "table": set(),
+    "tbody": set(),
+    "tr": set(),
+    "th": set(),
+    "td": set(),
+    f"{{{AC}}}structured-macro": {f"{{{AC}}}name"},
+    f"{{{AC}}}parameter": {f"{{{AC}}}name"},
+    f"{{{AC}}}image": {f"{{{AC}}}alt"},
+    f"{{{RI}}}attachment": {f"{{{RI}}}filename"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +93,8 @@ def test_first_page_has_the_word_its_evidence_the_models_and_the_plot(markdown: 
 
 def test_differences_are_told_from_chance(markdown: str) -> None:
     assert (
-        "| sharp (default) | blunt (default) | +0.125 | +0.050 … +0.200 | 0.020 | 4 | more than chance |"
-        in markdown
+        "| sharp (default) | blunt (default) | +0.125 | +0.050 … +0.200 | 0.020 | 4 |"
+        " more than chance |" in markdown
     )
 
 
@@ -104,9 +117,24 @@ def test_markdown_renders_in_githubs_flavour(markdown: str, run: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a|b", "[x](javascript:y)", "<b>", "`code`", "*a*", "_a_", "~~a~~", "a\nb", "\x1b[31m", "&lt;", "![i](x)",
-     "http://example.com", "www.example.com", "a@example.com", HOSTILE],
-)  # fmt: skip
+    [
+        "a|b",
+        "[x](javascript:y)",
+        "<b>",
+        "`code`",
+        "*a*",
+        "_a_",
+        "~~a~~",
+        "a\nb",
+        "\x1b[31m",
+        "&lt;",
+        "![i](x)",
+        "http://example.com",
+        "www.example.com",
+        "a@example.com",
+        HOSTILE,
+    ],
+)
 def test_hostile_text_stays_text_in_markdown(text: str) -> None:
     rendered = MarkdownIt("gfm-like", {"linkify": False}).render(
         f"| head |\n|---|\n| {escape_markdown(text)} |\n"

@@ -52,8 +52,13 @@ def test_candidates_that_were_never_asked_share_a_line_by_reason(
 
 def test_they_have_no_row_of_dashes() -> None:
     own = summaries("ok", "not_run")
-    report = Report(run={"id": "r", "dry_run": False, "started": "", "command": []}, suites=[], models=[], prompts=[],
-                    summaries=own)  # fmt: skip
+    report = Report(
+        run={"id": "r", "dry_run": False, "started": "", "command": []},
+        suites=[],
+        models=[],
+        prompts=[],
+        summaries=own,
+    )
     blocks = list(build_report_blocks(report, collect_evidence([]), [], [], load_catalogue("en")))
     models = next(
         block for block in blocks if isinstance(block, Table) and "field F1" in block.columns
@@ -77,10 +82,16 @@ def test_errors_in_money_the_worst_first() -> None:
     )
     right = AmountError(total=Decimal(5))
     found = Summary(
-        suite="s", model="m", prompt_id="p", documents=1, statuses={"ok": 1},
-        amount_error={"tax": {"EUR": AmountError(missing=Decimal(3), total=Decimal(9))},
-                      "gross": {"": error, "EUR": right}},
-    )  # fmt: skip
+        suite="s",
+        model="m",
+        prompt_id="p",
+        documents=1,
+        statuses={"ok": 1},
+        amount_error={
+            "tax": {"EUR": AmountError(missing=Decimal(3), total=Decimal(9))},
+            "gross": {"": error, "EUR": right},
+        },
+    )
     assert tables.build_amount_error_rows([found]) == [
         ["m", "p", "gross", "-", "2", "505.00", "1 000.00", "1 010.00", "7.00", "25 000.50"],
         ["m", "p", "tax", "EUR", "0", "-", "-", "0.00", "3.00", "9.00"],
@@ -92,9 +103,13 @@ def report_of(
     statuses: tuple[str, ...], decisions: tuple[Decision, ...] = (), dry_run: bool = False
 ) -> Report:
     return Report(
-        run={"id": "r", "dry_run": dry_run}, suites=(), models=(), prompts=(), summaries=summaries(*statuses),
+        run={"id": "r", "dry_run": dry_run},
+        suites=(),
+        models=(),
+        prompts=(),
+        summaries=summaries(*statuses),
         decisions=decisions,
-    )  # fmt: skip
+    )
 
 
 UNDECIDED = Decision(
@@ -137,7 +152,8 @@ def test_what_a_share_booked_unseen_does_not_show_is_said_in_every_form(tmp_path
         report.summaries, collect_evidence(read_report_records(run)), ENGLISH
     )
     assert said[0] == (
-        "sharp (default), sharp (terse): 0 of 2 booked documents were wrong, which shows 22.4% and not 99%: that takes"
+        "sharp (default), sharp (terse): 0 of 2 booked documents were wrong,"
+        " which shows 22.4% and not 99%: that takes"
         " 299 without an error"
     )
     for form in ("md", "html"):

@@ -206,18 +206,42 @@ def noted_run(folder: Path) -> None:
     [
         pytest.param(
             ["--probe=4"],
-            {"namesake", "unreadable", "no_object", "no_field", "corrected", "changed_since", "unused_correction",
-             "unmatched", "unused", "never_scored", "numbers", "no_type", "invalid", "dates_written",
-             "amounts_written", "verified", "asked_again"},
-            "Ни одна модель не выбрана.", id="run",
+            {
+                "namesake",
+                "unreadable",
+                "no_object",
+                "no_field",
+                "corrected",
+                "changed_since",
+                "unused_correction",
+                "unmatched",
+                "unused",
+                "never_scored",
+                "numbers",
+                "no_type",
+                "invalid",
+                "dates_written",
+                "amounts_written",
+                "verified",
+                "asked_again",
+            },
+            "Ни одна модель не выбрана.",
+            id="run",
         ),
         pytest.param(
-            ["--dry-run", "--probe=4"], {"too_long", "not_asked_again"},
-            "Решения нет: пробный прогон не вызывает моделей.", id="dry run",
+            ["--dry-run", "--probe=4"],
+            {"too_long", "not_asked_again"},
+            "Решения нет: пробный прогон не вызывает моделей.",
+            id="dry run",
         ),
-        pytest.param(["-k", "odd"], {"verified"}, "Решения нет: прогон охватил только часть набора.", id="part"),
+        pytest.param(
+            ["-k", "odd"],
+            {"verified"},
+            "Решения нет: прогон охватил только часть набора.",
+            id="part",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_real_run_is_told_in_russian(
     pytester: pytest.Pytester, options: list[str], kinds: set[str], said: str
 ) -> None:

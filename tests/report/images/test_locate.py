@@ -22,9 +22,13 @@ PAGE, STRIP, KEPT = (
     for name in ("pages/invoices--two-1.jpg", "crops/error-1.png", "crops/invoices--two-1.json")
 )
 LINES = [
-    ("Invoice INV-20417", 0.1, 0.12), ("Total net 4 087,44 EUR", 0.5, 0.52), ("4 087,44 EUR", 0.6, 0.62),
-    ("2 x 4,52", 0.7, 0.72), ("Main street 12,", 0.8, 0.82), ("1", 0.9, 0.92),
-]  # fmt: skip
+    ("Invoice INV-20417", 0.1, 0.12),
+    ("Total net 4 087,44 EUR", 0.5, 0.52),
+    ("4 087,44 EUR", 0.6, 0.62),
+    ("2 x 4,52", 0.7, 0.72),
+    ("Main street 12,", 0.8, 0.82),
+    ("1", 0.9, 0.92),
+]
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,7 @@ def test_a_share_of_the_steps_spells_low_strips(share: float, asked: list[str]) 
     assert all((rows < 7) == (kind == "spell") for kind, rows in lessons)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_it_learns(tmp_path: Path) -> None:
     """The script's short setting: the loss falls, and the tower names letters far beyond chance
     (below 0.05)."""
