@@ -27,11 +27,6 @@ class Node:
     slot_count: int = 0
 
     @property
-    def filled_count(self) -> int:
-        """How often it held anything."""
-        return len([value for value in self.values if not is_null(value)]) + self.object_count
-
-    @property
     def is_list(self) -> bool:
         """A list of plain values, in at least half of the places where it is anything."""
         return not self.children and 0 < len(self.values) <= 2 * self.list_count
