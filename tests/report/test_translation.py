@@ -17,7 +17,7 @@ from tests.test_messages import filled
 from vlm_lab.messages import MESSAGES, in_english, translate_message
 from vlm_lab.records.report_json import encode_json
 from vlm_lab.report import formats, tables, translation
-from vlm_lab.report.html.page import SCRIPT_LABELS, TEMPLATE_FOLDER
+from vlm_lab.report.html.page import SCRIPT_LABELS, SCRIPTS, TEMPLATE_FOLDER
 from vlm_lab.scoring.error_types import ERROR_TYPES, ERROR_TYPES_BY_STATUS
 
 REPORT = Path(translation.__file__).parent
@@ -71,6 +71,15 @@ def test_nothing_is_left_untranslated(language: str) -> None:
         known = {message.id: message.string for message in read_po(file, locale=language)}
     missing = sorted({text for text in texts() if not known.get(text)})
     assert missing == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_what_a_script_translates_is_among_the_labels(script: str) -> None:
+    source = (TEMPLATE_FOLDER / script).read_text("utf-8")
+    labels = re.findall(r'translate\("([^"]+)"', source)
+    labels += re.findall(r': \["[^"]+", "([^"]+)"\]', source)  # signs and keys with their names
+    assert labels
+    assert set(labels) <= set(SCRIPT_LABELS)
 
 
 @pytest.mark.parametrize(

@@ -24,4 +24,4 @@ def test_each_place_has_its_field_whatever_its_key_looks_like(tmp_path: Path) ->
     first, second = found["documents"]
     assert first["paths"] == ["Total [1]", "Total [2]", "rows[0].x", "rows[1].x"]
     assert (first["fields"], second["fields"]) == ([0, 1, 2, 2], [1])
-    assert first["cells"][0]["o"] == "ewew"
+    assert first["cells"][0]["outcomes"] == "ewew"

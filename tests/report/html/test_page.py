@@ -168,15 +168,15 @@ def test_a_document_shows_page_values_signs_kinds_and_confidence(page: Any) -> N
 def test_who_gave_no_answer_has_a_line_with_the_reason_and_no_column(page: Any) -> None:
     open_at(page, "doc=invoices%2Ffour")
     assert "blunt" not in page.inner_text(".fields thead")
-    assert "blunt@default: error: " in page.inner_text(".silent li")
-    assert "needs 9 GB" in page.inner_text(".silent li")
-    page.click(".silent button")
+    assert "blunt@default: error: " in page.inner_text(".unanswered li")
+    assert "needs 9 GB" in page.inner_text(".unanswered li")
+    page.click(".unanswered button")
     page.wait_for_selector("dialog[open]")
     assert page.inner_text("#prompt") == PROMPT
     page.keyboard.press("Escape")
     open_at(page, "doc=invoices%2Ffour&model=blunt%40default")
     assert page.locator(".fields").count() == 0
-    assert "needs 9 GB" in page.inner_text(".silent li")
+    assert "needs 9 GB" in page.inner_text(".unanswered li")
 
 
 def test_the_keys_of_the_docs_do_what_they_say(page: Any) -> None:
@@ -225,7 +225,7 @@ def test_tab_goes_from_the_filters_to_the_page_to_the_answers(page: Any) -> None
         "zoom-out",
         "zoom-in",
         "sheet",
-        "doubt",
+        "label-error",
         "fields",
     ]
     assert [each for each in dict.fromkeys(seen) if each in wanted] == wanted
@@ -305,7 +305,7 @@ def test_reply_and_prompt_are_one_click_away_and_stay_text(page: Any) -> None:
 
 
 def test_hostile_text_makes_no_element_anywhere(page: Any) -> None:
-    for fragment in ("", "doc=invoices%2Fone", "doubts", "doc=<img src=x>&model=\"'"):
+    for fragment in ("", "doc=invoices%2Fone", "label-errors", "doc=<img src=x>&model=\"'"):
         open_at(page, fragment)
         assert page.locator("img[src=x], textarea").count() == 0
         assert page.locator("script:not([type])").count() == 1
@@ -337,12 +337,12 @@ def test_policy_allows_no_other_script_style_or_place(browser: Any, run: Path) -
 
 def test_suspects_are_decided_by_a_key_and_handed_out(page: Any, tmp_path: Path) -> None:
     page.click("nav a:has-text('Suspect references')")
-    page.focus(".doubt")
+    page.focus(".label-error")
     page.keyboard.press("r")
-    page.fill(".doubt input", "119.00")
-    assert page.inner_text("#decided") == "1 of 1 decided"
+    page.fill(".label-error input", "119.00")
+    assert page.inner_text("#decided-count") == "1 of 1 decided"
     with page.expect_download() as started:
-        page.click("#hand-out")
+        page.click("#download-corrections")
     started.value.save_as(tmp_path / "corrections.json")
     (entry,) = json.loads((tmp_path / "corrections.json").read_text())
     assert (entry["document"], entry["path"]) == ("two", "totals.gross")
@@ -364,7 +364,7 @@ def test_dark_mode_changes_page_and_plots(page: Any) -> None:
     assert all(one != other for one, other in zip(light, dark, strict=True))
 
 
-@pytest.mark.parametrize("fragment", ["", "doc=invoices%2Fone", "doubts"])
+@pytest.mark.parametrize("fragment", ["", "doc=invoices%2Fone", "label-errors"])
 def test_a_phone_scrolls_in_one_direction(page: Any, fragment: str) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     open_at(page, fragment)
@@ -376,7 +376,7 @@ def test_a_phone_scrolls_in_one_direction(page: Any, fragment: str) -> None:
 def test_axe_finds_no_serious_issue(page: Any, scheme: str, width: int) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
-    for fragment in ("", "doc=invoices%2Ftwo", "doc=invoices%2Ffour", "doubts"):
+    for fragment in ("", "doc=invoices%2Ftwo", "doc=invoices%2Ffour", "label-errors"):
         open_at(page, fragment)
         page.evaluate("document.querySelectorAll('details').forEach(node => { node.open = true })")
         assert serious(page) == []

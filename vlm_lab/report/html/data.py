@@ -4,8 +4,8 @@ loaded when somebody asks for it: a page that was opened from disk may load scri
 else.
 
 A document's `paths`, `fields` (as numbers: their names stand once for all documents) and `expected`
-stand once. A cell has one letter a path (`n`: not in this answer), and the values, kinds and
-confidences of those that are not simply exact.
+stand once. A cell has one letter a path (`outcomes`; `n`: not in this answer), by a path's index
+the predictions that are not simply exact, each with its type of error, and the confidences.
 """
 
 import json
@@ -68,7 +68,7 @@ def _build_cell(
     known_paths = zip(document["fields"], document["paths"], strict=True)
     index_by_path = {path: index for index, path in enumerate(known_paths)}
     codes: dict[int, str] = {}
-    values: dict[int, list[Any]] = {}
+    predictions: dict[int, list[Any]] = {}
     confidences: dict[int, float] = {}
     for result in record.fields:
         field_number = field_numbers.setdefault(result.field, len(field_numbers))
@@ -80,18 +80,18 @@ def _build_cell(
             document["expected"].append(result.expected)
         codes[index] = OUTCOME_CODES[result.outcome]
         if result.outcome != "exact":
-            values[index] = [result.actual, *([result.kind] if result.kind else [])]
+            predictions[index] = [result.actual, *([result.kind] if result.kind else [])]
         if result.confidence is not None:
             confidences[index] = round(result.confidence, 3)
     outcomes = "".join(codes.get(index, ABSENT_CODE) for index in range(len(index_by_path)))
     optional_entries = {
-        "said": values,
-        "sure": confidences,
+        "predictions": predictions,
+        "confidences": confidences,
         "seconds": record.elapsed_seconds and round(record.elapsed_seconds, 3),
-        "why": record.failure_reason,
+        "reason": record.failure_reason,
     }
     present_entries = {key: value for key, value in optional_entries.items() if value}
-    return {"status": record.status, "o": outcomes, **present_entries}
+    return {"status": record.status, "outcomes": outcomes, **present_entries}
 
 
 def _write_texts(
@@ -103,9 +103,8 @@ def _write_texts(
         column: [reply, prompts.index(prompt)]
         for column, (reply, prompt) in texts_by_column.items()
     }
-    arguments = (
-        f"{encode_script_json(key)}, {encode_script_json({'prompts': prompts, 'said': replies})}"
-    )
+    texts = {"prompts": prompts, "replies": replies}
+    arguments = f"{encode_script_json(key)}, {encode_script_json(texts)}"
     address = f"{REPORT_FILES}/texts/{make_slug(key[0])}--{key[1]}.js"
     (folder / address).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with atomic_private_file(folder / address) as file:

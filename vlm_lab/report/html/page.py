@@ -43,7 +43,7 @@ from vlm_lab.types import CandidateKey, Report, Summary
 
 HTML_FILE = "report.html"
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
-SCRIPTS = ("table.js", "page.js", "doubts.js", "view.js")
+SCRIPTS = ("table.js", "page.js", "label_errors.js", "view.js")
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src 'self' data: file:; style-src '{style}';"
     " script-src '{script}' 'self' file:; base-uri 'none'; form-action 'none'"
@@ -59,7 +59,7 @@ def write_html(folder: Path, language: str = "en") -> Path:
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
     evidence = build_evidence(report)
-    data |= {"run": report.run["id"], "doubts": _build_label_errors(report, language)}
+    data |= {"run": report.run["id"], "label_errors": _build_label_errors(report, language)}
     with atomic_private_file(folder / HTML_FILE) as file:
         file.write(render_page(report, data, evidence, language).encode("utf-8", "replace"))
     return folder / HTML_FILE
@@ -68,7 +68,7 @@ def write_html(folder: Path, language: str = "en") -> Path:
 def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, language: str) -> str:
     """The whole document."""
     catalogue = load_catalogue(language)
-    script = encode_script_json({**data, "words": _translate_labels(catalogue.gettext)})
+    script = encode_script_json({**data, "labels": _translate_labels(catalogue.gettext)})
     style = (TEMPLATE_FOLDER / "report.css").read_text("utf-8")
     script_source = "\n".join((TEMPLATE_FOLDER / name).read_text("utf-8") for name in SCRIPTS)
     return (
@@ -98,7 +98,7 @@ def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, lan
                 name: tables.build_difference_rows(report, name, catalogue.gettext)
                 for name in tables.group_by_suite(report)
             },
-            label_error_count=len(data["doubts"]),
+            label_error_count=len(data["label_errors"]),
         )
     )
 
@@ -147,7 +147,7 @@ def _build_label_errors(report: Report, language: str) -> list[dict[str, Any]]:
         {
             **entry,
             "suite": label_error.suite,
-            "told": translate_label_error_reasons(label_error, load_catalogue(language)),
+            "reasons": translate_label_error_reasons(label_error, load_catalogue(language)),
         }
         for label_error in report.suspects
         for entry in merge_entries([label_error], [])

@@ -2,128 +2,167 @@
 // The report's data, what of it fits the filters, and the table of one document's fields.
 // Everything from outside becomes text nodes: nothing here ever parses it as HTML.
 const data = JSON.parse(document.getElementById("data").textContent);
-const translate = (text, ...values) => values.reduce((made, value) => made.replace("%s", value), data.words[text] ?? text);
+const translate = (text, ...values) =>
+  values.reduce((sentence, value) => sentence.replace("%s", value), data.labels[text] ?? text);
 const byId = (id) => document.getElementById(id);
 const OUTCOMES = {
   e: ["✓", "exact"], f: ["≈", "only the format differs"], w: ["✗", "wrong"], m: ["−", "missing"],
   s: ["+", "spurious"], u: ["·", "not labelled"], n: ["·", "not in this answer"],
 };
+const ABSENT_CODE = "n";
 const ERROR_CODES = "wms";
+const CODES_WITHOUT_VALUE = "nm";
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]/g;
 const SURROGATE_PAIRS = /[\ud800-\udbff][\udc00-\udfff]/g;
 
 // What cannot be seen is spelled out, so that no text can hide or turn round another.
 function escapeInvisible(text) {
-  const spelled = (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
-  return text.split(SURROGATE_PAIRS).reduce((made, part, place) =>
-    made + (place ? text.match(SURROGATE_PAIRS)[place - 1] : "") + part.replace(INVISIBLE, spelled), "");
+  const spellCharacter = (character) =>
+    `⟨U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
+  const pairs = text.match(SURROGATE_PAIRS) ?? [];
+  const parts = text.split(SURROGATE_PAIRS).map((part) => part.replace(INVISIBLE, spellCharacter));
+  return parts.reduce((escaped, part, index) => escaped + pairs[index - 1] + part);
 }
 
 function createNode(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) if (value !== null && value !== undefined) node.setAttribute(key, value);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined) node.setAttribute(name, value);
+  }
   node.append(...children.filter((child) => child !== null && child !== undefined));
   return node;
 }
 
 function createValueNode(value) {
-  if (value === null || value === undefined) return createNode("span", { class: "kind" }, translate("nothing"));
+  if (value === null || value === undefined) return createDetailNode(translate("nothing"));
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return createNode("bdi", { class: "value" }, escapeInvisible(text));
 }
 
+const createDetailNode = (text) => createNode("span", { class: "detail" }, text);
+
 const formatCandidate = (column) => `${data.candidates[column].model}@${data.candidates[column].prompt}`;
+const formatStatus = (status) => translate(status.replace("_", " "));
+const formatTags = (doc) => Object.entries(doc.tags).map(([name, value]) => `${name}=${value}`);
 const makeDocumentKey = (doc) => `${doc.suite}/${doc.id}`;
-const labelErrorKeys = new Set(data.doubts.map((each) => `${each.suite}/${each.document}\n${each.path}`));
+const makeFieldKey = (documentKey, path) => `${documentKey}\n${path}`;
+const getErrorDocumentKey = (labelError) => `${labelError.suite}/${labelError.document}`;
+const makeErrorKey = (labelError) => makeFieldKey(getErrorDocumentKey(labelError), labelError.path);
+const labelErrorKeys = new Set(data.label_errors.map(makeErrorKey));
+const hasLabelError = (doc, row) => labelErrorKeys.has(makeFieldKey(makeDocumentKey(doc), doc.paths[row]));
 
+// The candidates of the document's suite that the filter asks for, as their columns.
 function findColumns(doc, filter) {
-  return data.candidates.map((each, column) => column)
-    .filter((column) => data.candidates[column].suite === doc.suite && (!filter.model || formatCandidate(column) === filter.model));
+  const fitsFilter = (column) => data.candidates[column].suite === doc.suite
+    && (!filter.model || formatCandidate(column) === filter.model);
+  return [...data.candidates.keys()].filter(fitsFilter);
 }
 
-function getOutcomeCode(doc, column, place) {
-  const cell = doc.cells[column];
-  return cell && cell.o[place] || "n";
-}
+const getOutcomeCode = (doc, column, row) => doc.cells[column]?.outcomes[row] ?? ABSENT_CODE;
 
 // Does this result belong to what the filters ask for?
-function resultMatches(doc, column, place, filter) {
-  if (filter.field && data.fields[doc.fields[place]] !== filter.field) return false;
-  const found = getOutcomeCode(doc, column, place);
-  if (filter.outcome === "errors") return ERROR_CODES.includes(found);
-  if (filter.outcome === "doubtful") return labelErrorKeys.has(`${makeDocumentKey(doc)}\n${doc.paths[place]}`);
-  return !filter.outcome || found === filter.outcome;
+function resultMatches(doc, column, row, filter) {
+  if (filter.field && data.fields[doc.fields[row]] !== filter.field) return false;
+  const code = getOutcomeCode(doc, column, row);
+  if (filter.outcome === "errors") return ERROR_CODES.includes(code);
+  if (filter.outcome === "doubtful") return hasLabelError(doc, row);
+  return !filter.outcome || code === filter.outcome;
 }
 
 function documentMatches(doc, filter) {
-  if (filter.tag && !Object.entries(doc.tags).some(([key, value]) => `${key}=${value}` === filter.tag)) return false;
+  if (filter.tag && !formatTags(doc).includes(filter.tag)) return false;
   if (!filter.model && !filter.field && !filter.outcome) return true;
-  return findColumns(doc, filter).some((column) => filter.field || filter.outcome
-    ? doc.paths.some((path, place) => resultMatches(doc, column, place, filter)) : column in doc.cells);
+  const hasMatch = (column) => doc.paths.some((path, row) => resultMatches(doc, column, row, filter));
+  const columnMatches = filter.field || filter.outcome ? hasMatch : (column) => column in doc.cells;
+  return findColumns(doc, filter).some(columnMatches);
 }
 
 function countErrors(doc, filter) {
-  const own = { ...filter, outcome: filter.outcome === "doubtful" ? "doubtful" : "errors" };
-  return findColumns(doc, filter).reduce((sum, column) =>
-    sum + doc.paths.filter((path, place) => resultMatches(doc, column, place, own)).length, 0);
+  const errorFilter = { ...filter, outcome: filter.outcome === "doubtful" ? "doubtful" : "errors" };
+  const countInColumn = (column) =>
+    doc.paths.filter((path, row) => resultMatches(doc, column, row, errorFilter)).length;
+  return findColumns(doc, filter).reduce((total, column) => total + countInColumn(column), 0);
 }
 
-function createAnswerCell(doc, column, place) {
-  const found = getOutcomeCode(doc, column, place), [sign, name] = OUTCOMES[found], cell = doc.cells[column] ?? {};
-  const [actual, kind] = cell.said?.[place] ?? [doc.expected[place]];
-  const sure = cell.sure?.[place];
-  const node = createNode("td", { class: found, "data-label": formatCandidate(column) },
-    createNode("span", { class: "outcome", role: "img", "aria-label": translate(name), title: translate(name) }, sign));
-  if (found !== "n" && found !== "m") node.append(createValueNode(actual));
-  const told = [kind && translate(kind), sure !== undefined && `${translate("confidence")} ${Math.round(100 * sure)} %`].filter(Boolean);
-  if (told.length) node.append(createNode("span", { class: "kind" }, told.join(", ")));
-  if (ERROR_CODES.includes(found)) { node.dataset.error = ""; node.tabIndex = -1; }
+function createAnswerCell(doc, column, row) {
+  const code = getOutcomeCode(doc, column, row);
+  const [sign, name] = OUTCOMES[code];
+  const cell = doc.cells[column];
+  const [prediction, errorType] = cell?.predictions?.[row] ?? [doc.expected[row]];
+  const confidence = cell?.confidences?.[row];
+  const label = translate(name);
+  const node = createNode("td", { class: code, "data-label": formatCandidate(column) },
+    createNode("span", { class: "outcome", role: "img", "aria-label": label, title: label }, sign));
+  if (!CODES_WITHOUT_VALUE.includes(code)) node.append(createValueNode(prediction));
+  const details = [];
+  if (errorType) details.push(translate(errorType));
+  if (confidence !== undefined) details.push(`${translate("confidence")} ${Math.round(100 * confidence)} %`);
+  if (details.length) node.append(createDetailNode(details.join(", ")));
+  if (ERROR_CODES.includes(code)) { node.dataset.error = ""; node.tabIndex = -1; }
   return node;
 }
 
 function createHeaderCell(doc, column) {
-  const cell = doc.cells[column], { model, prompt } = data.candidates[column], status = translate(cell.status.replace("_", " "));
-  const told = cell.seconds ? `${status}, ${translate("in %s s", cell.seconds.toPrecision(3))}` : status;
-  const node = createNode("th", { scope: "col" }, model, createNode("br"), createNode("small", {}, prompt), createNode("span", { class: "kind" }, told));
-  if (cell.why) node.append(createNode("span", { class: "kind" }, escapeInvisible(cell.why)));
-  node.append(createTextsButton(column));
-  return node;
+  const { status, seconds, reason } = doc.cells[column];
+  const { model, prompt } = data.candidates[column];
+  const details = [formatStatus(status)];
+  if (seconds) details.push(translate("in %s s", seconds.toPrecision(3)));
+  return createNode("th", { scope: "col" },
+    model, createNode("br"), createNode("small", {}, prompt),
+    createDetailNode(details.join(", ")),
+    reason ? createDetailNode(escapeInvisible(reason)) : null,
+    createTextsButton(column));
 }
 
 // Who gave nothing that could be judged has a line below the table, not a column in it.
 function createUnansweredList(doc, columns) {
   const items = columns.map((column) => {
-    const cell = doc.cells[column], status = translate((cell ? cell.status : "not run").replace("_", " "));
-    const told = `${formatCandidate(column)}: ${[status, cell?.why].filter(Boolean).join(": ")} `;
-    return createNode("li", {}, escapeInvisible(told), cell && createTextsButton(column));
+    const cell = doc.cells[column];
+    const parts = [formatCandidate(column), formatStatus(cell?.status ?? "not run"), cell?.reason];
+    const line = escapeInvisible(`${parts.filter(Boolean).join(": ")} `);
+    return createNode("li", {}, line, cell ? createTextsButton(column) : null);
   });
-  return createNode("div", { class: "silent" }, createNode("h3", {}, translate("Not simply answered")), createNode("ul", {}, ...items));
+  return createNode("div", { class: "unanswered" },
+    createNode("h3", {}, translate("Not simply answered")), createNode("ul", {}, ...items));
 }
 
 function createTextsButton(column) {
-  const button = createNode("button", { type: "button", "data-column": column }, translate("Reply and prompt"));
-  button.setAttribute("aria-label", `${translate("Reply and prompt")}: ${data.candidates[column].model} ${data.candidates[column].prompt}`);
-  return button;
+  const { model, prompt } = data.candidates[column];
+  const label = translate("Reply and prompt");
+  const attributes = { type: "button", "data-column": column, "aria-label": `${label}: ${model} ${prompt}` };
+  return createNode("button", attributes, label);
 }
 
 function createAnswerNodes(doc, filter) {
-  const columns = findColumns(doc, filter), judged = columns.filter((column) => /[^n]/.test(doc.cells[column]?.o ?? ""));
-  const silent = columns.filter((column) => !judged.includes(column));
-  return [judged.length ? createFieldTable(doc, filter, judged) : null, silent.length ? createUnansweredList(doc, silent) : null].filter(Boolean);
+  const columns = findColumns(doc, filter);
+  const isJudged = (column) => /[^n]/.test(doc.cells[column]?.outcomes ?? "");
+  const judged = columns.filter(isJudged);
+  const unanswered = columns.filter((column) => !isJudged(column));
+  const nodes = [];
+  if (judged.length) nodes.push(createFieldTable(doc, filter, judged));
+  if (unanswered.length) nodes.push(createUnansweredList(doc, unanswered));
+  return nodes;
 }
 
 function createFieldTable(doc, filter, columns) {
-  const places = doc.paths.map((path, place) => place).filter((place) => (!filter.field && !filter.outcome)
-    || columns.some((column) => resultMatches(doc, column, place, filter)));
-  const head = createNode("tr", {}, createNode("th", { scope: "col" }, translate("field")), createNode("th", { scope: "col" }, translate("expected")),
+  const showsAll = !filter.field && !filter.outcome;
+  const rowMatches = (row) => columns.some((column) => resultMatches(doc, column, row, filter));
+  const rows = [...doc.paths.keys()].filter((row) => showsAll || rowMatches(row));
+  const head = createNode("tr", {},
+    createNode("th", { scope: "col" }, translate("field")),
+    createNode("th", { scope: "col" }, translate("expected")),
     ...columns.map((column) => createHeaderCell(doc, column)));
-  const body = createNode("tbody");
-  for (const place of places) {
-    const parts = escapeInvisible(doc.paths[place]).split(/(?<=[._\]])/);
-    const path = createNode("th", { scope: "row" }, ...parts.flatMap((part, number) => number ? [createNode("wbr"), part] : [part]));
-    if (labelErrorKeys.has(`${makeDocumentKey(doc)}\n${doc.paths[place]}`)) path.append(createNode("span", { class: "kind" }, `⚠ ${translate("doubtful reference")}`));
-    body.append(createNode("tr", {}, path, createNode("td", { "data-label": translate("expected") }, createValueNode(doc.expected[place])),
-      ...columns.map((column) => createAnswerCell(doc, column, place))));
-  }
-  return createNode("table", { class: "fields" }, createNode("thead", {}, head), body);
+  const body = rows.map((row) => createNode("tr", {},
+    createPathCell(doc, row),
+    createNode("td", { "data-label": translate("expected") }, createValueNode(doc.expected[row])),
+    ...columns.map((column) => createAnswerCell(doc, column, row))));
+  return createNode("table", { class: "fields" },
+    createNode("thead", {}, head), createNode("tbody", {}, ...body));
+}
+
+function createPathCell(doc, row) {
+  const parts = escapeInvisible(doc.paths[row]).split(/(?<=[._\]])/);
+  const breakable = parts.flatMap((part, index) => index ? [createNode("wbr"), part] : [part]);
+  const mark = hasLabelError(doc, row) ? createDetailNode(`⚠ ${translate("doubtful reference")}`) : null;
+  return createNode("th", { scope: "row" }, ...breakable, mark);
 }
