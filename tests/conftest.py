@@ -1,7 +1,9 @@
 """What several test files need."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -13,6 +15,30 @@ pytest_plugins = ("pytester",)
 def pytest_configure(config: pytest.Config) -> None:
     """pytester's runs get a process each: numpy and matplotlib cannot be imported twice in one."""
     config.option.runpytest = "subprocess"
+
+
+@pytest.fixture
+def kept_modules() -> Iterator[dict[str, ModuleType]]:
+    """Puts back into `sys.modules` what was kept here: it is torn down after `pytester`."""
+    modules: dict[str, ModuleType] = {}
+    yield modules
+    sys.modules.update(modules)
+
+
+@pytest.fixture
+def pytester(
+    kept_modules: dict[str, ModuleType], pytester: pytest.Pytester
+) -> Iterator[pytest.Pytester]:
+    """pytest's own, but what a test imported stays.
+
+    pytester forgets it at the test's end, and parts of numpy, scipy and torch cannot be imported
+    twice in a process. Modules that the test wrote itself are forgotten.
+    """
+    yield pytester
+    for name, module in sys.modules.items():
+        file = getattr(module, "__file__", None) or ""
+        if not file.startswith(str(pytester.path)):
+            kept_modules[name] = module
 
 
 @pytest.fixture(scope="session")
