@@ -49,6 +49,10 @@ class WithAllThatIsOptional(OnlyTheNeeded):
     ) -> int | None:
         return len(sizes)
 
+    @classmethod
+    def server_address(cls, model: Model) -> str | None:
+        return f"http://{model.name}"
+
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
         return [self.generate(prompt) for prompt in prompts]
 
@@ -77,6 +81,8 @@ def test_what_a_backend_does_not_define_is_the_default(name: str) -> None:
     assert own.identity() == {}
     assert own.cache_inputs(prompt()) == {}
     assert own.predict_visual_tokens([(10, 10)]) is None
+    backend = resolve_backend(own.model.backend)
+    assert (backend.needs_weights, backend.server_address(own.model)) == (False, None)
     assert own.generate(prompt()).raw_response.endswith("Read.")
     assert (own.recorded, own.supports_batches) == (False, False)
     own.close()
@@ -88,6 +94,7 @@ def test_what_a_class_that_inherits_nothing_defines_counts() -> None:
     assert WithAllThatIsOptional.identities_read == 1, "its methods see the class that it is"
     assert own.cache_inputs(prompt()) == {"languages": ("ru",)}
     assert own.predict_visual_tokens([(10, 10)] * 3) == 3
+    assert resolve_backend(own.model.backend).server_address(own.model) == "http://m"
     assert (own.recorded, own.supports_batches) == (False, False), "before it is loaded"
     replies = own.generate_batch([prompt("a"), prompt("b")])
     assert [reply.raw_response for reply in replies] == ["m: a", "m: b"]

@@ -163,6 +163,18 @@ def test_what_cannot_be_fetched(
     assert output.count("\n") == 1
 
 
+def test_a_folder_beside_models_yaml_is_not_asked_of_the_hub(
+    home: Path, acme: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its id looks like the hub's `organisation/name`, and it is no folder where one stands."""
+    (home / "acme" / "reader").mkdir(parents=True)
+    (home / "elsewhere").mkdir()
+    monkeypatch.chdir(home / "elsewhere")
+    arguments = ("fetch", "reader", "--models-file", "../models.yaml")
+    assert "reader: model_id is a folder" in run(capsys, *arguments, status=2)
+    assert not acme.asked
+
+
 def test_a_gated_model_says_where_its_licence_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

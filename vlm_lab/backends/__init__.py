@@ -16,7 +16,8 @@ BACKENDS = {
     "replay": "vlm_lab.backends.replay:Replay",
     "transformers": "vlm_lab.backends.transformers.backend:Transformers",
 }
-CLASS_METHODS = ("identity", "cache_inputs", "predict_visual_tokens")  # asked without loading
+# asked without loading
+CLASS_METHODS = ("identity", "cache_inputs", "predict_visual_tokens", "server_address")
 
 
 def is_incumbent(candidate: Model | Record) -> bool:
@@ -31,10 +32,12 @@ class Backend:
 
     `recorded` is true where answers were given before: nothing is rendered or timed for them.
     `can_batch` is true where `generate_batch` takes several prompts at once.
+    `needs_weights` is true where `model_id` names weights that must lie on this machine.
     """
 
     recorded: bool = False
     can_batch: bool = False
+    needs_weights: bool = False
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         """Loads the model. Raises Skip where it cannot be here, UserError for a wrong setting."""
@@ -55,6 +58,11 @@ class Backend:
         cls, model: Model, runtime: Runtime, sizes: Sequence[tuple[int, int]]
     ) -> int | None:
         """Visual tokens of pages of these sizes, known without loading; None where they are not."""
+        return None
+
+    @classmethod
+    def server_address(cls, model: Model) -> str | None:
+        """Where the server is that answers; None where this machine does."""
         return None
 
     def generate(self, prompt: Prompt) -> Generation:

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlm_lab.backends import resolve_backend
 from vlm_lab.backends.transformers import devices, weights
-from vlm_lab.cli.weights import add_models_file, format_table, has_weights, select_model
+from vlm_lab.cli.weights import add_models_file, find_backend, format_table, select_model
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.errors import UserError
 from vlm_lab.sanitize import terminal_safe
@@ -92,7 +91,7 @@ def format_row(model: Model, runtime: Runtime) -> tuple[str, ...]:
 
 def describe_weights(model: Model, cache: Path) -> str:
     """Whether its weights are here."""
-    if not has_weights(model):
+    if not find_backend(model).needs_weights:
         return "none needed"
     checkpoint = weights.find_checkpoint(model, cache)
     if checkpoint is None:
@@ -102,12 +101,13 @@ def describe_weights(model: Model, cache: Path) -> str:
 
 def find_device(model: Model, runtime: Runtime) -> str:
     """The device a worker chose here before, else a guess without torch; a server's address."""
-    if model.backend == "openai":
-        return terminal_safe(str(model.backend_kwargs.get("base_url", "-")))
-    if not has_weights(model):
+    backend = find_backend(model)
+    if address := backend.server_address(model):
+        return terminal_safe(address)
+    if not backend.needs_weights:
         return "this process"
     try:
-        identity = resolve_backend(model.backend).identity(model, runtime) or {}
+        identity = backend.identity(model, runtime) or {}
     except UserError:
         identity = {}
     return str(identity.get("device") or f"{guess_device()} (a guess)")

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.backends import Backend, resolve_backend
 from vlm_lab.backends.transformers import hub, weights
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.config.strict_yaml import format_suggestion
@@ -82,9 +83,9 @@ def select_model(models: Sequence[Model], name: str) -> Model:
 
 def fetch_weights(model: Model, cache: Path, plan_only: bool) -> Iterator[str]:
     """Brings one model here; what to tell about it."""
-    if not has_weights(model):
+    if not find_backend(model).needs_weights:
         raise UserError(f"{model.name}: backend {model.backend} needs no weights")
-    if weights.is_local_path(model.model_id) or Path(model.model_id).expanduser().is_dir():
+    if weights.is_local_path(model.model_id) or weights.find_local_folder(model, cache):
         raise UserError(
             f"{model.name}: model_id is a folder, {model.model_id}: there is nothing to fetch"
         )
@@ -114,9 +115,10 @@ def format_row(
     model: Model, cache: Path, gpus: Sequence[tuple[str, float]], pages: int
 ) -> tuple[str, ...]:
     """One candidate's line. What is not known is a dash."""
-    if not has_weights(model):
-        base_url = terminal_safe(str(model.backend_kwargs.get("base_url", "-")))
-        return model.name, "none needed", "-", "-", "-", "-", base_url
+    backend = find_backend(model)
+    if not backend.needs_weights:
+        address = terminal_safe(backend.server_address(model) or "-")
+        return model.name, "none needed", "-", "-", "-", "-", address
     checkpoint = weights.find_checkpoint(model, cache)
     if checkpoint is None:
         command = f"vlm-lab weights fetch {model.name}"
@@ -139,9 +141,12 @@ def format_row(
     )
 
 
-def has_weights(model: Model) -> bool:
-    """Whether this project loads the model itself."""
-    return model.backend == "transformers"
+def find_backend(model: Model) -> type[Backend]:
+    """Its class; one that cannot be imported here counts as the base class, and a run says why."""
+    try:
+        return resolve_backend(model.backend)
+    except UserError:
+        return Backend
 
 
 def estimate_gpu_bytes(path: Path) -> float:

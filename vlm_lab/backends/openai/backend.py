@@ -62,6 +62,11 @@ class OpenAI(Backend):
             raise Skip(f"{model.name}: {reason}") from None
 
     @classmethod
+    def server_address(cls, model: Model) -> str:
+        """`base_url`; a dash where it is missing, which a run says."""
+        return str(model.backend_kwargs.get("base_url", "-"))
+
+    @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
         """What decides a reply, as far as it can be known from here; the server is not asked."""
         settings = load_server_settings(model)

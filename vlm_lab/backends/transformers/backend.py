@@ -36,6 +36,7 @@ class Transformers(Backend):
     GenerationError where loading fails."""
 
     can_batch = True
+    needs_weights = True
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime

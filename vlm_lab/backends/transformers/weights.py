@@ -121,15 +121,21 @@ def is_local_path(model_id: str) -> bool:
     return model_id.startswith((".", "/", "~")) or model_id.count("/") > 1 or "\\" in model_id
 
 
+def find_local_folder(model: Model, cache: Path) -> Path | None:
+    """The folder that `model_id` names; None where it can only be a hub's repository."""
+    given_path = Path(model.model_id).expanduser()
+    # The second: the project's own checkpoints, from whatever folder it is run.
+    folders = (given_path, cache.parent / given_path)
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
 def find_checkpoint_folders(model: Model, cache: Path) -> Iterator[tuple[Path, str | None]]:
     """Folders that may hold the model, each with its commit where that is known, in the order of
     preference."""
-    given_path = Path(model.model_id).expanduser()
-    # The second: the project's own checkpoints, from whatever folder it is run.
-    for local_folder in (given_path, cache.parent / given_path):
-        if local_folder.is_dir():
-            yield local_folder, None
-            return
+    local_folder = find_local_folder(model, cache)
+    if local_folder:
+        yield local_folder, None
+        return
     default_home = Path.home() / ".cache" / "huggingface"
     hf_home = Path(os.environ.get("HF_HOME") or default_home).expanduser()
     hub_cache = Path(os.environ.get("HF_HUB_CACHE") or hf_home / "hub").expanduser()
