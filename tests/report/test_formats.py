@@ -17,6 +17,7 @@ from vlm_lab.records.report_json import read_report
 from vlm_lab.report import formats, plots
 from vlm_lab.report.html.changes import find_changes, write_changes
 from vlm_lab.report.markdown import escape_markdown
+from vlm_lab.report.plot_rendering import render_svg
 
 AC, RI = "http://atlassian.com/content", "http://atlassian.com/resource/identifier"
 # https://confluence.atlassian.com/conf91/confluence-storage-format-1442847767.html: the elements
@@ -176,8 +177,8 @@ def test_the_same_run_gives_the_same_bytes(run: Path, form: str) -> None:
 def test_svg_is_deterministic_and_has_no_style_of_its_own(run: Path) -> None:
     draw = plots.plot_accuracy_by_seconds(read_report(run).summaries, str)
     assert draw is not None
-    one = plots.render_svg(draw, 'title "<b>"')
-    assert one == plots.render_svg(draw, 'title "<b>"')
+    one = render_svg(draw, 'title "<b>"')
+    assert one == render_svg(draw, 'title "<b>"')
     assert "style" not in one
     assert "var(--s0)" in one
 
@@ -187,7 +188,7 @@ def test_one_reply_is_no_line_and_one_candidate_no_front(run: Path) -> None:
     assert plots.plot_latency({"sharp (default)": [1.5, 2.5]}, str) is not None
     alone = plots.plot_accuracy_by_seconds(read_report(run).summaries[:1], str)
     assert alone is not None
-    assert "Pareto front" not in plots.render_svg(alone, "title")
+    assert "Pareto front" not in render_svg(alone, "title")
 
 
 def test_pareto_front_has_what_nothing_beats(run: Path) -> None:

@@ -13,8 +13,9 @@ from vlm_lab.analysis.evidence import build_evidence, collect_evidence
 from vlm_lab.analysis.statistics import summarize_records
 from vlm_lab.messages import ENGLISH, Message
 from vlm_lab.records.report_json import encode_json, read_report, read_report_records
-from vlm_lab.report import formats, tables
-from vlm_lab.report.blocks import BulletList, Heading, Table, build_report_blocks
+from vlm_lab.report import formats, headline, tables
+from vlm_lab.report.blocks import BulletList, Heading, Table
+from vlm_lab.report.contents import build_report_blocks
 from vlm_lab.report.formatting import format_unanswered, format_unasked, is_unasked
 from vlm_lab.report.translation import load_catalogue
 from vlm_lab.types import AmountError, Calibration, CandidateKey, Decision, Model, Report, Summary
@@ -131,7 +132,7 @@ UNDECIDED = Decision(
     ],
 )
 def test_one_sentence_says_what_is_decided_or_why_nothing_is(report: Report, line: str) -> None:
-    assert tables.format_headlines(report, ENGLISH) == [line]
+    assert headline.format_headlines(report, ENGLISH) == [line]
 
 
 def test_each_of_several_suites_has_its_sentence() -> None:
@@ -140,7 +141,7 @@ def test_each_of_several_suites_has_its_sentence() -> None:
         report_of(("ok",), (UNDECIDED,)),
         summaries=[*summaries("ok"), replace(other, suite="receipts")],
     )
-    first, second = tables.format_headlines(both, ENGLISH)
+    first, second = headline.format_headlines(both, ENGLISH)
     assert first.startswith("invoices: No model is chosen.")
     assert second == "receipts: Nothing is decided: no model was run."
 

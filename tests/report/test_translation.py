@@ -16,12 +16,12 @@ from tests.report.made import write_run
 from tests.test_messages import filled
 from vlm_lab.messages import MESSAGES, in_english, translate_message
 from vlm_lab.records.report_json import encode_json
-from vlm_lab.report import formats, tables, translation
+from vlm_lab.report import contents, formats, headline, tables, translation
 from vlm_lab.report.html.page import SCRIPT_LABELS, SCRIPTS, TEMPLATE_FOLDER
 from vlm_lab.scoring.error_types import ERROR_TYPES, ERROR_TYPES_BY_STATUS
 
 REPORT = Path(translation.__file__).parent
-CODE = ("tables.py", "blocks.py", "plots.py", "html/page.py")
+CODE = ("headline.py", "tables.py", "contents.py", "plots.py", "html/page.py")
 
 
 def texts() -> Iterator[str]:
@@ -45,9 +45,9 @@ def texts() -> Iterator[str]:
         *ERROR_TYPES,
         *ERROR_TYPES_BY_STATUS.values(),
     )
-    yield from ("decision", "model", "prompt", "for it", "against it", "format")
+    yield from (*contents.DECISION_COLUMNS, "format")
     yield from (
-        *tables.CONDITION_LABELS,
+        *headline.CONDITION_LABELS,
         *tables.DIFFERENCE_COLUMNS,
         *tables.LABEL_ERROR_COLUMNS,
         tables.MODEL_LEGEND,

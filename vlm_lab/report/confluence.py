@@ -10,46 +10,38 @@ from pathlib import PurePosixPath
 
 from markupsafe import escape
 
-from vlm_lab.report.blocks import (
-    Block,
-    BulletList,
-    Heading,
-    PageBreak,
-    Paragraph,
-    Picture,
-    Table,
-    VerdictCell,
-)
+from vlm_lab.report import blocks
+from vlm_lab.report.blocks import Block, VerdictCell
 from vlm_lab.sanitize import terminal_safe
 
 CONFLUENCE_FILE = "report.confluence.xml"
 VERDICT_COLOURS = {"chosen": "Green", "rejected": "Red", "needs_more_data": "Yellow"}
 
 
-def render_confluence(blocks: Iterable[Block]) -> str:
+def render_confluence(report_blocks: Iterable[Block]) -> str:
     """The page's body; the same for the same blocks."""
-    return "\n".join(line for block in blocks for line in _render_block(block)) + "\n"
+    return "\n".join(line for block in report_blocks for line in _render_block(block)) + "\n"
 
 
 def _render_block(block: Block) -> Iterator[str]:
     match block:
-        case Heading(level, text):
+        case blocks.Heading(level, text):
             yield f"<h{level}>{_escape_text(text)}</h{level}>"
-        case Paragraph(text, strong):
+        case blocks.Paragraph(text, strong):
             yield (
                 f"<p><strong>{_escape_text(text)}</strong></p>"
                 if strong
                 else f"<p>{_escape_text(text)}</p>"
             )
-        case BulletList(lines):
+        case blocks.BulletList(lines):
             yield f"<ul>{''.join(f'<li>{_escape_text(line)}</li>' for line in lines)}</ul>"
-        case Table(columns, rows):
+        case blocks.Table(columns, rows):
             yield from _render_table(columns, rows)
-        case Picture(address, title):
+        case blocks.Picture(address, title):
             name = _escape_text(PurePosixPath(address).name)
             attachment = f'<ri:attachment ri:filename="{name}" />'
             yield f'<p><ac:image ac:alt="{_escape_text(title)}">{attachment}</ac:image></p>'
-        case PageBreak():
+        case blocks.PageBreak():
             yield "<hr />"
 
 

@@ -9,9 +9,11 @@ from vlm_lab.files import atomic_private_file
 from vlm_lab.records.report_json import read_report, read_report_records
 from vlm_lab.registry import resolve_name
 from vlm_lab.report import plots, tables
-from vlm_lab.report.blocks import Block, Picture, build_report_blocks
+from vlm_lab.report.blocks import Block, Picture
+from vlm_lab.report.contents import build_report_blocks
 from vlm_lab.report.images.crops import write_error_crops
 from vlm_lab.report.images.pages import REPORT_FILES, render_page_images
+from vlm_lab.report.plot_rendering import render_png
 from vlm_lab.report.translation import load_catalogue
 from vlm_lab.types import Report
 
@@ -79,14 +81,12 @@ def _write_plots(
 ) -> Iterator[Picture]:
     """Each plot as a PNG under report_files/plots/."""
     for suite_number, (suite, summaries) in enumerate(tables.group_by_suite(report).items(), 1):
-        for plot_number, (title, draw) in enumerate(
-            plots.plot_suite(summaries, evidence, gettext).items(), 1
-        ):
-            if draw:
-                path = (
-                    folder / REPORT_FILES / "plots" / f"suite-{suite_number}-plot-{plot_number}.png"
-                )
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                with atomic_private_file(path) as file:
-                    file.write(plots.render_png(draw))
-                yield Picture(path.relative_to(folder).as_posix(), f"{title}: {suite}")
+        plots_by_title = plots.plot_suite(summaries, evidence, gettext)
+        for plot_number, (title, draw) in enumerate(plots_by_title.items(), 1):
+            if draw is None:
+                continue
+            address = f"{REPORT_FILES}/plots/suite-{suite_number}-plot-{plot_number}.png"
+            (folder / address).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with atomic_private_file(folder / address) as file:
+                file.write(render_png(draw))
+            yield Picture(address, f"{title}: {suite}")

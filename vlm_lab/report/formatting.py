@@ -37,21 +37,32 @@ def format_number(value: float | None, form: str = ".2f") -> str:
     return "-" if value is None else format(value, form)
 
 
+def format_documents_right(estimate: Estimate | None) -> str:
+    """`17/24`"""
+    if estimate is None or estimate.value is None:
+        return "-"
+    return f"{round(estimate.value * estimate.n)}/{estimate.n}"
+
+
+def format_answered(summary: Summary) -> str:
+    """`23/24`: of how many documents there is an answer."""
+    answered = sum(summary.statuses.get(status, 0) for status in ANSWERED)
+    return f"{answered}/{summary.documents}"
+
+
 def format_summary_row(summary: Summary) -> list[str]:
     """One model x prompt under SUMMARY_COLUMNS."""
     scores, speed = summary.scores, summary.speed
-    right = scores.get("documents_right", Estimate(None))
-    answered = sum(summary.statuses.get(status, 0) for status in ANSWERED)
     return [
         summary.model,
         summary.prompt_id,
         format_estimate(scores.get("field_f1")),
         format_interval(scores.get("field_f1")),
-        "-" if right.value is None else f"{round(right.value * right.n)}/{right.n}",
+        format_documents_right(scores.get("documents_right")),
         format_number(speed.median_seconds),
         format_number(speed.p95_seconds),
         format_number(speed.tokens_per_second, ".0f"),
-        f"{answered}/{summary.documents}",
+        format_answered(summary),
         str(summary.cached),
     ]
 

@@ -7,16 +7,8 @@ Replies, names and references are hostile text: whatever could be markup is esca
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from vlm_lab.report.blocks import (
-    Block,
-    BulletList,
-    Heading,
-    PageBreak,
-    Paragraph,
-    Picture,
-    Table,
-    VerdictCell,
-)
+from vlm_lab.report import blocks
+from vlm_lab.report.blocks import Block, VerdictCell
 from vlm_lab.report.tables import VERDICT_SIGNS
 from vlm_lab.sanitize import terminal_safe
 
@@ -27,10 +19,11 @@ _LINKS = re.compile(
 _BLOCK_STARTS = re.compile(r"^(\s*\d*)([-+=.)])")  # a list, a number of one, a rule
 
 
-def render_markdown(blocks: Iterable[Block]) -> str:
+def render_markdown(report_blocks: Iterable[Block]) -> str:
     """The whole file; the same for the same blocks."""
     return (
-        "\n".join(line for block in blocks for line in (*_render_block(block), "")).rstrip() + "\n"
+        "\n".join(line for block in report_blocks for line in (*_render_block(block), "")).rstrip()
+        + "\n"
     )
 
 
@@ -59,17 +52,17 @@ def _render_cell(cell: str | VerdictCell) -> str:
 
 def _render_block(block: Block) -> Iterator[str]:
     match block:
-        case Heading(level, text):
+        case blocks.Heading(level, text):
             yield f"{'#' * level} {escape_markdown(text)}"
-        case Paragraph(text, strong):
+        case blocks.Paragraph(text, strong):
             yield f"**{escape_markdown(text)}**" if strong else _escape_paragraph(text)
-        case BulletList(lines):
+        case blocks.BulletList(lines):
             yield from (f"- {_escape_paragraph(line)}" for line in lines)
-        case Table(heads, rows):
+        case blocks.Table(heads, rows):
             yield from render_table(heads, rows)
-        case Picture(address, title):
+        case blocks.Picture(address, title):
             yield f"![{escape_markdown(title)}]({address})"
-        case PageBreak():
+        case blocks.PageBreak():
             yield "---"
 
 

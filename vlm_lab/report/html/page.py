@@ -21,7 +21,7 @@ from vlm_lab.analysis.label_errors import translate_label_error_reasons
 from vlm_lab.files import atomic_private_file
 from vlm_lab.messages import translate_message, translate_messages
 from vlm_lab.records.report_json import read_report, read_report_records
-from vlm_lab.report import plots, tables
+from vlm_lab.report import headline, plots, tables
 from vlm_lab.report.formatting import (
     format_estimate,
     format_interval,
@@ -31,6 +31,7 @@ from vlm_lab.report.formatting import (
 )
 from vlm_lab.report.html.data import build_page_data, encode_script_json
 from vlm_lab.report.images.pages import render_page_images
+from vlm_lab.report.plot_rendering import render_svg
 from vlm_lab.report.translation import (
     format_decision_evidence,
     format_more_documents,
@@ -83,21 +84,13 @@ def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, lan
             code=Markup(script_source),  # noqa: S704 - our own file
             data=Markup(script),  # noqa: S704 - escaped by `encode_script_json`
             report=report,
-            headlines=tables.format_headlines(report, catalogue),
+            headlines=headline.format_headlines(report, catalogue),
             evidence=evidence,
-            conditions=tables.build_conditions(report, evidence, catalogue.gettext),
+            conditions=headline.build_conditions(report, evidence, catalogue.gettext),
             suites=[
-                _build_suite_context(name, summaries, data, evidence, catalogue.gettext)
+                _build_suite_context(report, name, summaries, data, evidence, catalogue.gettext)
                 for name, summaries in tables.group_by_suite(report).items()
             ],
-            label_error_rows={
-                name: tables.build_label_error_rows(report, name)
-                for name in tables.group_by_suite(report)
-            },
-            difference_rows={
-                name: tables.build_difference_rows(report, name, catalogue.gettext)
-                for name in tables.group_by_suite(report)
-            },
             label_error_count=len(data["label_errors"]),
         )
     )
@@ -155,6 +148,7 @@ def _build_label_errors(report: Report, language: str) -> list[dict[str, Any]]:
 
 
 def _build_suite_context(
+    report: Report,
     name: str,
     summaries: Sequence[Summary],
     data: Mapping[str, Any],
@@ -163,7 +157,7 @@ def _build_suite_context(
 ) -> dict[str, Any]:
     """What the template shows of one suite: candidates that were not asked have a line, no
     column."""
-    asked_summaries = [each for each in summaries if not is_unasked(each)]
+    asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
     plots_by_title = {
         **plots.plot_suite(summaries, evidence, gettext),
         gettext("How long replies take"): plots.plot_latency(_collect_seconds(data, name), gettext),
@@ -174,10 +168,12 @@ def _build_suite_context(
         "unasked": format_unasked(summaries),
         "all_summaries": summaries,
         "plots": [
-            (title, Markup(plots.render_svg(draw, title)))  # noqa: S704 - drawn by matplotlib
+            (title, Markup(render_svg(draw, title)))  # noqa: S704 - drawn by matplotlib
             for title, draw in plots_by_title.items()
             if draw
         ],
+        "label_error_rows": tables.build_label_error_rows(report, name),
+        "difference_rows": tables.build_difference_rows(report, name, gettext),
         "paths": tables.collect_field_paths(asked_summaries),
         "error_types": tables.count_error_types(asked_summaries),
         "amount_errors": tables.build_amount_error_rows(asked_summaries),

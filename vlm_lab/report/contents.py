@@ -1,0 +1,214 @@
+"""A run -> the blocks of its written report, for people who read and do not click.
+
+The first page is what a head of department reads: which model, how sure, on what. The tables follow
+after it.
+"""
+
+from collections.abc import Iterator, Sequence
+from gettext import NullTranslations
+
+from vlm_lab.analysis.evidence import Evidence
+from vlm_lab.analysis.label_errors import format_label_error
+from vlm_lab.messages import translate_message, translate_messages
+from vlm_lab.report import tables
+from vlm_lab.report.blocks import (
+    Block,
+    BulletList,
+    Heading,
+    PageBreak,
+    Paragraph,
+    Picture,
+    Table,
+    VerdictCell,
+)
+from vlm_lab.report.formatting import (
+    format_estimate,
+    format_interval,
+    format_unanswered,
+    format_unasked,
+    is_unasked,
+)
+from vlm_lab.report.headline import build_conditions, format_headlines
+from vlm_lab.report.images.crops import ErrorCrop
+from vlm_lab.report.tables import Translator
+from vlm_lab.report.translation import format_decision_evidence
+from vlm_lab.types import Decision, Report, Summary
+
+DECISION_COLUMNS = ("decision", "model", "prompt", "for it", "against it")
+
+
+def build_report_blocks(
+    report: Report,
+    evidence: Evidence,
+    pictures: Sequence[Picture],
+    crops: Sequence[ErrorCrop],
+    catalogue: NullTranslations,
+) -> Iterator[Block]:
+    """All blocks in order; the first page ends with a PageBreak."""
+    yield from _build_first_page(report, evidence, catalogue)
+    yield from pictures[:1]
+    yield PageBreak()
+    yield from _build_condition_blocks(report, evidence, catalogue)
+    for suite, summaries in tables.group_by_suite(report).items():
+        yield from _build_comparison_blocks(report, suite, catalogue.gettext)
+        yield from _build_detail_blocks(summaries, evidence, catalogue)
+    yield from _build_error_blocks(crops, catalogue.gettext)
+    yield from pictures[1:]
+    notes = [translate_message(note, catalogue) for note in report.notes]
+    yield from _build_list_blocks(catalogue.gettext("Notes"), notes)
+
+
+def _build_first_page(
+    report: Report, evidence: Evidence, catalogue: NullTranslations
+) -> Iterator[Block]:
+    """What is decided, and each suite's models."""
+    gettext = catalogue.gettext
+    yield Heading(1, gettext("Run %s") % report.run["id"])
+    for line in format_headlines(report, catalogue):
+        yield Paragraph(line, strong=True)
+    yield from _build_decision_blocks(report.decisions, catalogue)
+    for suite, summaries in tables.group_by_suite(report).items():
+        yield Heading(2, suite)
+        asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
+        rows = [tables.build_model_row(summary, evidence) for summary in asked_summaries]
+        yield from _build_table_blocks(tables.MODEL_COLUMNS, rows, gettext)
+        yield from _build_list_blocks(gettext("Not run"), format_unasked(summaries))
+    yield Paragraph(gettext(tables.MODEL_LEGEND))
+
+
+def _build_condition_blocks(
+    report: Report, evidence: Evidence, catalogue: NullTranslations
+) -> Iterator[Block]:
+    """What the figures depend on, and the references that they may be wrong by."""
+    gettext = catalogue.gettext
+    yield Heading(2, gettext("Conditions"))
+    columns = gettext("what"), gettext("as it was")
+    yield Table(columns, build_conditions(report, evidence, gettext))
+    label_errors = [format_label_error(suspect, catalogue) for suspect in report.suspects]
+    yield from _build_list_blocks(gettext("Suspect references"), label_errors)
+
+
+def _build_comparison_blocks(report: Report, suite: str, gettext: Translator) -> Iterator[Block]:
+    """A suite's candidates without suspect references, and each two of them compared."""
+    label_error_rows = tables.build_label_error_rows(report, suite)
+    yield from _build_table_blocks(tables.LABEL_ERROR_COLUMNS, label_error_rows, gettext)
+    difference_rows = tables.build_difference_rows(report, suite, gettext)
+    if difference_rows:
+        yield Heading(3, gettext("First minus second"))
+        yield from _build_table_blocks(tables.DIFFERENCE_COLUMNS, difference_rows, gettext)
+
+
+def _build_decision_blocks(
+    decisions: Sequence[Decision], catalogue: NullTranslations
+) -> Iterator[Block]:
+    gettext = catalogue.gettext
+    rows = [
+        (
+            VerdictCell(decision.verdict, gettext(tables.VERDICT_NAMES[decision.verdict])),
+            decision.model,
+            decision.prompt_id,
+            format_decision_evidence(decision, catalogue),
+            _format_reasons_against(decision, catalogue),
+        )
+        for decision in decisions
+    ]
+    yield from _build_table_blocks(DECISION_COLUMNS, rows, gettext)
+
+
+def _format_reasons_against(decision: Decision, catalogue: NullTranslations) -> str:
+    """What speaks against a candidate, and how it compares with the present pipeline."""
+    reasons = (*decision.reasons_for("against"), *decision.reasons_for("pipeline"))
+    return "; ".join(translate_messages(reasons, catalogue)) or "-"
+
+
+def _build_detail_blocks(
+    summaries: Sequence[Summary], evidence: Evidence, catalogue: NullTranslations
+) -> Iterator[Block]:
+    """A suite's fields, tags and errors, and what the shares that could be booked do not show."""
+    gettext = catalogue.gettext
+    asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
+    yield from _build_score_blocks(asked_summaries, gettext)
+    yield from _build_error_type_blocks(asked_summaries, gettext)
+    notes = tables.format_calibration_notes(asked_summaries, evidence, catalogue)
+    yield from _build_list_blocks(gettext("Booked unseen"), notes)
+    unanswered = format_unanswered(summaries, catalogue)
+    yield from _build_list_blocks(gettext("Not simply answered"), unanswered)
+
+
+def _build_score_blocks(summaries: Sequence[Summary], gettext: Translator) -> Iterator[Block]:
+    """Scores of each field and of each tag, a column a candidate."""
+    labels = [summary.candidate.label for summary in summaries]
+    paths = tables.collect_field_paths(summaries)
+    field_rows = [_build_field_row(path, summaries) for path in paths]
+    if field_rows:
+        yield Heading(3, gettext("Fields"))
+        yield Table([gettext("field"), *labels], field_rows)
+    tags = dict.fromkeys(tag for summary in summaries for tag in summary.tags)
+    tag_rows = [_build_tag_row(tag, summaries) for tag in tags]
+    if tag_rows:
+        yield Heading(3, gettext("Tags"))
+        yield Table([gettext("tag"), *labels], tag_rows)
+
+
+def _build_error_type_blocks(summaries: Sequence[Summary], gettext: Translator) -> Iterator[Block]:
+    """How often each candidate made which error, and what the errors in amounts come to."""
+    labels = [summary.candidate.label for summary in summaries]
+    error_rows = [
+        [gettext(error_type), *map(str, counts)]
+        for error_type, counts in tables.count_error_types(summaries)
+    ]
+    if error_rows:
+        yield Heading(3, gettext("Kinds of error"))
+        yield Table([gettext("kind of error"), *labels], error_rows)
+    amount_error_rows = tables.build_amount_error_rows(summaries)
+    if amount_error_rows:
+        yield Heading(3, gettext("Errors in money"))
+        yield Paragraph(gettext(tables.AMOUNT_ERROR_LEGEND))
+        yield from _build_table_blocks(tables.AMOUNT_ERROR_COLUMNS, amount_error_rows, gettext)
+
+
+def _build_field_row(path: str, summaries: Sequence[Summary]) -> list[str]:
+    return [path, *(_format_field_accuracy(summary, path) for summary in summaries)]
+
+
+def _build_tag_row(tag: str, summaries: Sequence[Summary]) -> list[str]:
+    return [tag, *(_format_tag_score(summary, tag) for summary in summaries)]
+
+
+def _format_field_accuracy(summary: Summary, path: str) -> str:
+    return format_estimate(summary.fields[path].accuracy) if path in summary.fields else "-"
+
+
+def _format_tag_score(summary: Summary, tag: str) -> str:
+    estimate = summary.tags.get(tag, {}).get("field_f1")
+    if estimate is None or estimate.value is None:
+        return "-"
+    return f"{format_estimate(estimate)} ({format_interval(estimate)})"
+
+
+def _build_error_blocks(crops: Sequence[ErrorCrop], gettext: Translator) -> Iterator[Block]:
+    """The commonest errors, each with its first example and the place on the page where that
+    stands."""
+    if crops:
+        yield Heading(3, gettext("The commonest errors"))
+    for crop in crops:
+        example = crop.example
+        yield Paragraph(f"{gettext(crop.error_type)}: {crop.count}", strong=True)
+        values = tuple(str(example[name])[:80] for name in ("expected", "actual"))
+        comparison = gettext("expected %s, answered %s") % values
+        yield Paragraph(f"{example['document']}, {example['path']}: {comparison}")
+        if crop.address:
+            yield Picture(crop.address, f"{example['document']}: {example['path']}")
+
+
+def _build_table_blocks(
+    columns: Sequence[str], rows: Sequence[Sequence[str | VerdictCell]], gettext: Translator
+) -> Iterator[Block]:
+    if rows:
+        yield Table([gettext(column) for column in columns], rows)
+
+
+def _build_list_blocks(title: str, lines: Sequence[str]) -> Iterator[Block]:
+    if lines:
+        yield Heading(3, title)
+        yield BulletList(lines)

@@ -1,0 +1,85 @@
+"""What a run comes to, in a sentence, and the conditions that its figures hold under: the same for
+the page, the wiki and the text.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from gettext import NullTranslations
+from typing import Any
+
+from vlm_lab.analysis.evidence import Evidence
+from vlm_lab.messages import Message, translate_message
+from vlm_lab.report.formatting import has_run
+from vlm_lab.report.tables import Translator, group_by_suite
+from vlm_lab.report.translation import format_more_documents
+from vlm_lab.types import Report, Summary
+
+CONDITION_LABELS = (
+    "documents", "references", "prompts", "measured on", "device", "processor", "started",
+    "measured", "command", "software", "code",
+)  # fmt: skip
+
+
+def format_headlines(report: Report, catalogue: NullTranslations) -> list[str]:
+    """What is decided, in a sentence; one a suite where there are several."""
+    headline_by_suite = {
+        name: _format_headline(report, name, summaries, catalogue)
+        for name, summaries in group_by_suite(report).items()
+    }
+    if len(headline_by_suite) == 1:
+        return list(headline_by_suite.values())
+    return [f"{name}: {line}" for name, line in headline_by_suite.items()]
+
+
+def _format_headline(
+    report: Report, suite: str, summaries: Sequence[Summary], catalogue: NullTranslations
+) -> str:
+    gettext = catalogue.gettext
+    decisions = [decision for decision in report.decisions if decision.suite == suite]
+    if not decisions:
+        reason = _explain_no_decision(report, summaries)
+        return translate_message(Message("undecided", {"why": reason}), catalogue)
+    chosen = [decision.candidate.label for decision in decisions if decision.verdict == "chosen"]
+    if chosen:
+        return gettext("Chosen: %s.") % ", ".join(chosen)
+    document_counts = [decision.more_documents for decision in decisions if decision.more_documents]
+    request = format_more_documents(min(document_counts), catalogue) if document_counts else ""
+    return f"{gettext('No model is chosen.')} {request}".strip()
+
+
+def _explain_no_decision(report: Report, summaries: Sequence[Summary]) -> Message:
+    if report.run["dry_run"]:
+        return Message("dry")
+    return Message("part" if any(map(has_run, summaries)) else "none_ran")
+
+
+def build_conditions(
+    report: Report, evidence: Evidence, gettext: Translator
+) -> list[tuple[str, str]]:
+    """What a figure is worth depends on: documents, device, dtype, prompts, dates."""
+    run, environment = report.run, report.environment
+    document_counts = Counter(document["suite"] for document in report.documents)
+    is_verified = all(suite["verified"] for suite in report.suites)
+    measured_at = [summary.speed.measured_at for summary in report.summaries]
+    dates = sorted({timestamp[:10] for timestamp in measured_at if timestamp})
+    values = (
+        ", ".join(f"{count} ({suite})" for suite, count in document_counts.items()),
+        gettext("checked by a person") if is_verified else gettext("nobody has checked them"),
+        ", ".join(dict.fromkeys(prompt["id"] for prompt in report.prompts)),
+        "; ".join(f"{name}: {', '.join(models)}" for name, models in evidence.machines.items()),
+        environment.get("device", ""),
+        environment.get("cpu", ""),
+        run["started"].replace("T", " "),
+        ", ".join(dates),
+        " ".join(run["command"]),
+        _format_software(environment),
+        str(environment.get("commit") or ""),
+    )
+    labelled_values = zip(CONDITION_LABELS, values, strict=True)
+    return [(gettext(label), value) for label, value in labelled_values if value]
+
+
+def _format_software(environment: Mapping[str, Any]) -> str:
+    packages = environment.get("packages", {}).items()
+    versions = ", ".join(f"{name} {version}" for name, version in packages if version)
+    return f"Python {environment.get('python')}; {versions}"
