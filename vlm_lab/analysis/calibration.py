@@ -6,9 +6,7 @@ document's is that of its least sure value, and nothing where the document's own
 or check digits fail (`vlm_lab.scoring.consistency`). Without log-probabilities the checks stand
 alone: passed, not to be made, failed.
 
-- Reliability curve and expected calibration error: Naeini, Cooper & Hauskrecht 2015, with bins of
-  equal numbers (Nguyen & O'Connor 2015), because a model's probabilities crowd below 1. Noise alone
-  makes the error larger than zero.
+- How far the values' confidences are off: `vlm_lab.analysis.reliability`.
 - Risk and coverage: El-Yaniv & Wiener 2010; intervals by bootstrap over documents, the threshold
   chosen anew in each resample. How many of the booked were right has Clopper & Pearson's exact
   interval: with no error in n documents it ends at 0.05^(1/n), one-sided, so that "99 % right"
@@ -22,12 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_lab.analysis.statistics import (
-    Array,
-    compute_interval,
-    draw_bootstrap_weights,
-    estimate_ratios,
-)
+from vlm_lab.analysis.reliability import compute_reliability
+from vlm_lab.analysis.statistics import Array, compute_interval, draw_bootstrap_weights
 from vlm_lab.messages import Message
 from vlm_lab.types import (
     ANSWERED,
@@ -37,14 +31,11 @@ from vlm_lab.types import (
     CandidateKey,
     Estimate,
     Record,
-    ReliabilityBin,
 )
 
 TARGET_PRECISION = 0.99
 # documents without an error that show 99 % at a level of 95 %: log 0.05 / log 0.99
 MIN_ERROR_FREE_DOCUMENTS = 299
-MAX_BINS = 10
-MIN_VALUES_PER_BIN = 20  # values, below which a bin says nothing
 # of the threshold: each needs the documents in order, which counts alone do not
 THRESHOLD_RESAMPLES = 2000
 FAILED, UNKNOWN, PASSED = 0.0, 0.5, 1.0  # a document's place where only checks are known
@@ -111,16 +102,14 @@ def _calibrate_candidate(samples: _ConfidenceSamples, seed: int) -> Calibration:
     source = " and ".join(name for name, is_available in available_sources.items() if is_available)
     if not source:
         return Calibration(documents=len(samples.document_samples), note=Message("no_confidence"))
-    bins, error = _compute_reliability(samples, seed)
-    confidence = np.array(
-        [
-            _compute_document_confidence(lowest_confidence, check, bool(samples.value_samples))
-            for lowest_confidence, check, _ in samples.document_samples
-        ]
-    )
-    document_right = np.array(
-        [correct for _, _, correct in samples.document_samples], dtype=np.float64
-    )
+    bins, error = compute_reliability(samples.value_samples, len(samples.document_samples), seed)
+    has_probabilities = bool(samples.value_samples)
+    confidences = [
+        _compute_document_confidence(lowest_confidence, check, has_probabilities)
+        for lowest_confidence, check, _ in samples.document_samples
+    ]
+    correct_documents = [correct for _, _, correct in samples.document_samples]
+    document_right = np.array(correct_documents, dtype=np.float64)
     calibration_fields: dict[str, Any] = {
         "source": source,
         "values": len(samples.value_samples),
@@ -129,7 +118,8 @@ def _calibrate_candidate(samples: _ConfidenceSamples, seed: int) -> Calibration:
         "error": error,
     }
     return Calibration(
-        **calibration_fields, **_estimate_straight_through(confidence, document_right, seed)
+        **calibration_fields,
+        **_estimate_straight_through(np.array(confidences), document_right, seed),
     )
 
 
@@ -142,60 +132,6 @@ def _compute_document_confidence(
     return FAILED if check == FAILED else lowest_confidence or FAILED
 
 
-def _compute_reliability(
-    samples: _ConfidenceSamples, seed: int
-) -> tuple[tuple[ReliabilityBin, ...], Estimate]:
-    """Bins of equal numbers of values, the least sure first, and their mean distance from the
-    diagonal, by values."""
-    if not samples.value_samples:
-        return (), Estimate(None)
-    document_indices, confidence, right = (
-        np.array(column, dtype=np.float64) for column in zip(*samples.value_samples, strict=True)
-    )
-    bin_count = max(1, min(MAX_BINS, len(document_indices) // MIN_VALUES_PER_BIN))
-    edges = np.unique(np.quantile(confidence, np.linspace(0, 1, bin_count + 1)[1:-1]))
-    bin_indices = np.searchsorted(edges, confidence, side="right")
-    shape = len(samples.document_samples), len(edges) + 1
-    cells = (document_indices.astype(np.int64), bin_indices)
-    value_counts, confidence_sums, correct_sums = (
-        _sum_into_bins(shape, cells, each) for each in (np.ones_like(right), confidence, right)
-    )
-    is_used = value_counts.sum(0) > 0
-    value_counts, confidence_sums, correct_sums = (
-        value_counts[:, is_used],
-        confidence_sums[:, is_used],
-        correct_sums[:, is_used],
-    )
-    accuracies = estimate_ratios(correct_sums, value_counts, seed)
-    means, values = confidence_sums.sum(0) / value_counts.sum(0), value_counts.sum(0).astype(int)
-    bins = zip(means.tolist(), accuracies, values.tolist(), strict=True)
-    return tuple(ReliabilityBin(*each) for each in bins), _estimate_calibration_error(
-        value_counts, correct_sums - confidence_sums, seed
-    )
-
-
-def _sum_into_bins(
-    shape: tuple[int, int], cells: tuple[NDArray[np.int64], NDArray[np.int64]], amounts: Array
-) -> Array:
-    """documents x bins."""
-    sums = np.zeros(shape)
-    np.add.at(sums, cells, amounts)
-    return sums
-
-
-def _estimate_calibration_error(count: Array, gaps: Array, seed: int) -> Estimate:
-    """Sum over bins of |right - sure| / values, with its interval."""
-    documents = int((count.sum(1) > 0).sum())
-    value = float(np.abs(gaps.sum(0)).sum() / count.sum())
-    if documents < 2:
-        return Estimate(value, n=documents)
-    weights = draw_bootstrap_weights(len(count), seed).astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        resampled_errors = np.abs(weights @ gaps).sum(-1) / (weights @ count).sum(-1)
-    low, high = compute_interval(resampled_errors, documents)
-    return Estimate(value, min(low, value), max(high, value), documents)
-
-
 def _estimate_straight_through(confidence: Array, right: Array, seed: int) -> dict[str, Any]:
     """The part of a Calibration that is about documents. Where no share is shown to be right often
     enough, the interval of what can be booked begins at nothing, whatever the resamples say."""
@@ -206,13 +142,8 @@ def _estimate_straight_through(confidence: Array, right: Array, seed: int) -> di
     )
     documents, correct_counts = len(right), np.cumsum(right)[threshold_ends]
     booked_counts = (threshold_ends + 1).astype(np.float64)
-    curve = tuple(
-        zip(
-            (booked_counts / documents).tolist(),
-            (correct_counts / booked_counts).tolist(),
-            strict=True,
-        )
-    )
+    coverages, shares_right = booked_counts / documents, correct_counts / booked_counts
+    curve = tuple(zip(coverages.tolist(), shares_right.tolist(), strict=True))
     resampled_low, resampled_high = _resample_straight_through_rate(
         right, order, threshold_ends, seed
     )
@@ -224,16 +155,12 @@ def _estimate_straight_through(confidence: Array, right: Array, seed: int) -> di
             "unseen": Estimate(0.0, 0.0, resampled_high, documents),
             "note": note,
         }
-    chosen, lower_bounds = (
-        thresholds_on_target[-1],
-        _compute_clopper_pearson_bound(correct_counts, booked_counts),
-    )
-    share, proven_share = (
-        float(booked_counts[chosen] / documents),
-        float(booked_counts[lower_bounds >= TARGET_PRECISION].max(initial=0) / documents),
-    )
+    chosen = thresholds_on_target[-1]
+    lower_bounds = _compute_clopper_pearson_bound(correct_counts, booked_counts)
+    share = float(coverages[chosen])
+    proven_share = float(coverages[lower_bounds >= TARGET_PRECISION].max(initial=0))
     booked = Estimate(
-        float(correct_counts[chosen] / booked_counts[chosen]),
+        float(shares_right[chosen]),
         float(lower_bounds[chosen]),
         1.0,
         int(booked_counts[chosen]),
@@ -257,13 +184,10 @@ def _resample_straight_through_rate(
     if len(right) < 2 or not len(threshold_ends):
         return 0.0, 1.0
     weights = draw_bootstrap_weights(len(right), seed)[:THRESHOLD_RESAMPLES, order]
-    booked_counts, correct_counts = (
-        np.cumsum(weights, -1)[:, threshold_ends],
-        np.cumsum(weights * right.astype(np.float32), -1)[:, threshold_ends],
-    )
-    shares = np.where(correct_counts >= TARGET_PRECISION * booked_counts, booked_counts, 0).max(
-        -1
-    ) / len(right)
+    booked_counts = np.cumsum(weights, -1)[:, threshold_ends]
+    correct_counts = np.cumsum(weights * right.astype(np.float32), -1)[:, threshold_ends]
+    is_on_target = correct_counts >= TARGET_PRECISION * booked_counts
+    shares = np.where(is_on_target, booked_counts, 0).max(-1) / len(right)
     return compute_interval(shares.astype(np.float64), len(right))
 
 
