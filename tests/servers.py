@@ -39,22 +39,24 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(*steps: Step, models: int = 200) -> Iterator[Server]:
-    """A server whose /v1/models answers `models` and whose POSTs answer the steps in their
-    order."""
+def serving(*steps: Step, models: int = 200, listing: bytes = b'{"data": []}') -> Iterator[Server]:
+    """A server whose /v1/models answers `models` with `listing` and whose POSTs to /v1 answer the
+    steps in their order; any other path is a 404."""
     server = Server("")
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            send(self, Step(b'{"data": []}', models))
+            send(self, Step(listing, models) if self.path == "/v1/models" else Step(b"{}", 404))
 
         def do_POST(self) -> None:
             server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             server.headers.append(dict(self.headers))
             server.times.append(time.monotonic())
             server.clients.add(self.client_address)
+            if not self.path.startswith("/v1/"):
+                return send(self, Step(b"{}", 404))
             send(self, steps[min(len(server.asked), len(steps)) - 1])
 
         def log_message(self, *args: object) -> None:

@@ -27,9 +27,15 @@ from tests.servers import Server, Step, chunk, completion, serving
 from tests.suites import REFERENCE
 from vlm_lab.backends import BACKENDS
 from vlm_lab.backends.candidate import Candidate
-from vlm_lab.backends.openai import client, responses
+from vlm_lab.backends.openai import client
 from vlm_lab.backends.openai.backend import OpenAI
-from vlm_lab.backends.openai.settings import check_host, is_private_host, load_server_settings
+from vlm_lab.backends.openai.chat_stream import parse_reply
+from vlm_lab.backends.openai.settings import check_host, load_server_settings
+from vlm_lab.backends.openai.token_counts import (
+    compute_mean_logprob,
+    parse_token_logprobs,
+    parse_usage,
+)
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.registry import resolve_name
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
@@ -371,6 +377,11 @@ json_values = st.recursive(
                     "choices",
                     "message",
                     "delta",
+                    "tool_calls",
+                    "function",
+                    "arguments",
+                    "reasoning",
+                    "index",
                     "content",
                     "logprobs",
                     "usage",
@@ -397,17 +408,10 @@ def test_no_answer_raises_anything_but_a_generation_error(value: Any) -> None:
         },
     ):
         raw = json.dumps(data).encode()
-        for read, piece in (
-            (responses.parse_response, raw),
-            (responses.parse_stream, b"data: " + raw + b"\n"),
-        ):
+        for body in (raw, b"data: " + raw + b"\n"):
             try:
-                reply = read([(0.1, piece)])
-                (
-                    responses.parse_token_logprobs(reply),
-                    responses.compute_mean_logprob(reply),
-                    responses.parse_usage(reply),
-                )
+                reply = parse_reply([(0.1, body)])
+                (parse_token_logprobs(reply), compute_mean_logprob(reply), parse_usage(reply))
             except GenerationError:
                 pass
 
@@ -455,27 +459,6 @@ def test_documents_stay_here_unless_the_run_is_online() -> None:
         OpenAI(model("https://8.8.8.8/v1"), OFFLINE)
     settings = load_server_settings(model("https://8.8.8.8/v1"))
     assert check_host(model("x"), settings, Runtime(cache=Path(), online=True)) is False
-
-
-@pytest.mark.parametrize(
-    ("host", "private"),
-    [
-        ("localhost", True),
-        ("127.0.0.1", True),
-        ("10.1.2.3", True),
-        ("192.168.1.9", True),
-        ("::1", True),
-        ("fd00::1", True),
-        ("100.64.0.1", True),
-        ("8.8.8.8", False),
-        ("::ffff:8.8.8.8", False),
-        ("2001:4860:4860::8888", False),
-        ("no-such-host.invalid", False),
-        ("x" * 80, False),
-    ],
-)
-def test_private_addresses(host: str, private: bool) -> None:
-    assert is_private_host(host) is private
 
 
 def test_no_proxy_of_the_environment_sees_a_private_server(monkeypatch: pytest.MonkeyPatch) -> None:

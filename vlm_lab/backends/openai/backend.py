@@ -22,13 +22,19 @@ from typing import Any
 from PIL.Image import Image
 
 from vlm_lab.backends import Backend
-from vlm_lab.backends.openai import responses
+from vlm_lab.backends.openai.chat_reply import CONTENT, ChatReply
+from vlm_lab.backends.openai.chat_stream import parse_reply
 from vlm_lab.backends.openai.client import HttpClient
 from vlm_lab.backends.openai.settings import (
     ServerSettings,
     check_host,
     load_server_settings,
     read_api_key,
+)
+from vlm_lab.backends.openai.token_counts import (
+    compute_mean_logprob,
+    parse_token_logprobs,
+    parse_usage,
 )
 from vlm_lab.errors import Skip
 from vlm_lab.fields.schema import build_grammar_schema
@@ -86,22 +92,21 @@ class OpenAI(Backend):
         body = build_request(self.model, self.runtime, self.settings, prompt)
         preprocess_seconds = time.perf_counter() - start_time
         response = self.client.post("chat/completions", body)
-        parse = responses.parse_stream if self.settings.stream else responses.parse_response
-        reply = parse(response.chunks)
+        reply = parse_reply(response.chunks)
         first_token_seconds, decode_seconds = reply.first_token_seconds, None
         if first_token_seconds is not None and reply.last_token_seconds is not None:
             decode_seconds = reply.last_token_seconds - first_token_seconds
-        environment = self._describe_environment(reply.server_info)
+        environment = self._describe_environment(reply)
         if response.attempts > 1:
             environment["attempts"] = response.attempts
             environment["waited_seconds"] = response.waited_seconds
         return Generation(
             raw_response=reply.text,
             finish_reason=reply.finish_reason,
-            usage=responses.parse_usage(reply),
+            usage=parse_usage(reply),
             timing=Timing(preprocess_seconds, first_token_seconds, decode_seconds),
-            mean_logprob=responses.compute_mean_logprob(reply),
-            tokens=responses.parse_token_logprobs(reply),
+            mean_logprob=compute_mean_logprob(reply),
+            tokens=parse_token_logprobs(reply),
             image_sizes=tuple(page.image.size for page in prompt.pages),
             environment=environment,
         )
@@ -116,12 +121,15 @@ class OpenAI(Backend):
         """Ends the connection."""
         self.client.close()
 
-    def _describe_environment(self, served: Mapping[str, Any]) -> dict[str, Any]:
+    def _describe_environment(self, reply: ChatReply) -> dict[str, Any]:
         device = {"value": "server", "reason": f"the model runs behind {self.settings.base_url}"}
         not_sent = [name for name in LOCAL_ONLY_SETTINGS if getattr(self.model, name)]
+        served = dict(reply.server_info)
+        if reply.text_place != CONTENT:
+            served["text_from"] = reply.text_place
         return {
             "device": device,
-            "served": dict(served),
+            "served": served,
             **({"not_sent": not_sent} if not_sent else {}),
         }
 

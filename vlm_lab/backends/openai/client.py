@@ -3,7 +3,7 @@
 Waits and tries again where that can help (429, 5xx, a lost connection), never after a timeout: a
 model that was too slow once would cost the same again. `Retry-After` is honoured up to MAX_WAIT.
 Redirects are not followed and, on a private network, no proxy of the environment is used: either
-would send documents elsewhere.
+would send documents elsewhere. Each connection's address is looked at before anything is sent.
 """
 
 import json
@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from vlm_lab.backends.openai.settings import ServerSettings
+from vlm_lab.backends.openai.addresses import ConnectionGuard, NotPrivateError
+from vlm_lab.backends.openai.settings import ServerSettings, format_refusal, parse_networks
 from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.sanitize import terminal_safe
 
@@ -28,6 +29,9 @@ FIRST_WAIT, MAX_WAIT = 0.5, 60.0
 # No reply is longer; a server that never stops must not fill the memory.
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 RETRY_STATUSES = (408, 425, 429)
+API_PREFIX = "v1/"  # where the API lies when base_url ends before it
+MAX_LISTED_MODELS = 5  # names of served models in a message
+CONTENT_FILTER_PHRASES = ("content_filter", "content management policy", "responsibleai")
 CONTEXT_OVERFLOW_PHRASES = (
     "context_length_exceeded",
     "context length",
@@ -64,6 +68,10 @@ class HttpClient:
         except ImportError:
             raise Skip('the backend `openai` needs httpx2: pip install "vlm-lab[server]"') from None
         self.settings, self._api_key, self._httpx = settings, key, httpx2
+        self._prefix = ""
+        self._served_models: list[str] = []
+        guard = ConnectionGuard(parse_networks(settings, "backend_kwargs"))
+        self._extensions = {"trace": guard} if private else {}
         self._connection = httpx2.Client(
             base_url=settings.base_url.rstrip("/") + "/",
             headers={"Authorization": f"Bearer {key}"} if key else {},
@@ -79,20 +87,31 @@ class HttpClient:
 
     def check_server(self, start_hint: str) -> None:
         """Skip where nobody answers (`start_hint` says how a server is started) or the key is
-        refused."""
+        refused. Finds out where the API lies, and what is served there."""
         url = self.settings.base_url
-        try:
-            response = self._connection.get(
-                "models", timeout=min(CONNECT_SECONDS, self.settings.timeout)
-            )
-        except self._httpx.HTTPError as error:
-            problem = self._sanitize_text(str(error))
-            raise Skip(f"no server answers at {url} ({problem}); {start_hint}") from None
+        response = self._get_models("", start_hint)
         if response.status_code in (401, 403):
             problem = "it wants a key; name its variable with api_key_env"
             if self.settings.api_key_env:
                 problem = f"the key in {self.settings.api_key_env} is refused"
             raise Skip(f"{url} answered {response.status_code}: {problem}")
+        served_models = extract_model_names(response)
+        if served_models is None and not url.endswith("/v1"):
+            served_models = extract_model_names(self._get_models(API_PREFIX, start_hint))
+            self._prefix = API_PREFIX if served_models is not None else ""
+        self._served_models = [self._sanitize_text(name) for name in served_models or []]
+
+    def _get_models(self, prefix: str, start_hint: str) -> "httpx2.Response":
+        url, timeout = self.settings.base_url, min(CONNECT_SECONDS, self.settings.timeout)
+        try:
+            return self._connection.get(
+                f"{prefix}models", timeout=timeout, extensions=dict(self._extensions)
+            )
+        except NotPrivateError as error:
+            raise Skip(format_refusal(str(error))) from None
+        except self._httpx.HTTPError as error:
+            problem = self._sanitize_text(str(error))
+            raise Skip(f"no server answers at {url} ({problem}); {start_hint}") from None
 
     def post(self, path: str, body: Mapping[str, Any]) -> TimedResponse:
         """The answer to one request. GenerationError says why there is none, after how many
@@ -111,7 +130,10 @@ class HttpClient:
 
     def _send_once(self, path: str, body: Mapping[str, Any]) -> tuple[tuple[float, bytes], ...]:
         start_time = time.perf_counter()
-        with self._translate_errors(), self._connection.stream("POST", path, json=body) as response:
+        request = self._connection.stream(
+            "POST", self._prefix + path, json=body, extensions=dict(self._extensions)
+        )
+        with self._translate_errors(), request as response:
             chunks = tuple(self._receive_chunks(response, start_time))
             if response.status_code != 200:
                 self._raise_for_status(response, b"".join(chunk for _, chunk in chunks))
@@ -140,6 +162,8 @@ class HttpClient:
         come back."""
         try:
             yield
+        except NotPrivateError as error:
+            raise GenerationError("NotPrivate", format_refusal(str(error))) from None
         except self._httpx.ConnectTimeout as error:
             raise _RetryableError(
                 "ConnectionLost", f"{self.settings.base_url}: {self._sanitize_text(str(error))}"
@@ -169,12 +193,29 @@ class HttpClient:
                 "ContextOverflow",
                 f"{message}: send fewer pages, or give the server a larger window",
             )
+        if any(phrase in server_message.lower() for phrase in CONTENT_FILTER_PHRASES):
+            raise GenerationError("ContentFilter", message)
+        if status == 404 and self._served_models:
+            names = ", ".join(self._served_models[:MAX_LISTED_MODELS])
+            message += f"; it serves {names}: correct model_id in models.yaml"
         raise GenerationError("Refused", message)
 
     def _sanitize_text(self, text: str) -> str:
         """Text of a server on one line, short, without the key that some repeat."""
         text = text.replace(self._api_key, "***") if self._api_key else text
         return terminal_safe(" ".join(text.split()))[:300]
+
+
+def extract_model_names(response: "httpx2.Response") -> list[str] | None:
+    """The names in a server's list of models; None where it did not answer with one."""
+    try:
+        listing = response.json() if response.status_code == 200 else None
+    except (ValueError, RecursionError):
+        return None
+    entries = listing.get("data") if isinstance(listing, Mapping) else None
+    if not isinstance(entries, list):
+        return None
+    return [str(entry["id"]) for entry in entries if isinstance(entry, Mapping) and "id" in entry]
 
 
 def extract_error_message(data: bytes) -> str:

@@ -7,14 +7,14 @@ A key never stands here: `api_key_env` is the *name* of the environment variable
 import ipaddress
 import os
 import re
-import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from vlm_lab.backends.openai.addresses import Network, is_private_host
 from vlm_lab.errors import Skip, UserError
 from vlm_lab.types import Model, Runtime
 
@@ -23,7 +23,8 @@ VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """`timeout` is seconds for one whole reply; `retries` counts the attempts after the first."""
+    """`timeout` is seconds for one whole reply; `retries` counts the attempts after the first;
+    `private_networks` are trusted as those of one's own house (`100.64.0.0/10`)."""
 
     base_url: str
     api_key_env: str | None = None
@@ -33,6 +34,7 @@ class ServerSettings:
     logprobs: bool = False
     response_format: Literal["json_schema"] | None = None
     stream: bool = False
+    private_networks: tuple[str, ...] = ()
     extra_body: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -64,7 +66,29 @@ def load_server_settings(model: Model) -> ServerSettings:
             "not the key itself"
         )
     split_base_url(settings.base_url, location)
-    return settings
+    parse_networks(settings, location)
+    return replace(settings, base_url=strip_endpoint(settings.base_url))
+
+
+def strip_endpoint(base_url: str) -> str:
+    """A base_url without the path of a request that was copied with it."""
+    base_url = base_url.rstrip("/")
+    for endpoint in ("/chat/completions", "/models"):
+        base_url = base_url.removesuffix(endpoint)
+    return base_url
+
+
+def parse_networks(settings: ServerSettings, location: str) -> tuple[Network, ...]:
+    """`private_networks` as networks. UserError names the first that is none."""
+    networks = []
+    for text in settings.private_networks:
+        try:
+            networks.append(ipaddress.ip_network(text))
+        except ValueError as error:
+            raise UserError(
+                f"{location}: private_networks: {error}; write one like 100.64.0.0/10"
+            ) from None
+    return tuple(networks)
 
 
 def split_base_url(base_url: str, location: str) -> SplitResult:
@@ -105,26 +129,16 @@ def check_host(model: Model, settings: ServerSettings, runtime: Runtime) -> bool
     """Whether the server is on this machine or a private network. Skip where it is elsewhere and
     not `--online`."""
     host = split_base_url(settings.base_url, model.name).hostname or ""
-    is_private = is_private_host(host)
+    is_private = is_private_host(host, parse_networks(settings, model.name))
     if not is_private and not runtime.online:
-        raise Skip(
-            f"{model.name}: documents would leave this machine: {host} is not known to be on a "
-            "private network; run with --online to send them there"
-        )
+        raise Skip(f"{model.name}: {format_refusal(host)}")
     return is_private
 
 
-def is_private_host(host: str) -> bool:
-    """Whether every address of a host is loopback, private or link-local. A name that nobody knows
-    is not."""
-    try:
-        entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return False
-    addresses = {str(entry[4][0]) for entry in entries}
-    return bool(addresses) and all(map(_is_private_address, addresses))
-
-
-def _is_private_address(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    return not (ip.is_global or ip.is_multicast)
+def format_refusal(host: str) -> str:
+    """Why a server is not asked, and what to do where it should be."""
+    return (
+        f"documents would leave this machine: {host} is not known to be on a private network; "
+        "list its network in private_networks (backend_kwargs), "
+        "or run with --online to send them there"
+    )
