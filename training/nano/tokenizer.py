@@ -13,6 +13,9 @@ from typing import Any
 
 from vlm_lab.backends.transformers import processors
 
+# Mean and standard deviation of CLIP's training images, red, green and blue (of 1).
+CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
+CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
 END, PAD, START = "<|im_end|>", "<|pad|>", "<|im_start|>"
 VISION = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
 LETTERS = (
@@ -78,10 +81,12 @@ def save_processor(
     them."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer(words).save_pretrained(folder)
+    # The last four are what transformers assumes where they are missing; vLLM then assumes none.
     settings = {"image_processor_type": "Qwen2VLImageProcessor",
                 "processor_class": "Qwen2VLProcessor", "min_pixels": (patch * merge) ** 2 * 16,
                 "max_pixels": max_pixels, "patch_size": patch, "temporal_patch_size": 2,
-                "merge_size": merge}  # fmt: skip
+                "merge_size": merge, "do_rescale": True, "do_normalize": True,
+                "image_mean": CLIP_MEAN, "image_std": CLIP_STD}  # fmt: skip
     (folder / "preprocessor_config.json").write_text(json.dumps(settings, indent=1) + "\n")
     (folder / "processor_config.json").write_text(
         json.dumps({"processor_class": "Qwen2VLProcessor"}, indent=1) + "\n"
