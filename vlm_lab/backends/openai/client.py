@@ -37,6 +37,8 @@ CONTEXT_OVERFLOW_PHRASES = (
     "context length",
     "context size",
     "maximum context",
+    "maximum model length",
+    "max_model_len",
     "too many tokens",
 )
 
@@ -191,7 +193,8 @@ class HttpClient:
         if any(phrase in server_message.lower() for phrase in CONTEXT_OVERFLOW_PHRASES):
             raise GenerationError(
                 "ContextOverflow",
-                f"{message}: send fewer pages, or give the server a larger window",
+                f"{message}: send fewer pages, ask for fewer tokens, "
+                "or give the server a larger window",
             )
         if any(phrase in server_message.lower() for phrase in CONTENT_FILTER_PHRASES):
             raise GenerationError("ContentFilter", message)
