@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from vlm_lab.fields.nothing import says_nothing
 from vlm_lab.types import Field
 
-NULL_WORDS = frozenset(
-    {"", "null", "none", "n/a", "na", "not available", "not found", "unknown", "-", "--", "—"}
-)
 MAX_KEY_DOTS = 4  # in a key that is a path: ten thousand dots must not become as many levels
 
 
@@ -88,22 +86,10 @@ def _find_known_path(
     if spelling in paths_by_spelling:
         return paths_by_spelling[spelling], value
     if not isinstance(value, list):
-        return paths_by_spelling.get(f"{spelling}[]"), None if is_null_like(value) else [value]
+        return paths_by_spelling.get(f"{spelling}[]"), None if says_nothing(value) else [value]
     if len(value) == 1 and not isinstance(value[0], Mapping | list):
         return paths_by_spelling.get(spelling.removesuffix("[]")), value[0]
     return None, value
-
-
-def is_null(value: Any) -> bool:
-    """Whether a reference says nothing here: null, "", spaces, []."""
-    return value is None or value == [] or (isinstance(value, str) and not value.strip())
-
-
-def is_null_like(value: Any) -> bool:
-    """Whether a prediction says nothing here; models write `N/A` where they mean null."""
-    return is_null(value) or (
-        isinstance(value, str) and len(value) < 16 and value.strip().lower() in NULL_WORDS
-    )
 
 
 def unflatten_dotted_keys(value: Any) -> Any:

@@ -17,17 +17,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from vlm_lab.fields import canonicalize_value, compare_values
-from vlm_lab.fields.comparison import has_same_text
 from vlm_lab.fields.flattening import (
     FlatRecord,
     collect_table_paths,
     flatten_document,
     flatten_row,
-    is_null,
-    is_null_like,
     match_key_spelling,
     unflatten_dotted_keys,
 )
+from vlm_lab.fields.nothing import is_null, says_nothing
 from vlm_lab.fields.schema import collect_reference_fields
 from vlm_lab.parsing.parser import SCHEMA_ECHO
 from vlm_lab.scoring.alignment import align_rows, count_split_and_merged
@@ -190,7 +188,7 @@ def _score_record(
     for path, value in actual.values_by_path.items():
         if path not in state.fields_by_path or path in expected.values_by_path:
             continue
-        if not is_null_like(value):
+        if not _says_nothing(state, path, value):
             is_absent = state.empty == "absent" and _is_inside_null(path, expected)
             outcome: Outcome = "spurious" if is_absent else "unlabelled"
             _add_result(state, path, None, value, outcome, location)
@@ -204,11 +202,11 @@ def _score_value(
 ) -> None:
     actual = record.values_by_path.get(path)
     outcome: Outcome
-    if is_null(expected):
-        if not is_null_like(actual):
+    if _says_nothing(state, path, expected):
+        if not _says_nothing(state, path, actual):
             outcome = "spurious" if state.empty == "absent" else "unlabelled"
             _add_result(state, path, expected, actual, outcome, location)
-    elif is_null_like(actual) and not has_same_text(expected, actual):
+    elif _says_nothing(state, path, actual):
         _add_result(state, path, expected, actual, "missing", location)
     else:
         outcome, similarity = compare_values(
@@ -217,6 +215,11 @@ def _score_value(
         if outcome == "exact" and path in record.renamed_paths:
             outcome = "normalized"
         _add_result(state, path, expected, actual, outcome, location, similarity)
+
+
+def _says_nothing(state: _ScoringState, path: str, value: Any) -> bool:
+    """Whether a value of this field is none; `нет` is an answer where yes or no is asked for."""
+    return is_null(value) if state.fields_by_path[path].type == "boolean" else says_nothing(value)
 
 
 def _add_result(
@@ -250,7 +253,7 @@ def _add_result(
 def _is_inside_null(path: str, expected: FlatRecord) -> bool:
     """Whether the reference has null where the prediction has an object with this leaf in it."""
     return any(
-        is_null(value) and path.startswith(f"{null_path}.")
+        says_nothing(value) and path.startswith(f"{null_path}.")
         for null_path, value in expected.values_by_path.items()
     )
 
@@ -324,7 +327,7 @@ def _add_extra_row(
     """Adds the results of a predicted row that is none of the reference's. A column that the
     reference labels in no row is unlabelled here, too."""
     for path, value in row.values_by_path.items():
-        if path in state.fields_by_path and not is_null_like(value):
+        if path in state.fields_by_path and not _says_nothing(state, path, value):
             outcome: Outcome = "spurious" if path in labelled_paths else "unlabelled"
             _add_result(state, path, None, value, outcome, location)
     for table, rows in row.rows_by_path.items():
@@ -343,7 +346,7 @@ def _canonicalize_row(state: _ScoringState, row: FlatRecord) -> dict[str, Hashab
     what is not of its type; of a list inside the row all that it holds."""
     cells: dict[str, Hashable] = {}
     for path, value in row.values_by_path.items():
-        if path in state.fields_by_path and not is_null(value):
+        if path in state.fields_by_path and not _says_nothing(state, path, value):
             scored_field = state.fields_by_path[path]
             canonical_value = canonicalize_value(scored_field, value, state.conventions)
             cells[path] = str(value) if canonical_value is None else canonical_value
