@@ -19,6 +19,7 @@ from typing import Any
 from rapidfuzz.distance import Indel
 
 from vlm_lab.fields.amounts import is_same_amount, is_same_quantity
+from vlm_lab.fields.folding import fold_value
 from vlm_lab.registry import resolve_allowed_name
 from vlm_lab.types import Conventions, Field, Outcome
 
@@ -87,7 +88,7 @@ def canonicalize_value(field: Field, value: Any, conventions: Conventions) -> Ha
     """The value as its type reads it, None where it is none. A user's type may raise on odd values,
     or give what cannot be hashed: that is None."""
     try:
-        canonical_value = resolve_field_type(field.type)(value, conventions)
+        canonical_value = resolve_field_type(field.type)(fold_value(value), conventions)
         hash(canonical_value)
         return canonical_value
     except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError):
