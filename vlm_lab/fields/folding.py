@@ -24,7 +24,7 @@ _PLAIN_BY_CODE = {
 }
 _PLAIN_BY_CODE[ord("№")] = " No "  # which NFKC would glue to what follows: `№17`
 _PLAIN_BY_CODE[ord("٪")] = "%"
-_RAISED_DIGITS = re.compile(r"(?<=\d)[⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]+")
+_RAISED_DIGITS = re.compile(r"(?<=\d)[⁰¹²³⁴-⁹₀-₉①-⓿❶-➓]+")
 _VULGAR_FRACTION = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")
 
 
