@@ -58,7 +58,7 @@ def collect_table_paths(fields: Iterable[Field]) -> frozenset[str]:
 @lru_cache(maxsize=64)
 def index_by_spelling(paths: tuple[str, ...]) -> dict[str, str]:
     """Paths by their letters and digits alone."""
-    return {_reduce_spelling(path): path for path in reversed(paths)}
+    return {reduce_spelling(path): path for path in reversed(paths)}
 
 
 def match_key_spelling(record: FlatRecord, known_paths: tuple[str, ...]) -> FlatRecord:
@@ -82,7 +82,7 @@ def _find_known_path(
     path: str, value: Any, paths_by_spelling: Mapping[str, str]
 ) -> tuple[str | None, Any]:
     """The known path that a leaf's or a table's path stands for, and the value in its shape."""
-    spelling = _reduce_spelling(path)
+    spelling = reduce_spelling(path)
     if spelling in paths_by_spelling:
         return paths_by_spelling[spelling], value
     if not isinstance(value, list):
@@ -124,7 +124,8 @@ def _set_default_value(target: dict[str, Any], keys: list[str], value: Any) -> N
     target.setdefault(keys[-1], value)
 
 
-def _reduce_spelling(path: str) -> str:
+def reduce_spelling(path: str) -> str:
+    """A path without what spellings of a key differ in: case, underscores, spaces."""
     return re.sub(r"[^\w.\[\]]|_", "", path).casefold()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 MAX_CACHED_LENGTH = 200  # characters of a text that is remembered
 _PLAIN_CHARACTERS = {
     "-": "‐‑‒–—―−﹣－\ufffe",
-    "'": "‘’‚‛′`´ʼ＇",
+    "'": "‘’‚‛′`´ʼ＇٬",  # the last one groups Arabic thousands
     '"': "“”„‟«»″〝〞",
     ",": "،",  # Arabic comma, which is no separator of numbers
 }
