@@ -58,7 +58,7 @@ def collect_table_paths(fields: Iterable[Field]) -> frozenset[str]:
 @lru_cache(maxsize=64)
 def index_by_spelling(paths: tuple[str, ...]) -> dict[str, str]:
     """Paths by their letters and digits alone."""
-    return {reduce_spelling(path): path for path in reversed(paths)}
+    return {reduce_spelling(path): path for path in sorted(paths, reverse=True)}
 
 
 def match_key_spelling(record: FlatRecord, known_paths: tuple[str, ...]) -> FlatRecord:
@@ -67,7 +67,7 @@ def match_key_spelling(record: FlatRecord, known_paths: tuple[str, ...]) -> Flat
     of a list to a field that is none."""
     contents: tuple[dict[str, Any], ...] = (record.values_by_path, record.rows_by_path)
     for values_or_rows in contents:
-        for path in [path for path in values_or_rows if path not in known_paths]:
+        for path in sorted(path for path in values_or_rows if path not in known_paths):
             known_path, value = _find_known_path(
                 path, values_or_rows[path], index_by_spelling(known_paths)
             )
