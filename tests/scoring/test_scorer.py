@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from vlm_lab.fields.nothing import says_nothing
 from vlm_lab.fields.schema import collect_schema_fields
 from vlm_lab.parsing import parse, parse_text
 from vlm_lab.scoring import score, score_values
@@ -403,8 +404,14 @@ ROWS = st.lists(
     st.dictionaries(st.sampled_from("pqr"), st.sampled_from(["1", "2", "x y", "xy z"]), min_size=1),
     max_size=4,
 )
+
+
+def says_something(value: str) -> bool:
+    return not says_nothing(value)
+
+
 SIMPLE = st.dictionaries(
-    st.sampled_from("abcdef"), st.text("xyz0189.,- ", min_size=1).filter(str.strip), min_size=1
+    st.sampled_from("abcdef"), st.text("xyz0189.,- ", min_size=1).filter(says_something), min_size=1
 )
 
 

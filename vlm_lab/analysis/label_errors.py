@@ -18,7 +18,7 @@ from typing import Any
 from vlm_lab.backends import is_incumbent
 from vlm_lab.fields import canonicalize_value
 from vlm_lab.fields.check_digits import find_code_error
-from vlm_lab.fields.flattening import is_null, is_null_like
+from vlm_lab.fields.nothing import says_nothing
 from vlm_lab.fields.roles import find_row_total_column, infer_role
 from vlm_lab.messages import ENGLISH, Message, translate_message
 from vlm_lab.sanitize import terminal_safe
@@ -118,7 +118,7 @@ def _collect_labelled_values(
             labelled = labelled_values.setdefault(result.path, new_value)
             if result.outcome in CORRECT:
                 labelled.agreeing_count += 1
-            elif result.outcome in PREDICTED and not is_null_like(result.actual):
+            elif result.outcome in PREDICTED and not says_nothing(result.actual):
                 answer = derive_model_family(record), result.actual
                 labelled.answers[record.candidate.label] = answer
     return values_by_document
@@ -153,7 +153,7 @@ def _find_agreement(
 def _check_value(
     path: str, labelled: _LabelledValue, conventions: Conventions
 ) -> Iterator[Message]:
-    if is_null(labelled.reference):
+    if says_nothing(labelled.reference):
         return
     canonical_value = canonicalize_value(Field("", labelled.type), labelled.reference, conventions)
     if labelled.type in PARSED_TYPES and canonical_value is None:

@@ -1,209 +1,156 @@
-"""Printed numbers: amounts, quantities, currencies. `1.234,56`, `1'234.56`, `1 234,56 руб.`,
-`(12.00)`, `12,00-`.
+"""Amounts: one printed number, with currencies, a sign or CR and DR around it.
 
-One separator with exactly three digits after it (`1.234`, `60,000`) is read as thousands, unless
-what stands before it cannot head a group (`0.780`, `.780`, `1234.567`, `01.234`). Nothing in such a
-value decides, and thousands is by far the more frequent on invoices. Where the other side of a
-comparison is unambiguous it decides: see `is_same_amount`.
+A document uses one decimal mark: what its own amounts show, else what the suite says (see
+`vlm_lab.fields.own_conventions`). Where neither tells, three digits behind a single mark are
+thousands, unless the currency has three minor digits: a thousandfold error is wrong. Unit prices
+may have three decimals, and are read as the other side of a comparison needs it.
 """
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from vlm_lab.types import Conventions
+from vlm_lab.fields.currencies import count_minor_digits, find_currencies, parse_currency
+from vlm_lab.fields.folding import fold_text
+from vlm_lab.fields.printed_numbers import PrintedNumber, convert_json_number, split_number
+from vlm_lab.fields.roles import is_unit_price
+from vlm_lab.fields.units import UNITS
+from vlm_lab.types import Conventions, DocumentConventions, Field
 
-Quantity = tuple[Decimal, str]
-MAX_LENGTH = 64  # characters; no printed amount is longer
-
-# Signs and words printed for a currency -> ISO 4217. A bare $ is read as USD and a bare kr as SEK:
-# the commonest.
-CURRENCY_SIGNS = {
-    "€": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "us$": "USD", "usd$": "USD", "£": "GBP",
-    "¥": "JPY", "円": "JPY", "cn¥": "CNY", "元": "CNY", "rmb": "CNY", "₽": "RUB", "руб": "RUB",
-    "р": "RUB", "рублей": "RUB", "рубль": "RUB", "rub": "RUB", "rur": "RUB", "zł": "PLN",
-    "zl": "PLN", "kr": "SEK", "fr": "CHF", "sfr": "CHF", "₴": "UAH", "грн": "UAH", "₸": "KZT",
-    "тг": "KZT", "₹": "INR", "rs": "INR", "₩": "KRW", "₺": "TRY", "tl": "TRY", "₪": "ILS",
-    "฿": "THB", "₫": "VND", "kč": "CZK", "ft": "HUF", "lei": "RON", "лв": "BGN", "br": "BYN",
-    "rp": "IDR", "rm": "MYR", "r$": "BRL", "a$": "AUD", "c$": "CAD", "ca$": "CAD", "nz$": "NZD",
-    "s$": "SGD", "hk$": "HKD", "mx$": "MXN", "nt$": "TWD", "₱": "PHP", "₦": "NGN", "chf": "CHF",
-}  # fmt: skip
-
-# ISO 4217, current codes.
-_CURRENCY_CODES = (
-    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN "
-    "BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL "
-    "GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF "
-    "KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN "
-    "MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD "
-    "SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH "
-    "UGX USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG"
-)
-CURRENCY_CODES = frozenset(_CURRENCY_CODES.split())
-
-_PIECE_UNITS = (
-    "x × * pcs pc pce pieces piece ea each st stk stck stück stuck szt шт ud un u unit units item "
-    "items 個"
-)
-PIECE_UNITS = frozenset(_PIECE_UNITS.split())
-_MINUS_SIGNS = str.maketrans("−–—‐‑", "-----")
-_NUMBER = re.compile(r"\d(?:[\d.,]| (?=\d)|['’٬](?=\d))*|[.,]\d+")
-_NO_CENTS = re.compile(r"(?<=\d)[.,]\s?-{1,2}(?!\d)")  # 12,- and 12.-- are 12.00
-# 1.234.567 and 7,08,000
-_INTEGER = re.compile(r"\d+|\d{1,3}(?P<group>[.,' ’٬])(?:\d{2,3}(?P=group))*\d{3}")
-_AMBIGUOUS_NUMBER = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
-# Stand beside a number on a receipt, without a meaning of their own here.
-_IGNORED_MARKS = str.maketrans("", "", "()@*+-")
+DEFAULT_LANGUAGES = Conventions().languages
+EITHER_MARK = ".,"  # the decimal mark of a currency with three minor digits, where nothing tells
+_CREDIT = re.compile(r"(?<![^\W\d_])(?:cr|credit)\b\.?")  # $108.43 cr is owed to the reader
+_DEBIT = re.compile(r"(?<![^\W\d_])(?:dr|debit)\b\.?")
+_MINUS_WORD = re.compile(r"\b(?:minus|минус)\b")
+_PER_UNIT = re.compile(r"(?:/|\bper|\bpro|\bpar|\bpor|\bза)\s?(?:1\s)?([^\s/\d]{1,12}\d?)\s?$")
 
 
 def parse_amount(value: Any, conventions: Conventions) -> Decimal | None:
     """The number that is printed; its currency, on either side, is another field's matter."""
-    if isinstance(value, str):
-        number_and_rest = _split_number(value)
-        if number_and_rest is None:
-            return None
-        number, rest = number_and_rest
-        return number if _has_only_currencies(rest) else None
-    return _convert_json_number(value)
-
-
-def parse_quantity(value: Any, conventions: Conventions) -> Quantity | None:
-    """Number and unit; pieces (`2 x`, `2 Stk.`, `2 шт`) are no unit, `2 kg` has one."""
-    if isinstance(value, str):
-        number_and_rest = _split_number(value)
-        if number_and_rest is None:
-            return None
-        number, rest = number_and_rest
-        unit = rest.casefold().strip(". ")
-        return number, "" if unit in PIECE_UNITS else unit
-    json_number = _convert_json_number(value)
-    return None if json_number is None else (json_number, "")
-
-
-def parse_currency(value: Any, conventions: Conventions) -> str | None:
-    """The ISO 4217 code of a code, sign or printed word."""
-    if not isinstance(value, str):
-        return None
-    word = value.strip().strip(".").casefold()
-    code = CURRENCY_SIGNS.get(word) or word.upper()
-    return code if code in CURRENCY_CODES else None
+    amount = _read_amount(value, conventions)
+    return None if amount is None else amount.number
 
 
 def find_printed_currency(value: Any) -> str:
     """The ISO 4217 code of what is printed beside an amount (`12,00 €`), "" where that is none."""
-    number_and_rest = _split_number(value) if isinstance(value, str) else None
-    if number_and_rest is None:
+    if not isinstance(value, str):
         return ""
-    return parse_currency(number_and_rest[1], Conventions()) or ""
+    amount = _read_printed_amount(fold_text(value), "", "", DEFAULT_LANGUAGES)
+    return (parse_currency(amount.rest, Conventions()) or "") if amount else ""
 
 
 def is_same_amount(
-    expected: Any, actual: Any, tolerance: str, expected_number: Decimal, actual_number: Decimal
-) -> bool:
-    """Whether two amounts are equal within the tolerance; one that is ambiguous (`1.234`) is read
-    as the other needs it."""
-    max_difference = _parse_tolerance(tolerance)
-    if abs(expected_number - actual_number) <= max_difference:
-        return True
-    is_expected_ambiguous = is_ambiguous_number(expected)
-    is_actual_ambiguous = is_ambiguous_number(actual)
-    if is_expected_ambiguous == is_actual_ambiguous:
-        return False
-    if is_expected_ambiguous:
-        expected_number /= 1000
-    else:
-        actual_number /= 1000
-    return abs(expected_number - actual_number) <= max_difference
-
-
-def is_same_quantity(
+    field: Field,
     expected: Any,
     actual: Any,
-    tolerance: str,
-    expected_quantity: Quantity,
-    actual_quantity: Quantity,
+    expected_conventions: Conventions,
+    actual_conventions: Conventions,
 ) -> bool:
-    """Whether numbers are equal as amounts are; a unit that only one side has is no difference,
-    another unit is."""
-    expected_number, expected_unit = expected_quantity
-    actual_number, actual_unit = actual_quantity
-    if expected_unit and actual_unit and expected_unit != actual_unit:
+    """Whether two amounts are equal within the tolerance, and in one currency where the reference
+    names one."""
+    expected_amount = _read_amount(expected, expected_conventions)
+    actual_amount = _read_amount(actual, actual_conventions)
+    if expected_amount is None or actual_amount is None:
         return False
-    return is_same_amount(expected, actual, tolerance, expected_number, actual_number)
+    if not _may_be_one_currency(expected, actual, expected_conventions):
+        return False
+    max_difference = parse_tolerance(field.tolerance)
+    if abs(expected_amount.number - actual_amount.number) <= max_difference:
+        return True
+    if is_unit_price(field.path):
+        return has_common_reading(expected_amount, actual_amount, max_difference)
+    # A reference with three decimals is none of money with two, so that neither is its answer.
+    other_reading = None if actual_conventions.decimal_mark else actual_amount.other_reading
+    has_decimals = expected_amount.number != round(expected_amount.number, 2)
+    if not has_decimals or other_reading is None or expected_amount.other_reading is not None:
+        return False
+    return abs(expected_amount.number - other_reading) <= max_difference
+
+
+def has_common_reading(
+    first: PrintedNumber, second: PrintedNumber, max_difference: Decimal
+) -> bool:
+    """Whether two numbers are equal in any of their readings: `1,500` and `1.5`."""
+    return any(
+        abs(one - other) <= max_difference
+        for one in (first.number, first.other_reading)
+        for other in (second.number, second.other_reading)
+        if one is not None and other is not None
+    )
 
 
 def is_ambiguous_number(value: Any) -> bool:
     """Whether a printed number could be thousands or have three decimals."""
-    if not isinstance(value, str):
-        return False
-    match = _NUMBER.search(value)
-    return bool(match and _AMBIGUOUS_NUMBER.fullmatch(match[0]))
+    number = split_number(fold_text(value)) if isinstance(value, str) else None
+    return number is not None and number.other_reading is not None
 
 
 @lru_cache(maxsize=64)
-def _parse_tolerance(text: str) -> Decimal:
+def parse_tolerance(text: str) -> Decimal:
+    """A field's tolerance as a number."""
     return Decimal(text)
 
 
-def _split_number(text: str) -> tuple[Decimal, str] | None:
-    """The one number in a short text with its sign, and what stands around it."""
-    return _split_short_text(text) if len(text) <= MAX_LENGTH else None
-
-
-@lru_cache(maxsize=2048)
-def _split_short_text(text: str) -> tuple[Decimal, str] | None:
-    cleaned = _NO_CENTS.sub("", " ".join(text.translate(_MINUS_SIGNS).split()))
-    match = _NUMBER.search(cleaned)
-    if match is None:
-        return None
-    before, after = cleaned[: match.start()], cleaned[match.end() :]
-    number = _parse_decimal(match[0].rstrip(".,"))
-    if number is None or any(character.isdigit() for character in before + after):
-        return None
-    rest = " ".join(f"{before} {after}".translate(_IGNORED_MARKS).split())
-    return -number if _is_negative(before, after) else number, rest
-
-
-def _is_negative(before: str, after: str) -> bool:
-    return (
-        before.strip().startswith("-")
-        or before.endswith("-")
-        or after.strip().startswith("-")
-        or ("(" in before and ")" in after)
+def _read_amount(value: Any, conventions: Conventions) -> PrintedNumber | None:
+    if not isinstance(value, str):
+        number = convert_json_number(value)
+        return None if number is None else PrintedNumber(number)
+    currency = conventions.currency if isinstance(conventions, DocumentConventions) else ""
+    return _read_printed_amount(
+        fold_text(value), conventions.decimal_mark, currency, conventions.languages
     )
 
 
-@lru_cache(maxsize=256)
-def _has_only_currencies(rest: str) -> bool:
-    """Whether only currencies (or nothing) stand around a number: `12 Stück` is no amount."""
-    words = [word.strip(".,:=/").casefold() for word in rest.split()]
-    return all(
-        not word or word in CURRENCY_SIGNS or word.upper() in CURRENCY_CODES for word in words
-    )
-
-
-def _convert_json_number(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+@lru_cache(maxsize=4096)
+def _read_printed_amount(
+    text: str, decimal_mark: str, currency: str, languages: tuple[str, ...]
+) -> PrintedNumber | None:
+    amount = split_number(text, decimal_mark)
+    if amount is None:
         return None
-    try:
-        number = Decimal(str(value))
-    except (InvalidOperation, ValueError):
+    words, is_credit = _split_words_of_sign(_PER_UNIT.sub(_drop_known_unit, amount.rest.casefold()))
+    codes = find_currencies(words, languages)
+    if codes is None:
         return None
-    return number if number.is_finite() else None
+    named_codes = codes or {currency} - {""}
+    if not decimal_mark and named_codes and all(map(_has_three_minor_digits, named_codes)):
+        amount = split_number(text, EITHER_MARK) or amount
+    if is_credit and amount.number > 0:
+        other_reading = None if amount.other_reading is None else -amount.other_reading
+        return PrintedNumber(-amount.number, other_reading, words)
+    return amount._replace(before="", after=words)
 
 
-def _parse_decimal(digits: str) -> Decimal | None:
-    """Digits with their separators -> number. The last dot or comma is the decimal one unless it
-    groups thousands; groups of other than two or three digits are no number."""
-    decimal_position = max(digits.rfind("."), digits.rfind(","))
-    if (
-        decimal_position < 0
-        or digits.count(digits[decimal_position]) > 1
-        or _AMBIGUOUS_NUMBER.fullmatch(digits)
-    ):
-        decimal_position = len(digits)
-    whole, fraction = digits[:decimal_position] or "0", digits[decimal_position + 1 :]
-    if not _INTEGER.fullmatch(whole) or not (fraction.isdecimal() or not fraction):
-        return None
-    return Decimal(re.sub(r"\D", "", whole) + "." + fraction)
+def _has_three_minor_digits(code: str) -> bool:
+    return count_minor_digits(code) == 3
+
+
+def _split_words_of_sign(rest: str) -> tuple[str, bool]:
+    """What is no word of a sign, and whether one says that the amount is a credit."""
+    without_credit = _CREDIT.sub(" ", rest)
+    is_credit = without_credit != rest or bool(_MINUS_WORD.search(rest))
+    return " ".join(_MINUS_WORD.sub(" ", _DEBIT.sub(" ", without_credit)).split()), is_credit
+
+
+def _drop_known_unit(match: re.Match[str]) -> str:
+    return " " if match[1].strip(".") in UNITS else match[0]
+
+
+def _may_be_one_currency(expected: Any, actual: Any, conventions: Conventions) -> bool:
+    """Whether the reply's currency may be the reference's: the one beside the amount, else the one
+    that the document has. A reply without one is at odds with none."""
+    expected_codes = _find_printed_currencies(expected, conventions.languages)
+    if not expected_codes and isinstance(conventions, DocumentConventions):
+        expected_codes = frozenset({conventions.currency} - {""})
+    actual_codes = _find_printed_currencies(actual, conventions.languages)
+    return not expected_codes or not actual_codes or bool(expected_codes & actual_codes)
+
+
+def _find_printed_currencies(
+    value: Any, languages: tuple[str, ...] = DEFAULT_LANGUAGES
+) -> frozenset[str]:
+    if not isinstance(value, str):
+        return frozenset()
+    amount = _read_printed_amount(fold_text(value), "", "", languages)
+    return find_currencies(amount.rest, languages) or frozenset() if amount else frozenset()

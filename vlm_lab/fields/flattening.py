@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from vlm_lab.fields.nothing import says_nothing
 from vlm_lab.types import Field
 
-NULL_WORDS = frozenset(
-    {"", "null", "none", "n/a", "na", "not available", "not found", "unknown", "-", "--", "—"}
-)
 MAX_KEY_DOTS = 4  # in a key that is a path: ten thousand dots must not become as many levels
 
 
@@ -60,7 +58,7 @@ def collect_table_paths(fields: Iterable[Field]) -> frozenset[str]:
 @lru_cache(maxsize=64)
 def index_by_spelling(paths: tuple[str, ...]) -> dict[str, str]:
     """Paths by their letters and digits alone."""
-    return {_reduce_spelling(path): path for path in reversed(paths)}
+    return {reduce_spelling(path): path for path in sorted(paths, reverse=True)}
 
 
 def match_key_spelling(record: FlatRecord, known_paths: tuple[str, ...]) -> FlatRecord:
@@ -69,7 +67,7 @@ def match_key_spelling(record: FlatRecord, known_paths: tuple[str, ...]) -> Flat
     of a list to a field that is none."""
     contents: tuple[dict[str, Any], ...] = (record.values_by_path, record.rows_by_path)
     for values_or_rows in contents:
-        for path in [path for path in values_or_rows if path not in known_paths]:
+        for path in sorted(path for path in values_or_rows if path not in known_paths):
             known_path, value = _find_known_path(
                 path, values_or_rows[path], index_by_spelling(known_paths)
             )
@@ -84,26 +82,14 @@ def _find_known_path(
     path: str, value: Any, paths_by_spelling: Mapping[str, str]
 ) -> tuple[str | None, Any]:
     """The known path that a leaf's or a table's path stands for, and the value in its shape."""
-    spelling = _reduce_spelling(path)
+    spelling = reduce_spelling(path)
     if spelling in paths_by_spelling:
         return paths_by_spelling[spelling], value
     if not isinstance(value, list):
-        return paths_by_spelling.get(f"{spelling}[]"), None if is_null_like(value) else [value]
+        return paths_by_spelling.get(f"{spelling}[]"), None if says_nothing(value) else [value]
     if len(value) == 1 and not isinstance(value[0], Mapping | list):
         return paths_by_spelling.get(spelling.removesuffix("[]")), value[0]
     return None, value
-
-
-def is_null(value: Any) -> bool:
-    """Whether a reference says nothing here: null, "", spaces, []."""
-    return value is None or value == [] or (isinstance(value, str) and not value.strip())
-
-
-def is_null_like(value: Any) -> bool:
-    """Whether a prediction says nothing here; models write `N/A` where they mean null."""
-    return is_null(value) or (
-        isinstance(value, str) and len(value) < 16 and value.strip().lower() in NULL_WORDS
-    )
 
 
 def unflatten_dotted_keys(value: Any) -> Any:
@@ -138,7 +124,8 @@ def _set_default_value(target: dict[str, Any], keys: list[str], value: Any) -> N
     target.setdefault(keys[-1], value)
 
 
-def _reduce_spelling(path: str) -> str:
+def reduce_spelling(path: str) -> str:
+    """A path without what spellings of a key differ in: case, underscores, spaces."""
     return re.sub(r"[^\w.\[\]]|_", "", path).casefold()
 
 

@@ -19,6 +19,17 @@ ROW_TOTAL_PATTERN = re.compile(
     r"сумма|стоимость|всего|amount|line total|\btotal\b|betrag|gesamt|montant"
 )
 ROW_PRICE_PATTERN = re.compile(r"price")  # on receipts, where a row has no other figure
+# A price of one piece, hour or kilowatt-hour: these have more decimals than money has.
+UNIT_PRICE_PATTERN = re.compile(
+    r"unit (price|cost)|price (per|unit)|\bцена\b|einzel ?preis|stück ?preis|e ?preis\b|unitaire"
+    r"|unitario|unitário|\bcena\b|jednostkowa|\bkurs\b|exchange rate|tarif|ціна|birim fiyat"
+)
+# A share in percent, by its name alone or with what it is a share of.
+PERCENT_PATTERN = re.compile(
+    r"percent|prozent|процент|відсот|\bpct\b|ставка|satz\b|\btaux\b|al[ií]quota|stawka"
+    r"|sazba|oranı|\b(tax|vat|gst|mwst|ust|tva|iva|btw|moms|discount) ?rate\b"
+)
+BARE_RATE_PATTERN = re.compile(r"rate")
 
 
 def split_key(key: str) -> str:
@@ -47,3 +58,14 @@ def find_row_total_column(columns: Collection[str]) -> str | None:
         if ROW_PRICE_PATTERN.fullmatch(key_words)
     ]
     return candidates[0] if len(candidates) == 1 else None
+
+
+def is_unit_price(path: str) -> bool:
+    """Whether a field holds what one of something costs, by its last key."""
+    return bool(UNIT_PRICE_PATTERN.search(split_key(path.rpartition(".")[2])))
+
+
+def is_percent_name(key: str) -> bool:
+    """Whether a key says that its values are percent: `tax_rate`, `Ставка НДС`, a bare `rate`."""
+    key_words = split_key(key.rpartition(".")[2])
+    return bool(PERCENT_PATTERN.search(key_words) or BARE_RATE_PATTERN.fullmatch(key_words))

@@ -63,7 +63,7 @@ def collect_reference_fields(reference: Mapping[str, Any]) -> tuple[Field, ...]:
     for path, value in flatten_json(reference):
         values_by_path.setdefault(path, []).append(value)
     return tuple(
-        Field(path, "list" if path.endswith("[]") else infer_field_type(field_values))
+        Field(path, "list" if path.endswith("[]") else infer_field_type(field_values, path))
         for path, field_values in values_by_path.items()
     )
 

@@ -14,14 +14,10 @@ from functools import lru_cache
 from typing import Any
 
 from vlm_lab.fields.amounts import parse_amount
+from vlm_lab.fields.folding import fold_text
 from vlm_lab.types import Conventions
 
 MAX_CACHED_LENGTH = 200  # characters of a text that is remembered
-_LOOKALIKES = {"-": "‐‑‒–—―−\ufffe", "'": "‘’‚′`´", '"': "“”„«»″", "": "\u00ad\u200b\ufeff"}
-_LOOKALIKE_TABLE = {
-    ord(character): plain for plain, characters in _LOOKALIKES.items() for character in characters
-}
-
 # Legal forms, printed in full or short; the form itself is part of a name and must be right.
 LEGAL_FORMS = {
     "общество с ограниченной ответственностью": "ооо",
@@ -39,34 +35,67 @@ LEGAL_FORMS = {
 }
 _LEGAL_FORM = re.compile(r"\b(" + "|".join(sorted(LEGAL_FORMS, key=len, reverse=True)) + r")\b")
 _INSIGNIFICANT_SPACE = re.compile(r"(?<!\d) | (?!\d)")
-_NUMBER_LABEL = re.compile(r"(?:n[or°º]\.?|№|#)(?=\d)")
+# What stands before an invoice number, at its front alone: `RNR2024001` has no label.
+_DOCUMENT_NAME = (
+    r"(?:(?:tax ?)?invoice|bill|document|order|receipt|rechnungs?|beleg|facture|factura|fattura"
+    r"|fatura|faktura|faktúra|factuur|sz[aá]mla|(?:счет|счёт)(?:-фактура)?|фактура|рахунок)"
+)
+_NUMBER_WORD = (
+    r"(?:n[or]|n(?=°)|n[uú]mero|numéro|n[uú]m|number|nummer|č|č[ií]slo|numer|номер"
+    r"|(?:inv|rg|re|doc)[ .-]*n[or])"
+)
+_NUMBER_LABEL = re.compile(
+    rf"(?:{_DOCUMENT_NAME}?[ .-]*{_NUMBER_WORD}(?:[.:°#]+ ?| )|{_DOCUMENT_NAME} ?[:#] ?"
+    r"|(?:n[or°]|#) ?(?=\d)|[#:] ?)+(?=.*\d)"
+)
 # What a tax id is called: as a key, its words apart or not, and printed before one. Before a number
 # the tax's own name is a label, too, which as a key is an amount, and so are `uid` and `ein`, which
 # as keys are anything.
 TAX_ID_NAMES = (
-    r"инн|унп|иин|бин"
-    r"|(?:vat|tax) ?(?:id(?:entification)?|number|num|no|nr|reg(?:istration)?|payer)+"
-    r"|ust ?id(?:ent)?(?:nr|nummer)?|steuer ?(?:id|nummer|nr)+|nif|cif|p(?:artita)? ?iva"
-    r"|btw ?(?:nummer|nr|id)+|tin|cnpj|gstin|abn|siret|siren"
+    r"инн(?: ?кпп)?|унп|унн|иин|бин|іпн|єдрпоу|огрн(?:ип)?|еик|пиб|inn|edrpou"
+    r"|(?:vat|tax) ?(?:id(?:entification)?|number|num|no|nr|reg(?:istration)?|payer|code|ref)+"
+    r"|ust ?id(?:ent)?(?:ifikations)?(?:nr|nummer)?|(?:umsatz)?steuer ?(?:id(?:ent)?|nummer|nr)+"
+    r"|st ?nr"
+    r"|nif|cif|p(?:artita)? ?iva|c(?:odice)? ?fiscale|cod ?fiscal|kvk(?: ?nummer)?"
+    r"|btw ?(?:nummer|nr|id)+|tin|cnpj|cpf|gst ?(?:in|no|number|reg)+|abn|acn|siret|siren"
+    r"|(?:numero|numéro|n)? ?(?:de ?)?tva ?intra(?:communautaire)?"
+    r"|(?:numero|numéro|n) ?(?:de ?)?tva"
+    r"|nip|regon|ičo|dič|ič ?dph|ico|cuit|cui|oib|vkn|vergi ?(?:kimlik ?)?(?:no|numarası)"
+    r"|adószám|y ?tunnus|cvr(?: ?nr)?|org ?(?:nr|no|nummer)|mva ?nr|moms ?(?:reg ?)?(?:nr|no)"
+    r"|rut|ruc|rfc|uen|trn|npwp|kra ?pin|afm|αφμ|登録番号|税号|統一編號|纳税人识别号"
+    r"|사업자등록번호|الرقم ?الضريبي|ח ?פ|עוסק ?מורשה|mã ?số ?thuế"
 )
-TAX_ID_LABELS = rf"{TAX_ID_NAMES}|vat|mwst|tva|iva|btw|uid|ein"
+TAX_ID_LABELS = (
+    rf"{TAX_ID_NAMES}|vat|mwst|ust|tva|iva|btw|moms|mva|dph|kdv|gst|uid|ein|c ?f|dic|nit|rif|nie"
+    r"|mst|pan(?=[a-z]{5}\d)"
+)
 TAX_ID_ENDING = r"(?<=\d)(?:mwst|tva|iva|tpv)$"
-_TAX_ID_LABEL = re.compile(rf"^(?:{TAX_ID_LABELS})(?=[a-z]{{0,3}}\d)")
-_TRUE_WORDS = {"true", "yes", "ja", "oui", "да", "x", "1"}
-_FALSE_WORDS = {"false", "no", "nein", "non", "нет", "0"}
+_TAX_ID_LABEL = re.compile(
+    rf"^(?:(?:{TAX_ID_LABELS})(?:id|nr|no|number)?)+(?=[a-z]{{0,3}}\d|(?<=rfc)[a-z]|(?<=pan)[a-z])"
+)
+_TRUE_WORDS = frozenset(
+    {"true", "yes", "y", "ja", "oui", "да", "x", "1", "si", "sí", "sì", "sim", "так", "tak", "ano"}
+    | {"evet", "はい", "是", "예", "نعم", "כן", "on", "checked", "✓", "✔", "☑", "igen", "kyllä"}
+)
+_FALSE_WORDS = frozenset(
+    {"false", "no", "n", "nein", "non", "нет", "0", "nee", "não", "ні", "nie", "ne", "hayır"}
+    | {"いいえ", "否", "아니오", "لا", "לא", "off", "unchecked", "☐", "nem", "ei", "nej", "nei"}
+)
 
 
 def normalize_text(value: Any, conventions: Conventions) -> str | None:
-    """NFKC, one kind of dash and quote, case folded, spaces only between digits."""
+    """Case folded, in one line, spaces only between digits."""
     return _normalize_plain_text(str(value)) if isinstance(value, str | int | float) else None
 
 
 def normalize_identifier(value: Any, conventions: Conventions) -> str | None:
-    """An invoice number: as text, but no space counts, nor `No.`, `Nr.`, `№` or `#` before it."""
+    """An invoice number: as text, but no space counts, nor `No.`, `№`, `#`, `Invoice No.` at its
+    front."""
     if not isinstance(value, str | int | float):
         return None
-    plain = _normalize_plain_text(str(value)).replace(" ", "")
-    return _NUMBER_LABEL.sub("", plain) or plain
+    text = _fold_case(_format_code(value))
+    label = _NUMBER_LABEL.match(text)
+    return (text[label.end() :] if label else text).replace(" ", "")
 
 
 def normalize_name(value: Any, conventions: Conventions) -> str | None:
@@ -88,9 +117,8 @@ def normalize_tax_id(value: Any, conventions: Conventions) -> str | None:
     if code is None:
         return None
     unlabelled = re.sub(TAX_ID_ENDING, "", _TAX_ID_LABEL.sub("", code) or code)
-    return (
-        f"el{unlabelled[2:]}" if re.fullmatch(r"gr\d{9}", unlabelled) else unlabelled
-    )  # VIES writes Greece so
+    is_greek = re.fullmatch(r"gr\d{9}", unlabelled)
+    return f"el{unlabelled[2:]}" if is_greek else unlabelled  # VIES writes Greece so
 
 
 def normalize_iban(value: Any, conventions: Conventions) -> str | None:
@@ -120,10 +148,16 @@ def _normalize_item(value: Any, conventions: Conventions) -> Hashable:
 
 
 def _normalize_code(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    plain = _normalize_plain_text(str(value))
+    plain = _normalize_plain_text(_format_code(value))
     return re.sub(r"[\W_]", "", plain) or plain
+
+
+def _format_code(value: str | float) -> str:
+    """A code as text; pandas writes 1001 as 1001.0 where a column has gaps."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if is_whole else str(value)
 
 
 def _cache_short_texts(normalize: Callable[[str], str]) -> Callable[[str], str]:
@@ -134,12 +168,12 @@ def _cache_short_texts(normalize: Callable[[str], str]) -> Callable[[str], str]:
 
 @_cache_short_texts
 def _normalize_plain_text(value: str) -> str:
-    return _remove_insignificant_spaces(_fold_characters(value))
+    return _remove_insignificant_spaces(_fold_case(value))
 
 
 @_cache_short_texts
 def _normalize_name_text(value: str) -> str:
-    undotted = re.sub(r"\b(\w)\.\s?(?=\w\b)", r"\1", _fold_characters(value))  # G.m.b.H., S. A.
+    undotted = re.sub(r"\b(\w)\.\s?(?=\w\b)", r"\1", _fold_case(value))  # G.m.b.H., S. A.
     return _remove_insignificant_spaces(
         _LEGAL_FORM.sub(lambda match: LEGAL_FORMS[match[0]], _replace_punctuation(undotted))
     )
@@ -147,15 +181,15 @@ def _normalize_name_text(value: str) -> str:
 
 def _replace_punctuation(value: str) -> str:
     """Letters and digits in words; what is nothing but punctuation stays as it is."""
-    folded = _fold_characters(value)
+    folded = _fold_case(value)
     return " ".join(re.sub(r"[\W_]+", " ", folded).split()) or folded
 
 
-def _fold_characters(value: str) -> str:
+def _fold_case(value: str) -> str:
+    """Case folded, in one line; what is folded before (`vlm_lab.fields.folding`) stays."""
     if value.isascii():
-        return " ".join(value.lower().translate(_LOOKALIKE_TABLE).split())
-    folded = unicodedata.normalize("NFKC", value).translate(_LOOKALIKE_TABLE).casefold()
-    return " ".join(unicodedata.normalize("NFKC", folded).split())
+        return " ".join(value.lower().split())
+    return " ".join(unicodedata.normalize("NFKC", fold_text(value).casefold()).split())
 
 
 def _remove_insignificant_spaces(folded: str) -> str:

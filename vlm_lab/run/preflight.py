@@ -18,8 +18,8 @@ from typing import Any
 from vlm_lab.fields import canonicalize_value
 from vlm_lab.fields.check_digits import find_code_error
 from vlm_lab.fields.comparison import CODE_TYPES
-from vlm_lab.fields.flattening import is_null
 from vlm_lab.fields.inference import is_numeric_code
+from vlm_lab.fields.nothing import says_nothing
 from vlm_lab.fields.schema import flatten_json
 from vlm_lab.files import atomic_private_file
 from vlm_lab.messages import MESSAGES, Message, in_english, list_first_names
@@ -96,7 +96,7 @@ def _collect_notes(suite: Suite, documents: Sequence[Document]) -> Iterator[Mess
     values_by_path: dict[str, list[Any]] = {}
     for document in documents:
         for path, value in flatten_json(document.reference):
-            if not is_null(value):
+            if not says_nothing(value):
                 values_by_path.setdefault(path, []).append(value)
     unfilled_paths = [field.path for field in suite.fields if field.path not in values_by_path]
     if unfilled_paths:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from vlm_lab.fields.flattening import is_null
+from vlm_lab.fields.nothing import is_null
 from vlm_lab.fields.roles import split_key
 from vlm_lab.scaffold.overlay import Node
 

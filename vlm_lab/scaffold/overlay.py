@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vlm_lab.fields.flattening import is_null
+from vlm_lab.fields.nothing import is_null
 from vlm_lab.fields.schema import MAX_SCHEMA_DEPTH
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
-from vlm_lab.fields.flattening import is_null
+from vlm_lab.fields.nothing import is_null
 from vlm_lab.fields.roles import split_key
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scaffold import files

@@ -14,8 +14,8 @@ from vlm_lab.fields import canonicalize_value
 from vlm_lab.fields.amounts import is_ambiguous_number
 from vlm_lab.fields.check_digits import find_code_error
 from vlm_lab.fields.comparison import CODE_TYPES
-from vlm_lab.fields.flattening import is_null_like
 from vlm_lab.fields.inference import infer_field_type, is_numeric_code
+from vlm_lab.fields.nothing import says_nothing
 from vlm_lab.fields.roles import split_key
 from vlm_lab.fields.texts import TAX_ID_NAMES
 from vlm_lab.scaffold.overlay import Column
@@ -156,20 +156,17 @@ def _collect_warnings(
     if not values:
         yield "always empty"
         return
-    telling_values = [value for value in values if not is_null_like(value)]
+    telling_values = [value for value in values if not says_nothing(value)]
     misfits = [
         value for value in telling_values if not _is_readable_as(type_name, value, conventions)
     ]
     if misfits:
         example = format_example(misfits[0])
         yield f"{len(misfits)} of {len(values)} are no {type_name}, for example {example}"
-    null_like_values = [value for value in values if is_null_like(value)]
+    null_like_values = [value for value in values if says_nothing(value)]
     if null_like_values:
         example = format_example(null_like_values[0])
-        yield (
-            f"{len(null_like_values)} say nothing, for example {example}: "
-            "empty them if they mean so"
-        )
+        yield (f"{len(null_like_values)} say nothing, for example {example}, and are read as empty")
     yield from _collect_code_warnings(column.path, type_name, values)
     if type_name in ("amount", "quantity"):
         ambiguous_numbers = [value for value in values if is_ambiguous_number(value)]

@@ -39,13 +39,16 @@ class FieldError:
 
 
 def classify_error(
-    result: FieldResult, paths_by_value: PathsByValue, conventions: Conventions
+    result: FieldResult,
+    paths_by_value: PathsByValue,
+    conventions: Conventions,
+    actual_conventions: Conventions,
 ) -> str | None:
     """The name of the error, None where no question fits. `paths_by_value` is what
     `index_expected_values` says of the reference."""
     field, expected, actual = Field(result.field, result.type), result.expected, result.actual
     expected_value = canonicalize_value(field, expected, conventions)
-    actual_value = canonicalize_value(field, actual, conventions)
+    actual_value = canonicalize_value(field, actual, actual_conventions)
     reference_paths: Sequence[str] = ()
     if len(str(actual)) >= MIN_DISTINCTIVE_LENGTH:
         value_key = _build_value_key(actual_value, actual, conventions)

@@ -12,25 +12,25 @@ list there is not the value.
 """
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from vlm_lab.fields import canonicalize_value, compare_values
-from vlm_lab.fields.comparison import has_same_text
+from vlm_lab.fields import compare_values
 from vlm_lab.fields.flattening import (
     FlatRecord,
     collect_table_paths,
     flatten_document,
     flatten_row,
-    is_null,
-    is_null_like,
     match_key_spelling,
     unflatten_dotted_keys,
 )
+from vlm_lab.fields.nothing import is_null, says_nothing
+from vlm_lab.fields.own_conventions import find_labelled_currency, read_own_conventions
 from vlm_lab.fields.schema import collect_reference_fields
 from vlm_lab.parsing.parser import SCHEMA_ECHO
 from vlm_lab.scoring.alignment import align_rows, count_split_and_merged
+from vlm_lab.scoring.cells import Cell, ColumnMatcher, Row, make_cell
 from vlm_lab.scoring.counts import compute_scores
 from vlm_lab.scoring.diff import compute_diff
 from vlm_lab.scoring.error_types import (
@@ -105,7 +105,7 @@ def score_values(
         if status == "unparsed" and SCHEMA_ECHO in reason
         else ERROR_TYPES_BY_STATUS.get(status)
     )
-    results = _classify_errors(state.results, conventions, missing_error_type)
+    results = _classify_errors(state, missing_error_type)
     return Score(
         fields=tuple(results),
         scores=compute_scores(state.header_counts, state.cell_counts, state.row_counts),
@@ -118,7 +118,8 @@ class _ScoringState:
 
     fields_by_path: Mapping[str, Field]
     table_paths: frozenset[str]
-    conventions: Conventions
+    expected_conventions: Conventions
+    actual_conventions: Conventions
     empty: str
     confidences: Mapping[str, float]
     results: list[FieldResult] = field(default_factory=list)
@@ -137,10 +138,12 @@ def _score_document(
 ) -> _ScoringState:
     scored_fields = fields or collect_reference_fields(reference)
     fields_by_path = {scored_field.path: scored_field for scored_field in scored_fields}
+    currency = find_labelled_currency(reference, scored_fields, conventions)
     state = _ScoringState(
         fields_by_path,
         collect_table_paths(fields_by_path.values()),
-        conventions,
+        read_own_conventions(reference, scored_fields, conventions, currency),
+        read_own_conventions(value, scored_fields, conventions, currency),
         empty,
         confidences,
     )
@@ -190,7 +193,7 @@ def _score_record(
     for path, value in actual.values_by_path.items():
         if path not in state.fields_by_path or path in expected.values_by_path:
             continue
-        if not is_null_like(value):
+        if not _says_nothing(state, path, value):
             is_absent = state.empty == "absent" and _is_inside_null(path, expected)
             outcome: Outcome = "spurious" if is_absent else "unlabelled"
             _add_result(state, path, None, value, outcome, location)
@@ -204,19 +207,28 @@ def _score_value(
 ) -> None:
     actual = record.values_by_path.get(path)
     outcome: Outcome
-    if is_null(expected):
-        if not is_null_like(actual):
+    if _says_nothing(state, path, expected):
+        if not _says_nothing(state, path, actual):
             outcome = "spurious" if state.empty == "absent" else "unlabelled"
             _add_result(state, path, expected, actual, outcome, location)
-    elif is_null_like(actual) and not has_same_text(expected, actual):
+    elif _says_nothing(state, path, actual):
         _add_result(state, path, expected, actual, "missing", location)
     else:
         outcome, similarity = compare_values(
-            state.fields_by_path[path], expected, actual, state.conventions
+            state.fields_by_path[path],
+            expected,
+            actual,
+            state.expected_conventions,
+            state.actual_conventions,
         )
         if outcome == "exact" and path in record.renamed_paths:
             outcome = "normalized"
         _add_result(state, path, expected, actual, outcome, location, similarity)
+
+
+def _says_nothing(state: _ScoringState, path: str, value: Any) -> bool:
+    """Whether a value of this field is none; `нет` is an answer where yes or no is asked for."""
+    return is_null(value) if state.fields_by_path[path].type == "boolean" else says_nothing(value)
 
 
 def _add_result(
@@ -250,7 +262,7 @@ def _add_result(
 def _is_inside_null(path: str, expected: FlatRecord) -> bool:
     """Whether the reference has null where the prediction has an object with this leaf in it."""
     return any(
-        is_null(value) and path.startswith(f"{null_path}.")
+        says_nothing(value) and path.startswith(f"{null_path}.")
         for null_path, value in expected.values_by_path.items()
     )
 
@@ -273,9 +285,15 @@ def _score_table(
         match_key_spelling(flatten_row(row, path, state.table_paths), known_paths)
         for row in actual.rows_by_path.get(path) or ()
     ]
-    expected_cells = [_canonicalize_row(state, row) for row in expected_rows]
-    predicted_cells = [_canonicalize_row(state, row) for row in predicted_rows]
-    pairs = align_rows(expected_cells, predicted_cells)
+    expected_cells = [_make_row(state, row, state.expected_conventions) for row in expected_rows]
+    predicted_cells = [_make_row(state, row, state.actual_conventions) for row in predicted_rows]
+    pairs = align_rows(
+        expected_cells,
+        predicted_cells,
+        {cell_path: _make_matcher(state, cell_path) for row in expected_cells for cell_path in row},
+        [_serialize_unordered(row) for row in expected.rows_by_path.get(path) or ()],
+        [_serialize_unordered(row) for row in actual.rows_by_path.get(path) or ()],
+    )
     for index, row in enumerate(expected_rows):
         predicted_index = pairs.get(index)
         predicted_row = FlatRecord() if predicted_index is None else predicted_rows[predicted_index]
@@ -324,7 +342,7 @@ def _add_extra_row(
     """Adds the results of a predicted row that is none of the reference's. A column that the
     reference labels in no row is unlabelled here, too."""
     for path, value in row.values_by_path.items():
-        if path in state.fields_by_path and not is_null_like(value):
+        if path in state.fields_by_path and not _says_nothing(state, path, value):
             outcome: Outcome = "spurious" if path in labelled_paths else "unlabelled"
             _add_result(state, path, None, value, outcome, location)
     for table, rows in row.rows_by_path.items():
@@ -338,24 +356,40 @@ def _add_extra_row(
             )
 
 
-def _canonicalize_row(state: _ScoringState, row: FlatRecord) -> dict[str, Hashable]:
-    """What alignment compares, of the cells that say something: the canonical value, or the text of
-    what is not of its type; of a list inside the row all that it holds."""
-    cells: dict[str, Hashable] = {}
+def _make_row(state: _ScoringState, row: FlatRecord, conventions: Conventions) -> Row:
+    """What alignment compares, of the cells that say something; of a list inside the row all that
+    it holds."""
+    cells: Row = {}
     for path, value in row.values_by_path.items():
-        if path in state.fields_by_path and not is_null(value):
-            scored_field = state.fields_by_path[path]
-            canonical_value = canonicalize_value(scored_field, value, state.conventions)
-            cells[path] = str(value) if canonical_value is None else canonical_value
+        if path in state.fields_by_path and not _says_nothing(state, path, value):
+            cells[path] = make_cell(state.fields_by_path[path], value, conventions)
     for path, rows in row.rows_by_path.items():
-        if path in state.table_paths and _has_row_values(state, path, rows):
-            cells[path] = _serialize_unordered(rows)
+        if path not in state.table_paths:
+            continue
+        if description := _describe_rows(state, path, rows, conventions):
+            cells[path] = Cell(description, description, description)
     return cells
 
 
-def _has_row_values(state: _ScoringState, table: str, rows: Sequence[Any]) -> bool:
-    """Whether any row has a cell that says something: else nothing in the list is judged."""
-    return any(_canonicalize_row(state, flatten_row(row, table, state.table_paths)) for row in rows)
+def _make_matcher(state: _ScoringState, path: str) -> ColumnMatcher:
+    """How a column's cells are compared; a list inside a row by its description."""
+    scored_field = state.fields_by_path.get(path, Field(path))
+    return ColumnMatcher(scored_field, state.expected_conventions, state.actual_conventions)
+
+
+def _describe_rows(
+    state: _ScoringState, table: str, rows: Sequence[Any], conventions: Conventions
+) -> str:
+    """A text that is equal for rows with equal values, whatever the order of rows and keys; "" for
+    rows without a cell that says something."""
+    descriptions = []
+    for row in rows:
+        cells = _make_row(state, flatten_row(row, table, state.table_paths), conventions)
+        items = sorted(
+            f"{path.rpartition('.')[2]}:{cell.canonical}" for path, cell in cells.items()
+        )
+        descriptions.append(", ".join(items))
+    return "; ".join(sorted(filter(None, descriptions)))
 
 
 def _serialize_unordered(value: Any) -> str:
@@ -368,29 +402,32 @@ def _serialize_unordered(value: Any) -> str:
     return repr(value)
 
 
-def _classify_errors(
-    results: Sequence[FieldResult], conventions: Conventions, missing_error_type: str | None
-) -> list[FieldResult]:
+def _classify_errors(state: _ScoringState, missing_error_type: str | None) -> list[FieldResult]:
     """The results with the error type of each wrong one; `missing_error_type` is why values are
     missing, where the status says."""
-    outcomes = {result.outcome for result in results}
+    outcomes = {result.outcome for result in state.results}
     if not outcomes & {"wrong", "missing"}:
-        return list(results)
-    paths_by_value = index_expected_values(results, conventions) if "wrong" in outcomes else {}
+        return state.results
+    paths_by_value: PathsByValue = {}
+    if "wrong" in outcomes:
+        paths_by_value = index_expected_values(state.results, state.expected_conventions)
     return [
-        _classify_result(result, paths_by_value, conventions, missing_error_type)
-        for result in results
+        _classify_result(state, result, paths_by_value, missing_error_type)
+        for result in state.results
     ]
 
 
 def _classify_result(
+    state: _ScoringState,
     result: FieldResult,
     paths_by_value: PathsByValue,
-    conventions: Conventions,
     missing_error_type: str | None,
 ) -> FieldResult:
     if result.outcome == "missing" and missing_error_type:
         return replace(result, kind=missing_error_type)
     if result.outcome != "wrong":
         return result
-    return replace(result, kind=classify_error(result, paths_by_value, conventions))
+    kind = classify_error(
+        result, paths_by_value, state.expected_conventions, state.actual_conventions
+    )
+    return replace(result, kind=kind)

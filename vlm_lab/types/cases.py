@@ -72,6 +72,15 @@ class Conventions:
 
     date_order: Literal["dmy", "mdy", "ymd"] = "dmy"
     languages: tuple[str, ...] = ("en",)
+    decimal_mark: Literal["", ".", ","] = ""  # "" where the suite does not say
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentConventions(Conventions):
+    """The suite's, with what one reference or one reply shows of its own: the decimal mark of its
+    amounts, and the one currency that its document is in."""
+
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
