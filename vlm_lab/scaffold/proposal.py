@@ -6,10 +6,9 @@ Everything here is a guess that a person checks; nothing that is there already i
 """
 
 import difflib
-import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from vlm_lab.errors import UserError
 from vlm_lab.fields.flattening import is_null
 from vlm_lab.fields.roles import split_key
+from vlm_lab.messages import Message, in_english
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scaffold import files
 from vlm_lab.scaffold.envelope import (
@@ -28,9 +28,14 @@ from vlm_lab.scaffold.envelope import (
 from vlm_lab.scaffold.languages import guess_conventions
 from vlm_lab.scaffold.matching import Matching, find_best_matching
 from vlm_lab.scaffold.overlay import collect_columns, overlay_references
+from vlm_lab.scaffold.simplification import simplify_shapes
 from vlm_lab.scaffold.type_guessing import FieldGuess, guess_field
+from vlm_lab.suite.flat_keys import find_styles, unflatten_keys
+from vlm_lab.suite.label_files import JSON_SUFFIXES
 from vlm_lab.suite.loader import find_documents
-from vlm_lab.suite.references import ReferenceIndex, drop_keys, map_fields
+from vlm_lab.suite.reference_files import summarize_notes
+from vlm_lab.suite.reference_index import FoundReference, ReferenceIndex
+from vlm_lab.suite.references import drop_keys, map_fields, read_raw_reference
 from vlm_lab.types import Conventions, Suite
 
 ISSUER_WORDS = (
@@ -59,7 +64,7 @@ class Proposal:
     file_texts: dict[Path, str]
     matching: Matching
     reference_count: int
-    unreadable: tuple[str, ...]
+    reading_notes: tuple[str, ...]
     envelope_keys: tuple[str, ...]
     ignored_patterns: tuple[str, ...]
     guesses: tuple[FieldGuess, ...]
@@ -78,10 +83,13 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
     check_path_exists(references, "--references", "your pipeline's .json files")
     suite = Suite(name=folder.name, folder=folder, documents=documents, references=references)
     names = find_documents(suite)
-    raw_references, unreadable = _read_references(suite)
     matching = find_best_matching(suite, names)
-    if not matching.matched:
+    raw_references, notes = _read_references(suite, matching)
+    if not matching.found:
         raise UserError(_format_no_match(suite, names, matching))
+    styles = find_styles([value for value in raw_references if isinstance(value, Mapping)])
+    for style in styles:
+        raw_references = [unflatten_keys(value, style) for value in raw_references]
     envelope = find_envelope(raw_references)
     unwrapped_references = [unwrap_envelope(reference, envelope) for reference in raw_references]
     objects = [reference for reference in unwrapped_references if isinstance(reference, dict)]
@@ -94,6 +102,7 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
     field_references = [drop_keys(reference, ignored_patterns) for reference in objects]
     field_map = build_value_map(overlay_references(field_references))
     mapped_references = [map_fields(reference, field_map) for reference in field_references]
+    mapped_references = simplify_shapes(mapped_references)
     conventions = guess_conventions(mapped_references)
     key_tree = overlay_references(mapped_references)
     guesses = tuple(guess_field(column, conventions) for column in collect_columns(key_tree))
@@ -107,7 +116,7 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
         file_texts={},
         matching=matching,
         reference_count=len(raw_references),
-        unreadable=unreadable,
+        reading_notes=notes,
         envelope_keys=envelope,
         ignored_patterns=ignored_patterns,
         guesses=guesses,
@@ -168,27 +177,60 @@ def _format_diff(path: Path, text: str) -> Iterator[str]:
     return (terminal_safe(line) for line in lines)
 
 
-def _read_references(suite: Suite) -> tuple[list[Any], tuple[str, ...]]:
-    references, unreadable = [], []
-    paths = ReferenceIndex(suite).paths
-    for name, path in paths.items():
+def _read_references(suite: Suite, matching: Matching) -> tuple[list[Any], tuple[str, ...]]:
+    """What the references of all documents say, and that of files without one; notes on what was
+    odd. UserError where nothing can be read."""
+    references: list[Any] = []
+    notes: list[Message] = []
+    found_references = list(_list_references(suite, matching))
+    for found in found_references:
         try:
-            references.append(json.loads(path.read_text("utf-8-sig")))
-        except (OSError, ValueError, RecursionError):
-            unreadable.append(name)
+            data, found_notes = read_raw_reference(found)
+        except (OSError, ValueError, RecursionError) as error:
+            message_args = {"name": terminal_safe(found.name), "said": str(error)}
+            notes.append(Message("unreadable", message_args))
+            continue
+        notes += found_notes
+        references.append(data)
     if not references:
-        description = "no .json file"
-        if paths:
-            description = f"{len(paths)} .json files and none is readable JSON"
         raise UserError(
-            f"{suite.references}: holds {description}; "
+            f"{suite.references}: holds {_describe_unreadable(found_references, notes)}; "
             "give your pipeline's output folder with --references=PATH"
         )
-    return references, tuple(unreadable)
+    return references, tuple(map(in_english, summarize_notes(notes)))
+
+
+def _list_references(suite: Suite, matching: Matching) -> Iterator[FoundReference]:
+    """Those of documents, and where they are files also those that no document has."""
+    yield from matching.found.values()
+    if matching.label_files:
+        return
+    used_paths = {found.path for found in matching.found.values()}
+    index = ReferenceIndex(suite)
+    other_paths = index.own_paths if matching.found else index.folder.paths
+    for name, path in other_paths.items():
+        if path not in used_paths:
+            yield FoundReference(path, name)
+
+
+def _describe_unreadable(found: Sequence[FoundReference], notes: Sequence[Message]) -> str:
+    if not found:
+        return "no .json file, and no label file (.jsonl, .csv, .xml) that names a document"
+    count = len(found)
+    suffix = found[0].path.suffix.lower()
+    kind = "readable JSON" if suffix in JSON_SUFFIXES else "readable"
+    return f"{count} {suffix} files and none is {kind}, for example {in_english(notes[0])}"
 
 
 def _format_no_match(suite: Suite, names: Sequence[str], matching: Matching) -> str:
     unused = matching.unused_references
+    if not unused:
+        files = format_first_names([*ReferenceIndex(suite).folder.paths])
+        return (
+            f"{suite.references}: {files} says nothing about one of {len(names)} documents in "
+            f"{suite.documents}, for example {terminal_safe(names[0])}; "
+            "name each document in a column or key file_name, with its suffix"
+        )
     return (
         f"{suite.references}: none of {len(unused)} references is named after one of "
         f"{len(names)} documents in {suite.documents}, for example "
@@ -268,7 +310,7 @@ def _build_suite_rows(
 def format_matching(matching: Matching) -> str:
     """`matched 287 of 300 documents; 13 unmatched, for example a.pdf`"""
     total = len(matching.matched) + len(matching.unmatched)
-    text = f"matched {len(matching.matched)} of {total} documents by {matching.rule}"
+    text = f"matched {len(matching.matched)} of {total} documents by {matching.description}"
     unmatched, unused = matching.unmatched, matching.unused_references
     if unmatched:
         text += f"; {len(unmatched)} unmatched, for example {format_first_names(unmatched)}"
@@ -292,9 +334,7 @@ def format_empty_values(empty_counts: Counter[str]) -> str:
 def format_notes(proposal: Proposal) -> Iterator[str]:
     """What was found, a line each."""
     yield format_matching(proposal.matching)
-    if proposal.unreadable:
-        count, examples = len(proposal.unreadable), format_first_names(proposal.unreadable)
-        yield f"{count} references are no readable JSON, for example {examples}"
+    yield from proposal.reading_notes
     envelope = terminal_safe(".".join(proposal.envelope_keys)) or "none"
     ignored = format_first_names(proposal.ignored_patterns, 6) or "nothing"
     yield f"envelope: {envelope}; ignored: {ignored}"
