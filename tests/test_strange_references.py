@@ -452,6 +452,8 @@ def test_letters_decide_where_two_files_differ_in_case_alone(tmp_path: Path) -> 
         ("", None, "b8.json: is not readable JSON"),
         ('{"number": "\xff\xfe', None, "b8.json: is not readable JSON"),
         ("[]", None, "b8.json: holds no object (got list)"),
+        ('{"a":' * 150 + "1" + "}" * 150, None, "b8.json: is nested too deeply to be read"),
+        ('{"a":' * 30_000 + "1" + "}" * 30_000, None, "b8.json: is not readable JSON"),
     ],
 )
 def test_an_odd_reference_costs_its_own_document_alone(

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 BETWEEN_VALUES = " \t\r\n,\x1e"  # blanks, commas, and the record separator of JSON text sequences
@@ -70,6 +71,16 @@ def parse_nested_text(value: Any) -> Any:
         return parsed_value
     except (ValueError, RecursionError):
         return _parse_python_literal(stripped, value)
+
+
+def measure_depth(value: Any) -> int:
+    """How many objects and lists lie in each other; a loop, for data of any depth."""
+    depth, level = 0, [value]
+    while level := [node for node in level if isinstance(node, dict | list)]:
+        depth += 1
+        children = [node.values() if isinstance(node, dict) else node for node in level]
+        level = list(chain.from_iterable(children))
+    return depth
 
 
 def _parse_python_literal(text: str, otherwise: Any) -> Any:

@@ -14,10 +14,14 @@ from vlm_lab.fields.schema import find_unknown_paths, flatten_json
 from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.flat_keys import JOINTS, has_flat_keys, unflatten_keys
+from vlm_lab.suite.json_values import measure_depth
 from vlm_lab.suite.reference_files import Notes, join_values, read_values
 from vlm_lab.suite.reference_index import FoundReference
 from vlm_lab.suite.shapes import describe_shapes, fit_to_fields
 from vlm_lab.types import Suite
+
+MAX_DEPTH = 100  # levels of nesting that anybody uses, and that functions can go down
+REFUSALS = ("objects_differ", "too_deep")  # kinds of notes that leave no reference
 
 
 def read_reference(found: FoundReference, suite: Suite) -> tuple[dict[str, Any] | None, Notes]:
@@ -27,12 +31,9 @@ def read_reference(found: FoundReference, suite: Suite) -> tuple[dict[str, Any] 
         data, notes = read_raw_reference(found)
     except (OSError, ValueError, RecursionError) as error:
         return None, (Message("unreadable", {"name": name, "said": str(error)}),)
-    try:
-        fields = None if data is None else _read_fields(data, suite)
-    except RecursionError:
-        return None, (Message("too_deep", {"name": name}),)
-    if data is None and notes:
+    if any(note.kind in REFUSALS for note in notes):
         return None, notes
+    fields = _read_fields(data, suite)
     if fields is None:
         unwrapped = get_at_path(data, suite.unwrap) if suite.unwrap else data
         message_id = "no_object_at" if suite.unwrap else "no_object"
@@ -42,13 +43,15 @@ def read_reference(found: FoundReference, suite: Suite) -> tuple[dict[str, Any] 
 
 
 def read_raw_reference(found: FoundReference) -> tuple[Any, Notes]:
-    """What the file says about the document, as it is written there; None where several objects
-    contradict each other. OSError, ValueError or RecursionError where it cannot be read."""
+    """What the file says about the document, as it is written there; None where it cannot be used,
+    with a note of REFUSALS. OSError, ValueError or RecursionError where it cannot be read."""
     name = terminal_safe(found.name)
     if found.entries:
         values, notes = [entry.data for entry in found.entries], found.notes
     else:
         values, notes = read_values(found.path)
+    if any(measure_depth(value) > MAX_DEPTH for value in values):
+        return None, (*notes, Message("too_deep", {"name": name}))
     data, join_notes = join_values(values, name)
     return data, (*notes, *join_notes)
 
