@@ -355,6 +355,13 @@ def test_wrapped_rows_and_amounts_are_read_plainly(tmp_path: Path, shape: str) -
     assert project.score(tmp_path / "refs") == dict.fromkeys(DOCUMENTS, 1.0)
 
 
+def test_what_became_one_value_is_said(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.write_each({name: {"number": "1", "total": euros("7.00")} for name in DOCUMENTS})
+    note = "a value and its currency or remarks, in one object, are read as one value: total"
+    assert note in project.init()
+
+
 @pytest.mark.parametrize(("list_key", "row_key"), [("items", "item"), ("Zeilen", "Posten")])
 def test_xml_leaves_an_object_where_there_is_one_row(
     tmp_path: Path, list_key: str, row_key: str

@@ -65,6 +65,7 @@ class Proposal:
     matching: Matching
     reference_count: int
     reading_notes: tuple[str, ...]
+    joined_paths: tuple[str, ...]
     envelope_keys: tuple[str, ...]
     ignored_patterns: tuple[str, ...]
     guesses: tuple[FieldGuess, ...]
@@ -102,7 +103,7 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
     field_references = [drop_keys(reference, ignored_patterns) for reference in objects]
     field_map = build_value_map(overlay_references(field_references))
     mapped_references = [map_fields(reference, field_map) for reference in field_references]
-    mapped_references = simplify_shapes(mapped_references)
+    mapped_references, joined_paths = simplify_shapes(mapped_references)
     conventions = guess_conventions(mapped_references)
     key_tree = overlay_references(mapped_references)
     guesses = tuple(guess_field(column, conventions) for column in collect_columns(key_tree))
@@ -117,6 +118,7 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
         matching=matching,
         reference_count=len(raw_references),
         reading_notes=notes,
+        joined_paths=joined_paths,
         envelope_keys=envelope,
         ignored_patterns=ignored_patterns,
         guesses=guesses,
@@ -335,6 +337,9 @@ def format_notes(proposal: Proposal) -> Iterator[str]:
     """What was found, a line each."""
     yield format_matching(proposal.matching)
     yield from proposal.reading_notes
+    if proposal.joined_paths:
+        paths = format_first_names(proposal.joined_paths, 4)
+        yield f"a value and its currency or remarks, in one object, are read as one value: {paths}"
     envelope = terminal_safe(".".join(proposal.envelope_keys)) or "none"
     ignored = format_first_names(proposal.ignored_patterns, 6) or "nothing"
     yield f"envelope: {envelope}; ignored: {ignored}"

@@ -14,12 +14,18 @@ from vlm_lab.types import Field
 
 ROW_NAMES = ("item", "row", "element", "entry", "line", "record", "position", "строка", "позиция")
 
+JOINED_TYPE = "joined"  # of a field that was an object, until its type is guessed
 
-def simplify_shapes(references: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The references in the shapes in which most is said with least."""
+
+def simplify_shapes(
+    references: Sequence[Mapping[str, Any]],
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """The references in the shapes in which most is said with least, and the paths at which an
+    object became one value."""
     fields = dict.fromkeys(_find_plain_fields(overlay_references(references), ""))
     shapes = describe_shapes(tuple(fields))
-    return [fit_to_fields(reference, shapes) for reference in references]
+    joined_paths = tuple(field.path for field in fields if field.type == JOINED_TYPE)
+    return [fit_to_fields(reference, shapes) for reference in references], joined_paths
 
 
 def _find_plain_fields(node: Node, path: str) -> Iterator[Field]:
@@ -29,7 +35,7 @@ def _find_plain_fields(node: Node, path: str) -> Iterator[Field]:
 
 def _find_fields_at(key: str, node: Node, path: str) -> Iterator[Field]:
     if _is_wrapped_value(node):
-        yield Field(path)
+        yield Field(path, JOINED_TYPE)
         return
     row_nodes = _find_row_nodes(key, node)
     if row_nodes:

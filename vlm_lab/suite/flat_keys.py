@@ -7,6 +7,7 @@ whole object; a key that cannot be a path in it (`Inv. No.`, `vat_7_base` withou
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 Segment = str | int
@@ -96,6 +97,7 @@ def _is_row_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 4
 
 
+@lru_cache(maxsize=4096)
 def _looks_flat(key: str) -> bool:
     return bool(re.search(r"[.\[/>|:]|__|[_\s-]\d{1,4}[_\s-]|\(\d+\)", key[:MAX_KEY_LENGTH]))
 

@@ -105,6 +105,8 @@ def drop_keys(
     data: Mapping[str, Any], patterns: tuple[str, ...], prefix: str = ""
 ) -> dict[str, Any]:
     """`data` without the keys whose name or dotted path matches (`confidence`, `*.bbox`)."""
+    if not patterns:
+        return dict(data)
     remaining = {}
     for key, value in data.items():
         path = f"{prefix}{key}"

@@ -1,12 +1,15 @@
 """What the rules find, in the keys of suites that somebody else named."""
 
+import json
 from typing import Any
 
 import pytest
 
+from tests.projects import PROJECT
 from vlm_lab.backends.ocr.backend import Ocr
 from vlm_lab.backends.ocr.suite_keys import build_answer, choose_fields
 from vlm_lab.errors import Skip
+from vlm_lab.fields.schema import collect_schema_fields
 from vlm_lab.types import Field, Model, Prompt
 
 FOUND = {
@@ -105,6 +108,11 @@ def fields(**types: str) -> list[Field]:
 )
 def test_fields_are_known_by_type_and_key(types: dict[str, str], answer: dict[str, Any]) -> None:
     assert build_answer(FOUND, choose_fields(fields(**types))) == answer
+
+
+def test_in_the_shipped_suite_the_answer_is_what_was_found() -> None:
+    schema = json.loads((PROJECT / "benchmarks/invoices/schema.json").read_text("utf-8"))
+    assert build_answer(FOUND, choose_fields(collect_schema_fields(schema))) == FOUND
 
 
 def test_what_was_not_found_is_left_out() -> None:
