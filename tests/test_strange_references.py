@@ -11,6 +11,7 @@ from PIL import Image
 
 from vlm_lab import parse, score
 from vlm_lab.backends.replay import Replay
+from vlm_lab.errors import UserError
 from vlm_lab.messages import in_english
 from vlm_lab.run.preflight import check_suite
 from vlm_lab.scaffold.proposal import format_notes, propose_suite, write_proposal
@@ -304,6 +305,17 @@ def test_flattened_keys_become_rows(tmp_path: Path, style: str) -> None:
     assert schema["properties"]["items"]["items"]["properties"].keys() == ROWS[0].keys()
 
 
+def test_a_table_is_filled_up_with_rows_that_are_none(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    header = "file_name,number,items.0.amount,items.1.amount"
+    lines = ["a7.jpg,1,3.00,4.00", "b8.jpg,2,5.00,", "c9.jpg,3,,"]
+    project.write("gt.csv", "\n".join([header, *lines]))
+    project.init()
+    documents, _ = load_documents(load_suite(tmp_path / "own"))
+    rows = [document.reference["items"] for document in documents if document.reference]
+    assert rows == [[{"amount": "3.00"}, {"amount": "4.00"}], [{"amount": "5.00"}], []]
+
+
 @pytest.mark.parametrize(
     "keys",
     [
@@ -497,11 +509,18 @@ def test_a_log_that_names_documents_is_no_label_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_names_no_document_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    from vlm_lab.errors import UserError
-
     project = Project(tmp_path)
     project.write("gt.csv", "number,total\n1,2\n3,4\n")
     with pytest.raises(UserError, match=r"gt\.csv says nothing .* key file_name"):
+        project.init()
+
+
+def test_a_table_with_several_rows_for_a_document_is_refused(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    pairs = [(name, *pair) for name, answer in FLAT_ANSWERS.items() for pair in answer.items()]
+    project.write("gt.csv", "file,key,value\n" + "\n".join(map(",".join, pairs)))
+    refusal = r"3 references and none can be used.*\(a7.jpg\): its 3 objects differ in key, value"
+    with pytest.raises(UserError, match=refusal):
         project.init()
 
 

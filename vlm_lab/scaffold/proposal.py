@@ -8,7 +8,7 @@ Everything here is a guess that a person checks; nothing that is there already i
 import difflib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 from vlm_lab.errors import UserError
 from vlm_lab.fields.flattening import is_null
 from vlm_lab.fields.roles import split_key
-from vlm_lab.messages import Message, in_english
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scaffold import files
 from vlm_lab.scaffold.envelope import (
@@ -28,14 +27,12 @@ from vlm_lab.scaffold.envelope import (
 from vlm_lab.scaffold.languages import guess_conventions
 from vlm_lab.scaffold.matching import Matching, find_best_matching
 from vlm_lab.scaffold.overlay import collect_columns, overlay_references
+from vlm_lab.scaffold.reading import format_first_names, format_no_match, read_references
 from vlm_lab.scaffold.simplification import simplify_shapes
 from vlm_lab.scaffold.type_guessing import FieldGuess, guess_field
 from vlm_lab.suite.flat_keys import find_styles, unflatten_keys
-from vlm_lab.suite.label_files import JSON_SUFFIXES
 from vlm_lab.suite.loader import find_documents
-from vlm_lab.suite.reference_files import summarize_notes
-from vlm_lab.suite.reference_index import FoundReference, ReferenceIndex
-from vlm_lab.suite.references import drop_keys, map_fields, read_raw_reference
+from vlm_lab.suite.references import drop_keys, map_fields
 from vlm_lab.types import Conventions, Suite
 
 ISSUER_WORDS = (
@@ -85,9 +82,9 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
     suite = Suite(name=folder.name, folder=folder, documents=documents, references=references)
     names = find_documents(suite)
     matching = find_best_matching(suite, names)
-    raw_references, notes = _read_references(suite, matching)
+    raw_references, notes = read_references(suite, matching)
     if not matching.found:
-        raise UserError(_format_no_match(suite, names, matching))
+        raise UserError(format_no_match(suite, names, matching))
     styles = find_styles([value for value in raw_references if isinstance(value, Mapping)])
     for style in styles:
         raw_references = [unflatten_keys(value, style) for value in raw_references]
@@ -177,69 +174,6 @@ def _format_diff(path: Path, text: str) -> Iterator[str]:
         present_text.splitlines(), text.splitlines(), str(path), "proposed now", lineterm="", n=1
     )
     return (terminal_safe(line) for line in lines)
-
-
-def _read_references(suite: Suite, matching: Matching) -> tuple[list[Any], tuple[str, ...]]:
-    """What the references of all documents say, and that of files without one; notes on what was
-    odd. UserError where nothing can be read."""
-    references: list[Any] = []
-    notes: list[Message] = []
-    found_references = list(_list_references(suite, matching))
-    for found in found_references:
-        try:
-            data, found_notes = read_raw_reference(found)
-        except (OSError, ValueError, RecursionError) as error:
-            message_args = {"name": terminal_safe(found.name), "said": str(error)}
-            notes.append(Message("unreadable", message_args))
-            continue
-        notes += found_notes
-        references.append(data)
-    if not references:
-        raise UserError(
-            f"{suite.references}: holds {_describe_unreadable(found_references, notes)}; "
-            "give your pipeline's output folder with --references=PATH"
-        )
-    return references, tuple(map(in_english, summarize_notes(notes)))
-
-
-def _list_references(suite: Suite, matching: Matching) -> Iterator[FoundReference]:
-    """Those of documents, and where they are files also those that no document has."""
-    yield from matching.found.values()
-    if matching.label_files:
-        return
-    used_paths = {found.path for found in matching.found.values()}
-    index = ReferenceIndex(suite)
-    other_paths = index.own_paths if matching.found else index.folder.paths
-    for name, path in other_paths.items():
-        if path not in used_paths:
-            yield FoundReference(path, name)
-
-
-def _describe_unreadable(found: Sequence[FoundReference], notes: Sequence[Message]) -> str:
-    if not found:
-        return "no .json file, and no label file (.jsonl, .csv, .xml) that names a document"
-    count = len(found)
-    suffix = found[0].path.suffix.lower()
-    kind = "readable JSON" if suffix in JSON_SUFFIXES else "readable"
-    return f"{count} {suffix} files and none is {kind}, for example {in_english(notes[0])}"
-
-
-def _format_no_match(suite: Suite, names: Sequence[str], matching: Matching) -> str:
-    unused = matching.unused_references
-    if not unused:
-        files = format_first_names([*ReferenceIndex(suite).folder.paths])
-        return (
-            f"{suite.references}: {files} says nothing about one of {len(names)} documents in "
-            f"{suite.documents}, for example {terminal_safe(names[0])}; "
-            "name each document in a column or key file_name, with its suffix"
-        )
-    return (
-        f"{suite.references}: none of {len(unused)} references is named after one of "
-        f"{len(names)} documents in {suite.documents}, for example "
-        f"{terminal_safe(unused[0])} beside {terminal_safe(names[0])}; "
-        "give the references of these documents, "
-        "or name each after its document: invoice1.pdf, invoice1.json"
-    )
 
 
 def _find_empty_values(value: Any) -> Iterator[str]:
@@ -344,12 +278,6 @@ def format_notes(proposal: Proposal) -> Iterator[str]:
     ignored = format_first_names(proposal.ignored_patterns, 6) or "nothing"
     yield f"envelope: {envelope}; ignored: {ignored}"
     yield format_empty_values(proposal.empty_counts)
-
-
-def format_first_names(names: Sequence[str], limit: int = 2) -> str:
-    """The first names, safe for a terminal."""
-    first_names = ", ".join(terminal_safe(name) for name in names[:limit])
-    return f"{first_names} ..." if len(names) > limit else first_names
 
 
 def _propose_tags(proposal: Proposal) -> dict[str, str]:

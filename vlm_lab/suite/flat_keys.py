@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from vlm_lab.fields.flattening import is_null
+from vlm_lab.fields.schema import flatten_json
+
 Segment = str | int
 BRACKETED = re.compile(r"\[\s*(?:(\d+)|['\"]?([^\[\]'\"]+)['\"]?)\s*\]|\((\d+)\)")
 NUMBER_BETWEEN = re.compile(r"[_\s-](\d{1,4})[_\s-]")
@@ -155,9 +158,11 @@ def _set_at_segments(target: dict[Segment, Any], segments: Sequence[Segment], va
 
 
 def _turn_numbers_into_rows(value: Any) -> Any:
-    """Objects whose keys are row numbers as lists."""
+    """Objects whose keys are row numbers as lists; rows that say nothing, with which tables are
+    filled up, are left out."""
     if not isinstance(value, dict):
         return value
     if value and all(isinstance(key, int) for key in value):
-        return [_turn_numbers_into_rows(value[number]) for number in sorted(value)]
+        rows = [_turn_numbers_into_rows(value[number]) for number in sorted(value)]
+        return [row for row in rows if not all(is_null(leaf) for _, leaf in flatten_json(row))]
     return {str(key): _turn_numbers_into_rows(child) for key, child in value.items()}

@@ -62,7 +62,8 @@ def _read_fields(data: Any, suite: Suite) -> dict[str, Any] | None:
     fields = _convert_to_suite(data, suite)
     if not suite.fields or not has_flat_keys(data):
         return fields
-    known_paths = {field.path for field in suite.fields}
+    shapes = describe_shapes(suite.fields)
+    known_paths = {*shapes.types_by_path, *(f"{path}[]" for path in shapes.list_paths)}
     known_count = _count_known_paths(fields, known_paths)
     for style in JOINTS:
         unflattened = unflatten_keys(data, style)
