@@ -119,6 +119,24 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "no_object": ("{name}: holds no object (got {type}); its document runs unscored",),
     "no_object_at": ("{name}: holds no object at {path} (got {type}); its document runs unscored",),
     "too_deep": ("{name}: is nested too deeply to be read; its document runs unscored",),
+    "objects_differ": ("{name}: its {n} objects differ in {fields}; its document runs unscored",)
+    * 2,
+    "not_utf8": (
+        "{n} reference file is not UTF-8, read as {encoding}: {names}",
+        "{n} reference files are not UTF-8, read as {encoding}: {names}",
+    ),
+    "nan_values": (
+        "{n} reference file has NaN or Infinity, read as null ({values} in all): {names}",
+        "{n} reference files have NaN or Infinity, read as null ({values} in all): {names}",
+    ),
+    "repeated_keys": (
+        "{n} reference file has a key twice in one object, its last value is used: {names}",
+        "{n} reference files have a key twice in one object, its last value is used: {names}",
+    ),
+    "joined_objects": (
+        "{n} reference holds several objects, read as one: {names}",
+        "{n} references hold several objects, read as one: {names}",
+    ),
     "no_field": ("{name}: the schema has no field {fields}; not scored",),
     "no_reference": ("{suite}: no document has a reference; nothing will be scored",),
     "never_scored": ("in no reference, never scored: {fields}",),

@@ -11,8 +11,8 @@ path:
       backend_kwargs: {model: qwen2-vl-2b}
 
 A line of a JSONL file has `document` (or `id`) and `raw_response` (or `prediction`, `pred`); a
-record of a run is one. Files of a folder are read as the suite's references are: `match`, `unwrap`,
-`map` and `ignore` apply.
+record of a run is one. Files of a folder, and a label file for all documents, are read as the
+suite's references are: `match`, `unwrap`, `map` and `ignore` apply.
 """
 
 import json
@@ -25,9 +25,14 @@ from vlm_lab.backends import Backend
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.messages import in_english
 from vlm_lab.records.run_folder import RECORDS_FILE, read_records
+from vlm_lab.suite.label_files import LABEL_SUFFIXES
 from vlm_lab.suite.pages import compute_sha256
-from vlm_lab.suite.references import ReferenceIndex, read_reference
+from vlm_lab.suite.reference_index import ReferenceIndex
+from vlm_lab.suite.references import read_reference
 from vlm_lab.types import Generation, Model, Prompt, Record, Runtime, Suite, Timing, Usage
+
+REPLY_KEYS = ("raw_response", "prediction", "pred")
+MAX_FIRST_LINE = 1_000_000  # bytes that are looked at
 
 
 class Replay(Backend):
@@ -45,7 +50,7 @@ class Replay(Backend):
         if (self.path / RECORDS_FILE).is_file():
             answers = (_convert_record(record) for record in read_records(self.path))
             self.generations = self._collect_generations(answers)
-        elif self.path.is_file():
+        elif self.path.is_file() and _has_replies(self.path):
             self.generations = self._collect_generations(_read_jsonl(self.path))
         self._reference_indices: dict[Suite, ReferenceIndex] = {}
 
@@ -73,17 +78,17 @@ class Replay(Backend):
             self._reference_indices[prompt.suite] = ReferenceIndex(
                 replace(prompt.suite, references=self.path)
             )
-        path = self._reference_indices[prompt.suite].find(prompt.document_name)
-        if path is None:
+        found = self._reference_indices[prompt.suite].find(prompt.document_name)
+        if found is None:
             raise Skip(f"{self.path} has no JSON file for {prompt.document_id!r}")
-        value, messages = read_reference(path, prompt.suite)
+        value, messages = read_reference(found, prompt.suite)
         if value is None:
             raise GenerationError("BadReply", " ".join(map(in_english, messages)))
         return Generation(
             raw_response=json.dumps(value, ensure_ascii=False),
             finish_reason="stop",
             cached=True,
-            environment={"replayed": compute_sha256(path)},
+            environment={"replayed": compute_sha256(found.path)},
         )
 
     def _collect_generations(
@@ -129,6 +134,16 @@ def _convert_record(record: Record) -> Mapping[str, Any]:
     }
 
 
+def _has_replies(path: Path) -> bool:
+    """Whether a file has a reply in its first line; else it is a label file, read as references
+    are."""
+    if path.suffix.lower() not in LABEL_SUFFIXES:
+        return True
+    with path.open("rb") as file:
+        first_line = file.readline(MAX_FIRST_LINE)
+    return any(b'"%b"' % key.encode() in first_line for key in REPLY_KEYS)
+
+
 def _read_jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
     for line_number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         try:
@@ -144,7 +159,7 @@ def _read_jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _build_generation(row: Mapping[str, Any]) -> Generation:
-    reply = row.get("raw_response", row.get("prediction", row.get("pred")))
+    reply = next((row[key] for key in REPLY_KEYS if key in row), None)
     return Generation(
         raw_response=reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False),
         page_responses=tuple(row.get("page_responses", ())),

@@ -22,11 +22,11 @@ from vlm_lab.scaffold.project import propose_project_files
 from vlm_lab.scaffold.proposal import (
     MIN_REFERENCES,
     Proposal,
-    format_first_names,
     format_notes,
     propose_suite,
     write_proposal,
 )
+from vlm_lab.scaffold.reading import format_first_names
 from vlm_lab.suite import load_documents, load_suite
 
 

@@ -24,6 +24,7 @@ from vlm_lab.fields.schema import flatten_json
 from vlm_lab.files import atomic_private_file
 from vlm_lab.messages import MESSAGES, Message, in_english, list_first_names
 from vlm_lab.sanitize import terminal_safe
+from vlm_lab.suite.reference_index import ReferenceIndex
 from vlm_lab.suite.references import read_reference
 from vlm_lab.types import Conventions, Document, Field, Suite
 
@@ -109,14 +110,17 @@ def _collect_notes(suite: Suite, documents: Sequence[Document]) -> Iterator[Mess
 
 
 def _find_numeric_codes(suite: Suite, documents: Sequence[Document]) -> Iterator[Message]:
-    """Identifiers that are JSON numbers in the files; without fields, files are read as written."""
+    """Identifiers that are JSON numbers in the files: as texts are, they are read as written."""
     code_paths = {field.path for field in suite.fields if field.type in CODE_TYPES}
     numbers_by_path: dict[str, list[Any]] = {}
-    suite_without_fields = replace(suite, fields=())
+    fields = tuple(
+        replace(field, type="text") if field.path in code_paths else field for field in suite.fields
+    )
+    suite_without_codes = replace(suite, fields=fields)
+    index = ReferenceIndex(suite_without_codes)
     for document in documents:
-        if document.reference_path is None:
-            continue
-        raw_reference, _ = read_reference(document.reference_path, suite_without_fields)
+        found = index.find(document.name)
+        raw_reference = read_reference(found, suite_without_codes)[0] if found else None
         for path, value in flatten_json(raw_reference or {}):
             if path in code_paths and is_numeric_code(value):
                 numbers_by_path.setdefault(path, []).append(value)

@@ -6,10 +6,9 @@ Everything here is a guess that a person checks; nothing that is there already i
 """
 
 import difflib
-import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,12 @@ from vlm_lab.scaffold.envelope import (
 from vlm_lab.scaffold.languages import guess_conventions
 from vlm_lab.scaffold.matching import Matching, find_best_matching
 from vlm_lab.scaffold.overlay import collect_columns, overlay_references
+from vlm_lab.scaffold.reading import format_first_names, format_no_match, read_references
+from vlm_lab.scaffold.simplification import simplify_shapes
 from vlm_lab.scaffold.type_guessing import FieldGuess, guess_field
+from vlm_lab.suite.flat_keys import find_styles, unflatten_keys
 from vlm_lab.suite.loader import find_documents
-from vlm_lab.suite.references import ReferenceIndex, drop_keys, map_fields
+from vlm_lab.suite.references import drop_keys, map_fields
 from vlm_lab.types import Conventions, Suite
 
 ISSUER_WORDS = (
@@ -59,7 +61,8 @@ class Proposal:
     file_texts: dict[Path, str]
     matching: Matching
     reference_count: int
-    unreadable: tuple[str, ...]
+    reading_notes: tuple[str, ...]
+    joined_paths: tuple[str, ...]
     envelope_keys: tuple[str, ...]
     ignored_patterns: tuple[str, ...]
     guesses: tuple[FieldGuess, ...]
@@ -78,10 +81,13 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
     check_path_exists(references, "--references", "your pipeline's .json files")
     suite = Suite(name=folder.name, folder=folder, documents=documents, references=references)
     names = find_documents(suite)
-    raw_references, unreadable = _read_references(suite)
     matching = find_best_matching(suite, names)
-    if not matching.matched:
-        raise UserError(_format_no_match(suite, names, matching))
+    raw_references, notes = read_references(suite, matching)
+    if not matching.found:
+        raise UserError(format_no_match(suite, names, matching))
+    styles = find_styles([value for value in raw_references if isinstance(value, Mapping)])
+    for style in styles:
+        raw_references = [unflatten_keys(value, style) for value in raw_references]
     envelope = find_envelope(raw_references)
     unwrapped_references = [unwrap_envelope(reference, envelope) for reference in raw_references]
     objects = [reference for reference in unwrapped_references if isinstance(reference, dict)]
@@ -94,6 +100,7 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
     field_references = [drop_keys(reference, ignored_patterns) for reference in objects]
     field_map = build_value_map(overlay_references(field_references))
     mapped_references = [map_fields(reference, field_map) for reference in field_references]
+    mapped_references, joined_paths = simplify_shapes(mapped_references)
     conventions = guess_conventions(mapped_references)
     key_tree = overlay_references(mapped_references)
     guesses = tuple(guess_field(column, conventions) for column in collect_columns(key_tree))
@@ -107,7 +114,8 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
         file_texts={},
         matching=matching,
         reference_count=len(raw_references),
-        unreadable=unreadable,
+        reading_notes=notes,
+        joined_paths=joined_paths,
         envelope_keys=envelope,
         ignored_patterns=ignored_patterns,
         guesses=guesses,
@@ -166,36 +174,6 @@ def _format_diff(path: Path, text: str) -> Iterator[str]:
         present_text.splitlines(), text.splitlines(), str(path), "proposed now", lineterm="", n=1
     )
     return (terminal_safe(line) for line in lines)
-
-
-def _read_references(suite: Suite) -> tuple[list[Any], tuple[str, ...]]:
-    references, unreadable = [], []
-    paths = ReferenceIndex(suite).paths
-    for name, path in paths.items():
-        try:
-            references.append(json.loads(path.read_text("utf-8-sig")))
-        except (OSError, ValueError, RecursionError):
-            unreadable.append(name)
-    if not references:
-        description = "no .json file"
-        if paths:
-            description = f"{len(paths)} .json files and none is readable JSON"
-        raise UserError(
-            f"{suite.references}: holds {description}; "
-            "give your pipeline's output folder with --references=PATH"
-        )
-    return references, tuple(unreadable)
-
-
-def _format_no_match(suite: Suite, names: Sequence[str], matching: Matching) -> str:
-    unused = matching.unused_references
-    return (
-        f"{suite.references}: none of {len(unused)} references is named after one of "
-        f"{len(names)} documents in {suite.documents}, for example "
-        f"{terminal_safe(unused[0])} beside {terminal_safe(names[0])}; "
-        "give the references of these documents, "
-        "or name each after its document: invoice1.pdf, invoice1.json"
-    )
 
 
 def _find_empty_values(value: Any) -> Iterator[str]:
@@ -268,7 +246,7 @@ def _build_suite_rows(
 def format_matching(matching: Matching) -> str:
     """`matched 287 of 300 documents; 13 unmatched, for example a.pdf`"""
     total = len(matching.matched) + len(matching.unmatched)
-    text = f"matched {len(matching.matched)} of {total} documents by {matching.rule}"
+    text = f"matched {len(matching.matched)} of {total} documents by {matching.description}"
     unmatched, unused = matching.unmatched, matching.unused_references
     if unmatched:
         text += f"; {len(unmatched)} unmatched, for example {format_first_names(unmatched)}"
@@ -292,19 +270,14 @@ def format_empty_values(empty_counts: Counter[str]) -> str:
 def format_notes(proposal: Proposal) -> Iterator[str]:
     """What was found, a line each."""
     yield format_matching(proposal.matching)
-    if proposal.unreadable:
-        count, examples = len(proposal.unreadable), format_first_names(proposal.unreadable)
-        yield f"{count} references are no readable JSON, for example {examples}"
+    yield from proposal.reading_notes
+    if proposal.joined_paths:
+        paths = format_first_names(proposal.joined_paths, 4)
+        yield f"a value and its currency or remarks, in one object, are read as one value: {paths}"
     envelope = terminal_safe(".".join(proposal.envelope_keys)) or "none"
     ignored = format_first_names(proposal.ignored_patterns, 6) or "nothing"
     yield f"envelope: {envelope}; ignored: {ignored}"
     yield format_empty_values(proposal.empty_counts)
-
-
-def format_first_names(names: Sequence[str], limit: int = 2) -> str:
-    """The first names, safe for a terminal."""
-    first_names = ", ".join(terminal_safe(name) for name in names[:limit])
-    return f"{first_names} ..." if len(names) > limit else first_names
 
 
 def _propose_tags(proposal: Proposal) -> dict[str, str]:

@@ -20,7 +20,9 @@ from vlm_lab.suite.corrections import CORRECTIONS_FILE as CORRECTIONS
 from vlm_lab.suite.corrections import Corrections, read_corrections
 from vlm_lab.suite.document_ids import make_unique_slugs
 from vlm_lab.suite.pages import is_document
-from vlm_lab.suite.references import ReferenceIndex, read_reference
+from vlm_lab.suite.reference_files import summarize_notes
+from vlm_lab.suite.reference_index import ReferenceIndex
+from vlm_lab.suite.references import read_reference
 from vlm_lab.suite.tags import collect_tags, is_verified, read_tag_table, read_verified_names
 from vlm_lab.types import Conventions, Document, Field, Suite
 
@@ -97,13 +99,13 @@ def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, .
     tag_table, verified_names = read_tag_table(suite), read_verified_names(suite)
     corrections = read_corrections(suite.corrections) if suite.corrections else Corrections()
     documents = []
+    reference_notes: list[Message] = []
     for name, document_id in zip(names, ids, strict=True):
-        reference_path = index.find(name)
-        reference, reference_notes = (
-            (None, ()) if reference_path is None else read_reference(reference_path, suite)
-        )
+        found = index.find(name)
+        reference, found_notes = read_reference(found, suite) if found else (None, ())
+        reference_notes += found_notes
         reference, correction_notes = corrections.apply(document_id, name, reference)
-        notes += [*reference_notes, *correction_notes]
+        notes += correction_notes
         tags = collect_tags(suite, name, reference, tag_table)
         document = Document(
             id=document_id,
@@ -112,11 +114,11 @@ def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, .
             suite=suite,
             tags=tags,
             reference=reference,
-            reference_path=reference_path,
+            reference_path=found.path if found else None,
             verified=is_verified(suite, document_id, name, tags, verified_names),
         )
         documents.append(document)
-    notes += corrections.find_unused()
+    notes += [*summarize_notes(reference_notes), *corrections.find_unused()]
     return tuple(documents), (*notes, *_find_unmatched(suite, documents, index))
 
 
@@ -227,7 +229,7 @@ def _find_unmatched(
                 "names": list_first_names([*map(terminal_safe, unmatched_names)]),
             },
         )
-    unused_names = [name for name, path in index.paths.items() if path not in index.used_paths]
+    unused_names = index.list_unused()
     if unused_names:
         yield Message(
             "unused",

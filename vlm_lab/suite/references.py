@@ -1,81 +1,99 @@
-"""Reference files: which one is a document's, and the fields in it, in the suite's own keys.
+"""A document's reference, as its file has it -> the fields in it, in the suite's own keys.
 
 Unwrapped from its envelope, mapped to our field names, technical keys taken out: suite.yaml says
-how. Identifiers that came as JSON numbers become text, so that 7707083893 and "7707083893" are one.
+how. Flattened keys are nested again and values take the fields' shape: identifiers that came as
+JSON numbers become text, so that 7707083893 and "7707083893" are one.
 """
 
 import fnmatch
-import json
-import unicodedata
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Set
 from typing import Any
 
-from vlm_lab.fields.comparison import CODE_TYPES
 from vlm_lab.fields.paths import MISSING, find_value, set_value
-from vlm_lab.fields.schema import find_unknown_paths
+from vlm_lab.fields.schema import find_unknown_paths, flatten_json
 from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
+from vlm_lab.suite.flat_keys import JOINTS, has_flat_keys, unflatten_keys
+from vlm_lab.suite.json_values import measure_depth
+from vlm_lab.suite.reference_files import Notes, join_values, read_values
+from vlm_lab.suite.reference_index import FoundReference
+from vlm_lab.suite.shapes import describe_shapes, fit_to_fields
 from vlm_lab.types import Suite
 
-Notes = tuple[Message, ...]
+MAX_DEPTH = 100  # levels of nesting that anybody uses, and that functions can go down
+REFUSALS = ("objects_differ", "too_deep")  # kinds of notes that leave no reference
 
 
-class ReferenceIndex:
-    """Reference files by names in composed form: macOS and zip files write ё as two characters."""
-
-    def __init__(self, suite: Suite) -> None:
-        self.match = suite.match
-        root = suite.references
-        if root.is_file():
-            base, paths = root.parent, [root]
-        else:
-            base, paths = root, sorted(root.rglob("*.json"))
-        self.paths = {normalize_unicode(path.relative_to(base).as_posix()): path for path in paths}
-        self.paths_by_name: dict[str, list[Path]] = {}
-        for name, path in self.paths.items():
-            self.paths_by_name.setdefault(name.rpartition("/")[2], []).append(path)
-        self.used_paths: set[Path] = set()
-
-    def find(self, document: str) -> Path | None:
-        """A document's reference: at its own relative path, else the only one of that name."""
-        folder, _, name = normalize_unicode(document).rpartition("/")
-        reference_name = self.match.format(stem=name.rpartition(".")[0] or name, name=name)
-        own_path = f"{folder}/{reference_name}" if folder else reference_name
-        namesakes = self.paths_by_name.get(reference_name, [])
-        reference_path = self.paths.get(own_path) or self.paths.get(reference_name)
-        if reference_path is None and len(namesakes) == 1:
-            reference_path = namesakes[0]
-        if reference_path:
-            self.used_paths.add(reference_path)
-        return reference_path
-
-
-def normalize_unicode(name: str) -> str:
-    """A name as most systems write it: й as one character."""
-    return unicodedata.normalize("NFC", name)
-
-
-def read_reference(path: Path, suite: Suite) -> tuple[dict[str, Any] | None, Notes]:
+def read_reference(found: FoundReference, suite: Suite) -> tuple[dict[str, Any] | None, Notes]:
     """The reference and what is to be said about it; None where it cannot be used."""
-    name = terminal_safe(path.name)
+    name = terminal_safe(found.name)
     try:
-        data = json.loads(path.read_text("utf-8-sig"))
+        data, notes = read_raw_reference(found)
     except (OSError, ValueError, RecursionError) as error:
         return None, (Message("unreadable", {"name": name, "said": str(error)}),)
-    if suite.unwrap:
-        data = get_at_path(data, suite.unwrap)
-    if not isinstance(data, Mapping):
+    if any(note.kind in REFUSALS for note in notes):
+        return None, notes
+    fields = _read_fields(data, suite)
+    if fields is None:
+        unwrapped = get_at_path(data, suite.unwrap) if suite.unwrap else data
         message_id = "no_object_at" if suite.unwrap else "no_object"
-        message_args = {"name": name, "path": suite.unwrap, "type": type(data).__name__}
-        return None, (Message(message_id, message_args),)
-    types_by_path = {field.path: field.type for field in suite.fields}
-    try:
-        mapped_fields = drop_keys(map_fields(data, suite.map), suite.ignore)
-        fields = _fit_to_schema(mapped_fields, types_by_path, "")
-    except RecursionError:
-        return None, (Message("too_deep", {"name": name}),)
-    return fields, _find_unknown_fields(name, fields, suite)
+        message_args = {"name": name, "path": suite.unwrap, "type": type(unwrapped).__name__}
+        return None, (*notes, Message(message_id, message_args))
+    return fields, (*notes, *_find_unknown_fields(name, fields, suite))
+
+
+def read_raw_reference(found: FoundReference) -> tuple[Any, Notes]:
+    """What the file says about the document, as it is written there; None where it cannot be used,
+    with a note of REFUSALS. OSError, ValueError or RecursionError where it cannot be read."""
+    name = terminal_safe(found.name)
+    if found.entries:
+        values, notes = [entry.data for entry in found.entries], found.notes
+    else:
+        values, notes = read_values(found.path)
+    if any(measure_depth(value) > MAX_DEPTH for value in values):
+        return None, (*notes, Message("too_deep", {"name": name}))
+    data, join_notes = join_values(values, name)
+    return data, (*notes, *join_notes)
+
+
+def _read_fields(data: Any, suite: Suite) -> dict[str, Any] | None:
+    """The fields in the suite's keys and shapes; of the styles in which keys may be paths those are
+    taken under which more of the suite's fields are there. None where there is no object."""
+    fields = _convert_to_suite(data, suite)
+    if not suite.fields or not has_flat_keys(data):
+        return fields
+    shapes = describe_shapes(suite.fields)
+    known_paths = {*shapes.types_by_path, *(f"{path}[]" for path in shapes.list_paths)}
+    known_count = _count_known_paths(fields, known_paths)
+    for style in JOINTS:
+        unflattened = unflatten_keys(data, style)
+        candidate = _convert_to_suite(unflattened, suite)
+        candidate_count = _count_known_paths(candidate, known_paths)
+        if candidate_count > known_count:
+            data, fields, known_count = unflattened, candidate, candidate_count
+    return fields
+
+
+def _convert_to_suite(data: Any, suite: Suite) -> dict[str, Any] | None:
+    unwrapped = _unwrap(data, suite)
+    if not isinstance(unwrapped, Mapping):
+        return None
+    fields = drop_keys(map_fields(unwrapped, suite.map), suite.ignore)
+    return fit_to_fields(fields, describe_shapes(suite.fields)) if suite.fields else fields
+
+
+def _unwrap(data: Any, suite: Suite) -> Any:
+    """What lies in the envelope; all of it where there is none and a field of the suite is."""
+    unwrapped = get_at_path(data, suite.unwrap) if suite.unwrap else data
+    if unwrapped is None and isinstance(data, Mapping):
+        first_keys = {field.path.partition(".")[0].removesuffix("[]") for field in suite.fields}
+        if not first_keys.isdisjoint(map(str, data)):
+            return data
+    return unwrapped
+
+
+def _count_known_paths(fields: Any, known_paths: Set[str]) -> int:
+    return len({path for path, _ in flatten_json(fields)} & known_paths)
 
 
 def get_at_path(data: Any, path: str) -> Any:
@@ -88,6 +106,8 @@ def drop_keys(
     data: Mapping[str, Any], patterns: tuple[str, ...], prefix: str = ""
 ) -> dict[str, Any]:
     """`data` without the keys whose name or dotted path matches (`confidence`, `*.bbox`)."""
+    if not patterns:
+        return dict(data)
     remaining = {}
     for key, value in data.items():
         path = f"{prefix}{key}"
@@ -109,12 +129,18 @@ def _drop_nested_keys(value: Any, patterns: tuple[str, ...], prefix: str) -> Any
 
 
 def map_fields(data: Mapping[str, Any], renames: Mapping[str, str]) -> dict[str, Any]:
-    """Our fields filled from the reference's paths; a map leaves out what it does not name."""
+    """Our fields filled from the reference's paths; a map leaves out what it does not name. Where
+    none of the renamed paths is there, the data has our keys already."""
     if not renames:
         return dict(data)
+    changed = [theirs for ours, theirs in renames.items() if ours != theirs]
+    lists = [path.partition("[]")[0] if "[]." in path else path for path in changed]
+    has_own_keys = bool(changed) and all(
+        find_value(data, path.removesuffix("[]")) is MISSING for path in lists
+    )
     result: dict[str, Any] = {}
     for our_path, their_path in renames.items():
-        _fill_field(result, our_path, data, their_path)
+        _fill_field(result, our_path, data, our_path if has_own_keys else their_path)
     return result
 
 
@@ -137,36 +163,6 @@ def _fill_field(target: dict[str, Any], our_path: str, data: Any, their_path: st
     set_value(target, our_list, our_rows)
     for our_row, their_row in zip(our_rows, their_rows, strict=True):
         _fill_field(our_row, our_cell, their_row, their_cell)
-
-
-def _fit_to_schema(value: Any, types_by_path: Mapping[str, str], path: str) -> Any:
-    """`value` as the schema has it, where nothing is lost: the one value of a list for a field that
-    is none, a list of one for a field that is a list, and the digits of an identifier that is a
-    JSON number."""
-    if not types_by_path:
-        return value
-    if isinstance(value, Mapping):
-        prefix = f"{path}." if path else ""
-        return {
-            key: _fit_to_schema(child_value, types_by_path, f"{prefix}{key}")
-            for key, child_value in value.items()
-        }
-    if isinstance(value, list):
-        has_one_value = len(value) == 1 and not isinstance(value[0], Mapping | list)
-        if has_one_value and path in types_by_path:
-            return _fit_to_schema(value[0], types_by_path, path)
-        return [_fit_to_schema(item, types_by_path, f"{path}[]") for item in value]
-    is_list_field = path not in types_by_path and types_by_path.get(f"{path}[]") == "list"
-    if is_list_field and value not in (None, ""):
-        return [value]
-    return _convert_number(value) if types_by_path.get(path) in CODE_TYPES else value
-
-
-def _convert_number(value: Any) -> Any:
-    """A JSON number as text; 7707083893.0, as tables export it, without its `.0`."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _find_unknown_fields(name: str, data: dict[str, Any], suite: Suite) -> Notes:

@@ -5,7 +5,8 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from vlm_lab.errors import UserError
-from vlm_lab.suite.references import get_at_path, normalize_unicode
+from vlm_lab.suite.reference_index import normalize_unicode
+from vlm_lab.suite.references import get_at_path
 from vlm_lab.types import Suite
 
 VERIFIED_FILE = "verified.txt"

@@ -26,7 +26,9 @@ from PIL.Image import Image
 
 from vlm_lab.backends import Backend
 from vlm_lab.backends.ocr import rules as ocr_rules
+from vlm_lab.backends.ocr import suite_keys
 from vlm_lab.errors import GenerationError, Skip
+from vlm_lab.fields.schema import collect_schema_fields
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 
 # Four corners, clockwise from the top left, and what is written there.
@@ -59,24 +61,33 @@ class Ocr(Backend):
         tesseract_version = _query_tesseract("--version")[:1]
         tesseract_languages = _query_tesseract("--list-langs")[1:]
         tesseract = " ".join([*tesseract_version, *tesseract_languages])
-        rule_files = (__file__, ocr_rules.__file__, ocr_rules.WORDS_FILE)
+        rule_files = (__file__, ocr_rules.__file__, suite_keys.__file__, ocr_rules.WORDS_FILE)
         rules = b"".join(Path(file).read_bytes() for file in rule_files)
         return {**versions, "tesseract": tesseract or None, "rules": sha256(rules).hexdigest()[:12]}
 
     @classmethod
     def cache_inputs(cls, model: Model, prompt: Prompt) -> dict[str, Any]:
-        """The document's languages choose the reader, and how dates are read."""
-        return {"languages": prompt.languages}
+        """The document's languages choose the reader, and how dates are read; the schema's fields
+        say in which keys the answer is."""
+        return {"languages": prompt.languages, "fields": _choose_keys(prompt)}
 
     def generate(self, prompt: Prompt) -> Generation:
-        """The fields found on all pages, as JSON in the keys of the shipped schema."""
+        """The fields found on all pages, as JSON in the keys of the prompt's schema; of the shipped
+        schema where the prompt has none. Raises Skip where the schema has no field for them."""
+        keys = _choose_keys(prompt)
+        if keys is not None and not keys:
+            raise Skip(
+                "the suite has no field that the OCR rules know "
+                f"({suite_keys.KNOWN_NAMES}) by its key and type in schema.json"
+            )
         engine, engine_reason, read_page = self._choose_reader(prompt)
         lines: list[ocr_rules.TextLine] = []
         for index, page in enumerate(prompt.pages):
             lines += deskew_lines(index, read_page(page))
         field_values = ocr_rules.extract_fields(lines, [*prompt.languages, "en"])
         environment = {**self._environment, "engine": engine, "engine_reason": engine_reason}
-        reply = json.dumps(field_values, ensure_ascii=False)
+        answer = field_values if keys is None else suite_keys.build_answer(field_values, keys)
+        reply = json.dumps(answer, ensure_ascii=False)
         return Generation(raw_response=reply, finish_reason="stop", environment=environment)
 
     def close(self) -> None:
@@ -111,6 +122,12 @@ class Ocr(Backend):
 
     def _read_with_rapidocr(self, page: Page) -> list[TextBox]:
         return run_rapidocr(self._engine, page.image)
+
+
+def _choose_keys(prompt: Prompt) -> dict[str, str] | None:
+    """The suite's path for each thing that the rules find; None where there is no schema."""
+    fields = collect_schema_fields(prompt.schema)
+    return suite_keys.choose_fields(fields) if fields else None
 
 
 def run_rapidocr(engine: Any, image: Image) -> list[TextBox]:
