@@ -110,6 +110,26 @@ def test_what_is_wrong_is_said_with_file_line_and_key(
             "load_kwargs.attn_implementation: stands beside",
         ),
         ("load_kwargs: {code_revision: main}", "load_kwargs.code_revision: is not taken"),
+        (
+            "load_kwargs: {ignore_mismatched_sizes: true}",
+            "load_kwargs.ignore_mismatched_sizes: is not taken: weights of another shape",
+        ),
+        (
+            "chat_template_kwargs: {messages: []}",
+            "chat_template_kwargs.messages: is not taken: it is the prompt",
+        ),
+        (
+            "chat_template_kwargs: {add_generation_prompt: false}",
+            "chat_template_kwargs.add_generation_prompt: is not taken: it is set by",
+        ),
+        (
+            "chat_template_kwargs: {trust_remote_code: true}",
+            "chat_template_kwargs.trust_remote_code: is not taken: it stands beside",
+        ),
+        (
+            "chat_template_kwargs: {chat_template: '{{ messages }}'}",
+            "chat_template_kwargs.chat_template: must be the name of one of the checkpoint's",
+        ),
         ("load_kwargs: {use_kernels: true}", "load_kwargs.use_kernels: is not taken"),
         (
             "load_kwargs: {adapter_kwargs: {revision: main}}",
@@ -153,6 +173,21 @@ def test_a_pinned_kernel_and_a_quantisations_own_dtype_are_taken(tmp_path: Path)
     quantised = "load_kwargs: {quantization_config: {dtype: int8}}"
     text = GOOD.replace("model_id: hub/a", f"model_id: hub/a\n    {kernel}\n    {quantised}", 1)
     assert load_candidates([write(tmp_path, text)]).models[0].trust_remote_code
+
+
+def test_variables_of_a_chat_template_are_taken_as_they_are(tmp_path: Path) -> None:
+    """Inside a variable a word is data, also where it is a guard's elsewhere; defaults add up."""
+    variables = "chat_template_kwargs: {enable_thinking: false}"
+    own = "chat_template_kwargs: {template: {revision: date}, chat_template: rag}"
+    text = GOOD.replace("model_id: hub/a", f"model_id: hub/a\n    {own}", 1)
+    text = text.replace("defaults:", f"defaults:\n  {variables}", 1)
+    model = load_candidates([write(tmp_path, text)]).models[0]
+    assert model.chat_template_kwargs == {
+        "enable_thinking": False,
+        "template": {"revision": "date"},
+        "chat_template": "rag",
+    }
+    assert hash(model) == hash(model)
 
 
 def test_plugins_are_modules_names(tmp_path: Path) -> None:

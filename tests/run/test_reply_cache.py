@@ -52,6 +52,19 @@ def test_a_backend_says_what_of_a_prompt_decides_its_replies(
     assert (before != after) is decides
 
 
+def test_variables_of_the_chat_template_decide_a_reply(document: Path) -> None:
+    prompt = Prompt(
+        id="p", text="Read.", pages=Pages(document, 4, 150), document_id="d", document_name="d"
+    )
+    plain = Model(name="m", model_id="x", chat_template_kwargs={"enable_thinking": False})
+    thinking = replace(plain, chat_template_kwargs={"enable_thinking": True})
+    keys = {
+        compute_reply_key(model, prompt, {}, {}, 0, document)
+        for model in (plain, thinking, replace(plain, chat_template_kwargs={}))
+    }
+    assert len(keys) == 3
+
+
 def test_a_reply_knows_its_key_and_does_not_write_it(tmp_path: Path) -> None:
     cache, key = ReplyCache(tmp_path, "use"), "ab" * 32
     generation = Generation(raw_response="{}", reply_key=key)

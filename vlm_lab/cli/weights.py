@@ -123,7 +123,6 @@ def format_row(
     if checkpoint is None:
         command = f"vlm-lab weights fetch {model.name}"
         return model.name, "not here", "-", f"({model.revision})", "-", "-", command
-    state = "complete" if checkpoint.is_complete else f"lacks {len(checkpoint.missing)} files"
     files = [path for path in checkpoint.folder.iterdir() if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     fit = "-"
@@ -132,7 +131,7 @@ def format_row(
     commit = checkpoint.revision[:12] if checkpoint.revision else "-"
     return (
         model.name,
-        state,
+        checkpoint.state,
         format_gigabytes(size),
         commit,
         read_licence(checkpoint.folder),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.config.chat_template_keys import CHAT_TEMPLATE_KEY, check_chat_template_kwargs
 from vlm_lab.config.strict_yaml import (
     YamlKey,
     YamlSource,
@@ -32,10 +33,12 @@ MISPLACED_KEYS = {
     "max_new_tokens": "belongs under `generation_kwargs`",
     "temperature": "belongs under `generation_kwargs`",
     "max_pixels": "belongs under `processor_kwargs`",
+    "enable_thinking": "belongs under `chat_template_kwargs`",
     "load_in_4bit": "belongs under `load_kwargs`",
     "load_in_8bit": "belongs under `load_kwargs`",
 }
 KWARGS_KEYS = ("generation_kwargs", "processor_kwargs", "load_kwargs")
+MERGED_KEYS = (*KWARGS_KEYS, CHAT_TEMPLATE_KEY, "backend_kwargs")  # with those of `defaults`
 # What decides which code runs, and from where weights come, stands in its own key, where it is
 # checked.
 TOP_LEVEL_KEYS = (
@@ -50,6 +53,8 @@ FORBIDDEN_KEYS = {
     "custom_generate": "runs code of a repository that `revision` does not pin",
     "kernel_config": "runs code of a repository that `revision` does not pin",
     "use_kernels": "runs code of a repository that `revision` does not pin",
+    "ignore_mismatched_sizes": "weights of another shape would be drawn at random",
+    "output_loading_info": "is always asked for: a record says what was not loaded",
     "local_files_only": (
         "models are loaded from this machine alone; vlm-lab weights fetch brings them"
     ),
@@ -151,7 +156,7 @@ def _parse_model(
         if misplaced_key in entry:
             raise source.make_error([*keys, misplaced_key], f"the key {misplaced_key!r} {advice}")
     merged = {**defaults, **entry}
-    for key in ("generation_kwargs", "processor_kwargs", "load_kwargs", "backend_kwargs"):
+    for key in MERGED_KEYS:
         if isinstance(entry.get(key), Mapping) and isinstance(defaults.get(key), Mapping):
             merged[key] = {**defaults[key], **entry[key]}
     model = parse_dataclass(Model, source, keys, merged)
@@ -162,6 +167,7 @@ def _parse_model(
             f"(got {model.name!r})",
         )
     _check_reserved_keys(source, keys, model)
+    check_chat_template_kwargs(source, keys, model)
     if not model.prompts:
         raise source.make_error([*keys, "prompts"], "must name at least one prompt (got none)")
     return replace(model, prompts=tuple(dict.fromkeys(model.prompts)))

@@ -26,7 +26,7 @@ def build_transformers_settings(
     """The checkpoint at the commit that was measured, and its processor's settings in transformers'
     own words."""
     from vlm_lab.backends.transformers import families
-    from vlm_lab.backends.transformers.loaded_model import build_generate_kwargs
+    from vlm_lab.backends.transformers.generation_settings import read_decoding
 
     environment = record.environment
     checkpoint = weights.find_checkpoint(model, build_runtime(report).cache)
@@ -63,7 +63,8 @@ def build_transformers_settings(
         },
         "size": processor_kwargs.pop("size", None),
         "processor_kwargs": processor_kwargs,
-        "generation_kwargs": build_generate_kwargs(dict(record.generation_kwargs)),
+        "generation_kwargs": read_decoding(checkpoint.folder, record.generation_kwargs).kwargs,
+        "chat_template": environment.get("chat_template"),
         "image": family.image_placeholder,
         "form": family.prompt_format,
         "measured_with": {name: environment.get(name) for name in MEASURED_VERSIONS},

@@ -41,6 +41,7 @@ def compute_reply_key(
         "prompt": prompt.text,
         "generation": dict(model.generation_kwargs),
         "processor": dict(model.processor_kwargs),
+        "chat_template": dict(model.chat_template_kwargs),
         "load": dict(model.load_kwargs),
         "backend": [model.backend, dict(model.backend_kwargs)],
         "model": [model.model_id, model.revision],

@@ -137,8 +137,8 @@ class Page:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """One candidate of models.yaml. `model_id` is a hub id, a folder, or what its backend takes
-    (replay: a path). `only` names tags and the values of them that the model is meant for: it is
-    not asked about other documents."""
+    (replay: a path). `chat_template_kwargs` are variables of its chat template. `only` names tags
+    and the values of them that the model is meant for: it is not asked about other documents."""
 
     name: str
     model_id: str
@@ -154,6 +154,7 @@ class Model:
     pages: PageMode = "together"
     dpi: int | None = None
     processor_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     load_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     backend_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     price: Mapping[str, float] = field(default_factory=dict, hash=False)

@@ -13,12 +13,13 @@ from PIL import Image, ImageDraw
 
 from tests import checkpoints, more_checkpoints
 from vlm_lab.backends.transformers import batch, families, visual_tokens
-from vlm_lab.backends.transformers.loaded_model import LoadedModel, WorkerError
+from vlm_lab.backends.transformers.loaded_model import LoadedModel
 from vlm_lab.backends.transformers.process import (
     WORKER_MODULES,
     WORKER_PACKAGES,
     read_module_sources,
 )
+from vlm_lab.backends.transformers.worker_error import WorkerError
 from vlm_lab.files import read_json_object
 from vlm_lab.types import Model
 
@@ -55,6 +56,7 @@ def job(folder: Path, **kwargs: Any) -> dict[str, Any]:
         "folder": str(folder),
         **plain,
         "processor_kwargs": {},
+        "chat_template_kwargs": {},
         "load_kwargs": {},
         "use_safetensors": True,
         **kwargs,

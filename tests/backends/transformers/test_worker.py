@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vlm_lab.backends.transformers import worker
-from vlm_lab.backends.transformers.loaded_model import WorkerError
+from vlm_lab.backends.transformers.worker_error import WorkerError
 
 
 def raiser(error: Exception) -> Callable[[], Any]:

@@ -9,25 +9,29 @@ the model's other cases fail at once.
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends import Backend
 from vlm_lab.backends.transformers import devices, families, weights
+from vlm_lab.backends.transformers.checkpoint_files import find_unreadable_files
+from vlm_lab.backends.transformers.generation_settings import read_decoding
+from vlm_lab.backends.transformers.interpreter import (
+    make_interpreter_error,
+    read_package_versions,
+    resolve_interpreter,
+)
 from vlm_lab.backends.transformers.process import Worker, split_into_chunks
+from vlm_lab.backends.transformers.settings import check_renamed_settings, parse_timeouts
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.files import read_json_object
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 
-LOAD_SECONDS, REPLY_SECONDS = 1800.0, 600.0
 MAX_RESTARTS = 1
-VERSIONED_PACKAGES = ("torch", "transformers", "tokenizers", "pillow")
 DEVICE_SETTINGS = ("device", "dtype", "attn_implementation")
-RENAMED_SETTINGS = {"torch_dtype": "dtype", "use_flash_attention_2": "attn_implementation"}
+WEIGHTS_ERRORS = ("MissingWeights", "UnusedWeights", "MismatchedWeights", "BrokenWeights")
+SAFETENSORS_ERROR = "SafetensorError"
 IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
 
 
@@ -62,6 +66,7 @@ class Transformers(Backend):
             **{name: stored_choices.get(name) for name in DEVICE_SETTINGS},
             "load_kwargs": dict(model.load_kwargs),
             "processor_kwargs": dict(model.processor_kwargs),
+            "generation": read_decoding(checkpoint.folder, model.generation_kwargs).effective,
             **read_package_versions(resolve_interpreter(model, runtime)),
         }
 
@@ -172,6 +177,11 @@ class Transformers(Backend):
             return make_interpreter_error(
                 self.model, f"python: {python} lacks what this model needs ({message})"
             )
+        if kind == SAFETENSORS_ERROR:
+            names = find_unreadable_files(self.weights.folder)
+            message = f"{message}; {', '.join(names)}: {weights.format_renewal(self.weights, name)}"
+        if kind in WEIGHTS_ERRORS:
+            message = f"{message}; {weights.format_renewal(self.weights, name)}"
         hint = ""
         if read_json_object(self.weights.folder / "config.json").get("auto_map"):
             hint = (
@@ -189,6 +199,7 @@ class Transformers(Backend):
             "trust_remote_code": self.model.trust_remote_code,
             "use_safetensors": self.model.use_safetensors,
             "processor_kwargs": dict(self.model.processor_kwargs),
+            "chat_template_kwargs": dict(self.model.chat_template_kwargs),
             "load_kwargs": dict(self.model.load_kwargs),
         }
 
@@ -213,55 +224,13 @@ class Transformers(Backend):
             tokens=tuple((text, logprob) for text, logprob in answer["tokens"]),
             image_sizes=tuple((width, height) for width, height in answer["image_sizes"]),
             peak_memory_bytes=answer["peak_memory_bytes"],
-            environment={**self.environment, **answer["token_budget_note"]},
+            environment={
+                **self.environment,
+                **answer["token_budget_note"],
+                "generation": answer["generation"],
+                "library_messages": answer["library_messages"],
+            },
         )
-
-
-def resolve_interpreter(model: Model, runtime: Runtime) -> str | None:
-    """The path that `python:` names; a relative one starts where models.yaml and `cache` lie, not
-    where one types."""
-    if not model.python:
-        return None
-    return str(runtime.cache.absolute().parent / Path(model.python).expanduser())
-
-
-def make_interpreter_error(model: Model, reason: str) -> Skip:
-    """What is wrong with the interpreter that `python:` names, and how to get one that works."""
-    return Skip(
-        f"{model.name}: {reason}; correct it in models.yaml, "
-        f"or make one: vlm-lab models env {model.name}"
-    )
-
-
-def check_renamed_settings(model: Model) -> None:
-    """Names that transformers 5 no longer has; UserError says what they are called now."""
-    for value in (*model.load_kwargs, *model.load_kwargs.values(), *model.backend_kwargs.values()):
-        if value == "AutoModelForVision2Seq":
-            raise UserError(
-                f"{model.name}: {value} is gone from transformers 5; "
-                "AutoModelForImageTextToText is used for every model, remove the setting"
-            )
-    for old_name, new_name in RENAMED_SETTINGS.items():
-        if old_name in model.load_kwargs:
-            raise UserError(
-                f"{model.name}: load_kwargs: {old_name} is spelt `{new_name}` "
-                "and stands beside load_kwargs"
-            )
-
-
-def parse_timeouts(model: Model) -> dict[str, float]:
-    """Seconds for loading and for one reply; UserError for a key that is not known or not a
-    number."""
-    timeouts = {"load_timeout": LOAD_SECONDS, "reply_timeout": REPLY_SECONDS}
-    for key, value in model.backend_kwargs.items():
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if key not in timeouts or not is_number or value <= 0:
-            known_keys = "load_timeout and reply_timeout, in seconds above 0"
-            raise UserError(
-                f"{model.name}: backend_kwargs: known are {known_keys} (got {key}: {value!r})"
-            )
-        timeouts[key] = float(value)
-    return timeouts
 
 
 def compute_choice_key(model: Model, runtime: Runtime, digest: str) -> str:
@@ -278,20 +247,3 @@ def compute_choice_key(model: Model, runtime: Runtime, digest: str) -> str:
     key_inputs = [requested, digest, versions, devices.detect_hardware()]
     text = json.dumps(key_inputs, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def read_package_versions(python: str | None) -> dict[str, str | None]:
-    """Versions of the packages that decide a reply, read from their metadata; nothing is imported
-    or started."""
-    search_paths = sys.path if python is None else list(map(str, find_site_packages(python)))
-    installed = {
-        (distribution.name or "").lower(): distribution.version
-        for distribution in metadata.distributions(path=search_paths)
-    }
-    return {name: installed.get(name) for name in VERSIONED_PACKAGES}
-
-
-def find_site_packages(python: str) -> list[Path]:
-    """Where an interpreter's packages lie, by the layout that venv and the system use."""
-    prefix = Path(python).expanduser().absolute().parent.parent
-    return [*prefix.glob("lib/python3*/site-packages"), *prefix.glob("Lib/site-packages")]

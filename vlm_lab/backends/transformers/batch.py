@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from vlm_lab.backends.transformers import processors
-from vlm_lab.backends.transformers.loaded_model import LoadedModel, Payload, WorkerError
-from vlm_lab.backends.transformers.streamer import TokenStreamer
+from vlm_lab.backends.transformers.loaded_model import LoadedModel, Payload
+from vlm_lab.backends.transformers.worker_error import WorkerError
 
 
 def generate_replies(loaded_model: LoadedModel, request: Payload) -> Payload:
@@ -19,12 +19,9 @@ def generate_replies(loaded_model: LoadedModel, request: Payload) -> Payload:
     torch = loaded_model.torch
     torch.manual_seed(request["seed"])
     inputs = build_padded_inputs(loaded_model, request)
-    streamer = TokenStreamer()
     with torch.inference_mode():
-        output = loaded_model.generate_token_ids(inputs, request["generation_kwargs"], streamer)
-    reply_start = inputs["input_ids"].shape[1]
-    if loaded_model.model.config.is_encoder_decoder:
-        reply_start = output.shape[1] - streamer.put_count + 1 if streamer.put_count else 0
+        output, observer = loaded_model.generate_token_ids(inputs, request["generation_kwargs"])
+    reply_start = observer.prompt_length or 0
     return {"replies": [decode_row(loaded_model, row[reply_start:].tolist()) for row in output]}
 
 

@@ -58,7 +58,9 @@ class Family:
     `image_placeholder` stands for a page in a prompt, `prompt_format` is the form of one where a
     checkpoint has no chat template; `multi_image` is False where a prompt takes one image;
     `postprocess_method` is the processor's method that makes JSON of a reply in tags of its own;
-    `visual_token_keys` name the visual token in config.json."""
+    `visual_token_keys` name the visual token in config.json; `is_chat` is False where no chat
+    template belongs to it; `decodes_as_made` is True where its checkpoints' generation settings are
+    a part of what was trained (generation_settings.py)."""
 
     count_tokens: TokenCounter | None = None
     build_budget: BudgetRule | None = None
@@ -70,6 +72,8 @@ class Family:
     visual_token_keys: tuple[str, ...] = ("image_token_id", "image_token_index")
     resize: ResizeRule | None = None
     shared_config_keys: tuple[str, ...] = ()
+    is_chat: bool = True
+    decodes_as_made: bool = False
 
 
 QWEN = Family(
@@ -92,13 +96,22 @@ FAMILIES = {
     "aya_vision": Family(build_budget=build_tiles_budget, visual_token_keys=("image_token_index",)),
     "deepseek_vl": Family(count_square_tokens, image_placeholder="<image_placeholder>"),
     # Florence 2 is asked by a task token alone: <OCR>
-    "florence2": Family(image_placeholder="", prompt_format="{text}", multi_image=False),
+    "florence2": Family(
+        image_placeholder="",
+        prompt_format="{text}",
+        multi_image=False,
+        is_chat=False,
+        decodes_as_made=True,
+    ),
     "gemma3": Family(count_gemma3_tokens, image_placeholder="<start_of_image>"),
     "glm46v": GLM,
     "glm4v": GLM,
     "glm_ocr": GLM,
     "got_ocr2": Family(
-        image_placeholder="<img><imgpad></img>", prompt_format=GOT_PROMPT, multi_image=False
+        image_placeholder="<img><imgpad></img>",
+        prompt_format=GOT_PROMPT,
+        multi_image=False,
+        is_chat=False,
     ),
     "idefics2": Family(count_idefics2_tokens, build_idefics2_budget),
     "idefics3": Family(build_budget=build_edge_budget),
@@ -129,7 +142,7 @@ FAMILIES = {
         rename_qwen_settings,
         "<|IMAGE_START|><|IMAGE_PLACEHOLDER|><|IMAGE_END|>",
     ),
-    "paligemma": Family(count_paligemma_tokens),
+    "paligemma": Family(count_paligemma_tokens, is_chat=False),
     "qwen2_vl": QWEN,
     "qwen2_5_vl": QWEN,
     "qwen3_vl": QWEN,
@@ -141,8 +154,11 @@ FAMILIES = {
         prompt_format="{text}",
         multi_image=False,
         postprocess_method="token2json",
+        is_chat=False,
+        decodes_as_made=True,
     ),
 }
+UNKNOWN_FAMILY = Family()  # what holds for most
 # Native in transformers 5, but the class named here needs torchvision, which the suite does
 # without.
 NEED_TORCHVISION = {
@@ -155,7 +171,7 @@ NEED_TORCHVISION = {
 
 def get_family(config: Config) -> Family:
     """The entry of a config.json; a family without one gets what holds for most."""
-    return FAMILIES.get(str(config.get("model_type")), Family())
+    return FAMILIES.get(str(config.get("model_type")), UNKNOWN_FAMILY)
 
 
 def read_preprocessor(folder: Path) -> dict[str, Any]:

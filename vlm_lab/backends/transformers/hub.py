@@ -107,11 +107,19 @@ def fetch_checkpoint(model: Model, plan: FetchPlan, cache: Path) -> weights.Weig
         )
     checkpoint = weights.find_checkpoint(model, cache)
     if checkpoint is None or not checkpoint.is_complete:
-        missing = ", ".join(checkpoint.missing) if checkpoint else "everything"
         raise UserError(
-            f"{model.name}: {model.model_id} came without {missing}; transformers could not load it"
+            f"{model.name}: {model.model_id} {_format_shortfall(checkpoint)}; "
+            "transformers could not load it"
         )
     return checkpoint
+
+
+def _format_shortfall(checkpoint: weights.Weights | None) -> str:
+    if checkpoint is None:
+        return "came without everything"
+    if checkpoint.missing:
+        return f"came without {', '.join(checkpoint.missing)}"
+    return f"did not come whole: {'; '.join(checkpoint.damage)}"
 
 
 @contextmanager

@@ -9,21 +9,19 @@ from __future__ import annotations
 import json
 import sys
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends.transformers import devices, families, processors, visual_tokens
+from vlm_lab.backends.transformers.beams import BeamObserver
+from vlm_lab.backends.transformers.generation_settings import Decoding, resolve_decoding
+from vlm_lab.backends.transformers.library_messages import LibraryMessages
+from vlm_lab.backends.transformers.model_loading import ModelLoader
 from vlm_lab.backends.transformers.streamer import TokenStreamer, decode_token_texts
+from vlm_lab.backends.transformers.worker_error import WorkerError
 from vlm_lab.files import read_json_object
 
 Payload = dict[str, Any]
-# The first is of transformers 4.46.
-AUTO_CLASSES = ("AutoModelForImageTextToText", "AutoModelForCausalLM")
-
-
-class WorkerError(Exception):
-    """An error with a kind of its own: WorkerError(kind, message)."""
 
 
 class LoadedModel:
@@ -33,45 +31,23 @@ class LoadedModel:
         import torch
         import transformers
 
-        transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         self.torch, self.transformers, self.load_request = torch, transformers, load_request
         self.folder = Path(load_request["folder"])
         self.config = read_json_object(self.folder / "config.json")
         self.family = families.get_family(self.config)
-        self.refused_attention: list[str] = []
-        self.choices = self.choose_device_settings()
-        self.device = self.choices["device"].value
-        self.processor = self.load_processor()
-        self.model = self.load_model().eval()
+        self.library_messages = LibraryMessages()
+        loader = ModelLoader(load_request, self.config)
+        with self.library_messages.listen():
+            self.processor = self.load_processor()
+            self.chat_template = processors.find_chat_template(
+                self.processor, self.folder, self.family, load_request["chat_template_kwargs"]
+            )
+            self.model = loader.load_model(self.library_messages)
+        self.device = loader.choices["device"].value
         # The model cuts up what the processor joined, by the same table.
         for name in self.family.shared_config_keys:
             setattr(self.model.config, name, getattr(self.processor.image_processor, name))
-        if not self.is_model_placed:
-            self.model = self.model.to(self.device)
-        self.environment = self.describe_environment()
-
-    def choose_device_settings(self) -> dict[str, devices.Choice]:
-        """Device, dtype and attention; WorkerError("Unavailable", ...) for what is forced and
-        cannot be had."""
-        request = self.load_request
-        supported_attention = tuple(
-            name for name in devices.ATTENTION_IMPLEMENTATIONS if name not in self.refused_attention
-        )
-        try:
-            device = devices.choose_device(request["device"])
-            dtype = devices.choose_dtype(request["dtype"], device.value)
-            attention = devices.choose_attention(
-                request["attn_implementation"], device.value, dtype.value, supported_attention
-            )
-        except ValueError as error:
-            raise WorkerError("Unavailable", str(error)) from None
-        return {"device": device, "dtype": dtype, "attn_implementation": attention}
-
-    @property
-    def is_model_placed(self) -> bool:
-        """accelerate and quantisation put weights where they belong; `.to()` would be an error."""
-        load_kwargs = self.load_request["load_kwargs"]
-        return "device_map" in load_kwargs or "quantization_config" in load_kwargs
+        self.environment = self.describe_environment(loader)
 
     def load_processor(self) -> Any:
         preprocessor = families.read_preprocessor(self.folder)
@@ -84,63 +60,28 @@ class LoadedModel:
         processor_kwargs["trust_remote_code"] = self.load_request["trust_remote_code"]
         return processors.load_pretrained(self.folder, processor_kwargs)
 
-    def load_model(self) -> Any:
-        """The model; where its class refuses an attention that `auto` chose, which it does before
-        it reads any weights, the next one."""
-        while True:
-            try:
-                return self.load_pretrained()
-            except ValueError as error:
-                refused = self.choices["attn_implementation"].value
-                is_forced = self.load_request["attn_implementation"] != "auto"
-                if "does not support" not in str(error) or is_forced or refused == "eager":
-                    raise
-                self.refused_attention.append(refused)
-                self.choices = self.choose_device_settings()
-
-    def load_pretrained(self) -> Any:
-        """The model, by the spelling that this transformers has: `dtype` was `torch_dtype` before
-        4.56."""
-        request, version = self.load_request, self.transformers.__version__
-        has_dtype_argument = tuple(int(part) for part in version.split(".")[:2]) >= (4, 56)
-        dtype_argument = "dtype" if has_dtype_argument else "torch_dtype"
-        kwargs = {
-            **request["load_kwargs"],
-            "use_safetensors": request["use_safetensors"],
-            dtype_argument: getattr(self.torch, self.choices["dtype"].value),
-            "attn_implementation": self.choices["attn_implementation"].value,
-            "trust_remote_code": request["trust_remote_code"],
-            "local_files_only": True,
-        }
-        # Phi-3-vision's config.json asks for flash, and 4.40 obeys it alone.
-        if "_attn_implementation" in self.config:
-            kwargs["_attn_implementation"] = kwargs["attn_implementation"]
-        return self.select_model_class().from_pretrained(request["folder"], **kwargs)
-
-    def select_model_class(self) -> Any:
-        """The class that opens image-text-to-text models: for code of its own what the checkpoint
-        names, else the first that this transformers has."""
-        class_names = [name for name in AUTO_CLASSES if hasattr(self.transformers, name)]
-        custom_classes: Payload = {}
-        if self.load_request["trust_remote_code"]:
-            custom_classes = self.config.get("auto_map") or {}
-        custom_names = [name for name in class_names if name in custom_classes]
-        return getattr(self.transformers, [*custom_names, *class_names][0])
-
-    def describe_environment(self) -> Payload:
-        choices = {
-            name: {"value": choice.value, "reason": choice.reason}
-            for name, choice in self.choices.items()
-        }
+    def describe_environment(self, loader: ModelLoader) -> Payload:
+        """What replies are made with, for the record."""
         return {
-            **choices,
+            **loader.describe_choices(),
             "torch": str(self.torch.__version__),
             "transformers": self.transformers.__version__,
             "python": ".".join(map(str, sys.version_info[:3])),
             "processor": type(self.processor).__name__,
             "image_processor": type(getattr(self.processor, "image_processor", None)).__name__,
             "model_class": type(self.model).__name__,
+            "chat_template": self.describe_chat_template(),
+            "loading": loader.report,
+            "library_messages": list(self.library_messages.messages),
         }
+
+    def describe_chat_template(self) -> Payload:
+        if self.chat_template:
+            return self.chat_template.describe()
+        reason = "no chat template belongs to this family"
+        if self.family.is_chat:
+            reason = "the checkpoint has no chat template: prompts have its family's plain form"
+        return {"value": None, "form": self.family.prompt_format, "reason": reason}
 
     def generate_reply(self, request: Payload) -> Payload:
         """One case: pages and text in, the reply and what it cost out. Seconds by the wall clock of
@@ -151,16 +92,15 @@ class LoadedModel:
         start_time = time.perf_counter()
         inputs = self.build_inputs(request)
         inputs_time = time.perf_counter()
-        streamer = TokenStreamer()
         with torch.inference_mode():
-            output = self.generate_token_ids(inputs, request["generation_kwargs"], streamer)
+            output, observer = self.generate_token_ids(inputs, request["generation_kwargs"])
         end_time = time.perf_counter()
         first_token = decode = None
-        if streamer.first_token_time:
-            first_token = streamer.first_token_time - inputs_time
-            decode = end_time - streamer.first_token_time
+        if observer.first_token_time:
+            first_token = observer.first_token_time - inputs_time
+            decode = end_time - observer.first_token_time
         timing = [inputs_time - start_time, first_token, decode]
-        return {**self.build_reply_fields(inputs, output, streamer), "timing": timing}
+        return {**self.build_reply_fields(inputs, output, observer), "timing": timing}
 
     def build_inputs(self, request: Payload) -> Any:
         pages = self.build_page_images(request)
@@ -190,13 +130,38 @@ class LoadedModel:
         return resized
 
     def build_chat_prompt(self, text: str, image_count: int) -> str:
-        return processors.build_chat_prompt(self.processor, self.family, text, image_count)
+        return processors.build_chat_prompt(
+            self.processor, self.family, self.chat_template, text, image_count
+        )
 
-    def generate_token_ids(self, inputs: Any, kwargs: Payload, streamer: TokenStreamer) -> Any:
-        """The model's output ids. WorkerError("ContextOverflow", ...) where the prompt fills the
-        context window; a reply that would not fit is cut, and `token_budget_note` says so."""
-        kwargs = build_generate_kwargs(kwargs)
-        prompt_length = inputs["input_ids"].shape[1]
+    def generate_token_ids(self, inputs: Any, requested: Payload) -> tuple[Any, Any]:
+        """The model's output ids, and what saw them being made. WorkerError("ContextOverflow", ...)
+        where the prompt fills the context window; a reply that would not fit is cut, and
+        `token_budget_note` says so."""
+        decoding = self.resolve_decoding(requested)
+        self.decoding = decoding
+        kwargs = dict(decoding.kwargs)
+        self.token_budget_note = self.limit_new_tokens(inputs["input_ids"].shape[1], kwargs)
+        observer: TokenStreamer | BeamObserver = TokenStreamer()
+        if decoding.beam_count > 1:
+            observer = BeamObserver(self.collect_eos_ids())
+        else:
+            kwargs["streamer"] = observer
+        if decoding.effective.get("stop_strings"):
+            kwargs["tokenizer"] = self.processor.tokenizer
+        with self.library_messages.listen():
+            output = self.model.generate(**inputs, **kwargs, logits_processor=[observer])
+        return output, observer
+
+    def resolve_decoding(self, requested: Payload) -> Decoding:
+        """What `generate` is told, after the checkpoint's own settings as transformers has loaded
+        them."""
+        own_settings = self.model.generation_config.to_dict()
+        return resolve_decoding(requested, own_settings, self.family.decodes_as_made)
+
+    def limit_new_tokens(self, prompt_length: int, kwargs: Payload) -> Payload:
+        """Lowers `max_new_tokens` in `kwargs` to what the context window has left. A note for the
+        record where it was lowered."""
         window = getattr(find_text_config(self.model.config), "max_position_embeddings", None)
         if window and prompt_length >= window:
             excess_tokens = prompt_length + 1 - window
@@ -205,31 +170,21 @@ class LoadedModel:
                 f"the prompt has {prompt_length:,} tokens, {excess_tokens:,} too many for this "
                 f"model's window of {window:,}: send fewer pages or fewer visual tokens",
             )
-        self.token_budget_note = {}
-        if window and window - prompt_length < kwargs["max_new_tokens"]:
-            max_new_tokens = window - prompt_length
-            reason = (
-                f"the window of {window:,} has a prompt of {prompt_length:,} in it; "
-                f"{kwargs['max_new_tokens']:,} asked for"
-            )
-            self.token_budget_note = {"max_new_tokens": {"value": max_new_tokens, "reason": reason}}
-            kwargs["max_new_tokens"] = max_new_tokens
-        is_single_beam = kwargs.get("num_beams", 1) == 1
-        if is_single_beam:
-            kwargs.update(streamer=streamer, logits_processor=[streamer])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return self.model.generate(**inputs, **kwargs)
+        if not window or window - prompt_length >= kwargs["max_new_tokens"]:
+            return {}
+        max_new_tokens = window - prompt_length
+        reason = (
+            f"the window of {window:,} has a prompt of {prompt_length:,} in it; "
+            f"{kwargs['max_new_tokens']:,} asked for"
+        )
+        kwargs["max_new_tokens"] = max_new_tokens
+        return {"max_new_tokens": {"value": max_new_tokens, "reason": reason}}
 
-    def build_reply_fields(self, inputs: Any, output: Any, streamer: TokenStreamer) -> Payload:
+    def build_reply_fields(self, inputs: Any, output: Any, observer: Any) -> Payload:
         prompt_ids = inputs["input_ids"]
-        reply_start = prompt_ids.shape[1]
-        if self.model.config.is_encoder_decoder:
-            # Its output starts with a token of its own, perhaps with a prompt.
-            reply_start = len(output[0]) - streamer.put_count + 1 if streamer.put_count else 0
-        reply_ids = output[0, reply_start:]
+        reply_ids = output[0, observer.prompt_length or 0 :]
         reply_id_list = reply_ids.tolist()
-        logprobs = streamer.collect_logprobs(reply_ids)
+        logprobs = observer.collect_logprobs(reply_ids)
         text = self.decode_reply(reply_id_list)
         token_texts: list[str] = []
         if logprobs and not self.family.postprocess_method:
@@ -247,7 +202,13 @@ class LoadedModel:
             "image_sizes": self.compute_image_sizes(inputs),
             "peak_memory_bytes": devices.measure_peak_memory(self.device),
             "token_budget_note": self.token_budget_note,
+            "generation": self.describe_decoding(),
+            "library_messages": list(self.library_messages.messages),
         }
+
+    def describe_decoding(self) -> Payload:
+        """For the record: the settings that held, and the checkpoint's that did not."""
+        return {"settings": self.decoding.effective, "overruled": self.decoding.overruled}
 
     def decode_reply(self, ids: list[int]) -> str:
         """The reply; of a family that answers in tags (Donut), the JSON that its processor makes of
@@ -297,14 +258,3 @@ def find_text_config(config: Any) -> Any:
     if hasattr(config, "get_text_config"):
         return config.get_text_config()
     return getattr(config, "text_config", config)
-
-
-def build_generate_kwargs(kwargs: Payload) -> Payload:
-    """models.yaml's generation_kwargs for `generate`: temperature 0 means greedy, said in
-    transformers' own words."""
-    kwargs = {"max_new_tokens": 1024, **kwargs}
-    if not kwargs.get("temperature"):
-        kwargs.update(do_sample=False, temperature=None, top_p=None, top_k=None)
-    else:
-        kwargs.setdefault("do_sample", True)
-    return kwargs

@@ -7,11 +7,12 @@ Runs inside the worker, perhaps in another interpreter: valid on Python 3.9.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from vlm_lab.backends.transformers import families
+from vlm_lab.backends.transformers import chat_template, families
 
 
 def load_pretrained(folder: Path, settings: dict[str, Any]) -> Any:
@@ -72,20 +73,34 @@ def has_numbered_images(processor: Any) -> bool:
     return hasattr(processor, "img_tokens")
 
 
-def build_chat_prompt(processor: Any, family: families.Family, text: str, image_count: int) -> str:
-    """The prompt in the form that this checkpoint was trained with."""
+def find_chat_template(
+    processor: Any, folder: Path, family: families.Family, variables: dict[str, Any]
+) -> chat_template.ChatTemplate | None:
+    """The template that this checkpoint's prompts are made with, and how; None where it has
+    none."""
+    template = chat_template.find_chat_template(processor, folder, variables)
+    if template is None:
+        return None
     if has_numbered_images(processor):  # its template is its tokenizer's and takes plain text
+        return replace(template, takes_parts=False)
+    return chat_template.choose_content(template, processor, family)
+
+
+def build_chat_prompt(
+    processor: Any,
+    family: families.Family,
+    template: chat_template.ChatTemplate | None,
+    text: str,
+    image_count: int,
+) -> str:
+    """The prompt in the form that this checkpoint was trained with; without a chat template in the
+    form of its family."""
+    if template is None:
+        return family.prompt_format.format(images=family.image_placeholder * image_count, text=text)
+    if has_numbered_images(processor):
         image_tokens = "".join(f"{token}\n" for token in processor.img_tokens[:image_count])
-        return _apply_chat_template(processor.tokenizer, image_tokens + text)
-    if getattr(processor, "chat_template", None):
-        images = [{"type": "image"} for _ in range(image_count)]
-        return _apply_chat_template(processor, [*images, {"type": "text", "text": text}])
-    return family.prompt_format.format(images=family.image_placeholder * image_count, text=text)
-
-
-def _apply_chat_template(templated: Any, content: Any) -> str:
-    message = [{"role": "user", "content": content}]
-    return str(templated.apply_chat_template(message, add_generation_prompt=True, tokenize=False))
+        return chat_template.apply(template, processor, image_tokens + text)
+    return chat_template.render(template, processor, family, text, image_count)
 
 
 def encode_prompt(processor: Any, text: str, pages: Sequence[Any]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 class TokenStreamer:
     """A streamer for the clock (its `put` waits for the device, so the time is true) and a logits
-    processor.
+    processor. `prompt_length` is how many ids of the output are the prompt's.
 
     One step's probabilities are kept, not all: a reply of 1,024 tokens over a vocabulary of 150,000
     would be 600 MB. It is an object with `__call__`, not a bound method, because transformers looks
@@ -20,6 +20,7 @@ class TokenStreamer:
 
     def __init__(self) -> None:
         self.put_count, self.first_token_time = 0, 0.0
+        self.prompt_length: int | None = None
         self._chosen_logprobs: list[Any] = []
         self._last_log_softmax: Any = None
 
@@ -35,14 +36,15 @@ class TokenStreamer:
     def __call__(self, ids: Any, scores: Any) -> Any:
         """A logits processor that changes nothing: `ids` ends with the token that the scores before
         it chose."""
+        if self.prompt_length is None:
+            self.prompt_length = int(ids.shape[1])
         if self._last_log_softmax is not None:
             self._chosen_logprobs.append(self._last_log_softmax.gather(1, ids[:, -1:]))
         self._last_log_softmax = scores.log_softmax(-1)
         return scores
 
     def collect_logprobs(self, reply_ids: Any) -> list[float]:
-        """Natural log-probability of each token of a reply; [] where generate did not look in (beam
-        search)."""
+        """Natural log-probability of each token of a reply; [] where generate made none."""
         if self._last_log_softmax is None or not len(reply_ids):
             return []
         import torch

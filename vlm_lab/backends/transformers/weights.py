@@ -9,29 +9,22 @@ whose name or config names the model.
 import hashlib
 import json
 import os
-import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.backends.transformers.checkpoint_files import (
+    find_damage,
+    find_missing_files,
+)
+from vlm_lab.backends.transformers.pinned_code import COMMIT_PATTERN, check_pinned_code
 from vlm_lab.errors import Skip
 from vlm_lab.files import read_json_object, write_json_object
 from vlm_lab.types import Model
 
-COMMIT_PATTERN = re.compile(r"[0-9a-f]{40}")
-INDEX_FILES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-# What is looked for and what is called missing, for safetensors and for pickles.
-WEIGHTS_FILES = (("*.safetensors", "model.safetensors"), ("*.bin", "pytorch_model.bin"))
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "vocab.json",
-    "spiece.model",
-    "tekken.json",
-)
-PICKLE_SETTING = "use_safetensors: false reads pickles and"
+SHOWN_FILES = 3
 # Other things that caches hold.
 OTHER_CACHE_FOLDERS = {"hub", "datasets", "replies", "modules", "xet", "assets"}
 
@@ -40,16 +33,24 @@ OTHER_CACHE_FOLDERS = {"hub", "datasets", "replies", "modules", "xet", "assets"}
 class Weights:
     """A checkpoint's folder. `revision` is the hub's commit, None for a folder that is not from the
     hub; `digest` is that commit, else sha256 over the files; `missing` names the files that a
-    complete checkpoint would have."""
+    complete checkpoint would have, `damage` has a sentence for each that is here and not whole."""
 
     folder: Path
     revision: str | None
     digest: str
     missing: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
-        return not self.missing
+        return not (self.missing or self.damage)
+
+    @property
+    def state(self) -> str:
+        """`complete`, or how many files are not."""
+        if self.missing:
+            return f"lacks {len(self.missing)} files"
+        return f"{len(self.damage)} files are not whole" if self.damage else "complete"
 
 
 def require_checkpoint(model: Model, cache: Path) -> Weights:
@@ -63,45 +64,48 @@ def require_checkpoint(model: Model, cache: Path) -> Weights:
             f"{model.name}: no weights of {model.model_id} ({model.revision}) here; {fetch_command}"
         )
     if not checkpoint.is_complete:
-        names = ", ".join(checkpoint.missing[:3]) + (" ..." if len(checkpoint.missing) > 3 else "")
-        raise Skip(
-            f"{model.name}: {checkpoint.folder} is incomplete, it lacks {names}; {fetch_command}"
-        )
-    _check_pinned_code(model, checkpoint)
+        raise Skip(_format_incomplete(model, checkpoint, fetch_command))
+    check_pinned_code(model, checkpoint.folder, checkpoint.revision)
     return checkpoint
 
 
-def _check_pinned_code(model: Model, checkpoint: Weights) -> None:
-    """Skip where code would run that no commit pins."""
-    is_local = Path(model.model_id).expanduser().is_dir()
-    if not (COMMIT_PATTERN.fullmatch(model.revision) or is_local):
-        for runs_code, setting in (
-            (model.trust_remote_code, "trust_remote_code"),
-            (not model.use_safetensors, PICKLE_SETTING),
-        ):
-            if runs_code:
-                raise Skip(
-                    f"{model.name}: {setting} runs code from {model.model_id}, so `revision` must "
-                    f"be a commit of 40 hexadecimal digits (got {model.revision!r}); "
-                    f"here is {checkpoint.revision or 'none known'}"
-                )
-    if model.trust_remote_code and (classes := sorted(find_foreign_code(checkpoint.folder))):
-        raise Skip(
-            f"{model.name}: its auto_map runs code of another repository, which `revision` does "
-            f"not pin: {', '.join(classes)}; copy that code into a local folder with the weights, "
-            "and name its files in auto_map"
+def _format_incomplete(model: Model, checkpoint: Weights, fetch_command: str) -> str:
+    """What of a checkpoint is not there or not whole, and what to do about it."""
+    folder, damage = checkpoint.folder, checkpoint.damage
+    parts = [f"{model.name}: {folder} is incomplete"]
+    # Where an adapter lies alone, a model's files are not what is missing.
+    is_adapter = any("is an adapter of" in complaint for complaint in damage)
+    if checkpoint.missing and not is_adapter:
+        hidden = " ..." if len(checkpoint.missing) > SHOWN_FILES else ""
+        parts[0] += f", it lacks {', '.join(checkpoint.missing[:SHOWN_FILES])}{hidden}"
+    if damage:
+        hidden = f" (and {len(damage) - SHOWN_FILES} more)" if len(damage) > SHOWN_FILES else ""
+        parts[0] += f": {'; '.join(damage[:SHOWN_FILES])}{hidden}"
+    if is_adapter:
+        parts.append(
+            "merge it into its base (peft: merge_and_unload, then save_pretrained) and name that "
+            "folder in models.yaml; where that was done here, remove adapter_*"
         )
+    elif any("Git LFS" in complaint for complaint in damage):
+        parts.append(f"git -C {shlex.quote(str(folder))} lfs pull")
+    elif damage:
+        names = list(dict.fromkeys(complaint.split()[0] for complaint in damage))
+        parts.append(format_renewal(checkpoint, model.name, names))
+    elif is_local_path(model.model_id):
+        parts.append(f"correct or complete it: `model_id` in models.yaml is {model.model_id}")
+    else:
+        parts.append(fetch_command)
+    return "; ".join(parts)
 
 
-def find_foreign_code(folder: Path) -> set[str]:
-    """Classes that a checkpoint's settings take from other repositories: transformers'
-    `repository--module.Class`."""
-    names: list[Any] = []
-    for path in folder.glob("*config.json"):
-        auto_map = read_json_object(path).get("auto_map")
-        for entry in auto_map.values() if isinstance(auto_map, dict) else ():
-            names += entry if isinstance(entry, list) else [entry]
-    return {name for name in names if isinstance(name, str) and "--" in name}
+def format_renewal(checkpoint: Weights, model_name: str, names: Sequence[str] = ()) -> str:
+    """How files that are here and wrong are had anew: a hub's cache keeps a file that it has, so
+    that it must go first."""
+    if checkpoint.revision is None:
+        return f"copy {checkpoint.folder} anew from where it was made"
+    paths = [shlex.quote(str((checkpoint.folder / name).resolve())) for name in names]
+    removal = f"rm {' '.join(paths)} && " if paths else ""
+    return f"{removal}vlm-lab weights fetch {model_name}"
 
 
 def find_checkpoint(model: Model, cache: Path) -> Weights | None:
@@ -109,11 +113,20 @@ def find_checkpoint(model: Model, cache: Path) -> Weights | None:
     best = None
     for folder, revision in find_checkpoint_folders(model, cache):
         missing = tuple(find_missing_files(folder, uses_pickles=not model.use_safetensors))
-        if best is None or (best.missing and not missing):
-            best = Weights(folder, revision, revision or compute_digest(folder, cache), missing)
-        if not missing:
+        damage = tuple(find_damage(folder, uses_pickles=not model.use_safetensors))
+        found = Weights(
+            folder, revision, revision or compute_digest(folder, cache), missing, damage
+        )
+        if best is None or _rank(found) < _rank(best):
+            best = found
+        if best.is_complete:
             break
     return best
+
+
+def _rank(checkpoint: Weights) -> tuple[bool, bool]:
+    """Whole ones first."""
+    return bool(checkpoint.missing), bool(checkpoint.damage)
 
 
 def is_local_path(model_id: str) -> bool:
@@ -190,25 +203,6 @@ def read_fetched_commit(folder: Path) -> str | None:
         if COMMIT_PATTERN.fullmatch(first_line):
             return first_line
     return None
-
-
-def find_missing_files(folder: Path, uses_pickles: bool) -> Iterator[str]:
-    """Names of files that are needed and not there; a link of the hub's cache into nothing is not
-    there."""
-    if not (folder / "config.json").is_file():
-        yield "config.json"
-    index_path = folder / INDEX_FILES[uses_pickles]
-    pattern, weights_file = WEIGHTS_FILES[uses_pickles]
-    if index_path.is_file():
-        weight_map = read_json_object(index_path).get("weight_map")
-        shard_names = [index_path.name]
-        if isinstance(weight_map, dict):
-            shard_names = sorted(set(map(str, weight_map.values())))
-        yield from (name for name in shard_names if not (folder / name).is_file())
-    elif not any(path.is_file() for path in folder.glob(pattern)):
-        yield weights_file
-    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
-        yield TOKENIZER_FILES[0]
 
 
 def compute_digest(folder: Path, cache: Path) -> str:

@@ -15,7 +15,8 @@ import time
 from typing import Any
 
 from vlm_lab.backends.transformers import batch
-from vlm_lab.backends.transformers.loaded_model import LoadedModel, Payload, WorkerError
+from vlm_lab.backends.transformers.loaded_model import LoadedModel, Payload
+from vlm_lab.backends.transformers.worker_error import WorkerError
 
 OUT_OF_MEMORY = "OutOfMemory"
 WATCH_SECONDS = 0.5  # between two looks at whether the parent still lives

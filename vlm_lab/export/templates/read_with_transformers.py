@@ -29,13 +29,26 @@ if (
 ):
     model = model.to(settings["device"])
 
+template = settings["chat_template"]
+template_text = processor.chat_template or processor.tokenizer.chat_template
+if isinstance(template_text, dict):
+    template_text = template_text[template["name"]]
+
 page_images = render_pages(Path(sys.argv[1]), settings["pages"], settings["dpi"])
 for images in [[page] for page in page_images] if settings["page_by_page"] else [page_images]:
     content = [{"type": "image"} for _ in images] + [{"type": "text", "text": prompt}]
     text = settings["form"].format(images=settings["image"] * len(images), text=prompt)
-    if processor.chat_template:
+    if template["value"]:
+        if template["content"] == "text":
+            content = f"{settings['image']}\n" * len(images) + prompt
         message = [{"role": "user", "content": content}]
-        text = processor.apply_chat_template(message, add_generation_prompt=True, tokenize=False)
+        text = processor.apply_chat_template(
+            message,
+            chat_template=template_text,
+            add_generation_prompt=True,
+            tokenize=False,
+            **template["variables"],
+        )
     bos_token = processor.tokenizer.bos_token
     has_bos_token = bos_token and text.startswith(bos_token)
     bos_kwargs = {"add_special_tokens": False} if has_bos_token else {}

@@ -1,0 +1,46 @@
+"""The interpreter that a model runs in: where it is, and its versions of what decides a reply.
+
+In: a model and the run's settings. Nothing is imported or started.
+"""
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from vlm_lab.errors import Skip
+from vlm_lab.types import Model, Runtime
+
+VERSIONED_PACKAGES = ("torch", "transformers", "tokenizers", "pillow")
+
+
+def resolve_interpreter(model: Model, runtime: Runtime) -> str | None:
+    """The path that `python:` names; a relative one starts where models.yaml and `cache` lie, not
+    where one types."""
+    if not model.python:
+        return None
+    return str(runtime.cache.absolute().parent / Path(model.python).expanduser())
+
+
+def make_interpreter_error(model: Model, reason: str) -> Skip:
+    """What is wrong with the interpreter that `python:` names, and how to get one that works."""
+    return Skip(
+        f"{model.name}: {reason}; correct it in models.yaml, "
+        f"or make one: vlm-lab models env {model.name}"
+    )
+
+
+def read_package_versions(python: str | None) -> dict[str, str | None]:
+    """Versions of the packages that decide a reply, read from their metadata; nothing is imported
+    or started."""
+    search_paths = sys.path if python is None else list(map(str, find_site_packages(python)))
+    installed = {
+        (distribution.name or "").lower(): distribution.version
+        for distribution in metadata.distributions(path=search_paths)
+    }
+    return {name: installed.get(name) for name in VERSIONED_PACKAGES}
+
+
+def find_site_packages(python: str) -> list[Path]:
+    """Where an interpreter's packages lie, by the layout that venv and the system use."""
+    prefix = Path(python).expanduser().absolute().parent.parent
+    return [*prefix.glob("lib/python3*/site-packages"), *prefix.glob("Lib/site-packages")]

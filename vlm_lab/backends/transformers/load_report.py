@@ -1,0 +1,154 @@
+"""What became of a checkpoint's weights -> facts for the record, or a refusal with their names.
+
+In: a loaded model and transformers' loading info. A weight that was not loaded is random, and a
+model with random weights must never be judged. A weight of the checkpoint that the model did not
+take is refused where it belongs to a part that the model has (another layer, a bias, an adapter's
+half): the model computes something else than what was trained. It is recorded where the model has
+no such part, as a head for another task is.
+
+Runs inside the worker: valid on Python 3.9, imports torch late.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from vlm_lab.backends.transformers.worker_error import WorkerError
+
+NUMBER_PATTERN = re.compile(r"(?<=\.)\d+(?=\.)")
+LAYER_PATTERN = re.compile(r"\.layers\.(\d+)\.")
+ADAPTER_PATTERN = re.compile(r"\.(lora_[AB]|base_layer|lora_embedding_[AB]|modules_to_save)\.")
+# Constants that old checkpoints hold and new code computes.
+CONSTANT_NAMES = ("inv_freq", "position_ids", "num_batches_tracked", "relative_position_index")
+SHOWN_NAMES = 3
+RECORDED_NAMES = 10
+CONFIG_HINT = "does config.json belong to these weights?"
+
+
+def check_load_report(model: Any, loading_info: dict[str, Any], is_quantized: bool) -> Any:
+    """Facts for the record. WorkerError where a weight is random, lost, of another shape, or no
+    number."""
+    names = list(model.state_dict())
+    missing = find_random_weights(model, loading_info["missing_keys"])
+    if missing:
+        raise WorkerError(
+            "MissingWeights",
+            f"{count_weights(missing, len(names))} in the checkpoint and would be random: "
+            f"{list_names(missing)}; {CONFIG_HINT}",
+        )
+    _check_shapes(loading_info.get("mismatched_keys") or ())
+    unexpected = sorted(loading_info["unexpected_keys"])
+    lost = [] if is_quantized else find_lost_weights(names, unexpected, model.config)
+    if lost:
+        raise WorkerError(
+            "UnusedWeights",
+            f"{len(lost)} weights of the checkpoint belong to parts that the model has and were "
+            f"not loaded: {list_names(lost)}; {CONFIG_HINT}",
+        )
+    return {
+        "weights": len(names),
+        "tied": describe_names(getattr(model, "all_tied_weights_keys", None) or ()),
+        "unused": describe_names(unexpected),
+        "zero": describe_names(check_values(model)),
+    }
+
+
+def find_random_weights(model: Any, missing: Iterable[str]) -> list[str]:
+    """The missing weights that are random. Numbers that count or name positions are made by the
+    model's own code, as they were when it was trained."""
+    tensors = model.state_dict()
+    return sorted(
+        name
+        for name in missing
+        if name.rpartition(".")[2] not in CONSTANT_NAMES
+        and (name not in tensors or tensors[name].is_floating_point())
+    )
+
+
+def find_lost_weights(names: Sequence[str], unexpected: Iterable[str], config: Any) -> list[str]:
+    """The unexpected weights that stand in a module of the model's, or in one of its layers if it
+    had more of them."""
+    modules = {_mask_numbers(name.rpartition(".")[0]) for name in names}
+    lost = []
+    for name in unexpected:
+        module, _, last_name = name.rpartition(".")
+        if last_name in CONSTANT_NAMES or _is_prediction_layer(name, config):
+            continue
+        is_part = bool(module) and _mask_numbers(module) in modules
+        if is_part or ADAPTER_PATTERN.search(f".{name}"):
+            lost.append(name)
+    return lost
+
+
+def _is_prediction_layer(name: str, config: Any) -> bool:
+    """Whether it is of the layers that predict further tokens: some makers number them after the
+    last layer, and say in config.json how many there are."""
+    text_config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    extra_count = getattr(text_config, "num_nextn_predict_layers", None) or 0
+    found = LAYER_PATTERN.search(f".{name}")
+    if not extra_count or found is None:
+        return False
+    layer_count = int(getattr(text_config, "num_hidden_layers", 0))
+    return layer_count <= int(found.group(1)) < layer_count + extra_count
+
+
+def _mask_numbers(name: str) -> str:
+    return NUMBER_PATTERN.sub("*", f"{name}.")
+
+
+def _check_shapes(mismatched: Iterable[Any]) -> None:
+    entries = [
+        f"{name} ({format_shape(in_file)} in the file, {format_shape(in_model)} by config.json)"
+        for name, in_file, in_model in sorted(mismatched, key=lambda entry: str(entry[0]))
+    ]
+    if entries:
+        raise WorkerError(
+            "MismatchedWeights",
+            f"{len(entries)} weights have another shape than the model: {list_names(entries)}; "
+            f"{CONFIG_HINT}",
+        )
+
+
+def check_values(model: Any) -> list[str]:
+    """Names of matrices that are nothing but zeros. WorkerError where weights are no numbers."""
+    import torch
+
+    zero_names, not_numbers = [], []
+    for name, parameter in model.named_parameters():
+        if parameter.is_meta or parameter.dtype.itemsize < 2 or not parameter.is_floating_point():
+            continue
+        total = parameter.detach().abs().sum(dtype=torch.float32)
+        if not torch.isfinite(total):
+            not_numbers.append(name)
+        elif not total and parameter.dim() > 1:
+            zero_names.append(name)
+    if not_numbers:
+        raise WorkerError(
+            "BrokenWeights",
+            f"{len(not_numbers)} weights hold what is no finite number: {list_names(not_numbers)}",
+        )
+    return zero_names
+
+
+def count_weights(missing: Sequence[str], total: int) -> str:
+    verb = "is" if len(missing) == 1 else "are"
+    return f"{len(missing)} of {total} weights {verb} not"
+
+
+def describe_names(names: Iterable[str]) -> dict[str, Any]:
+    """How many there are, and the first of them."""
+    sorted_names = sorted(names)
+    return {"count": len(sorted_names), "names": sorted_names[:RECORDED_NAMES]}
+
+
+def list_names(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    shown = ", ".join(names[:SHOWN_NAMES])
+    hidden_count = len(names) - SHOWN_NAMES
+    return f"{shown} and {hidden_count} more" if hidden_count > 0 else shown
+
+
+def format_shape(shape: Iterable[int]) -> str:
+    return " x ".join(map(str, shape))

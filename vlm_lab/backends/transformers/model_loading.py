@@ -1,0 +1,125 @@
+"""A checkpoint's model on its device, with the choices that were made for it, and every weight of
+it accounted for.
+
+Runs inside the worker, perhaps in another interpreter: valid on Python 3.9, imports torch and
+transformers late.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vlm_lab.backends.transformers import devices, load_report
+from vlm_lab.backends.transformers.library_messages import LibraryMessages
+from vlm_lab.backends.transformers.worker_error import WorkerError
+
+# The first is of transformers 4.46.
+AUTO_CLASSES = ("AutoModelForImageTextToText", "AutoModelForCausalLM")
+
+
+class ModelLoader:
+    """Chooses device, dtype and attention when it is made, before anything is loaded. `choices` has
+    them with their reasons, `report` is what became of the weights."""
+
+    def __init__(self, load_request: dict[str, Any], config: dict[str, Any]) -> None:
+        import torch
+        import transformers
+
+        self.torch, self.transformers = torch, transformers
+        self.load_request, self.config = load_request, config
+        self.refused_attention: list[str] = []
+        self.choices = self.choose_device_settings()
+        self.report: dict[str, Any] = {}
+
+    def choose_device_settings(self) -> dict[str, devices.Choice]:
+        """Device, dtype and attention; WorkerError("Unavailable", ...) for what is forced and
+        cannot be had."""
+        request = self.load_request
+        supported_attention = tuple(
+            name for name in devices.ATTENTION_IMPLEMENTATIONS if name not in self.refused_attention
+        )
+        try:
+            device = devices.choose_device(request["device"])
+            dtype = devices.choose_dtype(request["dtype"], device.value)
+            attention = devices.choose_attention(
+                request["attn_implementation"], device.value, dtype.value, supported_attention
+            )
+        except ValueError as error:
+            raise WorkerError("Unavailable", str(error)) from None
+        return {"device": device, "dtype": dtype, "attn_implementation": attention}
+
+    @property
+    def is_model_placed(self) -> bool:
+        """accelerate and quantisation put weights where they belong; `.to()` would be an error."""
+        load_kwargs = self.load_request["load_kwargs"]
+        return "device_map" in load_kwargs or "quantization_config" in load_kwargs
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether weights stand in a form that transformers turns into another."""
+        load_kwargs = self.load_request["load_kwargs"]
+        return "quantization_config" in load_kwargs or "quantization_config" in self.config
+
+    def load_model(self, library_messages: LibraryMessages) -> Any:
+        """The model; where its class refuses an attention that `auto` chose, which it does before
+        it reads any weights, the next one. WorkerError where its weights are not the
+        checkpoint's."""
+        while True:
+            try:
+                model, loading_info = self.load_pretrained()
+                break
+            except ValueError as error:
+                refused = self.choices["attn_implementation"].value
+                is_forced = self.load_request["attn_implementation"] != "auto"
+                if "does not support" not in str(error) or is_forced or refused == "eager":
+                    raise
+                self.refused_attention.append(refused)
+                self.choices = self.choose_device_settings()
+            except RuntimeError as error:
+                if not library_messages.load_report:
+                    raise
+                # What is wrong is said in the log alone.
+                message = f"{error} {library_messages.load_report}"
+                raise WorkerError(type(error).__name__, message) from None
+        self.report = load_report.check_load_report(model, loading_info, self.is_quantized)
+        model = model.eval()
+        return model if self.is_model_placed else model.to(self.choices["device"].value)
+
+    def load_pretrained(self) -> Any:
+        """The model and what transformers says of its weights, by the spelling that this
+        transformers has: `dtype` was `torch_dtype` before 4.56."""
+        request, version = self.load_request, self.transformers.__version__
+        has_dtype_argument = tuple(int(part) for part in version.split(".")[:2]) >= (4, 56)
+        dtype_argument = "dtype" if has_dtype_argument else "torch_dtype"
+        kwargs = {
+            **request["load_kwargs"],
+            "use_safetensors": request["use_safetensors"],
+            dtype_argument: getattr(self.torch, self.choices["dtype"].value),
+            "attn_implementation": self.choices["attn_implementation"].value,
+            "trust_remote_code": request["trust_remote_code"],
+            "local_files_only": True,
+            "output_loading_info": True,
+            # Refused by name afterwards; transformers would name them in its log alone.
+            "ignore_mismatched_sizes": True,
+        }
+        # Phi-3-vision's config.json asks for flash, and 4.40 obeys it alone.
+        if "_attn_implementation" in self.config:
+            kwargs["_attn_implementation"] = kwargs["attn_implementation"]
+        return self.select_model_class().from_pretrained(request["folder"], **kwargs)
+
+    def select_model_class(self) -> Any:
+        """The class that opens image-text-to-text models: for code of its own what the checkpoint
+        names, else the first that this transformers has."""
+        class_names = [name for name in AUTO_CLASSES if hasattr(self.transformers, name)]
+        custom_classes: dict[str, Any] = {}
+        if self.load_request["trust_remote_code"]:
+            custom_classes = self.config.get("auto_map") or {}
+        custom_names = [name for name in class_names if name in custom_classes]
+        return getattr(self.transformers, [*custom_names, *class_names][0])
+
+    def describe_choices(self) -> dict[str, Any]:
+        """For the record: each choice with its reason."""
+        return {
+            name: {"value": choice.value, "reason": choice.reason}
+            for name, choice in self.choices.items()
+        }

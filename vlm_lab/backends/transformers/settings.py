@@ -1,0 +1,41 @@
+"""What models.yaml may say of a model of this backend, beside what all models have.
+
+In: a model. Out: its time limits, or a UserError that names the setting.
+"""
+
+from vlm_lab.errors import UserError
+from vlm_lab.types import Model
+
+LOAD_SECONDS, REPLY_SECONDS = 1800.0, 600.0
+RENAMED_SETTINGS = {"torch_dtype": "dtype", "use_flash_attention_2": "attn_implementation"}
+
+
+def check_renamed_settings(model: Model) -> None:
+    """Names that transformers 5 no longer has; UserError says what they are called now."""
+    for value in (*model.load_kwargs, *model.load_kwargs.values(), *model.backend_kwargs.values()):
+        if value == "AutoModelForVision2Seq":
+            raise UserError(
+                f"{model.name}: {value} is gone from transformers 5; "
+                "AutoModelForImageTextToText is used for every model, remove the setting"
+            )
+    for old_name, new_name in RENAMED_SETTINGS.items():
+        if old_name in model.load_kwargs:
+            raise UserError(
+                f"{model.name}: load_kwargs: {old_name} is spelt `{new_name}` "
+                "and stands beside load_kwargs"
+            )
+
+
+def parse_timeouts(model: Model) -> dict[str, float]:
+    """Seconds for loading and for one reply; UserError for a key that is not known or not a
+    number."""
+    timeouts = {"load_timeout": LOAD_SECONDS, "reply_timeout": REPLY_SECONDS}
+    for key, value in model.backend_kwargs.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if key not in timeouts or not is_number or value <= 0:
+            known_keys = "load_timeout and reply_timeout, in seconds above 0"
+            raise UserError(
+                f"{model.name}: backend_kwargs: known are {known_keys} (got {key}: {value!r})"
+            )
+        timeouts[key] = float(value)
+    return timeouts
