@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from vlm_lab.fields.flattening import is_null
+from vlm_lab.fields.nothing import is_null
 from vlm_lab.fields.schema import flatten_json
 
 Segment = str | int

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.fields.flattening import is_null
+from vlm_lab.fields.nothing import is_null
 from vlm_lab.messages import Message, list_first_names
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.encodings import UTF8_NAMES, decode_text

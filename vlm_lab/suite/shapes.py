@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from vlm_lab.fields.comparison import CODE_TYPES
-from vlm_lab.fields.flattening import is_null
+from vlm_lab.fields.nothing import is_null
 from vlm_lab.fields.roles import split_key
 from vlm_lab.types import Field
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ from tests.suites import REFERENCE
 from vlm_lab.backends import BACKENDS
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.backends.openai import client
-from vlm_lab.backends.openai.backend import OpenAI
+from vlm_lab.backends.openai.backend import OpenAI, build_request
 from vlm_lab.backends.openai.chat_stream import parse_reply
 from vlm_lab.backends.openai.settings import check_host, load_server_settings
 from vlm_lab.backends.openai.token_counts import (
@@ -130,6 +131,15 @@ def test_settings_become_keys_of_the_request() -> None:
     }
     assert body["max_completion_tokens"] == 5
     assert not {"max_tokens", "seed"} & set(body)
+
+
+def test_what_the_chat_template_is_told_is_sent_where_there_is_any() -> None:
+    settings = load_server_settings(model("http://127.0.0.1:9/v1"))
+    told = replace(model("x"), chat_template_kwargs={"enable_thinking": False})
+    assert build_request(told, OFFLINE, settings, prompt())["chat_template_kwargs"] == {
+        "enable_thinking": False
+    }
+    assert "chat_template_kwargs" not in build_request(model("x"), OFFLINE, settings, prompt())
 
 
 def test_greedy_by_transformers_words_is_a_temperature_of_nothing() -> None:

@@ -150,6 +150,8 @@ def build_request(
         "seed": runtime.seed,
         **build_sampling_parameters(model.generation_kwargs),
     }
+    if model.chat_template_kwargs:
+        body["chat_template_kwargs"] = dict(model.chat_template_kwargs)
     if settings.logprobs:
         body["logprobs"] = True
     body |= build_response_format(settings, prompt)
