@@ -133,6 +133,7 @@ TOTALS = tuple(Field(f"totals.{name}", "amount") for name in ("net", "tax", "gro
         ("400,000", "76.00", ",", 1),
         ("400.000", "76.00", "", 0),
         ("400.000", "76.000", ",", 2),
+        ("400.000", "1,076,000", "", 2),
     ],
 )
 def test_one_reply_keeps_to_one_decimal_mark(net: str, tax: str, mark: str, wrong: int) -> None:

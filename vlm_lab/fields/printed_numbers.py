@@ -68,17 +68,14 @@ def convert_json_number(value: Any) -> Decimal | None:
 
 
 def find_decimal_mark(text: str) -> str:
-    """The mark that surely is the decimal one in a printed number: "." or ","; "" where its form
-    does not say."""
+    """The mark that has decimals behind it in a printed number: "." or ","; "" where none surely
+    has. `1,343,000` shows none: a page may group by both marks, but has one for decimals."""
     match = _NUMBER.search(text) if len(text) <= MAX_LENGTH else None
     digits = match[0].rstrip(".,") if match else ""
     marks = [character for character in digits if character in ".,"]
     if not marks or _AMBIGUOUS.fullmatch(digits) or _read_digits(digits, "") is None:
         return ""
-    last_mark = marks[-1]
-    if marks.count(last_mark) == 1:
-        return last_mark
-    return "." if last_mark == "," else ","
+    return marks[-1] if marks.count(marks[-1]) == 1 else ""
 
 
 @lru_cache(maxsize=4096)
