@@ -1,5 +1,7 @@
 """Labels before codes, and the plain characters that every type reads."""
 
+import time
+
 import pytest
 
 from vlm_lab.fields import compare_values
@@ -84,6 +86,16 @@ def test_a_tax_ids_label_is_no_part_of_it(expected: str, actual: object) -> None
 def test_a_tax_ids_country_and_digits_count() -> None:
     assert not is_right("tax_id", "DE811907980", "VAT 811907980")
     assert not is_right("tax_id", "7740000076", "NIP 7740000067")
+
+
+@pytest.mark.parametrize("label", ["VAT ID ", "Invoice No. ", "#", "Nr ", "UID VAT ", "# : "])
+@pytest.mark.parametrize("type_name", ["identifier", "tax_id", "percent", "amount", "date"])
+def test_a_text_of_labels_alone_takes_no_time(type_name: str, label: str) -> None:
+    hostile = label * 20_000
+    start = time.process_time()
+    assert not is_right(type_name, "17", hostile)
+    assert not is_right(type_name, "17", f"{label * 3}x")
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,22 @@ def test_pages_one_by_one_become_one_reply(tmp_path: Path) -> None:
     )
 
 
+def test_the_header_says_which_decimal_mark_a_suite_has(tmp_path: Path) -> None:
+    folder = write_suite(tmp_path / "schet", {"slip": REFERENCE}, 'decimal_mark: ","')
+    (tmp_path / "models.yaml").write_text("models: [{name: m, model_id: x, backend: replay}]")
+    plan = Plan(
+        Options(
+            models_files=(tmp_path / "models.yaml",),
+            output_dir=tmp_path,
+            cache=tmp_path,
+            replies="off",
+        )
+    )
+    plan.build_cases(folder)
+    said = "decimal mark of schet: , (1.234 is more than a thousand)"
+    assert said in plan.format_header_lines("cpu")
+
+
 def test_a_model_is_not_asked_about_documents_it_is_not_meant_for(tmp_path: Path) -> None:
     folder = write_suite(
         tmp_path / "suite", {"slip": REFERENCE, "letter": REFERENCE}, "tags: {file: tags.csv}"

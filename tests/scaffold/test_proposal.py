@@ -1,6 +1,7 @@
 """pytest tests/scaffold/test_proposal.py: what `vlm-lab init` makes of other people's folders."""
 
 import json
+import re
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from vlm_lab.errors import UserError
 from vlm_lab.fields.schema import collect_schema_fields
 from vlm_lab.run.preflight import check_suite
 from vlm_lab.scaffold.proposal import propose_suite, write_proposal
+from vlm_lab.scoring import score_values
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite.prompts import render_prompt_text
 from vlm_lab.types import Suite
@@ -331,8 +333,6 @@ def test_names_propose_and_values_decide(
 
 
 def test_cords_receipts_become_a_suite_beside_kieval(tmp_path: Path, shared: Path) -> None:
-    from vlm_lab.scoring import score_values
-
     lines = (shared / "anchors/cord_qwenvl72b/pairs.jsonl").read_text("utf-8").splitlines()
     pairs = [json.loads(line) for line in lines]
     suite = bring(tmp_path, {pair["id"]: pair["ref"] for pair in pairs})
@@ -351,3 +351,74 @@ def test_cords_receipts_become_a_suite_beside_kieval(tmp_path: Path, shared: Pat
             expected += good + counts[f"{kind}wrong"] + counts[f"{kind}missing"]
             given += good + counts[f"{kind}wrong"] + counts[f"{kind}spurious"]
     assert 2 * right / (expected + given) > 0.7707  # KIEval's, without number formats
+
+
+@pytest.mark.parametrize("name", ["float_art", "ru_dates", "tax_rate", "xsdate"])
+def test_the_same_in_other_words_scores_one(tmp_path: Path, shared: Path, name: str) -> None:
+    folder = shared / "cases" / "references" / name
+    references, predictions = (
+        {path.stem: json.loads(path.read_text("utf-8")) for path in (folder / part).iterdir()}
+        for part in ("references", "predictions")
+    )
+    suite = bring(tmp_path, references)
+    for document in load_documents(suite)[0]:
+        prediction = predictions[Path(document.name).stem]
+        scores = score_values(
+            prediction, document.reference, suite.fields, suite.conventions
+        ).scores
+        assert scores["document_right"] is True
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "expected", "doubt"),
+    [
+        ("Дата счёта", ["«03» мая 2024 г.", "«17» июня 2024 г."], "date", ""),
+        ("DueDate", ["2024-05-03+02:00", "2024-06-17Z"], "date", ""),
+        (
+            "invoice_date",
+            [45415, 45460],
+            "date",
+            "2 came as numbers, .*45415.*, read as 2024-05-03",
+        ),
+        ("invoice_date", ["soon", "later"], "text", "the name says date, the values say text"),
+        ("invoice_date", ["A-1", "B-2"], "text", "the name says date, the values say text"),
+        ("vat_rate", [16.0, 7.5], "percent", ""),
+        ("НДС, %", [20, 10], "percent", ""),
+        ("НДС 20%", [20, 10], "amount", ""),
+        ("rate", ["16 %", "7,5 %"], "percent", ""),
+        ("x", ["16 %", "7,5 %"], "percent", "the name says nothing"),
+        ("tax_rate", ["185.00", "240.00"], "amount", ""),
+        ("total", ["n/a", "12,00", "-", "14,00"], "amount", "2 say nothing"),
+        ("total", ["12,00 EUR", "see page 2"], "text", "the name says amount, the values say text"),
+        ("x", ["45415", "45460"], "amount", "the name says nothing"),
+    ],
+)
+def test_where_a_name_and_its_values_disagree_it_is_a_doubt(
+    tmp_path: Path, key: str, values: list[Any], expected: str, doubt: str
+) -> None:
+    suite = bring(tmp_path, {f"doc{number}": {key: value} for number, value in enumerate(values)})
+    assert list(types(suite).values()) == [expected]
+    doubts = (suite.folder / "fields.md").read_text("utf-8").splitlines()[-1].split(" | ")[-1]
+    assert re.search(doubt or r"^\s*\|$", doubts.replace("\\", ""))
+
+
+@pytest.mark.parametrize(
+    ("amounts", "note", "mark"),
+    [
+        (["1.234,56", "78,90"], "", ","),
+        (["1,234.56", "78.90"], "", "."),
+        (["1234.56", "78.90"], "", ""),  # as programs write, whatever the page shows
+        ([1234.56, 78.9], "Größe und Menge", ","),
+        (["1234.56", "78.90"], "請求書のご案内", "."),
+        (["1,234.56", "78,90"], "", ""),
+    ],
+)
+def test_the_decimal_mark_is_guessed_and_written(
+    tmp_path: Path, amounts: list[Any], note: str, mark: str
+) -> None:
+    references = {
+        f"d{number}": {"total": value, "note": note} for number, value in enumerate(amounts)
+    }
+    suite = bring(tmp_path, references)
+    assert suite.conventions.decimal_mark == mark
+    assert ("decimal_mark" in (suite.folder / "suite.yaml").read_text("utf-8")) is bool(mark)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vlm_lab.scoring import score_values
@@ -87,6 +87,12 @@ def shuffle(value: Any, order: random.Random) -> Any:
 
 
 @SETTINGS
+@example(
+    [{"text": "lamp", "rate": "19 %"}],
+    [{"text": "Lamp"}, {"text": "Lamp", "rate": "1 %"}],
+    "EUR",
+    random.Random(2),
+)
 @given(ROWS, ROWS, st.sampled_from(["EUR", "KWD"]), st.randoms(use_true_random=False))
 def test_no_figure_depends_on_the_order_of_rows_and_keys(
     expected: list[Any], actual: list[Any], currency: str, order: random.Random

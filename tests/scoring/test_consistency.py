@@ -118,6 +118,12 @@ def test_net_and_tax_are_gross(gross, result):
     assert check("net_plus_tax", {"totals": {"net": "100.00", "tax": 19, "gross": gross}}) is result
 
 
+def test_a_reply_adds_up_by_its_own_decimal_mark():
+    assert check("net_plus_tax", {"totals": {"net": "100.000", "tax": "19.00", "gross": "119.00"}})
+    thousands = {"net": "100.000", "tax": "19.000", "gross": "119.000,00"}
+    assert check("net_plus_tax", {"totals": thousands})
+
+
 @pytest.mark.parametrize(
     ("due", "result"), [("01.04.2024", True), ("2024-03-11", False), ("soon", None)]
 )

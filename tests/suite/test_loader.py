@@ -113,6 +113,7 @@ def test_tags_from_folder_reference_and_table(tmp_path: Path) -> None:
         ("mach: x", "suite.yaml:1: mach: unknown key 'mach'; did you mean 'match'?"),
         ("pages: {max: 0}", "suite.yaml:1: pages.max: must be 1 or more (got 0)"),
         ("\nempty: none", "suite.yaml:2: empty: input should be 'unlabelled' or 'absent'"),
+        ("decimal_mark: '|'", "suite.yaml:1: decimal_mark: input should be '', '.' or ','"),
         ("prompts: {terse: terse.md}", "suite.yaml:1: prompts.terse: no file"),
         ("tags: {file: none.csv}", "none.csv: cannot be read"),
     ],

@@ -29,6 +29,9 @@ CURRENCY_SIGNS = {
     "د.ت": "TND", "د.ع": "IQD", "﷼": "SAR", "ريال": "SAR", "درهم": "AED", "dollar": "USD",
     "dollars": "USD", "pound": "GBP", "pounds": "GBP", "yen": "JPY", "日本円": "JPY", "美元": "USD",
     "欧元": "EUR", "евро": "EUR", "₡": "CRC", "₲": "PYG", "₵": "GHS", "дол": "USD", "din": "RSD",
+    "r": "ZAR", "ksh": "KES", "kshs": "KES", "tsh": "TZS", "dh": "AED", "dhs": "AED", "sr": "SAR",
+    "qr": "QAR", "le": "EGP", "n$": "NAD", "сум": "UZS", "сом": "KGS", "тенге": "KZT",
+    "гривень": "UAH", "гривня": "UAH", "гривні": "UAH", "bs": "BOB",
 }  # fmt: skip
 # Currencies that a sign stands for in their own countries.
 _DOLLARS = frozenset(
@@ -47,8 +50,9 @@ _SHARED_SIGNS = {
     "leu": frozenset({"RON", "MDL"}),
     "br": frozenset({"BYN", "ETB"}),
     "din": frozenset({"RSD", "MKD"}),
+    **dict.fromkeys(("dh", "درهم"), frozenset({"AED", "MAD"})),
+    "bs": frozenset({"BOB", "VES"}),
     **dict.fromkeys(("ريال", "﷼"), frozenset({"SAR", "QAR", "OMR", "YER", "IRR"})),
-    "درهم": frozenset({"AED", "MAD"}),
     **dict.fromkeys(("р", "руб", "рублей", "рубль", "рубля", "рубли"), frozenset({"RUB", "BYN"})),
 }
 

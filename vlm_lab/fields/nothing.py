@@ -8,6 +8,7 @@ something. `nan` and its kin are what pandas and others write.
 
 import re
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 from vlm_lab.fields.folding import fold_text
@@ -57,7 +58,9 @@ _NOTHING_BUT_MARKS = re.compile(r"[-\u2010-\u2015\u2212\u30fc_\s]+|[.â€¦]{2,}|â€
 
 
 def is_null(value: Any) -> bool:
-    """Whether a value is empty as data: null, "", spaces, []."""
+    """Whether a value is empty as data: null, "", spaces, [], and a number that is none (NaN)."""
+    if isinstance(value, float):
+        return not isfinite(value)
     return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 

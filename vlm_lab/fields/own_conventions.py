@@ -7,6 +7,7 @@ amounts show, if they agree, and with the currency that the reference labels.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields as list_attributes
+from functools import lru_cache
 from typing import Any
 
 from vlm_lab.fields.comparison import canonicalize_value
@@ -55,6 +56,7 @@ def find_labelled_currency(
     return str(codes.pop()) if len(codes) == 1 else ""
 
 
+@lru_cache(maxsize=4096)
 def _reduce_path(path: str) -> str:
     """A path by its letters, whether a list's row stands in a list or alone."""
     return re.sub(r"[\[\]]", "", reduce_spelling(path))

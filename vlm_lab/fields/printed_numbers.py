@@ -19,7 +19,7 @@ ARABIC_DECIMAL_MARK = "٫"
 SIGNIFICANT_DIGITS = 14  # of a float, which has 15 to 17: what is behind them is noise
 MIN_NOISY_DECIMALS = 12  # of a number as text, before its last digits are taken for a float's noise
 _NUMBER = re.compile(r"\d(?:[\d.,٫]| (?=\d)|'(?=\d))*|[.,٫]\d+")
-_NO_CENTS = re.compile(r"(?<=\d)[.,]\s?-{1,2}(?!\d)")  # 12,- and 12.-- are 12.00
+_NO_CENTS = re.compile(r"(?<=\d)[.,]\s?[-=]{1,2}(?!\d)")  # 12,- and 12.== are 12.00
 _CENTS_ABOVE = re.compile(r"(?<=\d)\^(?=\d\d(?!\d))")  # 12⁵⁰
 # 1.234.567 and 7,08,000
 _INTEGER = re.compile(r"\d+|\d{1,3}(?P<group>[.,' ])(?:\d{2,3}(?P=group))*\d{3}")
@@ -68,17 +68,14 @@ def convert_json_number(value: Any) -> Decimal | None:
 
 
 def find_decimal_mark(text: str) -> str:
-    """The mark that surely is the decimal one in a printed number: "." or ","; "" where its form
-    does not say."""
+    """The mark that has decimals behind it in a printed number: "." or ","; "" where none surely
+    has. `1,343,000` shows none: a page may group by both marks, but has one for decimals."""
     match = _NUMBER.search(text) if len(text) <= MAX_LENGTH else None
     digits = match[0].rstrip(".,") if match else ""
     marks = [character for character in digits if character in ".,"]
     if not marks or _AMBIGUOUS.fullmatch(digits) or _read_digits(digits, "") is None:
         return ""
-    last_mark = marks[-1]
-    if marks.count(last_mark) == 1:
-        return last_mark
-    return "." if last_mark == "," else ","
+    return marks[-1] if marks.count(marks[-1]) == 1 else ""
 
 
 @lru_cache(maxsize=4096)

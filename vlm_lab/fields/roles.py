@@ -65,7 +65,11 @@ def is_unit_price(path: str) -> bool:
     return bool(UNIT_PRICE_PATTERN.search(split_key(path.rpartition(".")[2])))
 
 
-def is_percent_name(key: str) -> bool:
-    """Whether a key says that its values are percent: `tax_rate`, `Ставка НДС`, a bare `rate`."""
-    key_words = split_key(key.rpartition(".")[2])
-    return bool(PERCENT_PATTERN.search(key_words) or BARE_RATE_PATTERN.fullmatch(key_words))
+def is_percent_name(path: str) -> bool:
+    """Whether a field's last key says that its values are percent: `tax_rate`, `НДС, %`, a bare
+    `rate`; `НДС 20%` is an amount."""
+    key = path.rpartition(".")[2]
+    key_words = split_key(key)
+    has_sign = bool(re.search(r"(?<![\d\s])\s?%", key[:200]))
+    has_name = PERCENT_PATTERN.search(key_words) or BARE_RATE_PATTERN.fullmatch(key_words)
+    return has_sign or bool(has_name)

@@ -35,6 +35,7 @@ LEGAL_FORMS = {
 }
 _LEGAL_FORM = re.compile(r"\b(" + "|".join(sorted(LEGAL_FORMS, key=len, reverse=True)) + r")\b")
 _INSIGNIFICANT_SPACE = re.compile(r"(?<!\d) | (?!\d)")
+# Repeated three times at most, so that no text of labels alone takes for ever.
 # What stands before an invoice number, at its front alone: `RNR2024001` has no label.
 _DOCUMENT_NAME = (
     r"(?:(?:tax ?)?invoice|bill|document|order|receipt|rechnungs?|beleg|facture|factura|fattura"
@@ -46,18 +47,19 @@ _NUMBER_WORD = (
 )
 _NUMBER_LABEL = re.compile(
     rf"(?:{_DOCUMENT_NAME}?[ .-]*{_NUMBER_WORD}(?:[.:°#]+ ?| )|{_DOCUMENT_NAME} ?[:#] ?"
-    r"|(?:n[or°]|#) ?(?=\d)|[#:] ?)+(?=.*\d)"
+    r"|(?:n[or°]|#) ?(?=\d)|[#:] ?){1,3}(?=.*\d)"
 )
 # What a tax id is called: as a key, its words apart or not, and printed before one. Before a number
 # the tax's own name is a label, too, which as a key is an amount, and so are `uid` and `ein`, which
 # as keys are anything.
 TAX_ID_NAMES = (
     r"инн(?: ?кпп)?|унп|унн|иин|бин|іпн|єдрпоу|огрн(?:ип)?|еик|пиб|inn|edrpou"
-    r"|(?:vat|tax) ?(?:id(?:entification)?|number|num|no|nr|reg(?:istration)?|payer|code|ref)+"
-    r"|ust ?id(?:ent)?(?:ifikations)?(?:nr|nummer)?|(?:umsatz)?steuer ?(?:id(?:ent)?|nummer|nr)+"
+    r"|(?:vat|tax) ?(?:id(?:entification)?|number|num|no|nr|reg(?:istration)?|payer|code|ref){1,3}"
+    r"|ust ?id(?:ent)?(?:ifikations)?(?:nr|nummer)?"
+    r"|(?:umsatz)?steuer ?(?:id(?:ent)?|nummer|nr){1,3}"
     r"|st ?nr"
     r"|nif|cif|p(?:artita)? ?iva|c(?:odice)? ?fiscale|cod ?fiscal|kvk(?: ?nummer)?"
-    r"|btw ?(?:nummer|nr|id)+|tin|cnpj|cpf|gst ?(?:in|no|number|reg)+|abn|acn|siret|siren"
+    r"|btw ?(?:nummer|nr|id){1,3}|tin|cnpj|cpf|gst ?(?:in|no|number|reg){1,3}|abn|acn|siret|siren"
     r"|(?:numero|numéro|n)? ?(?:de ?)?tva ?intra(?:communautaire)?"
     r"|(?:numero|numéro|n) ?(?:de ?)?tva"
     r"|nip|regon|ičo|dič|ič ?dph|ico|cuit|cui|oib|vkn|vergi ?(?:kimlik ?)?(?:no|numarası)"
@@ -71,7 +73,7 @@ TAX_ID_LABELS = (
 )
 TAX_ID_ENDING = r"(?<=\d)(?:mwst|tva|iva|tpv)$"
 _TAX_ID_LABEL = re.compile(
-    rf"^(?:(?:{TAX_ID_LABELS})(?:id|nr|no|number)?)+(?=[a-z]{{0,3}}\d|(?<=rfc)[a-z]|(?<=pan)[a-z])"
+    rf"^(?:(?:{TAX_ID_LABELS})(?:id|nr|no|number)?){{1,3}}(?=[a-z]{{0,3}}\d|(?<=rfc)[a-z]|(?<=pan)[a-z])"
 )
 _TRUE_WORDS = frozenset(
     {"true", "yes", "y", "ja", "oui", "да", "x", "1", "si", "sí", "sì", "sim", "так", "tak", "ano"}

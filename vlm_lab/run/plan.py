@@ -1,6 +1,6 @@
 """Which cases a run has, and in which order: suites, documents, candidates and prompts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -101,6 +101,13 @@ class Plan:
             if len(document_ids_by_suite.get(suite.name, ())) < document_count
         ]
 
+    def _format_decimal_marks(self) -> Iterator[str]:
+        """What each suite says of its amounts, since a thousandfold error hangs on it."""
+        for suite, _ in self.suites.values():
+            if mark := suite.conventions.decimal_mark:
+                thousand = "1.234" if mark == "," else "1,234"
+                yield f"decimal mark of {suite.name}: {mark} ({thousand} is more than a thousand)"
+
     def format_header_lines(self, device: str) -> list[str]:
         """What will be run, on what, and what a user should know before it."""
         model_names = dict.fromkeys(case.model.name for case in self.cases)
@@ -111,6 +118,7 @@ class Plan:
         lines = [
             f"{dry_run_prefix}{len(self.cases)} cases: {', '.join(model_names)} on {document_text}",
             f"device: {device}",
+            *self._format_decimal_marks(),
             *map(in_english, self.notes[:MAX_NOTES]),
         ]
         if hidden_note_count > 0:

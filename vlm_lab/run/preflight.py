@@ -28,7 +28,7 @@ from vlm_lab.suite.reference_index import ReferenceIndex
 from vlm_lab.suite.references import read_reference
 from vlm_lab.types import Conventions, Document, Field, Suite
 
-CACHE_FORMAT = 2  # raised when the same suite would be judged otherwise
+CACHE_FORMAT = 3  # raised when the same suite would be judged otherwise
 PERFECT_SCORES = ("field_f1_strict", "row_f1", "cell_f1")
 CheckResult = tuple[tuple[str, ...], tuple[Message, ...]]
 

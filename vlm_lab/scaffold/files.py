@@ -184,7 +184,7 @@ def _escape_markdown(text: str) -> str:
 
 def build_conventions_rows(conventions: Conventions) -> list[tuple[str, Any, str]]:
     """The rows of suite.yaml that say how values are written."""
-    return [
+    rows: list[tuple[str, Any, str]] = [
         (
             "languages",
             list(conventions.languages),
@@ -192,3 +192,7 @@ def build_conventions_rows(conventions: Conventions) -> list[tuple[str, Any, str
         ),
         ("date_order", conventions.date_order, "dmy: 03.04.2024 is the third of April"),
     ]
+    if mark := conventions.decimal_mark:
+        thousand = "1.234" if mark == "," else "1,234"
+        rows.append(("decimal_mark", mark, f"{thousand} is more than a thousand"))
+    return rows

@@ -1,4 +1,5 @@
-"""Which languages references are written in, and which way round their dates are.
+"""Which languages references are written in, which way round their dates are, and which decimal
+mark their documents have.
 
 By letters that few languages share and by month words. A guess that a person checks: it decides
 which month words are read, and which script the OCR baseline looks for.
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
+from vlm_lab.fields.own_conventions import find_common_mark
 from vlm_lab.types import Conventions
 
 LANGUAGE_LETTERS = {
@@ -53,6 +55,28 @@ def guess_conventions(references: Sequence[Any]) -> Conventions:
     ]
     order: DateOrder = "mdy" if order_counts["mdy"] > order_counts["dmy"] else "dmy"
     return Conventions(order, tuple(frequent_languages) or ("en",))
+
+
+def guess_decimal_mark(amounts: Sequence[Any], languages: Sequence[str]) -> Literal["", ".", ","]:
+    """The mark that amounts show, else the languages'; "" where neither tells. `1234.56` is how
+    programs write, whatever the page shows; English is what languages without letters of their own
+    are taken for."""
+    mark = find_common_mark(amounts)
+    if mark == ",":
+        return ","
+    is_printed = any(isinstance(amount, str) and "," in amount for amount in amounts)
+    if mark == "." and is_printed:
+        return "."
+    language_marks = {_get_decimal_symbol(language) for language in languages}
+    if language_marks == {","}:
+        return ","
+    return "." if language_marks == {"."} and "en" not in languages else ""
+
+
+def _get_decimal_symbol(language: str) -> str:
+    from babel.numbers import get_decimal_symbol
+
+    return get_decimal_symbol(language)
 
 
 def _detect_languages(text: str) -> set[str]:

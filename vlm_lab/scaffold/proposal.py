@@ -9,7 +9,7 @@ import difflib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from vlm_lab.scaffold.envelope import (
     find_technical_keys,
     unwrap_envelope,
 )
-from vlm_lab.scaffold.languages import guess_conventions
+from vlm_lab.scaffold.languages import guess_conventions, guess_decimal_mark
 from vlm_lab.scaffold.matching import Matching, find_best_matching
 from vlm_lab.scaffold.overlay import collect_columns, overlay_references
 from vlm_lab.scaffold.reading import format_first_names, format_no_match, read_references
@@ -109,6 +109,12 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
             f"{references}: {len(raw_references)} files, and not one field in them; "
             f"{EXPECTED_REFERENCE}"
         )
+    amounts = [
+        value for guess in guesses if guess.field.type == "amount" for value in guess.column.values
+    ]
+    decimal_mark = guess_decimal_mark(amounts, conventions.languages)
+    conventions = replace(conventions, decimal_mark=decimal_mark)
+    guesses = tuple(guess_field(guess.column, conventions) for guess in guesses)
     proposal = Proposal(
         folder=folder,
         file_texts={},

@@ -6,23 +6,25 @@ Without a name that says anything, the values alone propose, and the doubt is wr
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from vlm_lab.fields import canonicalize_value
 from vlm_lab.fields.amounts import is_ambiguous_number
 from vlm_lab.fields.check_digits import find_code_error
 from vlm_lab.fields.comparison import CODE_TYPES
-from vlm_lab.fields.inference import infer_field_type, is_numeric_code
+from vlm_lab.fields.inference import infer_field_type, is_numeric_code, is_plausible_percent
 from vlm_lab.fields.nothing import says_nothing
-from vlm_lab.fields.roles import split_key
+from vlm_lab.fields.roles import is_percent_name, split_key
 from vlm_lab.fields.texts import TAX_ID_NAMES
 from vlm_lab.scaffold.overlay import Column
 from vlm_lab.types import Conventions, Field
 
 # Share of values that must be of the type that a name proposes, or that the values do.
 MIN_MATCHING_SHARE = 0.8
+MIN_GROUPED = 1000  # a number with a group of three digits behind its first
 RARE_SHARE = 0.05
 MIN_SLOTS_FOR_RARE = 20  # places, before a share of them means anything
 
@@ -66,22 +68,37 @@ class FieldGuess:
 def guess_field(column: Column, conventions: Conventions) -> FieldGuess:
     """The type of one column and the doubts about it; lists among plain values are not counted."""
     if column.is_list:
-        type_name, is_sure = "list", True
-    else:
-        type_by_name = _guess_by_name(column, conventions)
-        type_name = type_by_name or _guess_by_values(column, conventions)
-        is_sure = bool(type_by_name) or type_name == "text"
-    warnings = tuple(_collect_warnings(column, type_name, is_sure, conventions))
+        return _make_guess(column, "list", (), conventions)
+    telling_values = tuple(value for value in column.values if not says_nothing(value))
+    telling_column = replace(column, values=telling_values)
+    proposed_types = list(_propose_types(column.key))
+    for type_name in proposed_types:
+        if not telling_values or _fits_mostly(type_name, telling_column, conventions):
+            return _make_guess(column, type_name, (), conventions)
+    type_name = _guess_by_values(telling_column, conventions)
+    doubts = []
+    if proposed_types:
+        doubts.append(f"the name says {proposed_types[0]}, the values say {type_name}")
+    elif type_name != "text":
+        doubts.append("the name says nothing: guessed from the values")
+    return _make_guess(column, type_name, doubts, conventions)
+
+
+def _make_guess(
+    column: Column, type_name: str, doubts: Sequence[str], conventions: Conventions
+) -> FieldGuess:
+    warnings = (*_collect_warnings(column, type_name, conventions), *doubts)
     return FieldGuess(column, Field(column.path, type_name), warnings)
 
 
-def _guess_by_name(column: Column, conventions: Conventions) -> str | None:
-    name = split_key(column.key)
-    proposed_types = (type_name for type_name, pattern in TYPE_KEY_PATTERNS if pattern.search(name))
-    for type_name in proposed_types:
-        if not column.values or _fits_mostly(type_name, column, conventions):
-            return type_name
-    return None
+def _propose_types(key: str) -> Iterator[str]:
+    """The types that a key's words speak for, the surest first."""
+    if is_percent_name(key):
+        yield "percent"
+    key_words = split_key(key)
+    for type_name, pattern in TYPE_KEY_PATTERNS:
+        if pattern.search(key_words):
+            yield type_name
 
 
 def _guess_by_values(column: Column, conventions: Conventions) -> str:
@@ -103,6 +120,8 @@ def _proves_type(type_name: str, value: Any, conventions: Conventions) -> bool:
         return bool(has_digits) and not find_code_error("inn", value)
     if not isinstance(value, str) or not _is_readable_as(type_name, value, conventions):
         return False
+    if type_name == "date" and not re.search(r"\W|[^\W\d]", value.strip()):
+        return False  # a number that may be a day, and as well anything else
     return type_name == "date" or not find_code_error("iban", value)
 
 
@@ -140,6 +159,7 @@ def _has_wording(value: Any) -> bool:
 
 VALUE_CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "identifier": _is_code,
+    "percent": is_plausible_percent,
     "tax_id": _is_tax_id,
     "name": _has_wording,
     "address": _has_wording,
@@ -149,9 +169,7 @@ VALUE_CHECKS: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-def _collect_warnings(
-    column: Column, type_name: str, is_sure: bool, conventions: Conventions
-) -> Iterator[str]:
+def _collect_warnings(column: Column, type_name: str, conventions: Conventions) -> Iterator[str]:
     values = column.values
     if not values:
         yield "always empty"
@@ -171,14 +189,33 @@ def _collect_warnings(
     if type_name in ("amount", "quantity"):
         ambiguous_numbers = [value for value in values if is_ambiguous_number(value)]
         if ambiguous_numbers:
-            example = format_example(ambiguous_numbers[0])
-            yield f"{len(ambiguous_numbers)} such as {example} are read as thousands"
-    if not is_sure:
-        yield "the name says nothing: guessed from the values"
+            yield _format_ambiguous(type_name, ambiguous_numbers, conventions)
+    if type_name == "date":
+        yield from _collect_number_dates(values, conventions)
     if column.is_mixed:
         yield "a list in some references, a value in others"
     if column.slot_count >= MIN_SLOTS_FOR_RARE and len(values) < RARE_SHARE * column.slot_count:
         yield f"rare: {len(values)} of {column.slot_count}"
+
+
+def _format_ambiguous(type_name: str, values: Sequence[Any], conventions: Conventions) -> str:
+    """How the first of some numbers is read that have three digits behind their one mark."""
+    number = canonicalize_value(Field("", type_name), values[0], conventions)
+    amount = number[0] if isinstance(number, tuple) else number
+    is_thousands = isinstance(amount, Decimal) and abs(amount) >= MIN_GROUPED
+    reading = "as thousands" if is_thousands else "with three decimals"
+    return f"{len(values)} such as {format_example(values[0])} are read {reading}"
+
+
+def _collect_number_dates(values: Sequence[Any], conventions: Conventions) -> Iterator[str]:
+    """What spreadsheets and programs write for a day: which day that is depends on them."""
+    numbers = [value for value in values if re.fullmatch(r"\d{5,19}(\.\d+)?", str(value).strip())]
+    days = [canonicalize_value(Field("", "date"), number, conventions) for number in numbers]
+    if numbers:
+        yield (
+            f"{len(numbers)} came as numbers, for example {format_example(numbers[0])}, read as "
+            f"{days[0] or 'no date'}"
+        )
 
 
 def _collect_code_warnings(path: str, type_name: str, values: tuple[Any, ...]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from vlm_lab.fields import canonicalize_value
 from vlm_lab.fields.check_digits import CHECKED_TYPES, validate_code
 from vlm_lab.fields.flattening import unflatten_dotted_keys
+from vlm_lab.fields.own_conventions import read_own_conventions
 from vlm_lab.fields.roles import find_row_total_column, infer_role
 from vlm_lab.fields.schema import flatten_json
 from vlm_lab.types import Conventions, Field
@@ -31,6 +32,7 @@ def check_consistency(
 ) -> dict[str, bool | None]:
     """Name of the check -> passed, failed, or None: cannot be made. Never raises."""
     fields_by_path = {field.path: field for field in fields}
+    conventions = read_own_conventions(value, fields, conventions)
     field_values = [
         (fields_by_path[path], field_value)
         for path, field_value in flatten_json(unflatten_dotted_keys(value or {}))

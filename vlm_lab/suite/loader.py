@@ -41,6 +41,7 @@ class SuiteFile:
     verified: bool = False
     date_order: Literal["dmy", "mdy", "ymd"] = "dmy"
     languages: tuple[str, ...] = ("en",)
+    decimal_mark: Literal["", ".", ","] = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     pages: Mapping[Literal["max", "dpi"], int] = field(default_factory=dict)
     prompts: Mapping[str, str] = field(default_factory=lambda: {"default": "prompt.md"})
@@ -79,7 +80,9 @@ def load_suite(
         empty=suite_file.empty,
         # Who checked the suite's own references has not seen others.
         verified=suite_file.verified and references is None,
-        conventions=Conventions(suite_file.date_order, suite_file.languages),
+        conventions=Conventions(
+            suite_file.date_order, suite_file.languages, suite_file.decimal_mark
+        ),
         tags=suite_file.tags,
         max_pages=suite_file.pages.get("max", 4),
         dpi=suite_file.pages.get("dpi", 150),
