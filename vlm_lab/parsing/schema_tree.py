@@ -3,6 +3,7 @@
 Keys are held by their letters and digits (`invoicenumber`), as scoring finds them, too.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,6 +13,7 @@ from vlm_lab.fields.flattening import reduce_spelling
 from vlm_lab.types import Field
 
 NodeKind = Literal["object", "table", "list", "value", "mixed"]
+_LIST_MARKS = re.compile(r"(?:\[\])+$")
 # Types whose values are numbers: of any other a number is the digits that it was written with.
 NUMBER_TYPES = ("amount", "quantity")
 
@@ -54,7 +56,7 @@ def _add_field(root: SchemaNode, scored_field: Field) -> None:
     node = root
     segments = scored_field.path.split(".")
     for position, segment in enumerate(segments, 1):
-        name = segment.rstrip("[]")
+        name = _LIST_MARKS.sub("", segment)
         is_last = position == len(segments)
         kind: NodeKind = "table" if segment.endswith("[]") else "object"
         if is_last:
