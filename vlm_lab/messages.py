@@ -168,6 +168,19 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "not_itself": (
         "{document}: its reference does not score 1.0 against itself; see the case's file",
     ),
+    # replies that say something and nothing that was asked for
+    "other_keys": (
+        "{candidate}: {n} of {documents} replies has none of the schema's keys; its score does not"
+        " say how well it reads: name the keys in the prompt",
+        "{candidate}: {n} of {documents} replies have none of the schema's keys; its score does not"
+        " say how well it reads: name the keys in the prompt",
+    ),
+    "other_shape": (
+        "{candidate}: {n} of {documents} replies has the schema's keys in a shape that cannot be"
+        " read; its score does not say how well it reads: show the shape in the prompt",
+        "{candidate}: {n} of {documents} replies have the schema's keys in a shape that cannot be"
+        " read; its score does not say how well it reads: show the shape in the prompt",
+    ),
     # second answers
     "asked_again": ("asked again: {candidate}: alone {alone}; batch {batch}",),
     "not_asked_again": ("asked again: not measured: {why}",),

@@ -9,6 +9,7 @@ beside the documents.
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -138,7 +139,8 @@ def generate(
 
     def ask(model: Any, prompt: Prompt) -> Generation:
         with convert_errors():
-            return session.runner.generate_reply(case, model, prompt, timer)
+            generation = session.runner.generate_reply(case, model, prompt, timer)
+        return replace(generation, fields=case.document.suite.fields)
 
     yield ask
     # An unused `benchmark` warns, and a reply that was not timed must not stand in its table.

@@ -18,7 +18,8 @@ from vlm_lab.messages import MESSAGES, in_english, translate_message
 from vlm_lab.records.report_json import encode_json
 from vlm_lab.report import contents, formats, headline, tables, translation
 from vlm_lab.report.html.page import SCRIPT_LABELS, SCRIPTS, TEMPLATE_FOLDER
-from vlm_lab.scoring.error_types import ERROR_TYPES, ERROR_TYPES_BY_STATUS
+from vlm_lab.scoring.error_types import ERROR_TYPES
+from vlm_lab.scoring.missing_values import MISSING_ERROR_TYPES
 
 REPORT = Path(translation.__file__).parent
 CODE = ("headline.py", "tables.py", "contents.py", "plots.py", "html/page.py")
@@ -43,7 +44,7 @@ def texts() -> Iterator[str]:
         *tables.MODEL_COLUMNS,
         *tables.VERDICT_NAMES.values(),
         *ERROR_TYPES,
-        *ERROR_TYPES_BY_STATUS.values(),
+        *MISSING_ERROR_TYPES,
     )
     yield from (*contents.DECISION_COLUMNS, "format")
     yield from (

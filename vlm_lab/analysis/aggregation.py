@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.analysis.amount_errors import AmountErrors, compute_amount_errors
+from vlm_lab.scoring.missing_values import UNMATCHED_ERROR_TYPES
 from vlm_lab.types import ANSWERED, JUDGED, CandidateKey, FieldResult, Record, Usage
 
 COUNT_COLUMNS = (
@@ -58,6 +59,7 @@ class CandidateCounts:
     error_types: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     reply_costs: list[ReplyCost] = field(default_factory=list)
+    unmatched: Counter[str] = field(default_factory=Counter)
     cached: int = 0
     amount_errors: AmountErrors = field(default_factory=dict)
 
@@ -94,6 +96,8 @@ class CandidateCounts:
         self.reply_costs.append(_extract_cost(record))
         self.answered_documents.append(document)
         self.document_counts.append(_extract_counts(record.scores))
+        error_types = {result.kind for result in record.fields if result.kind}
+        self.unmatched.update(error_types & UNMATCHED_ERROR_TYPES)
         for result in record.fields:
             self._add_field_result(document, result)
         for path, currency, error in compute_amount_errors(record.fields):

@@ -96,8 +96,10 @@ def _compare_values(first: AnsweredCase, again: Generation) -> tuple[int, list[V
     same."""
     document = first.case.document
     suite = document.suite
-    before = parse(first.reply).value or {}
-    results = score_values(parse(again).value, before, suite.fields, suite.conventions).fields
+    before, after = (
+        parse(replace(reply, fields=suite.fields)).value for reply in (first.reply, again)
+    )
+    results = score_values(after, before or {}, suite.fields, suite.conventions).fields
     changed = [
         ValueChange(document.id, each.path, each.expected, each.actual)
         for each in results

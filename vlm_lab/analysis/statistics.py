@@ -225,6 +225,7 @@ def _summarize_candidate(
             if tag not in ("", "field")
         },
         kinds=dict(counts.error_types.most_common()),
+        unmatched=dict(counts.unmatched.most_common()),
         examples=dict(counts.examples),
         speed=_summarize_speed(counts, model),
         amount_error=sum_amount_errors(counts.amount_errors),

@@ -124,6 +124,7 @@ def _set_default_value(target: dict[str, Any], keys: list[str], value: Any) -> N
     target.setdefault(keys[-1], value)
 
 
+@lru_cache(maxsize=4096)
 def reduce_spelling(path: str) -> str:
     """A path without what spellings of a key differ in: case, underscores, spaces."""
     return re.sub(r"[^\w.\[\]]|_", "", path).casefold()

@@ -5,5 +5,6 @@ scoring can compare, so that nobody else reads a model's text. Nothing here rais
 """
 
 from vlm_lab.parsing.parser import merge_predictions, parse, parse_text
+from vlm_lab.parsing.shapes import fit_to_fields
 
-__all__ = ["merge_predictions", "parse", "parse_text"]
+__all__ = ["fit_to_fields", "merge_predictions", "parse", "parse_text"]

@@ -10,32 +10,46 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from vlm_lab.parsing.json_extraction import JSON_TOKEN, find_json_spans
+from vlm_lab.parsing.json_spans import JSON_TOKEN, find_json_spans
 from vlm_lab.types import Generation
 
 ValueSpan = tuple[str, int, int]
 
 
-def compute_confidences(generation: Generation, answer_start: int = 0) -> dict[str, float]:
+def compute_confidences(
+    generation: Generation, structure_starts: Sequence[int] | None = None
+) -> dict[str, float]:
     """Path in the prediction (`line_items[0].amount`, `tags[]`) -> probability from 0 to 1, of the
-    JSON object with the most values after character `answer_start`. Empty where the tokens are not
-    known or do not add up to the reply."""
+    JSON structures that begin at these characters, a later one over an earlier; without them, of
+    the one with the most values. Empty where the tokens are not known or do not add up to the
+    reply."""
     text = generation.raw_response
     if not generation.tokens or "".join(token_text for token_text, _ in generation.tokens) != text:
         return {}
-    answer = text[answer_start:]
-    spans_by_structure = [
-        list(_find_value_spans(answer, structure.start, structure.end))
-        for structure in find_json_spans(answer)
-    ]
-    logprob_sums: dict[str, float] = {}
     starts = [0, *accumulate(len(token_text) for token_text, _ in generation.tokens)]
-    for path, start, end in max(reversed(spans_by_structure), key=len, default=()):
-        value_logprob = _sum_logprobs(
-            generation.tokens, starts, answer_start + start, answer_start + end
-        )
-        logprob_sums[path] = logprob_sums.get(path, 0.0) + value_logprob
-    return {path: math.exp(min(0.0, total)) for path, total in logprob_sums.items()}
+    confidences: dict[str, float] = {}
+    for value_spans in _find_structures(text, structure_starts):
+        logprob_sums: dict[str, float] = {}
+        for path, start, end in value_spans:
+            value_logprob = _sum_logprobs(generation.tokens, starts, start, end)
+            logprob_sums[path] = logprob_sums.get(path, 0.0) + value_logprob
+        confidences |= {path: math.exp(min(0.0, total)) for path, total in logprob_sums.items()}
+    return confidences
+
+
+def _find_structures(text: str, structure_starts: Sequence[int] | None) -> list[list[ValueSpan]]:
+    """The values of each structure that counts, the base of an answer before its corrections."""
+    if structure_starts is not None:
+        return [
+            list(_find_value_spans(text, start, None))
+            for start in structure_starts
+            if start < len(text)
+        ]
+    spans = [
+        list(_find_value_spans(text, structure.start, structure.end))
+        for structure in find_json_spans(text)
+    ]
+    return [max(reversed(spans), key=len)] if spans else []
 
 
 def _sum_logprobs(

@@ -1,8 +1,9 @@
-"""Raw reply -> Prediction: JSON bare, fenced, in prose, broken, cut off; `key: value`; a refusal.
+"""Raw reply -> Prediction: JSON bare, fenced, in prose, broken, cut off, wrapped; YAML;
+`key: value`; a refusal.
 
 Replies are hostile text. Nothing here raises: what cannot be read is `unparsed`, with the reason.
-What a model wrote before `</think>` is not its answer. Of several objects the one with the most
-leaves is.
+Where the generation says which fields were asked for, data in another shape is brought into theirs
+(`vlm_lab.parsing.shapes`) and marked.
 """
 
 import re
@@ -10,21 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vlm_lab.fields.flattening import unflatten_dotted_keys
-from vlm_lab.fields.schema import flatten_json
+from vlm_lab.parsing.answers import Answer, choose_answer, is_no_answer
 from vlm_lab.parsing.confidence import compute_confidences
-from vlm_lab.parsing.json_extraction import ExtractedJson, extract_json
-from vlm_lab.types import Generation, Prediction, PredictionStatus
+from vlm_lab.parsing.json_extraction import ExtractedJson, decode_json_string, extract_json
+from vlm_lab.parsing.key_values import parse_key_values
+from vlm_lab.parsing.merging import merge_values
+from vlm_lab.parsing.reasoning import find_answer_start
+from vlm_lab.parsing.repetition import ends_in_loop
+from vlm_lab.types import Field, Generation, Prediction, PredictionStatus
 
+# Reasons that name a kind of error, too: `vlm_lab.scoring.error_types` looks for them.
 SCHEMA_ECHO = "schema echo"
+REPETITION = "repetition"
+LIST_AT_TOP = "at the top, no object"
 REFUSAL_KEYS = ("error", "message", "refusal")
-JSON_TYPES = ("string", "number", "integer", "object", "array", "boolean", "null")
-MAX_KEY_LENGTH = 40  # characters of a label in `label: value`
-_REASONING_START = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
-_REASONING_END = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
-_KEY_VALUE_PAIR = re.compile(
-    r"[\s>*•\-|]*([^\W\d_][\w .\-/()№#']*?)[\s*]*[:=：][\s*]*(\S.*?)[\s*|]*"
-)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # How replies begin that give no answer, in the languages in which models have been seen to refuse.
@@ -44,39 +44,81 @@ _REFUSAL = re.compile(
 
 def parse(generation: Generation) -> Prediction:
     """The prediction of a reply; of a reply page by page the merged one."""
+    finish_reason, fields = generation.finish_reason, generation.fields
     if generation.page_responses:
-        pages = [parse_text(page, generation.finish_reason) for page in generation.page_responses]
+        pages = [parse_text(page, finish_reason, fields) for page in generation.page_responses]
         return merge_predictions(pages)
-    prediction = parse_text(generation.raw_response, generation.finish_reason)
-    if not generation.tokens or prediction.value is None:
+    prediction, answer = _parse_reply(generation.raw_response, finish_reason, fields)
+    if not generation.tokens or answer is None:
         return prediction
-    answer_start = _find_answer_start(generation.raw_response)
-    return replace(prediction, confidences=compute_confidences(generation, answer_start))
+    return replace(prediction, confidences=compute_confidences(generation, answer.starts))
 
 
-def parse_text(raw: str, finish_reason: str | None = None) -> Prediction:
+def parse_text(
+    raw: str, finish_reason: str | None = None, fields: Sequence[Field] = ()
+) -> Prediction:
     """The prediction of one text. `finish_reason` "length" says that it was cut off; an object that
     is not closed says so, too: then the values that were complete are kept."""
+    return _parse_reply(raw, finish_reason, fields)[0]
+
+
+def _parse_reply(
+    raw: str, finish_reason: str | None, fields: Sequence[Field]
+) -> tuple[Prediction, Answer | None]:
+    """The prediction, and the JSON in the reply that it was made of, where it was."""
     cut_off = finish_reason == "length"
-    text = _strip_reasoning(raw)
-    if text is None:
-        return _make_truncated("cut off before the thoughts ended")
-    candidates = extract_json(text, cut_off)
-    best_object = _select_best_object(candidates)
-    if best_object is not None:
-        return _parse_object(best_object)
-    if candidates and all(_is_schema_echo(candidate.value) for candidate in candidates):
+    answer_start, is_unfinished_thought = find_answer_start(raw)
+    text = raw[answer_start:]
+    decoded = decode_json_string(text)
+    candidates = extract_json(decoded, cut_off)
+    offset = answer_start if decoded is text else len(raw)
+    candidates = [replace(each, start=each.start + offset) for each in candidates]
+    answer = choose_answer(candidates, fields)
+    if answer is not None and fields and decoded is not text:
+        answer = replace(answer, reshaped=True)
+    if is_unfinished_thought and (cut_off or answer is None or answer.truncated):
+        return _make_truncated("cut off before the thoughts ended", raw), None
+    if answer is not None:
+        return _parse_answer(answer, raw), answer
+    return _parse_without_object(text.strip(), raw, cut_off, candidates, fields), None
+
+
+def _parse_answer(answer: Answer, raw: str) -> Prediction:
+    if len(answer.value) == 1:
+        ((key, only_value),) = answer.value.items()
+        is_message = key in REFUSAL_KEYS and isinstance(only_value, str)
+        if is_message and _REFUSAL.search(only_value):
+            return Prediction(value=None, status="refused", reason=_format_excerpt(only_value))
+    value = _replace_surrogates(answer.value)
+    if answer.truncated and not value:
+        return _make_truncated("cut off before any value was complete", raw)
+    return Prediction(
+        value=value,
+        status="truncated" if answer.truncated else "ok",
+        reason=REPETITION if answer.truncated and ends_in_loop(raw) else "",
+        repaired=answer.repaired,
+        reshaped=answer.reshaped,
+    )
+
+
+def _parse_without_object(
+    text: str, raw: str, cut_off: bool, candidates: Sequence[ExtractedJson], fields: Sequence[Field]
+) -> Prediction:
+    """Of a reply in which no structure is an answer."""
+    if candidates and all(is_no_answer(candidate.value) for candidate in candidates):
         return _make_unparsed(SCHEMA_ECHO)
     if _REFUSAL.search(text[:300]):
         return Prediction(value=None, status="refused", reason=_format_excerpt(text))
-    key_values = _parse_key_value_pairs(text, cut_off)
+    key_values = parse_key_values(text, cut_off)
     if key_values:
-        return Prediction(
-            value=_replace_surrogates(unflatten_dotted_keys(key_values)),
-            status="truncated" if cut_off else "ok",
-        )
+        answer = choose_answer([ExtractedJson(key_values, truncated=cut_off)], fields)
+        if answer is None:
+            return _make_unparsed(SCHEMA_ECHO)
+        return replace(_parse_answer(answer, raw), repaired=False)
     if cut_off:
-        return _make_truncated("cut off before any value was complete")
+        return _make_truncated("cut off before any value was complete", raw)
+    if "{" not in text and ends_in_loop(raw):
+        return _make_unparsed(REPETITION)
     return _make_unparsed(_explain_unparsed(text, candidates))
 
 
@@ -88,17 +130,17 @@ def merge_predictions(pages: Sequence[Prediction]) -> Prediction:
     value: dict[str, Any] = {}
     usable_pages = [page for page in pages if page.value is not None]
     for page in usable_pages:
-        value = _merge_values(value, page.value)
+        value = merge_values(value, page.value)
     reasons = [
         f"page {number}: {page.reason}" for number, page in enumerate(pages, 1) if page.reason
     ]
-    repaired = any(page.repaired for page in pages)
     status = _merge_statuses([page.status for page in pages], bool(usable_pages))
     return Prediction(
         value=value if usable_pages else None,
         status=status,
         reason="; ".join(reasons),
-        repaired=repaired,
+        repaired=any(page.repaired for page in pages),
+        reshaped=any(flags) if None not in (flags := {page.reshaped for page in pages}) else None,
     )
 
 
@@ -111,112 +153,6 @@ def _merge_statuses(statuses: Sequence[PredictionStatus], has_usable: bool) -> P
     return "refused" if "refused" in statuses else "unparsed"
 
 
-def _merge_values(earlier: Any, later: Any) -> Any:
-    if isinstance(earlier, Mapping) and isinstance(later, Mapping):
-        keys = dict.fromkeys((*earlier, *later))
-        return {key: _merge_values(earlier.get(key), later.get(key)) for key in keys}
-    if isinstance(earlier, list) and isinstance(later, list):
-        return earlier + later
-    return later if earlier in (None, "", [], {}) else earlier
-
-
-def _strip_reasoning(raw: str) -> str | None:
-    """The reply without its thoughts; None where they never end."""
-    start = _find_answer_start(raw)
-    return None if not start and _REASONING_START.match(raw.lstrip()) else raw[start:].strip()
-
-
-def _find_answer_start(raw: str) -> int:
-    ends = [match.end() for match in _REASONING_END.finditer(raw)]
-    return ends[-1] if ends else 0
-
-
-def _select_best_object(candidates: Sequence[ExtractedJson]) -> ExtractedJson | None:
-    """The object that says the most; of equals a closed one, then the later one. A list of one
-    object is that one."""
-    objects = [
-        ExtractedJson(_unwrap_single_item(candidate.value), candidate.repaired, candidate.truncated)
-        for candidate in candidates
-    ]
-    answers = [
-        candidate
-        for candidate in objects
-        if isinstance(candidate.value, Mapping) and not _is_schema_echo(candidate.value)
-    ]
-    ranked = sorted(answers, key=_rank_answer)
-    return ranked[-1] if ranked else None
-
-
-def _rank_answer(candidate: ExtractedJson) -> tuple[int, bool]:
-    return sum(1 for _ in flatten_json(candidate.value)), not candidate.truncated
-
-
-def _unwrap_single_item(value: Any) -> Any:
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
-
-
-def _parse_object(extracted: ExtractedJson) -> Prediction:
-    if len(extracted.value) == 1:
-        ((key, only_value),) = extracted.value.items()
-        is_message = key in REFUSAL_KEYS and isinstance(only_value, str)
-        if is_message and _REFUSAL.search(only_value):
-            return Prediction(value=None, status="refused", reason=_format_excerpt(only_value))
-    value = _replace_surrogates(unflatten_dotted_keys(extracted.value))
-    if extracted.truncated and not value:
-        return _make_truncated("cut off before any value was complete")
-    return Prediction(
-        value=value,
-        status="truncated" if extracted.truncated else "ok",
-        repaired=extracted.repaired,
-    )
-
-
-def _is_schema_echo(value: Any) -> bool:
-    """Whether an object is a JSON Schema, or fields with their types instead of values."""
-    if not isinstance(value, Mapping) or not value:
-        return False
-    fields = value.get("properties", value)
-    if not isinstance(fields, Mapping) or not fields:
-        return False
-    return all(_is_schema(field) for field in fields.values())
-
-
-def _is_schema(value: Any) -> bool:
-    return isinstance(value, Mapping) and (
-        "$ref" in value or "anyOf" in value or _is_json_type(value.get("type"))
-    )
-
-
-def _is_json_type(declared: Any) -> bool:
-    names = declared if isinstance(declared, list) else [declared]
-    return all(name in JSON_TYPES for name in names)
-
-
-def _parse_key_value_pairs(text: str, cut_off: bool) -> dict[str, str]:
-    """`Seller: PagerDuty Inc.; Total: 12.00` -> its pairs, if at least half of it is pairs."""
-    if len(text) > 20_000:
-        return {}
-    segments = [segment for segment in re.split(r"[\n;]", text) if segment.strip("`*-_ \t\r")]
-    whole_segments = segments[:-1] if cut_off else segments
-    matches = [
-        _KEY_VALUE_PAIR.fullmatch(segment) for segment in whole_segments if len(segment) < 500
-    ]
-    pair_matches = [
-        match
-        for match in matches
-        if match and len(match[1]) <= MAX_KEY_LENGTH and len(match[1].split()) <= 5
-    ]
-    if 2 * len(pair_matches) < len(segments):
-        return {}
-    # One segment alone is rather a sentence, unless what stands before its colon is short.
-    if len(segments) == 1 and pair_matches and len(pair_matches[0][1].split()) > 2:
-        return {}
-    key_values: dict[str, str] = {}
-    for match in pair_matches:
-        key_values.setdefault(match[1], match[2])
-    return key_values
-
-
 def _explain_unparsed(text: str, candidates: Sequence[ExtractedJson]) -> str:
     if not text:
         return "empty reply"
@@ -224,12 +160,14 @@ def _explain_unparsed(text: str, candidates: Sequence[ExtractedJson]) -> str:
         len(candidate.value) for candidate in candidates if isinstance(candidate.value, list)
     ]
     if lengths:
-        return f"a list of {max(lengths)} at the top, no object"
+        return f"a list of {max(lengths)} {LIST_AT_TOP}"
     return "no JSON object, or one nested too deeply" if "{" in text else "no JSON object"
 
 
-def _make_truncated(reason: str) -> Prediction:
-    return Prediction(value=None, status="truncated", reason=reason)
+def _make_truncated(reason: str, raw: str) -> Prediction:
+    return Prediction(
+        value=None, status="truncated", reason=REPETITION if ends_in_loop(raw) else reason
+    )
 
 
 def _make_unparsed(reason: str) -> Prediction:

@@ -26,6 +26,7 @@ from vlm_lab.report.formatting import (
     format_interval,
     format_unanswered,
     format_unasked,
+    format_unmatched,
     is_unasked,
 )
 from vlm_lab.report.headline import build_conditions, format_headlines
@@ -72,6 +73,9 @@ def _build_first_page(
         asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
         rows = [tables.build_model_row(summary, evidence) for summary in asked_summaries]
         yield from _build_table_blocks(tables.MODEL_COLUMNS, rows, gettext)
+        unmatched_lines = format_unmatched(summaries, catalogue)
+        if unmatched_lines:
+            yield BulletList(unmatched_lines)
         yield from _build_list_blocks(gettext("Not run"), format_unasked(summaries))
     yield Paragraph(gettext(tables.MODEL_LEGEND))
 

@@ -3,7 +3,7 @@
 import gettext
 from collections.abc import Mapping, Sequence
 
-from vlm_lab.messages import ENGLISH
+from vlm_lab.messages import ENGLISH, Message, translate_message
 from vlm_lab.types import ANSWERED, Estimate, Summary
 
 SUMMARY_COLUMNS = (
@@ -112,6 +112,28 @@ def format_unanswered(
         line = f"{model}: {which_documents} {status_name}"
         lines.append(f"{line}: {reason}" if reason else line)
     return lines
+
+
+def format_unmatched(
+    summaries: Sequence[Summary], catalogue: gettext.NullTranslations = ENGLISH
+) -> list[str]:
+    """Replies that say something and nothing that was asked for, a line a candidate and kind: what
+    stands beside such an F1."""
+    return [
+        translate_message(
+            Message(
+                error_type,
+                {
+                    "candidate": summary.candidate.label,
+                    "n": count,
+                    "documents": sum(summary.statuses.get(status, 0) for status in ANSWERED),
+                },
+            ),
+            catalogue,
+        )
+        for summary in summaries
+        for error_type, count in summary.unmatched.items()
+    ]
 
 
 def format_unasked(summaries: Sequence[Summary]) -> list[str]:

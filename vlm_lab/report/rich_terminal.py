@@ -12,7 +12,12 @@ from rich.text import Text
 
 from vlm_lab.analysis import repeatability
 from vlm_lab.messages import in_english
-from vlm_lab.report.formatting import SUMMARY_COLUMNS, format_summary_row, has_run
+from vlm_lab.report.formatting import (
+    SUMMARY_COLUMNS,
+    format_summary_row,
+    format_unmatched,
+    has_run,
+)
 from vlm_lab.report.terminal import (
     format_decision_lines,
     format_first_unanswered,
@@ -37,6 +42,7 @@ def print_summary(report: Report, console: Console | None = None) -> None:
         if run_summaries:
             _print_lines(console, ["", format_suite_title(suite, suite_summaries)], "bold")
             console.print(_build_table(run_summaries))
+            _print_lines(console, format_unmatched(run_summaries), "yellow")
         for decision in (each for each in report.decisions if each.suite == suite):
             verdict_line, *reason_lines = format_decision_lines(decision)
             _print_lines(console, ["", verdict_line], VERDICT_COLOURS[decision.verdict])

@@ -13,6 +13,7 @@ from vlm_lab.report.formatting import (
     format_summary_row,
     format_table,
     format_unanswered,
+    format_unmatched,
     has_run,
 )
 from vlm_lab.sanitize import terminal_safe
@@ -38,6 +39,7 @@ def format_summary_lines(report: Report) -> list[str]:
                 *format_table(
                     SUMMARY_COLUMNS, [format_summary_row(summary) for summary in run_summaries]
                 ),
+                *format_unmatched(run_summaries),
             ]
         decisions = [decision for decision in report.decisions if decision.suite == suite]
         lines += [""] if decisions else []

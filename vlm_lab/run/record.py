@@ -33,6 +33,7 @@ def build_answered_record(
         prediction=prediction.value,
         reason=prediction.reason,
         repaired=prediction.repaired,
+        reshaped=bool(prediction.reshaped),
         fields=score.fields,
         diff=score.diff,
         scores=score.scores,

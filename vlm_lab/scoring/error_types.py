@@ -16,7 +16,6 @@ from vlm_lab.fields import canonicalize_value
 from vlm_lab.fields.texts import normalize_text
 from vlm_lab.types import Conventions, Field, FieldResult
 
-ERROR_TYPES_BY_STATUS = {"truncated": "truncated", "refused": "refusal", "unparsed": "no answer"}
 MAX_COMPARED_LENGTH = 2000  # characters of a value that are looked at
 # Characters of a value that is recognised elsewhere: a quantity of 1 stands everywhere.
 MIN_DISTINCTIVE_LENGTH = 3

@@ -8,7 +8,8 @@ too.
 A key that is spelled otherwise (`invoiceNumber`, `Invoice number` for `invoice_number`) is found,
 and its value counts as `normalized` at best: the page was read, the format was not kept. So does a
 plain value where a list of them is asked for, and a list of one where a plain value is; a longer
-list there is not the value.
+list there is not the value. Of data in another shape (an envelope, wrapped values) all values are
+`normalized` at best.
 """
 
 from collections import Counter
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from vlm_lab.fields import compare_values
+from vlm_lab.fields.comparison import has_same_text
 from vlm_lab.fields.flattening import (
     FlatRecord,
     collect_table_paths,
@@ -27,18 +29,19 @@ from vlm_lab.fields.flattening import (
 )
 from vlm_lab.fields.nothing import is_null, says_nothing
 from vlm_lab.fields.own_conventions import find_labelled_currency, read_own_conventions
+from vlm_lab.fields.placeholders import is_placeholder
 from vlm_lab.fields.schema import collect_reference_fields
-from vlm_lab.parsing.parser import SCHEMA_ECHO
+from vlm_lab.parsing import fit_to_fields
 from vlm_lab.scoring.alignment import align_rows, count_split_and_merged
 from vlm_lab.scoring.cells import Cell, ColumnMatcher, Row, make_cell
 from vlm_lab.scoring.counts import compute_scores
 from vlm_lab.scoring.diff import compute_diff
 from vlm_lab.scoring.error_types import (
-    ERROR_TYPES_BY_STATUS,
     PathsByValue,
     classify_error,
     index_expected_values,
 )
+from vlm_lab.scoring.missing_values import find_missing_error_type
 from vlm_lab.types import (
     CORRECT,
     JUDGED,
@@ -67,6 +70,7 @@ def score(prediction: Prediction, document: Document) -> Score:
         prediction.status,
         prediction.reason,
         prediction.confidences,
+        prediction.reshaped,
     )
     if reference is None or result.diff:
         return result
@@ -82,28 +86,30 @@ def score_values(
     status: PredictionStatus = "ok",
     reason: str = "",
     confidences: Mapping[str, float] | None = None,
+    reshaped: bool | None = None,
 ) -> Score:
     """The score of a value (None: nothing usable) against a reference, without the diff. Without
-    `fields`, the reference's own leaves are the fields. Pure: the same arguments give the same
-    score."""
+    `fields`, the reference's own leaves are the fields. `reshaped` says whether the value was
+    brought into the fields' shape; where the parser did not (None), it is done here. Pure: the same
+    arguments give the same score."""
     empty_scores = compute_scores(Counter(), Counter(), Counter())
     if reference is None:
         return Score(scores=empty_scores)
     try:
+        reference, value = unflatten_dotted_keys(reference), unflatten_dotted_keys(value or {})
+        scored_fields = tuple(fields) or collect_reference_fields(reference)
+        if reshaped is None:
+            fitted = fit_to_fields(value, scored_fields)
+            reshaped = fitted.reshaped
+            value = fitted.value if isinstance(fitted.value, Mapping) else {}
         state = _score_document(
-            unflatten_dotted_keys(value or {}),
-            unflatten_dotted_keys(reference),
-            fields,
-            conventions,
-            empty,
-            confidences or {},
+            value, reference, scored_fields, conventions, empty, confidences or {}, reshaped
         )
     except RecursionError:
         return Score(scores=empty_scores, diff={"note": "nested too deeply to be scored"})
-    missing_error_type = (
-        SCHEMA_ECHO
-        if status == "unparsed" and SCHEMA_ECHO in reason
-        else ERROR_TYPES_BY_STATUS.get(status)
+    has_known = any(result.actual is not None for result in state.results)
+    missing_error_type = find_missing_error_type(
+        status, reason, None if has_known else value, scored_fields
     )
     results = _classify_errors(state, missing_error_type)
     return Score(
@@ -122,6 +128,7 @@ class _ScoringState:
     actual_conventions: Conventions
     empty: str
     confidences: Mapping[str, float]
+    reshaped: bool
     results: list[FieldResult] = field(default_factory=list)
     header_counts: Counter[str] = field(default_factory=Counter)
     cell_counts: Counter[str] = field(default_factory=Counter)
@@ -135,17 +142,18 @@ def _score_document(
     conventions: Conventions,
     empty: str,
     confidences: Mapping[str, float],
+    reshaped: bool,
 ) -> _ScoringState:
-    scored_fields = fields or collect_reference_fields(reference)
-    fields_by_path = {scored_field.path: scored_field for scored_field in scored_fields}
-    currency = find_labelled_currency(reference, scored_fields, conventions)
+    fields_by_path = {scored_field.path: scored_field for scored_field in fields}
+    currency = find_labelled_currency(reference, fields, conventions)
     state = _ScoringState(
         fields_by_path,
         collect_table_paths(fields_by_path.values()),
-        read_own_conventions(reference, scored_fields, conventions, currency),
-        read_own_conventions(value, scored_fields, conventions, currency),
+        read_own_conventions(reference, fields, conventions, currency),
+        read_own_conventions(value, fields, conventions, currency),
         empty,
         confidences,
+        reshaped,
     )
     _score_record(
         state,
@@ -193,7 +201,7 @@ def _score_record(
     for path, value in actual.values_by_path.items():
         if path not in state.fields_by_path or path in expected.values_by_path:
             continue
-        if not _says_nothing(state, path, value):
+        if not _predicts_nothing(state, path, value):
             is_absent = state.empty == "absent" and _is_inside_null(path, expected)
             outcome: Outcome = "spurious" if is_absent else "unlabelled"
             _add_result(state, path, None, value, outcome, location)
@@ -208,10 +216,10 @@ def _score_value(
     actual = record.values_by_path.get(path)
     outcome: Outcome
     if _says_nothing(state, path, expected):
-        if not _says_nothing(state, path, actual):
+        if not _predicts_nothing(state, path, actual):
             outcome = "spurious" if state.empty == "absent" else "unlabelled"
             _add_result(state, path, expected, actual, outcome, location)
-    elif _says_nothing(state, path, actual):
+    elif _predicts_nothing(state, path, actual) and not has_same_text(expected, actual):
         _add_result(state, path, expected, actual, "missing", location)
     else:
         outcome, similarity = compare_values(
@@ -221,7 +229,7 @@ def _score_value(
             state.expected_conventions,
             state.actual_conventions,
         )
-        if outcome == "exact" and path in record.renamed_paths:
+        if outcome == "exact" and (state.reshaped or path in record.renamed_paths):
             outcome = "normalized"
         _add_result(state, path, expected, actual, outcome, location, similarity)
 
@@ -229,6 +237,11 @@ def _score_value(
 def _says_nothing(state: _ScoringState, path: str, value: Any) -> bool:
     """Whether a value of this field is none; `нет` is an answer where yes or no is asked for."""
     return is_null(value) if state.fields_by_path[path].type == "boolean" else says_nothing(value)
+
+
+def _predicts_nothing(state: _ScoringState, path: str, value: Any) -> bool:
+    """Whether a prediction gives no value here, or only the format of one."""
+    return _says_nothing(state, path, value) or is_placeholder(value)
 
 
 def _add_result(
@@ -342,7 +355,7 @@ def _add_extra_row(
     """Adds the results of a predicted row that is none of the reference's. A column that the
     reference labels in no row is unlabelled here, too."""
     for path, value in row.values_by_path.items():
-        if path in state.fields_by_path and not _says_nothing(state, path, value):
+        if path in state.fields_by_path and not _predicts_nothing(state, path, value):
             outcome: Outcome = "spurious" if path in labelled_paths else "unlabelled"
             _add_result(state, path, None, value, outcome, location)
     for table, rows in row.rows_by_path.items():

@@ -238,7 +238,8 @@ class Generation:
     `page_responses` holds the single replies of a model that is asked page by page. `tokens` are
     (text, natural log-probability) pairs where the backend gives them. `environment` says what the
     reply was made with: device, dtype, attention, each with its reason, and versions. The harness
-    fills in the last five; `reply_key` is what the reply cache has it under, None where it has not.
+    fills in the last six; `reply_key` is what the reply cache has it under, None where it has not,
+    and `fields` are what was asked for, by which a reply of another shape is read.
     """
 
     raw_response: str
@@ -256,16 +257,20 @@ class Generation:
     cached: bool = False
     measured_at: str | None = None
     reply_key: str | None = None
+    fields: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What a reply says, as data. `value` is None where nothing usable was found, see `reason`."""
+    """What a reply says, as data. `value` is None where nothing usable was found, see `reason`;
+    `reshaped` says whether it was brought into the shape that was asked for; None where the parser
+    did not know what was."""
 
     value: Mapping[str, Any] | None
     status: PredictionStatus = "ok"
     reason: str = ""
     repaired: bool = False
+    reshaped: bool | None = None
     confidences: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -344,6 +349,7 @@ class Record(HasCandidate):
     prediction: Mapping[str, Any] | None = None
     reason: str = ""
     repaired: bool = False
+    reshaped: bool = False
     fields: tuple[FieldResult, ...] = ()
     diff: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)

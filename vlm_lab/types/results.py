@@ -65,8 +65,9 @@ class Speed:
 class Summary(HasCandidate):
     """One model with one prompt over one suite. `statuses` add up to `documents`; `unanswered`
     names each cell that is not simply `ok`, with status and reason; `scores` are over the documents
-    that were answered, well or not. `amount_error` is by field and currency, "" where that is not
-    known."""
+    that were answered, well or not. `unmatched` counts the documents whose reply has nothing that
+    was asked for, by kind (`other_keys`, `other_shape`). `amount_error` is by field and
+    currency, "" where that is not known."""
 
     suite: str
     model: str
@@ -79,6 +80,7 @@ class Summary(HasCandidate):
     fields: Mapping[str, FieldSummary] = field(default_factory=dict)
     tags: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
     kinds: Mapping[str, int] = field(default_factory=dict)
+    unmatched: Mapping[str, int] = field(default_factory=dict)
     examples: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     speed: Speed = Speed()
     amount_error: Mapping[str, Mapping[str, AmountError]] = field(default_factory=dict)

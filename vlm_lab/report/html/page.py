@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from vlm_lab.report.formatting import (
     format_interval,
     format_unanswered,
     format_unasked,
+    format_unmatched,
     is_unasked,
 )
 from vlm_lab.report.html.data import build_page_data, encode_script_json
@@ -38,7 +40,8 @@ from vlm_lab.report.translation import (
     load_catalogue,
 )
 from vlm_lab.sanitize import terminal_safe
-from vlm_lab.scoring.error_types import ERROR_TYPES, ERROR_TYPES_BY_STATUS
+from vlm_lab.scoring.error_types import ERROR_TYPES
+from vlm_lab.scoring.missing_values import MISSING_ERROR_TYPES
 from vlm_lab.suite.corrections import merge_entries
 from vlm_lab.types import CandidateKey, Report, Summary
 
@@ -88,7 +91,7 @@ def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, lan
             evidence=evidence,
             conditions=headline.build_conditions(report, evidence, catalogue.gettext),
             suites=[
-                _build_suite_context(report, name, summaries, data, evidence, catalogue.gettext)
+                _build_suite_context(report, name, summaries, data, evidence, catalogue)
                 for name, summaries in tables.group_by_suite(report).items()
             ],
             label_error_count=len(data["label_errors"]),
@@ -153,10 +156,11 @@ def _build_suite_context(
     summaries: Sequence[Summary],
     data: Mapping[str, Any],
     evidence: Evidence,
-    gettext: tables.Translator,
+    catalogue: NullTranslations,
 ) -> dict[str, Any]:
     """What the template shows of one suite: candidates that were not asked have a line, no
     column."""
+    gettext = catalogue.gettext
     asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
     plots_by_title = {
         **plots.plot_suite(summaries, evidence, gettext),
@@ -166,6 +170,7 @@ def _build_suite_context(
         "name": name,
         "summaries": asked_summaries,
         "unasked": format_unasked(summaries),
+        "unmatched": format_unmatched(summaries, catalogue),
         "all_summaries": summaries,
         "plots": [
             (title, Markup(render_svg(draw, title)))  # noqa: S704 - drawn by matplotlib
@@ -193,10 +198,7 @@ def _collect_seconds(data: Mapping[str, Any], suite: str) -> dict[str, list[floa
 
 def _translate_labels(gettext: tables.Translator) -> dict[str, str]:
     """What the scripts say."""
-    return {
-        text: gettext(text)
-        for text in (*SCRIPT_LABELS, *ERROR_TYPES, *ERROR_TYPES_BY_STATUS.values())
-    }
+    return {text: gettext(text) for text in (*SCRIPT_LABELS, *ERROR_TYPES, *MISSING_ERROR_TYPES)}
 
 
 SCRIPT_LABELS = (
