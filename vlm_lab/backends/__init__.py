@@ -73,6 +73,9 @@ class Backend:
         """The replies to prompts that are asked at once, in their order."""
         raise NotImplementedError
 
+    def prepare(self) -> None:
+        """Called before each case and not timed: brings back what a crash took."""
+
     def close(self) -> None:
         """Frees everything that was held."""
 

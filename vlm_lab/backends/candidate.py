@@ -63,11 +63,12 @@ class Candidate:
         return self._backend is not None and self._backend.can_batch
 
     def load(self) -> None:
-        """Builds the backend, so that no case's time has the loading in it. Raises Skip or
-        UserError."""
+        """Builds the backend, or brings it back, so that no case's time has the loading in it.
+        Raises Skip or UserError."""
         if self._load_error:
             raise self._load_error
         if self._backend is not None:
+            self._backend.prepare()
             return
         try:
             self._backend = self._backend_class(self.model, self.runtime)
