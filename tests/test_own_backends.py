@@ -3,10 +3,10 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.processes import has_ended
 from tests.projects import PROJECT, records_of, run_folder_of, write_project
 from tests.suites import REFERENCE
 
@@ -52,14 +52,6 @@ models:
 """
 
 
-def is_running(pid: int) -> bool:
-    """Whether a process runs; a dead one that nobody waited for does not."""
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-
-
 @pytest.mark.slow
 def test_each_trouble_costs_its_case_and_no_process_is_left(pytester: pytest.Pytester) -> None:
     references = dict.fromkeys([*TROUBLES, "h_good", "i_good"], REFERENCE)
@@ -84,7 +76,7 @@ def test_each_trouble_costs_its_case_and_no_process_is_left(pytester: pytest.Pyt
     assert "in generate" in done.stdout, "the traceback of a user's own mistake is shown"
     pids = [int(line) for line in (pytester.path / "children.txt").read_text().split()]
     assert len(pids) > 4
-    assert not [pid for pid in pids if is_running(pid)]
+    assert all(map(has_ended, pids))
 
 
 def test_what_is_not_isolated_is_said_before_the_run(pytester: pytest.Pytester) -> None:

@@ -3,13 +3,13 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.processes import has_ended
 from vlm_lab.errors import GenerationError
 from vlm_lab.workers.process import Worker, WorkerCode
 
@@ -48,16 +48,6 @@ def worker(tmp_path: Path) -> Iterator[Worker]:
     worker.close()
 
 
-def ended(pid: int, seconds: float = 2) -> bool:
-    """Whether a process ends within `seconds`; one that nobody has waited for yet has ended."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.02)
-    return False
-
-
 @pytest.mark.parametrize(
     ("do", "kind", "said"),
     [
@@ -77,8 +67,8 @@ def test_what_ends_a_worker_is_said_and_its_children_end_too(
         worker.request_answer({"do": do}, 1)
     assert caught.value.kind == kind
     assert said in str(caught.value)
-    assert ended(worker.pid)
-    assert ended(sleeper)
+    assert has_ended(worker.pid)
+    assert has_ended(sleeper)
 
 
 def test_what_is_printed_without_end_is_kept_nowhere(worker: Worker, tmp_path: Path) -> None:
@@ -121,4 +111,4 @@ def test_nothing_outlives_the_parent(tmp_path: Path, end: signal.Signals, do: st
         assert len(pids) == 2
         parent.send_signal(end)
         for pid in {*pids, *(process.pid for process in descendants)}:
-            assert ended(pid)
+            assert has_ended(pid)
