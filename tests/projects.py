@@ -96,3 +96,17 @@ def calls_of(folder: Path) -> list[str]:
     """What the stand-ins were asked."""
     path = folder / "calls.txt"
     return path.read_text().splitlines() if path.exists() else []
+
+
+def read_figures(run: Path) -> dict[str, Any]:
+    """What a run's report says of its answers, without the seconds that they took."""
+    report = json.loads((run / "report.json").read_text())
+    row_keys = ("suite", "model", "prompt_id", "document", "status", "cached", "error", "fields")
+    return {
+        "documents": [document["id"] for document in report["documents"]],
+        "partial": report["run"]["partial"],
+        "summaries": [{**summary, "speed": None} for summary in report["summaries"]],
+        "comparisons": report["comparisons"],
+        "decisions": [decision["verdict"] for decision in report["decisions"]],
+        "records": [{key: row[key] for key in row_keys} for row in report["records"]],
+    }

@@ -17,7 +17,7 @@ from vlm_lab.report.translation import SOURCE_LANGUAGE, list_languages, load_cat
 OTHERS = [each for each in list_languages() if each != SOURCE_LANGUAGE]
 NAMES = (
     r"`price`|models\.yaml|--replies=refresh|\(verified: false\)"
-    r"|vlm-lab corrections last|JSON|\(max_new_tokens\)"
+    r"|vlm-lab corrections last|JSON|\(max_new_tokens\)|\(isolate: false\)"
 )
 
 

@@ -7,6 +7,9 @@ UserError            what the user gave cannot be used: one clear message, no tr
   GenerationError    a backend could not answer this case; the cell is `error` and the rest goes on
 """
 
+import sys
+from pathlib import Path
+
 
 class UserError(Exception):
     """What was wanted, what came, where, and the next command to type."""
@@ -39,3 +42,16 @@ class GenerationError(UserError):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+def explain_missing_module(error: ModuleNotFoundError) -> str:
+    """What to type in an environment that our requirements are not installed in. The error itself
+    where it is one of our own modules that is missing."""
+    if (error.name or "vlm_lab").startswith("vlm_lab"):
+        raise error
+    project = Path(__file__).parents[1]
+    return (
+        f"no module {error.name!r} in {sys.executable}: type scripts/bench (or scripts/vlm-lab), "
+        "which has an environment of its own, or install what is needed here: "
+        f"{sys.executable} -m pip install -e '{project}[local,ocr]'"
+    )

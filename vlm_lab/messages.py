@@ -162,6 +162,17 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "no_row": ("{place}: not corrected: the reference has no such row",),
     "none_to_correct": ("{place}: has no reference to correct",),
     "unused_correction": ("{file}: no document {name}; its corrections are not used",),
+    # how a run was started
+    "repeated": (
+        "{n} case came more than once (a plugin that repeats, or a path named twice): it counts"
+        " once, with its first answer",
+        "{n} cases came more than once (a plugin that repeats, or a path named twice): each counts"
+        " once, with its first answer",
+    ),
+    "not_isolated": (
+        "{models}: unsafe: code of your own that hangs or exits ends the whole run"
+        " (isolate: false)",
+    ),
     # what a dry run foresees
     "too_long": ("{document} needs about {n:,} tokens, the limit is {limit:,} (max_new_tokens)",)
     * 2,

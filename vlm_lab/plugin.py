@@ -14,13 +14,20 @@ from typing import Any
 
 import pytest
 
-from vlm_lab.errors import DiskError, Skip, UserError
-from vlm_lab.run.options import add_options, read_options
-from vlm_lab.run.session import Session
-from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Record, Score, Status
+from vlm_lab.errors import DiskError, Skip, UserError, explain_missing_module
+
+try:
+    from vlm_lab.run.distribution import make_distribution_error, refuse_distribution
+    from vlm_lab.run.options import add_options, read_options
+    from vlm_lab.run.session import Session
+    from vlm_lab.run.stopwatch import StopwatchPlugin, check_benchmark_plugin
+    from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Record, Score, Status
+except ModuleNotFoundError as error:
+    raise pytest.UsageError(explain_missing_module(error)) from None
 
 SESSION = pytest.StashKey[Session]()
 CASE = pytest.StashKey[Case]()
+ANSWERED = pytest.StashKey[list[Case]]()  # by the run that is resumed
 USAGE_ERROR = pytest.StashKey[bool]()
 ADD_JUNIT_PROPERTY = pytest.StashKey[Callable[[str, object], None]]()
 
@@ -39,6 +46,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the marker; keeps pytest-benchmark's table and folder away unless asked for."""
+    try:
+        refuse_distribution(config)
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
+    if config.pluginmanager.is_blocked("benchmark"):
+        config.pluginmanager.register(StopwatchPlugin())
     config.addinivalue_line("markers", "dry_run: the model is not called (--dry-run)")
     wants_comparison = config.getoption("benchmark_compare", None)
     if not wants_comparison and not config.getoption("benchmark_histogram", None):
@@ -53,6 +66,10 @@ def get_session(config: pytest.Config) -> Session:
     session = config.stash.get(SESSION, None)
     if session is None:
         with raise_usage_errors(config):
+            check_benchmark_plugin(config)
+            # A worker of pytest-xdist, where a file did not show that it has benchmarks.
+            if hasattr(config, "workerinput"):
+                raise make_distribution_error(config, config.workerinput["mainargv"][1:])
             session = config.stash[SESSION] = Session(read_options(config))
     return session
 
@@ -73,27 +90,46 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("model", "prompt"), rows, indirect=True, scope="session")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """models.yaml's order, each model loaded once; what a resumed run has is not asked again."""
-    if SESSION not in config.stash:
-        return
-    session = config.stash[SESSION]
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    """models.yaml's order, each model loaded once; what a resumed run has is not asked again.
+
+    Plugins find the files' order (`--sw` goes on where it stopped). An order that one of them draws
+    stays among the cases of a model.
+    """
+    session = config.stash.get(SESSION, None)
+    if session is None:
+        return (yield)
     for item in items:
         case = getattr(item, "callspec", None) and item.callspec.params.get("prompt")  # type: ignore[attr-defined]
         if isinstance(case, Case):
             item.stash[CASE] = case
-    items.sort(
-        key=lambda item: session.plan.rank_case(item.stash[CASE]) if CASE in item.stash else ()
-    )
-    session.schedule_cases([item.stash[CASE] for item in items if CASE in item.stash])
+
+    def rank_item(item: pytest.Item) -> tuple[int, ...]:
+        return session.plan.rank_case(item.stash[CASE]) if CASE in item.stash else ()
+
+    items.sort(key=rank_item)
+    yield
+    items.sort(key=lambda item: rank_item(item)[:1])
     answered_keys = session.plan.read_answered_keys()
     items_by_answered: dict[bool, list[pytest.Item]] = {True: [], False: []}
     for item in items:
         items_by_answered[CASE in item.stash and item.stash[CASE].key in answered_keys].append(item)
+    config.stash[ANSWERED] = [item.stash[CASE] for item in items_by_answered[True]]
     if items_by_answered[True]:
         config.hook.pytest_deselected(items=items_by_answered[True])
         items[:] = items_by_answered[False]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is run is what is left after every plugin has had its say: --lf among them."""
+    stash = session.config.stash
+    if SESSION in stash:
+        selected = [item.stash[CASE] for item in session.items if CASE in item.stash]
+        stash[SESSION].schedule_cases([*stash.get(ANSWERED, []), *selected])
 
 
 @pytest.fixture(scope="session")

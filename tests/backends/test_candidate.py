@@ -64,8 +64,9 @@ class Inherits(Backend):
         return Generation(raw_response=prompt.text)
 
 
-def candidate(name: str) -> Candidate:
-    model = Model(name="m", model_id="x", backend=f"tests.backends.test_candidate:{name}")
+def candidate(name: str, isolate: bool = False) -> Candidate:
+    backend = f"tests.backends.test_candidate:{name}"
+    model = Model(name="m", model_id="x", backend=backend, isolate=isolate)
     return Candidate(model, Runtime(Path("cache")))
 
 
@@ -75,9 +76,10 @@ def prompt(text: str = "Read.") -> Prompt:
     )
 
 
+@pytest.mark.parametrize("isolate", [True, False])
 @pytest.mark.parametrize("name", ["OnlyTheNeeded", "Inherits"])
-def test_what_a_backend_does_not_define_is_the_default(name: str) -> None:
-    own = candidate(name)
+def test_what_a_backend_does_not_define_is_the_default(name: str, isolate: bool) -> None:
+    own = candidate(name, isolate)
     assert own.identity() == {}
     assert own.cache_inputs(prompt()) == {}
     assert own.predict_visual_tokens([(10, 10)]) is None

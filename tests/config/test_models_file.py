@@ -56,6 +56,11 @@ def test_defaults_are_merged_key_by_key(tmp_path: Path) -> None:
         ),
         (
             "model_id: hub/a",
+            "model_id: hub/a\n    isolate: false",
+            "models.yaml:9: models[0].isolate: is for a backend of your own (package.module:Class)",
+        ),
+        (
+            "model_id: hub/a",
             "model_id: hub/a\n    revision: 1234567",
             "models.yaml:9: models[0].revision: input should",
         ),

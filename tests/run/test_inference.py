@@ -63,7 +63,7 @@ def runner(tmp_path: Path) -> InferenceRunner:
 def make_runner(tmp_path: Path, backend: type, replies: CacheMode) -> InferenceRunner:
     write_suite(tmp_path / "suite", {f"d{n}": REFERENCE for n in range(3)})
     backend_name = f"{__name__}:{backend.__name__}"
-    models = f"models: [{{name: m, model_id: x, backend: '{backend_name}'}}]"
+    models = f"models: [{{name: m, model_id: x, backend: '{backend_name}', isolate: false}}]"
     (tmp_path / "models.yaml").write_text(models)
     options = Options(
         models_files=(tmp_path / "models.yaml",),
@@ -213,7 +213,7 @@ def test_a_model_is_not_asked_about_documents_it_is_not_meant_for(tmp_path: Path
     )
     (folder / "tags.csv").write_text("document,kind\nslip.png,slip\nletter.png,letter\n")
     model = f"{{name: m, model_id: x, backend: '{__name__}:Slow', "
-    model += "only: {kind: [slip, receipt]}}"
+    model += "isolate: false, only: {kind: [slip, receipt]}}"
     (tmp_path / "models.yaml").write_text(f"models: [{model}]")
     plan = Plan(
         Options(

@@ -30,7 +30,8 @@ class Backend:
     """What answers prompts: `__init__` loads, `generate` and `close` are needed, the rest has
     defaults.
 
-    `recorded` is true where answers were given before: nothing is rendered or timed for them.
+    `recorded` is true where answers were given before: nothing is rendered or timed for them. A
+    user's own class that says so in a process of its own gets no pages.
     `can_batch` is true where `generate_batch` takes several prompts at once.
     `needs_weights` is true where `model_id` names weights that must lie on this machine.
     """
@@ -72,6 +73,9 @@ class Backend:
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """The replies to prompts that are asked at once, in their order."""
         raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Called before each case and not timed: brings back what a crash took."""
 
     def close(self) -> None:
         """Frees everything that was held."""

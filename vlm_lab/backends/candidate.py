@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import Any, TypeVar
 
 from vlm_lab.backends import Backend, resolve_backend
+from vlm_lab.backends.own.process import OwnProcess, isolate_backend
 from vlm_lab.errors import UserError
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 
@@ -23,12 +24,15 @@ class Candidate:
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
+        self._own_process = OwnProcess(model, runtime) if model.is_isolated else None
         self._backend: Backend | None = None
         self._load_error: UserError | None = None
         self._identity: Callable[[], Mapping[str, Any] | None] = cache(self._read_identity)
 
     @cached_property
     def _backend_class(self) -> type[Backend]:
+        if self._own_process:
+            return isolate_backend(self._own_process)
         return resolve_backend(self.model.backend)
 
     def identity(self) -> Mapping[str, Any] | None:
@@ -63,11 +67,12 @@ class Candidate:
         return self._backend is not None and self._backend.can_batch
 
     def load(self) -> None:
-        """Builds the backend, so that no case's time has the loading in it. Raises Skip or
-        UserError."""
+        """Builds the backend, or brings it back, so that no case's time has the loading in it.
+        Raises Skip or UserError."""
         if self._load_error:
             raise self._load_error
         if self._backend is not None:
+            self._backend.prepare()
             return
         try:
             self._backend = self._backend_class(self.model, self.runtime)
@@ -107,6 +112,8 @@ class Candidate:
         if self._backend is not None:
             self._backend.close()
             self._backend = None
+        if self._own_process:  # it may have been asked without being loaded
+            self._own_process.close()
 
 
 def _join_page_replies(replies: Sequence[Generation]) -> Generation:

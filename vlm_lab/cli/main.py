@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from vlm_lab.errors import UserError
+from vlm_lab.errors import UserError, explain_missing_module
 
 COMMANDS = {
     "accept": "make a run the baseline that later runs are held against",
@@ -41,24 +41,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
         return _print_overview(name)
+    try:
+        return _run_command(name, arguments[1:])
+    except UserError as error:
+        print(f"vlm-lab {name}: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"vlm-lab {name}: {explain_missing_module(error)}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return _close_broken_pipe()
+
+
+def _run_command(name: str, arguments: Sequence[str]) -> int:
     module = importlib.import_module(f"vlm_lab.cli.{name}")
     parser = argparse.ArgumentParser(
         f"vlm-lab {name}", description=module.__doc__, formatter_class=_RawHelpFormatter
     )
     module.add_arguments(parser)
-    try:
-        args, unknown_arguments = parser.parse_known_args(arguments[1:])
-        args.unknown_arguments = unknown_arguments
-        if unknown_arguments and not getattr(module, "TAKES_MORE", False):
-            parser.error(f"unrecognized arguments: {' '.join(unknown_arguments)}")
-        status = int(module.main(args))
-        sys.stdout.flush()
-        return status
-    except UserError as error:
-        print(f"vlm-lab {name}: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        return _close_broken_pipe()
+    args, unknown_arguments = parser.parse_known_args(arguments)
+    args.unknown_arguments = unknown_arguments
+    if unknown_arguments and not getattr(module, "TAKES_MORE", False):
+        parser.error(f"unrecognized arguments: {' '.join(unknown_arguments)}")
+    status = int(module.main(args))
+    sys.stdout.flush()
+    return status
 
 
 def _close_broken_pipe() -> int:

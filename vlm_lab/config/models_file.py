@@ -166,6 +166,12 @@ def _parse_model(
             f"must match {NAME_PATTERN.pattern} and not end in {', '.join(RESERVED_SUFFIXES)} "
             f"(got {model.name!r})",
         )
+    if entry.get("isolate") is not None and not model.has_own_backend:
+        raise source.make_error(
+            [*keys, "isolate"],
+            "is for a backend of your own (package.module:Class); "
+            f"backend {model.backend} needs no such key",
+        )
     _check_reserved_keys(source, keys, model)
     check_chat_template_kwargs(source, keys, model)
     if not model.prompts:

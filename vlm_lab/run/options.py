@@ -6,7 +6,6 @@ scripts/bench works from any folder.
 
 import argparse
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,12 +14,10 @@ from typing import Any
 
 import pytest
 
-from vlm_lab.errors import UserError
 from vlm_lab.records.runs import find_run
 from vlm_lab.run.reply_cache import CacheMode
 
 SCRIPT_OPTIONS = ("-c", "--rootdir")  # what scripts/bench adds to what was typed
-XDIST_OPTIONS = ("-n", "--numprocesses", "--dist", "--tx", "--maxprocesses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,14 +158,6 @@ def read_options(config: pytest.Config) -> Options:
     """What was typed, with paths made absolute. UserError where a run to resume does not exist."""
     get_option = config.getoption
     project = config.rootpath
-    # A worker of pytest-xdist; the process that started it only hands out tests.
-    if hasattr(config, "workerinput"):
-        typed_arguments = config.workerinput["mainargv"][1:]
-        working_command = rebuild_command(typed_arguments, project, XDIST_OPTIONS)
-        raise UserError(
-            "models are loaded once and timed one by one, so -n is not for them; "
-            f"type: {shlex.join(working_command)}"
-        )
     start_folder = config.invocation_params.dir
     output_dir = _resolve_path(start_folder, get_option("output_dir")) or project / "results"
     resume = get_option("resume")

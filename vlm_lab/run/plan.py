@@ -1,12 +1,13 @@
 """Which cases a run has, and in which order: suites, documents, candidates and prompts."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from vlm_lab.config.models_file import Candidates, check_prompts, load_candidates
 from vlm_lab.errors import UserError
-from vlm_lab.messages import Message, in_english
+from vlm_lab.messages import Message, in_english, list_first_names
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.registry import allow_plugins
 from vlm_lab.run.options import Options
@@ -74,9 +75,21 @@ class Plan:
         return self._ranks[case.key]
 
     def schedule_cases(self, cases: Sequence[Case]) -> None:
-        """What was selected, in the order in which it will be asked."""
-        self.cases = list(cases)
-        self._next_cases = {case.key: next_case for case, next_case in pairwise(cases)}
+        """What was selected, in the order in which it will be asked. A case may come several
+        times."""
+        counts = Counter(case.key for case in cases)
+        unique_cases = list({case.key: case for case in cases}.values())
+        self.cases = sorted(unique_cases, key=self.rank_case)
+        self._next_cases = {case.key: next_case for case, next_case in pairwise(unique_cases)}
+        repeated_count = sum(count > 1 for count in counts.values())
+        if repeated_count:
+            self.notes.append(Message("repeated", {"n": repeated_count}))
+        models = dict.fromkeys(case.model for case in self.cases)
+        not_isolated = [
+            model.name for model in models if model.has_own_backend and not model.is_isolated
+        ]
+        if not_isolated:
+            self.notes.append(Message("not_isolated", {"models": list_first_names(not_isolated)}))
 
     def find_next_case(self, case: Case) -> Case | None:
         """The case that the same model is asked next."""

@@ -32,7 +32,17 @@ from vlm_lab.run.options import Options, rebuild_command
 from vlm_lab.run.plan import Plan
 from vlm_lab.run.progress import Progress
 from vlm_lab.run.record import build_answered_record, build_failed_record
-from vlm_lab.types import Case, Generation, Prediction, Prompt, Record, Repeatability, Score, Status
+from vlm_lab.types import (
+    Case,
+    CaseKey,
+    Generation,
+    Prediction,
+    Prompt,
+    Record,
+    Repeatability,
+    Score,
+    Status,
+)
 
 if TYPE_CHECKING:
     from vlm_lab.decision.regression_gate import Baseline, GateResult
@@ -53,7 +63,8 @@ class Session:
         self.report: Report | None = None
         self.gate_result: GateResult | None = None
         self._folder: Path | None = options.resume
-        self._last_written: Case | None = None
+        self._last_written: CaseKey | None = None
+        self._answered: set[CaseKey] = set()
         self._new_probes: dict[repeatability.ProbeKey, Repeatability] = {}
 
     def schedule_cases(self, cases: Sequence[Case]) -> None:
@@ -76,29 +87,33 @@ class Session:
         prediction: Prediction,
         score: Score,
     ) -> Record:
-        """Writes a case that was answered (in a dry run: one that would have been asked)."""
+        """Writes a case that was answered (in a dry run: one that would have been asked). Of a
+        case that comes again the first answer counts: it was the one that was timed."""
         if self.options.dry_run:
             record = dry_run.build_record(case, prompt, generation, score)
         else:
             answer = build_answered_record(case, prompt, generation, prediction, score)
             record = replace(answer, reply_key=generation.reply_key)
-        self._write_record(case, record)
+        if case.key not in self._answered:
+            self._write_record(case, record)
+            self._answered.add(case.key)
+        self.progress.add_record(record)
         return record
 
     def record_failure(self, case: Case, status: Status, error: BaseException | str) -> Record:
         """Writes a case that has no answer, with the reason."""
         record = build_failed_record(case, status, error)
         self._write_record(case, record)
+        self.progress.add_record(record)
         return record
 
     def _write_record(self, case: Case, record: Record) -> None:
         run_folder.write_record(self.folder, self._build_record_path(case), record)
-        self._last_written = case
-        self.progress.add_record(record)
+        self._last_written = case.key
 
     def has_written(self, case: Case) -> bool:
         """Whether this case is written already: what goes wrong after that takes no answer away."""
-        return self._last_written is case
+        return case.key in self._answered or case.key == self._last_written
 
     def _build_record_path(self, case: Case) -> str:
         """`<model>/<document>.json` for the first prompt, `<model>@<prompt>/...` for others."""

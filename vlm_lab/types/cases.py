@@ -138,12 +138,15 @@ class Page:
 class Model:
     """One candidate of models.yaml. `model_id` is a hub id, a folder, or what its backend takes
     (replay: a path). `chat_template_kwargs` are variables of its chat template. `only` names tags
-    and the values of them that the model is meant for: it is not asked about other documents."""
+    and the values of them that the model is meant for: it is not asked about other documents.
+    `isolate` is for a backend of one's own: whether it has a process of its own, which is what it
+    has unless it is told otherwise."""
 
     name: str
     model_id: str
     revision: str = "main"
     backend: str = "transformers"
+    isolate: bool | None = None
     prompts: tuple[str, ...] = ("default",)
     generation_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     dtype: str = "auto"
@@ -161,6 +164,16 @@ class Model:
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     status: Verdict = "needs_more_data"
     notes: str = ""
+
+    @property
+    def has_own_backend(self) -> bool:
+        """Whether a user's class answers, named as `package.module:Class`."""
+        return ":" in self.backend
+
+    @property
+    def is_isolated(self) -> bool:
+        """Whether that class runs in a process of its own."""
+        return self.has_own_backend and self.isolate is not False
 
 
 @dataclass(frozen=True, slots=True)

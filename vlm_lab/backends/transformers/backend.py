@@ -3,8 +3,8 @@
     - {name: qwen2-vl-2b, model_id: Qwen/Qwen2-VL-2B-Instruct, backend: transformers}
 
 `backend_kwargs` takes `load_timeout` and `reply_timeout` in seconds. A worker that is killed,
-crashes or hangs fails the case it had in hand and is started again once; when that one goes too,
-the model's other cases fail at once.
+crashes or hangs fails the case it had in hand and is started again; when that one goes before it
+has answered anything, the model's other cases fail at once.
 """
 
 import hashlib
@@ -22,13 +22,15 @@ from vlm_lab.backends.transformers.interpreter import (
     read_package_versions,
     resolve_interpreter,
 )
-from vlm_lab.backends.transformers.process import Worker, split_into_chunks
+from vlm_lab.backends.transformers.process import start_worker
 from vlm_lab.backends.transformers.settings import check_renamed_settings, parse_timeouts
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.files import read_json_object
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
+from vlm_lab.workers.process import Worker, pack_pages
+from vlm_lab.workers.supervisor import Supervisor
 
-MAX_RESTARTS = 1
+MAX_DEATHS = 2  # in a row: loading takes minutes
 DEVICE_SETTINGS = ("device", "dtype", "attn_implementation")
 WEIGHTS_ERRORS = ("MissingWeights", "UnusedWeights", "MismatchedWeights", "BrokenWeights")
 SAFETENSORS_ERROR = "SafetensorError"
@@ -47,10 +49,14 @@ class Transformers(Backend):
         check_renamed_settings(model)
         self.weights = weights.require_checkpoint(model, runtime.cache)
         self.timeouts = parse_timeouts(model)
-        self.crashes: list[str] = []
-        self.worker: Worker | None = None
         self.environment: Mapping[str, Any] = {}
-        self._start_worker()
+        self._supervisor = Supervisor(model.name, self._start_worker, MAX_DEATHS)
+        self.prepare()
+
+    @property
+    def worker(self) -> Worker | None:
+        """The process that holds the model; None between two of them."""
+        return self._supervisor.worker
 
     @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
@@ -104,14 +110,8 @@ class Transformers(Backend):
         self, prompts: Sequence[Prompt], prompt_fields: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The worker's answer to `prompt_fields` about all the prompts' pages."""
-        worker = self._ensure_worker()
-        pages: list[tuple[tuple[int, int], int]] = []
-        chunks: list[bytes] = []
-        for page in chain.from_iterable(prompt.pages for prompt in prompts):
-            image = page.image if page.image.mode == "RGB" else page.image.convert("RGB")
-            page_chunks = split_into_chunks(image.tobytes())
-            pages.append((image.size, len(page_chunks)))
-            chunks += page_chunks
+        all_pages = chain.from_iterable(prompt.pages for prompt in prompts)
+        pages, chunks = pack_pages(page.image for page in all_pages)
         request = {
             "pages": pages,
             "generation_kwargs": dict(self.model.generation_kwargs),
@@ -119,55 +119,43 @@ class Transformers(Backend):
             **prompt_fields,
         }
         seconds = self.timeouts["reply_timeout"] * len(prompts)
-        try:
-            answer = worker.request_answer(request, seconds, chunks)
-        except GenerationError as error:
-            self._discard_worker(str(error))
-            raise
+        answer = self._supervisor.request_answer(request, seconds, chunks)
         if "error" in answer:
             raise GenerationError(*answer["error"])
         return answer
 
+    def prepare(self) -> None:
+        """Loads the model again where its process died."""
+        self._ensure_worker()
+
     def close(self) -> None:
         """Ends the worker: what it held is free when this returns."""
-        if self.worker:
-            self.worker.close()
-            self.worker = None
+        self._supervisor.close()
 
     def _ensure_worker(self) -> Worker:
-        if self.worker is None:
-            if len(self.crashes) > MAX_RESTARTS:
-                raise GenerationError(
-                    "WorkerDied",
-                    f"{self.model.name}: not started again after {len(self.crashes)} deaths: "
-                    f"{self.crashes[-1]}",
-                )
-            self._start_worker()
-        assert self.worker is not None  # noqa: S101 - _start_worker() raises otherwise
-        return self.worker
+        return self._supervisor.ensure_worker()
 
-    def _discard_worker(self, reason: str) -> None:
-        self.crashes.append(reason)
-        self.close()
-
-    def _start_worker(self) -> None:
+    def _start_worker(self) -> Worker:
         try:
-            self.worker = Worker(resolve_interpreter(self.model, self.runtime), self.runtime.online)
+            worker = start_worker(
+                resolve_interpreter(self.model, self.runtime), self.runtime.online
+            )
         except Skip as error:
             raise make_interpreter_error(self.model, str(error)) from None
         try:
-            answer = self.worker.request_answer(
+            answer = worker.request_answer(
                 self._build_load_request(), self.timeouts["load_timeout"]
             )
         except GenerationError as error:
-            self._discard_worker(f"while loading: {error}")
+            self._supervisor.note_death(f"while loading: {error}")
             raise GenerationError(
                 error.kind, f"{self.model.name}: while loading: {error}"
             ) from None
         if "error" in answer:
-            self.close()
+            worker.close()
             raise self._make_load_error(*answer["error"])
         self._store_environment(answer)
+        return worker
 
     def _make_load_error(self, kind: str, message: str) -> UserError:
         name, python = self.model.name, self.model.python

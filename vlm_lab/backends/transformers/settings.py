@@ -3,10 +3,10 @@
 In: a model. Out: its time limits, or a UserError that names the setting.
 """
 
+from vlm_lab.backends.timeouts import DEFAULT_TIMEOUTS, read_timeouts
 from vlm_lab.errors import UserError
 from vlm_lab.types import Model
 
-LOAD_SECONDS, REPLY_SECONDS = 1800.0, 600.0
 RENAMED_SETTINGS = {"torch_dtype": "dtype", "use_flash_attention_2": "attn_implementation"}
 
 
@@ -29,13 +29,10 @@ def check_renamed_settings(model: Model) -> None:
 def parse_timeouts(model: Model) -> dict[str, float]:
     """Seconds for loading and for one reply; UserError for a key that is not known or not a
     number."""
-    timeouts = {"load_timeout": LOAD_SECONDS, "reply_timeout": REPLY_SECONDS}
     for key, value in model.backend_kwargs.items():
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if key not in timeouts or not is_number or value <= 0:
-            known_keys = "load_timeout and reply_timeout, in seconds above 0"
+        if key not in DEFAULT_TIMEOUTS:
+            known_keys = f"{' and '.join(DEFAULT_TIMEOUTS)}, in seconds above 0"
             raise UserError(
                 f"{model.name}: backend_kwargs: known are {known_keys} (got {key}: {value!r})"
             )
-        timeouts[key] = float(value)
-    return timeouts
+    return read_timeouts(model)

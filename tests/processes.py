@@ -1,0 +1,18 @@
+"""What became of a process that a test started."""
+
+import time
+
+import psutil
+
+
+def has_ended(pid: int, seconds: float = 2) -> bool:
+    """Whether a process ends within `seconds`; one that nobody has waited for yet has ended."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.02)
+    return False

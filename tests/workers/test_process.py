@@ -1,0 +1,114 @@
+"""One process and all its children: what ends it, what it says last, and that nothing is left."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.processes import has_ended
+from vlm_lab.errors import GenerationError
+from vlm_lab.workers.process import Worker, WorkerCode
+
+WORKER = """
+import os, signal, subprocess, sys, time
+from vlm_lab.workers import child
+
+def serve_requests(channel):
+    child.greet_parent(channel)
+    while True:
+        request = child.receive_request(channel)
+        channel.send(child.run_guarded(lambda: answer(**request), lambda e: [str(e)]))
+
+def answer(do, pages):
+    if do == "spawn":
+        sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        return {"pid": sleeper.pid}
+    if do == "print":
+        while True:
+            print("z" * 10000)
+    if do == "leave":
+        print("these are", "my last words")
+        os._exit(3)
+    exec(do)
+    return {"done": True}
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Worker]:
+    (tmp_path / "own_worker.py").write_text(WORKER)
+    worker = Worker(
+        WorkerCode(entry_module="own_worker", search_paths=[str(tmp_path), *sys.path]), {}
+    )
+    yield worker
+    worker.close()
+
+
+@pytest.mark.parametrize(
+    ("do", "kind", "said"),
+    [
+        ("leave", "WorkerDied", "exited with status 3; the last it said: these are my last words"),
+        ("os._exit(0)", "WorkerDied", "exited with status 0; the last it said: nothing"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "WorkerDied", "was killed by SIGSEGV"),
+        ("os.kill(os.getpid(), signal.SIGSTOP)", "Timeout", "no answer within 1 s"),
+        ("time.sleep(600)", "Timeout", "no answer within 1 s"),
+        ("print", "Timeout", "no answer within 1 s"),
+    ],
+)
+def test_what_ends_a_worker_is_said_and_its_children_end_too(
+    worker: Worker, do: str, kind: str, said: str
+) -> None:
+    sleeper = worker.request_answer({"do": "spawn"}, 10)["pid"]
+    with pytest.raises(GenerationError, match="exited|killed|no answer") as caught:
+        worker.request_answer({"do": do}, 1)
+    assert caught.value.kind == kind
+    assert said in str(caught.value)
+    assert has_ended(worker.pid)
+    assert has_ended(sleeper)
+
+
+def test_what_is_printed_without_end_is_kept_nowhere(worker: Worker, tmp_path: Path) -> None:
+    used = psutil.Process().memory_info().rss
+    with pytest.raises(GenerationError, match="no answer"):
+        worker.request_answer({"do": "print"}, 1)
+    assert psutil.Process().memory_info().rss - used < 20e6
+
+
+@pytest.mark.parametrize("do", ["raise SystemExit(7)", "raise KeyboardInterrupt", "1 / 0"])
+def test_an_error_is_an_answer(worker: Worker, do: str) -> None:
+    assert "error" in worker.request_answer({"do": do}, 10)
+    assert worker.request_answer({"do": "pass"}, 10) == {"done": True}
+
+
+PARENT = """
+import sys, time
+from vlm_lab.workers.process import Worker, WorkerCode
+worker = Worker(WorkerCode(entry_module="own_worker", search_paths=sys.path), {})
+print(worker.pid, worker.request_answer({"do": "spawn"}, 10)["pid"], flush=True)
+worker.request_answer({"do": sys.argv[1]}, 600)
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("do", ["time.sleep(600)", "os.kill(os.getpid(), signal.SIGSTOP)"])
+def test_nothing_outlives_the_parent(tmp_path: Path, end: signal.Signals, do: str) -> None:
+    (tmp_path / "own_worker.py").write_text(WORKER)
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, do],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}"},
+    ) as parent:
+        assert parent.stdout is not None
+        pids = [int(word) for word in parent.stdout.readline().split()]
+        descendants = psutil.Process(parent.pid).children(recursive=True)
+        assert len(pids) == 2
+        parent.send_signal(end)
+        for pid in {*pids, *(process.pid for process in descendants)}:
+            assert has_ended(pid)

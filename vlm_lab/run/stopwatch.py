@@ -1,0 +1,51 @@
+"""The clock that a case's rounds run under where pytest-benchmark is not loaded.
+
+`-p no:benchmark` means a run without its table: seconds are ours in any case. Where nobody asked
+for its absence, the run says what to type.
+"""
+
+import os
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from vlm_lab.errors import UserError
+from vlm_lab.run.options import rebuild_command
+
+BENCHMARK_PLUGINS = ("benchmark", "pytest_benchmark.plugin")  # by its entry point, by `-p`
+
+
+class Rounds:
+    """What of pytest-benchmark's fixture a case uses."""
+
+    disabled = False
+
+    def pedantic(self, call: Callable[[], Any], rounds: int = 1, iterations: int = 1) -> None:
+        """Calls it as often as it is to be timed; the caller has the clock."""
+        for _ in range(rounds * iterations):
+            call()
+
+
+class StopwatchPlugin:
+    """The fixture `benchmark`, in the place of the plugin that was switched off."""
+
+    @pytest.fixture
+    def benchmark(self) -> Rounds:
+        """A case's rounds, without a table of them."""
+        return Rounds()
+
+
+def check_benchmark_plugin(config: pytest.Config) -> None:
+    """UserError where the plugin is neither loaded nor switched off by name."""
+    manager = config.pluginmanager
+    if manager.is_blocked("benchmark") or any(map(manager.has_plugin, BENCHMARK_PLUGINS)):
+        return
+    reason = "it is not installed: scripts/setup local,ocr"
+    is_named_option = config.getoption("disable_plugin_autoload", False)
+    if is_named_option or os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
+        arguments = [*config.invocation_params.args, "-p", "benchmark"]
+        command = shlex.join(rebuild_command(arguments, config.rootpath, ()))
+        reason = f"plugins are not loaded by themselves here; type: {command}"
+    raise UserError(f"replies are timed by pytest-benchmark, which is not loaded: {reason}")

@@ -1,0 +1,191 @@
+"""The parent's end of a worker process: starts it, asks it within a time limit, ends it.
+
+execnet brings itself into the worker's interpreter, so that one needs only what its work needs.
+Code that is sent as source works where vlm_lab is not installed.
+"""
+
+import importlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vlm_lab.errors import GenerationError
+from vlm_lab.workers.group_guard import GroupGuard
+from vlm_lab.workers.output_tail import OutputTail, format_tail
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ModuleSource = tuple[str, str, str | None]  # name, path, source; packages have none
+PackedPages = list[tuple[tuple[int, int], int]]  # each page's size and number of chunks
+
+BOOT_SCRIPT = """
+import importlib, sys, types
+entry_module, search_paths, module_sources = channel.receive()
+sys.path[:] = search_paths or sys.path
+for name, path, source in module_sources:
+    module = types.ModuleType(name)
+    module.__file__ = path
+    sys.modules[name] = module
+    package, _, attribute = name.rpartition(".")
+    if package:
+        setattr(sys.modules[package], attribute, module)
+    if source is None:
+        module.__path__ = []
+    else:
+        exec(compile(source, path, "exec"), module.__dict__)
+importlib.import_module(entry_module).serve_requests(channel)
+"""
+OFFLINE_VARIABLES = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+# glibc gives a page's buffers back to the system after each case and asks for them again: a third
+# of the time that preprocessing takes. A gigabyte keeps them.
+WORKER_VARIABLES = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "MALLOC_TRIM_THRESHOLD_": "1000000000",
+    "MALLOC_MMAP_THRESHOLD_": "1000000000",
+}
+START_SECONDS = 60
+# execnet joins what it reads of one item again and again: a whole page takes twice as long.
+CHUNK_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerCode:
+    """What a worker runs: `serve_requests` of a module. That module is found on `search_paths`, or
+    among `module_sources` that are sent."""
+
+    entry_module: str
+    search_paths: Sequence[str] = ()
+    module_sources: Sequence[ModuleSource] = ()
+
+
+class Worker:
+    """One process. `request_answer` raises GenerationError of kind Timeout or WorkerDied; after
+    either, and after whatever interrupts it, the process and all its children are gone."""
+
+    def __init__(
+        self, code: WorkerCode, variables: Mapping[str, str], python: str = sys.executable
+    ) -> None:
+        import execnet
+
+        self._output = OutputTail()
+        self._group = execnet.Group()
+        with extend_environment({**WORKER_VARIABLES, **variables}), self._output.capture():
+            gateway: Any = self._group.makegateway(f"popen//python={shlex.quote(python)}")
+        # execnet has no public way to the process, and its own ending of one waits for a busy
+        # worker.
+        self._process: subprocess.Popen[bytes] = gateway._io.popen
+        self._guard: GroupGuard | None = None
+        self._channel = gateway.remote_exec(BOOT_SCRIPT)
+        sources = list(code.module_sources)
+        self._channel.send((code.entry_module, list(code.search_paths), sources))
+        self.pid = int(self._receive_answer(START_SECONDS)["pid"])
+        self._guard = GroupGuard(self.pid)
+
+    def request_answer(
+        self, request: Mapping[str, Any], seconds: float, chunks: Sequence[bytes] = ()
+    ) -> dict[str, Any]:
+        """The worker's answer to a request and the chunks of pixels that belong to it, within
+        `seconds`."""
+        with self._report_end():
+            self._channel.send(dict(request))
+            for chunk in chunks:
+                self._channel.send(chunk)
+        return self._receive_answer(seconds)
+
+    def _receive_answer(self, seconds: float) -> dict[str, Any]:
+        with self._report_end():
+            try:
+                answer: dict[str, Any] = self._channel.receive(timeout=seconds)
+            except self._channel.TimeoutError:
+                raise GenerationError("Timeout", f"no answer within {seconds:g} s") from None
+        return answer
+
+    @contextmanager
+    def _report_end(self) -> Iterator[None]:
+        """Kills the process where the exchange breaks off, or the next answer would be another
+        request's. Ctrl-C and a plugin's time limit, too: the GPU is free at once."""
+        try:
+            yield
+        except (EOFError, OSError, self._channel.RemoteError) as error:
+            raise GenerationError("WorkerDied", self._format_exit_report(error)) from None
+        except BaseException:
+            self.kill()
+            raise
+
+    def kill(self) -> int | None:
+        """Kills the process and its children, whatever they do, and waits until it is gone. Its
+        exit status; twice is once."""
+        if not self._group:
+            return None
+        if self._guard:
+            self._guard.kill_group()
+        self._process.kill()
+        status: int | None = self._process.wait()
+        self._group.terminate(timeout=1)
+        return status
+
+    def close(self) -> None:
+        self.kill()
+        self._output.wait()
+
+    def _format_exit_report(self, error: Exception) -> str:
+        """How it ended and the last that it printed."""
+        if not isinstance(error, EOFError | OSError):
+            self.kill()
+            return f"the worker failed: {format_tail(str(error))}"
+        # The pipe closes a moment before the process can be waited for.
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=2)
+        status = self.kill()
+        exit_description = f"exited with status {status}"
+        if status is not None and status < 0:
+            exit_description = f"was killed by {signal.Signals(-status).name}"
+        if status == -signal.SIGKILL:
+            exit_description += " (out of memory? the kernel's log says)"
+        last_words = self._output.read() or "nothing"
+        return f"the worker {exit_description}; the last it said: {last_words}"
+
+
+def pack_pages(images: Iterable["Image"]) -> tuple[PackedPages, list[bytes]]:
+    """What a request says of its pages, and the pixels that follow it, in the pieces that the pipe
+    is fast with."""
+    pages: PackedPages = []
+    chunks: list[bytes] = []
+    for image in images:
+        rgb_image = image if image.mode == "RGB" else image.convert("RGB")
+        pixels = rgb_image.tobytes()
+        starts = range(0, len(pixels), CHUNK_BYTES)
+        chunks += [pixels[start : start + CHUNK_BYTES] for start in starts]
+        pages.append((image.size, len(starts)))
+    return pages, chunks
+
+
+def read_module_sources(packages: Sequence[str], modules: Sequence[str]) -> list[ModuleSource]:
+    """What is sent of ours; packages first, without any source of their own."""
+    module_sources: list[ModuleSource] = []
+    for name in (*packages, *modules):
+        path = Path(importlib.import_module(name).__file__ or "")
+        source = path.read_text("utf-8") if name in modules else None
+        module_sources.append((name, str(path), source))
+    return module_sources
+
+
+@contextmanager
+def extend_environment(defaults: Mapping[str, str]) -> Iterator[None]:
+    """Variables that a child started inside inherits, unless the environment already says
+    otherwise."""
+    added_names = [name for name in defaults if name not in os.environ]
+    os.environ.update({name: defaults[name] for name in added_names})
+    try:
+        yield
+    finally:
+        for name in added_names:
+            del os.environ[name]

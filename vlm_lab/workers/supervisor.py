@@ -1,0 +1,63 @@
+"""A worker that is started when it is needed, and again after a death, but not for ever.
+
+What dies over one document costs that document. What dies over and over without an answer between
+is no matter of documents: the rest fails at once, with the last reason.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from vlm_lab.errors import GenerationError
+from vlm_lab.workers.process import Worker
+
+
+class Supervisor:
+    """`start` gives a worker that is ready; `max_deaths` in a row end it."""
+
+    def __init__(self, name: str, start: Callable[[], Worker], max_deaths: int) -> None:
+        self.worker: Worker | None = None
+        self._name, self._start, self._max_deaths = name, start, max_deaths
+        self._deaths: list[str] = []
+
+    def ensure_worker(self) -> Worker:
+        """The worker, started where there is none. GenerationError where it died too often."""
+        if self.worker is None:
+            if len(self._deaths) >= self._max_deaths:
+                raise GenerationError(
+                    "WorkerDied",
+                    f"{self._name}: not started again after {len(self._deaths)} deaths: "
+                    f"{self._deaths[-1]}",
+                )
+            self.worker = self._start()
+        return self.worker
+
+    def request_answer(
+        self,
+        request: Mapping[str, Any],
+        seconds: float,
+        chunks: Sequence[bytes] = (),
+        *,
+        is_reply: bool = True,
+    ) -> dict[str, Any]:
+        """An answer. A worker that dies over it, or is ended in the middle, is given up. One that
+        is the reply to a case ends a row of deaths."""
+        worker = self.ensure_worker()
+        try:
+            answer = worker.request_answer(request, seconds, chunks)
+        except BaseException as error:
+            self.note_death(str(error))
+            raise
+        if is_reply:
+            self._deaths.clear()
+        return answer
+
+    def note_death(self, reason: str) -> None:
+        """Gives the worker up."""
+        self._deaths.append(reason)
+        self.close()
+
+    def close(self) -> None:
+        """Ends the worker: what it held is free when this returns."""
+        if self.worker:
+            self.worker.close()
+            self.worker = None
