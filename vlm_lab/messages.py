@@ -162,6 +162,11 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "no_row": ("{place}: not corrected: the reference has no such row",),
     "none_to_correct": ("{place}: has no reference to correct",),
     "unused_correction": ("{file}: no document {name}; its corrections are not used",),
+    # what is known of a model before it is loaded
+    "no_chat_template": (
+        "{model}: the checkpoint has no chat template; it is asked in a plain form ({form}), which"
+        " a model that was trained to chat may not understand; put its own into {file}",
+    ),
     # what a dry run foresees
     "too_long": ("{document} needs about {n:,} tokens, the limit is {limit:,} (max_new_tokens)",)
     * 2,
