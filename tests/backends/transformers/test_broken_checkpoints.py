@@ -322,6 +322,19 @@ def test_what_is_harmless_is_recorded(nano: Path, added: str, config: dict[str, 
     assert all(name.endswith(added.removeprefix("model.")) for name in unused["names"])
 
 
+def test_half_of_a_pickle_is_named(nano: Path, tmp_path: Path) -> None:
+    import torch
+
+    (nano / WEIGHTS).unlink()
+    pickle = "pytorch_model.bin"
+    torch.save({"weight": torch.ones(100)}, nano / pickle)
+    asked = Model(name="m", model_id=str(nano), use_safetensors=False)
+    assert weights.require_checkpoint(asked, tmp_path).is_complete
+    cut(pickle, 0.5)(nano)
+    with pytest.raises(Skip, match=r"pytorch_model.bin has [\d,]+ bytes and breaks off"):
+        weights.require_checkpoint(asked, tmp_path)
+
+
 def test_a_processor_without_its_settings_is_named(nano: Path) -> None:
     (nano / "preprocessor_config.json").unlink()
     with pytest.raises(OSError, match="preprocessor_config.json"):

@@ -11,6 +11,7 @@ A file that is no safetensors file at all is left to the worker, whose library s
 import json
 import os
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +46,7 @@ SETTINGS_FILES = (
 PLAIN_FILES = ("tokenizer.model", "spiece.model", "merges.txt", "vocab.txt")
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
 LFS_POINTER_START = b"version https://git-lfs.github.com/spec/"
+ZIP_START = b"PK\x03\x04"  # of torch's own files, whose table of contents stands at the end
 LENGTH_BYTES = 8  # of a safetensors file: how long its header is
 MAX_HEADER_BYTES = 100_000_000  # the library reads no longer one
 # A copy that broke off may have its full length already: what was not written is zeros.
@@ -157,6 +159,8 @@ def _find_file_complaint(path: Path) -> str:
         return "is a pointer of Git LFS, not the file itself"
     if not byte_count:
         return "is empty"
+    if start.startswith(ZIP_START) and not zipfile.is_zipfile(path):
+        return f"has {byte_count:,} bytes and breaks off: it is an archive without its end"
     header = _read_header_once(*_identify(path)) if path.suffix == ".safetensors" else None
     if header is None:
         return ""
