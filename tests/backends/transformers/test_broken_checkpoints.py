@@ -181,6 +181,14 @@ SEEN_IN_THE_FILES: Mapping[str, tuple[Breakage, str]] = {
         f"{SHARDS[0]} lacks model.layers.9.gate, which {INDEX} says are in it",
     ),
     "shards without an index": (lose_index, f"it lacks {INDEX}"),
+    "no vocabulary": (
+        lambda folder: (folder / "tokenizer.json").unlink(),
+        "it lacks tokenizer.json",
+    ),
+    "bytes without their scales": (
+        tensors(lambda held: held.update({f"{UP}.weight": held[f"{UP}.weight"].char()})),
+        rf"model.safetensors holds bytes in place of weights \({UP}.weight\), and config.json has",
+    ),
     "half of an index": (write(INDEX, '{"weight_map": {"a'), f"{INDEX} is not JSON"),
     "half of config.json": (cut("config.json", 0.5), r"config.json is not JSON \(.*line \d+"),
     "half of generation_config.json": (
