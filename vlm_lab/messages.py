@@ -173,6 +173,11 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{models}: unsafe: code of your own that hangs or exits ends the whole run"
         " (isolate: false)",
     ),
+    # what is known of a model before it is loaded
+    "no_chat_template": (
+        "{model}: the checkpoint has no chat template; it is asked in a plain form ({form}), which"
+        " a model that was trained to chat may not understand; put its own into {file}",
+    ),
     # what a dry run foresees
     "too_long": ("{document} needs about {n:,} tokens, the limit is {limit:,} (max_new_tokens)",)
     * 2,

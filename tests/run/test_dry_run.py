@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PROJECT
 from tests.projects import records_of, write_project
 from tests.suites import REFERENCE
 
@@ -42,3 +43,18 @@ def test_visual_tokens_are_predicted_as_the_model_then_takes_them(
     result.assert_outcomes(passed=1, deselected=1)
     (record,) = records_of(real_folder)
     assert 0 < record["usage"]["visual_tokens"] == predicted["tiny"]
+
+
+def test_a_chat_model_without_a_chat_template_is_named_in_header_and_report(
+    pytester: pytest.Pytester,
+) -> None:
+    own = pytester.mkdir("nano")
+    for path in (PROJECT / "checkpoints" / "qwen2-vl-nano").iterdir():
+        if path.suffix in (".json", ".safetensors"):
+            (own / path.name).symlink_to(path)
+    models = f"models:\n  - {{name: nano, model_id: {own}}}\n"
+    write_project(pytester.path, models, {"inv_1": REFERENCE})
+    result, folder = run(pytester, "dry", "--dry-run")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["nano: the checkpoint has no chat template; *"])
+    assert "the checkpoint has no chat template" in (folder / "report.md").read_text("utf-8")

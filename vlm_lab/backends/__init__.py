@@ -7,6 +7,7 @@ Every backend is a `Backend`. What is optional has its default there, so that wh
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vlm_lab.messages import Message
 from vlm_lab.registry import resolve_name
 from vlm_lab.types import Generation, Model, Prompt, Record, Runtime
 
@@ -17,7 +18,13 @@ BACKENDS = {
     "transformers": "vlm_lab.backends.transformers.backend:Transformers",
 }
 # asked without loading
-CLASS_METHODS = ("identity", "cache_inputs", "predict_visual_tokens", "server_address")
+CLASS_METHODS = (
+    "identity",
+    "cache_inputs",
+    "predict_visual_tokens",
+    "server_address",
+    "find_warnings",
+)
 
 
 def is_incumbent(candidate: Model | Record) -> bool:
@@ -65,6 +72,11 @@ class Backend:
     def server_address(cls, model: Model) -> str | None:
         """Where the server is that answers; None where this machine does."""
         return None
+
+    @classmethod
+    def find_warnings(cls, model: Model, runtime: Runtime) -> Sequence[Message]:
+        """What a user should know of a model before it is loaded."""
+        return ()
 
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError where there is none."""

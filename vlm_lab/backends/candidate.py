@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from vlm_lab.backends import Backend, resolve_backend
 from vlm_lab.backends.own.process import OwnProcess, isolate_backend
 from vlm_lab.errors import UserError
+from vlm_lab.messages import Message
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 
 UsageOrTiming = TypeVar("UsageOrTiming", Usage, Timing)
@@ -54,6 +55,10 @@ class Candidate:
     def predict_visual_tokens(self, sizes: Sequence[tuple[int, int]]) -> int | None:
         """Visual tokens of pages of these sizes (width, height); None where nobody knows."""
         return self._backend_class.predict_visual_tokens(self.model, self.runtime, sizes)
+
+    def find_warnings(self) -> Sequence[Message]:
+        """What a user should know of this model before it is loaded."""
+        return self._backend_class.find_warnings(self.model, self.runtime)
 
     @property
     def recorded(self) -> bool:

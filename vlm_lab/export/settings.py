@@ -40,6 +40,8 @@ def build_transformers_settings(
             f"{model.name}: {checkpoint.folder} is not what was measured "
             f"({environment.get('weights')}); run again"
         )
+    if "chat_template" not in environment:
+        raise UserError(f"{model.name}: its records do not say how it was asked; run again")
     config = read_json_object(checkpoint.folder / "config.json")
     family = families.get_family(config)
     if family.postprocess_method:
@@ -64,7 +66,7 @@ def build_transformers_settings(
         "size": processor_kwargs.pop("size", None),
         "processor_kwargs": processor_kwargs,
         "generation_kwargs": read_decoding(checkpoint.folder, record.generation_kwargs).kwargs,
-        "chat_template": environment.get("chat_template"),
+        "chat_template": environment["chat_template"],
         "image": family.image_placeholder,
         "form": family.prompt_format,
         "measured_with": {name: environment.get(name) for name in MEASURED_VERSIONS},

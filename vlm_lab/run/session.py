@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlm_lab.analysis import repeatability
+from vlm_lab.backends import BACKENDS
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message
@@ -70,7 +71,17 @@ class Session:
     def schedule_cases(self, cases: Sequence[Case]) -> None:
         """What was selected, in the order in which it will be asked."""
         self.plan.schedule_cases(cases)
+        self.plan.notes = [*self._collect_model_warnings(cases), *self.plan.notes]
         self.progress = Progress(cases)
+
+    def _collect_model_warnings(self, cases: Sequence[Case]) -> list[Message]:
+        """What is known of the models before any is loaded. A user's own backend is code that runs
+        when its first case comes, not earlier."""
+        warnings: list[Message] = []
+        for model in dict.fromkeys(case.model for case in cases):
+            if model.backend in BACKENDS:
+                warnings += self.runner.make_candidate(model).find_warnings()
+        return warnings
 
     @property
     def folder(self) -> Path:

@@ -181,6 +181,14 @@ SEEN_IN_THE_FILES: Mapping[str, tuple[Breakage, str]] = {
         f"{SHARDS[0]} lacks model.layers.9.gate, which {INDEX} says are in it",
     ),
     "shards without an index": (lose_index, f"it lacks {INDEX}"),
+    "no vocabulary": (
+        lambda folder: (folder / "tokenizer.json").unlink(),
+        "it lacks tokenizer.json",
+    ),
+    "bytes without their scales": (
+        tensors(lambda held: held.update({f"{UP}.weight": held[f"{UP}.weight"].char()})),
+        rf"model.safetensors holds bytes in place of weights \({UP}.weight\), and config.json has",
+    ),
     "half of an index": (write(INDEX, '{"weight_map": {"a'), f"{INDEX} is not JSON"),
     "half of config.json": (cut("config.json", 0.5), r"config.json is not JSON \(.*line \d+"),
     "half of generation_config.json": (
@@ -320,6 +328,19 @@ def test_what_is_harmless_is_recorded(nano: Path, added: str, config: dict[str, 
     # transformers itself knows the last one.
     assert unused["count"] == (0 if "inv_freq" in added else 1)
     assert all(name.endswith(added.removeprefix("model.")) for name in unused["names"])
+
+
+def test_half_of_a_pickle_is_named(nano: Path, tmp_path: Path) -> None:
+    import torch
+
+    (nano / WEIGHTS).unlink()
+    pickle = "pytorch_model.bin"
+    torch.save({"weight": torch.ones(100)}, nano / pickle)
+    asked = Model(name="m", model_id=str(nano), use_safetensors=False)
+    assert weights.require_checkpoint(asked, tmp_path).is_complete
+    cut(pickle, 0.5)(nano)
+    with pytest.raises(Skip, match=r"pytorch_model.bin has [\d,]+ bytes and breaks off"):
+        weights.require_checkpoint(asked, tmp_path)
 
 
 def test_a_processor_without_its_settings_is_named(nano: Path) -> None:

@@ -11,8 +11,11 @@ import pytest
 
 from tests.backends.transformers.test_broken_checkpoints import NANO, job
 from vlm_lab.backends.transformers import chat_template, families, processors
+from vlm_lab.backends.transformers.backend import Transformers
 from vlm_lab.backends.transformers.loaded_model import LoadedModel
 from vlm_lab.backends.transformers.worker_error import WorkerError
+from vlm_lab.messages import in_english
+from vlm_lab.types import Model, Runtime
 
 OWN = (NANO / "chat_template.jinja").read_text("utf-8")
 PAGE = "<|vision_start|><|image_pad|><|vision_end|>"
@@ -174,6 +177,23 @@ def test_a_template_is_code_of_others_and_stays_in_its_sandbox(folder: Path) -> 
     in_file("chat_template.jinja", escape + OWN)(folder)
     with pytest.raises(WorkerError, match="does not show a prompt's words .*(unsafe|access)"):
         find(folder)
+
+
+def test_a_chat_model_without_a_template_is_warned_of_before_it_is_loaded(folder: Path) -> None:
+    model, runtime = Model(name="m", model_id=str(folder)), Runtime(cache=folder / "cache")
+    (warning,) = Transformers.find_warnings(model, runtime)
+    assert in_english(warning) == (
+        "m: the checkpoint has no chat template; it is asked in a plain form "
+        f"({PAGE}...), which a model that was trained to chat may not understand; "
+        f"put its own into {folder}/chat_template.jinja"
+    )
+    in_file("chat_template.jinja")(folder)
+    assert not Transformers.find_warnings(model, runtime)
+    (folder / "chat_template.jinja").unlink()
+    (folder / "config.json").write_text('{"model_type": "paligemma"}')
+    assert not Transformers.find_warnings(model, runtime), "none belongs to it"
+    absent = Model(name="m", model_id="acme/nowhere")
+    assert not Transformers.find_warnings(absent, runtime)
 
 
 def test_a_chat_model_without_a_template_says_so_in_its_record(folder: Path) -> None:

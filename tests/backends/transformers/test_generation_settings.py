@@ -40,7 +40,7 @@ KEPT = {"eos_token_id": [1, 3], "pad_token_id": 0, "bad_words_ids": [[6]]}
             {"temperature": 0.0},
             CHATTY,
             {**GREEDY, **KEPT},
-            ("do_sample", "repetition_penalty", "temperature", "top_p", "top_k"),
+            ("do_sample", "repetition_penalty", "top_p", "top_k"),
         ),
         ({"repetition_penalty": 1.1}, {}, {**GREEDY, "repetition_penalty": 1.1}, ()),
         (

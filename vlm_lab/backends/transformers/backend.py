@@ -7,17 +7,16 @@ crashes or hangs fails the case it had in hand and is started again; when that o
 has answered anything, the model's other cases fail at once.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from vlm_lab.backends import Backend
-from vlm_lab.backends.transformers import devices, families, weights
+from vlm_lab.backends.transformers import chat_template, devices, families, weights
 from vlm_lab.backends.transformers.checkpoint_files import find_unreadable_files
 from vlm_lab.backends.transformers.generation_settings import read_decoding
 from vlm_lab.backends.transformers.interpreter import (
+    compute_choice_key,
     make_interpreter_error,
     read_package_versions,
     resolve_interpreter,
@@ -26,6 +25,8 @@ from vlm_lab.backends.transformers.process import start_worker
 from vlm_lab.backends.transformers.settings import check_renamed_settings, parse_timeouts
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.files import read_json_object
+from vlm_lab.messages import Message
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 from vlm_lab.workers.process import Worker, pack_pages
 from vlm_lab.workers.supervisor import Supervisor
@@ -86,6 +87,20 @@ class Transformers(Backend):
         if checkpoint is None:
             return None
         return families.predict_visual_tokens(checkpoint.folder, model, sizes)
+
+    @classmethod
+    def find_warnings(cls, model: Model, runtime: Runtime) -> list[Message]:
+        """A chat model without a chat template is asked in a form that it was not trained with."""
+        folder = weights.find_folder(model, runtime.cache)
+        if folder is None or chat_template.has_chat_template(folder):
+            return []
+        family = families.get_family(read_json_object(folder / "config.json"))
+        if not family.is_chat:
+            return []
+        form = family.prompt_format.format(images=family.image_placeholder, text="...")
+        path = terminal_safe(str(folder / chat_template.TEMPLATE_FILES[0]))
+        figures = {"model": model.name, "form": form, "file": path}
+        return [Message("no_chat_template", figures)]
 
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none and what it means for the
@@ -219,19 +234,3 @@ class Transformers(Backend):
                 "library_messages": answer["library_messages"],
             },
         )
-
-
-def compute_choice_key(model: Model, runtime: Runtime, digest: str) -> str:
-    """What device, dtype and attention were chosen *for*: another GPU, driver setting or torch
-    chooses anew."""
-    requested = [
-        runtime.device,
-        model.dtype,
-        model.attn_implementation,
-        dict(model.load_kwargs),
-        model.python,
-    ]
-    versions = read_package_versions(resolve_interpreter(model, runtime))
-    key_inputs = [requested, digest, versions, devices.detect_hardware()]
-    text = json.dumps(key_inputs, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

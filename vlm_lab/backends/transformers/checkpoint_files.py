@@ -11,23 +11,25 @@ A file that is no safetensors file at all is left to the worker, whose library s
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
 
+from vlm_lab.backends.transformers.safetensors_header import identify_file, read_header
 from vlm_lab.files import read_json_object
 
 INDEX_FILES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 # What is looked for and what is called missing, for safetensors and for pickles.
 WEIGHTS_FILES = (("*.safetensors", "model.safetensors"), ("*.bin", "pytorch_model.bin"))
 SHARD_PATTERN = re.compile(r".+-\d{5}-of-\d{5}\.(safetensors|bin)")
-TOKENIZER_FILES = (
+VOCABULARY_FILES = (
     "tokenizer.json",
-    "tokenizer_config.json",
     "tokenizer.model",
     "vocab.json",
+    "vocab.txt",
     "spiece.model",
+    "sentencepiece.bpe.model",
     "tekken.json",
 )
 SETTINGS_FILES = (
@@ -45,18 +47,10 @@ SETTINGS_FILES = (
 PLAIN_FILES = ("tokenizer.model", "spiece.model", "merges.txt", "vocab.txt")
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
 LFS_POINTER_START = b"version https://git-lfs.github.com/spec/"
-LENGTH_BYTES = 8  # of a safetensors file: how long its header is
-MAX_HEADER_BYTES = 100_000_000  # the library reads no longer one
+ZIP_START = b"PK\x03\x04"  # of torch's own files, whose table of contents stands at the end
 # A copy that broke off may have its full length already: what was not written is zeros.
 TAIL_BYTES = 65_536
 SHOWN_NAMES = 3
-
-
-class Header(NamedTuple):
-    """What the header of a safetensors file says: its tensors, and how long the file must be."""
-
-    tensor_names: frozenset[str]
-    byte_count: int
 
 
 def find_missing_files(folder: Path, uses_pickles: bool) -> Iterator[str]:
@@ -74,8 +68,16 @@ def find_missing_files(folder: Path, uses_pickles: bool) -> Iterator[str]:
             yield index_path.name
         elif not file_names:
             yield WEIGHTS_FILES[uses_pickles][1]
-    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
-        yield TOKENIZER_FILES[0]
+    if not any((folder / name).is_file() for name in VOCABULARY_FILES) and not _has_own_code(
+        folder
+    ):
+        yield VOCABULARY_FILES[0]
+
+
+def _has_own_code(folder: Path) -> bool:
+    """Whether code beside the weights reads files of its own."""
+    names = ("config.json", "tokenizer_config.json")
+    return any(read_json_object(folder / name).get("auto_map") for name in names)
 
 
 def find_damage(folder: Path, uses_pickles: bool) -> Iterator[str]:
@@ -89,6 +91,7 @@ def find_damage(folder: Path, uses_pickles: bool) -> Iterator[str]:
         if complaint := _find_file_complaint(folder / name):
             yield f"{name} {complaint}"
     yield from _compare_with_index(folder, folder / INDEX_FILES[uses_pickles])
+    yield from _find_unscaled_weights(folder, uses_pickles)
 
 
 def list_weights_files(folder: Path, uses_pickles: bool) -> list[str]:
@@ -121,7 +124,7 @@ def read_weight_map(index_path: Path) -> dict[str, str]:
 def find_unreadable_files(folder: Path) -> list[str]:
     """The safetensors files that have no header."""
     names = list_weights_files(folder, uses_pickles=False)
-    return [name for name in names if _read_header_once(*_identify(folder / name)) is None]
+    return [name for name in names if read_header(folder / name) is None]
 
 
 def _compare_with_index(folder: Path, index_path: Path) -> Iterator[str]:
@@ -132,7 +135,7 @@ def _compare_with_index(folder: Path, index_path: Path) -> Iterator[str]:
         path = folder / file_name
         header = None
         if path.suffix == ".safetensors" and path.is_file():
-            header = _read_header_once(*_identify(path))
+            header = read_header(path)
         if header is None:
             continue
         absent = [tensor for tensor in tensors if tensor not in header.tensor_names]
@@ -140,10 +143,24 @@ def _compare_with_index(folder: Path, index_path: Path) -> Iterator[str]:
             yield f"{file_name} lacks {list_names(absent)}, which {index_path.name} says are in it"
 
 
+def _find_unscaled_weights(folder: Path, uses_pickles: bool) -> Iterator[str]:
+    """Quantized weights of which config.json does not say how they were: as numbers they are
+    nonsense."""
+    if uses_pickles or "quantization_config" in read_json_object(folder / "config.json"):
+        return
+    for name in list_weights_files(folder, uses_pickles):
+        header = read_header(folder / name)
+        if header and header.byte_tensors:
+            yield (
+                f"{name} holds bytes in place of weights ({list_names([*header.byte_tensors])}), "
+                "and config.json has no quantization_config"
+            )
+
+
 def _find_settings_complaint(path: Path) -> str:
     if not path.is_file():
         return ""
-    return _find_file_complaint(path) or _find_json_complaint(*_identify(path))
+    return _find_file_complaint(path) or _find_json_complaint(*identify_file(path))
 
 
 def _find_file_complaint(path: Path) -> str:
@@ -157,7 +174,9 @@ def _find_file_complaint(path: Path) -> str:
         return "is a pointer of Git LFS, not the file itself"
     if not byte_count:
         return "is empty"
-    header = _read_header_once(*_identify(path)) if path.suffix == ".safetensors" else None
+    if start.startswith(ZIP_START) and not zipfile.is_zipfile(path):
+        return f"has {byte_count:,} bytes and breaks off: it is an archive without its end"
+    header = read_header(path) if path.suffix == ".safetensors" else None
     if header is None:
         return ""
     if byte_count < header.byte_count:
@@ -177,12 +196,6 @@ def _ends_in_zeros(path: Path, byte_count: int) -> bool:
         return not any(file.read())
 
 
-def _identify(path: Path) -> tuple[Path, int, int]:
-    """A file as it is now: what was read of it is read once."""
-    status = path.stat()
-    return path, status.st_size, status.st_mtime_ns
-
-
 @lru_cache(maxsize=1024)
 def _find_json_complaint(path: Path, byte_count: int, changed: int) -> str:
     try:
@@ -190,35 +203,6 @@ def _find_json_complaint(path: Path, byte_count: int, changed: int) -> str:
     except (OSError, ValueError, RecursionError) as error:
         return f"is not JSON ({' '.join(str(error).split())[:100]})"
     return "" if isinstance(value, dict) else f"holds no JSON object (got {type(value).__name__})"
-
-
-@lru_cache(maxsize=1024)
-def _read_header_once(path: Path, byte_count: int, changed: int) -> Header | None:
-    """The header; None where it is no safetensors file. Of one that breaks off within its header
-    the tensors are not known, but how long it must be at least is."""
-    with path.open("rb") as file:
-        return _read_header(file, byte_count)
-
-
-def _read_header(file: BinaryIO, byte_count: int) -> Header | None:
-    header_length = int.from_bytes(file.read(LENGTH_BYTES), "little")
-    header_end = LENGTH_BYTES + header_length
-    if not 1 < header_length <= MAX_HEADER_BYTES or file.read(1) != b"{":
-        return None
-    if byte_count < header_end:
-        return Header(frozenset(), header_end)
-    file.seek(LENGTH_BYTES)
-    try:
-        entries = json.loads(file.read(header_length))
-        tensors = {name: entry for name, entry in entries.items() if name != "__metadata__"}
-        data_length = max((_get_end(entry) for entry in tensors.values()), default=0)
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        return None
-    return Header(frozenset(tensors), header_end + data_length)
-
-
-def _get_end(entry: Mapping[str, Any]) -> int:
-    return int(entry["data_offsets"][1])
 
 
 def list_names(names: list[str]) -> str:

@@ -3,10 +3,13 @@
 In: a model and the run's settings. Nothing is imported or started.
 """
 
+import hashlib
+import json
 import sys
 from importlib import metadata
 from pathlib import Path
 
+from vlm_lab.backends.transformers import devices
 from vlm_lab.errors import Skip
 from vlm_lab.types import Model, Runtime
 
@@ -44,3 +47,19 @@ def find_site_packages(python: str) -> list[Path]:
     """Where an interpreter's packages lie, by the layout that venv and the system use."""
     prefix = Path(python).expanduser().absolute().parent.parent
     return [*prefix.glob("lib/python3*/site-packages"), *prefix.glob("Lib/site-packages")]
+
+
+def compute_choice_key(model: Model, runtime: Runtime, digest: str) -> str:
+    """What device, dtype and attention were chosen *for*: another GPU, driver setting or torch
+    chooses anew."""
+    requested = [
+        runtime.device,
+        model.dtype,
+        model.attn_implementation,
+        dict(model.load_kwargs),
+        model.python,
+    ]
+    versions = read_package_versions(resolve_interpreter(model, runtime))
+    key_inputs = [requested, digest, versions, devices.detect_hardware()]
+    text = json.dumps(key_inputs, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

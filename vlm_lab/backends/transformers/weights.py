@@ -129,6 +129,14 @@ def _rank(checkpoint: Weights) -> tuple[bool, bool]:
     return bool(checkpoint.missing), bool(checkpoint.damage)
 
 
+def find_folder(model: Model, cache: Path) -> Path | None:
+    """Where a model lies that has its config.json, whole or not; nothing of it is hashed."""
+    for folder, _ in find_checkpoint_folders(model, cache):
+        if (folder / "config.json").is_file():
+            return folder
+    return None
+
+
 def is_local_path(model_id: str) -> bool:
     """Hub ids are `name` or `organisation/name`; anything else can only be a path."""
     return model_id.startswith((".", "/", "~")) or model_id.count("/") > 1 or "\\" in model_id
