@@ -31,6 +31,7 @@ def is_right(type_name: str, expected: object, actual: object, **own: str) -> bo
         ("минус 77,10", "-77.10"),
         ("77€10", "77.10"),
         ("1 077 руб. 10 коп.", "1077.10"),
+        ("Rs. 77/-", "77"),
         ("77 zł 10 gr", "77.10"),
         ("77¹⁰", "77.10"),
         ("77,10 €/Std.", "77.10"),
@@ -233,6 +234,7 @@ def test_quantities_that_are_not(expected: object, actual: object) -> None:
         ("EUR/USD", None),
         ("not EUR", None),
         ("Taler", None),
+        ("U.S. dollars", "USD"),
         ("AUD (€)", None),
     ],
 )

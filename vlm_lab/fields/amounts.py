@@ -62,10 +62,16 @@ def is_same_amount(
         return has_common_reading(expected_amount, actual_amount, max_difference)
     # A reference with three decimals is none of money with two, so that neither is its answer.
     other_reading = None if actual_conventions.decimal_mark else actual_amount.other_reading
-    has_decimals = expected_amount.number != round(expected_amount.number, 2)
+    has_decimals = _count_decimals(expected_amount.number) > 2
     if not has_decimals or other_reading is None or expected_amount.other_reading is not None:
         return False
     return abs(expected_amount.number - other_reading) <= max_difference
+
+
+def _count_decimals(number: Decimal) -> int:
+    """Digits behind the decimal mark, without zeros at the end."""
+    exponent = number.normalize().as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
 
 
 def has_common_reading(

@@ -26,7 +26,8 @@ CURRENCY_SIGNS = {
     "₱": "PHP", "₦": "NGN", "chf": "CHF", "人民币": "CNY", "人民幣": "CNY", "₾": "GEL", "֏": "AMD",
     "₼": "AZN", "kd": "KWD", "bd": "BHD", "jd": "JOD", "dt": "TND", "د.ك": "KWD", "د.إ": "AED",
     "ر.س": "SAR", "ر.ق": "QAR", "ج.م": "EGP", "د.ب": "BHD", "ر.ع": "OMR", "د.أ": "JOD",
-    "د.ت": "TND", "د.ع": "IQD", "﷼": "SAR", "ريال": "SAR", "درهم": "AED", "dollar": "USD",
+    "د.ت": "TND", "د.ع": "IQD", "﷼": "SAR", "ريال": "SAR", "ریال": "IRR", "درهم": "AED",
+    "dollar": "USD",
     "dollars": "USD", "pound": "GBP", "pounds": "GBP", "yen": "JPY", "日本円": "JPY", "美元": "USD",
     "欧元": "EUR", "евро": "EUR", "₡": "CRC", "₲": "PYG", "₵": "GHS", "дол": "USD", "din": "RSD",
     "r": "ZAR", "ksh": "KES", "kshs": "KES", "tsh": "TZS", "dh": "AED", "dhs": "AED", "sr": "SAR",
@@ -52,7 +53,7 @@ _SHARED_SIGNS = {
     "din": frozenset({"RSD", "MKD"}),
     **dict.fromkeys(("dh", "درهم"), frozenset({"AED", "MAD"})),
     "bs": frozenset({"BOB", "VES"}),
-    **dict.fromkeys(("ريال", "﷼"), frozenset({"SAR", "QAR", "OMR", "YER", "IRR"})),
+    **dict.fromkeys(("ريال", "ریال", "﷼"), frozenset({"SAR", "QAR", "OMR", "YER", "IRR"})),
     **dict.fromkeys(("р", "руб", "рублей", "рубль", "рубля", "рубли"), frozenset({"RUB", "BYN"})),
 }
 
@@ -125,8 +126,9 @@ def _find_named_currency(
     """What the name means that all words are, or those that no sign and no code is."""
     codes_by_name = _collect_currency_names(languages)
     for name in (" ".join(words), " ".join(unknown_words), _name_without_codes(words)):
-        if name in codes_by_name:
-            return [frozenset({codes_by_name[name]})]
+        code = codes_by_name.get(name.replace(".", ""))  # U.S. dollars
+        if code:
+            return [frozenset({code})]
     return None
 
 

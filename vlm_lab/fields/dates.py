@@ -38,7 +38,7 @@ _TIME = re.compile(
     r"(?::[0-5]\d(?::[0-6]\d(?:[.,]\d{1,9})?)?|h[0-5]\d|[.][0-5]\d(?=\s?uhr))"
     rf"(?:\s?(?:[ap]\.?m\b\.?|uhr\b|hrs?\b|h\b|ч\b\.?))?{_ZONE}(?![\w:])"
 )
-_DATE_ZONE = r"(?:z|\s?(?:utc|gmt)|\s?[+-](?:0\d|1[0-4]):[0-5]\d)?"  # XML Schema's
+_DATE_ZONE = r"(?:z|\s?(?:utc|gmt)|\s?[+-](?:0\d|1[0-4]):?(?:00|15|30|45))?"  # XML Schema's
 _ISO = re.compile(rf"(\d{{4}})-(\d{{1,2}})-(\d{{1,2}}){_DATE_ZONE}")
 _COMPACT = re.compile(
     r"(?:d:)?((?:19|20)\d\d)(\d\d)(\d\d)(?:t?\d{4}(?:\d\d)?(?:z|[+-]\d\d'?\d\d'?)?)?"

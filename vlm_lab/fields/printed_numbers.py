@@ -19,7 +19,7 @@ ARABIC_DECIMAL_MARK = "٫"
 SIGNIFICANT_DIGITS = 14  # of a float, which has 15 to 17: what is behind them is noise
 MIN_NOISY_DECIMALS = 12  # of a number as text, before its last digits are taken for a float's noise
 _NUMBER = re.compile(r"\d(?:[\d.,٫]| (?=\d)|'(?=\d))*|[.,٫]\d+")
-_NO_CENTS = re.compile(r"(?<=\d)[.,]\s?[-=]{1,2}(?!\d)")  # 12,- and 12.== are 12.00
+_NO_CENTS = re.compile(r"(?<=\d)[.,/]\s?[-=]{1,2}(?!\d)")  # 12,- 12.== 12/- are 12.00
 _CENTS_ABOVE = re.compile(r"(?<=\d)\^(?=\d\d(?!\d))")  # 12⁵⁰
 # 1.234.567 and 7,08,000
 _INTEGER = re.compile(r"\d+|\d{1,3}(?P<group>[.,' ])(?:\d{2,3}(?P=group))*\d{3}")

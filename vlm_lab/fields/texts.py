@@ -39,32 +39,37 @@ _INSIGNIFICANT_SPACE = re.compile(r"(?<!\d) | (?!\d)")
 # What stands before an invoice number, at its front alone: `RNR2024001` has no label.
 _DOCUMENT_NAME = (
     r"(?:(?:tax ?)?invoice|bill|document|order|receipt|rechnungs?|beleg|facture|factura|fattura"
-    r"|fatura|faktura|faktúra|factuur|sz[aá]mla|(?:счет|счёт)(?:-фактура)?|фактура|рахунок)"
+    r"|fatura|faktura|faktúra|factuur|sz[aá]mla|(?:счет|счёт)(?:-фактура| на оплату)?|фактура"
+    r"|рахунок)"
 )
 _NUMBER_WORD = (
-    r"(?:n[or]|n(?=°)|n[uú]mero|numéro|n[uú]m|number|nummer|č|č[ií]slo|numer|номер"
+    r"(?:n\.?[or]|n(?=°)|n[uú]mero|numéro|n[uú]m|number|nummer|č|č[ií]slo|numer|номер"
     r"|(?:inv|rg|re|doc)[ .-]*n[or])"
 )
 _NUMBER_LABEL = re.compile(
     rf"(?:{_DOCUMENT_NAME}?[ .-]*{_NUMBER_WORD}(?:[.:°#]+ ?| )|{_DOCUMENT_NAME} ?[:#] ?"
+    rf"|{_DOCUMENT_NAME} (?:n\.|id ?:?) ?"
+    r"|(?:請求書|納品書|注文|发票|發票)?(?:番号|号码|號碼|编号|編號)[ :]*"
     r"|(?:n[or°]|#) ?(?=\d)|[#:] ?){1,3}(?=.*\d)"
 )
 # What a tax id is called: as a key, its words apart or not, and printed before one. Before a number
 # the tax's own name is a label, too, which as a key is an amount, and so are `uid` and `ein`, which
 # as keys are anything.
 TAX_ID_NAMES = (
-    r"инн(?: ?кпп)?|унп|унн|иин|бин|іпн|єдрпоу|огрн(?:ип)?|еик|пиб|inn|edrpou"
+    r"инн(?: ?кпп)?|унп|унн|иин|бин|іпн|[єе]дрпоу|егрпоу|огрн(?:ип)?|еик|пиб|inn|edrpou"
     r"|(?:vat|tax) ?(?:id(?:entification)?|number|num|no|nr|reg(?:istration)?|payer|code|ref){1,3}"
     r"|ust ?id(?:ent)?(?:ifikations)?(?:nr|nummer)?"
     r"|(?:umsatz)?steuer ?(?:id(?:ent)?|nummer|nr){1,3}"
     r"|st ?nr"
     r"|nif|cif|p(?:artita)? ?iva|c(?:odice)? ?fiscale|cod ?fiscal|kvk(?: ?nummer)?"
-    r"|btw ?(?:nummer|nr|id){1,3}|tin|cnpj|cpf|gst ?(?:in|no|number|reg){1,3}|abn|acn|siret|siren"
+    r"|btw ?(?:nummer|nr|id){1,3}|tin|cnpj|cpf|gst ?(?:in(?: ?uin)?|no|number|reg){1,3}"
+    r"|abn|acn|siret|siren"
     r"|(?:numero|numéro|n)? ?(?:de ?)?tva ?intra(?:communautaire)?"
     r"|(?:numero|numéro|n) ?(?:de ?)?tva"
-    r"|nip|regon|ičo|dič|ič ?dph|ico|cuit|cui|oib|vkn|vergi ?(?:kimlik ?)?(?:no|numarası)"
+    r"|nipc?|contribuinte|regon|ičo|ič|dič|ič ?dph|ico|cuit|cui|oib|vkn"
+    r"|vergi ?(?:kimlik ?)?(?:no|numarası)"
     r"|adószám|y ?tunnus|cvr(?: ?nr)?|org ?(?:nr|no|nummer)|mva ?nr|moms ?(?:reg ?)?(?:nr|no)"
-    r"|rut|ruc|rfc|uen|trn|npwp|kra ?pin|afm|αφμ|登録番号|税号|統一編號|纳税人识别号"
+    r"|rut|ruc|rfc|uen|trn|npwp|kra ?pin|afm|[aα]φ[mμ]|登録番号|税号|統一編號|纳税人识别号"
     r"|사업자등록번호|الرقم ?الضريبي|ח ?פ|עוסק ?מורשה|mã ?số ?thuế"
 )
 TAX_ID_LABELS = (
@@ -75,6 +80,8 @@ TAX_ID_ENDING = r"(?<=\d)(?:mwst|tva|iva|tpv)$"
 _TAX_ID_LABEL = re.compile(
     rf"^(?:(?:{TAX_ID_LABELS})(?:id|nr|no|number)?){{1,3}}(?=[a-z]{{0,3}}\d|(?<=rfc)[a-z]|(?<=pan)[a-z])"
 )
+_NORWEGIAN_VAT = re.compile(r"no\d{9}mva$")
+_NUMBER_SIGN = re.compile(r"n ?°")
 _TRUE_WORDS = frozenset(
     {"true", "yes", "y", "ja", "oui", "да", "x", "1", "si", "sí", "sì", "sim", "так", "tak", "ano"}
     | {"evet", "はい", "是", "예", "نعم", "כן", "on", "checked", "✓", "✔", "☑", "igen", "kyllä"}
@@ -118,6 +125,8 @@ def normalize_tax_id(value: Any, conventions: Conventions) -> str | None:
     code = _normalize_code(value)
     if code is None:
         return None
+    if norwegian := _NORWEGIAN_VAT.search(code):  # NO is the country here, and no `number`
+        return norwegian[0]
     unlabelled = re.sub(TAX_ID_ENDING, "", _TAX_ID_LABEL.sub("", code) or code)
     is_greek = re.fullmatch(r"gr\d{9}", unlabelled)
     return f"el{unlabelled[2:]}" if is_greek else unlabelled  # VIES writes Greece so
@@ -152,7 +161,7 @@ def _normalize_item(value: Any, conventions: Conventions) -> Hashable:
 def _normalize_code(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    plain = _normalize_plain_text(_format_code(value))
+    plain = _NUMBER_SIGN.sub(" ", _normalize_plain_text(_format_code(value)))
     return re.sub(r"[\W_]", "", plain) or plain
 
 
