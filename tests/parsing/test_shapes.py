@@ -2,6 +2,7 @@
 
 import copy
 import json
+import random
 import time
 from typing import Any
 
@@ -153,6 +154,29 @@ def test_the_confidence_of_a_corrected_value_is_the_corrections() -> None:
     prediction = parse(generation)
     assert prediction.value == {"number": "R-2", "date": "x"}
     assert prediction.confidences == pytest.approx({"number": 0.0498, "date": 0.1353}, rel=1e-2)
+
+
+FUZZED = 400  # replies; 9,000 take a minute
+FUZZ_CHARACTERS = "{}[]\",:\\'`<>/\n 0.-#*&|x"
+
+
+def test_mutated_replies_crash_nothing() -> None:
+    random_ = random.Random(19)
+    raws = [shape(ANSWER) for _, shape in sorted(SHAPES.items())]
+    for _ in range(FUZZED):
+        raw = random_.choice(raws)
+        for _ in range(random_.choice((1, 2, 5, 20))):
+            start = random_.randrange(len(raw) + 1)
+            end = start + random_.choice((0, 1, 3, 30))
+            noise = random_.choice(FUZZ_CHARACTERS) * random_.choice((1, 50))
+            middle = random_.choice(("", noise, raw[start:end] * 2))
+            raw = raw[:start] + middle + raw[end:]
+        for finish_reason in (None, "length"):
+            prediction = parse_text(raw, finish_reason, FIELDS)
+            json.dumps(prediction.value, allow_nan=False)
+            score_values(
+                prediction.value, ANSWER, FIELDS, status=prediction.status, reason=prediction.reason
+            )
 
 
 @pytest.mark.parametrize(
