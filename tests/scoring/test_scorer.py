@@ -300,6 +300,12 @@ def test_a_key_of_another_spelling_is_found_and_is_no_exact_match():
     assert scored.scores["document_right"] is True
 
 
+def test_keys_that_were_joined_are_found_where_only_one_path_can_be_meant():
+    reference = {"seller": {"name": "A"}, "a": {"b_c": "1"}, "a_b": {"c": "2"}}
+    scored = score_values({"seller_name": "A", "a_b_c": "1"}, reference)
+    assert outcomes(scored) == {"seller.name": "normalized", "a.b_c": "missing", "a_b.c": "missing"}
+
+
 @pytest.mark.parametrize(
     ("reference", "prediction", "outcome"),
     [

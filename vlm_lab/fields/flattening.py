@@ -57,8 +57,17 @@ def collect_table_paths(fields: Iterable[Field]) -> frozenset[str]:
 
 @lru_cache(maxsize=64)
 def index_by_spelling(paths: tuple[str, ...]) -> dict[str, str]:
-    """Paths by their letters and digits alone."""
-    return {reduce_spelling(path): path for path in sorted(paths, reverse=True)}
+    """Paths by their letters and digits alone, with the dots between keys and, where no two paths
+    are the same then, without them (`seller_name` for `seller.name`)."""
+    paths_by_joined: dict[str, list[str]] = {}
+    for path in paths:
+        paths_by_joined.setdefault(reduce_spelling(path).replace(".", ""), []).append(path)
+    unique_paths = {
+        joined: same_paths[0]
+        for joined, same_paths in paths_by_joined.items()
+        if len(same_paths) == 1
+    }
+    return unique_paths | {reduce_spelling(path): path for path in sorted(paths, reverse=True)}
 
 
 def match_key_spelling(record: FlatRecord, known_paths: tuple[str, ...]) -> FlatRecord:
