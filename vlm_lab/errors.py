@@ -2,6 +2,7 @@
 
 UserError            what the user gave cannot be used: one clear message, no traceback
   DocumentError      this file cannot become pages; its cells are `error`
+    HiddenDocument   its pages do not show what it holds; its cells are `skipped`
   DiskError          nothing more can be written: the run ends, what was written is safe
   Skip               this candidate or case cannot run here; the rest goes on, the cell is `skipped`
   GenerationError    a backend could not answer this case; the cell is `error` and the rest goes on
@@ -18,7 +19,7 @@ class UserError(Exception):
 
 
 class DocumentError(UserError):
-    """A file that cannot be opened, or that must not be: broken, encrypted, too large."""
+    """A file that cannot be opened, or that must not be: broken, too slow, too large."""
 
     kind = "DocumentError"
 
@@ -31,6 +32,12 @@ class DiskError(UserError):
 
 class Skip(UserError):
     """A candidate or a case that cannot run here, with the command that would change that."""
+
+    kind = "Skip"
+
+
+class HiddenDocument(DocumentError, Skip):
+    """A file whose pages do not show what it holds: encrypted, or for another program alone."""
 
     kind = "Skip"
 

@@ -154,6 +154,32 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "way_numbers": ("as JSON numbers ({n})",),
     "way_otherwise": ("otherwise ({n})",),
     "verified": ("{verified} of {n} references are verified by a person",) * 2,
+    # what a folder has beside documents, and documents beside the pages that are shown
+    "no_documents": (
+        "{n} file is no document ({why}): {names}",
+        "{n} files are no documents ({why}): {names}",
+    ),
+    "left_out": (
+        "{n} document has more than the {limit} first pages, which alone are shown: {names}; show"
+        " more with pages.max in suite.yaml or --max-pages",
+        "{n} documents have more than the {limit} first pages, which alone are shown: {names}; show"
+        " more with pages.max in suite.yaml or --max-pages",
+    ),
+    "values_left_out": ("{name}: stands on no page that is shown ({limit}), not judged: {fields}",),
+    # what a page came out as
+    "record_notes": ("about {name}: {notes}",),
+    "page_reduced": ("page {page}: drawn at {dpi} dpi, {asked} would be too large",),
+    "picture_reduced": ("page {page}: made smaller, {width} × {height} pixels",),
+    "page_tiny": ("page {page}: is {width} × {height} pixels, nothing can be read on it",),
+    "page_white": ("page {page}: came out white",),
+    "page_black": ("page {page}: came out black",),
+    "crop_box_ignored": ("page {page}: its crop box lies beside it, the whole page is shown",),
+    "pixels_squared": (
+        "page {page}: its pixels are not square ({across} × {down} to the inch), made so",
+    ),
+    "library_note": ("a library says: {said}",),
+    # what a recorded reply has beside what is read
+    "unused_keys": ("keys that are not known or not of their type, not used: {names}",),
     # corrections of references; `place` is file, document and field
     "nothing": ("nothing",),
     "corrected": ("{place}: corrected from {then} to {now}",),

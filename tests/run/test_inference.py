@@ -91,14 +91,15 @@ def test_the_next_pages_are_ready_when_the_model_is(
     runner: InferenceRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered: list[tuple[str, float]] = []
-    render = pages._render_image
+    request = pages.PAGE_WORKER.request
 
-    def slow_render(path: Path, indices: object, dpi: int):  # type: ignore[no-untyped-def]
-        time.sleep(0.2)
-        rendered.append((path.stem, time.perf_counter()))
-        return render(path, indices, dpi)  # type: ignore[arg-type]
+    def slow_request(path: Path, operation: str, **arguments: object) -> object:
+        if operation == "render":
+            time.sleep(0.2)
+            rendered.append((path.stem, time.perf_counter()))
+        return request(path, operation, **arguments)
 
-    monkeypatch.setattr(pages, "_render_image", slow_render)
+    monkeypatch.setattr(pages.PAGE_WORKER, "request", slow_request)
     first = ask(runner, 0)
     ended = time.perf_counter()
     ask(runner, 1)

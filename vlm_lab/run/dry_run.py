@@ -59,6 +59,7 @@ def build_record(case: Case, prompt: Prompt, generation: Generation, score: Scor
     return replace(
         build_base_record(case, "dry_run"),
         **collect_page_fields(prompt),
+        notes=generation.notes,
         image_sizes=generation.image_sizes,
         dry_run={
             "perfect": score.scores,

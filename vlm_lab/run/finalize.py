@@ -1,7 +1,7 @@
 """A run's records and plan -> its Report: report.json, report.md and report.html."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from vlm_lab.records.report_json import write_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.report.formats import write_format
 from vlm_lab.report.formatting import has_run
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import (
     CandidateKey,
     Case,
@@ -33,6 +34,8 @@ from vlm_lab.types import (
     Suite,
     Summary,
 )
+
+MAX_NOTES = 100  # documents that a report has a note on
 
 
 def finalize_run(
@@ -53,7 +56,12 @@ def finalize_run(
 
     report = _describe_plan(run, environment, cases)
     report = _analyze_records(report, read_run_records, candidates, cases)
-    all_notes = [*notes, *collect_prompt_warnings(report.summaries), *summarize_probes(probes)]
+    all_notes = [
+        *notes,
+        *_collect_notes(read_run_records()),
+        *collect_prompt_warnings(report.summaries),
+        *summarize_probes(probes),
+    ]
     report = replace(report, notes=all_notes, probes=tuple(probes))
     write_report(folder / "report.json", report, read_run_records())
     for format_name in ("md", "html"):
@@ -153,6 +161,18 @@ def _compare_candidates(
         if _get_model_names(comparison) & incumbents
     ]
     return between_models + beside_incumbent
+
+
+def _collect_notes(records: Iterable[Record]) -> list[Message]:
+    """What is to be said of documents' pages, each document once; the records have all of it."""
+    notes_by_document: dict[tuple[str, str], Message] = {}
+    for record in records:
+        if record.notes and len(notes_by_document) < MAX_NOTES:
+            figures = {"name": terminal_safe(record.document_name), "notes": record.notes}
+            notes_by_document.setdefault(
+                (record.suite, record.document), Message("record_notes", figures)
+            )
+    return list(notes_by_document.values())
 
 
 def _get_model_names(comparison: Comparison) -> set[str]:

@@ -15,12 +15,13 @@ from typing import Any
 
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import Skip, UserError
+from vlm_lab.messages import Message
 from vlm_lab.run import dry_run
 from vlm_lab.run.options import Options
 from vlm_lab.run.plan import Plan
 from vlm_lab.run.reply_cache import ReplyCache, compute_reply_key
 from vlm_lab.suite import make_prompt
-from vlm_lab.suite.pages import Pages
+from vlm_lab.suite.pages import Pages, stop_rendering
 from vlm_lab.types import Case, Generation, Model, Prompt, Runtime
 
 Timer = Callable[[Callable[[], Generation]], object]
@@ -66,7 +67,8 @@ class InferenceRunner:
         if self.options.dry_run:
             reply_key = self._find_reply_key(case, candidate, prompt)
             is_cached = self.reply_cache.get(reply_key) is not None
-            return dry_run.make_perfect_reply(case, candidate, prompt, is_cached)
+            reply = dry_run.make_perfect_reply(case, candidate, prompt, is_cached)
+            return replace(reply, notes=collect_page_notes(prompt))
         check_applicable(case)
         reply_key = self._compute_reply_key(case, candidate, prompt)
         if cached := self.reply_cache.get(reply_key):
@@ -124,6 +126,7 @@ class InferenceRunner:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return replace(
             replies[0],
+            notes=(*replies[0].notes, *collect_page_notes(prompt)),
             elapsed_seconds=statistics.median(seconds),
             rounds=tuple(seconds),
             measured_at=now,
@@ -131,12 +134,20 @@ class InferenceRunner:
 
     def _render_ahead(self, case: Case) -> None:
         next_case = self.plan.find_next_case(case)
-        if next_case:
+        if next_case is None:
+            return
+        with contextlib.suppress(UserError):  # what is wrong with its prompt is its own error
             self._render_executor.submit(_render_quietly, self.build_prompt(next_case).pages)
 
     def close(self) -> None:
         """Stops rendering ahead."""
         self._render_executor.shutdown(wait=False, cancel_futures=True)
+        stop_rendering()
+
+
+def collect_page_notes(prompt: Prompt) -> tuple[Message, ...]:
+    """What the prompt's pages came out as, once they are rendered."""
+    return prompt.pages.notes if isinstance(prompt.pages, Pages) else ()
 
 
 def check_applicable(case: Case) -> None:

@@ -21,6 +21,7 @@ def build_answered_record(
         build_base_record(case, prediction.status),
         checks=check_consistency(prediction.value, suite.fields, suite.conventions),
         **collect_page_fields(prompt),
+        notes=generation.notes,
         raw_response=generation.raw_response,
         page_responses=generation.page_responses,
         elapsed_seconds=generation.elapsed_seconds,

@@ -18,13 +18,21 @@ from vlm_lab.messages import Message, list_first_names
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.corrections import CORRECTIONS_FILE as CORRECTIONS
 from vlm_lab.suite.corrections import Corrections, read_corrections
+from vlm_lab.suite.document_files import (
+    READABLE_FORMATS,
+    explain_no_document,
+    is_document,
+    is_system_file,
+)
 from vlm_lab.suite.document_ids import make_unique_slugs
-from vlm_lab.suite.pages import is_document
+from vlm_lab.suite.label_files import LABEL_SUFFIXES
 from vlm_lab.suite.reference_files import summarize_notes
 from vlm_lab.suite.reference_index import ReferenceIndex
 from vlm_lab.suite.references import read_reference
 from vlm_lab.suite.tags import collect_tags, is_verified, read_tag_table, read_verified_names
 from vlm_lab.types import Conventions, Document, Field, Suite
+
+MAX_OTHER_NAMES = 20  # files that a note names: all of them, but in a folder that is no suite's
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,7 @@ def load_suite(
         max_pages=suite_file.pages.get("max", 4),
         dpi=suite_file.pages.get("dpi", 150),
         prompts=_read_prompts(source, folder, suite_file.prompts),
+        prompt_files={key: folder / name for key, name in suite_file.prompts.items()},
         schema=schema_data,
         fields=_parse_fields(schema_data, schema_path),
         corrections=_find_corrections(source, folder, suite_file.corrections),
@@ -122,6 +131,7 @@ def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, .
         )
         documents.append(document)
     notes += [*summarize_notes(reference_notes), *corrections.find_unused()]
+    notes += _find_other_files(suite, names)
     return tuple(documents), (*notes, *_find_unmatched(suite, documents, index))
 
 
@@ -158,11 +168,12 @@ def _parse_fields(schema: Mapping[str, Any], path: Path) -> tuple[Field, ...]:
 
 
 def _read_prompts(source: YamlSource, folder: Path, names: Mapping[str, str]) -> dict[str, str]:
+    """The templates. What is wrong with one is said when it is rendered: the others run."""
     texts = {}
     for prompt_id, name in names.items():
         path = folder / name
         if path.exists():
-            texts[prompt_id] = path.read_text("utf-8-sig")
+            texts[prompt_id] = path.read_text("utf-8-sig", "replace")
         elif (source.data or {}).get("prompts"):
             raise source.make_error(["prompts", prompt_id], f"no file {path}")
     return texts
@@ -178,18 +189,44 @@ def find_documents(suite: Suite) -> list[str]:
             f"{folder}: no such folder of documents (suite {suite.name!r}); "
             "give one with --documents=PATH"
         )
-    files = (
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not _is_hidden(path.relative_to(folder))
-    )
+    files = _list_files(folder)
     names = sorted(path.relative_to(folder).as_posix() for path in files if is_document(path))
     if not names:
         raise UserError(
-            f"{folder}: holds no document (PDF, JPEG, PNG, TIFF, WEBP); "
-            "give a folder with --documents=PATH"
+            f"{folder}: holds no document ({READABLE_FORMATS}); give a folder with --documents=PATH"
         )
     return names
+
+
+def _list_files(folder: Path) -> list[Path]:
+    """The files that a person put there."""
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not _is_hidden(path.relative_to(folder))
+        and not is_system_file(path.name)
+    ]
+
+
+def _find_other_files(suite: Suite, names: Sequence[str]) -> Iterable[Message]:
+    """What lies among the documents and is none, by the reason."""
+    if not suite.documents.is_dir():
+        return
+    document_names, names_by_reason = set(names), dict[str, list[str]]()
+    for path in sorted(_list_files(suite.documents)):
+        name = path.relative_to(suite.documents).as_posix()
+        if name not in document_names and not _belongs_to_suite(suite, path):
+            names_by_reason.setdefault(explain_no_document(path), []).append(terminal_safe(name))
+    for reason, other_names in names_by_reason.items():
+        listed = list_first_names(other_names, MAX_OTHER_NAMES)
+        yield Message("no_documents", {"n": len(other_names), "why": reason, "names": listed})
+
+
+def _belongs_to_suite(suite: Suite, path: Path) -> bool:
+    """Whether a file is one of the suite's own, which may lie among its documents."""
+    is_reference = path.is_relative_to(suite.references) and path.suffix.lower() in LABEL_SUFFIXES
+    return is_reference or path.parent == suite.folder
 
 
 def _is_hidden(path: Path) -> bool:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from vlm_lab.messages import Message
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -102,6 +104,7 @@ class Suite:
     max_pages: int = 4
     dpi: int = 150
     prompts: Mapping[str, str] = field(default_factory=dict)
+    prompt_files: Mapping[str, Path] = field(default_factory=dict)
     schema: Mapping[str, Any] = field(default_factory=dict)
     fields: tuple[Field, ...] = ()
     corrections: Path | None = None
@@ -113,7 +116,8 @@ class Document:
 
     `id` is the slug that file names and case ids use, `name` the true path relative to the
     documents folder. `reference` has the suite's own keys (unwrapped, mapped, technical keys
-    removed), or None where there is none.
+    removed), or None where there is none. `not_shown` are the paths of its values that stand only
+    on pages that are left out.
     """
 
     id: str
@@ -124,6 +128,7 @@ class Document:
     reference_path: Path | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     verified: bool = False
+    not_shown: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -252,7 +257,8 @@ class Generation:
     (text, natural log-probability) pairs where the backend gives them. `environment` says what the
     reply was made with: device, dtype, attention, each with its reason, and versions. The harness
     fills in the last six; `reply_key` is what the reply cache has it under, None where it has not,
-    and `fields` are what was asked for, by which a reply of another shape is read.
+    and `fields` are what was asked for, by which a reply of another shape is read. `notes` tell of
+    its pages and of what else was odd.
     """
 
     raw_response: str
@@ -265,6 +271,7 @@ class Generation:
     image_sizes: tuple[tuple[int, int], ...] = ()
     peak_memory_bytes: int | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[Message, ...] = ()
     elapsed_seconds: float | None = None
     rounds: tuple[float, ...] = ()
     cached: bool = False
@@ -291,7 +298,7 @@ class Prediction:
 class FieldResult:
     """One field of one document. `path` of a cell has its reference row (`line_items[2].amount`); a
     spurious row's cells have the row they came from (`line_items[+1].amount`). `similarity` is
-    0..1; `kind` names the error.
+    0..1; `kind` names the error; `note` says why it is `unlabelled` though the reference has it.
 
     `field` is the schema's path (`line_items[].amount`). It and what follows are decided when
     scored and never read off a path, since keys may have brackets, too: whether this is a cell and
@@ -311,6 +318,7 @@ class FieldResult:
     similarity: float | None = None
     confidence: float | None = None
     kind: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +351,7 @@ class Record(HasCandidate):
     page_index: int | None = None
     page_indices: tuple[int, ...] = ()
     pages_total: int | None = None
+    notes: tuple[Message, ...] = ()
     model: str
     model_id: str
     revision: str

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from tests.report.made import write_run
+from vlm_lab.fields.printed_forms import list_printed_forms
 from vlm_lab.report import formats
 from vlm_lab.report.images import locate
 from vlm_lab.report.images.locate import locate_in_lines, locate_in_text_layer, make_line_reader
-from vlm_lab.report.images.printed_forms import list_printed_forms
 from vlm_lab.suite.pages import Pages
 
 SAMPLES = Path(__file__).parents[3] / "benchmarks" / "invoices" / "documents"

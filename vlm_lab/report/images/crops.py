@@ -14,6 +14,7 @@ from typing import Any
 
 from PIL import Image
 
+from vlm_lab.fields.printed_forms import list_printed_forms
 from vlm_lab.files import atomic_private_file
 from vlm_lab.report.images.locate import (
     LineReader,
@@ -23,23 +24,24 @@ from vlm_lab.report.images.locate import (
     make_line_reader,
 )
 from vlm_lab.report.images.pages import REPORT_FILES, DocumentKey
-from vlm_lab.report.images.printed_forms import list_printed_forms
 from vlm_lab.types import Report
 
 MAX_CROPS = 5
 STRIP_MARGIN = 0.05  # of the page's height, above and below the value
+NO_PAGE = "no page of it can be shown"
 WHOLE_PAGE_SIZE = (420, 594)  # pixels of a page that is shown whole
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorCrop:
-    """One kind of error: how often, an example, and the image's address ("" where there is no
-    page)."""
+    """One kind of error: how often, an example, and the image's address; "" where there is none,
+    and `reason` says why."""
 
     error_type: str
     count: int
     example: Mapping[str, Any]
     address: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +73,8 @@ def write_error_crops(
         example, place = _choose_example(
             examples[kind], _count_error_types(examples[each] for each in shown[number - 1 :]), read
         )
-        made.append(
-            ErrorCrop(
-                kind,
-                total[kind],
-                example.result,
-                _write_strip(folder, example.page_images, place, number),
-            )
-        )
+        address, reason = _write_strip(folder, example.page_images, place, number)
+        made.append(ErrorCrop(kind, total[kind], example.result, address, reason))
     return made
 
 
@@ -148,14 +144,16 @@ def _find_location(
 
 def _write_strip(
     folder: Path, images: Sequence[str], location: PageLocation | None, number: int
-) -> str:
+) -> tuple[str, str]:
+    """The strip's address, or why there is none."""
     if not images:
-        return ""
+        return "", NO_PAGE
     relative_path = f"{REPORT_FILES}/crops/error-{number}.png"
-    with suppress(Exception):  # as above: the page is somebody's document
+    try:
         _draw_strip(folder, images, location, relative_path)
-        return relative_path
-    return ""
+    except Exception as error:  # as above: the page is somebody's document
+        return "", f"{type(error).__name__}: {error}"
+    return relative_path, ""
 
 
 def _draw_strip(

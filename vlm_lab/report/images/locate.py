@@ -6,7 +6,6 @@ Nothing is scored by this: it only decides which strip of a page the report show
 """
 
 import contextlib
-import ctypes
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,8 +15,10 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from vlm_lab.errors import DocumentError
 from vlm_lab.files import atomic_private_file
 from vlm_lab.report.images.pages import REPORT_FILES
+from vlm_lab.suite.pages import locate_text
 
 MAX_OCR_PAGES = (
     1  # pages that one report has read by OCR: one takes seconds, and somebody waits for the report
@@ -28,7 +29,6 @@ OCR_LONGEST_SIDE = (
 MIN_OCR_SIDE = 64  # pixels: on a smaller image no letter can be told
 MIN_SIMILARITY = 87  # of 100: one character in eight may be misread, none in a shorter value
 MIN_FUZZY_LENGTH = 4  # characters: such a value must stand as a word
-DEVICE_SCALE = 10_000
 
 
 class PageLocation(NamedTuple):
@@ -44,12 +44,11 @@ LineReader = Callable[[str, bool], Sequence[TextLine]]
 
 
 def locate_in_text_layer(path: Path, forms: Sequence[str], pages: int) -> PageLocation | None:
-    """The first place among a PDF's first pages, in its text layer; None where the value is not in
-    one."""
-    import pypdfium2
-
-    with contextlib.suppress(pypdfium2.PdfiumError, OSError), pypdfium2.PdfDocument(path) as pdf:
-        return next(_find_in_pdf(pdf, forms, min(pages, len(pdf))), None)
+    """The first place among a PDF's first pages where one of the forms is seen; None where its text
+    layer has none, or cannot be read."""
+    with contextlib.suppress(DocumentError):
+        found = locate_text(path, forms, pages)
+        return PageLocation(*found) if found else None
     return None
 
 
@@ -104,47 +103,6 @@ def normalize_for_match(text: str) -> str:
     """Letters and digits alone: what OCR makes of spaces, commas and currency signs differs from
     page to page."""
     return "".join(filter(str.isalnum, text.casefold()))
-
-
-def _find_in_pdf(pdf: Any, forms: Sequence[str], pages: int) -> Iterator[PageLocation]:
-    for page_index in range(pages):
-        page = pdf[page_index]
-        text_page = page.get_textpage()
-        for form in forms:
-            match = text_page.search(form, match_whole_word=True).get_next()
-            if match and text_page.count_rects(*match):
-                left, low, right, high = text_page.get_rect(0)
-                top, bottom = sorted(
-                    (
-                        _compute_vertical_share(page, left, low),
-                        _compute_vertical_share(page, right, high),
-                    )
-                )
-                if (
-                    top >= 0 and bottom <= 1
-                ):  # else it is printed where nobody sees it: beside the crop box
-                    yield PageLocation(page_index, top, bottom)
-
-
-def _compute_vertical_share(page: Any, x: float, y: float) -> float:
-    """How far down the page as it is seen, rotation and crop box honoured, a point of the PDF lies:
-    0 to 1."""
-    from pypdfium2 import raw
-
-    device_x, device_y = ctypes.c_int(), ctypes.c_int()
-    raw.FPDF_PageToDevice(
-        page,
-        0,
-        0,
-        DEVICE_SCALE,
-        DEVICE_SCALE,
-        0,
-        x,
-        y,
-        ctypes.byref(device_x),
-        ctypes.byref(device_y),
-    )
-    return device_y.value / DEVICE_SCALE
 
 
 def _compute_similarity(form: str, text: str) -> tuple[float, int]:

@@ -1,10 +1,10 @@
-"""pytest tests/report/images/test_printed_forms.py: the forms in which a page may show a value."""
+"""pytest tests/fields/test_printed_forms.py: the forms in which a page may show a value."""
 
 from typing import Any
 
 import pytest
 
-from vlm_lab.report.images.printed_forms import list_printed_forms
+from vlm_lab.fields.printed_forms import list_printed_forms
 
 
 @pytest.mark.parametrize(
