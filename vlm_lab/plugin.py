@@ -151,14 +151,15 @@ def model(
 @pytest.fixture
 def document(request: pytest.FixtureRequest) -> Document:
     """The case's document, with its reference."""
-    case: Case = request.node.stash[CASE]
-    return case.document
+    session, case = get_session(request.config), request.node.stash[CASE]
+    return session.plan.left_out.get_document(case)
 
 
 @pytest.fixture
 def prompt(request: pytest.FixtureRequest) -> Prompt:
     """What this case sends: the words and, when somebody looks at them, the pages."""
-    return get_session(request.config).runner.build_prompt(request.param)
+    with convert_errors():
+        return get_session(request.config).runner.build_prompt(request.param)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, in_english, list_first_names
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.registry import allow_plugins
+from vlm_lab.run.left_out import LeftOutPages
 from vlm_lab.run.options import Options
 from vlm_lab.run.preflight import check_suite
 from vlm_lab.suite import load_documents, load_suite
@@ -32,6 +33,7 @@ class Plan:
         self._document_counts: dict[Suite, int] = {}
         self._ranks: dict[CaseKey, tuple[int, int]] = {}
         self._next_cases: dict[CaseKey, Case] = {}
+        self.left_out = LeftOutPages(options.max_pages)
 
     def build_cases(self, folder: Path) -> list[Case]:
         """Every model x prompt x document of `folder`, in order; `--suite` overrules it."""
@@ -81,6 +83,8 @@ class Plan:
         unique_cases = list({case.key: case for case in cases}.values())
         self.cases = sorted(unique_cases, key=self.rank_case)
         self._next_cases = {case.key: next_case for case, next_case in pairwise(unique_cases)}
+        # First: the header has few lines.
+        self.notes = [*self.left_out.inspect(self.cases), *self.notes]
         repeated_count = sum(count > 1 for count in counts.values())
         if repeated_count:
             self.notes.append(Message("repeated", {"n": repeated_count}))

@@ -17,7 +17,7 @@ from vlm_lab.analysis import repeatability
 from vlm_lab.backends import BACKENDS
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import UserError
-from vlm_lab.messages import Message
+from vlm_lab.messages import Message, in_english
 from vlm_lab.records import run_folder
 from vlm_lab.records.report_json import read_report
 from vlm_lab.report.terminal import (
@@ -218,6 +218,8 @@ class Session:
                 run_folder.read_records(self._folder), self.options.output_dir
             )
             lines = format_dry_run_lines(forecast_lines, self.dry_run_warnings, self.report.probes)
+        left_out_lines = [in_english(note) for note in self.plan.left_out.notes]
+        lines += ["", *left_out_lines] if left_out_lines else []
         lines += ["", f"report: {self._folder / 'report.html'}"]
         if has_unanswered_cases(self.report):
             lines.append(f"go on with: {self._build_resume_command(self._folder)}")

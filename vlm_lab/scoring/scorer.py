@@ -55,6 +55,7 @@ from vlm_lab.types import (
     Score,
 )
 
+NOT_SHOWN = "not_shown"  # the note of a value that stands on no page that was shown
 DEFAULT_CONVENTIONS = Conventions()
 
 
@@ -71,6 +72,7 @@ def score(prediction: Prediction, document: Document) -> Score:
         prediction.reason,
         prediction.confidences,
         prediction.reshaped,
+        document.not_shown,
     )
     if reference is None or result.diff:
         return result
@@ -87,11 +89,12 @@ def score_values(
     reason: str = "",
     confidences: Mapping[str, float] | None = None,
     reshaped: bool | None = None,
+    not_shown: Collection[str] = (),
 ) -> Score:
     """The score of a value (None: nothing usable) against a reference, without the diff. Without
     `fields`, the reference's own leaves are the fields. `reshaped` says whether the value was
-    brought into the fields' shape; where the parser did not (None), it is done here. Pure: the same
-    arguments give the same score."""
+    brought into the fields' shape; where the parser did not (None), it is done here. The paths in
+    `not_shown` are not judged. Pure: the same arguments give the same score."""
     empty_scores = compute_scores(Counter(), Counter(), Counter())
     if reference is None:
         return Score(scores=empty_scores)
@@ -103,7 +106,14 @@ def score_values(
             reshaped = fitted.reshaped
             value = fitted.value if isinstance(fitted.value, Mapping) else {}
         state = _score_document(
-            value, reference, scored_fields, conventions, empty, confidences or {}, reshaped
+            value,
+            reference,
+            scored_fields,
+            conventions,
+            empty,
+            confidences or {},
+            reshaped,
+            not_shown,
         )
     except RecursionError:
         return Score(scores=empty_scores, diff={"note": "nested too deeply to be scored"})
@@ -129,6 +139,7 @@ class _ScoringState:
     empty: str
     confidences: Mapping[str, float]
     reshaped: bool
+    not_shown: Collection[str]
     results: list[FieldResult] = field(default_factory=list)
     header_counts: Counter[str] = field(default_factory=Counter)
     cell_counts: Counter[str] = field(default_factory=Counter)
@@ -143,6 +154,7 @@ def _score_document(
     empty: str,
     confidences: Mapping[str, float],
     reshaped: bool,
+    not_shown: Collection[str],
 ) -> _ScoringState:
     fields_by_path = {scored_field.path: scored_field for scored_field in fields}
     currency = find_labelled_currency(reference, fields, conventions)
@@ -154,6 +166,7 @@ def _score_document(
         empty,
         confidences,
         reshaped,
+        not_shown,
     )
     _score_record(
         state,
@@ -254,8 +267,10 @@ def _add_result(
     similarity: float | None = None,
 ) -> None:
     relative_path = path[len(location.field_path) :]
+    result_path = f"{location.result_path}{relative_path}"
+    is_not_shown = result_path in state.not_shown and outcome != "unlabelled"
     result = FieldResult(
-        path=f"{location.result_path}{relative_path}",
+        path=result_path,
         field=path,
         in_row=bool(location.rows),
         rows=location.rows,
@@ -263,12 +278,13 @@ def _add_result(
         type=state.fields_by_path[path].type,
         expected=expected,
         actual=actual,
-        outcome=outcome,
+        outcome="unlabelled" if is_not_shown else outcome,
+        note=NOT_SHOWN if is_not_shown else None,
         similarity=similarity,
         confidence=state.confidences.get(f"{location.prediction_path}{relative_path}"),
     )
     outcome_counts = state.cell_counts if result.in_row else state.header_counts
-    outcome_counts[outcome] += 1
+    outcome_counts[result.outcome] += 1
     state.results.append(result)
 
 
@@ -313,10 +329,11 @@ def _score_table(
         row_location = location.locate_row(path, str(index), str(predicted_index))
         first_result = len(state.results)
         _score_record(state, row, predicted_row, row_location)
-        is_labelled = bool(expected_cells[index])
+        row_results = state.results[first_result:]
+        is_labelled = bool(expected_cells[index]) and not _is_all_hidden(row_results)
         state.row_counts.update(
             rows_expected=is_labelled,
-            rows_right=is_labelled and _is_all_correct(state.results[first_result:]),
+            rows_right=is_labelled and _is_all_correct(row_results),
             rows_predicted=is_labelled and predicted_index is not None,
         )
     labelled_paths = {cell_path for cells in expected_cells for cell_path in cells}
@@ -334,6 +351,12 @@ def _score_table(
 def _is_all_correct(results: Iterable[FieldResult]) -> bool:
     """Whether all that the reference labels is right."""
     return all(result.outcome in CORRECT for result in results if result.outcome in JUDGED)
+
+
+def _is_all_hidden(results: Sequence[FieldResult]) -> bool:
+    """Whether all that the reference labels of a row stands on pages that are not shown."""
+    has_hidden = any(result.note == NOT_SHOWN for result in results)
+    return has_hidden and all(result.outcome == "unlabelled" for result in results)
 
 
 def _has_spurious(results: Iterable[FieldResult]) -> bool:

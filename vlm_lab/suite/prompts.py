@@ -13,6 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from vlm_lab.errors import UserError
 from vlm_lab.fields.schema import build_prompt_schema
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.pages import Pages
 from vlm_lab.types import Document, Model, Prompt, Suite
 
@@ -22,13 +23,18 @@ _jinja_environment = ImmutableSandboxedEnvironment(
 
 
 def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
-    """The words of one prompt, the same for all documents. UserError names prompt and line."""
+    """The words of one prompt, the same for all documents. UserError names file, prompt and
+    line."""
     schema = json.dumps(build_prompt_schema(suite.schema), ensure_ascii=False, indent=1)
-    return _render_template(template, schema, f"{suite.name}: prompt {prompt_id!r}")
+    is_own = suite.prompts.get(prompt_id) == template
+    place = suite.prompt_files.get(prompt_id, suite.name) if is_own else suite.name
+    return _render_template(template, schema, f"{place}: prompt {prompt_id!r}")
 
 
 @lru_cache(maxsize=256)
 def _render_template(template: str, schema: str, location: str) -> str:
+    if "\N{REPLACEMENT CHARACTER}" in template:  # as it was read from what was none
+        raise UserError(f"{location}: is not UTF-8 text; save it as UTF-8")
     try:
         return _jinja_environment.from_string(template).render(schema=schema).strip()
     except TemplateError as error:
@@ -37,6 +43,9 @@ def _render_template(template: str, schema: str, location: str) -> str:
         raise UserError(
             f"{location_with_line}: {error.message}; a template may use {{{{ schema }}}} alone"
         ) from None
+    except Exception as error:  # whatever a template's own arithmetic does
+        description = terminal_safe(f"{type(error).__name__}: {error}"[:200])
+        raise UserError(f"{location}: cannot be rendered ({description})") from None
 
 
 def make_prompt(
@@ -44,7 +53,7 @@ def make_prompt(
 ) -> Prompt:
     """One case's prompt, its pages rendered when looked at; `max_pages` overrules the suite's."""
     suite = document.suite
-    page_limit = 1 if model.pages == "first" else max_pages or suite.max_pages
+    page_limit = get_page_limit(model, suite, max_pages)
     return Prompt(
         id=prompt_id,
         text=render_prompt_text(template, suite, prompt_id),
@@ -55,6 +64,11 @@ def make_prompt(
         languages=get_languages(document),
         suite=suite,
     )
+
+
+def get_page_limit(model: Model, suite: Suite, max_pages: int | None) -> int:
+    """How many of a document's pages a model is shown; `max_pages` overrules the suite's."""
+    return 1 if model.pages == "first" else max_pages or suite.max_pages
 
 
 def get_languages(document: Document) -> tuple[str, ...]:

@@ -80,7 +80,8 @@ def _build_cell(
             document["expected"].append(result.expected)
         codes[index] = OUTCOME_CODES[result.outcome]
         if result.outcome != "exact":
-            predictions[index] = [result.actual, *([result.kind] if result.kind else [])]
+            told = result.kind or (result.note or "").replace("_", " ")
+            predictions[index] = [result.actual, *([told] if told else [])]
         if result.confidence is not None:
             confidences[index] = round(result.confidence, 3)
     outcomes = "".join(codes.get(index, ABSENT_CODE) for index in range(len(index_by_path)))
