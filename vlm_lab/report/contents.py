@@ -41,7 +41,7 @@ DECISION_COLUMNS = ("decision", "model", "prompt", "for it", "against it")
 def build_report_blocks(
     report: Report,
     evidence: Evidence,
-    pictures: Sequence[Picture],
+    pictures: Sequence[Block],
     crops: Sequence[ErrorCrop],
     catalogue: NullTranslations,
 ) -> Iterator[Block]:
@@ -203,6 +203,8 @@ def _build_error_blocks(crops: Sequence[ErrorCrop], gettext: Translator) -> Iter
         yield Paragraph(f"{example['document']}, {example['path']}: {comparison}")
         if crop.address:
             yield Picture(crop.address, f"{example['document']}: {example['path']}")
+        else:
+            yield Paragraph(gettext("no picture: %s") % gettext(crop.reason))
 
 
 def _build_table_blocks(

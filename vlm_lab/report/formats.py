@@ -9,11 +9,11 @@ from vlm_lab.files import atomic_private_file
 from vlm_lab.records.report_json import read_report, read_report_records
 from vlm_lab.registry import resolve_name
 from vlm_lab.report import plots, tables
-from vlm_lab.report.blocks import Block, Picture
+from vlm_lab.report.blocks import Block, Paragraph, Picture
 from vlm_lab.report.contents import build_report_blocks
 from vlm_lab.report.images.crops import write_error_crops
 from vlm_lab.report.images.pages import REPORT_FILES, render_page_images
-from vlm_lab.report.plot_rendering import render_png
+from vlm_lab.report.plot_rendering import DrawPlot, render_png
 from vlm_lab.report.translation import load_catalogue
 from vlm_lab.types import Report
 
@@ -78,15 +78,27 @@ def _build_blocks(folder: Path, language: str) -> Iterator[Block]:
 
 def _write_plots(
     report: Report, evidence: Evidence, folder: Path, gettext: tables.Translator
-) -> Iterator[Picture]:
-    """Each plot as a PNG under report_files/plots/."""
+) -> Iterator[Block]:
+    """Each plot as a PNG under report_files/plots/; where one cannot be drawn, why."""
     for suite_number, (suite, summaries) in enumerate(tables.group_by_suite(report).items(), 1):
         plots_by_title = plots.plot_suite(summaries, evidence, gettext)
         for plot_number, (title, draw) in enumerate(plots_by_title.items(), 1):
-            if draw is None:
-                continue
-            address = f"{REPORT_FILES}/plots/suite-{suite_number}-plot-{plot_number}.png"
-            (folder / address).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with atomic_private_file(folder / address) as file:
-                file.write(render_png(draw))
-            yield Picture(address, f"{title}: {suite}")
+            if draw:
+                address = f"{REPORT_FILES}/plots/suite-{suite_number}-plot-{plot_number}.png"
+                picture = Picture(address, f"{title}: {suite}")
+                yield _write_plot(picture, draw, folder, gettext)
+
+
+def _write_plot(
+    picture: Picture, draw: DrawPlot, folder: Path, gettext: tables.Translator
+) -> Block:
+    try:
+        content = render_png(draw)
+    except Exception as error:  # whatever one value does to a plot costs that plot
+        reason = f"{type(error).__name__}: {error}"
+        return Paragraph(f"{picture.title}: {gettext('no picture: %s') % reason}")
+    path = folder / picture.address
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with atomic_private_file(path) as file:
+        file.write(content)
+    return picture

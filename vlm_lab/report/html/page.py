@@ -33,7 +33,7 @@ from vlm_lab.report.formatting import (
 )
 from vlm_lab.report.html.data import build_page_data, encode_script_json
 from vlm_lab.report.images.pages import render_page_images
-from vlm_lab.report.plot_rendering import render_svg
+from vlm_lab.report.plot_rendering import DrawPlot, render_svg
 from vlm_lab.report.translation import (
     format_decision_evidence,
     format_more_documents,
@@ -173,7 +173,7 @@ def _build_suite_context(
         "unmatched": format_unmatched(summaries, catalogue),
         "all_summaries": summaries,
         "plots": [
-            (title, Markup(render_svg(draw, title)))  # noqa: S704 - drawn by matplotlib
+            (title, _render_plot(draw, title, gettext))
             for title, draw in plots_by_title.items()
             if draw
         ],
@@ -183,6 +183,13 @@ def _build_suite_context(
         "error_types": tables.count_error_types(asked_summaries),
         "amount_errors": tables.build_amount_error_rows(asked_summaries),
     }
+
+
+def _render_plot(draw: DrawPlot, title: str, gettext: tables.Translator) -> Markup | str:
+    try:
+        return Markup(render_svg(draw, title))  # noqa: S704 - drawn by matplotlib
+    except Exception as error:  # whatever one value does to a plot costs that plot
+        return gettext("no picture: %s") % f"{type(error).__name__}: {error}"
 
 
 def _collect_seconds(data: Mapping[str, Any], suite: str) -> dict[str, list[float]]:
@@ -209,7 +216,7 @@ SCRIPT_LABELS = (
     "No document fits these filters.", "%s of %s documents", "reference wrong", "model wrong",
     "both acceptable", "Reference", "Value on the page", "%s of %s decided", "errors",
     "The reply cannot be loaded: report_files/ is not beside report.html.", "all", "any",
-    "doubtful reference", "in %s s", "Not simply answered",
+    "doubtful reference", "in %s s", "Not simply answered", "not shown",
 )  # fmt: skip
 
 
