@@ -10,6 +10,7 @@ from tests.case_records import lines, record
 from tests.suites import REFERENCE, write_suite
 from vlm_lab.backends.replay import Replay
 from vlm_lab.errors import GenerationError, Skip, UserError
+from vlm_lab.messages import in_english
 from vlm_lab.suite import load_documents, load_suite, make_prompt
 from vlm_lab.types import Model, Prompt, Runtime
 
@@ -88,3 +89,26 @@ def test_a_broken_line_names_its_place(tmp_path: Path, line: str, said: str) -> 
     (tmp_path / "answers.jsonl").write_text(f'{{"id": "a", "pred": ""}}\n{line}\n')
     with pytest.raises(UserError, match=said):
         replay(tmp_path / "answers.jsonl")
+
+
+def test_what_is_odd_beside_a_reply_is_named_and_the_reply_is_used(
+    tmp_path: Path, prompt: Prompt
+) -> None:
+    line = {
+        "document": "schet-1",
+        "raw_response": "{}",
+        "usage": {"output_tokens": 7, "tokens_out": 9, "prompt_tokens": "many"},
+        "timing": [1, 2],
+        "mean_logprob": "low",
+        "page_responses": 5,
+        "environment": "cpu",
+    }
+    path = tmp_path / "answers.jsonl"
+    path.write_text(json.dumps(line))
+    reply = replay(path).generate(prompt)
+    assert (reply.raw_response, reply.usage.output_tokens) == ("{}", 7)
+    (note,) = reply.notes
+    assert in_english(note) == (
+        "keys that are not known or not of their type, not used: "
+        "usage.tokens_out, usage.prompt_tokens, timing and 3 more"
+    )

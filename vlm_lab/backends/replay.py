@@ -17,14 +17,15 @@ suite's references are: `match`, `unwrap`, `map` and `ignore` apply.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends import Backend
 from vlm_lab.errors import GenerationError, Skip, UserError
-from vlm_lab.messages import in_english
+from vlm_lab.messages import Message, in_english, list_first_names
 from vlm_lab.records.run_folder import RECORDS_FILE, read_records
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.label_files import LABEL_SUFFIXES
 from vlm_lab.suite.pages import compute_sha256
 from vlm_lab.suite.reference_index import ReferenceIndex
@@ -33,6 +34,7 @@ from vlm_lab.types import Generation, Model, Prompt, Record, Runtime, Suite, Tim
 
 REPLY_KEYS = ("raw_response", "prediction", "pred")
 MAX_FIRST_LINE = 1_000_000  # bytes that are looked at
+NUMBER = int | float
 
 
 class Replay(Backend):
@@ -159,16 +161,52 @@ def _read_jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _build_generation(row: Mapping[str, Any]) -> Generation:
+    """The reply of a line, with what else it says where that is of the type wanted; keys that are
+    not used are named."""
     reply = next((row[key] for key in REPLY_KEYS if key in row), None)
+    unused_keys: list[str] = []
+    usage = _pick_numbers(row, "usage", Usage, unused_keys)
+    timing = _pick_numbers(row, "timing", Timing, unused_keys)
+    page_responses = _pick_value(row, "page_responses", list | tuple, unused_keys) or ()
+    known_values = {
+        "finish_reason": _pick_value(row, "finish_reason", str, unused_keys),
+        "mean_logprob": _pick_value(row, "mean_logprob", NUMBER, unused_keys),
+        "elapsed_seconds": _pick_value(row, "elapsed_seconds", NUMBER, unused_keys),
+        "measured_at": _pick_value(row, "measured_at", str, unused_keys),
+        "environment": _pick_value(row, "environment", Mapping, unused_keys) or {},
+    }
+    names = list_first_names([*map(terminal_safe, unused_keys)])
     return Generation(
         raw_response=reply if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False),
-        page_responses=tuple(row.get("page_responses", ())),
-        finish_reason=row.get("finish_reason"),
-        usage=Usage(**row.get("usage", {})),
-        timing=Timing(**row.get("timing", {})),
-        mean_logprob=row.get("mean_logprob"),
-        elapsed_seconds=row.get("elapsed_seconds"),
-        measured_at=row.get("measured_at"),
-        environment=row.get("environment", {}),
+        page_responses=tuple(map(str, page_responses)),
+        usage=Usage(**usage),
+        timing=Timing(**timing),
+        notes=(Message("unused_keys", {"names": names}),) if unused_keys else (),
         cached=True,
+        **known_values,
     )
+
+
+def _pick_value(row: Mapping[str, Any], key: str, wanted: Any, unused_keys: list[str]) -> Any:
+    """The value at `key`; None where there is none or another type, which is named."""
+    value = row.get(key)
+    if value is None or (isinstance(value, wanted) and not isinstance(value, bool)):
+        return value
+    unused_keys.append(key)
+    return None
+
+
+def _pick_numbers(
+    row: Mapping[str, Any], key: str, cls: type[Usage | Timing], unused_keys: list[str]
+) -> dict[str, Any]:
+    """The numbers that `cls` has a name for; what else stands there is named."""
+    values = _pick_value(row, key, Mapping, unused_keys) or {}
+    known_names = {field.name for field in fields(cls)}
+    numbers = {}
+    for name, value in values.items():
+        is_number = value is None or (isinstance(value, NUMBER) and not isinstance(value, bool))
+        if name in known_names and is_number:
+            numbers[name] = value
+        else:
+            unused_keys.append(f"{key}.{name}")
+    return numbers

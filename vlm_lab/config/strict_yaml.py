@@ -19,6 +19,7 @@ from vlm_lab.errors import UserError
 
 T = TypeVar("T")
 YamlKey = str | int
+MAX_NODES = 100_000  # values of one file, aliases written out
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ def read_yaml(path: Path) -> YamlSource:
     try:
         text = path.read_text("utf-8-sig")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _check_size(path, root)
         source = YamlSource(path, yaml.safe_load(text), root)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
@@ -59,6 +61,8 @@ def read_yaml(path: Path) -> YamlSource:
         raise UserError(f"{path}: is not UTF-8 text (byte {error.start})") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise UserError(f"{path}: is nested too deeply to be read") from None
     _check_duplicate_keys(source, root, [])
     return source
 
@@ -128,6 +132,32 @@ def _find_child(node: yaml.Node | None, key: YamlKey) -> tuple[int, yaml.Node] |
         item_node = node.value[key]
         return item_node.start_mark.line + 1, item_node
     return None
+
+
+def _check_size(path: Path, root: yaml.Node | None) -> None:
+    """UserError where aliases unfold to more than anybody writes, or into themselves."""
+    if root is not None and _count_nodes(path, root, {}) > MAX_NODES:
+        raise UserError(f"{path}: its aliases (*name) unfold to more than {MAX_NODES:,} values")
+
+
+def _count_nodes(path: Path, node: yaml.Node, counts: dict[int, int | None]) -> int:
+    """How many values there are when every alias is written out; each node is visited once."""
+    if id(node) in counts:
+        count = counts[id(node)]
+        if count is None:
+            line = node.start_mark.line + 1
+            raise UserError(f"{path}:{line}: an alias (*name) stands inside what it names")
+        return count
+    counts[id(node)] = None
+    total = 1 + sum(_count_nodes(path, child, counts) for child in _list_children(node))
+    counts[id(node)] = total
+    return total
+
+
+def _list_children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def _check_duplicate_keys(source: YamlSource, node: yaml.Node | None, keys: list[YamlKey]) -> None:

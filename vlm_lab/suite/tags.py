@@ -5,6 +5,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from vlm_lab.errors import UserError
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.reference_index import normalize_unicode
 from vlm_lab.suite.references import get_at_path
 from vlm_lab.types import Suite
@@ -21,17 +22,24 @@ def read_tag_table(suite: Suite) -> dict[str, dict[str, str]]:
     path = suite.folder / name
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file, restkey="")
+            columns, rows = reader.fieldnames or (), list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: is no CSV in UTF-8 ({error})") from None
     except OSError as error:
         raise UserError(
             f"{path}: cannot be read ({error.strerror}); suite.yaml names it under tags.file"
         ) from None
-    if rows and "document" not in rows[0]:
-        raise UserError(f"{path}: must have a column `document` (got {', '.join(rows[0])})")
+    if (columns or rows) and "document" not in columns:
+        got = terminal_safe(", ".join(columns)[:200])
+        raise UserError(
+            f"{path}: must have a column `document`, named in its first line (got {got})"
+        )
     tags_by_document = {}
     for row in rows:
-        document = normalize_unicode(row.pop("document"))
-        tags_by_document[document] = {key: value for key, value in row.items() if value}
+        document = normalize_unicode(row.pop("document") or "")
+        tags = {key: value for key, value in row.items() if key and value}
+        tags_by_document[document] = tags
     return tags_by_document
 
 
