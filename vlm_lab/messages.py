@@ -74,8 +74,8 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "not_compared": ("not compared with {model}: no document that both answered",),
     # what weakens a word
     "best_prompt": (
-        "the best of {n} prompt, picked on the same documents (its interval is widened)",
-        "the best of {n} prompts, picked on the same documents (its interval is widened)",
+        "the best of {n} prompt, picked on the same documents (its bounds allow for that)",
+        "the best of {n} prompts, picked on the same documents (its bounds allow for that)",
     ),
     "flattered": (
         "{model} ({suite}): the best of {n} prompt was picked on the documents that it is judged"

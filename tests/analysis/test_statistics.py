@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.case_records import failed, record
-from vlm_lab.analysis.statistics import estimate_ratios, summarize_records
+from vlm_lab.analysis.intervals import estimate_ratios
+from vlm_lab.analysis.statistics import summarize_records
 from vlm_lab.types import CandidateKey, Model, Record, Summary
 
 MODEL = Model(name="m", model_id="x")

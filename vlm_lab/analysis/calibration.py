@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vlm_lab.analysis.bootstrap import compute_interval, draw_bootstrap_weights
+from vlm_lab.analysis.intervals import Array
 from vlm_lab.analysis.reliability import compute_reliability
-from vlm_lab.analysis.statistics import Array, compute_interval, draw_bootstrap_weights
 from vlm_lab.messages import Message
 from vlm_lab.types import (
     ANSWERED,

@@ -14,13 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.analysis.aggregation import CandidateCounts
+from vlm_lab.analysis.bootstrap import compute_interval, draw_bootstrap_weights
+from vlm_lab.analysis.intervals import divide
 from vlm_lab.analysis.power import estimate_further_documents, minimum_detectable_effect
-from vlm_lab.analysis.statistics import (
-    compute_interval,
-    compute_score_ratios,
-    divide,
-    draw_bootstrap_weights,
-)
+from vlm_lab.analysis.statistics import compute_score_ratios
 from vlm_lab.messages import Message
 from vlm_lab.types import CandidateKey, Comparison, Estimate, Summary
 

@@ -38,8 +38,3 @@ def compute_power(difference: float, standard_error: float) -> float:
     return NormalDist().cdf(standardized_difference - Z_95) + NormalDist().cdf(
         -standardized_difference - Z_95
     )
-
-
-def estimate_standard_error(low: float | None, high: float | None) -> float | None:
-    """Of a figure, from its 95 % interval."""
-    return None if low is None or high is None else (high - low) / (2 * Z_95)

@@ -10,12 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_lab.analysis.statistics import (
-    Array,
-    compute_interval,
-    draw_bootstrap_weights,
-    estimate_ratios,
-)
+from vlm_lab.analysis.bootstrap import compute_interval, draw_bootstrap_weights
+from vlm_lab.analysis.intervals import Array, estimate_ratios
 from vlm_lab.types import Estimate, ReliabilityBin
 
 MAX_BINS = 10

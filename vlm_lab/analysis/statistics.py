@@ -1,20 +1,14 @@
 """Counts -> figures with intervals, one summary for every suite x model x prompt.
 
-Intervals are percentile bootstrap over documents (Efron & Tibshirani 1993, ch. 13), seeded: the
-fields of one invoice stand or fall together, so documents are what is resampled. Percentile,
-because BCa has no answer for a model that is right everywhere; its percentiles are moved outwards
-as Student's t asks (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 4.3),
-without which intervals of 20 documents cover 92 % instead of 95 %.
+How the intervals are made stands in `vlm_lab.analysis.intervals`.
 
 python tools/bench_statistics.py
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vlm_lab.analysis.aggregation import (
     COUNT_COLUMNS,
@@ -23,6 +17,7 @@ from vlm_lab.analysis.aggregation import (
     aggregate_records,
 )
 from vlm_lab.analysis.amount_errors import sum_amount_errors
+from vlm_lab.analysis.intervals import Array, estimate_ratios
 from vlm_lab.types import (
     CORRECT,
     EXPECTED,
@@ -37,12 +32,6 @@ from vlm_lab.types import (
     Summary,
 )
 
-RESAMPLES = 10_000
-# resamples x documents: beyond 1,000 documents fewer resamples do, and memory stays flat
-MAX_DRAWS = 10_000_000
-CONFIDENCE_LEVEL = 0.95
-PRIOR_WEIGHT = 0.25  # of a document; tools/simulate_decisions.py shows what it is good for
-Array = NDArray[np.float64]
 _CELL_COLUMNS = [[f"cells_{name}" for name in names] for names in (CORRECT, EXPECTED, PREDICTED)]
 # Each score is a ratio of sums over documents: what is counted above, and the means of what stands
 # below.
@@ -73,95 +62,6 @@ def compute_score_ratios(counts: Array, names: Iterable[str] = SCORES) -> tuple[
 
 def _sum_columns(counts: Array, names: Sequence[str]) -> Array:
     return np.asarray(counts[:, [COUNT_COLUMNS.index(name) for name in names]].sum(-1))
-
-
-@lru_cache(maxsize=4)
-def draw_bootstrap_weights(documents: int, seed: int) -> NDArray[np.float32]:
-    """resamples x documents: how often each document is drawn. The same draw for all models:
-    comparisons are paired."""
-    resamples = max(1000, min(RESAMPLES, MAX_DRAWS // documents))
-    document_indices = np.random.default_rng(seed).integers(
-        documents, size=(resamples, documents), dtype=np.int32
-    )
-    document_indices += np.arange(0, resamples * documents, documents, dtype=np.int32)[:, None]
-    return (
-        np.bincount(document_indices.ravel(), minlength=document_indices.size)
-        .reshape(document_indices.shape)
-        .astype(np.float32)
-    )
-
-
-def resample_ratios(numerators: Array, denominators: Array, seed: int = 0) -> Array:
-    """resamples x figures: each figure (a sum over a sum) in every resample of the documents; NaN
-    where 0 / 0."""
-    sums = draw_bootstrap_weights(len(numerators), seed) @ np.concatenate(
-        [numerators, denominators], -1
-    ).astype(np.float32)
-    numerator_sums, denominator_sums = np.split(sums.astype(np.float64), 2, axis=-1)
-    return divide(numerator_sums, denominator_sums)
-
-
-def divide(numerator: Array, denominator: Array) -> Array:
-    """Ratios, NaN where there is nothing to judge."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(numerator / denominator, dtype=np.float64)
-
-
-def estimate_ratios(numerators: Array, denominators: Array, seed: int = 0) -> list[Estimate]:
-    """Each figure with its interval, over the documents that have something to judge; below two
-    there is none."""
-    judged_counts = ((denominators > 0) | (numerators > 0)).sum(0)
-    resamples = resample_ratios(
-        *_add_prior_documents(numerators, denominators, judged_counts), seed
-    )
-    values = divide(numerators.sum(0), denominators.sum(0))
-    return [
-        _build_estimate(float(values[column]), resamples[:, column], int(judged_counts[column]))
-        for column in range(numerators.shape[1])
-    ]
-
-
-def _add_prior_documents(
-    numerators: Array, denominators: Array, judged_counts: NDArray[np.int64]
-) -> tuple[Array, Array]:
-    """The documents, and two more that stand for what they do not show: one wholly wrong, one
-    wholly right, each of PRIOR_WEIGHT of a document's weight (after Agresti & Coull 1998). Without
-    them five of five would be certain."""
-    prior_weight = PRIOR_WEIGHT * divide(
-        denominators.sum(0), np.maximum(judged_counts, 1).astype(np.float64)
-    )
-    return np.vstack([numerators, np.zeros_like(prior_weight), prior_weight]), np.vstack(
-        [denominators, prior_weight, prior_weight]
-    )
-
-
-def _build_estimate(value: float, resamples: Array, documents: int) -> Estimate:
-    if not np.isfinite(value):
-        return Estimate(None, n=documents)
-    if documents < 2:
-        return Estimate(value, n=documents)
-    low, high = compute_interval(resamples, documents)
-    return Estimate(value, min(low, value), max(high, value), documents)
-
-
-def compute_interval(resamples: Array, documents: int) -> tuple[float, float]:
-    """The percentiles of the resamples that stand for 2.5 % and 97.5 % with n documents."""
-    percentile = _compute_t_percentile(documents)
-    low, high = np.quantile(resamples[np.isfinite(resamples)], [percentile, 1 - percentile])
-    return float(low), float(high)
-
-
-@lru_cache(maxsize=4096)
-def _compute_t_percentile(documents: int) -> float:
-    """The percentile that stands for 2.5 % with n documents."""
-    from scipy.special import ndtr, stdtrit
-
-    return float(
-        ndtr(
-            stdtrit(documents - 1, (1 - CONFIDENCE_LEVEL) / 2)
-            * np.sqrt(documents / (documents - 1))
-        )
-    )
 
 
 def summarize_records(

@@ -1,9 +1,11 @@
 """Figures -> a word for each model: chosen, rejected or needs_more_data, and what would change it.
 
-A model meets the rules only when every interval lies wholly on the right side; it is rejected when
-one lies wholly on the wrong side; else it needs more data. Of those that meet them, the best on the
-first figure of `prefer` is chosen, together with all that cannot be told from it; what is clearly
-worse is rejected. Nothing is chosen from a dry run, or while cells were skipped or not run.
+A model meets the rules only when every lower bound reaches its rule; it is rejected when an upper
+one lies below; else it needs more data. The bounds allow for all models and prompts that were tried
+on the same documents (Bonferroni): one time in twenty, at most, any of them is chosen wrongly. Of
+those that meet the rules, the best on the first figure of `prefer` is chosen, together with all
+that cannot be told from it; what is clearly worse is rejected. Nothing is chosen from a dry run, or
+while cells were skipped or not run.
 
 vlm-lab decide last
 """
@@ -73,8 +75,9 @@ def make_decisions(
     decisions = []
     for suite in dict.fromkeys(summary.suite for summary in summaries):
         suite_summaries = [summary for summary in summaries if summary.suite == suite]
+        tail = rules.familywise_error_rate / max(1, sum(map(_has_figures, suite_summaries)))
         assessments = [
-            _assess_best_prompt(suite_summaries, name, rules)
+            _assess_best_prompt(suite_summaries, name, rules, tail)
             for name in dict.fromkeys(summary.model for summary in suite_summaries)
         ]
         suite_comparisons = [comparison for comparison in comparisons if comparison.suite == suite]
@@ -180,23 +183,21 @@ def _build_decision(
     )
 
 
+def _has_figures(summary: Summary) -> bool:
+    return any(estimate.value is not None for estimate in summary.scores.values())
+
+
 def _assess_best_prompt(
-    summaries: Sequence[Summary], model: str, rules: Rules
+    summaries: Sequence[Summary], model: str, rules: Rules, tail: float
 ) -> _CandidateAssessment:
     """The word of a model's best prompt: one that meets the rules, else one that may, else the
     least bad."""
     prompt_summaries = [summary for summary in summaries if summary.model == model]
-    prompt_count = sum(
-        any(estimate.value is not None for estimate in summary.scores.values())
-        for summary in prompt_summaries
-    )
+    prompt_count = sum(map(_has_figures, prompt_summaries))
     assessments = [
         _CandidateAssessment(
             summary,
-            tuple(
-                evaluate_rule(summary, name, rule, max(1, prompt_count))
-                for name, rule in rules.require.items()
-            ),
+            tuple(evaluate_rule(summary, name, rule, tail) for name, rule in rules.require.items()),
             tuple(_find_blocking_reasons(summary)),
             prompt_count,
         )

@@ -1,16 +1,15 @@
 """One rule of models.yaml's `decide: require` held against one candidate: met, failed, or open.
 
-Scores and field paths are lower limits and are judged by their interval: met only when all of it is
-above the rule, failed only when all of it is below. Seconds, gigabytes, money and the error rate
-are upper limits.
+Scores and field paths are lower limits and are judged by their one-sided bounds: met only when the
+lower one reaches the rule, failed only when the upper one lies below it. Seconds, gigabytes, money
+and the error rate are upper limits.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
-from vlm_lab.analysis.power import Z_95, estimate_further_documents, estimate_standard_error
+from vlm_lab.analysis.bounds import compute_bounds, count_further_units
 from vlm_lab.analysis.statistics import SCORES
 from vlm_lab.messages import Message
 from vlm_lab.types import Estimate, Summary
@@ -36,11 +35,8 @@ class RuleResult:
     more_documents: int | None = None
 
 
-def evaluate_rule(
-    summary: Summary, name: str, threshold: float, prompt_count: int = 1
-) -> RuleResult:
-    """One rule. Where a model's best of several `prompts` is judged, its interval is widened
-    (Bonferroni)."""
+def evaluate_rule(summary: Summary, name: str, threshold: float, tail: float) -> RuleResult:
+    """One rule, whose bounds are missed with a probability of `tail` each."""
     if name in UPPER_LIMITS:
         return _evaluate_upper_limit(summary, name, threshold)
     estimate = find_figure(summary, name)
@@ -51,7 +47,7 @@ def evaluate_rule(
         )
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return RuleResult("open", Message("too_few", {"name": name, "n": estimate.n}))
-    low, high = widen_interval(estimate, prompt_count)
+    low, high = compute_bounds(estimate, tail)
     arguments = {
         "name": name,
         "value": estimate.value,
@@ -65,12 +61,7 @@ def evaluate_rule(
         return RuleResult("met", reason)
     if high < threshold:
         return RuleResult("failed", reason)
-    standard_error = estimate_standard_error(low, high)
-    return RuleResult(
-        "open",
-        reason,
-        estimate_further_documents(estimate.value - threshold, standard_error, estimate.n),
-    )
+    return RuleResult("open", reason, count_further_units(estimate, threshold, tail))
 
 
 def find_figure(summary: Summary, name: str) -> Estimate | None:
@@ -78,19 +69,6 @@ def find_figure(summary: Summary, name: str) -> Estimate | None:
     if name in summary.fields:
         return summary.fields[name].accuracy
     return summary.scores.get(name)
-
-
-def widen_interval(estimate: Estimate, prompt_count: int) -> tuple[float, float]:
-    """The interval at which the best of so many still errs one time in twenty."""
-    assert estimate.value is not None  # noqa: S101
-    assert estimate.low is not None  # noqa: S101
-    assert estimate.high is not None  # noqa: S101
-    factor = NormalDist().inv_cdf(1 - 0.025 / prompt_count) / Z_95 if prompt_count > 1 else 1.0
-    low, high = (
-        estimate.value - factor * (estimate.value - estimate.low),
-        estimate.value + factor * (estimate.high - estimate.value),
-    )
-    return max(0.0, low), min(1.0, high)
 
 
 def _evaluate_upper_limit(summary: Summary, name: str, limit: float) -> RuleResult:

@@ -402,9 +402,11 @@ class Record(HasCandidate):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """models.yaml's `decide`: what a model must reach to be chosen, and what is then preferred."""
+    """models.yaml's `decide`: what a model must reach to be chosen, and what is then preferred.
+    `familywise_error_rate` is how often any of the candidates of a suite may be chosen wrongly."""
 
     require: Mapping[str, float] = field(
         default_factory=lambda: {"field_f1": 0.95, "max_error_rate": 0.01}
     )
     prefer: tuple[str, ...] = ("field_f1", "p95_seconds")
+    familywise_error_rate: float = 0.05
