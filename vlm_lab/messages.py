@@ -26,7 +26,6 @@ ENGLISH = gettext.NullTranslations()  # a msgid is its own translation
 MESSAGES: dict[str, tuple[str, ...]] = {
     # a rule held against a candidate
     "none_met": ("no rule is met for certain",),
-    "no_rule": ("models.yaml sets no rule",),
     "interval": (
         "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} document), rule {rule:g}",
         "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} documents), rule {rule:g}",
@@ -188,6 +187,13 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "no_row": ("{place}: not corrected: the reference has no such row",),
     "none_to_correct": ("{place}: has no reference to correct",),
     "unused_correction": ("{file}: no document {name}; its corrections are not used",),
+    # rules that so few documents cannot show
+    "unprovable": (
+        "{suite}: {name} {rule:g} cannot be shown with {documents} documents; were all right, it"
+        " would take {needed} for {n} candidate",
+        "{suite}: {name} {rule:g} cannot be shown with {documents} documents; were all right, it"
+        " would take {needed} for {n} candidates",
+    ),
     # how a run was started
     "repeated": (
         "{n} case came more than once (a plugin that repeats, or a path named twice): it counts"

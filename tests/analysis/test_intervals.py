@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from vlm_lab.analysis.bounds import compute_bounds, count_further_units, count_units_all_right
+from vlm_lab.analysis.bounds import compute_bounds, count_further_units
 from vlm_lab.analysis.intervals import estimate_ratios
+from vlm_lab.analysis.power import count_units_all_right
 from vlm_lab.types import Estimate
 
 

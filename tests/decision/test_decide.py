@@ -111,12 +111,31 @@ def test_a_candidate_that_was_not_asked_has_no_word(status: str, models: list[st
 
 
 def test_a_partial_run_rejects_nobody() -> None:
-    (made,) = decided(summary(low=0.1, value=0.2, high=0.3, statuses={"ok": 5, "not_run": 95}))
+    few = {"field_f1": Estimate(0.2, 0.1, 0.3, 5)}
+    (made,) = decided(summary(scores=few, statuses={"ok": 5, "not_run": 95}))
     assert made.verdict == "needs_more_data"
     assert (
         translate_messages(made.reasons_for("against"))[0]
         == "95 of 100 cells were not run: the run is partial"
     )
+
+
+@pytest.mark.parametrize(
+    ("skipped", "word"), [(0, "rejected"), (4, "rejected"), (60, "needs_more_data")]
+)
+def test_a_rule_that_is_out_of_reach_rejects_while_cells_are_skipped(
+    skipped: int, word: str
+) -> None:
+    """Four perfect documents would make 0.816 of 22 no more than 0.844."""
+    scores = {"field_f1": Estimate(0.816, 0.781, 0.830, 22)}
+    statuses = {"ok": 22, "skipped": skipped} if skipped else {"ok": 22}
+    (made,) = decided(summary(scores=scores, documents=22 + skipped, statuses=statuses))
+    assert made.verdict == word
+    if skipped:
+        assert (
+            f"{skipped} of {22 + skipped} cells"
+            in translate_messages(made.reasons_for("against"))[0]
+        )
 
 
 @pytest.mark.parametrize(
@@ -169,14 +188,26 @@ def test_the_clearly_better_one_is_chosen() -> None:
 @pytest.mark.parametrize(
     ("rules", "evidence"),
     [
-        ({"field_f1": 0.99, "p95_seconds": 5}, "p95_seconds 4, rule 5"),
-        ({"field_f1": 0.975, "cost_per_1000": 5}, "no rule is met for certain"),
-        ({}, "models.yaml sets no rule"),
+        ({"field_f1": 0.99, "p95_seconds": 5}, ["p95_seconds 4, rule 5"]),
+        ({"field_f1": 0.975, "cost_per_1000": 5}, []),
+        ({}, []),
     ],
 )
-def test_only_what_is_met_is_evidence(rules: dict[str, float], evidence: str) -> None:
+def test_only_what_is_met_is_evidence(rules: dict[str, float], evidence: list[str]) -> None:
     (made,) = decided(summary(), rules=Rules(rules))
-    assert translate_messages(made.reasons_for("evidence")) == [evidence]
+    always = "max_error_rate 0, rule 0.01"
+    assert sorted(translate_messages(made.reasons_for("evidence"))) == sorted([*evidence, always])
+
+
+def test_the_limit_of_failed_cells_is_kept_where_the_rules_name_others() -> None:
+    rules = Rules({"field_f1": 0.95})
+    (made,) = decided(summary(statuses={"ok": 60, "error": 40}), rules=rules)
+    assert made.verdict == "needs_more_data"
+    assert "max_error_rate 0.4, rule 0.01" in translate_messages(made.reasons_for("against"))[0]
+    (made,) = decided(
+        summary(low=0.5, value=0.6, high=0.7, statuses={"ok": 60, "error": 40}), rules=rules
+    )
+    assert translate_messages(made.reasons_for("evidence")) == ["no rule is met for certain"]
 
 
 def test_reasons_are_what_the_sentences_are_made_of() -> None:

@@ -30,6 +30,15 @@ def compute_bounds(estimate: Estimate, tail: float) -> tuple[float, float]:
     )
 
 
+def compute_best_case_bound(estimate: Estimate, further_units: int, tail: float) -> float:
+    """The upper bound if so many further units were all right."""
+    value, _, high = get_interval(estimate)
+    units = _find_units(lambda units: high - _compute_upper(value, units, TAIL))
+    growth = (estimate.n + further_units) / estimate.n
+    best_value = (value * estimate.n + further_units) / (estimate.n + further_units)
+    return max(best_value, _compute_upper(best_value, units * growth, tail))
+
+
 def count_further_units(estimate: Estimate, threshold: float, tail: float) -> int | None:
     """Units beside the present ones until a bound at `tail` would be on the estimate's side of a
     threshold four times in five, if what comes is like what was seen; None: never."""
@@ -49,13 +58,6 @@ def count_further_units(estimate: Estimate, threshold: float, tail: float) -> in
     if needed >= MAX_UNITS:
         return None
     return max(0, math.ceil(estimate.n * needed / units) - estimate.n)
-
-
-def count_units_all_right(threshold: float, tail: float) -> int | None:
-    """The fewest units that can show a threshold, all of them right; None: it cannot be shown."""
-    if threshold >= 1:
-        return None
-    return max(2, math.ceil(math.log(tail) / math.log(threshold))) if threshold > 0 else 2
 
 
 def get_interval(estimate: Estimate) -> tuple[float, float, float]:

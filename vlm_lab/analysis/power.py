@@ -38,3 +38,10 @@ def compute_power(difference: float, standard_error: float) -> float:
     return NormalDist().cdf(standardized_difference - Z_95) + NormalDist().cdf(
         -standardized_difference - Z_95
     )
+
+
+def count_units_all_right(threshold: float, tail: float) -> int | None:
+    """The fewest units that can show a threshold, all of them right; None: it cannot be shown."""
+    if threshold >= 1:
+        return None
+    return max(2, math.ceil(math.log(tail) / math.log(threshold))) if threshold > 0 else 2

@@ -22,7 +22,7 @@ from vlm_lab.config.strict_yaml import (
 )
 from vlm_lab.errors import UserError
 from vlm_lab.registry import allow_plugins
-from vlm_lab.types import Model, Rules
+from vlm_lab.types import UPPER_LIMITS, Model, Rules
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 # A model's name is a folder beside files of these kinds.
@@ -109,7 +109,7 @@ def _load_file(path: Path) -> Candidates:
     return Candidates(
         models=models,
         prompts=_parse_prompts(source),
-        rules=parse_dataclass(Rules, source, ["decide"], source.data.get("decide") or {}),
+        rules=_parse_rules(source),
         locations={
             model.name: f"{path}:{source.find_line(['models', index])}"
             for index, model in enumerate(models)
@@ -131,6 +131,21 @@ def _parse_plugins(source: YamlSource) -> tuple[str, ...]:
                 ["plugins", index], f"must be a module's name, package.module (got {module!r})"
             )
     return tuple(modules)
+
+
+def _parse_rules(source: YamlSource) -> Rules:
+    """`decide`; UserError for a share that is none (`field_f1: 95`)."""
+    rules = parse_dataclass(Rules, source, ["decide"], source.data.get("decide") or {})
+    for name, threshold in rules.require.items():
+        if name not in UPPER_LIMITS and not 0 <= threshold <= 1:
+            raise source.make_error(
+                ["decide", "require", name], f"must be a share from 0 to 1, got {threshold:g}"
+            )
+    if not 0 < rules.familywise_error_rate < 1:
+        raise source.make_error(
+            ["decide", "familywise_error_rate"], "must lie between 0 and 1, for example 0.05"
+        )
+    return rules
 
 
 def _parse_models(source: YamlSource) -> tuple[Model, ...]:

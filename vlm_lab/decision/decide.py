@@ -18,9 +18,15 @@ from vlm_lab.analysis.aggregation import CandidateCounts, aggregate_records
 from vlm_lab.analysis.comparison import adjust_p_values, compare_all_pairs
 from vlm_lab.analysis.statistics import SCORES
 from vlm_lab.backends import is_incumbent
-from vlm_lab.decision.requirements import UPPER_LIMITS, RuleResult, evaluate_rule, find_figure
+from vlm_lab.decision.requirements import (
+    RuleResult,
+    evaluate_rule,
+    find_figure,
+    find_limited_figure,
+)
 from vlm_lab.messages import Message
 from vlm_lab.types import (
+    UPPER_LIMITS,
     CandidateKey,
     Comparison,
     Decision,
@@ -54,6 +60,8 @@ class _CandidateAssessment:
 
     @property
     def verdict(self) -> Verdict:
+        if any(result.is_out_of_reach for result in self.rule_results):
+            return "rejected"
         if self.blocking_reasons:
             return "needs_more_data"
         statuses = {result.status for result in self.rule_results}
@@ -229,7 +237,7 @@ def _rank_assessment(assessment: _CandidateAssessment, rules: Rules) -> tuple[fl
 def _compute_sort_value(assessment: _CandidateAssessment, name: str) -> float:
     """Smaller is better, whichever way the figure counts; what is not measured comes last."""
     if name in UPPER_LIMITS:
-        value = UPPER_LIMITS[name](assessment.summary) if assessment.summary.documents else None
+        value = find_limited_figure(assessment.summary, name)
         return float("inf") if value is None else value
     estimate = find_figure(assessment.summary, name)
     return float("inf") if estimate is None or estimate.value is None else -estimate.value
@@ -326,7 +334,7 @@ def _describe_difference(
 def _list_reasons_for(assessment: _CandidateAssessment) -> tuple[Message, ...]:
     """The rules that are met for certain; what is open speaks for nobody."""
     reasons = tuple(result.reason for result in assessment.rule_results if result.status == "met")
-    return reasons or (Message("none_met" if assessment.rule_results else "no_rule"),)
+    return reasons or (Message("none_met"),)
 
 
 def _list_reasons_against(

@@ -9,12 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from vlm_lab.analysis.bounds import compute_bounds, count_further_units
+from vlm_lab.analysis.bounds import (
+    compute_best_case_bound,
+    compute_bounds,
+    count_further_units,
+)
 from vlm_lab.analysis.statistics import SCORES
 from vlm_lab.messages import Message
-from vlm_lab.types import Estimate, Summary
+from vlm_lab.types import UPPER_LIMITS, Estimate, Summary
 
-UPPER_LIMITS: dict[str, Callable[[Summary], float | None]] = {
+_LIMITED_FIGURES: dict[str, Callable[[Summary], float | None]] = {
     "median_seconds": lambda summary: summary.speed.median_seconds,
     "p95_seconds": lambda summary: summary.speed.p95_seconds,
     "peak_memory_gb": lambda summary: _convert_to_gigabytes(summary.speed.peak_memory_bytes),
@@ -28,11 +32,12 @@ _UNMEASURED_MESSAGES = {"cost_per_1000": "no_price", "peak_memory_gb": "no_memor
 @dataclass(frozen=True, slots=True)
 class RuleResult:
     """`more_documents` is how many further ones would settle an open rule, where that is what is
-    missing."""
+    missing. A failed rule `is_out_of_reach` where the cells that were not asked would not help."""
 
     status: Literal["met", "failed", "open"]
     reason: Message
     more_documents: int | None = None
+    is_out_of_reach: bool = False
 
 
 def evaluate_rule(summary: Summary, name: str, threshold: float, tail: float) -> RuleResult:
@@ -60,8 +65,21 @@ def evaluate_rule(summary: Summary, name: str, threshold: float, tail: float) ->
     if low >= threshold:
         return RuleResult("met", reason)
     if high < threshold:
-        return RuleResult("failed", reason)
+        return RuleResult(
+            "failed", reason, is_out_of_reach=_is_out_of_reach(summary, estimate, threshold, tail)
+        )
     return RuleResult("open", reason, count_further_units(estimate, threshold, tail))
+
+
+def _is_out_of_reach(summary: Summary, estimate: Estimate, threshold: float, tail: float) -> bool:
+    """Whether a rule fails even if all documents that were not asked were right."""
+    unasked = summary.statuses.get("skipped", 0) + summary.statuses.get("not_run", 0)
+    return compute_best_case_bound(estimate, unasked, tail) < threshold
+
+
+def find_limited_figure(summary: Summary, name: str) -> float | None:
+    """The figure of one of UPPER_LIMITS; None where it was not measured."""
+    return _LIMITED_FIGURES[name](summary) if summary.documents else None
 
 
 def find_figure(summary: Summary, name: str) -> Estimate | None:
@@ -72,7 +90,7 @@ def find_figure(summary: Summary, name: str) -> Estimate | None:
 
 
 def _evaluate_upper_limit(summary: Summary, name: str, limit: float) -> RuleResult:
-    value = UPPER_LIMITS[name](summary)
+    value = find_limited_figure(summary, name)
     if value is None:
         return RuleResult(
             "open", Message(_UNMEASURED_MESSAGES.get(name, "not_timed"), {"name": name})

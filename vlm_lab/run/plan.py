@@ -13,6 +13,7 @@ from vlm_lab.registry import allow_plugins
 from vlm_lab.run.left_out import LeftOutPages
 from vlm_lab.run.options import Options
 from vlm_lab.run.preflight import check_suite
+from vlm_lab.run.rule_forecast import find_unprovable_rules
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite.sampling import sample_documents
 from vlm_lab.types import Case, CaseKey, Document, Model, Suite
@@ -92,6 +93,8 @@ class Plan:
         not_isolated = [
             model.name for model in models if model.has_own_backend and not model.is_isolated
         ]
+        if not self.find_partial_suites():
+            self.notes += find_unprovable_rules(self.cases, self.candidates.rules)
         if not_isolated:
             self.notes.append(Message("not_isolated", {"models": list_first_names(not_isolated)}))
 

@@ -6,6 +6,7 @@ Suite -> Document -> Page -> Prompt -> Generation -> Prediction -> FieldResult -
 """
 
 from vlm_lab.types.cases import (
+    UPPER_LIMITS,
     CandidateKey,
     Case,
     CaseKey,
@@ -59,6 +60,7 @@ __all__ = [
     "JUDGED",
     "OUTCOMES",
     "PREDICTED",
+    "UPPER_LIMITS",
     "AmountError",
     "Calibration",
     "CandidateKey",

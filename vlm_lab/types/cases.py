@@ -400,13 +400,28 @@ class Record(HasCandidate):
         return (self.error.message if self.error else "") or self.reason
 
 
+# What `decide: require` limits from above; any other name is a score or a field, from below.
+UPPER_LIMITS = (
+    "median_seconds",
+    "p95_seconds",
+    "peak_memory_gb",
+    "cost_per_1000",
+    "max_error_rate",
+)
+DEFAULT_ERROR_RATE = 0.01
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """models.yaml's `decide`: what a model must reach to be chosen, and what is then preferred.
     `familywise_error_rate` is how often any of the candidates of a suite may be chosen wrongly."""
 
-    require: Mapping[str, float] = field(
-        default_factory=lambda: {"field_f1": 0.95, "max_error_rate": 0.01}
-    )
+    require: Mapping[str, float] = field(default_factory=lambda: {"field_f1": 0.95})
     prefer: tuple[str, ...] = ("field_f1", "p95_seconds")
     familywise_error_rate: float = 0.05
+
+    def __post_init__(self) -> None:
+        # Cells that failed would else speak for nobody and against nobody.
+        limits = {**self.require}
+        limits.setdefault("max_error_rate", DEFAULT_ERROR_RATE)
+        object.__setattr__(self, "require", limits)
