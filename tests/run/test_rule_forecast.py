@@ -3,6 +3,7 @@
 import pytest
 
 from tests.projects import echo, write_project
+from tests.suites import REFERENCE
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ def test_what_so_few_documents_cannot_show_is_said_before_the_run(
     write_project(
         pytester.path,
         f"models:\n{candidates}decide:\n  require: {{field_f1: {rule}}}\n",
-        {name: {"total": "1.00"} for name in names},
+        dict.fromkeys(names, REFERENCE),
     )
     result = pytester.runpytest("benchmarks", "--collect-only", "-p", "no:cacheprovider")
     lines = result.stdout.str()
