@@ -89,7 +89,7 @@ def _find_units(excess: Callable[[float], float]) -> float:
     """The number of units at which a growing function crosses 0: by halving, on a logarithmic
     scale."""
     smallest, largest = math.log(0.5), math.log(MAX_UNITS)
-    for _ in range(50):
+    for _ in range(32):
         middle = (smallest + largest) / 2
         if excess(math.exp(middle)) < 0:
             smallest = middle
