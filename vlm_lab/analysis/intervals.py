@@ -84,17 +84,11 @@ def _draw_bounds(
     weights = draw_unit_weights(len(numerators), seed)
     sums = weights[:, 1:] @ np.concatenate([numerators, denominators], -1).astype(np.float32)
     numerator_sums, denominator_sums = np.split(sums.astype(np.float64), 2, axis=-1)
-    unseen_sums = weights[:, :1] * _compute_unseen_sizes(denominators)
+    # As large as the largest seen: where long invoices are rare and read worse, less is too little.
+    unseen_sums = weights[:, :1] * denominators.max(0, initial=0.0)
     lower_ratios = divide(numerator_sums, denominator_sums + unseen_sums)
     upper_ratios = divide(numerator_sums + unseen_sums, denominator_sums + unseen_sums)
     return np.quantile(lower_ratios, tail, axis=0), np.quantile(upper_ratios, 1 - tail, axis=0)
-
-
-def _compute_unseen_sizes(denominators: Array) -> Array:
-    """How large the unit is that was not seen: between the mean and the largest that was. The mean
-    alone is too little where long invoices are rare and read worse."""
-    judged_counts = np.maximum((denominators > 0).sum(0), 1)
-    return np.asarray((denominators.sum(0) / judged_counts + denominators.max(0, initial=0.0)) / 2)
 
 
 @lru_cache(maxsize=4)
