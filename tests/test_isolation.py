@@ -84,8 +84,22 @@ def qwen(checkpoint: Callable[[str], Path]) -> Path:
 
 
 def out_of_memory_once(checkpoint: Path, folder: Path) -> Path:
-    """The checkpoint, with code of its own that fails once."""
+    """The checkpoint, with code of its own that fails once. transformers renames no weights for
+    such code, so that they are named as its parameters are."""
+    from safetensors.torch import load_file, save_file
+
     shutil.copytree(checkpoint, folder)
+    weights = load_file(folder / "model.safetensors")
+    prefixes = {
+        "model.": "model.language_model.",
+        "visual.": "model.visual.",
+        "lm_head.": "lm_head.",
+    }
+    renamed = {
+        prefixes[f"{name.partition('.')[0]}."] + name.partition(".")[2]: tensor
+        for name, tensor in weights.items()
+    }
+    save_file(renamed, folder / "model.safetensors", {"format": "pt"})
     (folder / "full.py").write_text(FULL)
     config = json.loads((folder / "config.json").read_text())
     config["auto_map"] = {"AutoModelForImageTextToText": "full.OutOfMemoryOnce"}
