@@ -33,7 +33,7 @@ def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
 
 @lru_cache(maxsize=256)
 def _render_template(template: str, schema: str, location: str) -> str:
-    if "\N{REPLACEMENT CHARACTER}" in template:  # as it was read from what was none
+    if any("\udc80" <= letter <= "\udcff" for letter in template):  # bytes that were no text
         raise UserError(f"{location}: is not UTF-8 text; save it as UTF-8")
     try:
         return _jinja_environment.from_string(template).render(schema=schema).strip()

@@ -97,6 +97,8 @@ KEPT_IN: dict[str, tuple[Layout, str, str]] = {
 }
 
 
+# transformers leaves the files of named templates open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("case", KEPT_IN)
 def test_a_template_is_found_wherever_a_checkpoint_keeps_it(folder: Path, case: str) -> None:
     lay, source, name = KEPT_IN[case]
