@@ -17,6 +17,8 @@ from vlm_lab.fields.printed_numbers import find_decimal_mark
 from vlm_lab.fields.schema import flatten_json
 from vlm_lab.types import Conventions, DocumentConventions, Field
 
+MAX_AMOUNT = 100  # letters; a longer text is no amount
+
 
 def read_own_conventions(
     data: Any, fields: Sequence[Field], conventions: Conventions, currency: str = ""
@@ -36,9 +38,15 @@ def read_own_conventions(
 
 def find_common_mark(values: Iterable[Any]) -> str:
     """The decimal mark of all values whose form shows one; "" where none does or two are used."""
-    marks = {find_decimal_mark(fold_text(value)) for value in values if isinstance(value, str)}
+    texts = [value for value in values if isinstance(value, str) and len(value) <= MAX_AMOUNT]
+    marks = set(map(_find_mark, texts))
     marks.discard("")
     return marks.pop() if len(marks) == 1 else ""
+
+
+@lru_cache(maxsize=4096)
+def _find_mark(text: str) -> str:
+    return find_decimal_mark(fold_text(text))
 
 
 def find_labelled_currency(

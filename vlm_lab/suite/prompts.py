@@ -25,10 +25,15 @@ _jinja_environment = ImmutableSandboxedEnvironment(
 def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
     """The words of one prompt, the same for all documents. UserError names file, prompt and
     line."""
-    schema = json.dumps(build_prompt_schema(suite.schema), ensure_ascii=False, indent=1)
+    schema = _format_prompt_schema(suite)
     is_own = suite.prompts.get(prompt_id) == template
     place = suite.prompt_files.get(prompt_id, suite.name) if is_own else suite.name
     return _render_template(template, schema, f"{place}: prompt {prompt_id!r}")
+
+
+@lru_cache(maxsize=64)
+def _format_prompt_schema(suite: Suite) -> str:
+    return json.dumps(build_prompt_schema(suite.schema), ensure_ascii=False, indent=1)
 
 
 @lru_cache(maxsize=256)
