@@ -7,7 +7,8 @@ import time
 
 import numpy as np
 
-from vlm_lab.analysis.statistics import RESAMPLES, summarize_records
+from vlm_lab.analysis.intervals import RESAMPLES
+from vlm_lab.analysis.statistics import summarize_records
 from vlm_lab.types import JUDGED, CandidateKey, FieldResult, Model, Record
 
 MODELS, DOCUMENTS, FIELDS = 10, 300, 12

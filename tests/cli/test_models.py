@@ -142,3 +142,12 @@ def test_the_candidates_that_ship_can_be_listed() -> None:
     for model in shipped:
         assert model.revision == "main" or re.fullmatch(r"[0-9a-f]{40}", model.revision)
         assert not model.trust_remote_code or model.revision != "main"
+
+
+def test_code_of_ones_own_is_not_run_to_list_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "trouble.py").write_text("raise SystemExit('imported')\n")
+    entry = "models:\n  - {name: own, model_id: x, backend: 'trouble:Backend'}\n"
+    (home / "models.yaml").write_text(entry)
+    assert "own" in run(capsys)

@@ -141,7 +141,10 @@ def format_row(
 
 
 def find_backend(model: Model) -> type[Backend]:
-    """Its class; one that cannot be imported here counts as the base class, and a run says why."""
+    """Its class. Code of one's own is not run to list it, and counts as the base class; so does a
+    name that nobody knows, of which a run says so."""
+    if model.has_own_backend:
+        return Backend
     try:
         return resolve_backend(model.backend)
     except UserError:
