@@ -145,8 +145,9 @@ def test_the_candidates_that_ship_can_be_listed() -> None:
 
 
 def test_code_of_ones_own_is_not_run_to_list_it(
-    home: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.syspath_prepend(home)
     (home / "trouble.py").write_text("raise SystemExit('imported')\n")
     entry = "models:\n  - {name: own, model_id: x, backend: 'trouble:Backend'}\n"
     (home / "models.yaml").write_text(entry)
