@@ -36,7 +36,7 @@ AMOUNT_ERROR_LEGEND = (
     " how far off, what those that were not read come to, and all true amounts."
 )
 MODEL_LEGEND = (
-    "Intervals are 95 %, bootstrap over documents. Seconds are from decoded pixels to the full"
+    "Intervals are 95 %, over documents. Seconds are from decoded pixels to the full"
     " reply; a dash is what was not measured. Unseen: the share of documents that could be booked"
     " without anybody looking, 99 % of them right."
 )
