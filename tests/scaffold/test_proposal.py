@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -282,6 +282,7 @@ VALUES = st.recursive(
 )
 
 
+@example(references=[{"\x1f": 0}])  # a prompt shows it by a replacement character
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.dictionaries(st.text(ANY, max_size=8), VALUES, max_size=4), min_size=1, max_size=3)

@@ -173,7 +173,7 @@ def _read_prompts(source: YamlSource, folder: Path, names: Mapping[str, str]) ->
     for prompt_id, name in names.items():
         path = folder / name
         if path.exists():
-            texts[prompt_id] = path.read_text("utf-8-sig", "surrogateescape")
+            texts[prompt_id] = path.read_text("utf-8-sig", "replace")
         elif (source.data or {}).get("prompts"):
             raise source.make_error(["prompts", prompt_id], f"no file {path}")
     return texts

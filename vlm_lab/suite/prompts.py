@@ -7,6 +7,7 @@ not become an empty prompt.
 
 import json
 from functools import lru_cache
+from pathlib import Path
 
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -28,7 +29,20 @@ def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
     schema = _format_prompt_schema(suite)
     is_own = suite.prompts.get(prompt_id) == template
     place = suite.prompt_files.get(prompt_id, suite.name) if is_own else suite.name
+    if "\N{REPLACEMENT CHARACTER}" in template and not _is_utf8(Path(place)):
+        raise UserError(f"{place}: prompt {prompt_id!r}: is not UTF-8 text; save it as UTF-8")
     return _render_template(template, schema, f"{place}: prompt {prompt_id!r}")
+
+
+def _is_utf8(path: Path) -> bool:
+    """False for a file whose bytes are no UTF-8, which is read with replacement characters."""
+    try:
+        path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @lru_cache(maxsize=64)
@@ -38,8 +52,6 @@ def _format_prompt_schema(suite: Suite) -> str:
 
 @lru_cache(maxsize=256)
 def _render_template(template: str, schema: str, location: str) -> str:
-    if any("\udc80" <= letter <= "\udcff" for letter in template):  # bytes that were no text
-        raise UserError(f"{location}: is not UTF-8 text; save it as UTF-8")
     try:
         return _jinja_environment.from_string(template).render(schema=schema).strip()
     except TemplateError as error:
