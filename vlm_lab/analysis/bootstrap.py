@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_lab.analysis.intervals import CONFIDENCE_LEVEL, MAX_DRAWS, RESAMPLES, Array
+from vlm_lab.analysis.intervals import MAX_DRAWS, RESAMPLES, TAIL, Array
 
 
 @lru_cache(maxsize=4)
@@ -41,9 +41,4 @@ def _compute_t_percentile(documents: int) -> float:
     """The percentile that stands for 2.5 % with n documents."""
     from scipy.special import ndtr, stdtrit
 
-    return float(
-        ndtr(
-            stdtrit(documents - 1, (1 - CONFIDENCE_LEVEL) / 2)
-            * np.sqrt(documents / (documents - 1))
-        )
-    )
+    return float(ndtr(stdtrit(documents - 1, TAIL) * np.sqrt(documents / (documents - 1))))

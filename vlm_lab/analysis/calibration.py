@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.analysis.bootstrap import compute_interval, draw_bootstrap_weights
-from vlm_lab.analysis.intervals import Array
+from vlm_lab.analysis.intervals import Array, compute_exact_bounds
 from vlm_lab.analysis.reliability import compute_reliability
 from vlm_lab.messages import Message
 from vlm_lab.types import (
@@ -38,6 +38,7 @@ TARGET_PRECISION = 0.99
 # documents without an error that show 99 % at a level of 95 %: log 0.05 / log 0.99
 MIN_ERROR_FREE_DOCUMENTS = 299
 # of the threshold: each needs the documents in order, which counts alone do not
+ONE_SIDED_TAIL = 0.05  # how often fewer of those that are booked are right than is claimed
 THRESHOLD_RESAMPLES = 2000
 FAILED, UNKNOWN, PASSED = 0.0, 0.5, 1.0  # a document's place where only checks are known
 
@@ -157,7 +158,7 @@ def _estimate_straight_through(confidence: Array, right: Array, seed: int) -> di
             "note": note,
         }
     chosen = thresholds_on_target[-1]
-    lower_bounds = _compute_clopper_pearson_bound(correct_counts, booked_counts)
+    lower_bounds, _ = compute_exact_bounds(correct_counts, booked_counts, ONE_SIDED_TAIL)
     share = float(coverages[chosen])
     proven_share = float(coverages[lower_bounds >= TARGET_PRECISION].max(initial=0))
     booked = Estimate(
@@ -190,18 +191,6 @@ def _resample_straight_through_rate(
     is_on_target = correct_counts >= TARGET_PRECISION * booked_counts
     shares = np.where(is_on_target, booked_counts, 0).max(-1) / len(right)
     return compute_interval(shares.astype(np.float64), len(right))
-
-
-def _compute_clopper_pearson_bound(correct_counts: Array, booked_counts: Array) -> Array:
-    """Clopper & Pearson 1934: the least share of right ones that these counts allow at 95 %,
-    one-sided."""
-    from scipy.special import betaincinv
-
-    return np.where(
-        correct_counts > 0,
-        betaincinv(np.maximum(correct_counts, 1), booked_counts - correct_counts + 1, 0.05),
-        0.0,
-    )
 
 
 def _build_note(booked: Estimate, wrong_count: int) -> Message:

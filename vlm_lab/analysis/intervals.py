@@ -24,16 +24,16 @@ RESAMPLES = 10_000
 # resamples x units: beyond 1,000 units fewer resamples do, and memory stays flat
 MAX_DRAWS = 10_000_000
 CONFIDENCE_LEVEL = 0.95
+TAIL = (1 - CONFIDENCE_LEVEL) / 2  # how often the truth lies below an interval, at most
 Array = NDArray[np.float64]
 
 
 def estimate_ratios(numerators: Array, denominators: Array, seed: int = 0) -> list[Estimate]:
     """Each figure with its 95 % interval. Both are units x figures; a unit whose denominator is 0
     has nothing to judge. Below two units there is no interval."""
-    tail = (1 - CONFIDENCE_LEVEL) / 2
     judged_counts = ((denominators > 0) | (numerators > 0)).sum(0)
     values = divide(numerators.sum(0), denominators.sum(0))
-    lower_bounds, upper_bounds = _compute_bounds(numerators, denominators, tail, seed)
+    lower_bounds, upper_bounds = _compute_bounds(numerators, denominators, seed)
     return [
         _build_estimate(*figure)
         for figure in zip(
@@ -54,20 +54,17 @@ def _build_estimate(value: float, low: float, high: float, units: int) -> Estima
     return Estimate(value, min(low, value), max(high, value), units)
 
 
-def _compute_bounds(
-    numerators: Array, denominators: Array, tail: float, seed: int
-) -> tuple[Array, Array]:
-    """The lower and upper bounds of each figure, each missed with a probability of `tail`."""
-    lower_bounds, upper_bounds = _draw_bounds(numerators, denominators, tail, seed)
-    judged_counts = (denominators > 0).sum(0)
-    correct_counts = (numerators > 0).sum(0)
-    is_rate = _find_rates(numerators, denominators)
-    exact_lower, exact_upper = compute_exact_bounds(
-        correct_counts.astype(np.float64), judged_counts.astype(np.float64), tail
-    )
-    return np.where(is_rate, exact_lower, lower_bounds), np.where(
-        is_rate, exact_upper, upper_bounds
-    )
+def _compute_bounds(numerators: Array, denominators: Array, seed: int) -> tuple[Array, Array]:
+    """The lower and upper end of each figure's interval; drawn where it is no rate."""
+    judged_counts = (denominators > 0).sum(0).astype(np.float64)
+    correct_counts = (numerators > 0).sum(0).astype(np.float64)
+    lower_bounds, upper_bounds = compute_exact_bounds(correct_counts, judged_counts, TAIL)
+    is_drawn = ~_find_rates(numerators, denominators)
+    if is_drawn.any():
+        lower_bounds[is_drawn], upper_bounds[is_drawn] = _draw_bounds(
+            numerators[:, is_drawn], denominators[:, is_drawn], seed
+        )
+    return lower_bounds, upper_bounds
 
 
 def _find_rates(numerators: Array, denominators: Array) -> NDArray[np.bool_]:
@@ -78,9 +75,7 @@ def _find_rates(numerators: Array, denominators: Array) -> NDArray[np.bool_]:
     return np.asarray(has_one_size & is_whole, dtype=np.bool_)
 
 
-def _draw_bounds(
-    numerators: Array, denominators: Array, tail: float, seed: int
-) -> tuple[Array, Array]:
+def _draw_bounds(numerators: Array, denominators: Array, seed: int) -> tuple[Array, Array]:
     weights = draw_unit_weights(len(numerators), seed)
     sums = weights[:, 1:] @ np.concatenate([numerators, denominators], -1).astype(np.float32)
     numerator_sums, denominator_sums = np.split(sums.astype(np.float64), 2, axis=-1)
@@ -88,7 +83,7 @@ def _draw_bounds(
     unseen_sums = weights[:, :1] * denominators.max(0, initial=0.0)
     lower_ratios = divide(numerator_sums, denominator_sums + unseen_sums)
     upper_ratios = divide(numerator_sums + unseen_sums, denominator_sums + unseen_sums)
-    return np.quantile(lower_ratios, tail, axis=0), np.quantile(upper_ratios, 1 - tail, axis=0)
+    return np.quantile(lower_ratios, TAIL, axis=0), np.quantile(upper_ratios, 1 - TAIL, axis=0)
 
 
 @lru_cache(maxsize=4)
