@@ -199,7 +199,7 @@ def measure_gate(
     stopped, changes = 0, []
     for _ in range(runs):
         before, after = draw_twins(generator, documents, 0.9, fall, whole)
-        change = estimate_score_change(after, before)
+        change = estimate_score_change(after, before).estimate
         stopped += has_regressed(change, 0.01)
         changes.append(change.value or 0.0)
     return stopped / runs, compute_power(fall, float(np.std(changes))) if fall else 0.025
@@ -210,7 +210,7 @@ def measure_false_differences(runs: int, documents: int, seed: int = 0) -> float
     test."""
     generator = np.random.default_rng(seed)
     p_values = [
-        estimate_paired_difference(*draw_twins(generator, documents, 0.9, 0.0, False))[2]
+        estimate_paired_difference(*draw_twins(generator, documents, 0.9, 0.0, False)).p_value
         for _ in range(runs)
     ]
     return sum(p is not None and p < 0.05 for p in p_values) / runs

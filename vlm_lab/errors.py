@@ -5,6 +5,7 @@ UserError            what the user gave cannot be used: one clear message, no tr
     HiddenDocument   its pages do not show what it holds; its cells are `skipped`
   DiskError          nothing more can be written: the run ends, what was written is safe
   Skip               this candidate or case cannot run here; the rest goes on, the cell is `skipped`
+    NotApplicable    the candidate is not meant for this document, and is not judged by it
   GenerationError    a backend could not answer this case; the cell is `error` and the rest goes on
 """
 
@@ -34,6 +35,12 @@ class Skip(UserError):
     """A candidate or a case that cannot run here, with the command that would change that."""
 
     kind = "Skip"
+
+
+class NotApplicable(Skip):
+    """A document that a candidate is not meant for: it is not asked about it."""
+
+    kind = "NotApplicable"
 
 
 class HiddenDocument(DocumentError, Skip):

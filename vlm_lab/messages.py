@@ -30,6 +30,13 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} document), rule {rule:g}",
         "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} documents), rule {rule:g}",
     ),
+    "interval_of_groups": (
+        "{name} {value:.3f} ({low:.3f} to {high:.3f}, {documents} documents in {n} group), rule"
+        " {rule:g}",
+        "{name} {value:.3f} ({low:.3f} to {high:.3f}, {documents} documents in {n} groups), rule"
+        " {rule:g}",
+    ),
+    "in_stratum": ("{tag} {value}: {what}",),
     "limit": ("{name} {value:.3g}, rule {rule:g}",),
     "few_timed": (
         "{name} {value:.3g}, rule {rule:g}, but only {n} document was timed",
@@ -69,6 +76,23 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "better": ("{model} is better in {name}",),
     "beaten": ("meets every rule, but {what}",),
     "alike": ("cannot be told from {models} on these documents",),
+    "alike_within": (
+        "cannot be told from {models} on these documents, which show a difference in {name} of"
+        " {value:.3f} or more four times in five",
+    ),
+    "equivalent": ("as good as {models}: differs by less than {limit:g} in {name}",),
+    "judged_by_some": (
+        "judged by {n} of {planned} documents, those that it is meant for or can be judged by",
+    )
+    * 2,
+    "exploratory": (
+        "exploratory: look {look} at the suite's documents where {n} was planned (decide: looks)",
+        "exploratory: look {look} at the suite's documents where {n} were planned (decide: looks)",
+    ),
+    "own_reference": (
+        "its answers are the files that the references are; where a person has verified a"
+        " reference, it is judged",
+    ),
     "beside": ("beside {model}, {what}",),
     "not_compared": ("not compared with {model}: no document that both answered",),
     # what weakens a word
@@ -136,6 +160,9 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{n} reference holds several objects, read as one: {names}",
         "{n} references hold several objects, read as one: {names}",
     ),
+    "no_cluster": (
+        "{suite}: no document has the tag {tag} that `cluster` names: each stands for itself",
+    ),
     "no_field": ("{name}: the schema has no field {fields}; not scored",),
     "no_reference": ("{suite}: no document has a reference; nothing will be scored",),
     "never_scored": ("in no reference, never scored: {fields}",),
@@ -194,6 +221,30 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{suite}: {name} {rule:g} cannot be shown with {documents} documents; were all right, it"
         " would take {needed} for {n} candidates",
     ),
+    "unprovable_by_groups": (
+        "{suite}: {name} {rule:g} cannot be shown with {documents} documents in {groups} groups;"
+        " were all right, it would take {needed} groups for {n} candidate",
+        "{suite}: {name} {rule:g} cannot be shown with {documents} documents in {groups} groups;"
+        " were all right, it would take {needed} groups for {n} candidates",
+    ),
+    # documents that are read alike
+    "alike_in_groups": (
+        "{suite}: {candidate} reads documents of one {tag} alike (intra-cluster correlation"
+        " {low:.2f}, {n} groups): intervals are too narrow, as if there were {value:.1f}"
+        " times as many documents; write cluster: {tag} into suite.yaml",
+    )
+    * 2,
+    # which documents a word is from
+    "tuned_on": (
+        "{suite}: {n} document that prompts are tuned on; the word comes from the others:"
+        " scripts/bench --holdout",
+        "{suite}: {n} documents that prompts are tuned on; the word comes from the others:"
+        " scripts/bench --holdout",
+    ),
+    "holdout_again": (
+        "{suite}: the holdout was opened {n} times, first on {first}: it is no longer unseen",
+    )
+    * 2,
     # how a run was started
     "repeated": (
         "{n} case came more than once (a plugin that repeats, or a path named twice): it counts"
@@ -259,6 +310,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "dry": ("a dry run calls no model",),
     "none_ran": ("no model was run",),
     "part": ("only a part of the suite was run",),
+    "tuning": ("these are the documents that prompts are tuned on; run with --holdout",),
 }
 
 

@@ -77,7 +77,8 @@ def test_a_constant_difference_is_found_and_equal_answers_are_not() -> None:
 
 def test_permutation_by_hand() -> None:
     """Four documents, each one field better: of 16 swaps two differ as much, so p is about 1/8."""
-    _, _, p_value = estimate_paired_difference(np.array([[9.0, 10]] * 4), np.array([[8.0, 10]] * 4))
+    better, worse = np.array([[9.0, 10]] * 4), np.array([[8.0, 10]] * 4)
+    p_value = estimate_paired_difference(better, worse).p_value
     assert p_value == pytest.approx(2 / 16, abs=0.02)
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from vlm_lab.analysis.comparison import adjust_p_values
-from vlm_lab.decision.decide import decide_run, make_decisions
+from vlm_lab.decision.decide import make_decisions
+from vlm_lab.decision.run_decisions import decide_run
 from vlm_lab.messages import translate_messages
 from vlm_lab.types import (
     Comparison,
@@ -107,7 +108,7 @@ def test_a_candidate_that_was_not_asked_has_no_word(status: str, models: list[st
     report = Report(
         run={}, suites=[{"name": "s", "verified": True}], models=[], prompts=[], summaries=summaries
     )
-    assert sorted(each.model for each in decide_run(report, [], RULES)) == models
+    assert sorted(each.model for each in decide_run(report, [], RULES)[1]) == models
 
 
 def test_a_partial_run_rejects_nobody() -> None:
@@ -272,7 +273,10 @@ def test_the_bounds_allow_for_all_models_that_were_tried() -> None:
 
 
 def test_beside_todays_pipeline_and_unchecked_references() -> None:
-    models = [Model(name="a", model_id="x"), Model(name="old", model_id="out", backend="replay")]
+    models = [
+        Model(name="a", model_id="x"),
+        Model(name="old", model_id="out", backend="replay", incumbent=True),
+    ]
     compared = [versus("old", "a", -0.07, 0.001)]
     new, old = decided(
         summary("a"),

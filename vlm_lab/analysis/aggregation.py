@@ -5,7 +5,7 @@ as numpy arrays, which is what resampling needs.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.analysis.amount_errors import AmountErrors, compute_amount_errors
+from vlm_lab.analysis.judged_records import explain_left_out
+from vlm_lab.analysis.units import Units, index_units
+from vlm_lab.messages import Message
 from vlm_lab.scoring.missing_values import UNMATCHED_ERROR_TYPES
 from vlm_lab.types import ANSWERED, JUDGED, CandidateKey, FieldResult, Record, Usage
 
@@ -25,6 +28,7 @@ COUNT_COLUMNS = (
     "document_right",
     "documents_judged",
 )
+NO_CLUSTERS: Mapping[str, str] = {}
 MAX_EXAMPLES = 5  # of a type of error; the report shows no more
 SPEED_SETTINGS = ("device", "dtype", "attn_implementation")  # what decides how fast a reply is
 
@@ -45,10 +49,13 @@ class ReplyCost:
 @dataclass(slots=True)
 class CandidateCounts:
     """One model with one prompt over one suite. `document_counts` and `reply_costs` have the
-    answered documents alone, in the order of `answered_documents`."""
+    answered documents alone, in the order of `answered_documents`; `left_out` are not judged by,
+    and are in nothing else. `cluster` is the tag that groups the suite's documents."""
 
     candidate: CandidateKey
+    cluster: str = ""
     statuses: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str | Message] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     answered_documents: list[str] = field(default_factory=list)
     document_counts: list[list[int]] = field(default_factory=list)
@@ -69,9 +76,13 @@ class CandidateCounts:
         counts = np.array(self.document_counts, dtype=np.float64)
         return counts.reshape(len(self.document_counts), len(COUNT_COLUMNS))
 
+    def index_units(self, documents: Sequence[str]) -> Units | None:
+        """The unit of each document, where groups of them are the units."""
+        return index_units([self.tags[document] for document in documents], self.cluster)
+
     def count_field_outcomes(self, path: str) -> NDArray[np.float64]:
         """documents x JUDGED of one field, in all rows where it has any (`line_items[].amount`)."""
-        outcomes_by_document = self.field_outcomes[path]
+        outcomes_by_document = self.field_outcomes.get(path, {})
         counts = np.zeros((len(self.answered_documents), len(JUDGED)))
         for row, document in enumerate(self.answered_documents):
             for outcome, count in outcomes_by_document.get(document, {}).items():
@@ -83,9 +94,30 @@ class CandidateCounts:
         sums = self.count_field_outcomes(path).sum(0).astype(int)
         return dict(zip(JUDGED, sums.tolist(), strict=True))
 
+    def restrict_to(self, documents: Iterable[str]) -> "CandidateCounts":
+        """What of this is about some of the documents: statuses, counts and costs; not the types of
+        error, which are counted for all."""
+        kept = set(documents)
+        rows = [row for row, name in enumerate(self.answered_documents) if name in kept]
+        return CandidateCounts(
+            self.candidate,
+            self.cluster,
+            statuses={name: self.statuses[name] for name in self.statuses if name in kept},
+            left_out={name: self.left_out[name] for name in self.left_out if name in kept},
+            answered_documents=[self.answered_documents[row] for row in rows],
+            document_counts=[self.document_counts[row] for row in rows],
+            tags=self.tags,
+            field_outcomes=_keep_judged_fields(self.field_outcomes, kept),
+            reply_costs=[self.reply_costs[row] for row in rows],
+        )
+
     def add_record(self, record: Record) -> None:
         """Counts one record, of which no text stays."""
         document = record.document
+        reason = explain_left_out(record)
+        if reason is not None:
+            self.left_out[document] = reason
+            return
         self.statuses[document] = record.status
         self.tags[document] = record.tags
         if record.failure_reason:
@@ -117,13 +149,30 @@ class CandidateCounts:
             self.examples[error_type].append({"document": document, **example})
 
 
-def aggregate_records(records: Iterable[Record]) -> dict[CandidateKey, CandidateCounts]:
-    """Counts for every suite x model x prompt, in the order in which they first appear."""
+def aggregate_records(
+    records: Iterable[Record], clusters: Mapping[str, str] = NO_CLUSTERS
+) -> dict[CandidateKey, CandidateCounts]:
+    """Counts for every suite x model x prompt, in the order in which they first appear. `clusters`
+    has the tag that groups a suite's documents."""
     counts_by_candidate: dict[CandidateKey, CandidateCounts] = {}
     for record in records:
         candidate = record.candidate
-        counts_by_candidate.setdefault(candidate, CandidateCounts(candidate)).add_record(record)
+        if candidate not in counts_by_candidate:
+            cluster = clusters.get(candidate.suite, "")
+            counts_by_candidate[candidate] = CandidateCounts(candidate, cluster)
+        counts_by_candidate[candidate].add_record(record)
     return counts_by_candidate
+
+
+def _keep_judged_fields(
+    outcomes: Mapping[str, Mapping[str, dict[str, int]]], documents: Container[str]
+) -> dict[str, dict[str, dict[str, int]]]:
+    """The outcomes of some documents; a field that none of them has is left out."""
+    kept = {
+        path: {name: counts for name, counts in by_document.items() if name in documents}
+        for path, by_document in outcomes.items()
+    }
+    return {path: by_document for path, by_document in kept.items() if by_document}
 
 
 def _extract_counts(scores: Mapping[str, Any]) -> list[int]:

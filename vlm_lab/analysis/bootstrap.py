@@ -10,7 +10,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from vlm_lab.analysis.intervals import MAX_DRAWS, RESAMPLES, TAIL, Array
+from vlm_lab.analysis.intervals import MAX_DRAWS, RESAMPLES, TAIL
+from vlm_lab.analysis.units import Array
 
 
 @lru_cache(maxsize=4)

@@ -20,9 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vlm_lab.analysis.aggregation import NO_CLUSTERS
 from vlm_lab.analysis.bootstrap import compute_interval, draw_bootstrap_weights
-from vlm_lab.analysis.intervals import Array, compute_exact_bounds
+from vlm_lab.analysis.bounds import compute_bounds
+from vlm_lab.analysis.intervals import compute_exact_bounds, estimate_ratios
+from vlm_lab.analysis.judged_records import explain_left_out
 from vlm_lab.analysis.reliability import compute_reliability
+from vlm_lab.analysis.units import Array, Units, index_units, number_units
 from vlm_lab.messages import Message
 from vlm_lab.types import (
     ANSWERED,
@@ -50,12 +54,14 @@ class _ConfidenceSamples:
 
     value_samples: list[tuple[int, float, bool]] = field(default_factory=list)
     document_samples: list[tuple[float | None, float, bool]] = field(default_factory=list)
+    tags: list[Mapping[str, str]] = field(default_factory=list)
 
     def add_record(self, record: Record) -> None:
         """Takes one record in, where it was answered and has something to judge."""
         document_right = record.scores.get("document_right")
-        if record.status not in ANSWERED or document_right is None:
+        if record.status not in ANSWERED or document_right is None or explain_left_out(record):
             return
+        self.tags.append(record.tags)
         confident_values = [
             (float(result.confidence), result.outcome in CORRECT)
             for result in record.fields
@@ -76,15 +82,18 @@ class _ConfidenceSamples:
 
 
 def calibrate_candidates(
-    records: Iterable[Record], seed: int = 0
+    records: Iterable[Record], clusters: Mapping[str, str] = NO_CLUSTERS, seed: int = 0
 ) -> dict[CandidateKey, Calibration]:
     """How far each suite x model x prompt's confidence can be trusted, in one pass over the
-    records."""
+    records. `clusters` has the tag that groups a suite's documents."""
     samples_by_candidate: dict[CandidateKey, _ConfidenceSamples] = {}
     for record in records:
         samples_by_candidate.setdefault(record.candidate, _ConfidenceSamples()).add_record(record)
     return {
-        candidate: replace(_calibrate_candidate(samples, seed), **candidate._asdict())
+        candidate: replace(
+            _calibrate_candidate(samples, clusters.get(candidate.suite, ""), seed),
+            **candidate._asdict(),
+        )
         for candidate, samples in samples_by_candidate.items()
     }
 
@@ -96,7 +105,8 @@ def _combine_checks(checks: Mapping[str, bool | None]) -> float:
     return PASSED if all(results) else FAILED
 
 
-def _calibrate_candidate(samples: _ConfidenceSamples, seed: int) -> Calibration:
+def _calibrate_candidate(samples: _ConfidenceSamples, cluster: str, seed: int) -> Calibration:
+    units = index_units(samples.tags, cluster)
     available_sources = {
         "log-probabilities": samples.value_samples,
         "checks": any(check != UNKNOWN for _, check, _ in samples.document_samples),
@@ -104,7 +114,9 @@ def _calibrate_candidate(samples: _ConfidenceSamples, seed: int) -> Calibration:
     source = " and ".join(name for name, is_available in available_sources.items() if is_available)
     if not source:
         return Calibration(documents=len(samples.document_samples), note=Message("no_confidence"))
-    bins, error = compute_reliability(samples.value_samples, len(samples.document_samples), seed)
+    bins, error = compute_reliability(
+        samples.value_samples, len(samples.document_samples), seed, units
+    )
     has_probabilities = bool(samples.value_samples)
     confidences = [
         _compute_document_confidence(lowest_confidence, check, has_probabilities)
@@ -121,7 +133,7 @@ def _calibrate_candidate(samples: _ConfidenceSamples, seed: int) -> Calibration:
     }
     return Calibration(
         **calibration_fields,
-        **_estimate_straight_through(np.array(confidences), document_right, seed),
+        **_estimate_straight_through(np.array(confidences), document_right, seed, units),
     )
 
 
@@ -134,11 +146,14 @@ def _compute_document_confidence(
     return FAILED if check == FAILED else lowest_confidence or FAILED
 
 
-def _estimate_straight_through(confidence: Array, right: Array, seed: int) -> dict[str, Any]:
+def _estimate_straight_through(
+    confidence: Array, right: Array, seed: int, units: Units | None
+) -> dict[str, Any]:
     """The part of a Calibration that is about documents. Where no share is shown to be right often
-    enough, the interval of what can be booked begins at nothing, whatever the resamples say."""
+    enough the interval of what can be booked begins at nothing, whatever the resamples say."""
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], right[order]
+    unit_indices = np.arange(len(right)) if units is None else units
     threshold_ends = np.flatnonzero(
         np.append(confidence[:-1] != confidence[1:], True) & (confidence > FAILED)
     )
@@ -147,7 +162,7 @@ def _estimate_straight_through(confidence: Array, right: Array, seed: int) -> di
     coverages, shares_right = booked_counts / documents, correct_counts / booked_counts
     curve = tuple(zip(coverages.tolist(), shares_right.tolist(), strict=True))
     resampled_low, resampled_high = _resample_straight_through_rate(
-        right, order, threshold_ends, seed
+        right, unit_indices[order], threshold_ends, seed
     )
     thresholds_on_target = np.flatnonzero(correct_counts >= TARGET_PRECISION * booked_counts)
     if not len(thresholds_on_target):
@@ -158,39 +173,51 @@ def _estimate_straight_through(confidence: Array, right: Array, seed: int) -> di
             "note": note,
         }
     chosen = thresholds_on_target[-1]
-    lower_bounds, _ = compute_exact_bounds(correct_counts, booked_counts, ONE_SIDED_TAIL)
+    if units is None:
+        lower_bounds, _ = compute_exact_bounds(correct_counts, booked_counts, ONE_SIDED_TAIL)
+        shown_thresholds = np.flatnonzero(lower_bounds >= TARGET_PRECISION)
+        chosen = shown_thresholds[-1] if len(shown_thresholds) else chosen
     share = float(coverages[chosen])
-    proven_share = float(coverages[lower_bounds >= TARGET_PRECISION].max(initial=0))
-    booked = Estimate(
-        float(shares_right[chosen]),
-        float(lower_bounds[chosen]),
-        1.0,
-        int(booked_counts[chosen]),
-    )
+    booked_count = int(booked_counts[chosen])
+    booked_units = None if units is None else number_units(units[order][:booked_count].tolist())
+    booked = _estimate_booked(right[:booked_count], booked_units)
+    is_shown = (booked.low or 0) >= TARGET_PRECISION
+    low = min(share, resampled_low) if is_shown else 0.0
+    unseen = Estimate(share, low, max(share, resampled_high), documents)
     return {
         "curve": curve,
-        "unseen": Estimate(
-            share, min(proven_share, share, resampled_low), max(share, resampled_high), documents
-        ),
+        "unseen": unseen,
         "threshold": float(confidence[threshold_ends[chosen]]),
         "booked": booked,
         "note": _build_note(booked, int(booked_counts[chosen] - correct_counts[chosen])),
     }
 
 
+def _estimate_booked(right: Array, units: Units | None) -> Estimate:
+    """How many of those that are booked are right, with a one-sided lower bound."""
+    booked = np.ones(len(right))
+    if units is None:
+        exact_low, _ = compute_exact_bounds(right.sum(), booked.sum(), ONE_SIDED_TAIL)
+        return Estimate(float(right.mean()), float(exact_low), 1.0, len(right))
+    estimate = estimate_ratios(right[:, None], booked[:, None], units=units)[0]
+    low = compute_bounds(estimate, ONE_SIDED_TAIL)[0] if estimate.low is not None else 0.0
+    return replace(estimate, low=low, high=1.0)
+
+
 def _resample_straight_through_rate(
-    right: Array, order: NDArray[np.int64], threshold_ends: NDArray[np.int64], seed: int
+    right: Array, units: Units, threshold_ends: NDArray[np.int64], seed: int
 ) -> tuple[float, float]:
     """The interval of the share that could be booked, the threshold chosen anew in each
-    resample."""
-    if len(right) < 2 or not len(threshold_ends):
+    resample. `units` has the unit of each document, the surest first."""
+    unit_count = int(units.max(initial=-1)) + 1
+    if unit_count < 2 or not len(threshold_ends):
         return 0.0, 1.0
-    weights = draw_bootstrap_weights(len(right), seed)[:THRESHOLD_RESAMPLES, order]
+    weights = draw_bootstrap_weights(unit_count, seed)[:THRESHOLD_RESAMPLES, units]
     booked_counts = np.cumsum(weights, -1)[:, threshold_ends]
     correct_counts = np.cumsum(weights * right.astype(np.float32), -1)[:, threshold_ends]
     is_on_target = correct_counts >= TARGET_PRECISION * booked_counts
-    shares = np.where(is_on_target, booked_counts, 0).max(-1) / len(right)
-    return compute_interval(shares.astype(np.float64), len(right))
+    shares = np.where(is_on_target, booked_counts, 0).max(-1) / weights.sum(-1)
+    return compute_interval(shares.astype(np.float64), unit_count)
 
 
 def _build_note(booked: Estimate, wrong_count: int) -> Message:

@@ -1,9 +1,7 @@
 """Is one candidate better than another, or was it chance? Paired: both read the same documents.
 
-The interval of the difference is that of `vlm_lab.analysis.statistics`, with one draw for both. The
-p value is from a permutation test that swaps the two candidates' answers document by document
-(Edgington & Onghena 2007, ch. 5), and is adjusted over all comparisons of a run (Holm 1979): with
-ten candidates there are 45, and two or three of those differ "significantly" by chance.
+p values are adjusted over all comparisons of a run (Holm 1979): with ten candidates there are 45,
+and two or three of those differ "significantly" by chance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,93 +9,109 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vlm_lab.analysis.aggregation import CandidateCounts
-from vlm_lab.analysis.bootstrap import compute_interval, draw_bootstrap_weights
-from vlm_lab.analysis.intervals import divide
+from vlm_lab.analysis.figures import QUANTILES, collect_ratios, collect_values, is_ratio
+from vlm_lab.analysis.paired_difference import (
+    ONE_SIDED_TAIL,
+    PairedDifference,
+    estimate_paired_difference,
+)
+from vlm_lab.analysis.paired_values import estimate_value_difference
 from vlm_lab.analysis.power import estimate_further_documents, minimum_detectable_effect
-from vlm_lab.analysis.statistics import compute_score_ratios
 from vlm_lab.messages import Message
-from vlm_lab.types import CandidateKey, Comparison, Estimate, Summary
+from vlm_lab.types import CandidateKey, Comparison, Estimate, Model, Summary
 
-Array = NDArray[np.float64]
 HEADLINE_SCORE = "field_f1"
 
 
 def compare_all_pairs(
     counts_by_candidate: Mapping[CandidateKey, CandidateCounts],
     score: str = HEADLINE_SCORE,
+    models: Sequence[Model] = (),
+    familywise_error_rate: float = ONE_SIDED_TAIL,
     seed: int = 0,
 ) -> list[Comparison]:
-    """Every two candidates (model x prompt) of a suite, in the run's order."""
-    comparisons = [
-        compare_pair(first, second, score, seed)
+    """Every two candidates (model x prompt) of a suite, in the run's order. The bounds of all pairs
+    of a suite together are missed with `familywise_error_rate` at most."""
+    pairs = [
+        (first, second)
         for first, second in combinations(
             [counts for counts in counts_by_candidate.values() if counts.answered_documents], 2
         )
         if first.candidate.suite == second.candidate.suite
     ]
-    return adjust_p_values(comparisons)
+    tail = familywise_error_rate / max(1, len(pairs))
+    return adjust_p_values([compare_pair(*pair, score, models, tail, seed) for pair in pairs])
 
 
 def compare_pair(
-    first: CandidateCounts, second: CandidateCounts, score: str = HEADLINE_SCORE, seed: int = 0
+    first: CandidateCounts,
+    second: CandidateCounts,
+    score: str = HEADLINE_SCORE,
+    models: Sequence[Model] = (),
+    tail: float = ONE_SIDED_TAIL,
+    seed: int = 0,
 ) -> Comparison:
-    """First minus second on the documents that both answered; not yet adjusted for other
+    """First minus second on the documents that both are judged by; not yet adjusted for other
     comparisons."""
-    second_documents = set(second.answered_documents)
-    common_documents = [
-        document for document in first.answered_documents if document in second_documents
-    ]
-    first_ratios, second_ratios = (
-        _select_score_ratios(counts, common_documents, score) for counts in (first, second)
-    )
-    judged = first_ratios[:, 1] + second_ratios[:, 1] > 0
-    difference, standard_error, p_value = estimate_paired_difference(
-        first_ratios[judged], second_ratios[judged], seed
-    )
+    if is_ratio(score):
+        documents, paired = _compare_ratios(first, second, score, tail, seed)
+    else:
+        documents, paired = _compare_values(first, second, score, models, seed)
+    difference = paired.estimate
     return Comparison(
         suite=first.candidate.suite,
         first=first.candidate[1:],
         second=second.candidate[1:],
         score=score,
         difference=difference,
-        p_value=p_value,
-        p_adjusted=p_value,
-        detectable=minimum_detectable_effect(standard_error),
-        more_documents=estimate_further_documents(difference.value, standard_error, difference.n),
-        left_out=tuple(
-            sorted((set(first.statuses) | set(second.statuses)) - set(common_documents))
+        p_value=paired.p_value,
+        p_adjusted=paired.p_value,
+        bounds=paired.bounds,
+        detectable=minimum_detectable_effect(paired.standard_error),
+        more_documents=estimate_further_documents(
+            difference.value, paired.standard_error, difference.n
         ),
+        left_out=tuple(sorted((set(first.statuses) | set(second.statuses)) - set(documents))),
     )
 
 
-def estimate_paired_difference(
-    first_ratios: Array, second_ratios: Array, seed: int = 0
-) -> tuple[Estimate, float | None, float | None]:
-    """Difference of two ratios with its interval, its standard error and p value.
+def _compare_ratios(
+    first: CandidateCounts, second: CandidateCounts, score: str, tail: float, seed: int
+) -> tuple[list[str], PairedDifference]:
+    first_ratios, second_ratios = collect_ratios(first, score), collect_ratios(second, score)
+    common = [document for document in first_ratios if document in second_ratios]
+    judged = [
+        document for document in common if first_ratios[document][1] + second_ratios[document][1]
+    ]
+    first_rows, second_rows = (
+        np.array([ratios[document] for document in judged]).reshape(len(judged), 2)
+        for ratios in (first_ratios, second_ratios)
+    )
+    units = first.index_units(judged)
+    return common, estimate_paired_difference(first_rows, second_rows, seed, units, tail)
 
-    Both are documents x 2: numerator and denominator of the same documents. None where there are
-    fewer than two.
-    """
-    documents = len(first_ratios)
-    if documents == 0:
-        return Estimate(None), None, None
-    value = float(_compute_ratio(first_ratios.sum(0)) - _compute_ratio(second_ratios.sum(0)))
-    if documents < 2 or not np.isfinite(value):
-        return Estimate(value if np.isfinite(value) else None, n=documents), None, None
-    weights = draw_bootstrap_weights(documents, seed)
-    differences = _compute_ratio(_sum_by_weights(weights, first_ratios)) - _compute_ratio(
-        _sum_by_weights(weights, second_ratios)
+
+def _compare_values(
+    first: CandidateCounts,
+    second: CandidateCounts,
+    name: str,
+    models: Sequence[Model],
+    seed: int,
+) -> tuple[list[str], PairedDifference]:
+    by_name = {model.name: model for model in models}
+    first_values, second_values = (
+        collect_values(counts, name, by_name.get(counts.candidate.model))
+        for counts in (first, second)
     )
-    differences = differences[np.isfinite(differences)]
-    low, high = compute_interval(differences, documents)
-    return (
-        Estimate(value, low, high, documents),
-        float(differences.std()),
-        _compute_permutation_p_value(first_ratios, second_ratios, value, seed),
+    common = [document for document in first_values if document in second_values]
+    first_row, second_row = (
+        np.array([values[document] for document in common])
+        for values in (first_values, second_values)
     )
+    units = first.index_units(common)
+    return common, estimate_value_difference(first_row, second_row, QUANTILES[name], seed, units)
 
 
 def adjust_p_values(comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -128,39 +142,3 @@ def collect_prompt_warnings(summaries: Sequence[Summary]) -> list[Message]:
         for (suite, model), count in prompt_counts.items()
         if count > 1
     ]
-
-
-def _compute_permutation_p_value(
-    first_ratios: Array, second_ratios: Array, observed_difference: float, seed: int
-) -> float:
-    """Share of the swaps that differ at least as much as what was found, which is one of them."""
-    resamples = len(draw_bootstrap_weights(len(first_ratios), seed))
-    signs = (
-        np.random.default_rng(seed).integers(0, 2, (resamples, len(first_ratios)), dtype=np.int8)
-        * np.float32(2)
-        - 1
-    )
-    mean, half_difference = (first_ratios + second_ratios) / 2, (first_ratios - second_ratios) / 2
-    swapped_sums = _sum_by_weights(signs, half_difference)
-    permuted_differences = np.abs(
-        _compute_ratio(mean.sum(0) + swapped_sums) - _compute_ratio(mean.sum(0) - swapped_sums)
-    )
-    return float(
-        (1 + np.sum(permuted_differences >= abs(observed_difference) - 1e-9)) / (1 + resamples)
-    )
-
-
-def _select_score_ratios(counts: CandidateCounts, documents: Sequence[str], score: str) -> Array:
-    row_by_document = {document: row for row, document in enumerate(counts.answered_documents)}
-    numerators, denominators = compute_score_ratios(counts.count_matrix, [score])
-    return np.concatenate([numerators, denominators], -1)[
-        [row_by_document[document] for document in documents]
-    ]
-
-
-def _sum_by_weights(weights: NDArray[np.float32], counts: Array) -> Array:
-    return np.asarray(weights @ counts.astype(np.float32), dtype=np.float64)
-
-
-def _compute_ratio(sums: Array) -> Array:
-    return divide(sums[..., 0], sums[..., 1])

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vlm_lab.analysis.aggregation import NO_CLUSTERS
 from vlm_lab.analysis.calibration import calibrate_candidates
 from vlm_lab.types import Calibration, CandidateKey, Record, Report
 
@@ -24,10 +25,13 @@ def build_evidence(report: Report) -> Evidence:
     return Evidence(report.machines, calibrations)
 
 
-def collect_evidence(records: Iterable[Record]) -> Evidence:
-    """One pass over the records, which are not held."""
+def collect_evidence(
+    records: Iterable[Record], clusters: Mapping[str, str] = NO_CLUSTERS
+) -> Evidence:
+    """One pass over the records, which are not held. `clusters` has the tag that groups a suite's
+    documents."""
     machines: dict[str, list[str]] = {}
-    calibrations = calibrate_candidates(_note_machines(records, machines))
+    calibrations = calibrate_candidates(_note_machines(records, machines), clusters)
     return Evidence(machines, calibrations)
 
 

@@ -18,6 +18,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from vlm_lab.analysis.units import Array, Units, sum_by_unit
 from vlm_lab.types import Estimate
 
 RESAMPLES = 10_000
@@ -25,33 +26,44 @@ RESAMPLES = 10_000
 MAX_DRAWS = 10_000_000
 CONFIDENCE_LEVEL = 0.95
 TAIL = (1 - CONFIDENCE_LEVEL) / 2  # how often the truth lies below an interval, at most
-Array = NDArray[np.float64]
 
 
-def estimate_ratios(numerators: Array, denominators: Array, seed: int = 0) -> list[Estimate]:
-    """Each figure with its 95 % interval. Both are units x figures; a unit whose denominator is 0
-    has nothing to judge. Below two units there is no interval."""
-    judged_counts = ((denominators > 0) | (numerators > 0)).sum(0)
+def estimate_ratios(
+    numerators: Array, denominators: Array, seed: int = 0, units: Units | None = None
+) -> list[Estimate]:
+    """Each figure with its 95 % interval. Both are documents x figures; a document whose
+    denominator is 0 has nothing to judge. `units` has the group of each document, where groups are
+    resampled. Below two units there is no interval."""
+    document_counts = _count_judged(numerators, denominators)
+    numerators, denominators = (sum_by_unit(each, units) for each in (numerators, denominators))
+    unit_counts = _count_judged(numerators, denominators)
     values = divide(numerators.sum(0), denominators.sum(0))
     lower_bounds, upper_bounds = _compute_bounds(numerators, denominators, seed)
+    figures = zip(values, lower_bounds, upper_bounds, document_counts, unit_counts, strict=True)
     return [
-        _build_estimate(*figure)
-        for figure in zip(
-            values.tolist(),
-            lower_bounds.tolist(),
-            upper_bounds.tolist(),
-            judged_counts.tolist(),
-            strict=True,
+        _build_estimate(
+            float(value),
+            float(low),
+            float(high),
+            int(documents),
+            None if units is None else int(judged_units),
         )
+        for value, low, high, documents, judged_units in figures
     ]
 
 
-def _build_estimate(value: float, low: float, high: float, units: int) -> Estimate:
+def _count_judged(numerators: Array, denominators: Array) -> NDArray[np.int64]:
+    return np.asarray(((denominators > 0) | (numerators > 0)).sum(0), dtype=np.int64)
+
+
+def _build_estimate(
+    value: float, low: float, high: float, documents: int, units: int | None
+) -> Estimate:
     if not np.isfinite(value):
-        return Estimate(None, n=units)
-    if units < 2:
-        return Estimate(value, n=units)
-    return Estimate(value, min(low, value), max(high, value), units)
+        return Estimate(None, n=documents, units=units)
+    if (documents if units is None else units) < 2:
+        return Estimate(value, n=documents, units=units)
+    return Estimate(value, min(low, value), max(high, value), documents, units)
 
 
 def _compute_bounds(numerators: Array, denominators: Array, seed: int) -> tuple[Array, Array]:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from vlm_lab.backends import is_incumbent
+from vlm_lab.analysis.judged_records import is_own_reference
+from vlm_lab.backends import is_replayed
 from vlm_lab.fields import canonicalize_value
 from vlm_lab.fields.check_digits import find_code_error
 from vlm_lab.fields.nothing import says_nothing
@@ -84,7 +85,7 @@ def derive_model_family(record: Record) -> str:
     """What a candidate shares its errors with."""
     name = record.model_id.rstrip("/").rpartition("/")[2]
     leading_letters = re.match(r"[^\W\d_]+", name)
-    if is_incumbent(record) or leading_letters is None:
+    if is_replayed(record) or leading_letters is None:
         return f"replay {record.model}"
     return leading_letters[0].casefold()
 
@@ -110,6 +111,7 @@ def _collect_labelled_values(
 ) -> dict[tuple[str, str], dict[str, _LabelledValue]]:
     values_by_document: dict[tuple[str, str], dict[str, _LabelledValue]] = {}
     for record in records:
+        agreement = 0 if is_own_reference(record) else 1
         labelled_values = values_by_document.setdefault((record.suite, record.document), {})
         for result in record.fields:
             if result.in_spurious_row or result.outcome not in JUDGED:
@@ -117,7 +119,7 @@ def _collect_labelled_values(
             new_value = _LabelledValue(result.field, result.in_row, result.type, result.expected)
             labelled = labelled_values.setdefault(result.path, new_value)
             if result.outcome in CORRECT:
-                labelled.agreeing_count += 1
+                labelled.agreeing_count += agreement
             elif result.outcome in PREDICTED and not says_nothing(result.actual):
                 answer = derive_model_family(record), result.actual
                 labelled.answers[record.candidate.label] = answer

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vlm_lab.analysis.bootstrap import compute_interval, draw_bootstrap_weights
-from vlm_lab.analysis.intervals import Array, estimate_ratios
+from vlm_lab.analysis.intervals import estimate_ratios
+from vlm_lab.analysis.units import Array, Units, sum_by_unit
 from vlm_lab.types import Estimate, ReliabilityBin
 
 MAX_BINS = 10
@@ -19,7 +20,10 @@ MIN_VALUES_PER_BIN = 20  # values, below which a bin says nothing
 
 
 def compute_reliability(
-    value_samples: Sequence[tuple[int, float, bool]], document_count: int, seed: int
+    value_samples: Sequence[tuple[int, float, bool]],
+    document_count: int,
+    seed: int,
+    units: Units | None = None,
 ) -> tuple[tuple[ReliabilityBin, ...], Estimate]:
     """Bins of equal numbers of values (number of document, confidence, right), the least sure
     first, and their mean distance from the diagonal, by values."""
@@ -37,11 +41,12 @@ def compute_reliability(
     value_counts = value_counts[:, is_used]
     confidence_sums = _sum_into_bins(shape, cells, confidence)[:, is_used]
     correct_sums = _sum_into_bins(shape, cells, right)[:, is_used]
-    accuracies = estimate_ratios(correct_sums, value_counts, seed)
+    accuracies = estimate_ratios(correct_sums, value_counts, seed, units)
     counts = value_counts.sum(0)
     mean_confidences = confidence_sums.sum(0) / counts
     columns = zip(mean_confidences.tolist(), accuracies, counts.astype(int).tolist(), strict=True)
-    error = _estimate_calibration_error(value_counts, correct_sums - confidence_sums, seed)
+    gaps = correct_sums - confidence_sums
+    error = _estimate_calibration_error(value_counts, gaps, seed, units)
     return tuple(ReliabilityBin(*column) for column in columns), error
 
 
@@ -54,14 +59,19 @@ def _sum_into_bins(
     return sums
 
 
-def _estimate_calibration_error(count: Array, gaps: Array, seed: int) -> Estimate:
+def _estimate_calibration_error(
+    count: Array, gaps: Array, seed: int, units: Units | None
+) -> Estimate:
     """Sum over bins of |right - sure| / values, with its interval."""
     documents = int((count.sum(1) > 0).sum())
     value = float(np.abs(gaps.sum(0)).sum() / count.sum())
-    if documents < 2:
-        return Estimate(value, n=documents)
+    count, gaps = sum_by_unit(count, units), sum_by_unit(gaps, units)
+    resampled = int((count.sum(1) > 0).sum())
+    groups = None if units is None else resampled
+    if resampled < 2:
+        return Estimate(value, n=documents, units=groups)
     weights = draw_bootstrap_weights(len(count), seed).astype(np.float64)
     with np.errstate(invalid="ignore"):
         resampled_errors = np.abs(weights @ gaps).sum(-1) / (weights @ count).sum(-1)
-    low, high = compute_interval(resampled_errors, documents)
-    return Estimate(value, min(low, value), max(high, value), documents)
+    low, high = compute_interval(resampled_errors, resampled)
+    return Estimate(value, min(low, value), max(high, value), documents, groups)

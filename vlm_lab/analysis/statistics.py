@@ -12,12 +12,15 @@ import numpy as np
 
 from vlm_lab.analysis.aggregation import (
     COUNT_COLUMNS,
+    NO_CLUSTERS,
     CandidateCounts,
-    ReplyCost,
     aggregate_records,
 )
 from vlm_lab.analysis.amount_errors import sum_amount_errors
-from vlm_lab.analysis.intervals import Array, estimate_ratios
+from vlm_lab.analysis.intervals import estimate_ratios
+from vlm_lab.analysis.speed import summarize_speed
+from vlm_lab.analysis.units import Array
+from vlm_lab.messages import Message
 from vlm_lab.types import (
     CORRECT,
     EXPECTED,
@@ -28,7 +31,6 @@ from vlm_lab.types import (
     FieldSummary,
     Model,
     Record,
-    Speed,
     Summary,
 )
 
@@ -69,10 +71,11 @@ def summarize_records(
     models: Sequence[Model],
     planned: Mapping[CandidateKey, Sequence[str]],
     seed: int = 0,
+    clusters: Mapping[str, str] = NO_CLUSTERS,
 ) -> list[Summary]:
     """One summary for each planned suite x model x prompt; a planned cell without a record is
-    `not_run`."""
-    return summarize_counts(aggregate_records(records), models, planned, seed)
+    `not_run`. `clusters` has the tag that groups a suite's documents."""
+    return summarize_counts(aggregate_records(records, clusters), models, planned, seed)
 
 
 def summarize_counts(
@@ -98,7 +101,9 @@ def _summarize_candidate(
     counts: CandidateCounts, planned_documents: Sequence[str], model: Model | None, seed: int
 ) -> Summary:
     statuses = {
-        document: counts.statuses.get(document, "not_run") for document in planned_documents
+        document: counts.statuses.get(document, "not_run")
+        for document in planned_documents
+        if document not in counts.left_out
     }
     suite, model_name, prompt_id = counts.candidate
     estimates_by_group = _estimate_scores(counts, seed)
@@ -106,13 +111,10 @@ def _summarize_candidate(
         suite=suite,
         model=model_name,
         prompt_id=prompt_id,
-        documents=len(planned_documents),
+        documents=len(statuses),
+        left_out=sum(document in counts.left_out for document in planned_documents),
         statuses=dict(Counter(statuses.values())),
-        unanswered={
-            document: (status, counts.reasons.get(document, ""))
-            for document, status in statuses.items()
-            if status not in ("ok", "dry_run")
-        },
+        unanswered=_list_unanswered(counts, statuses),
         cached=counts.cached,
         scores=estimates_by_group[""],
         fields={
@@ -127,9 +129,24 @@ def _summarize_candidate(
         kinds=dict(counts.error_types.most_common()),
         unmatched=dict(counts.unmatched.most_common()),
         examples=dict(counts.examples),
-        speed=_summarize_speed(counts, model),
+        speed=summarize_speed(counts, model),
         amount_error=sum_amount_errors(counts.amount_errors),
     )
+
+
+def _list_unanswered(
+    counts: CandidateCounts, statuses: Mapping[str, str]
+) -> dict[str, tuple[str, str | Message]]:
+    """Each document that is not simply answered, with status and reason; those that the candidate
+    is not judged by at the end."""
+    unanswered: dict[str, tuple[str, str | Message]] = {
+        document: (status, counts.reasons.get(document, ""))
+        for document, status in statuses.items()
+        if status not in ("ok", "dry_run")
+    }
+    for document, reason in counts.left_out.items():
+        unanswered[document] = "left_out", reason
+    return unanswered
 
 
 def _estimate_scores(counts: CandidateCounts, seed: int) -> dict[str, dict[str, Estimate]]:
@@ -155,7 +172,8 @@ def _estimate_scores(counts: CandidateCounts, seed: int) -> dict[str, dict[str, 
     all_numerators, all_denominators = (
         np.concatenate(arrays, -1) for arrays in zip(*blocks, strict=True)
     )
-    estimates = estimate_ratios(all_numerators, all_denominators, seed)
+    units = counts.index_units(counts.answered_documents)
+    estimates = estimate_ratios(all_numerators, all_denominators, seed, units)
     estimates_by_group: dict[str, dict[str, Estimate]] = {"": {}, "field": {}}
     for (group, name), estimate in zip(names, estimates, strict=True):
         estimates_by_group.setdefault(group, {})[name] = estimate
@@ -176,57 +194,3 @@ def _build_tag_masks(counts: CandidateCounts) -> dict[str, Array]:
         tag: np.isin(all_rows, tag_rows)[:, None].astype(np.float64)
         for tag, tag_rows in sorted(rows_by_tag.items())
     }
-
-
-def _summarize_speed(counts: CandidateCounts, model: Model | None) -> Speed:
-    """From cases that were timed as those of today were, or, when all replies are cached, as the
-    newest of them: on the same device, with the same dtype and attention. `measured_at` says when
-    the last of them was."""
-    uncached = [cost for cost in counts.reply_costs if not cost.cached]
-    newest = max(
-        uncached or counts.reply_costs, key=lambda cost: cost.measured_at or "", default=None
-    )
-    timed = [
-        cost
-        for cost in counts.reply_costs
-        if cost.elapsed_seconds and newest and cost.settings == newest.settings
-    ]
-    seconds = [cost.elapsed_seconds for cost in timed if cost.elapsed_seconds]
-    peak_memory = [cost.peak_memory_bytes for cost in timed if cost.peak_memory_bytes]
-    output_tokens = _keep_known(cost.usage.output_tokens for cost in timed)
-    visual_tokens = _keep_known(cost.usage.visual_tokens for cost in timed)
-    tokens_per_second = None
-    if output_tokens and len(output_tokens) == len(timed):
-        tokens_per_second = sum(output_tokens) / sum(seconds)
-    return Speed(
-        timed=len(timed),
-        measured_at=max((cost.measured_at for cost in timed if cost.measured_at), default=None),
-        median_seconds=float(np.median(seconds)) if seconds else None,
-        p95_seconds=float(np.percentile(seconds, 95)) if seconds else None,
-        tokens_per_second=tokens_per_second,
-        visual_tokens=float(np.median(visual_tokens)) if visual_tokens else None,
-        peak_memory_bytes=max(peak_memory, default=None),
-        cost_per_1000=_compute_cost(timed, seconds, model.price) if model else None,
-    )
-
-
-def _keep_known(counts: Iterable[int | None]) -> list[int]:
-    return [count for count in counts if count is not None]
-
-
-def _compute_cost(
-    timed: Sequence[ReplyCost], seconds: Sequence[float], price: Mapping[str, float]
-) -> float | None:
-    """Of 1,000 documents: mean seconds x price an hour, or mean tokens x price a million."""
-    if not timed or not price:
-        return None
-    if "per_hour" in price:
-        return float(np.mean(seconds)) / 3600 * price["per_hour"] * 1000
-    prices = []
-    for cost in timed:
-        prompt_tokens, output_tokens = cost.usage.prompt_tokens, cost.usage.output_tokens
-        if prompt_tokens is None or output_tokens is None:
-            return None
-        input_price = prompt_tokens * price.get("per_million_input", 0)
-        prices.append(input_price + output_tokens * price.get("per_million_output", 0))
-    return float(np.mean(prices)) / 1e6 * 1000

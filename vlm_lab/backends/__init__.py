@@ -27,9 +27,8 @@ CLASS_METHODS = (
 )
 
 
-def is_incumbent(candidate: Model | Record) -> bool:
-    """Whether these are answers that a user's present pipeline gave before, and no model's that
-    could be chosen."""
+def is_replayed(candidate: Model | Record) -> bool:
+    """Whether these are answers that were given before, by nobody knows which model."""
     return candidate.backend == "replay"
 
 

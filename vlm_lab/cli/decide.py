@@ -13,7 +13,7 @@ from pathlib import Path
 from vlm_lab.cli.run_argument import add_run_argument
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.config.status import write_status
-from vlm_lab.decision.decide import decide_run
+from vlm_lab.decision.run_decisions import decide_run
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, in_english, translate_messages
 from vlm_lab.records.report_json import read_report
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
     rules = load_candidates([args.models_file]).rules
-    decisions = decide_run(read_report(run), read_records(run), rules)
+    _, decisions = decide_run(read_report(run), read_records(run), rules)
     if not decisions:
         raise UserError(
             f"{run.name} asked only a part of the suite: a word about a model needs a whole run"

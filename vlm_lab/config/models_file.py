@@ -145,6 +145,14 @@ def _parse_rules(source: YamlSource) -> Rules:
         raise source.make_error(
             ["decide", "familywise_error_rate"], "must lie between 0 and 1, for example 0.05"
         )
+    if rules.looks < 1:
+        raise source.make_error(["decide", "looks"], f"must be 1 or more (got {rules.looks})")
+    margin = rules.equivalence_margin
+    if margin is not None and not 0 < margin < 1:
+        raise source.make_error(
+            ["decide", "equivalence_margin"],
+            f"must lie between 0 and 1, for example 0.01 (got {margin:g})",
+        )
     return rules
 
 
@@ -160,6 +168,13 @@ def _parse_models(source: YamlSource) -> tuple[Model, ...]:
             raise source.make_error(
                 ["models", index, "name"], f"two models are named {model.name!r}; rename one"
             )
+    incumbents = [index for index, model in enumerate(models) if model.incumbent]
+    if len(incumbents) > 1:
+        both = " and ".join(models[index].name for index in incumbents)
+        raise source.make_error(
+            ["models", incumbents[1], "incumbent"],
+            f"one candidate is what is used today, not several ({both})",
+        )
     return tuple(models)
 
 

@@ -10,7 +10,7 @@ pytest benchmarks --baseline results/baseline.json
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -20,8 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from vlm_lab.analysis.comparison import estimate_paired_difference
+from vlm_lab.analysis.paired_difference import PairedDifference, estimate_paired_difference
+from vlm_lab.analysis.power import minimum_detectable_effect
+from vlm_lab.analysis.units import Units, number_units
 from vlm_lab.errors import UserError
+from vlm_lab.suite.tags import label_group
 from vlm_lab.types import (
     ANSWERED,
     CORRECT,
@@ -45,12 +48,13 @@ Counts = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class DocumentBaseline:
     """One document as it was answered: the outcome of each header field, and by field those of the
-    cells, by path."""
+    cells, by path. `group` numbers the documents that the suite's `cluster` puts together."""
 
     document_sha256: str | None
     reference_sha256: str | None
     status: str
     seconds: float | None = None
+    group: int | None = None
     header_fields: Mapping[str, str] = field(default_factory=dict)
     cells: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -129,9 +133,13 @@ def build_baseline(report_head: Mapping[str, Any], records: Iterable[Record]) ->
     prompts = {
         (prompt["suite"], prompt["id"]): prompt["sha256"] for prompt in report_head["prompts"]
     }
+    clusters = {suite["name"]: suite.get("cluster", "") for suite in report_head["suites"]}
+    groups: dict[str, int] = {}
     documents: dict[CandidateKey, dict[str, DocumentBaseline]] = {}
     for record in records:
-        baseline = _build_document_baseline(record)
+        label = label_group(record.tags, clusters.get(record.suite, ""))
+        group = groups.setdefault(label, len(groups)) if label else None
+        baseline = replace(_build_document_baseline(record), group=group)
         documents.setdefault(record.candidate, {})[record.document] = baseline
     now = datetime.now(UTC).isoformat(timespec="seconds")
     candidates = [
@@ -271,13 +279,17 @@ def _check_candidate(
         names = _format_names(left_out)
         notes.append(f"{label}: left out (changed, gone or not answered): {names}")
     remaining, needed = len(compared_documents) + len(broken), len(answered_before)
+    if remaining == needed == 1 and not broken:
+        explanation = "the baseline has one document, which can tell nothing"
+        return GateResult("not_comparable", (f"{label}: not comparable: {explanation}", *notes))
     if not answered_before or remaining < MIN_COMPARABLE_SHARE * needed:
         explanation = f"{remaining} of the baseline's {needed} documents remain, 80 % are needed"
         return GateResult("not_comparable", (f"{label}: not comparable: {explanation}", *notes))
     pairs = [
         (answered_before[document], now.documents[document]) for document in compared_documents
     ]
-    failures = _find_regressions(pairs, max_drop, seed)
+    changes = _estimate_changes(pairs, seed)
+    failures = _find_regressions(changes, max_drop)
     lost = _format_lost_fields(zip(compared_documents, pairs, strict=True))
     if broken:
         failures.append(f"now an error, answered before: {_format_names(broken)}")
@@ -288,6 +300,8 @@ def _check_candidate(
     lines += [
         f"{label}: {len(compared_documents)} documents compared with {_format_speed_change(pairs)}"
     ]
+    power = _format_power(changes)
+    lines += [f"{label}: {power}"] if power and not failures else []
     return GateResult("regressed" if failures else "ok", (*lines, *notes))
 
 
@@ -298,16 +312,26 @@ def _is_same_document(before: DocumentBaseline, now: DocumentBaseline | None) ->
     )
 
 
-def _find_regressions(
-    pairs: Sequence[tuple[DocumentBaseline, DocumentBaseline]], max_drop: float, seed: int
-) -> list[str]:
-    failures: list[str] = []
-    if not pairs:
-        return failures
-    for score in GATED_SCORES:
+def _estimate_changes(
+    pairs: Sequence[tuple[DocumentBaseline, DocumentBaseline]], seed: int
+) -> dict[str, PairedDifference]:
+    """The paired change of each gated score."""
+    changes: dict[str, PairedDifference] = {}
+    groups = [now.group for _, now in pairs]
+    units = None
+    if any(group is not None for group in groups):
+        units = number_units([("document", i) if g is None else g for i, g in enumerate(groups)])
+    for score in GATED_SCORES if pairs else ():
         was = np.array([before.compute_f1_ratio(score) for before, _ in pairs])
         is_now = np.array([now.compute_f1_ratio(score) for _, now in pairs])
-        change = estimate_score_change(is_now, was, seed)
+        changes[score] = estimate_score_change(is_now, was, seed, units)
+    return changes
+
+
+def _find_regressions(changes: Mapping[str, PairedDifference], max_drop: float) -> list[str]:
+    failures: list[str] = []
+    for score, paired in changes.items():
+        change = paired.estimate
         if not has_regressed(change, max_drop):
             continue
         if change.value is not None and change.low is not None and change.high is not None:
@@ -318,10 +342,24 @@ def _find_regressions(
     return failures
 
 
-def estimate_score_change(now: Counts, before: Counts, seed: int = 0) -> Estimate:
-    """The paired change of a ratio; both are documents x 2, numerator and denominator."""
+def estimate_score_change(
+    now: Counts, before: Counts, seed: int = 0, units: Units | None = None
+) -> PairedDifference:
+    """The paired change of a ratio; both are documents x 2, numerator and denominator. `units` has
+    the group of each document, where groups are resampled."""
     judged = now[:, 1] + before[:, 1] > 0
-    return estimate_paired_difference(now[judged], before[judged], seed)[0]
+    judged_units = None if units is None else number_units(units[judged].tolist())
+    return estimate_paired_difference(now[judged], before[judged], seed, judged_units)
+
+
+def _format_power(changes: Mapping[str, PairedDifference]) -> str:
+    """What a gate that found nothing could have missed; "" where nothing varied."""
+    parts = []
+    for score, paired in changes.items():
+        detectable = minimum_detectable_effect(paired.standard_error)
+        if detectable:
+            parts.append(f"of {score} by less than {detectable:.3f}")
+    return f"a fall {' or '.join(parts)} may not be seen (80 % power)" if parts else ""
 
 
 def has_regressed(change: Estimate, max_drop: float) -> bool:

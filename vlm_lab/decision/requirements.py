@@ -32,12 +32,14 @@ _UNMEASURED_MESSAGES = {"cost_per_1000": "no_price", "peak_memory_gb": "no_memor
 @dataclass(frozen=True, slots=True)
 class RuleResult:
     """`more_documents` is how many further ones would settle an open rule, where that is what is
-    missing. A failed rule `is_out_of_reach` where the cells that were not asked would not help."""
+    missing. A failed rule `is_out_of_reach` where the cells that were not asked would not help.
+    `stratum` is the value of the tag that the rule was held against, "" for all documents."""
 
     status: Literal["met", "failed", "open"]
     reason: Message
     more_documents: int | None = None
     is_out_of_reach: bool = False
+    stratum: str = ""
 
 
 def evaluate_rule(summary: Summary, name: str, threshold: float, tail: float) -> RuleResult:
@@ -62,6 +64,10 @@ def evaluate_rule(summary: Summary, name: str, threshold: float, tail: float) ->
         "rule": threshold,
     }
     reason = Message("interval", arguments)
+    if estimate.units is not None:
+        reason = Message(
+            "interval_of_groups", {**arguments, "n": estimate.units} | {"documents": estimate.n}
+        )
     if low >= threshold:
         return RuleResult("met", reason)
     if high < threshold:

@@ -76,7 +76,7 @@ def _build_first_page(
         unmatched_lines = format_unmatched(summaries, catalogue)
         if unmatched_lines:
             yield BulletList(unmatched_lines)
-        yield from _build_list_blocks(gettext("Not run"), format_unasked(summaries))
+        yield from _build_list_blocks(gettext("Not run"), format_unasked(summaries, catalogue))
     yield Paragraph(gettext(tables.MODEL_LEGEND))
 
 

@@ -89,13 +89,15 @@ def format_unanswered(
     documents' names. The reason itself is what a backend or a reply said."""
     documents_by_reason: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for summary in summaries:
-        for document, (status, reason) in summary.unanswered.items():
-            reason_key = summary.model, status, reason.removeprefix(f"{summary.model}: ")
+        for document, (status, said) in summary.unanswered.items():
+            reason = translate_message(said, catalogue).removeprefix(f"{summary.model}: ")
+            reason_key = summary.model, status, reason
             documents_by_reason.setdefault(reason_key, {}).setdefault(summary.prompt_id, []).append(
                 document
             )
     planned_counts = {
-        (summary.model, summary.prompt_id): summary.documents for summary in summaries
+        (summary.model, summary.prompt_id): summary.documents + summary.left_out
+        for summary in summaries
     }
     lines = []
     for (model, status, reason), prompts in documents_by_reason.items():
@@ -136,14 +138,16 @@ def format_unmatched(
     ]
 
 
-def format_unasked(summaries: Sequence[Summary]) -> list[str]:
+def format_unasked(
+    summaries: Sequence[Summary], catalogue: gettext.NullTranslations = ENGLISH
+) -> list[str]:
     """Candidates of which nothing was run, a line for each reason: `a (default), b (terse): no
     weights`."""
     labels_by_reason: dict[str, list[str]] = {}
     for summary in summaries:
         if is_unasked(summary):
             unique_reasons = dict.fromkeys(
-                reason.removeprefix(f"{summary.model}: ")
+                translate_message(reason, catalogue).removeprefix(f"{summary.model}: ")
                 for _, reason in summary.unanswered.values()
             )
             labels_by_reason.setdefault("; ".join(filter(None, unique_reasons)), []).append(
@@ -156,8 +160,8 @@ def format_unasked(summaries: Sequence[Summary]) -> list[str]:
 
 
 def is_unasked(summary: Summary) -> bool:
-    """Whether each cell was skipped or not run; a dry run's cells were looked at."""
-    return bool(summary.statuses) and summary.statuses.keys() <= {"skipped", "not_run"}
+    """Whether each cell was skipped, not run or left out; a dry run's cells were looked at."""
+    return summary.statuses.keys() <= {"skipped", "not_run"}
 
 
 def _format_documents(

@@ -50,7 +50,10 @@ def _format_headline(
 def _explain_no_decision(report: Report, summaries: Sequence[Summary]) -> Message:
     if report.run["dry_run"]:
         return Message("dry")
-    return Message("part" if any(map(has_run, summaries)) else "none_ran")
+    if not any(map(has_run, summaries)):
+        return Message("none_ran")
+    is_tuning = any(summary.suite in report.tuned_suites for summary in summaries)
+    return Message("tuning" if is_tuning else "part")
 
 
 def build_conditions(

@@ -75,8 +75,8 @@ def build_model_row(summary: Summary, evidence: Evidence) -> list[str]:
 
 def format_straight_through_rate(calibration: Calibration | None) -> str:
     """Share of documents that could be booked without anybody looking, at the target's
-    precision."""
-    if calibration is None or calibration.unseen.value is None:
+    precision; a dash until that is shown."""
+    if calibration is None or calibration.unseen.value is None or not calibration.is_shown:
         return "-"
     return f"{calibration.unseen.value:.0%}"
 

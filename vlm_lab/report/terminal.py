@@ -64,7 +64,7 @@ def format_first_unanswered(summaries: Sequence[Summary]) -> list[str]:
 
 def format_suite_title(suite: str, summaries: Sequence[Summary]) -> str:
     """`invoices: 24 documents`"""
-    documents = summaries[0].documents
+    documents = summaries[0].documents + summaries[0].left_out
     return f"{suite}: {ENGLISH.ngettext('%s document', '%s documents', documents) % documents}"
 
 

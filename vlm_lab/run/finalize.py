@@ -6,27 +6,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.analysis.aggregation import CandidateCounts, aggregate_records
+from vlm_lab.analysis.aggregation import aggregate_records
+from vlm_lab.analysis.cluster_warnings import find_cluster_warnings
 from vlm_lab.analysis.comparison import collect_prompt_warnings
 from vlm_lab.analysis.evidence import collect_evidence
 from vlm_lab.analysis.label_errors import find_label_errors
 from vlm_lab.analysis.repeatability import summarize_probes
 from vlm_lab.analysis.rescoring import exclude_label_errors
 from vlm_lab.analysis.statistics import summarize_counts
-from vlm_lab.backends import is_incumbent
 from vlm_lab.config.models_file import Candidates
-from vlm_lab.decision.decide import compare_for_decision, make_decisions
+from vlm_lab.decision.run_decisions import decide_counts, find_clusters
 from vlm_lab.fields.schema import hash_schema
 from vlm_lab.messages import Message
 from vlm_lab.records.report_json import write_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.report.formats import write_format
-from vlm_lab.report.formatting import has_run
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import (
     CandidateKey,
     Case,
-    Comparison,
     Document,
     Record,
     Repeatability,
@@ -60,6 +58,8 @@ def finalize_run(
         *notes,
         *_collect_notes(read_run_records()),
         *collect_prompt_warnings(report.summaries),
+        *_list_repeated_openings(report),
+        *report.notes,
         *summarize_probes(probes),
     ]
     report = replace(report, notes=all_notes, probes=tuple(probes))
@@ -103,7 +103,8 @@ def _analyze_records(
     planned_documents: dict[CandidateKey, list[str]] = {}
     for case in cases:
         planned_documents.setdefault(case.candidate, []).append(case.document.id)
-    counts = aggregate_records(read_run_records())
+    clusters = find_clusters(report)
+    counts = aggregate_records(read_run_records(), clusters)
     summaries = summarize_counts(counts, candidates.models, planned_documents)
     if report.run["dry_run"]:
         return replace(report, summaries=tuple(summaries))
@@ -112,55 +113,32 @@ def _analyze_records(
     summaries_without_errors: list[Summary] = []
     if label_errors:
         kept_records = exclude_label_errors(read_run_records(), label_errors)
-        kept_counts = aggregate_records(kept_records)
+        kept_counts = aggregate_records(kept_records, clusters)
         summaries_without_errors = summarize_counts(
             kept_counts, candidates.models, planned_documents
         )
-    verified_counts = aggregate_records(record for record in read_run_records() if record.verified)
-    comparisons = _compare_candidates(counts, verified_counts, candidates)
-    judged_summaries = [
-        summary
-        for summary in summaries
-        if summary.suite not in report.run["partial"] and has_run(summary)
-    ]
-    verified = {name: suite.verified for name, suite in suites.items()}
-    decisions = make_decisions(
-        judged_summaries, comparisons, candidates.models, candidates.rules, verified
-    )
-    evidence = collect_evidence(read_run_records())
+    report = replace(report, summaries=tuple(summaries))
+    comparisons, decisions = decide_counts(report, counts, candidates.rules)
+    evidence = collect_evidence(read_run_records(), clusters)
     return replace(
         report,
-        summaries=tuple(summaries),
         comparisons=tuple(comparisons),
         decisions=tuple(decisions),
         suspects=tuple(label_errors),
+        notes=find_cluster_warnings(counts),
         without_suspects=tuple(summaries_without_errors),
         calibrations=tuple(evidence.calibrations.values()),
         machines=evidence.machines,
     )
 
 
-def _compare_candidates(
-    counts: Mapping[CandidateKey, CandidateCounts],
-    verified_counts: Mapping[CandidateKey, CandidateCounts],
-    candidates: Candidates,
-) -> list[Comparison]:
-    """Between models on all documents; beside the user's present pipeline on those that a person
-    has verified, because the other references are what that pipeline wrote."""
-    incumbents = {model.name for model in candidates.models if is_incumbent(model)}
-    comparisons = compare_for_decision(counts, candidates.rules)
-    if not verified_counts:
-        return comparisons
-    verified_comparisons = compare_for_decision(verified_counts, candidates.rules)
-    between_models = [
-        comparison for comparison in comparisons if not _get_model_names(comparison) & incumbents
-    ]
-    beside_incumbent = [
-        comparison
-        for comparison in verified_comparisons
-        if _get_model_names(comparison) & incumbents
-    ]
-    return between_models + beside_incumbent
+def _list_repeated_openings(report: Report) -> Iterator[Message]:
+    """Holdouts that were looked at before: what was concluded then may be in the prompts now."""
+    for suite, holdout in report.run["holdout"].items():
+        opened = holdout["opened"]
+        if len(opened) > 1:
+            figures = {"suite": suite, "n": len(opened), "first": opened[0]}
+            yield Message("holdout_again", figures)
 
 
 def _collect_notes(records: Iterable[Record]) -> list[Message]:
@@ -175,10 +153,6 @@ def _collect_notes(records: Iterable[Record]) -> list[Message]:
     return list(notes_by_document.values())
 
 
-def _get_model_names(comparison: Comparison) -> set[str]:
-    return {comparison.first[0], comparison.second[0]}
-
-
 def _describe_suite(suite: Suite) -> dict[str, Any]:
     return {
         "name": suite.name,
@@ -186,6 +160,7 @@ def _describe_suite(suite: Suite) -> dict[str, Any]:
         "fields": list(suite.fields),
         "empty": suite.empty,
         "verified": suite.verified,
+        "cluster": suite.cluster,
         "conventions": suite.conventions,
         "pages": {"max": suite.max_pages, "dpi": suite.dpi},
     }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends.candidate import Candidate
-from vlm_lab.errors import Skip, UserError
+from vlm_lab.errors import NotApplicable, Skip, UserError
 from vlm_lab.messages import Message
 from vlm_lab.run import dry_run
 from vlm_lab.run.options import Options
@@ -151,12 +151,12 @@ def collect_page_notes(prompt: Prompt) -> tuple[Message, ...]:
 
 
 def check_applicable(case: Case) -> None:
-    """Skip where the document has not the tags that the model's `only` asks for."""
+    """NotApplicable where the document has not the tags that the model's `only` asks for."""
     tags, only = case.document.tags, case.model.only
     if all(tags.get(name) in values for name, values in only.items()):
         return
     wanted_tags = "; ".join(f"{name} {' or '.join(values)}" for name, values in only.items())
-    raise Skip(
+    raise NotApplicable(
         f"{case.model.name}: meant for other documents (`only` in models.yaml: {wanted_tags})"
     )
 

@@ -37,6 +37,7 @@ class Options:
     prompts: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
     sample: int | None = None
+    holdout: bool = False
     replies: CacheMode = "use"
     resume: Path | None = None
     rounds: int = 1
@@ -101,6 +102,11 @@ def add_options(group: Any) -> None:
     )
     add_option(
         "--sample", metavar="N", type=parse_count, help="N documents, seeded, stratified by tag"
+    )
+    add_option(
+        "--holdout",
+        action="store_true",
+        help="the documents that suite.yaml's `holdout` keeps apart: the word comes from them",
     )
     add_option(
         "--replies",

@@ -14,7 +14,9 @@ from vlm_lab.run.left_out import LeftOutPages
 from vlm_lab.run.options import Options
 from vlm_lab.run.preflight import check_suite
 from vlm_lab.run.rule_forecast import find_unprovable_rules
+from vlm_lab.run.rule_names import check_rules
 from vlm_lab.suite import load_documents, load_suite
+from vlm_lab.suite.holdout import split_holdout
 from vlm_lab.suite.sampling import sample_documents
 from vlm_lab.types import Case, CaseKey, Document, Model, Suite
 
@@ -69,9 +71,22 @@ class Plan:
             if errors:
                 raise UserError("\n".join(errors))
             self.notes += [*notes, *check_notes]
-            self._document_counts[suite] = len(documents)
-            self.suites[folder] = suite, sample_documents(documents, options.sample, options.seed)
+            part = self._select_part(suite, documents)
+            self._document_counts[suite] = len(part)
+            self.suites[folder] = suite, sample_documents(part, options.sample, options.seed)
         return self.suites[folder]
+
+    def _select_part(self, suite: Suite, documents: tuple[Document, ...]) -> tuple[Document, ...]:
+        """The documents that prompts are tuned on, or with --holdout those that are kept apart."""
+        if not suite.holdout:
+            if self.options.holdout:
+                raise UserError(
+                    f"--holdout: suite {suite.name!r} keeps no documents apart; write holdout: 0.5"
+                    f" into {suite.folder / 'suite.yaml'}, or leave the option out"
+                )
+            return documents
+        tuned_on, held_out = split_holdout(documents, suite.holdout, suite.cluster)
+        return held_out if self.options.holdout else tuned_on
 
     def rank_case(self, case: Case) -> tuple[int, int]:
         """Where a case stands: by model, so that each is loaded once, then as the files say."""
@@ -93,8 +108,10 @@ class Plan:
         not_isolated = [
             model.name for model in models if model.has_own_backend and not model.is_isolated
         ]
+        check_rules(self.candidates, [suite for suite, _ in self.suites.values()])
         if not self.find_partial_suites():
             self.notes += find_unprovable_rules(self.cases, self.candidates.rules)
+        self.notes += self._find_tuning_notes()
         if not_isolated:
             self.notes.append(Message("not_isolated", {"models": list_first_names(not_isolated)}))
 
@@ -120,6 +137,20 @@ class Plan:
             for suite, document_count in self._document_counts.items()
             if len(document_ids_by_suite.get(suite.name, ())) < document_count
         ]
+
+    def _find_tuning_notes(self) -> Iterator[Message]:
+        for suite, _ in self.suites.values():
+            if suite.holdout and not self.options.holdout:
+                count = self._document_counts[suite]
+                yield Message("tuned_on", {"suite": suite.name, "n": count})
+
+    def find_whole_suites(self) -> dict[str, list[str]]:
+        """The ids of the documents of each suite that no option left any out of."""
+        partial_suites = self.find_partial_suites()
+        document_ids: dict[str, dict[str, None]] = {}
+        for case in self.cases:
+            document_ids.setdefault(case.document.suite.name, {})[case.document.id] = None
+        return {name: list(ids) for name, ids in document_ids.items() if name not in partial_suites}
 
     def _format_decimal_marks(self) -> Iterator[str]:
         """What each suite says of its amounts, since a thousandfold error hangs on it."""

@@ -19,6 +19,7 @@ from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, in_english
 from vlm_lab.records import run_folder
+from vlm_lab.records.looks import Look, add_look, count_looks, hash_documents, list_openings
 from vlm_lab.records.report_json import read_report
 from vlm_lab.report.terminal import (
     format_dry_run_lines,
@@ -194,6 +195,7 @@ class Session:
             )
 
     def _describe_run(self) -> dict[str, Any]:
+        looks, holdouts = self._note_looks()
         return {
             "id": self.folder.name,
             "started": self.started.isoformat(timespec="seconds"),
@@ -201,7 +203,38 @@ class Session:
             "options": self.options,
             "dry_run": self.options.dry_run,
             "partial": self.plan.find_partial_suites(),
+            "looks": looks,
+            "holdout": holdouts,
         }
+
+    def _note_looks(self) -> tuple[dict[str, int], dict[str, Any]]:
+        """By suite: how often its documents were looked at, this time included, and when those that
+        are kept apart were opened; never, where this run had the others."""
+        looks: dict[str, int] = {}
+        holdouts: dict[str, Any] = {}
+        asked = {suite for suite, *_ in self._answered} if not self.options.dry_run else set()
+        with_holdout = {suite.name for suite, _ in self.plan.suites.values() if suite.holdout}
+        for suite, document_ids in self.plan.find_whole_suites().items():
+            is_tuned_on = suite in with_holdout and not self.options.holdout
+            opened: list[str] = []
+            if suite in asked and not is_tuned_on:
+                look = self._build_look(suite, document_ids)
+                noted = add_look(self.options.output_dir, look)
+                looks[suite] = count_looks(noted, look)
+                opened = list_openings(noted, suite)
+            if suite in with_holdout:
+                holdouts[suite] = {"documents": len(document_ids), "opened": opened}
+        return looks, holdouts
+
+    def _build_look(self, suite: str, document_ids: Sequence[str]) -> Look:
+        return Look(
+            suite=suite,
+            run=self.folder.name,
+            date=self.started.date().isoformat(),
+            documents=len(document_ids),
+            documents_sha256=hash_documents(document_ids),
+            holdout=self.options.holdout,
+        )
 
     @property
     def exit_status(self) -> int:

@@ -246,6 +246,15 @@ def _build_suite_rows(
     tags = _propose_tags(proposal)
     if tags:
         rows.append(("tags", tags, "figures are shown for each of their values, too"))
+    if "supplier" in tags:
+        rows.append(
+            (
+                "cluster",
+                "supplier",
+                "invoices of one supplier are read alike: what is shown is for suppliers, those to"
+                " come as well; leave it out where no others will come",
+            )
+        )
     return rows
 
 

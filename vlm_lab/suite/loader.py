@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from vlm_lab.config.strict_yaml import YamlSource, parse_dataclass, read_yaml
+from vlm_lab.config.strict_yaml import (
+    YamlSource,
+    format_suggestion,
+    parse_dataclass,
+    read_yaml,
+)
 from vlm_lab.errors import UserError
 from vlm_lab.fields.schema import collect_schema_fields
 from vlm_lab.messages import Message, list_first_names
@@ -54,6 +59,8 @@ class SuiteFile:
     pages: Mapping[Literal["max", "dpi"], int] = field(default_factory=dict)
     prompts: Mapping[str, str] = field(default_factory=lambda: {"default": "prompt.md"})
     corrections: str | None = None
+    cluster: str = ""
+    holdout: float = 0.0
 
 
 def load_suite(
@@ -76,6 +83,7 @@ def load_suite(
         if value < 1:
             raise source.make_error(["pages", key], f"must be 1 or more (got {value})")
     _check_paths(source, suite_file)
+    _check_sampling_keys(source, suite_file)
     return Suite(
         name=folder.resolve().name,
         folder=folder,
@@ -99,6 +107,8 @@ def load_suite(
         schema=schema_data,
         fields=_parse_fields(schema_data, schema_path),
         corrections=_find_corrections(source, folder, suite_file.corrections),
+        cluster=suite_file.cluster,
+        holdout=suite_file.holdout,
     )
 
 
@@ -131,8 +141,15 @@ def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, .
         )
         documents.append(document)
     notes += [*summarize_notes(reference_notes), *corrections.find_unused()]
+    notes += _find_missing_cluster(suite, documents)
     notes += _find_other_files(suite, names)
     return tuple(documents), (*notes, *_find_unmatched(suite, documents, index))
+
+
+def _find_missing_cluster(suite: Suite, documents: Sequence[Document]) -> Iterable[Message]:
+    """A `cluster` that groups nothing: each document then stands for itself."""
+    if suite.cluster and not any(document.tags.get(suite.cluster) for document in documents):
+        yield Message("no_cluster", {"suite": suite.name, "tag": suite.cluster})
 
 
 def _read_source(folder: Path) -> YamlSource:
@@ -247,6 +264,22 @@ def _check_paths(source: YamlSource, suite_file: SuiteFile) -> None:
                 ["map", our_path],
                 f"must have as many lists as {our_path!r} has (got {their_path!r})",
             )
+
+
+def _check_sampling_keys(source: YamlSource, suite_file: SuiteFile) -> None:
+    """UserError for a `cluster` that is no tag, and a `holdout` that is no share."""
+    cluster, tags = suite_file.cluster, [tag for tag in suite_file.tags if tag != "file"]
+    # A table of tags may have further columns; what it lacks is said when it is read.
+    if cluster and cluster not in tags and "file" not in suite_file.tags:
+        raise source.make_error(
+            ["cluster"],
+            f"must be one of the suite's `tags` ({', '.join(tags) or 'it has none'}; got"
+            f" {cluster!r}){format_suggestion(cluster, tags)}",
+        )
+    if not 0 <= suite_file.holdout < 1:
+        raise source.make_error(
+            ["holdout"], f"must be a share from 0 to 1, for example 0.5 (got {suite_file.holdout})"
+        )
 
 
 def _find_corrections(source: YamlSource, folder: Path, name: str | None) -> Path | None:

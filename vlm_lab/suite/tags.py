@@ -63,6 +63,12 @@ def collect_tags(
     return tags
 
 
+def label_group(tags: Mapping[str, str], cluster: str) -> str:
+    """The group that a document is in by the tag `cluster`, however that is spaced and cased; ""
+    where it stands for itself."""
+    return " ".join(tags.get(cluster, "").split()).casefold() if cluster else ""
+
+
 def read_verified_names(suite: Suite) -> frozenset[str]:
     """verified.txt beside suite.yaml, an id or path a line: what a person has checked."""
     try:

@@ -6,6 +6,7 @@ Suite -> Document -> Page -> Prompt -> Generation -> Prediction -> FieldResult -
 """
 
 from vlm_lab.types.cases import (
+    SCORE_NAMES,
     UPPER_LIMITS,
     CandidateKey,
     Case,
@@ -49,6 +50,7 @@ from vlm_lab.types.results import (
     Repeatability,
     Report,
     Speed,
+    StratumVerdict,
     Summary,
     ValueChange,
 )
@@ -60,6 +62,7 @@ __all__ = [
     "JUDGED",
     "OUTCOMES",
     "PREDICTED",
+    "SCORE_NAMES",
     "UPPER_LIMITS",
     "AmountError",
     "Calibration",
@@ -96,6 +99,7 @@ __all__ = [
     "Score",
     "Speed",
     "Status",
+    "StratumVerdict",
     "Suite",
     "Summary",
     "Timing",

@@ -87,7 +87,11 @@ class DocumentConventions(Conventions):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Suite:
-    """A folder that says all about one kind of document: suite.yaml, schema.json, prompts."""
+    """A folder that says all about one kind of document: suite.yaml, schema.json, prompts.
+
+    `cluster` is the tag that groups documents which are read alike, "" where each stands for
+    itself; `holdout` the share of documents that are kept apart for the decision.
+    """
 
     name: str
     folder: Path
@@ -108,6 +112,8 @@ class Suite:
     schema: Mapping[str, Any] = field(default_factory=dict)
     fields: tuple[Field, ...] = ()
     corrections: Path | None = None
+    cluster: str = ""
+    holdout: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -144,8 +150,8 @@ class Model:
     """One candidate of models.yaml. `model_id` is a hub id, a folder, or what its backend takes
     (replay: a path). `chat_template_kwargs` are variables of its chat template. `only` names tags
     and the values of them that the model is meant for: it is not asked about other documents.
-    `isolate` is for a backend of one's own: whether it has a process of its own, which is what it
-    has unless it is told otherwise."""
+    `incumbent` says that this is what the team uses today. `isolate` is for a backend of one's own:
+    whether it has a process of its own, which is what it has unless it is told otherwise."""
 
     name: str
     model_id: str
@@ -167,6 +173,7 @@ class Model:
     backend_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     price: Mapping[str, float] = field(default_factory=dict, hash=False)
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    incumbent: bool = False
     status: Verdict = "needs_more_data"
     notes: str = ""
 
@@ -400,6 +407,16 @@ class Record(HasCandidate):
         return (self.error.message if self.error else "") or self.reason
 
 
+# Shares of what is right, over all documents; how each is counted stands in analysis.statistics.
+SCORE_NAMES = (
+    "field_f1",
+    "field_f1_strict",
+    "precision",
+    "recall",
+    "row_f1",
+    "cell_f1",
+    "documents_right",
+)
 # What `decide: require` limits from above; any other name is a score or a field, from below.
 UPPER_LIMITS = (
     "median_seconds",
@@ -414,11 +431,17 @@ DEFAULT_ERROR_RATE = 0.01
 @dataclass(frozen=True, slots=True)
 class Rules:
     """models.yaml's `decide`: what a model must reach to be chosen, and what is then preferred.
-    `familywise_error_rate` is how often any of the candidates of a suite may be chosen wrongly."""
+    `familywise_error_rate` is how often any of the candidates of a suite may be chosen wrongly, in
+    all `looks` at growing numbers of documents together. `by` is a tag: the rules hold for each of
+    its values. Two candidates are as good as each other where their difference on the figure that
+    is preferred first is shown to be smaller than `equivalence_margin`."""
 
     require: Mapping[str, float] = field(default_factory=lambda: {"field_f1": 0.95})
     prefer: tuple[str, ...] = ("field_f1", "p95_seconds")
     familywise_error_rate: float = 0.05
+    looks: int = 1
+    by: str = ""
+    equivalence_margin: float | None = None
 
     def __post_init__(self) -> None:
         # Cells that failed would else speak for nobody and against nobody.

@@ -16,12 +16,19 @@ from vlm_lab.types.cases import HasCandidate, Model, ReasonTopic, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its 95 % interval (None where there is none) and its number of documents."""
+    """A figure with its 95 % interval (None where there is none) and its number of documents; where
+    groups of them were resampled, of `units` groups."""
 
     value: float | None
     low: float | None = None
     high: float | None = None
     n: int = 0
+    units: int | None = None
+
+    @property
+    def resampled(self) -> int:
+        """How many independent units stand behind the figure."""
+        return self.n if self.units is None else self.units
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,9 @@ class Speed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary(HasCandidate):
-    """One model with one prompt over one suite. `statuses` add up to `documents`; `unanswered`
-    names each cell that is not simply `ok`, with status and reason; `scores` are over the documents
+    """One model with one prompt over one suite. `statuses` add up to `documents`; `left_out` counts
+    those that it is not judged by; `unanswered` names each cell that is not simply `ok`, those
+    included, with status and reason; `scores` are over the documents
     that were answered, well or not. `unmatched` counts the documents whose reply has nothing that
     was asked for, by kind (`other_keys`, `other_shape`). `amount_error` is by field and
     currency, "" where that is not known."""
@@ -74,7 +82,8 @@ class Summary(HasCandidate):
     prompt_id: str
     documents: int
     statuses: Mapping[str, int]
-    unanswered: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    left_out: int = 0
+    unanswered: Mapping[str, tuple[str, str | Message]] = field(default_factory=dict)
     cached: int = 0
     scores: Mapping[str, Estimate] = field(default_factory=dict)
     fields: Mapping[str, FieldSummary] = field(default_factory=dict)
@@ -122,6 +131,11 @@ class Calibration(HasCandidate):
     model: str = ""
     prompt_id: str = ""
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether those that could be booked unseen are shown to be right often enough."""
+        return self.booked.low is not None and self.booked.low >= self.target
+
 
 @dataclass(frozen=True, slots=True)
 class LabelError:
@@ -143,7 +157,8 @@ class Comparison:
     `p_value` is two-sided; `p_adjusted` is Holm's over the run's comparisons. `detectable` is the
     smallest difference that so many documents would have shown four times in five, `more_documents`
     how many further ones would show the present difference as often, if it and its scatter stay as
-    they are. `left_out` names what only one answered.
+    they are. `bounds` are one-sided, and show an equivalence; all pairs of the suite are
+    considered. `left_out` names what only one answered.
     """
 
     suite: str
@@ -153,6 +168,7 @@ class Comparison:
     difference: Estimate
     p_value: float | None = None
     p_adjusted: float | None = None
+    bounds: tuple[float, float] | None = None
     detectable: float | None = None
     more_documents: int | None = None
     left_out: tuple[str, ...] = ()
@@ -163,14 +179,24 @@ class Comparison:
         return self.p_adjusted is not None and self.p_adjusted < 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class StratumVerdict:
+    """A candidate's word for the documents with one value of the tag that `decide: by` names."""
+
+    value: str
+    documents: int
+    verdict: Verdict
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision(HasCandidate):
     """A model's word, which is that of its best prompt.
 
     `reasons` has what speaks for it (`evidence`), what speaks against it (`against`), and how it
-    compares with the candidate of backend `replay`, the user's present pipeline (`pipeline`).
-    `more_documents` is how many further invoices would decide, where that is what is missing.
-    `verified` is the suite's.
+    compares with the one that the team uses today (`pipeline`). `more_documents` is how many
+    further invoices would decide, where that is what is missing. `verified` is the suite's.
+    `strata` are the words for each value of the tag that `decide: by` names. A word is
+    `exploratory` where more looks were taken than were planned.
     """
 
     suite: str
@@ -180,6 +206,8 @@ class Decision(HasCandidate):
     reasons: Mapping[ReasonTopic, tuple[Message, ...]] = field(default_factory=dict)
     more_documents: int | None = None
     verified: bool = False
+    strata: tuple[StratumVerdict, ...] = ()
+    exploratory: bool = False
 
     def reasons_for(self, about: ReasonTopic) -> tuple[Message, ...]:
         """Why it was decided so, in one respect."""
@@ -242,3 +270,9 @@ class Report:
     environment: Mapping[str, Any] = field(default_factory=dict)
     documents: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str | Message] = ()
+
+    @property
+    def tuned_suites(self) -> list[str]:
+        """The suites of which the run had those documents that prompts are tuned on."""
+        holdouts = self.run.get("holdout") or {}
+        return [suite for suite, holdout in holdouts.items() if not holdout["opened"]]

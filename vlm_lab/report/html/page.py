@@ -169,7 +169,7 @@ def _build_suite_context(
     return {
         "name": name,
         "summaries": asked_summaries,
-        "unasked": format_unasked(summaries),
+        "unasked": format_unasked(summaries, catalogue),
         "unmatched": format_unmatched(summaries, catalogue),
         "all_summaries": summaries,
         "plots": [

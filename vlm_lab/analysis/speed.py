@@ -1,0 +1,79 @@
+"""What replies took and cost: from those that were timed alike.
+
+Cases that were timed today count, or, when all replies are cached, those that were measured as the
+newest of them was: on the same device, with the same dtype and attention.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from vlm_lab.analysis.aggregation import CandidateCounts, ReplyCost
+from vlm_lab.types import Model, Speed
+
+
+def select_timed(counts: CandidateCounts) -> dict[str, ReplyCost]:
+    """The documents whose seconds count, with what their replies took."""
+    uncached = [cost for cost in counts.reply_costs if not cost.cached]
+    newest = max(
+        uncached or counts.reply_costs, key=lambda cost: cost.measured_at or "", default=None
+    )
+    if newest is None:
+        return {}
+    return {
+        document: cost
+        for document, cost in zip(counts.answered_documents, counts.reply_costs, strict=True)
+        if cost.elapsed_seconds and cost.settings == newest.settings
+    }
+
+
+def summarize_speed(counts: CandidateCounts, model: Model | None) -> Speed:
+    """The figures of a candidate. `measured_at` says when the last of its timed replies was."""
+    timed = list(select_timed(counts).values())
+    seconds = [cost.elapsed_seconds for cost in timed if cost.elapsed_seconds]
+    peak_memory = [cost.peak_memory_bytes for cost in timed if cost.peak_memory_bytes]
+    output_tokens = _keep_known(cost.usage.output_tokens for cost in timed)
+    visual_tokens = _keep_known(cost.usage.visual_tokens for cost in timed)
+    tokens_per_second = None
+    if output_tokens and len(output_tokens) == len(timed):
+        tokens_per_second = sum(output_tokens) / sum(seconds)
+    return Speed(
+        timed=len(timed),
+        measured_at=max((cost.measured_at for cost in timed if cost.measured_at), default=None),
+        median_seconds=float(np.median(seconds)) if seconds else None,
+        p95_seconds=float(np.percentile(seconds, 95)) if seconds else None,
+        tokens_per_second=tokens_per_second,
+        visual_tokens=float(np.median(visual_tokens)) if visual_tokens else None,
+        peak_memory_bytes=max(peak_memory, default=None),
+        cost_per_1000=_compute_mean_price(timed, model) if model else None,
+    )
+
+
+def price_reply(cost: ReplyCost, price: Mapping[str, float]) -> float | None:
+    """Of 1,000 such replies: seconds x price an hour, or tokens x price a million; None where that
+    is not known."""
+    if not price:
+        return None
+    if "per_hour" in price:
+        return None if cost.elapsed_seconds is None else cost.elapsed_seconds * _per_second(price)
+    prompt_tokens, output_tokens = cost.usage.prompt_tokens, cost.usage.output_tokens
+    if prompt_tokens is None or output_tokens is None:
+        return None
+    input_price = prompt_tokens * price.get("per_million_input", 0)
+    return (input_price + output_tokens * price.get("per_million_output", 0)) / 1e3
+
+
+def _per_second(price: Mapping[str, float]) -> float:
+    return price["per_hour"] / 3600 * 1000
+
+
+def _compute_mean_price(timed: Sequence[ReplyCost], model: Model) -> float | None:
+    prices = [price_reply(cost, model.price) for cost in timed]
+    known_prices = [price for price in prices if price is not None]
+    if not prices or len(known_prices) < len(prices):
+        return None
+    return float(np.mean(known_prices))
+
+
+def _keep_known(counts: Iterable[int | None]) -> list[int]:
+    return [count for count in counts if count is not None]

@@ -1,0 +1,83 @@
+"""results/looks.jsonl: which documents of a suite were looked at when, a line a look.
+
+Each look at more documents is one more chance to be wrong, and a holdout is unseen once. The file
+has names of suites and runs, dates and a hash, nothing of a document: it may be kept in git, where
+a team shares it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+LOOKS_FILE = "looks.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A run over all documents of a suite, or over its `holdout`. `documents_sha256` is of their
+    ids."""
+
+    suite: str
+    run: str
+    date: str
+    documents: int
+    documents_sha256: str
+    holdout: bool = False
+
+
+_LOOK_ADAPTER = TypeAdapter(Look)
+
+
+def hash_documents(ids: Iterable[str]) -> str:
+    """The same for the same documents, in whatever order."""
+    return hashlib.sha256("\n".join(sorted(ids)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def read_looks(results: Path) -> list[Look]:
+    """All that were noted, in order; a line that is none is read past."""
+    try:
+        lines = (results / LOOKS_FILE).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    looks = []
+    for line in lines:
+        try:
+            looks.append(_LOOK_ADAPTER.validate_json(line))
+        except ValidationError:
+            continue
+    return looks
+
+
+def add_look(results: Path, look: Look) -> list[Look]:
+    """Notes a look, once a run and suite; all of them, this one included. Where it cannot be
+    written the run goes on: the next one then counts too few."""
+    looks = read_looks(results)
+    if any((noted.suite, noted.run) == (look.suite, look.run) for noted in looks):
+        return looks
+    try:
+        with (results / LOOKS_FILE).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(look)) + "\n")
+    except OSError:
+        pass
+    return [*looks, look]
+
+
+def count_looks(looks: Sequence[Look], look: Look) -> int:
+    """How many numbers of documents of the suite were looked at until this one: the same documents
+    again are no further look."""
+    hashes = [
+        noted.documents_sha256
+        for noted in looks
+        if (noted.suite, noted.holdout) == (look.suite, look.holdout)
+    ]
+    seen = list(dict.fromkeys(hashes))
+    return seen.index(look.documents_sha256) + 1
+
+
+def list_openings(looks: Sequence[Look], suite: str) -> list[str]:
+    """The dates at which a suite's holdout was opened."""
+    return [look.date for look in looks if look.suite == suite and look.holdout]
