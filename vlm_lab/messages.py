@@ -237,9 +237,9 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     # which documents a word is from
     "tuned_on": (
         "{suite}: {n} document that prompts are tuned on; the word comes from the others:"
-        " scripts/bench --holdout",
+        " {command}",
         "{suite}: {n} documents that prompts are tuned on; the word comes from the others:"
-        " scripts/bench --holdout",
+        " {command}",
     ),
     "holdout_again": (
         "{suite}: the holdout was opened {n} times, first on {first}: it is no longer unseen",

@@ -129,7 +129,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     stash = session.config.stash
     if SESSION in stash:
         selected = [item.stash[CASE] for item in session.items if CASE in item.stash]
-        stash[SESSION].schedule_cases([*stash.get(ANSWERED, []), *selected])
+        try:
+            stash[SESSION].schedule_cases([*stash.get(ANSWERED, []), *selected])
+        except UserError as error:
+            stash[USAGE_ERROR] = True
+            raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture(scope="session")

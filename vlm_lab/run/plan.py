@@ -95,12 +95,18 @@ class Plan:
     def schedule_cases(self, cases: Sequence[Case]) -> None:
         """What was selected, in the order in which it will be asked. A case may come several
         times."""
+        check_rules(self.candidates.rules, [suite for suite, _ in self.suites.values()])
         counts = Counter(case.key for case in cases)
         unique_cases = list({case.key: case for case in cases}.values())
         self.cases = sorted(unique_cases, key=self.rank_case)
         self._next_cases = {case.key: next_case for case, next_case in pairwise(unique_cases)}
         # First: the header has few lines.
-        self.notes = [*self.left_out.inspect(self.cases), *self.notes]
+        self.notes = [
+            *self._find_tuning_notes(),
+            *self._find_unprovable_rules(),
+            *self.left_out.inspect(self.cases),
+            *self.notes,
+        ]
         repeated_count = sum(count > 1 for count in counts.values())
         if repeated_count:
             self.notes.append(Message("repeated", {"n": repeated_count}))
@@ -108,10 +114,6 @@ class Plan:
         not_isolated = [
             model.name for model in models if model.has_own_backend and not model.is_isolated
         ]
-        check_rules(self.candidates, [suite for suite, _ in self.suites.values()])
-        if not self.find_partial_suites():
-            self.notes += find_unprovable_rules(self.cases, self.candidates.rules)
-        self.notes += self._find_tuning_notes()
         if not_isolated:
             self.notes.append(Message("not_isolated", {"models": list_first_names(not_isolated)}))
 
@@ -142,7 +144,13 @@ class Plan:
         for suite, _ in self.suites.values():
             if suite.holdout and not self.options.holdout:
                 count = self._document_counts[suite]
-                yield Message("tuned_on", {"suite": suite.name, "n": count})
+                figures = {"suite": suite.name, "n": count, "command": "scripts/bench --holdout"}
+                yield Message("tuned_on", figures)
+
+    def _find_unprovable_rules(self) -> list[Message]:
+        if self.find_partial_suites():
+            return []
+        return find_unprovable_rules(self.cases, self.candidates.rules)
 
     def find_whole_suites(self) -> dict[str, list[str]]:
         """The ids of the documents of each suite that no option left any out of."""

@@ -32,6 +32,7 @@ models:
   - name: today                    # your pipeline's own files: its answers as they are
     model_id: {references}
     backend: replay
+    incumbent: true                # what is used today: others are held beside it
 
   - name: qwen2-vl-2b              # vlm-lab weights fetch qwen2-vl-2b
     model_id: Qwen/Qwen2-VL-2B-Instruct
