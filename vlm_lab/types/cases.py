@@ -351,7 +351,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record(HasCandidate):
-    """One case as it is written: a line of records.jsonl and a file of its own."""
+    """One case as it is written: a line of records.jsonl and a file of its own. `scoring_sha256`
+    is of all that decides its score beside reply and schema: the reference as it was corrected, and
+    the suite's rules."""
 
     case: str
     suite: str
