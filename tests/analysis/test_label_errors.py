@@ -135,6 +135,7 @@ def test_what_each_candidate_said_is_listed() -> None:
         "llava (default)": "90.00",
     }
     assert sentences(found) == ("2 families say '110.00', 1 say as the reference does",)
+    assert found.agreed == "110.00"
     assert format_label_error(found) == f"d Итого = '100.00': {sentences(found)[0]}"
 
 
@@ -200,6 +201,7 @@ def test_rows_count_where_a_candidate_reads_their_sum() -> None:
         "totals.gross",
         ("its 2 rows add up to 120.00, as a candidate says",),
     )
+    assert found.agreed is None, "one family alone"
 
 
 @pytest.mark.parametrize(
