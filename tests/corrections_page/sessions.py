@@ -1,6 +1,9 @@
 """A sitting over a tiny suite: two documents with references, one without, three candidates."""
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from PIL import Image
 from tests.case_records import failed, record
 from tests.suites import REFERENCE, SCHEMA, write_suite
 from vlm_lab.analysis.label_errors import find_label_errors
+from vlm_lab.corrections_page import PageServer, render_page
 from vlm_lab.corrections_page.documents import collect_documents
 from vlm_lab.corrections_page.session import CorrectionsSession
 from vlm_lab.messages import ENGLISH
@@ -77,3 +81,16 @@ def make_session(folder: Path) -> CorrectionsSession:
         user="anna",
         catalogue=ENGLISH,
     )
+
+
+@contextmanager
+def serve(session: CorrectionsSession, language: str = "en") -> Iterator[PageServer]:
+    """A server that answers until the end of the block."""
+    with PageServer(session, render_page(session, language)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,21 +1,21 @@
 """pytest tests/corrections_page/test_page.py: the page in Chromium, by keyboard and pointer."""
 
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.corrections_page.sessions import HOSTILE, make_session
-from vlm_lab.corrections_page import PageServer, render_page
+from tests.corrections_page.sessions import HOSTILE, make_session, serve
+from vlm_lab.corrections_page import PageServer
 
 PROJECT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = PROJECT / "cache" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = pytest.mark.slow  # a browser
 ROW = ".value-row:has-text('{}')"
+LOADING = "Failed to load resource"  # a stale version, or a server that has ended
 GROSS = ROW.format("totals.gross")
 
 
@@ -34,13 +34,8 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[PageServer]:
-    session = make_session(tmp_path / "s")
-    with PageServer(session, render_page(session, "en")) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serve(make_session(tmp_path / "s")) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -48,7 +43,7 @@ def page(browser: Any, server: PageServer) -> Iterator[Any]:
     """A tab in which neither an error nor a request to another place may occur."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
     tab, told = context.new_page(), []
-    tab.on("console", lambda message: "status of 409" in message.text or told.append(message.text))
+    tab.on("console", lambda message: LOADING in message.text or told.append(message.text))
     tab.on("pageerror", lambda error: told.append(str(error)))
     tab.on("dialog", lambda dialog: told.append("dialog"))
     tab.on("request", lambda asked: asked.url.startswith(server.address) or told.append(asked.url))
@@ -65,7 +60,7 @@ def read_file(tmp_path: Path) -> list[dict[str, Any]]:
 
 
 def wait_for(page: Any, selector: str, text: str) -> None:
-    page.wait_for_selector(f"{selector}:has-text({json.dumps(text)})")
+    page.wait_for_selector(f"{selector}:has-text({json.dumps(text, ensure_ascii=False)})")
 
 
 def test_a_doubtful_value_is_decided_by_two_keys(page: Any, tmp_path: Path) -> None:
@@ -122,7 +117,6 @@ def test_what_another_tab_saved_is_shown_and_not_written_over(page: Any, tmp_pat
 def test_a_server_that_has_ended_is_told(page: Any, server: PageServer) -> None:
     server.shutdown()
     server.server_close()
-    page.evaluate("window.fetch = () => Promise.reject(new TypeError('gone'))")
     page.focus(f"{GROSS} summary")
     page.keyboard.press("m")
     wait_for(page, "#message.warning", "The server has ended.")
@@ -131,8 +125,8 @@ def test_a_server_that_has_ended_is_told(page: Any, server: PageServer) -> None:
 def test_documents_are_stepped_through_and_names_are_text(page: Any) -> None:
     page.keyboard.press("j")
     wait_for(page, "#document-name", "b.png")
-    assert "onerror" in page.inner_text(ROW.format("invoice_number"))
-    assert "\u202e" not in page.inner_text("#rows")
+    assert "onerror" in page.text_content(ROW.format("invoice_number"))
+    assert "\u202e" not in page.text_content("#rows")
     page.keyboard.press("j")
     wait_for(page, "#document-name", f"c {HOSTILE[:4]}.png")
     wait_for(page, "#document-notes", "This document has no reference")
@@ -146,18 +140,13 @@ def test_documents_are_stepped_through_and_names_are_text(page: Any) -> None:
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_a_phone_scrolls_in_one_direction(browser: Any, tmp_path: Path, language: str) -> None:
-    session = make_session(tmp_path / "s")
-    with PageServer(session, render_page(session, language)) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serve(make_session(tmp_path / "s"), language) as running:
         tab = browser.new_page(viewport={"width": 390, "height": 800})
         tab.goto(running.address)
         tab.wait_for_selector(GROSS)
         assert tab.evaluate("document.documentElement.scrollWidth") == 390
         assert tab.evaluate("document.documentElement.lang") == language
         tab.close()
-        running.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,15 +3,14 @@
 import http.client
 import json
 import stat
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.corrections_page.sessions import make_session
-from vlm_lab.corrections_page import PageServer, render_page
+from tests.corrections_page.sessions import make_session, serve
+from vlm_lab.corrections_page import PageServer
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite.corrections import read_corrections
 
@@ -27,13 +26,8 @@ DECISION: dict[str, Any] = {
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[PageServer]:
-    session = make_session(tmp_path / "s")
-    with PageServer(session, render_page(session, "en")) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serve(make_session(tmp_path / "s")) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 def request(
@@ -159,8 +153,7 @@ def test_it_is_bound_to_this_machine_alone(server: PageServer) -> None:
 
 
 def test_each_server_has_a_token_of_its_own(server: PageServer, tmp_path: Path) -> None:
-    session = make_session(tmp_path / "t")
-    with PageServer(session, render_page(session, "en")) as other:
+    with serve(make_session(tmp_path / "t")) as other:
         assert other.token != server.token
 
 
