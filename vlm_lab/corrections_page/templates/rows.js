@@ -1,12 +1,13 @@
 // One value of a document: what the reference says, what each candidate said, and the decision about it.
+// Nothing is wrong before somebody has looked: a candidate may be right where it differs from the reference.
 const OUTCOME_SIGNS = {
-  exact: "✓", normalized: "≈", wrong: "✗", missing: "−", spurious: "+", unlabelled: "·",
+  exact: "✓", normalized: "≈", wrong: "≠", missing: "−", spurious: "+", unlabelled: "·",
 };
 const OUTCOME_NAMES = {
-  exact: translate("exact"), normalized: translate("only the format differs"), wrong: translate("wrong"),
+  exact: translate("exact"), normalized: translate("only the format differs"), wrong: translate("read otherwise"),
   missing: translate("missing"), spurious: translate("spurious"), unlabelled: translate("not labelled"),
 };
-const OUTCOME_CLASSES = { exact: "e", normalized: "f", wrong: "w", missing: "m", spurious: "s", unlabelled: "u" };
+const OUTCOME_CLASSES = { exact: "e", normalized: "f", wrong: "m", missing: "m", spurious: "s", unlabelled: "u" };
 const AGREEING = ["exact", "normalized"];
 const VERDICT_NAMES = Object.fromEntries(Object.values(VERDICTS).map(([verdict, name]) => [verdict, translate(name)]));
 
