@@ -45,6 +45,19 @@ def test_the_suite_is_found_from_any_folder(
     assert read_paths(suite / "corrections.json") == ["totals.gross"]
 
 
+def test_what_is_decided_is_not_asked_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = run.parents[1] / "benchmarks" / "invoices" / "corrections.json"
+    assert main(["corrections", run.name]) == 0
+    assert "inv_1 totals.gross = '119.00': 2 families say" in capsys.readouterr().out
+    decided = [{**entry, "verdict": "model_wrong"} for entry in json.loads(path.read_text())]
+    path.write_text(json.dumps(decided))
+    assert main(["corrections", run.name]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 1 doubtful values are decided" in said
+    assert "inv_1" not in said
+    assert json.loads(path.read_text()) == decided
+
+
 def test_the_file_that_the_suite_names_is_written(run: Path) -> None:
     suite = run.parents[1] / "benchmarks" / "invoices"
     (suite / "suite.yaml").write_text("corrections: mine.json")

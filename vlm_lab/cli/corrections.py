@@ -13,7 +13,7 @@ vlm-lab corrections last --write benchmarks/schet/corrections.json
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vlm_lab.analysis.label_errors import find_label_errors, format_label_error
@@ -28,6 +28,7 @@ from vlm_lab.suite.corrections import CORRECTIONS_FILE, merge_entries
 from vlm_lab.suite.corrections_file import read_saved_entries, update_entries
 from vlm_lab.types import LabelError, Suite
 
+DEFAULT_OUTPUT_DIR = Path("results")
 MAX_SHOWN = 20  # suspects on the terminal; the file has all
 
 
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the file (default: {CORRECTIONS_FILE} in the suite's folder)",
     )
     parser.add_argument(
-        "--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are"
+        "--output-dir", type=Path, default=DEFAULT_OUTPUT_DIR, metavar="PATH", help="where runs are"
     )
 
 
@@ -61,14 +62,15 @@ def main(args: argparse.Namespace) -> int:
     ]
     if args.serve:
         return _serve(args, run, names, suites, label_errors)
-    print("\n".join(format_label_error(label_error) for label_error in label_errors[:MAX_SHOWN]))
     if not label_errors:
         print(f"{run}: no reference is contradicted; nothing to correct")
         return 0
-    for name in names:
-        path = _choose_path(args.write, suites.get(name), name, len(names))
+    paths = {name: _choose_path(args.write, suites.get(name), name, len(names)) for name in names}
+    print("\n".join(_format_open_errors(label_errors, paths)))
+    for name, path in paths.items():
         _write_entries(path, [error for error in label_errors if error.suite == name])
-    print(f"to look at them and decide: vlm-lab corrections {run.name} --serve")
+    run_argument = run.name if args.output_dir == DEFAULT_OUTPUT_DIR else run
+    print(f"to look at them and decide: vlm-lab corrections {run_argument} --serve")
     return 0
 
 
@@ -128,6 +130,25 @@ def _choose_path(path: Path | None, suite: Suite | None, name: str, suite_count:
     if path or suite is None:
         return path or Path(CORRECTIONS_FILE)
     return suite.corrections or suite.folder / CORRECTIONS_FILE
+
+
+def _format_open_errors(
+    label_errors: Sequence[LabelError], paths: Mapping[str, Path]
+) -> Iterator[str]:
+    """The first doubts that nobody has decided about, and how many are decided."""
+    decided = {
+        (name, entry.get("document"), entry.get("path"))
+        for name, path in paths.items()
+        for entry in read_saved_entries(path).entries
+        if entry.get("verdict")
+    }
+    open_errors = [
+        error for error in label_errors if (error.suite, error.document, error.path) not in decided
+    ]
+    yield from map(format_label_error, open_errors[:MAX_SHOWN])
+    decided_count = len(label_errors) - len(open_errors)
+    if decided_count:
+        yield f"{decided_count} of {len(label_errors)} doubtful values are decided"
 
 
 def _write_entries(path: Path, label_errors: Sequence[LabelError]) -> None:

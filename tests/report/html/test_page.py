@@ -409,6 +409,21 @@ def test_what_the_file_says_is_shown_as_decided_and_never_lost(
     tab.close()
 
 
+def test_a_file_that_cannot_be_read_is_not_replaced(browser: Any, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    corrections = tmp_path / "corrections.json"
+    corrections.write_text("[{")
+    report = (folder / "report.json").read_text()
+    known = f'"corrections": {json.dumps(str(corrections))}, "schema_sha256"'
+    (folder / "report.json").write_text(report.replace('"schema_sha256"', known))
+    write_html(folder)
+    tab = browser.new_page()
+    tab.goto((folder / "report.html").as_uri() + "#label-errors")
+    assert tab.is_disabled("#download-corrections")
+    assert "cannot be read" in tab.inner_text("#unreadable")
+    tab.close()
+
+
 def test_a_click_alone_does_not_say_that_the_page_shows_none(
     browser: Any, run: Path, tmp_path: Path
 ) -> None:

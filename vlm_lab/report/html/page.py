@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from vlm_lab.analysis.evidence import Evidence, build_evidence
 from vlm_lab.analysis.label_errors import translate_label_error_reasons
+from vlm_lab.errors import UserError
 from vlm_lab.files import atomic_private_file
 from vlm_lab.messages import translate_message, translate_messages
 from vlm_lab.records.report_json import read_report, read_report_records
@@ -165,10 +166,17 @@ def _build_label_errors(report: Report, language: str) -> list[dict[str, Any]]:
     ]
 
 
-def _read_saved_entries(report: Report) -> dict[str, Sequence[Mapping[str, Any]]]:
-    """What the suites' files of corrections say now: what the page hands out must not lose it."""
-    paths = {suite["name"]: suite.get("corrections") for suite in report.suites}
-    return {name: read_saved_entries(Path(path)).entries for name, path in paths.items() if path}
+def _read_saved_entries(report: Report) -> dict[str, Sequence[Mapping[str, Any]] | None]:
+    """What the suites' files of corrections say now: what the page hands out must not lose it. None
+    where a file cannot be read: then nothing is handed out in its place."""
+    entries: dict[str, Sequence[Mapping[str, Any]] | None] = {}
+    for suite in report.suites:
+        path = suite.get("corrections")
+        try:
+            entries[suite["name"]] = read_saved_entries(Path(path)).entries if path else ()
+        except UserError:
+            entries[suite["name"]] = None
+    return entries
 
 
 def _build_suite_context(
@@ -236,6 +244,7 @@ SCRIPT_LABELS = (
     "Prompt", "close", "no reply", "Page %s of %s", "no page image", "page %s",
     "No document fits these filters.", "%s of %s documents", "reference wrong", "model wrong",
     "both wrong", "the page shows none", "decided",
+    "The suite's corrections.json cannot be read: mend it, then write this report again.",
     "Type the value on the page, or tick that it shows none.", "Reference", "Value on the page",
     "%s of %s decided", "errors",
     "The reply cannot be loaded: report_files/ is not beside report.html.", "all", "any",

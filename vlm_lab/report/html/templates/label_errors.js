@@ -107,6 +107,11 @@ function downloadCorrections(suite, fileName) {
   URL.revokeObjectURL(address);
 }
 
+const isUnreadable = Object.values(data.saved_entries).includes(null);
+byId("download-corrections").disabled = isUnreadable;
+byId("unreadable").hidden = !isUnreadable;
+byId("unreadable").textContent =
+  translate("The suite's corrections.json cannot be read: mend it, then write this report again.");
 byId("decided-by").value = readStorage(NAME_KEY) ?? "";
 byId("decided-by").onchange = (event) => writeStorage(NAME_KEY, event.target.value);
 byId("download-corrections").onclick = () => {
