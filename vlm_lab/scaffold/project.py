@@ -16,6 +16,12 @@ addopts = -p vlm_lab.plugin -p no:anyio
 strict = true
 console_output_style = classic
 """
+GITIGNORE = """\
+# Runs and cached replies hold what your documents say; the baseline has no values.
+/results/*
+!/results/baseline.json
+/cache/
+"""
 MODELS_YAML = """\
 # The candidates. One entry is all it takes to add a model; `vlm-lab run -k NAME` runs it.
 # A model whose weights are not on this machine is skipped, with the command that would fetch them.
@@ -64,4 +70,7 @@ def propose_project_files(suite: Path, references: Path) -> dict[Path, str]:
     project = folder.parent.parent
     path = yaml.safe_dump(os.path.relpath(references, project), allow_unicode=True, width=10_000)
     models = MODELS_YAML.format(references=path.splitlines()[0])
-    return {project / "pytest.ini": PYTEST_INI, project / "models.yaml": models}
+    texts = {project / "pytest.ini": PYTEST_INI, project / "models.yaml": models}
+    gitignore = project / ".gitignore"
+    # One that is there is the user's, and says enough of its own.
+    return texts if gitignore.exists() else {**texts, gitignore: GITIGNORE}
