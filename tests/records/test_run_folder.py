@@ -14,12 +14,8 @@ from vlm_lab import files
 from vlm_lab.errors import DiskError, UserError
 from vlm_lab.records import run_folder
 from vlm_lab.records.record_lines import encode_record
-from vlm_lab.records.run_folder import (
-    create_folder,
-    read_records,
-    read_reply_keys,
-    write_record,
-)
+from vlm_lab.records.run_folder import read_records, read_reply_keys, write_record
+from vlm_lab.records.runs import create_folder
 from vlm_lab.types import FieldResult, Record
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
