@@ -24,12 +24,15 @@ def encode_record(record: Record) -> bytes:
     return encode_json_line(_RECORD_ADAPTER, record)
 
 
-def encode_json_line(adapter: TypeAdapter[Line], value: Line) -> bytes:
+def encode_json_line(
+    adapter: TypeAdapter[Line], value: Line, exclude: set[str] | None = None
+) -> bytes:
     """One line of JSON. Half a character from a hostile reply is written as its escape."""
     try:
-        return adapter.dump_json(value)
+        return adapter.dump_json(value, exclude=exclude)
     except PydanticSerializationError:
-        return json.dumps(adapter.dump_python(value, mode="python"), default=str).encode()
+        data = adapter.dump_python(value, mode="python", exclude=exclude)
+        return json.dumps(data, default=str).encode()
 
 
 def decode_record(line: bytes, path: Path, line_number: int) -> Record:

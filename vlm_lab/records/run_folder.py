@@ -69,18 +69,19 @@ def append_line(path: Path, line: bytes) -> None:
     """One line at the end, on the disk when this returns, or nothing of it; what a crash tore off
     before it stays a line of its own."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    with open(descriptor, "rb+", buffering=0) as file:
-        size = file.seek(0, os.SEEK_END)
-        if size:
-            file.seek(-1, os.SEEK_END)
-            line = line if file.read() == b"\n" else b"\n" + line
+    try:
+        size = os.lseek(descriptor, 0, os.SEEK_END)
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = b"\n" + line
         try:
             while line:
-                line = line[file.write(line) :]
-            os.fsync(file.fileno())
+                line = line[os.write(descriptor, line) :]
+            os.fsync(descriptor)
         except OSError:
-            file.truncate(size)
+            os.ftruncate(descriptor, size)
             raise
+    finally:
+        os.close(descriptor)
 
 
 def make_reserve(folder: Path) -> None:

@@ -103,11 +103,11 @@ class ReplyCache:
         self._recorded_keys.add(generation.reply_key)
         path = self._build_path(generation.reply_key)
         values = {field.name: getattr(generation, field.name) for field in fields(Generation)}
-        stored = StoredReply(**{**values, "reply_key": None, "run": self._run})
+        stored = StoredReply(**values, run=self._run)
         try:
             make_private_folder(path.parent, self.folder)
             with atomic_private_file(path) as file:
-                file.write(encode_json_line(self._adapter, stored))
+                file.write(encode_json_line(self._adapter, stored, exclude={"reply_key"}))
         except OSError as error:
             figures = {"path": str(self.folder), "said": error.strerror or str(error)}
             self.refusal = Message("cache_not_written", figures)

@@ -4,6 +4,7 @@ where the run is resumed or ends.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -38,22 +39,25 @@ class RunWriter:
     ) -> Path:
         """Before the first case: makes the folder of a new run, or makes whole what a crash left
         of a resumed one. UserError where it cannot be written."""
+        folder = self.folder or create_folder(output_dir, started)
         try:
             if self.folder is None:
-                self.folder = create_folder(output_dir, started)
-                self._lock = lock_run(self.folder)
+                self._lock = lock_run(folder)
                 self.settings = describe_settings()
-                write_settings(self.folder, self.settings)
+                write_settings(folder, self.settings)
             else:
                 self.complete_folder(cases)
-            run_folder.make_reserve(self.folder)
+            run_folder.make_reserve(folder)
         except OSError as error:
+            if self.folder is None:
+                shutil.rmtree(folder, ignore_errors=True)
             raise UserError(
-                f"{self.folder}: cannot be written ({error.strerror}); make room, or give another"
-                " place with --output-dir"
+                f"{folder}: cannot be written ({error.strerror}); make room, or give another place"
+                " with --output-dir"
             ) from None
+        self.folder = folder
         self.has_begun = True
-        return self.folder
+        return folder
 
     def write_record(self, case: Case, record: Record) -> None:
         """Writes one case. DiskError where the disk takes no more."""
