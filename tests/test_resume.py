@@ -91,12 +91,12 @@ def correct_reference(suite: Path) -> None:
 
 def change_settings(suite: Path) -> None:
     models = suite.parents[1] / "models.yaml"
-    models.write_text("models:\n" + echo("a", ", revision: abc") + echo("b"))
+    models.write_text("models:\n" + echo("a", ", revision: abc") + echo("b", seconds=0.001))
 
 
 def rename_price(suite: Path) -> None:
     models = suite.parents[1] / "models.yaml"
-    models.write_text("models:\n" + echo("a", ", notes: cheaper, status: rejected") + echo("b"))
+    models.write_text("models:\n" + echo("a", ", notes: cheaper") + echo("b", seconds=0.001))
 
 
 def remove_document(suite: Path) -> None:
@@ -241,17 +241,17 @@ def test_a_second_ctrl_c_is_clean(pytester: pytest.Pytester) -> None:
     (pytester.path / "conftest.py").write_text(
         "import time\nfrom pathlib import Path\nimport vlm_lab.report.formats as formats\n"
         "def slow(path, text):\n"
-        "    Path('calls.txt').open('a').write('report\\n')\n"
         "    with formats.atomic_private_file(path) as file:\n"
-        "        time.sleep(30)\n"
+        "        Path('reporting').touch()\n"
+        "        time.sleep(300)\n"
         "formats._write_text = slow\n"
     )
     process = start(pytester.path)
     process.send_signal(signal.SIGINT)
-    while "report" not in calls_of(pytester.path):
+    while not (pytester.path / "reporting").exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=120)
     folder = run_folder_of(pytester.path)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
     assert "Traceback" not in output
@@ -272,3 +272,43 @@ def test_a_reply_whose_record_was_lost_is_this_runs_own(pytester: pytest.Pyteste
     run(pytester, "--resume=last").assert_outcomes(passed=1, deselected=2)
     assert questions_of(pytester.path) == []
     assert [row["cached"] for row in records_of(folder)] == [False] * 3
+
+
+FULL_DISK = """
+import {module} as module
+def full(path, durable=False):
+    raise OSError(28, "No space left on device", str(path))
+module.atomic_private_file = full
+"""
+
+
+def test_a_cache_that_takes_no_more_costs_no_answer(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    conftest = FULL_DISK.format(module="vlm_lab.run.reply_cache")
+    (pytester.path / "conftest.py").write_text(conftest)
+    result = run(pytester)
+    result.assert_outcomes(passed=3)
+    assert result.ret == 0
+    sentence = "replies: cannot be written (No space left on device); every answer is in this run"
+    assert result.stdout.str().count(sentence) == 1
+    folder = run_folder_of(pytester.path)
+    assert sentence in (folder / "report.md").read_text()
+    assert [row["status"] for row in records_of(folder)] == ["ok"] * 3
+
+
+def test_a_report_that_cannot_be_written_is_one_line_and_comes_with_resume(
+    pytester: pytest.Pytester,
+) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    conftest = FULL_DISK.format(module="vlm_lab.records.report_json")
+    (pytester.path / "conftest.py").write_text(conftest)
+    result = run(pytester)
+    assert result.ret == 1
+    output = result.stdout.str() + result.stderr.str()
+    assert "report.json: cannot be written (No space left on device); every answer is in" in output
+    assert "INTERNALERROR" not in output
+    assert "Traceback" not in output
+    (pytester.path / "conftest.py").unlink()
+    assert run(pytester, "--resume=last").ret == 0
+    report = json.loads((run_folder_of(pytester.path) / "report.json").read_text())
+    assert [row["status"] for row in report["records"]] == ["ok"] * 3

@@ -56,7 +56,8 @@ def atomic_private_file(path: Path, durable: bool = False) -> Generator[BinaryIO
 def make_private_folder(folder: Path, root: Path) -> None:
     """Makes `folder`, which is `root` or lies below it, and closes all from `root` down to it to
     others: whatever the umask is, and whoever made what is there already."""
-    make_missing_folders(root.parent)
+    if not root.is_dir():
+        make_missing_folders(root.parent)
     below = folder.relative_to(root).parts
     for depth in range(len(below) + 1):
         _make_closed_folder(root.joinpath(*below[:depth]))
