@@ -95,3 +95,17 @@ def test_a_place_that_cannot_be_written_is_one_line(
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(UserError, match=f"records.jsonl: cannot be written .{error.strerror}"):
         lock_run(tmp_path)
+
+
+def test_what_a_crash_left_of_a_run_before_it_began_goes_with_the_next(tmp_path: Path) -> None:
+    names = [f"20260102T03040{number}Z" for number in range(5)]
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0123.part").touch()
+        (tmp_path / name / "records.jsonl").touch()
+    (tmp_path / names[1] / "run.json").write_text("{}")
+    (tmp_path / names[2] / "records.jsonl").write_text("{}")
+    (tmp_path / names[3] / "m").mkdir()
+    with lock_run(tmp_path / names[4]):
+        new = create_folder(tmp_path, datetime(2026, 1, 3, tzinfo=UTC))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*names[1:], new.name]

@@ -3,12 +3,15 @@ which one process at a time writes."""
 
 import os
 import re
+import shutil
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from vlm_lab.errors import UserError
 from vlm_lab.files import (
+    PART_SUFFIX,
     PRIVATE_FILE,
     lock_file,
     make_missing_folders,
@@ -66,6 +69,7 @@ def _get_start(run: Path) -> tuple[str, int, str]:
 
 def create_folder(output_dir: Path, started: datetime) -> Path:
     """A new folder named after the second it was made in; a second run in that second gets -2."""
+    _remove_unbegun_runs(output_dir)
     stamp = started.strftime("%Y%m%dT%H%M%SZ")
     for number in range(1, 1000):
         path = output_dir / (stamp if number == 1 else f"{stamp}-{number}")
@@ -84,6 +88,18 @@ def create_folder(output_dir: Path, started: datetime) -> Path:
     raise UserError(
         f"{output_dir}: a thousand runs in one second; give another place with --output-dir"
     )
+
+
+def _remove_unbegun_runs(output_dir: Path) -> None:
+    """Deletes the folders of runs that a crash ended before they began: no answer is in them."""
+    for folder in output_dir.glob("*"):
+        if not RUN_NAME_PATTERN.fullmatch(folder.name):
+            continue
+        with suppress(OSError), (folder / RECORDS_FILE).open("rb") as file:
+            lock_file(file)  # OSError where another process is about to begin it
+            names = {path.name for path in folder.iterdir() if path.suffix != PART_SUFFIX}
+            if names == {RECORDS_FILE} and not is_run(folder):
+                shutil.rmtree(folder)
 
 
 def lock_run(folder: Path) -> BinaryIO:

@@ -237,9 +237,7 @@ class Session:
             "holdout": holdouts,
         }
 
-    def _note_looks(
-        self, run: str, settings: RunSettings
-    ) -> tuple[dict[str, int], dict[str, Any]]:
+    def _note_looks(self, run: str, settings: RunSettings) -> tuple[dict[str, int], dict[str, Any]]:
         """By suite: how often its documents were looked at, this time included, and when those that
         are kept apart were opened; never, where this run had the others."""
         looks: dict[str, int] = {}
