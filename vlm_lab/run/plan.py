@@ -8,11 +8,12 @@ from pathlib import Path
 from vlm_lab.config.models_file import Candidates, check_prompts, load_candidates
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, in_english, list_first_names
-from vlm_lab.records.run_folder import read_records
+from vlm_lab.records.run_settings import RunSettings
 from vlm_lab.registry import allow_plugins
 from vlm_lab.run.left_out import LeftOutPages
 from vlm_lab.run.options import Options
 from vlm_lab.run.preflight import check_suite
+from vlm_lab.run.resume import FormerAnswers, check_selection, find_former_answers
 from vlm_lab.run.rule_forecast import find_unprovable_rules
 from vlm_lab.run.rule_names import check_rules
 from vlm_lab.suite import load_documents, load_suite
@@ -24,10 +25,12 @@ MAX_NOTES = 10
 
 
 class Plan:
-    """The cases that a run must account for, and `notes` on documents and references."""
+    """The cases that a run must account for, and `notes` on documents and references. Of a run that
+    is resumed, `begun` says which these are."""
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
+    def __init__(self, options: Options, begun: RunSettings | None = None) -> None:
+        self.options, self.begun = options, begun
+        self._begun_keys = frozenset(begun.cases) if begun else None
         self.candidates: Candidates = load_candidates(options.models_files)
         allow_plugins(self.candidates.plugins)
         self.suites: dict[Path, tuple[Suite, tuple[Document, ...]]] = {}
@@ -36,6 +39,7 @@ class Plan:
         self._document_counts: dict[Suite, int] = {}
         self._ranks: dict[CaseKey, tuple[int, int]] = {}
         self._next_cases: dict[CaseKey, Case] = {}
+        self.former_answers = FormerAnswers()
         self.left_out = LeftOutPages(options.max_pages)
 
     def build_cases(self, folder: Path) -> list[Case]:
@@ -73,7 +77,9 @@ class Plan:
             self.notes += [*notes, *check_notes]
             part = self._select_part(suite, documents)
             self._document_counts[suite] = len(part)
-            self.suites[folder] = suite, sample_documents(part, options.sample, options.seed)
+            # Which documents a sample has depends on all that are there: drawn once a run.
+            sample = None if self.begun else options.sample
+            self.suites[folder] = suite, sample_documents(part, sample, options.seed)
         return self.suites[folder]
 
     def _select_part(self, suite: Suite, documents: tuple[Document, ...]) -> tuple[Document, ...]:
@@ -122,15 +128,28 @@ class Plan:
         next_case = self._next_cases.get(case.key)
         return next_case if next_case and next_case.model == case.model else None
 
-    def read_answered_keys(self) -> set[CaseKey]:
-        """What the run to be resumed has answered; failed and skipped cases are tried again."""
-        if self.options.resume is None:
-            return set()
-        records = read_records(self.options.resume)
-        return {record.key for record in records if record.status not in ("error", "skipped")}
+    def is_selected(self, case: Case) -> bool:
+        """Whether a collected case is of the run that is resumed; always, where none is."""
+        return self._begun_keys is None or case.key in self._begun_keys
+
+    def find_former_answers(self, cases: Sequence[Case]) -> FormerAnswers:
+        """What of the selected cases the run to be resumed has answered. UserError where the
+        selection is not that of the run."""
+        if self.options.resume is None or self.begun is None:
+            return self.former_answers
+        selected_keys = {case.key for case in cases}
+        notes = check_selection(self.options.resume, self.begun, {*self._ranks}, selected_keys)
+        self.former_answers = find_former_answers(self.options.resume, cases)
+        self.notes = [*self.former_answers.notes, *notes, *self.notes]
+        return self.former_answers
 
     def find_partial_suites(self) -> list[str]:
-        """The suites of which -k or --sample left out documents: nothing is decided on those."""
+        """The suites of which -k or --sample left out documents: nothing is decided on those. A
+        resumed run is as partial as it was when it began, and where cases of it are no more."""
+        if self.begun:
+            planned_keys = {case.key for case in self.cases}
+            missing_keys = (key for key in self.begun.cases if key not in planned_keys)
+            return list(dict.fromkeys([*self.begun.partial, *(key[0] for key in missing_keys)]))
         document_ids_by_suite: dict[str, set[str]] = {}
         for case in self.cases:
             document_ids_by_suite.setdefault(case.document.suite.name, set()).add(case.document.id)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
+from vlm_lab.run.case_inputs import compute_case_inputs
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scoring.consistency import check_consistency
 from vlm_lab.scoring.inputs import hash_scoring_inputs
@@ -76,6 +77,7 @@ def build_base_record(case: Case, status: Status) -> Record:
         status=status,
         tags=document.tags,
         verified=document.verified,
+        inputs=compute_case_inputs(case),
     )
 
 

@@ -399,6 +399,7 @@ class Record(HasCandidate):
     verified: bool = False
     checks: Mapping[str, bool | None] = field(default_factory=dict)
     reply_key: str | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
     dry_run: Mapping[str, Any] = field(default_factory=dict)
 
     @property
