@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from vlm_lab.errors import UserError
+from vlm_lab.exit_status import ExitStatus
 from vlm_lab.records.run_folder import read_reply_keys
 from vlm_lab.records.runs import find_run
 from vlm_lab.sanitize import terminal_safe
@@ -46,7 +47,7 @@ def main(args: argparse.Namespace) -> int:
     )
     if not args.yes and not _confirm_deletion(description):
         print("nothing deleted")
-        return 1
+        return ExitStatus.FAILED
     try:
         for path in replies:
             path.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from vlm_lab.analysis import repeatability
 from vlm_lab.backends import BACKENDS
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import UserError
+from vlm_lab.exit_status import ExitStatus
 from vlm_lab.messages import Message, in_english
 from vlm_lab.records import run_folder
 from vlm_lab.records.looks import Look, add_look, count_looks, hash_documents, list_openings
@@ -48,6 +49,7 @@ from vlm_lab.types import (
 
 if TYPE_CHECKING:
     from vlm_lab.decision.regression_gate import Baseline, GateResult
+    from vlm_lab.run.candidate_checks import CandidateCheck
     from vlm_lab.types import Report
 
 
@@ -64,6 +66,7 @@ class Session:
         self.dry_run_warnings: list[Message | str] = []
         self.report: Report | None = None
         self.gate_result: GateResult | None = None
+        self.checks: list[CandidateCheck] = []
         self._folder: Path | None = options.resume
         self._last_written: CaseKey | None = None
         self._answered: set[CaseKey] = set()
@@ -182,17 +185,31 @@ class Session:
             plan.notes,
             probes,
         )
-        if self.baseline and not self.options.dry_run:
-            from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
+        self.gate_result = self._compare_with_baseline()
+        self.checks = self._check_candidates(self.report)
 
-            records = run_folder.read_records(self._folder, [case.key for case in plan.cases])
-            current_baseline = build_run_baseline(read_report(self._folder), records)
-            self.gate_result = check_regression(
-                self.baseline,
-                current_baseline,
-                self.options.max_drop,
-                self.options.fail_on_lost_field,
-            )
+    def _compare_with_baseline(self) -> GateResult | None:
+        if self.baseline is None or self.options.dry_run or self._folder is None:
+            return None
+        from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
+
+        records = run_folder.read_records(self._folder, [case.key for case in self.plan.cases])
+        current_baseline = build_run_baseline(read_report(self._folder), records)
+        return check_regression(
+            self.baseline,
+            current_baseline,
+            self.options.max_drop,
+            self.options.fail_on_lost_field,
+        )
+
+    def _check_candidates(self, report: Report) -> list[CandidateCheck]:
+        """What `--baseline` and `--fail-on-skip` ask of each candidate."""
+        # Brings numpy, which collection can do without.
+        from vlm_lab.run.candidate_checks import check_baseline, check_measured
+
+        checks = check_baseline(self.gate_result) if self.gate_result else []
+        is_measured = self.options.fail_on_skip and not self.options.dry_run
+        return [*checks, *check_measured(report.summaries)] if is_measured else checks
 
     def _describe_run(self) -> dict[str, Any]:
         looks, holdouts = self._note_looks()
@@ -237,9 +254,13 @@ class Session:
         )
 
     @property
-    def exit_status(self) -> int:
-        """0; 1 where a candidate got worse than the baseline; 6 where that cannot be said."""
-        return self.gate_result.exit_status if self.gate_result else 0
+    def exit_status(self) -> ExitStatus:
+        """What the checks of the candidates come to."""
+        if not self.checks:
+            return ExitStatus.OK
+        from vlm_lab.run.candidate_checks import compute_exit_status
+
+        return compute_exit_status(self.checks)
 
     def format_summary_lines(self) -> list[str]:
         """The table, what is missing, where the report lies, and what to do about it."""
