@@ -30,8 +30,7 @@ EXIT_STATUS_MEANINGS: dict[ExitStatus, tuple[str, str]] = {
     ExitStatus.FAILED: (
         "a case failed, a model regressed, or `--fail-on-skip` found one that was not measured;"
         " the last line says which",
-        "the answer is no: `compare` found a model worse, `init --check` a suite unsound, `clean`"
-        " was told not to",
+        "no: worse (`compare`), unsound (`init --check`), not confirmed (`clean`)",
     ),
     ExitStatus.INTERRUPTED: ("interrupted", "what was given cannot be used; one line says why"),
     ExitStatus.INTERNAL_ERROR: ("pytest itself failed", ""),
