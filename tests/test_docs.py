@@ -1,6 +1,7 @@
 """pytest tests/test_docs.py: links lead somewhere, what docs/fields.md says of a type is so, and
 docs/ci.md has files that a linter takes and commands that can be typed."""
 
+import dataclasses
 import json
 import re
 import shlex
@@ -12,10 +13,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.test_readme import Group
+from vlm_lab.backends.transformers.process import TORCH_VARIABLES
 from vlm_lab.decision.regression_gate import Baseline, encode_baseline
 from vlm_lab.exit_status import EXIT_STATUS_MEANINGS, ExitStatus
 from vlm_lab.fields.comparison import FIELD_TYPES, compare_values
-from vlm_lab.types import Conventions, Field
+from vlm_lab.run.options import add_options
+from vlm_lab.types import Conventions, Field, Record
+from vlm_lab.workers.process import OFFLINE_VARIABLES
 
 DOCS = Path(__file__).parents[1] / "docs"
 CONVENTIONS = Conventions("dmy", ("en", "de"))
@@ -98,3 +103,25 @@ def test_a_ci_command_is_one_that_pytest_takes(command: str, tmp_path: Path) -> 
     done = subprocess.run(pytest_command, cwd=tmp_path / "project", capture_output=True, text=True)
     wanted = ExitStatus.NOTHING_SELECTED if "-k test_schet" in command else ExitStatus.OK
     assert done.returncode == wanted, done.stdout + done.stderr
+
+
+POC_PAGE = (DOCS / "from-run-poc.md").read_text()
+
+
+def test_keys_and_variables_of_the_former_script_are_those_of_today() -> None:
+    written = POC_PAGE.split("## What is written", 1)[1]
+    cells = re.findall(r"^\| (`.+?) \| ", written, re.MULTILINE)
+    names = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    assert len(names) > 25
+    assert names <= {field.name for field in dataclasses.fields(Record)}
+    variables = set(re.findall(r"^\| `([A-Z_]+)` \|", POC_PAGE, re.MULTILINE))
+    assert variables == {*OFFLINE_VARIABLES, *TORCH_VARIABLES}
+
+
+def test_options_that_docs_name_are_there() -> None:
+    group = Group()
+    add_options(group)
+    known = {*group.names, "--ignore", "--collect-only", "--junitxml", "--local-dir"}
+    for text in (CI_PAGE, POC_PAGE):
+        named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", text))
+        assert named - known <= {"--max-warnings", "--check"}
