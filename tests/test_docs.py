@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -18,8 +19,9 @@ from vlm_lab.backends.transformers.process import TORCH_VARIABLES
 from vlm_lab.decision.regression_gate import Baseline, encode_baseline
 from vlm_lab.exit_status import EXIT_STATUS_MEANINGS, ExitStatus
 from vlm_lab.fields.comparison import FIELD_TYPES, compare_values
+from vlm_lab.report.translation import load_catalogue
 from vlm_lab.run.options import add_options
-from vlm_lab.types import Conventions, Field, Record
+from vlm_lab.types import Conventions, Field, Outcome, Record, Status
 from vlm_lab.workers.process import OFFLINE_VARIABLES
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -125,3 +127,24 @@ def test_options_that_docs_name_are_there() -> None:
     for text in (CI_PAGE, POC_PAGE):
         named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", text))
         assert named - known <= {"--max-warnings", "--check"}
+
+
+GLOSSARY_ROWS = re.findall(
+    r"^\| ([^|]+) \| ([^|]+) \| [^|]+ \| [^|]+ \|$",
+    (DOCS / "glossary.md").read_text(),
+    re.MULTILINE,
+)
+
+
+def test_the_glossary_has_the_reports_own_terms() -> None:
+    catalogue = load_catalogue("ru")
+    translated = {
+        term: catalogue.gettext(term)
+        for term, _ in GLOSSARY_ROWS
+        if catalogue.gettext(term) != term
+    }
+    assert len(translated) > 25
+    listed = dict(GLOSSARY_ROWS)
+    assert {term: listed[term] for term in translated} == translated
+    shown_words = {*get_args(Status), *get_args(Outcome)} - {"dry_run", "normalized", "unlabelled"}
+    assert shown_words <= set(listed)
