@@ -5,6 +5,7 @@ import io
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -405,7 +406,8 @@ def test_the_folder_says_why_and_how(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert export(run, "--output", str(tmp_path / "out")) == 0
-    assert "read_invoice.py FILE" in capsys.readouterr().out
+    hint = capsys.readouterr().out.splitlines()[0].partition("try it: ")[2]
+    assert hint == shlex.join([sys.executable, f"{tmp_path}/out/read_invoice.py"]) + " FILE"
     readme = (tmp_path / "out" / "README.md").read_text()
     assert "chosen" in readme
     assert "For it: field_f1 0.981" in readme
