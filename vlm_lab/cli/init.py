@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vlm_lab.errors import UserError
+from vlm_lab.exit_status import ExitStatus
 from vlm_lab.messages import in_english
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scaffold.project import propose_project_files
@@ -114,7 +115,7 @@ def _check_folder(folder: Path) -> int:
     scored_count = sum(document.reference is not None for document in documents)
     if errors:
         print(f"{folder}: correct suite.yaml or schema.json, then: vlm-lab init --check {folder}")
-        return 1
+        return ExitStatus.FAILED
     print(
         f"{folder}: {scored_count} of {len(documents)} documents have a reference, "
         "and each scores 1.0 against itself"
