@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from vlm_lab.localization import localize_argument
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -378,4 +380,6 @@ def _translate_argument(value: Any, catalogue: gettext.NullTranslations) -> Any:
         return ", ".join(str(_translate_argument(item, catalogue)) for item in value)
     if isinstance(value, Mapping) and value.keys() == {"kind", "figures"}:
         value = Message(**value)
-    return translate_message(value, catalogue) if isinstance(value, Message) else value
+    if isinstance(value, Message):
+        return translate_message(value, catalogue)
+    return localize_argument(value, catalogue)

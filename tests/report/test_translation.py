@@ -15,6 +15,7 @@ from tests.projects import echo, run_folder_of, write_project
 from tests.report.made import write_run
 from tests.test_messages import filled
 from vlm_lab.corrections_page import page as corrections_page
+from vlm_lab.localization import SOURCE_LANGUAGE
 from vlm_lab.messages import MESSAGES, in_english, translate_message
 from vlm_lab.records.report_json import encode_json
 from vlm_lab.report import contents, formats, headline, tables, translation
@@ -70,7 +71,7 @@ def texts() -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "language",
-    [each for each in translation.list_languages() if each != translation.SOURCE_LANGUAGE],
+    [each for each in translation.list_languages() if each != SOURCE_LANGUAGE],
 )
 def test_nothing_is_left_untranslated(language: str) -> None:
     with (translation.LOCALE_FOLDER / f"{language}.po").open("rb") as file:
@@ -105,7 +106,7 @@ def test_what_a_script_translates_is_among_the_labels(
 
 @pytest.mark.parametrize(
     "language",
-    [each for each in translation.list_languages() if each != translation.SOURCE_LANGUAGE],
+    [each for each in translation.list_languages() if each != SOURCE_LANGUAGE],
 )
 def test_translations_keep_their_places(language: str) -> None:
     with (translation.LOCALE_FOLDER / f"{language}.po").open("rb") as file:

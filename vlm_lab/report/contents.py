@@ -51,7 +51,7 @@ def build_report_blocks(
     yield PageBreak()
     yield from _build_condition_blocks(report, evidence, catalogue)
     for suite, summaries in tables.group_by_suite(report).items():
-        yield from _build_comparison_blocks(report, suite, catalogue.gettext)
+        yield from _build_comparison_blocks(report, suite, catalogue)
         yield from _build_detail_blocks(summaries, evidence, catalogue)
     yield from _build_error_blocks(crops, catalogue.gettext)
     yield from pictures[1:]
@@ -71,7 +71,7 @@ def _build_first_page(
     for suite, summaries in tables.group_by_suite(report).items():
         yield Heading(2, suite)
         asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
-        rows = [tables.build_model_row(summary, evidence) for summary in asked_summaries]
+        rows = [tables.build_model_row(summary, evidence, catalogue) for summary in asked_summaries]
         yield from _build_table_blocks(tables.MODEL_COLUMNS, rows, gettext)
         unmatched_lines = format_unmatched(summaries, catalogue)
         if unmatched_lines:
@@ -92,11 +92,14 @@ def _build_condition_blocks(
     yield from _build_list_blocks(gettext("Suspect references"), label_errors)
 
 
-def _build_comparison_blocks(report: Report, suite: str, gettext: Translator) -> Iterator[Block]:
+def _build_comparison_blocks(
+    report: Report, suite: str, catalogue: NullTranslations
+) -> Iterator[Block]:
     """A suite's candidates without suspect references, and each two of them compared."""
-    label_error_rows = tables.build_label_error_rows(report, suite)
+    gettext = catalogue.gettext
+    label_error_rows = tables.build_label_error_rows(report, suite, catalogue)
     yield from _build_table_blocks(tables.LABEL_ERROR_COLUMNS, label_error_rows, gettext)
-    difference_rows = tables.build_difference_rows(report, suite, gettext)
+    difference_rows = tables.build_difference_rows(report, suite, catalogue)
     if difference_rows:
         yield Heading(3, gettext("First minus second"))
         yield from _build_table_blocks(tables.DIFFERENCE_COLUMNS, difference_rows, gettext)
@@ -131,31 +134,37 @@ def _build_detail_blocks(
     """A suite's fields, tags and errors, and what the shares that could be booked do not show."""
     gettext = catalogue.gettext
     asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
-    yield from _build_score_blocks(asked_summaries, gettext)
-    yield from _build_error_type_blocks(asked_summaries, gettext)
+    yield from _build_score_blocks(asked_summaries, catalogue)
+    yield from _build_error_type_blocks(asked_summaries, catalogue)
     notes = tables.format_calibration_notes(asked_summaries, evidence, catalogue)
     yield from _build_list_blocks(gettext("Booked unseen"), notes)
     unanswered = format_unanswered(summaries, catalogue)
     yield from _build_list_blocks(gettext("Not simply answered"), unanswered)
 
 
-def _build_score_blocks(summaries: Sequence[Summary], gettext: Translator) -> Iterator[Block]:
+def _build_score_blocks(
+    summaries: Sequence[Summary], catalogue: NullTranslations
+) -> Iterator[Block]:
     """Scores of each field and of each tag, a column a candidate."""
+    gettext = catalogue.gettext
     labels = [summary.candidate.label for summary in summaries]
     paths = tables.collect_field_paths(summaries)
-    field_rows = [_build_field_row(path, summaries) for path in paths]
+    field_rows = [_build_field_row(path, summaries, catalogue) for path in paths]
     if field_rows:
         yield Heading(3, gettext("Fields"))
         yield Table([gettext("field"), *labels], field_rows)
     tags = dict.fromkeys(tag for summary in summaries for tag in summary.tags)
-    tag_rows = [_build_tag_row(tag, summaries) for tag in tags]
+    tag_rows = [_build_tag_row(tag, summaries, catalogue) for tag in tags]
     if tag_rows:
         yield Heading(3, gettext("Tags"))
         yield Table([gettext("tag"), *labels], tag_rows)
 
 
-def _build_error_type_blocks(summaries: Sequence[Summary], gettext: Translator) -> Iterator[Block]:
+def _build_error_type_blocks(
+    summaries: Sequence[Summary], catalogue: NullTranslations
+) -> Iterator[Block]:
     """How often each candidate made which error, and what the errors in amounts come to."""
+    gettext = catalogue.gettext
     labels = [summary.candidate.label for summary in summaries]
     error_rows = [
         [gettext(error_type), *map(str, counts)]
@@ -164,30 +173,34 @@ def _build_error_type_blocks(summaries: Sequence[Summary], gettext: Translator) 
     if error_rows:
         yield Heading(3, gettext("Kinds of error"))
         yield Table([gettext("kind of error"), *labels], error_rows)
-    amount_error_rows = tables.build_amount_error_rows(summaries)
+    amount_error_rows = tables.build_amount_error_rows(summaries, catalogue)
     if amount_error_rows:
         yield Heading(3, gettext("Errors in money"))
         yield Paragraph(gettext(tables.AMOUNT_ERROR_LEGEND))
         yield from _build_table_blocks(tables.AMOUNT_ERROR_COLUMNS, amount_error_rows, gettext)
 
 
-def _build_field_row(path: str, summaries: Sequence[Summary]) -> list[str]:
-    return [path, *(_format_field_accuracy(summary, path) for summary in summaries)]
+def _build_field_row(
+    path: str, summaries: Sequence[Summary], catalogue: NullTranslations
+) -> list[str]:
+    accuracies = [
+        summary.fields[path].accuracy if path in summary.fields else None for summary in summaries
+    ]
+    return [path, *(format_estimate(accuracy, catalogue) for accuracy in accuracies)]
 
 
-def _build_tag_row(tag: str, summaries: Sequence[Summary]) -> list[str]:
-    return [tag, *(_format_tag_score(summary, tag) for summary in summaries)]
+def _build_tag_row(
+    tag: str, summaries: Sequence[Summary], catalogue: NullTranslations
+) -> list[str]:
+    return [tag, *(_format_tag_score(summary, tag, catalogue) for summary in summaries)]
 
 
-def _format_field_accuracy(summary: Summary, path: str) -> str:
-    return format_estimate(summary.fields[path].accuracy) if path in summary.fields else "-"
-
-
-def _format_tag_score(summary: Summary, tag: str) -> str:
+def _format_tag_score(summary: Summary, tag: str, catalogue: NullTranslations) -> str:
     estimate = summary.tags.get(tag, {}).get("field_f1")
     if estimate is None or estimate.value is None:
         return "-"
-    return f"{format_estimate(estimate)} ({format_interval(estimate)})"
+    interval = format_interval(estimate, catalogue)
+    return f"{format_estimate(estimate, catalogue)} ({interval})"
 
 
 def _build_error_blocks(crops: Sequence[ErrorCrop], gettext: Translator) -> Iterator[Block]:

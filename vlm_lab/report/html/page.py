@@ -131,15 +131,16 @@ def build_environment(language: str, *folders: Path) -> Environment:
         finalize=lambda value: terminal_safe(value) if type(value) is str else value,
     )
     jinja.install_gettext_translations(load_catalogue(language))  # type: ignore[attr-defined]
-    jinja.globals.update(
-        tables=tables, format_estimate=format_estimate, format_interval=format_interval
-    )
+    jinja.globals.update(tables=tables)
     translated_functions: dict[str, Callable[..., Any]] = {
+        "build_model_row": tables.build_model_row,
         "translate_messages": translate_messages,
         "format_calibration_notes": tables.format_calibration_notes,
         "format_decision_evidence": format_decision_evidence,
         "format_more_documents": format_more_documents,
         "format_unanswered": format_unanswered,
+        "format_estimate": format_estimate,
+        "format_interval": format_interval,
         "translate_message": translate_message,
     }
     jinja.globals.update(
@@ -206,11 +207,11 @@ def _build_suite_context(
             for title, draw in plots_by_title.items()
             if draw
         ],
-        "label_error_rows": tables.build_label_error_rows(report, name),
-        "difference_rows": tables.build_difference_rows(report, name, gettext),
+        "label_error_rows": tables.build_label_error_rows(report, name, catalogue),
+        "difference_rows": tables.build_difference_rows(report, name, catalogue),
         "paths": tables.collect_field_paths(asked_summaries),
         "error_types": tables.count_error_types(asked_summaries),
-        "amount_errors": tables.build_amount_error_rows(asked_summaries),
+        "amount_errors": tables.build_amount_error_rows(asked_summaries, catalogue),
     }
 
 
