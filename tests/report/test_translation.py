@@ -18,7 +18,7 @@ from vlm_lab.corrections_page import page as corrections_page
 from vlm_lab.localization import SOURCE_LANGUAGE
 from vlm_lab.messages import MESSAGES, in_english, translate_message
 from vlm_lab.records.report_json import encode_json
-from vlm_lab.report import contents, formats, headline, tables, translation
+from vlm_lab.report import contents, formats, headline, tables, trade_table, translation
 from vlm_lab.report.html.page import SCRIPT_LABELS, SCRIPTS, TEMPLATE_FOLDER
 from vlm_lab.scoring.error_types import ERROR_TYPES
 from vlm_lab.scoring.missing_values import MISSING_ERROR_TYPES
@@ -52,7 +52,8 @@ def texts() -> Iterator[str]:
         *ERROR_TYPES,
         *MISSING_ERROR_TYPES,
     )
-    yield from (*contents.DECISION_COLUMNS, "format")
+    yield from (*contents.DECISION_COLUMNS, *contents.EVIDENCE_COLUMNS, "format")
+    yield from (*trade_table.TRADE_COLUMNS, trade_table.TRADE_LEGEND, trade_table.COST_LEGEND)
     yield from (
         *headline.CONDITION_LABELS,
         *tables.DIFFERENCE_COLUMNS,

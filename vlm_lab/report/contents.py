@@ -9,7 +9,7 @@ from gettext import NullTranslations
 
 from vlm_lab.analysis.evidence import Evidence
 from vlm_lab.analysis.label_errors import format_label_error
-from vlm_lab.messages import translate_message, translate_messages
+from vlm_lab.messages import translate_message
 from vlm_lab.report import tables
 from vlm_lab.report.blocks import (
     Block,
@@ -20,6 +20,12 @@ from vlm_lab.report.blocks import (
     Picture,
     Table,
     VerdictCell,
+)
+from vlm_lab.report.cards import (
+    CandidateCard,
+    build_cards,
+    describe_common_reasons,
+    describe_lead,
 )
 from vlm_lab.report.formatting import (
     format_estimate,
@@ -32,10 +38,11 @@ from vlm_lab.report.formatting import (
 from vlm_lab.report.headline import build_conditions, format_headlines
 from vlm_lab.report.images.crops import ErrorCrop
 from vlm_lab.report.tables import Translator
-from vlm_lab.report.translation import format_decision_evidence
-from vlm_lab.types import Decision, Report, Summary
+from vlm_lab.report.trade_table import TRADE_LEGEND, build_trade_table
+from vlm_lab.types import Report, Summary
 
-DECISION_COLUMNS = ("decision", "model", "prompt", "for it", "against it")
+DECISION_COLUMNS = ("decision", "candidate", "what it reads", "what to do next")
+EVIDENCE_COLUMNS = ("candidate", "for it", "against it")
 
 
 def build_report_blocks(
@@ -46,9 +53,10 @@ def build_report_blocks(
     catalogue: NullTranslations,
 ) -> Iterator[Block]:
     """All blocks in order; the first page ends with a PageBreak."""
-    yield from _build_first_page(report, evidence, catalogue)
-    yield from pictures[:1]
+    yield from _build_first_page(report, catalogue)
     yield PageBreak()
+    yield from _build_evidence_blocks(report, evidence, catalogue)
+    yield from pictures[:1]
     yield from _build_condition_blocks(report, evidence, catalogue)
     for suite, summaries in tables.group_by_suite(report).items():
         yield from _build_comparison_blocks(report, suite, catalogue)
@@ -59,24 +67,52 @@ def build_report_blocks(
     yield from _build_list_blocks(catalogue.gettext("Notes"), notes)
 
 
-def _build_first_page(
-    report: Report, evidence: Evidence, catalogue: NullTranslations
-) -> Iterator[Block]:
-    """What is decided, and each suite's models."""
+def _build_first_page(report: Report, catalogue: NullTranslations) -> Iterator[Block]:
+    """What is decided and what to do next, in words of the trade."""
     gettext = catalogue.gettext
     yield Heading(1, gettext("Run %s") % report.run["id"])
     for line in format_headlines(report, catalogue):
         yield Paragraph(line, strong=True)
-    yield from _build_decision_blocks(report.decisions, catalogue)
     for suite, summaries in tables.group_by_suite(report).items():
         yield Heading(2, suite)
+        lead = describe_lead(report, suite, summaries, catalogue)
+        common_reasons = describe_common_reasons(report, suite, catalogue)
+        for line in filter(None, [lead, common_reasons]):
+            yield Paragraph(line)
+        yield from _build_decision_blocks(build_cards(report, suite, catalogue), gettext)
         asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
-        rows = [tables.build_model_row(summary, evidence, catalogue) for summary in asked_summaries]
-        yield from _build_table_blocks(tables.MODEL_COLUMNS, rows, gettext)
+        trade_table = build_trade_table(report, asked_summaries, catalogue)
+        rows = [[cell.text for cell in row] for row in trade_table.rows]
+        yield from _build_table_blocks(trade_table.columns, rows, gettext)
+        if rows:
+            yield Paragraph(gettext(TRADE_LEGEND))
+        yield from _build_list_blocks(gettext("Not run"), format_unasked(summaries, catalogue))
+
+
+def _build_evidence_blocks(
+    report: Report, evidence: Evidence, catalogue: NullTranslations
+) -> Iterator[Block]:
+    """The figures that the decisions were made by."""
+    gettext = catalogue.gettext
+    yield Heading(2, gettext("Evidence"))
+    for suite, summaries in tables.group_by_suite(report).items():
+        rows = [
+            (
+                card.decision.candidate.label,
+                "; ".join(card.evidence) or "-",
+                "; ".join(card.against) or "-",
+            )
+            for card in build_cards(report, suite, catalogue)
+        ]
+        yield from _build_table_blocks(EVIDENCE_COLUMNS, rows, gettext)
+        asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
+        model_rows = [
+            tables.build_model_row(summary, evidence, catalogue) for summary in asked_summaries
+        ]
+        yield from _build_table_blocks(tables.MODEL_COLUMNS, model_rows, gettext)
         unmatched_lines = format_unmatched(summaries, catalogue)
         if unmatched_lines:
             yield BulletList(unmatched_lines)
-        yield from _build_list_blocks(gettext("Not run"), format_unasked(summaries, catalogue))
     yield Paragraph(gettext(tables.MODEL_LEGEND))
 
 
@@ -105,27 +141,17 @@ def _build_comparison_blocks(
         yield from _build_table_blocks(tables.DIFFERENCE_COLUMNS, difference_rows, gettext)
 
 
-def _build_decision_blocks(
-    decisions: Sequence[Decision], catalogue: NullTranslations
-) -> Iterator[Block]:
-    gettext = catalogue.gettext
+def _build_decision_blocks(cards: Sequence[CandidateCard], gettext: Translator) -> Iterator[Block]:
     rows = [
         (
-            VerdictCell(decision.verdict, gettext(tables.VERDICT_NAMES[decision.verdict])),
-            decision.model,
-            decision.prompt_id,
-            format_decision_evidence(decision, catalogue),
-            _format_reasons_against(decision, catalogue),
+            VerdictCell(card.decision.verdict, card.verdict),
+            card.decision.candidate.label,
+            "; ".join(filter(None, [card.words, card.cost])),
+            "; ".join(": ".join(filter(None, step)) for step in card.steps) or "-",
         )
-        for decision in decisions
+        for card in cards
     ]
     yield from _build_table_blocks(DECISION_COLUMNS, rows, gettext)
-
-
-def _format_reasons_against(decision: Decision, catalogue: NullTranslations) -> str:
-    """What speaks against a candidate, and how it compares with the present pipeline."""
-    reasons = (*decision.reasons_for("against"), *decision.reasons_for("pipeline"))
-    return "; ".join(translate_messages(reasons, catalogue)) or "-"
 
 
 def _build_detail_blocks(
