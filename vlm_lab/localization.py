@@ -50,5 +50,12 @@ def _load_symbols(language: str) -> tuple[dict[int, str], str]:
     from babel.numbers import get_decimal_symbol, get_group_symbol
 
     pattern = Locale.parse(language).percent_formats[None].pattern
+    percent = pattern[pattern.rindex("0") + 1 :]
     marks = {ord("."): get_decimal_symbol(language), ord(","): get_group_symbol(language)}
-    return marks, pattern[pattern.rindex("0") + 1 :]
+    # Of spaces only the plain one is text that a terminal shows (vlm_lab.sanitize).
+    plain_marks = {key: _make_spaces_plain(mark) for key, mark in marks.items()}
+    return plain_marks, _make_spaces_plain(percent)
+
+
+def _make_spaces_plain(symbol: str) -> str:
+    return "".join(" " if character.isspace() else character for character in symbol)

@@ -23,7 +23,7 @@ from vlm_lab.types import (
 )
 
 UNASKED_STATUSES = ("skipped", "not_run", "dry_run")
-COST_FORM = ",.3g"
+SMALLEST_ROUNDED_COST = 0.1  # below, two decimals say nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +146,22 @@ def compute_cost_per_right(summary: Summary) -> float | None:
     return cost_per_1000 / 1000 * figures.judged / figures.right
 
 
+def format_cost(cost: float | None, catalogue: NullTranslations) -> str:
+    """`1.35`, `0.0012`; a dash where it is not known."""
+    is_small = cost is not None and 0 < cost < SMALLEST_ROUNDED_COST
+    return format_number(cost, ".2g" if is_small else ",.2f", catalogue)
+
+
 def describe_cost(summary: Summary, report: Report, catalogue: NullTranslations) -> str:
     """What the candidate itself costs, and what a document is expected to; "" where neither is
     known."""
     messages = []
     cost_per_right = compute_cost_per_right(summary)
     if summary.speed.cost_per_1000 is not None:
-        cost = format_number(summary.speed.cost_per_1000, COST_FORM, catalogue)
+        cost = format_cost(summary.speed.cost_per_1000, catalogue)
         messages.append(Message("cost_per_1000", {"cost": cost}))
     if cost_per_right is not None:
-        cost = format_number(cost_per_right, COST_FORM, catalogue)
+        cost = format_cost(cost_per_right, catalogue)
         messages.append(Message("cost_per_right", {"cost": cost}))
     expected_cost = find_expected_cost(report, summary.candidate)
     if expected_cost:
@@ -175,7 +181,7 @@ def _describe_expected_cost(
     """`a document is expected to cost 1.35 (model 0.01, corrections 0.34, errors nobody sees
     1.00), with today's pipeline 2.10`"""
     figures = {
-        name: format_number(getattr(cost, name), ",.2f", catalogue)
+        name: format_cost(getattr(cost, name), catalogue)
         for name in ("total", "reading", "corrections", "unseen_errors")
     }
     kind = "expected_cost" if cost.reading is not None else "expected_cost_unpriced"
@@ -187,7 +193,7 @@ def _describe_expected_cost(
     message = Message(kind, figures)
     if not today or cost.model in find_incumbents(report):
         return message
-    today_cost = format_number(min(today), ",.2f", catalogue)
+    today_cost = format_cost(min(today), catalogue)
     return Message("cost_beside_today", {"what": message, "today": today_cost})
 
 

@@ -62,8 +62,10 @@ def _build_row(report: Report, summary: Summary, catalogue: NullTranslations) ->
     expected_cost = plain_words.find_expected_cost(report, summary.candidate)
     expected_total = expected_cost.total if expected_cost else None
     counts = (figures.wrong, figures.missing, figures.spurious, figures.unanswered)
-    costs = (summary.speed.cost_per_1000, plain_words.compute_cost_per_right(summary))
-    cost_cells = [_make_figure_cell(cost, plain_words.COST_FORM, catalogue) for cost in costs]
+    cost_per_right = plain_words.compute_cost_per_right(summary)
+    costs = (summary.speed.cost_per_1000, cost_per_right, expected_total)
+    cost_cells = [TradeCell(plain_words.format_cost(cost, catalogue), cost) for cost in costs]
+    median_seconds = summary.speed.median_seconds
     return [
         TradeCell(summary.model, summary.model),
         TradeCell(summary.prompt_id, summary.prompt_id),
@@ -71,8 +73,7 @@ def _build_row(report: Report, summary: Summary, catalogue: NullTranslations) ->
         *(TradeCell(str(count), count) for count in (*counts, figures.wrong_totals)),
         _make_off_cell(figures, catalogue),
         *cost_cells,
-        _make_figure_cell(expected_total, ",.2f", catalogue),
-        _make_figure_cell(summary.speed.median_seconds, ".2f", catalogue),
+        TradeCell(format_number(median_seconds, ".2f", catalogue), median_seconds),
     ]
 
 
@@ -89,7 +90,3 @@ def _make_off_cell(figures: plain_words.TradeFigures, catalogue: NullTranslation
         return UNKNOWN
     first_amount = next(iter(figures.off.values()))
     return TradeCell(plain_words.format_off_amounts(figures, catalogue), float(first_amount))
-
-
-def _make_figure_cell(value: float | None, form: str, catalogue: NullTranslations) -> TradeCell:
-    return TradeCell(format_number(value, form, catalogue), value)

@@ -6,6 +6,7 @@ const OUTCOMES = {
 const ABSENT_CODE = "n";
 const ERROR_CODES = "wms";
 const CODES_WITHOUT_VALUE = "nm";
+const secondsFormat = new Intl.NumberFormat(document.documentElement.lang, { maximumSignificantDigits: 3 });
 
 const formatCandidate = (column) => `${data.candidates[column].model}@${data.candidates[column].prompt}`;
 const formatStatus = (status) => translate(status.replace("_", " "));
@@ -76,7 +77,7 @@ function createHeaderCell(doc, column) {
   const { status, seconds, reason } = doc.cells[column];
   const { model, prompt } = data.candidates[column];
   const details = [formatStatus(status)];
-  if (seconds) details.push(translate("in %s s", seconds.toPrecision(3)));
+  if (seconds) details.push(translate("in %s s", secondsFormat.format(seconds)));
   return createNode("th", { scope: "col" },
     model, createNode("br"), createNode("small", {}, prompt),
     createDetailNode(details.join(", ")),
@@ -138,7 +139,7 @@ function createPathCell(doc, row) {
   const breakable = parts.flatMap((part, index) => index ? [createNode("wbr"), part] : [part]);
   const mark = hasLabelError(doc, row) ? createDetailNode(`⚠ ${translate("doubtful reference")}`) : null;
   const place = doc.places?.[row]
-    ? createNode("button", { type: "button", "data-row": row, "aria-label": `${translate("Place on the page")}: ${escapeInvisible(doc.paths[row])}` }, "⌖")
+    ? createNode("button", { type: "button", "data-row": row, "aria-label": `${translate("Place on the page")}: ${escapeInvisible(doc.paths[row])}` }, "□")
     : null;
   return createNode("th", { scope: "row" }, ...breakable, mark, place);
 }
