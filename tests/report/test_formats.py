@@ -3,6 +3,7 @@ included."""
 
 import csv
 import json
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from markdown_it import MarkdownIt
 from tests.report.made import HOSTILE, write_run
 from vlm_lab.errors import UserError
 from vlm_lab.records.report_json import read_report
-from vlm_lab.report import formats, plots
+from vlm_lab.report import formats, plots, tables_csv
 from vlm_lab.report.html.changes import find_changes, write_changes
 from vlm_lab.report.markdown import escape_markdown
 from vlm_lab.report.plot_rendering import render_svg
@@ -170,6 +171,59 @@ def test_csv_defuses_formulas(tmp_path: Path) -> None:
     rows = _table(formats.write_format("csv", run) / "results.csv")
     assert {each["expected"] for each in rows if "cmd" in each["expected"]} == {"'=cmd()"}
     assert "-12.50" in {each["actual"] for each in rows}
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("=cmd()", "'=cmd()"),
+        ("@SUM(1)", "'@SUM(1)"),
+        (" =1", " '=1"),
+        ('"=1', "\"'=1"),
+        ("＝1", "'＝1"),
+        ("-2+3", "'-2+3"),
+        ("a;=cmd()", "a;'=cmd()"),
+        ("a, -b|+c", "a, '-b|'+c"),
+        ('a","=1', 'a","\'=1'),
+        ("-12.50", "-12.50"),
+        ("+49 171", "+49 171"),
+        ("-1,5; -3", "-1,5; -3"),
+        ("2024-03-12", "2024-03-12"),
+        ("Main St 1, -2", "Main St 1, -2"),
+        ("it's -x", "it's -x"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_no_separator_makes_a_formula(
+    tmp_path: Path, value: str, written: str, language: str
+) -> None:
+    run = write_run(tmp_path)
+    report = (run / "report.json").read_text()
+    old = '"expected":"expected"'
+    assert old in report
+    (run / "report.json").write_text(report.replace(old, f'"expected":{json.dumps(value)}'))
+    content = (formats.write_format("csv", run, language) / "results.csv").read_text("utf-8-sig")
+    delimiter = ";" if language == "ru" else ","
+    rows = list(csv.reader(content.splitlines(), delimiter=delimiter))
+    assert written in {row[8] for row in rows}
+
+
+def test_csv_in_russian_opens_in_its_excel(run: Path) -> None:
+    folder = formats.write_format("csv", run, "ru")
+    heads, first, *_ = (folder / "results.csv").read_text("utf-8-sig").splitlines()
+    assert heads.startswith("набор;модель;промпт;документ;")
+    assert first.startswith("invoices;sharp;default;one;есть;invoice_number;точно;")
+    assert first.endswith(";0,5")
+    assert ";0,875;" in (folder / "models.csv").read_text("utf-8-sig")
+    english = formats.write_format("csv", run) / "results.csv"
+    assert english.read_text("utf-8-sig").startswith("suite,model,prompt,document,status,path")
+
+
+def test_formulas_are_found_in_long_texts_in_time() -> None:
+    for text in ("'" * 200_000, ",-" * 100_000, "-" + " " * 200_000, ",-1" * 70_000):
+        started = time.perf_counter()
+        tables_csv._defuse_formulas(text)
+        assert time.perf_counter() - started < 2
 
 
 @pytest.mark.parametrize("form", ["md", "confluence"])

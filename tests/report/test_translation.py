@@ -18,10 +18,11 @@ from vlm_lab.corrections_page import page as corrections_page
 from vlm_lab.localization import SOURCE_LANGUAGE
 from vlm_lab.messages import MESSAGES, in_english, translate_message
 from vlm_lab.records.report_json import encode_json
-from vlm_lab.report import contents, formats, headline, tables, trade_table, translation
+from vlm_lab.report import contents, formats, headline, tables, tables_csv, trade_table, translation
 from vlm_lab.report.html.page import SCRIPT_LABELS, SCRIPTS, TEMPLATE_FOLDER
 from vlm_lab.scoring.error_types import ERROR_TYPES
 from vlm_lab.scoring.missing_values import MISSING_ERROR_TYPES
+from vlm_lab.types import OUTCOMES
 
 REPORT = Path(translation.__file__).parent
 CODE = ("headline.py", "tables.py", "contents.py", "plots.py", "html/page.py")
@@ -52,6 +53,7 @@ def texts() -> Iterator[str]:
         *ERROR_TYPES,
         *MISSING_ERROR_TYPES,
     )
+    yield from (*tables_csv.FIELD_COLUMNS, *tables_csv.RESULT_COLUMNS, *OUTCOMES)
     yield from (*contents.DECISION_COLUMNS, *contents.EVIDENCE_COLUMNS, "format")
     yield from (*trade_table.TRADE_COLUMNS, trade_table.TRADE_LEGEND, trade_table.COST_LEGEND)
     yield from (

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lang",
         choices=list_languages(),
         default="en",
-        help="of html, md and confluence (default: en)",
+        help="of what is written; in csv also its decimal mark and separator (default: en)",
     )
     parser.add_argument(
         "--no-values",
