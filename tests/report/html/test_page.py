@@ -561,6 +561,84 @@ def test_axe_finds_no_serious_issue(page: Any, scheme: str, width: int) -> None:
         assert serious(page) == []
 
 
+def write_pdf(path: Path) -> None:
+    from reportlab.pdfgen.canvas import Canvas
+
+    canvas = Canvas(str(path), pagesize=(210, 297))
+    canvas.drawString(20, 200, "Total expected")
+    canvas.showPage()
+    canvas.drawString(20, 40, "2024-001")
+    canvas.save()
+
+
+@pytest.fixture(scope="module")
+def pdf_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose second document is a PDF, with a long value in it."""
+    folder = write_run(tmp_path_factory.mktemp("pdf"))
+    write_pdf(folder / "two.pdf")
+    report = json.loads((folder / "report.json").read_text())
+    report["documents"][1]["path"] = str(folder / "two.pdf")
+    for row in report["records"]:
+        if row["document"] != "two":
+            continue
+        for result in row["fields"]:
+            if result["field"] == "invoice_number":
+                result["expected"] = "2024-001"
+                result["actual"], result["outcome"] = "x" * 200_000, "wrong"
+    rows = ",\n".join(map(json.dumps, report.pop("records")))
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in report.items()]
+    text = "{" + ",\n".join(lines) + f',\n"records": [\n{rows}\n]}}'
+    (folder / "report.json").write_text(text)
+    write_html(folder)
+    return folder
+
+
+@pytest.fixture
+def pdf_page(browser: Any, pdf_run: Path) -> Iterator[Any]:
+    tab = browser.new_page()
+    tab.goto((pdf_run / "report.html").as_uri() + "#doc=invoices%2Ftwo&field=totals.gross")
+    yield tab
+    tab.close()
+
+
+def test_the_value_is_boxed_where_its_place_is_known(pdf_page: Any) -> None:
+    until(pdf_page, "document.querySelectorAll('.box').length === 1")
+    until(pdf_page, "document.getElementById('page').naturalWidth > 0")
+    inside = """() => {
+      const box = document.querySelector('.box').getBoundingClientRect();
+      const page = document.getElementById('page').getBoundingClientRect();
+      return [(box.top - page.top) / page.height, (box.left - page.left) / page.width];
+    }"""
+    top, left = pdf_page.evaluate(inside)
+    assert 0.28 < top < 0.34
+    assert 0.2 < left < 0.4
+    open_at(pdf_page, "doc=invoices%2Ftwo")
+    pdf_page.click(f"{ROWS}:has-text('invoice_number') th button")
+    until(pdf_page, "document.getElementById('page-number').textContent === 'Page 2 of 2'")
+    assert pdf_page.locator(".box").count() == 1
+    pdf_page.click("#zoom-in")
+    assert pdf_page.evaluate("document.getElementById('boxes').style.width") == "140%"
+    pdf_page.click("#page-back")
+    assert pdf_page.locator(".box").count() == 0
+    pdf_page.click(f"{ROWS}:has-text('line_items') td")
+    assert "the place on the page is not known" in pdf_page.inner_text("#place-note")
+
+
+def test_a_long_value_is_shown_by_its_beginning_and_whole_when_asked(
+    pdf_page: Any, pdf_run: Path
+) -> None:
+    assert len((pdf_run / "report.html").read_bytes()) < 1_000_000
+    open_at(pdf_page, "doc=invoices%2Ftwo&field=invoice_number")
+    cell = pdf_page.locator(f"{ROWS} td").nth(1)
+    assert len(cell.inner_text()) < 600
+    assert "show all 200000 characters" in cell.inner_text()
+    started = pdf_page.evaluate("performance.now()")
+    cell.locator(".value button").click()
+    until(pdf_page, "document.querySelector('.fields pre')?.textContent.length === 200000")
+    pdf_page.evaluate("document.body.offsetHeight")
+    assert pdf_page.evaluate("performance.now()") - started < 5000
+
+
 def test_the_page_without_its_folder_still_says_what_is_missing(
     browser: Any, run: Path, tmp_path: Path
 ) -> None:
