@@ -134,6 +134,10 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "is_today": ("this is today's pipeline",),
     "better_than_today": ("better than today's pipeline",),
     "worse_than_today": ("worse than today's pipeline",),
+    "not_worse_than_today": ("not worse than today's pipeline",),
+    "like_today_within": (
+        "no difference from today's pipeline is shown; at worst {value:.1%} more fields are wrong",
+    ),
     "like_today": ("no difference from today's pipeline is shown",),
     "cost_per_1000": ("{cost} for 1,000 documents",),
     "cost_per_right": ("{cost} for each that is fully right",),

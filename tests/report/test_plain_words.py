@@ -33,7 +33,7 @@ RUSSIAN = load_catalogue("ru")
 MODELS = (
     Model(name="perfect", model_id="x"),
     Model(name="cheap", model_id="x"),
-    Model(name="today", model_id="x", backend="replay"),
+    Model(name="today", model_id="x", backend="replay", incumbent=True),
 )
 UNVERIFIED = Message("unverified")
 
@@ -116,16 +116,22 @@ def test_a_candidate_in_russian_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "value", "p_adjusted", "words"),
+    ("first", "value", "p_adjusted", "bounds", "words"),
     [
-        ("cheap", 0.1, 0.01, "better than today's pipeline"),
-        ("cheap", -0.1, 0.01, "worse than today's pipeline"),
-        ("today", -0.1, 0.01, "better than today's pipeline"),
-        ("cheap", 0.1, 0.2, "no difference from today's pipeline is shown"),
+        ("cheap", 0.1, 0.01, None, "better than today's pipeline"),
+        ("cheap", -0.1, 0.01, None, "worse than today's pipeline"),
+        ("today", -0.1, 0.01, None, "better than today's pipeline"),
+        ("cheap", 0.1, 0.2, None, "no difference from today's pipeline is shown"),
+        ("cheap", 0.1, 0.2, (-0.02, 0.3), "is shown; at worst 2.0% more fields are wrong"),
+        ("today", 0.1, 0.2, (-0.02, 0.3), "is shown; at worst 30.0% more fields are wrong"),
     ],
 )
 def test_it_says_whether_it_is_worse_than_today(
-    first: str, value: float, p_adjusted: float, words: str
+    first: str,
+    value: float,
+    p_adjusted: float,
+    bounds: tuple[float, float] | None,
+    words: str,
 ) -> None:
     summaries = summarize([answer("a", "exact", model) for model in ("cheap", "today")])
     second = "today" if first == "cheap" else "cheap"
@@ -136,11 +142,29 @@ def test_it_says_whether_it_is_worse_than_today(
         score="field_f1",
         difference=Estimate(value, n=9),
         p_adjusted=p_adjusted,
+        bounds=bounds,
     )
     report = make_report(summaries, comparisons=[comparison])
     described = [describe_candidate(summary, report, ENGLISH) for summary in summaries]
-    assert described[0].endswith(f"; {words}")
+    assert described[0].endswith(words)
     assert described[1].endswith("; this is today's pipeline")
+
+
+def test_what_is_as_good_within_the_margin_is_not_worse() -> None:
+    summaries = summarize([answer("a", "exact", model) for model in ("cheap", "today")])
+    comparison = Comparison(
+        suite="invoices",
+        first=("cheap", "default"),
+        second=("today", "default"),
+        score="field_f1",
+        difference=Estimate(0.0, n=9),
+    )
+    figures = {"models": "perfect, today", "name": "field_f1", "limit": 0.02}
+    reasons: Any = {"evidence": (Message("equivalent", figures),)}
+    decision = replace(decide("cheap", "chosen"), reasons=reasons)
+    report = make_report(summaries, comparisons=[comparison], decisions=[decision])
+    words = describe_candidate(summaries[0], report, ENGLISH)
+    assert words.endswith("; not worse than today's pipeline")
 
 
 def test_the_first_sentence_says_who_how_well_and_what_next() -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from gettext import NullTranslations
 
-from vlm_lab.backends import is_incumbent
 from vlm_lab.messages import Message, translate_message, translate_messages
 from vlm_lab.report.formatting import format_amount, format_number
 from vlm_lab.types import (
@@ -199,7 +198,7 @@ def _describe_expected_cost(
 
 def find_incumbents(report: Report) -> set[str]:
     """Names of the candidates that are the user's present pipeline."""
-    return {model.name for model in report.models if is_incumbent(model)}
+    return {model.name for model in report.models if model.incumbent}
 
 
 def compare_with_today(summary: Summary, report: Report) -> Message | None:
@@ -207,26 +206,45 @@ def compare_with_today(summary: Summary, report: Report) -> Message | None:
     it against."""
     incumbents = find_incumbents(report)
     if summary.model in incumbents:
-        return Message("is_today") if summary.documents else None
+        return Message("is_today")
     for comparison in report.comparisons:
         pair = (comparison.first, comparison.second)
         models = {model for model, _ in pair}
         if comparison.suite != summary.suite or comparison.score != "field_f1":
             continue
         if (summary.model, summary.prompt_id) in pair and models & incumbents:
-            return _describe_comparison(comparison, summary)
+            return _describe_comparison(comparison, summary, report)
     return None
 
 
-def _describe_comparison(comparison: Comparison, summary: Summary) -> Message | None:
+def _describe_comparison(
+    comparison: Comparison, summary: Summary, report: Report
+) -> Message | None:
     difference = comparison.difference.value
     if difference is None:
         return None
-    if not comparison.is_significant:
-        return Message("like_today")
     is_first = comparison.first == (summary.model, summary.prompt_id)
-    is_better = (difference > 0) == is_first
-    return Message("better_than_today" if is_better else "worse_than_today")
+    if comparison.is_significant:
+        is_better = (difference > 0) == is_first
+        return Message("better_than_today" if is_better else "worse_than_today")
+    if _is_as_good_as_today(summary, report):
+        return Message("not_worse_than_today")
+    if comparison.bounds is None:
+        return Message("like_today")
+    low, high = comparison.bounds
+    return Message("like_today_within", {"value": max(0.0, -low if is_first else high)})
+
+
+def _is_as_good_as_today(summary: Summary, report: Report) -> bool:
+    """Whether the decision found it equivalent to the present pipeline, within the margin."""
+    equivalents = [
+        reason.figures["models"].split(", ")
+        for decision in report.decisions
+        if decision.candidate == summary.candidate
+        for reason in decision.reasons_for("evidence")
+        if reason.kind == "equivalent"
+    ]
+    return any(find_incumbents(report) & set(models) for models in equivalents)
 
 
 def describe_candidate(summary: Summary, report: Report, catalogue: NullTranslations) -> str:

@@ -80,6 +80,7 @@ def format_straight_through_rate(
     calibration: Calibration | None, catalogue: NullTranslations = ENGLISH
 ) -> str:
     """Share of documents that could be booked without anybody looking, at the target's
+    precision; a dash until that is shown."""
     if calibration is None or not calibration.is_shown:
         return "-"
     return format_number(calibration.unseen.value, ".0%", catalogue)
