@@ -47,13 +47,17 @@ def write_confluence(folder: Path, language: str = "en") -> Path:
 
 
 def write_csv(folder: Path, language: str = "en") -> Path:
-    """report_files/tables/; its heads are the same in all languages, as scripts read them."""
+    """report_files/tables/: in English for scripts, in another language for its Excel."""
     from vlm_lab.report.tables_csv import write_csv_tables
 
     report = read_report(folder)
     evidence = build_evidence(report)
     return write_csv_tables(
-        report, evidence, read_report_records(folder), folder / REPORT_FILES / "tables"
+        report,
+        evidence,
+        read_report_records(folder),
+        folder / REPORT_FILES / "tables",
+        load_catalogue(language),
     )[0].parent
 
 
