@@ -1,11 +1,11 @@
 """pytest tests/analysis/test_independent.py: each interval and test that has a counterpart in scipy
-or statsmodels gives what that gives."""
+gives what that gives."""
+
+import itertools
 
 import numpy as np
 import pytest
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
 
 from vlm_lab.analysis.bounds import compute_bounds
 from vlm_lab.analysis.comparison import adjust_p_values
@@ -23,14 +23,14 @@ GENERATOR = np.random.default_rng(11)
 def test_the_interval_of_a_rate_is_exact(right: int, documents: int) -> None:
     column = (np.arange(documents) < right).astype(np.float64)[:, None]
     (estimate,) = estimate_ratios(column, np.ones((documents, 1)))
-    expected = proportion_confint(right, documents, 0.05, method="beta")
-    assert (estimate.low, estimate.high) == pytest.approx(expected, abs=1e-9)
+    expected = stats.binomtest(right, documents).proportion_ci(0.95, "exact")
+    assert (estimate.low, estimate.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 @pytest.mark.parametrize(("right", "documents", "tail"), [(97, 100, 0.05), (40, 40, 0.0125)])
 def test_a_bound_at_any_level_is_exact(right: int, documents: int, tail: float) -> None:
-    low, high = proportion_confint(right, documents, 0.05, method="beta")
-    estimate = Estimate(right / documents, low, high, documents)
+    known = stats.binomtest(right, documents).proportion_ci(0.95, "exact")
+    estimate = Estimate(right / documents, known.low, known.high, documents)
     wanted = stats.binomtest(right, documents).proportion_ci(1 - 2 * tail, "exact")
     assert compute_bounds(estimate, tail) == pytest.approx((wanted.low, wanted.high), abs=1e-4)
 
@@ -90,7 +90,9 @@ def test_the_difference_of_medians_is_near_scipys() -> None:
     assert ((ours.p_value or 0) < 0.05) == (interval[0] > 0 or interval[1] < 0)
 
 
-def test_holm_is_statsmodels() -> None:
+def test_holm_rejects_what_the_closed_test_of_bonferroni_rejects() -> None:
+    """Holm's procedure is the closed test (Marcus, Peritz & Gabriel 1976): a hypothesis is rejected
+    where each set of hypotheses that holds it is."""
     p_values = [0.001, 0.2, 0.03, 0.03, 0.9, 0.012]
     comparisons = [
         Comparison(
@@ -104,7 +106,19 @@ def test_holm_is_statsmodels() -> None:
         for p_value in p_values
     ]
     ours = [comparison.p_adjusted for comparison in adjust_p_values(comparisons)]
-    assert ours == pytest.approx(multipletests(p_values, method="holm")[1].tolist())
+    indices = range(len(p_values))
+    subsets = [
+        chosen for size in (1, 2, 3, 4, 5, 6) for chosen in itertools.combinations(indices, size)
+    ]
+    closed = [
+        max(
+            min(1.0, len(chosen) * min(p_values[each] for each in chosen))
+            for chosen in subsets
+            if index in chosen
+        )
+        for index in indices
+    ]
+    assert ours == pytest.approx(closed)
 
 
 def test_the_correlation_within_groups_is_that_of_an_analysis_of_variance() -> None:
