@@ -138,6 +138,17 @@ def test_documents_are_stepped_through_and_names_are_text(page: Any) -> None:
     wait_for(page, "#rows", "No value here fits.")
 
 
+def test_a_long_value_takes_three_lines_until_it_is_opened(browser: Any, tmp_path: Path) -> None:
+    session = make_session(tmp_path / "s")
+    session.documents["a"].rows["rows[0].name"].reference = "very long " * 20_000
+    with serve(session) as running:
+        tab = browser.new_page(viewport={"width": 1280, "height": 800})
+        tab.goto(running.address)
+        row = tab.wait_for_selector(ROW.format("rows[0].name"))
+        assert row.bounding_box()["height"] < 120
+        tab.close()
+
+
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_a_phone_scrolls_in_one_direction(browser: Any, tmp_path: Path, language: str) -> None:
     with serve(make_session(tmp_path / "s"), language) as running:

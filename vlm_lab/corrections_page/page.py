@@ -78,5 +78,5 @@ SCRIPT_LABELS = (
     "%s: rows that the reference lacks: %s. Add them in the reference's own file.",
     "This document has no reference: there is nothing to correct.",
     "The reference was %s when this was decided: decide again.",
-    "All doubtful values are decided.",
+    "All doubtful values are decided.", "show all %s characters",
 )  # fmt: skip
