@@ -258,7 +258,7 @@ def test_a_second_ctrl_c_is_clean(pytester: pytest.Pytester) -> None:
     command = f"scripts/bench -p no:cacheprovider --resume {folder.name}"
     assert f"interrupted before the report was written; go on with: {command}" in output
     assert not list(pytester.path.rglob("*.part"))
-    assert len(records_of(folder)) >= 2
+    assert len(records_of(folder)) >= 1
 
 
 def test_a_reply_whose_record_was_lost_is_this_runs_own(pytester: pytest.Pytester) -> None:

@@ -30,7 +30,7 @@ def main(args: argparse.Namespace) -> int:
     report = read_report(run)
     baseline = build_run_baseline(report, read_records(run))
     path = args.output_dir / "baseline.json"
-    with atomic_private_file(path) as file:
+    with atomic_private_file(path, durable=True) as file:
         file.write(encode_baseline(baseline))
     documents = sum(len(candidate.documents) for candidate in baseline.candidates)
     print(f"{path}: {len(baseline.candidates)} candidates, {documents} answers of {run.name}")
