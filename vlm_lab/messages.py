@@ -110,8 +110,8 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "more": ("About {n} more document would decide.", "About {n} more documents would decide."),
     # why a reference is doubted
     "doubtful": (
-        "{n} value of the references is doubtful; vlm-lab corrections last lists it:",
-        "{n} values of the references are doubtful; vlm-lab corrections last lists them:",
+        "{n} value of the references is doubtful; {command} lists it:",
+        "{n} values of the references are doubtful; {command} lists them:",
     ),
     "agreed": ("{n} family says {value}", "{n} families say {value}"),
     "disputed": (

@@ -62,5 +62,5 @@ def test_a_run_without_a_report_says_what_to_type(
 ) -> None:
     (results / "20260101T000000Z" / "report.json").unlink()
     assert main(["report", "20260101T000000Z", "--output-dir", str(results)]) == 2
-    assert "--resume 20260101T000000Z" in capsys.readouterr().err
+    assert f"--resume {results / '20260101T000000Z'}\n" in capsys.readouterr().err
     assert main(["report", "a", "b", "c", "--output-dir", str(results)]) == 2

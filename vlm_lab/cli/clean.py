@@ -12,6 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from vlm_lab.commands import locate_in_project
 from vlm_lab.errors import UserError
 from vlm_lab.records.run_folder import read_reply_keys
 from vlm_lab.records.runs import find_run
@@ -26,10 +27,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument(
-        "--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are"
+        "--output-dir",
+        type=Path,
+        default=locate_in_project("results"),
+        metavar="PATH",
+        help="where runs are",
     )
     parser.add_argument(
-        "--cache", type=Path, default=Path("cache"), metavar="PATH", help="where replies are cached"
+        "--cache",
+        type=Path,
+        default=locate_in_project("cache"),
+        metavar="PATH",
+        help="where replies are cached",
     )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vlm_lab.analysis.label_errors import find_label_errors, format_label_error
+from vlm_lab.commands import locate_in_project
 from vlm_lab.config.models_file import allow_listed_plugins
 from vlm_lab.errors import UserError
 from vlm_lab.files import atomic_private_file
@@ -37,15 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the file (default: {CORRECTIONS_FILE} in the suite's folder)",
     )
     parser.add_argument(
-        "--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are"
+        "--output-dir",
+        type=Path,
+        default=locate_in_project("results"),
+        metavar="PATH",
+        help="where runs are",
     )
 
 
 def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
     names = sorted({record.suite for record in read_records(run)})
-    folders = {name: Path("benchmarks") / name for name in names}
-    allow_listed_plugins([Path("models.yaml")])
+    folders = {name: locate_in_project(f"benchmarks/{name}") for name in names}
+    allow_listed_plugins([locate_in_project("models.yaml")])
     suites = {name: load_suite(folder) for name, folder in folders.items() if folder.is_dir()}
     label_errors = find_label_errors(read_records(run), suites)
     print("\n".join(format_label_error(label_error) for label_error in label_errors[:MAX_SHOWN]))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from vlm_lab.backends.transformers import devices, weights
 from vlm_lab.cli.weights import add_models_file, find_backend, format_table, select_model
+from vlm_lab.commands import format_command, locate_in_project
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.errors import UserError
 from vlm_lab.sanitize import terminal_safe
@@ -58,7 +59,7 @@ RECIPES = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_models_file(parser, Path("models.yaml"))
+    add_models_file(parser, locate_in_project("models.yaml"))
     env = parser.add_subparsers(dest="action", metavar="").add_parser(
         "env", help="make an interpreter for a model"
     )
@@ -138,7 +139,8 @@ def format_recipe(model: Model, cache: Path) -> Iterator[str]:
     yield f"{recipe.python} -m venv {quoted_folder}"
     yield f"{quoted_folder}/bin/python -m pip install {' '.join(recipe.packages)}"
     if commit is None:
-        yield f"vlm-lab weights fetch {model.name}        # prints the commit for `revision` below"
+        command = format_command("weights", "fetch", model.name)
+        yield f"{command}        # prints the commit for `revision` below"
     yield "\n# models.yaml, in its entry:"
     yield f"    python: {folder}/bin/python"
     yield "    attn_implementation: eager"

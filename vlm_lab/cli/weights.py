@@ -19,6 +19,7 @@ from typing import Any
 
 from vlm_lab.backends import Backend, resolve_backend
 from vlm_lab.backends.transformers import hub, weights
+from vlm_lab.commands import format_command, locate_in_project
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.config.strict_yaml import format_suggestion
 from vlm_lab.errors import UserError
@@ -34,7 +35,7 @@ BYTES_PER_PAGE = 0.4e9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_models_file(parser, Path("models.yaml"))
+    add_models_file(parser, locate_in_project("models.yaml"))
     parser.add_argument(
         "--pages", type=int, default=4, metavar="N", help="pages of one document, for `fits`"
     )
@@ -121,7 +122,7 @@ def format_row(
         return model.name, "none needed", "-", "-", "-", "-", address
     checkpoint = weights.find_checkpoint(model, cache)
     if checkpoint is None:
-        command = f"vlm-lab weights fetch {model.name}"
+        command = format_command("weights", "fetch", model.name)
         return model.name, "not here", "-", f"({model.revision})", "-", "-", command
     files = [path for path in checkpoint.folder.iterdir() if path.is_file()]
     size = sum(path.stat().st_size for path in files)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.commands import format_command
 from vlm_lab.config.chat_template_keys import CHAT_TEMPLATE_KEY, check_chat_template_kwargs
 from vlm_lab.config.strict_yaml import (
     YamlKey,
@@ -56,7 +57,8 @@ FORBIDDEN_KEYS = {
     "ignore_mismatched_sizes": "weights of another shape would be drawn at random",
     "output_loading_info": "is always asked for: a record says what was not loaded",
     "local_files_only": (
-        "models are loaded from this machine alone; vlm-lab weights fetch brings them"
+        "models are loaded from this machine alone; "
+        f"{format_command('weights', 'fetch', 'NAME')} brings them"
     ),
 }
 # What a record says of a request is what was sent.

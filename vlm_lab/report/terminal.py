@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vlm_lab.analysis import repeatability
 from vlm_lab.analysis.label_errors import format_label_error
+from vlm_lab.commands import format_command
 from vlm_lab.messages import ENGLISH, Message, in_english, translate_messages
 from vlm_lab.report.formatting import (
     SUMMARY_COLUMNS,
@@ -73,7 +74,9 @@ def format_label_errors(report: Report) -> list[str]:
     label_errors = report.suspects
     if not label_errors:
         return []
-    lines = ["", in_english(Message("doubtful", {"n": len(label_errors)}))]
+    command = format_command("corrections", "last")
+    figures = {"n": len(label_errors), "command": command}
+    lines = ["", in_english(Message("doubtful", figures))]
     lines += [f"  {format_label_error(error)}" for error in label_errors[:MAX_LABEL_ERRORS]]
     hidden_count = len(label_errors) - MAX_LABEL_ERRORS
     if hidden_count > 0:

@@ -5,7 +5,6 @@ plugin.py gives it pytest's words, so that nothing here knows pytest.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -265,8 +264,10 @@ class Session:
         """What was typed, with the run to go on with: its id where it lies in results/."""
         is_in_results = folder.parent == self.options.project / "results"
         run_argument = folder.name if is_in_results else str(folder)
-        arguments = rebuild_command(self.options.command, self.options.project, ["--resume"])
-        return shlex.join([*arguments, "--resume", run_argument])
+        options = self.options
+        return rebuild_command(
+            options.command, options.project, ["--resume"], "--resume", run_argument
+        )
 
     def close(self) -> None:
         """Stops rendering ahead."""

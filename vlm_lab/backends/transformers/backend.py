@@ -23,6 +23,7 @@ from vlm_lab.backends.transformers.interpreter import (
 )
 from vlm_lab.backends.transformers.process import start_worker
 from vlm_lab.backends.transformers.settings import check_renamed_settings, parse_timeouts
+from vlm_lab.commands import format_command
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.files import read_json_object
 from vlm_lab.messages import Message
@@ -189,7 +190,7 @@ class Transformers(Backend):
         if read_json_object(self.weights.folder / "config.json").get("auto_map"):
             hint = (
                 "; it brings code of its own, which may need other versions: "
-                f"vlm-lab models env {name}"
+                f"{format_command('models', 'env', name)}"
             )
         return GenerationError(kind, f"{name}: could not be loaded: {message}{hint}")
 
