@@ -7,16 +7,11 @@ Every backend is a `Backend`. What is optional has its default there, so that wh
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vlm_lab.config.setting_names import BACKENDS
 from vlm_lab.messages import Message
 from vlm_lab.registry import resolve_name
 from vlm_lab.types import Generation, Model, Prompt, Record, Runtime
 
-BACKENDS = {
-    "ocr": "vlm_lab.backends.ocr.backend:Ocr",
-    "openai": "vlm_lab.backends.openai.backend:OpenAI",
-    "replay": "vlm_lab.backends.replay:Replay",
-    "transformers": "vlm_lab.backends.transformers.backend:Transformers",
-}
 # asked without loading
 CLASS_METHODS = (
     "identity",

@@ -12,7 +12,9 @@ path:
 
 A line of a JSONL file has `document` (or `id`) and `raw_response` (or `prediction`, `pred`); a
 record of a run is one. Files of a folder, and a label file for all documents, are read as the
-suite's references are: `match`, `unwrap`, `map` and `ignore` apply.
+suite's references are: `match`, `unwrap`, `map` and `ignore` apply. Where the fields lie in another
+envelope than the references', they are found by their names, or where `backend_kwargs: {unwrap:
+result.data}` says.
 """
 
 import json
@@ -44,6 +46,9 @@ class Replay(Backend):
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.path = model, Path(model.model_id)
+        if not self.path.exists():
+            # Written in models.yaml, which lies beside the cache, and typed from another folder.
+            self.path = runtime.cache.parent / model.model_id
         if not self.path.exists():
             raise Skip(
                 f"{model.name}: nothing to replay at {self.path}; correct `model_id` in models.yaml"
@@ -83,7 +88,7 @@ class Replay(Backend):
         found = self._reference_indices[prompt.suite].find(prompt.document_name)
         if found is None:
             raise Skip(f"{self.path} has no JSON file for {prompt.document_id!r}")
-        value, messages = read_reference(found, prompt.suite)
+        value, messages = read_reference(found, self._get_suite(prompt.suite), finds_envelope=True)
         if value is None:
             raise GenerationError("BadReply", " ".join(map(in_english, messages)))
         return Generation(
@@ -92,6 +97,11 @@ class Replay(Backend):
             cached=True,
             environment={"replayed": compute_sha256(found.path)},
         )
+
+    def _get_suite(self, suite: Suite) -> Suite:
+        """The suite with this candidate's own `unwrap`, where it has one."""
+        unwrap = self.model.backend_kwargs.get("unwrap")
+        return suite if unwrap is None else replace(suite, unwrap=str(unwrap))
 
     def _collect_generations(
         self, rows: Iterable[Mapping[str, Any]]

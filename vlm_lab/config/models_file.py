@@ -12,6 +12,7 @@ from typing import Any
 
 from vlm_lab.commands import format_command
 from vlm_lab.config.chat_template_keys import CHAT_TEMPLATE_KEY, check_chat_template_kwargs
+from vlm_lab.config.setting_names import check_setting_names
 from vlm_lab.config.strict_yaml import (
     YamlKey,
     YamlSource,
@@ -204,6 +205,7 @@ def _parse_model(
             "is for a backend of your own (package.module:Class); "
             f"backend {model.backend} needs no such key",
         )
+    check_setting_names(source, keys, model)
     _check_reserved_keys(source, keys, model)
     check_chat_template_kwargs(source, keys, model)
     if not model.prompts:

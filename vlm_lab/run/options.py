@@ -34,6 +34,7 @@ class Options:
     output_dir: Path
     cache: Path
     suite: Path | None = None
+    suite_test: Path | None = None  # the test file that asks about `suite`
     documents: Path | None = None
     references: Path | None = None
     schema: Path | None = None
@@ -69,8 +70,8 @@ def add_options(group: Any) -> None:
     add_option = group.addoption
     add_option(
         "--suite",
-        metavar="PATH",
-        help="the suite's folder (default: the folder beside the test file)",
+        metavar="NAME",
+        help="only this suite, by its name or folder (default: each beside its test file)",
     )
     add_option("--documents", metavar="PATH", help="documents, instead of the suite's")
     add_option("--references", metavar="PATH", help="references, instead of the suite's")
@@ -91,6 +92,7 @@ def add_options(group: Any) -> None:
     add_option(
         "--device",
         metavar="D",
+        type=parse_device,
         default="auto",
         help="auto, cpu, cuda, cuda:N or mps (default: auto)",
     )
@@ -166,6 +168,13 @@ def parse_count(text: str, minimum: int = 1) -> int:
     return int(text)
 
 
+def parse_device(text: str) -> str:
+    """A device's name; whether it is here is seen when a model is loaded."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", text):
+        raise argparse.ArgumentTypeError(f"no device {text!r}; known: auto, cpu, cuda, cuda:N, mps")
+    return text
+
+
 def read_options(config: pytest.Config) -> Options:
     """What was typed, with paths made absolute. UserError where a run to resume does not exist."""
     get_option = config.getoption
@@ -178,7 +187,6 @@ def read_options(config: pytest.Config) -> Options:
         or (project / "models.yaml",),
         output_dir=output_dir,
         cache=project / "cache",
-        suite=_resolve_path(start_folder, get_option("suite")),
         documents=_resolve_path(start_folder, get_option("documents")),
         references=_resolve_path(start_folder, get_option("references")),
         schema=_resolve_path(start_folder, get_option("schema")),

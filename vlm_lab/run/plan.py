@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 from vlm_lab.config.models_file import Candidates, check_prompts, load_candidates
@@ -15,6 +15,7 @@ from vlm_lab.run.options import Options
 from vlm_lab.run.preflight import check_suite
 from vlm_lab.run.rule_forecast import find_unprovable_rules
 from vlm_lab.run.rule_names import check_rules
+from vlm_lab.run.selection import select_suites
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite.holdout import split_holdout
 from vlm_lab.suite.sampling import sample_documents
@@ -34,12 +35,14 @@ class Plan:
         self.notes: list[Message | str] = []
         self.cases: list[Case] = []
         self._document_counts: dict[Suite, int] = {}
+        self._suite_notes: dict[Suite, Sequence[Message]] = {}
         self._ranks: dict[CaseKey, tuple[int, int]] = {}
         self._next_cases: dict[CaseKey, Case] = {}
         self.left_out = LeftOutPages(options.max_pages)
 
     def build_cases(self, folder: Path) -> list[Case]:
-        """Every model x prompt x document of `folder`, in order; `--suite` overrules it."""
+        """Every model x prompt x document of `folder`, in order; `--suite` may
+        name another folder."""
         suite, documents = self._load_suite(self.options.suite or folder)
         templates = {**self.candidates.prompts, **suite.prompts}
         check_prompts(self.candidates, templates, self.options.prompts)
@@ -62,6 +65,13 @@ class Plan:
             return self.candidates.models
         return tuple(model for model in self.candidates.models if model.status in wanted_statuses)
 
+    def select_suites(self, expression: str) -> str:
+        """An expression of `-k` in which a suite's name means that suite alone."""
+        suite_names = {suite.name for suite, _ in self.suites.values()}
+        other_names = {model.name for model in self.models}
+        other_names |= {prompt_id for model in self.models for prompt_id in model.prompts}
+        return select_suites(expression, suite_names, other_names)
+
     def _load_suite(self, folder: Path) -> tuple[Suite, tuple[Document, ...]]:
         if folder not in self.suites:
             options = self.options
@@ -70,7 +80,7 @@ class Plan:
             errors, check_notes = check_suite(suite, documents, options.cache)
             if errors:
                 raise UserError("\n".join(errors))
-            self.notes += [*notes, *check_notes]
+            self._suite_notes[suite] = (*notes, *check_notes)
             part = self._select_part(suite, documents)
             self._document_counts[suite] = len(part)
             self.suites[folder] = suite, sample_documents(part, options.sample, options.seed)
@@ -99,8 +109,10 @@ class Plan:
         unique_cases = list({case.key: case for case in cases}.values())
         self.cases = sorted(unique_cases, key=self.rank_case)
         self._next_cases = {case.key: next_case for case, next_case in pairwise(unique_cases)}
+        suites = dict.fromkeys(case.document.suite for case in self.cases)
+        suite_notes = chain.from_iterable(self._suite_notes[suite] for suite in suites)
         # First: the header has few lines.
-        self.notes = [*self.left_out.inspect(self.cases), *self.notes]
+        self.notes = [*self.left_out.inspect(self.cases), *self.notes, *suite_notes]
         repeated_count = sum(count > 1 for count in counts.values())
         if repeated_count:
             self.notes.append(Message("repeated", {"n": repeated_count}))
@@ -128,14 +140,15 @@ class Plan:
         return {record.key for record in records if record.status not in ("error", "skipped")}
 
     def find_partial_suites(self) -> list[str]:
-        """The suites of which -k or --sample left out documents: nothing is decided on those."""
+        """The suites of which -k or --sample left out some documents: nothing is decided on
+        those."""
         document_ids_by_suite: dict[str, set[str]] = {}
         for case in self.cases:
             document_ids_by_suite.setdefault(case.document.suite.name, set()).add(case.document.id)
         return [
             suite.name
             for suite, document_count in self._document_counts.items()
-            if len(document_ids_by_suite.get(suite.name, ())) < document_count
+            if 0 < len(document_ids_by_suite.get(suite.name, ())) < document_count
         ]
 
     def _find_tuning_notes(self) -> Iterator[Message]:
@@ -161,6 +174,8 @@ class Plan:
 
     def format_header_lines(self, device: str) -> list[str]:
         """What will be run, on what, and what a user should know before it."""
+        if not self.cases:
+            return []
         model_names = dict.fromkeys(case.model.name for case in self.cases)
         documents = {(case.document.suite.name, case.document.id) for case in self.cases}
         dry_run_prefix = "dry run of " if self.options.dry_run else ""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlm_lab.analysis import repeatability
-from vlm_lab.backends import BACKENDS
 from vlm_lab.backends.candidate import Candidate
+from vlm_lab.config.setting_names import BACKENDS
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, in_english
 from vlm_lab.records import run_folder
@@ -61,6 +61,7 @@ class Session:
         self.started = datetime.now(UTC)
         self.baseline = _read_baseline(options.baseline)  # now: not after a night's run
         self.dry_run_warnings: list[Message | str] = []
+        self.empty_selection: list[str] = []  # why `-k` selects nothing
         self.report: Report | None = None
         self.gate_result: GateResult | None = None
         self._folder: Path | None = options.resume
@@ -243,7 +244,7 @@ class Session:
     def format_summary_lines(self) -> list[str]:
         """The table, what is missing, where the report lies, and what to do about it."""
         if self._folder is None or self.report is None:
-            return []
+            return self.empty_selection
         lines = format_summary_lines(self.report)
         if self.options.dry_run:
             forecast_lines = dry_run.format_forecast(
