@@ -221,6 +221,10 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{suite}: {name} {rule:g} cannot be shown with {documents} documents; were all right, it"
         " would take {needed} for {n} candidates",
     ),
+    "not_counted": (
+        "{n} model that is not on this machine is not counted in that: {models}",
+        "{n} models that are not on this machine are not counted in that: {models}",
+    ),
     "unprovable_by_groups": (
         "{suite}: {name} {rule:g} cannot be shown with {documents} documents in {groups} groups;"
         " were all right, it would take {needed} groups for {n} candidate",
@@ -237,9 +241,9 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     # which documents a word is from
     "tuned_on": (
         "{suite}: {n} document that prompts are tuned on; the word comes from the others:"
-        " scripts/bench --holdout",
+        " {command}",
         "{suite}: {n} documents that prompts are tuned on; the word comes from the others:"
-        " scripts/bench --holdout",
+        " {command}",
     ),
     "holdout_again": (
         "{suite}: the holdout was opened {n} times, first on {first}: it is no longer unseen",

@@ -68,6 +68,12 @@ class Backend:
         return None
 
     @classmethod
+    def is_here(cls, model: Model, runtime: Runtime) -> bool:
+        """Whether what `model_id` names lies on this machine, as far as a look at the names of
+        files tells; a server is taken to answer."""
+        return True
+
+    @classmethod
     def find_warnings(cls, model: Model, runtime: Runtime) -> Sequence[Message]:
         """What a user should know of a model before it is loaded."""
         return ()

@@ -45,10 +45,7 @@ class Replay(Backend):
     recorded = True
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
-        self.model, self.path = model, Path(model.model_id)
-        if not self.path.exists():
-            # Written in models.yaml, which lies beside the cache, and typed from another folder.
-            self.path = runtime.cache.parent / model.model_id
+        self.model, self.path = model, find_path(model, runtime)
         if not self.path.exists():
             raise Skip(
                 f"{model.name}: nothing to replay at {self.path}; correct `model_id` in models.yaml"
@@ -60,6 +57,10 @@ class Replay(Backend):
         elif self.path.is_file() and _has_replies(self.path):
             self.generations = self._collect_generations(_read_jsonl(self.path))
         self._reference_indices: dict[Suite, ReferenceIndex] = {}
+
+    @classmethod
+    def is_here(cls, model: Model, runtime: Runtime) -> bool:
+        return find_path(model, runtime).exists()
 
     @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> Mapping[str, Any] | None:
@@ -126,6 +127,12 @@ class Replay(Backend):
         if "model" not in row:
             return True
         return row["model"] == self._source_model and row.get("raw_response") is not None
+
+
+def find_path(model: Model, runtime: Runtime) -> Path:
+    """What `model_id` names: from where one types, else from where models.yaml lies."""
+    path = Path(model.model_id)
+    return path if path.exists() else runtime.cache.parent / path
 
 
 def _convert_record(record: Record) -> Mapping[str, Any]:

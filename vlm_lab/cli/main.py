@@ -27,6 +27,7 @@ COMMANDS = {
     "models": (
         "list the candidates; write an interpreter's set-up for one that needs other versions"
     ),
+    "plan": "how many labelled documents the rules take, and how many hours of labelling",
     "report": (
         "print a run's summary, write it as html, md, confluence or csv, "
         "or show what changed between two"

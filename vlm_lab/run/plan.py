@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 
+from vlm_lab.backends.candidate import Candidate
+from vlm_lab.commands import format_run_command
 from vlm_lab.config.models_file import Candidates, check_prompts, load_candidates
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, in_english, list_first_names
@@ -19,7 +21,7 @@ from vlm_lab.run.selection import select_suites
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite.holdout import split_holdout
 from vlm_lab.suite.sampling import sample_documents
-from vlm_lab.types import Case, CaseKey, Document, Model, Suite
+from vlm_lab.types import Case, CaseKey, Document, Model, Runtime, Suite
 
 MAX_NOTES = 10
 
@@ -122,10 +124,19 @@ class Plan:
         ]
         check_rules(self.candidates, [suite for suite, _ in self.suites.values()])
         if not self.find_partial_suites():
-            self.notes += find_unprovable_rules(self.cases, self.candidates.rules)
+            absent_models = self.find_absent_models(self.cases)
+            self.notes += find_unprovable_rules(self.cases, self.candidates.rules, absent_models)
         self.notes += self._find_tuning_notes()
         if not_isolated:
             self.notes.append(Message("not_isolated", {"models": list_first_names(not_isolated)}))
+
+    def find_absent_models(self, cases: Sequence[Case]) -> list[str]:
+        """The models that cannot run here, as far as that is known without reading or starting
+        anything."""
+        options = self.options
+        runtime = Runtime(options.cache, options.device, options.online, options.seed)
+        models = dict.fromkeys(case.model for case in cases)
+        return [model.name for model in models if not Candidate(model, runtime).is_here()]
 
     def find_next_case(self, case: Case) -> Case | None:
         """The case that the same model is asked next."""
@@ -155,7 +166,9 @@ class Plan:
         for suite, _ in self.suites.values():
             if suite.holdout and not self.options.holdout:
                 count = self._document_counts[suite]
-                yield Message("tuned_on", {"suite": suite.name, "n": count})
+                command = format_run_command("--holdout")
+                figures = {"suite": suite.name, "n": count, "command": command}
+                yield Message("tuned_on", figures)
 
     def find_whole_suites(self) -> dict[str, list[str]]:
         """The ids of the documents of each suite that no option left any out of."""

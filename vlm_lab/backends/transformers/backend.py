@@ -61,6 +61,10 @@ class Transformers(Backend):
         return self._supervisor.worker
 
     @classmethod
+    def is_here(cls, model: Model, runtime: Runtime) -> bool:
+        return weights.find_folder(model, runtime.cache) is not None
+
+    @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
         """Everything that decides a reply, without torch. Device, dtype and attention are None
         until a worker has chosen them once on this machine. Raises Skip where weights are
