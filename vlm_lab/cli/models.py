@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vlm_lab.backends.transformers import devices, weights
-from vlm_lab.cli.weights import add_models_file, find_backend, format_table, select_model
+from vlm_lab.cli.weights import add_models_file, find_backend, select_model
 from vlm_lab.commands import format_command, locate_in_project
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.errors import UserError
+from vlm_lab.report.formatting import WHOLE_LINES, format_table, get_terminal_width
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Model, Runtime
 
@@ -74,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
         print("\n".join(format_recipe(select_model(models, args.name), cache)))
         return 0
     rows = [format_row(model, Runtime(cache)) for model in models]
-    print("\n".join(format_table([HEADINGS, *rows])))
+    print("\n".join(format_table(HEADINGS, rows, get_terminal_width(WHOLE_LINES), len(HEADINGS))))
     return 0
 
 

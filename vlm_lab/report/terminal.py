@@ -10,11 +10,13 @@ from vlm_lab.commands import format_command
 from vlm_lab.messages import ENGLISH, Message, in_english, translate_messages
 from vlm_lab.report.formatting import (
     SUMMARY_COLUMNS,
+    TERMINAL_WIDTH,
     format_estimate,
     format_summary_row,
     format_table,
     format_unanswered,
     format_unmatched,
+    get_terminal_width,
     has_run,
 )
 from vlm_lab.sanitize import terminal_safe
@@ -38,7 +40,9 @@ def format_summary_lines(report: Report) -> list[str]:
                 "",
                 format_suite_title(suite, suite_summaries),
                 *format_table(
-                    SUMMARY_COLUMNS, [format_summary_row(summary) for summary in run_summaries]
+                    SUMMARY_COLUMNS,
+                    [format_summary_row(summary) for summary in run_summaries],
+                    get_terminal_width(TERMINAL_WIDTH),
                 ),
                 *format_unmatched(run_summaries),
             ]
