@@ -18,7 +18,7 @@ OTHERS = [each for each in list_languages() if each != SOURCE_LANGUAGE]
 NAMES = (
     r"`price`|models\.yaml|--replies=refresh|\(verified: false\)"
     r"|vlm-lab corrections last|JSON|\(max_new_tokens\)|\(isolate: false\)"
-    r"|pages\.max|suite\.yaml|--max-pages"
+    r"|pages\.max|suite\.yaml|--max-pages|\(decide: looks\)|`cluster`|cluster: 7|--holdout"
 )
 
 

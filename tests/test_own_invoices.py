@@ -29,6 +29,8 @@ SUSPECTS = {
     "scheta-2024-03-schet-no23": ("Поставщик.ИНН", "7702070139"),
 }
 
+CHANGED = "the document, its reference, a correction or a rule of suite.yaml changed"
+
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> Path:
@@ -56,7 +58,7 @@ def scores(run: Path, model: str) -> list[float]:
 
 
 def test_three_commands_name_the_references_that_are_wrong(
-    project: Path, pytester: pytest.Pytester
+    project: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["init", "benchmarks/schet", "--documents=docs", "--references=output/json"]) == 0
     collected = pytester.runpytest(
@@ -71,6 +73,7 @@ def test_three_commands_name_the_references_that_are_wrong(
     assert scores(newest(project), "today") == [1.0] * COUNT
     assert sum(value == 1.0 for value in scores(newest(project), "one")) == COUNT - len(WRONG)
 
+    first_run = newest(project)
     assert main(["corrections", "last"]) == 0
     path = project / "benchmarks/schet/corrections.json"
     entries = json.loads(path.read_text("utf-8"))
@@ -87,6 +90,10 @@ def test_three_commands_name_the_references_that_are_wrong(
     assert "corrected from '9 999,00 руб.' to '4 800,00 руб.'" in result.stdout.str()
     assert scores(newest(project), "one") == [1.0] * COUNT
     assert sum(value == 1.0 for value in scores(newest(project), "today")) == COUNT - len(WRONG)
+    capsys.readouterr()
+    assert main(["compare", first_run.name, newest(project).name]) == 0, "no model got worse"
+    left_out = f"today (default): left out (not comparable: {CHANGED}): {', '.join(SUSPECTS)}"
+    assert left_out in capsys.readouterr().out
     suite = load_suite(project / "benchmarks/schet")
     again = find_label_errors(read_records(newest(project)), {"schet": suite})
     assert again == []

@@ -236,11 +236,12 @@ def test_paths_models_files_status_sample_and_max_pages(pytester: pytest.Pyteste
 
 
 def test_resume_asks_only_what_is_missing_or_failed(pytester: pytest.Pytester) -> None:
-    write_project(pytester.path, "models:\n" + echo(fails=["inv_2"]))
+    write_project(pytester.path, "models:\n" + echo())
+    (pytester.path / "fails.txt").write_text("inv_2")
     result = run(pytester, "--replies=off")
     result.stdout.fnmatch_lines(["*--resume*"])
     (pytester.path / "calls.txt").unlink()
-    (pytester.path / "models.yaml").write_text("models:\n" + echo())
+    (pytester.path / "fails.txt").unlink()
     run(pytester, "--resume=last", "--replies=off").assert_outcomes(passed=1, deselected=2)
     assert [line for line in calls_of(pytester.path) if "inv" in line] == [
         "m: default inv_2 1 pages (32, 32)"

@@ -43,6 +43,20 @@ def test_a_model_below_the_rule_is_seldom_chosen(name: str, models: int) -> None
     assert share <= 0.05 + 2 * 0.018
 
 
+def test_four_planned_looks_are_as_safe_as_one() -> None:
+    truth = TRUTHS["one value, 0.95"]
+    rule = truth.accuracy + 0.001
+    planned = simulate.measure_chosen_in_looks(truth, 300, RUNS, rule, 4)
+    unplanned = simulate.measure_chosen_in_looks(truth, 300, RUNS, rule, 1)
+    assert planned <= 0.05 + 2 * 0.013
+    assert unplanned > planned
+
+
+def test_equivalence_is_seldom_said_wrongly() -> None:
+    assert simulate.measure_equivalent(0.05, 150, RUNS) <= 0.05 + 2 * 0.013
+    assert simulate.measure_equivalent(0.0, 150, RUNS) >= 0.9
+
+
 def test_a_good_model_is_chosen() -> None:
     assert simulate.measure_chosen(TRUTHS["scattered, 0.98"], 150, 100, 0.95) >= 0.8
 

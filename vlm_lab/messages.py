@@ -256,6 +256,25 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{n} cases came more than once (a plugin that repeats, or a path named twice): each counts"
         " once, with its first answer",
     ),
+    # what changed before a run was gone on with
+    "changed_prompt": ("the prompt {names} is another now: its cases are asked again",),
+    "changed_document": (
+        "{n} document is another now, asked again: {names}",
+        "{n} documents are others now, asked again: {names}",
+    ),
+    "changed_reference": (
+        "the reference of {n} document is another now, asked again: {names}",
+        "the references of {n} documents are others now, asked again: {names}",
+    ),
+    "changed_settings": ("the settings of {names} are others now: asked again",),
+    "no_longer_there": (
+        "{n} case of this run is there no longer: {names}",
+        "{n} cases of this run are there no longer: {names}",
+    ),
+    "cache_not_written": (
+        "replies are not kept for other runs: {path}: cannot be written ({said}); every answer is"
+        " in this run's folder",
+    ),
     "not_isolated": (
         "{models}: unsafe: code of your own that hangs or exits ends the whole run"
         " (isolate: false)",

@@ -7,6 +7,7 @@ options before it looks at a path, or `--documents ../docs` would execute the co
 beside the documents.
 """
 
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,7 @@ try:
         get_suite_folder,
     )
     from vlm_lab.run.session import Session
+    from vlm_lab.run.signals import interrupt_on_signals, restore_signals
     from vlm_lab.run.stopwatch import StopwatchPlugin, check_benchmark_plugin
     from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Record, Score, Status
 except ModuleNotFoundError as error:
@@ -38,6 +40,7 @@ CASE = pytest.StashKey[Case]()
 ANSWERED = pytest.StashKey[list[Case]]()  # by the run that is resumed
 USAGE_ERROR = pytest.StashKey[bool]()
 NO_SESSION = pytest.StashKey[bool]()  # what was typed allows no run: said once, not for each file
+NO_TESTS_LEFT = pytest.ExitCode.NO_TESTS_COLLECTED
 ADD_JUNIT_PROPERTY = pytest.StashKey[Callable[[str, object], None]]()
 
 
@@ -68,6 +71,18 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("benchmark_storage", None) == "file://./.benchmarks":
         # Its folder is made wherever pytest is started, even inside the project beside us.
         config.option.benchmark_storage = f"file://{config.rootpath / 'cache' / 'benchmarks'}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int, int]:
+    """A second Ctrl-C, while the run is being ended: one line and the status of the first."""
+    try:
+        return (yield)
+    except KeyboardInterrupt:
+        if SESSION not in config.stash:
+            raise
+        print(f"\n{config.stash[SESSION].describe_second_interrupt()}", file=sys.stderr)
+        return int(pytest.ExitCode.INTERRUPTED)
 
 
 def get_session(config: pytest.Config) -> Session:
@@ -152,20 +167,30 @@ def pytest_collection_modifyitems(
     def rank_item(item: pytest.Item) -> tuple[int, ...]:
         return session.plan.rank_case(item.stash[CASE]) if CASE in item.stash else ()
 
+    deselect_cases(config, items, lambda case: not session.plan.is_selected(case))
     items.sort(key=rank_item)
     yield
     config.option.keyword = keyword
     if keyword and all_cases and not items:
         session.empty_selection = explain_empty_selection(keyword, all_cases)
     items.sort(key=lambda item: rank_item(item)[:1])
-    answered_keys = session.plan.read_answered_keys()
-    items_by_answered: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    selected = [item.stash[CASE] for item in items if CASE in item.stash]
+    with stop_on_usage_errors(config):
+        answered_keys = session.plan.find_former_answers(selected).keys
+    config.stash[ANSWERED] = [case for case in selected if case.key in answered_keys]
+    deselect_cases(config, items, lambda case: case.key in answered_keys)
+
+
+def deselect_cases(
+    config: pytest.Config, items: list[pytest.Item], is_out: Callable[[Case], bool]
+) -> None:
+    """Takes cases off the items that will be run, as pytest's own -k does."""
+    items_by_out: dict[bool, list[pytest.Item]] = {True: [], False: []}
     for item in items:
-        items_by_answered[CASE in item.stash and item.stash[CASE].key in answered_keys].append(item)
-    config.stash[ANSWERED] = [item.stash[CASE] for item in items_by_answered[True]]
-    if items_by_answered[True]:
-        config.hook.pytest_deselected(items=items_by_answered[True])
-        items[:] = items_by_answered[False]
+        items_by_out[CASE in item.stash and is_out(item.stash[CASE])].append(item)
+    if items_by_out[True]:
+        config.hook.pytest_deselected(items=items_by_out[True])
+        items[:] = items_by_out[False]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -174,7 +199,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     stash = session.config.stash
     if SESSION in stash:
         selected = [item.stash[CASE] for item in session.items if CASE in item.stash]
-        stash[SESSION].schedule_cases([*stash.get(ANSWERED, []), *selected])
+        try:
+            stash[SESSION].schedule_cases([*stash.get(ANSWERED, []), *selected])
+        except UserError as error:
+            stash[USAGE_ERROR] = True
+            raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture(scope="session")
@@ -249,12 +278,23 @@ def record(request: pytest.FixtureRequest, prompt: Prompt) -> Callable[..., Reco
 
 @contextmanager
 def raise_usage_errors(config: pytest.Config) -> Generator[None]:
-    """What the user typed or wrote cannot be used: one message and exit 4, before anything runs."""
+    """What the user typed or wrote cannot be used: one message and exit 4, while files are
+    collected."""
     try:
         yield
     except UserError as error:
         config.stash[USAGE_ERROR] = True
         raise pytest.Collector.CollectError(str(error)) from None
+
+
+@contextmanager
+def stop_on_usage_errors(config: pytest.Config) -> Generator[None]:
+    """As `raise_usage_errors`, when the files have been collected."""
+    try:
+        yield
+    except UserError as error:
+        config.stash[USAGE_ERROR] = True
+        raise pytest.UsageError(str(error)) from None
 
 
 @contextmanager
@@ -299,8 +339,14 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:
-    """Shows what is being run; quiet where the output is no terminal."""
-    if CASE in item.stash and is_live(item.config):
+    """Makes the run's folder before anything is asked. Shows what is being run; quiet where the
+    output is no terminal."""
+    if CASE not in item.stash:
+        return
+    with stop_on_usage_errors(item.config):
+        get_session(item.config).begin()
+    interrupt_on_signals()
+    if is_live(item.config):
         terminal: Any = item.config.pluginmanager.get_plugin("terminalreporter")
         terminal.rewrite(get_session(item.config).progress.start_case(item.stash[CASE]), erase=True)
 
@@ -332,6 +378,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         benchmark_session = session.config.stash[SESSION]
         with convert_errors():
             benchmark_session.finish()
+        if benchmark_session.options.resume and session.exitstatus == NO_TESTS_LEFT:
+            session.exitstatus = pytest.ExitCode.OK
         session.exitstatus = session.exitstatus or benchmark_session.exit_status
         if benchmark_session.gate_result and ADD_JUNIT_PROPERTY in session.config.stash:
             add_property = session.config.stash[ADD_JUNIT_PROPERTY]
@@ -359,6 +407,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Ends the thread that renders ahead."""
+    """Ends the thread that renders ahead, and lets others go on with the run."""
     if SESSION in config.stash:
         config.stash[SESSION].close()
+        restore_signals()

@@ -135,6 +135,7 @@ def test_what_each_candidate_said_is_listed() -> None:
         "llava (default)": "90.00",
     }
     assert sentences(found) == ("2 families say '110.00', 1 say as the reference does",)
+    assert found.agreed == "110.00"
     assert format_label_error(found) == f"d Итого = '100.00': {sentences(found)[0]}"
 
 
@@ -200,6 +201,7 @@ def test_rows_count_where_a_candidate_reads_their_sum() -> None:
         "totals.gross",
         ("its 2 rows add up to 120.00, as a candidate says",),
     )
+    assert found.agreed is None, "one family alone"
 
 
 @pytest.mark.parametrize(
@@ -220,6 +222,23 @@ def test_rows_count_where_a_candidate_reads_their_sum() -> None:
             "tax_id",
             707083893,
             "an ИНН has 10 or 12 digits, not 9: zeros at the front may be lost",
+        ),
+        ("Поставщик.ИНН", "tax_id", "DE 811 907 980", None),
+        ("Поставщик.ИНН", "tax_id", "KZ123456789", None),
+        ("Поставщик.ИНН/КПП", "tax_id", "УНП 190275968", None),
+        ("Покупатель.ИНН", "tax_id", "ATU 13585627", None),
+        ("Поставщик.ИНН", "tax_id", "RU 7707083893", None),
+        (
+            "Поставщик.ИНН",
+            "tax_id",
+            "DE811907981",
+            "no VAT number of DE (the number's checksum or check digit is invalid)",
+        ),
+        (
+            "Поставщик.ИНН",
+            "tax_id",
+            "INN 7707083890",
+            "no ИНН (the number's checksum or check digit is invalid)",
         ),
         ("tax_id", "tax_id", "12/345/67890", None),
         (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.case_records import record
+from tests.case_records import failed, record
 from tests.runs import write_run
 from vlm_lab.decision.regression_gate import build_run_baseline, check_regression, load_baseline
 from vlm_lab.errors import UserError
@@ -44,6 +44,24 @@ def test_accept_writes_a_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[
         ).status
         == "ok"
     )
+
+
+def test_accept_warns_of_what_has_no_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [record(f"inv_{i}", {"gross": "exact"}) for i in range(4)]
+    rows += [failed(f"bad_{i}", message="needs 9 GB\x1b[31m") for i in range(4)]
+    rows += [failed("odd", status="skipped", message="no weights"), failed("t", status="unparsed")]
+    write_run(tmp_path / "1", rows, MODELS)
+    assert command("accept", "--output-dir", str(tmp_path)) == 0
+    said = capsys.readouterr().out.splitlines()
+    bad = "; ".join(f"bad_{i} (needs 9 GB\N{REPLACEMENT CHARACTER}[31m)" for i in range(3))
+    assert said[1:] == [
+        "warning: a later run is not held against what has no answer here:",
+        f"  m (default): error on 4 of 10 documents: {bad}; and 1 more",
+        "  m (default): skipped on 1 of 10 documents: odd (no weights)",
+        "to fill it in: scripts/bench --resume 1; then: vlm-lab accept 1",
+    ]
 
 
 def test_a_dry_run_is_nothing_to_accept(tmp_path: Path) -> None:

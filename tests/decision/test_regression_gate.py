@@ -119,6 +119,44 @@ def test_changed_documents_are_left_out(changed: int, status: str, what: str) ->
 
 
 @pytest.mark.parametrize(
+    ("before", "now", "status"),
+    [
+        ({"scoring_sha256": "a"}, {"scoring_sha256": "a"}, "regressed"),
+        ({"scoring_sha256": "a"}, {"scoring_sha256": "b"}, "not_comparable"),
+        # A label file for all documents changed elsewhere.
+        ({"scoring_sha256": "a"}, {"scoring_sha256": "a", "reference_sha256": "r"}, "regressed"),
+        # A baseline that was accepted before there was such a hash.
+        ({}, {"scoring_sha256": "a"}, "regressed"),
+        ({}, {"scoring_sha256": "a", "reference_sha256": "r"}, "not_comparable"),
+    ],
+)
+def test_what_decides_a_score_must_be_the_same(
+    before: dict[str, str], now: dict[str, str], status: str
+) -> None:
+    rows_before = [replace(row, **before) for row in records({})]
+    rows_now = [replace(row, **now) for row in records(dict.fromkeys(range(15), ("gross",)))]
+    result = check_regression(build_baseline(HEAD, rows_before), build_baseline(HEAD, rows_now))
+    assert result.status == status
+
+
+def test_a_corrected_reference_is_no_regression() -> None:
+    """Two of twenty references were corrected, and the model does not say what they say now."""
+    rows_before = [replace(row, scoring_sha256="a") for row in records({})]
+    rows_now = [
+        replace(row, scoring_sha256="b" if number < 2 else "a")
+        for number, row in enumerate(records({0: HEADER_FIELDS, 1: HEADER_FIELDS}))
+    ]
+    rows_now[19] = failed("inv_19", status="skipped", scoring_sha256="a")
+    result = check_regression(build_baseline(HEAD, rows_before), build_baseline(HEAD, rows_now))
+    assert result.status == "ok"
+    assert result.lines[1:] == (
+        "m (default): left out (not comparable: the document, its reference, a correction or a rule"
+        " of suite.yaml changed): inv_0, inv_1",
+        "m (default): left out (gone or not answered): inv_19",
+    )
+
+
+@pytest.mark.parametrize(
     ("head", "why"),
     [
         (

@@ -1,6 +1,7 @@
 """pytest tests/records/test_run_folder.py: what is on disk after a crash, and who can read it."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,11 +16,14 @@ from vlm_lab.errors import DiskError, UserError
 from vlm_lab.records import run_folder
 from vlm_lab.records.record_lines import encode_record
 from vlm_lab.records.run_folder import (
-    create_folder,
+    append_line,
+    complete_folder,
+    make_reserve,
     read_records,
     read_reply_keys,
     write_record,
 )
+from vlm_lab.records.runs import create_folder
 from vlm_lab.types import FieldResult, Record
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -148,3 +152,62 @@ def test_no_part_stays_behind_when_writing_breaks_off(tmp_path: Path) -> None:
     with pytest.raises(TypeError), files.atomic_private_file(tmp_path / "x") as file:
         file.write(7)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_crash_left_of_cases_files_is_made_whole_from_the_lines(tmp_path: Path) -> None:
+    for document in ("whole", "missing", "old", "torn", "gone"):
+        write_record(tmp_path, f"m/{document}.json", record(document))
+    (tmp_path / "m" / "missing.json").unlink()
+    append_line(
+        tmp_path / "records.jsonl", encode_record(record("old", raw_response="new")) + b"\n"
+    )
+    (tmp_path / "m" / "torn.json").write_text('{"case"')
+    (tmp_path / "m" / "gone.json").unlink()
+    (tmp_path / "m" / "0123.part").write_text("half")
+    with (tmp_path / "records.jsonl").open("a") as file:
+        file.write('{"torn')
+    places = {
+        ("s", "m", "default", document): f"m/{document}.json"
+        for document in ("whole", "missing", "old", "torn", "never asked")
+    }
+    complete_folder(tmp_path, places)
+    lines = {row.document: encode_record(row) + b"\n" for row in read_records(tmp_path)}
+    del lines["gone"]  # no case of the plan any more
+    files = {path.stem: path.read_bytes() for path in (tmp_path / "m").iterdir()}
+    assert files == lines
+    assert b'"new"' in files["old"]
+
+
+def test_keys_of_answers_that_others_replaced_are_cleaned_away_too(tmp_path: Path) -> None:
+    for key in ("first", "second"):
+        write_record(tmp_path, "m/a.json", record("a", reply_key=key))
+    assert read_reply_keys(tmp_path) == {"first", "second"}
+
+
+@pytest.mark.parametrize("has_reserve", [True, False])
+@pytest.mark.parametrize("room", [0, 40])
+def test_a_full_disk_tears_no_line_and_the_answer_in_hand_has_the_reserve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, has_reserve: bool
+) -> None:
+    write_record(tmp_path, "m/a.json", record("a"))
+    if has_reserve:
+        make_reserve(tmp_path)
+    write_all, left = os.write, [room]
+
+    def write(descriptor: int, data: bytes) -> int:
+        """As a disk with `room` for so many bytes, and for all where the reserve was."""
+        if has_reserve and not (tmp_path / "reserve.part").exists():
+            return write_all(descriptor, data)
+        if left[0] == 0:
+            raise OSError(28, "No space left on device")
+        taken, left[0] = data[: left[0]], 0
+        return write_all(descriptor, taken)
+
+    monkeypatch.setattr(os, "write", write)
+    expected = r"records.jsonl: cannot be written \(No space left on device\); "
+    expected += r".*this answer too" if has_reserve else r"this answer is not in it"
+    with pytest.raises(DiskError, match=expected):
+        write_record(tmp_path, "m/b.json", record("b"))
+    assert [row.document for row in read_records(tmp_path)] == ["a", *["b"] * has_reserve]
+    lines = (tmp_path / "records.jsonl").read_bytes().splitlines(keepends=True)
+    assert [line[-2:] for line in lines] == [b"}\n"] * len(lines), "no half line"

@@ -14,6 +14,7 @@ from jinja2.ext import babel_extract
 from tests.projects import echo, run_folder_of, write_project
 from tests.report.made import write_run
 from tests.test_messages import filled
+from vlm_lab.corrections_page import page as corrections_page
 from vlm_lab.messages import MESSAGES, in_english, translate_message
 from vlm_lab.records.report_json import encode_json
 from vlm_lab.report import contents, formats, headline, tables, translation
@@ -27,7 +28,10 @@ CODE = ("headline.py", "tables.py", "contents.py", "plots.py", "html/page.py")
 
 def texts() -> Iterator[str]:
     """What templates, code and scripts say."""
-    for template in TEMPLATE_FOLDER.glob("*.html"):
+    for template in (
+        *TEMPLATE_FOLDER.glob("*.html"),
+        *corrections_page.TEMPLATE_FOLDER.glob("*.html"),
+    ):
         with template.open("rb") as file:
             options = {"trimmed": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
             for _, _, found, _ in babel_extract(file, ("_", "gettext", "ngettext"), (), options):
@@ -41,6 +45,7 @@ def texts() -> Iterator[str]:
             yield "".join(re.findall(r'"([^"]*)"', call))
     yield from (
         *SCRIPT_LABELS,
+        *corrections_page.SCRIPT_LABELS,
         *tables.MODEL_COLUMNS,
         *tables.VERDICT_NAMES.values(),
         *ERROR_TYPES,
@@ -74,13 +79,28 @@ def test_nothing_is_left_untranslated(language: str) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_what_a_script_translates_is_among_the_labels(script: str) -> None:
-    source = (TEMPLATE_FOLDER / script).read_text("utf-8")
+PAGE_SCRIPTS = [
+    *((TEMPLATE_FOLDER / name, SCRIPT_LABELS) for name in SCRIPTS),
+    *(
+        (TEMPLATE_FOLDER / name, corrections_page.SCRIPT_LABELS)
+        for name in corrections_page.SHARED_SCRIPTS
+    ),
+    *(
+        (corrections_page.TEMPLATE_FOLDER / name, corrections_page.SCRIPT_LABELS)
+        for name in corrections_page.SCRIPTS
+    ),
+]
+
+
+@pytest.mark.parametrize(("script", "page_labels"), PAGE_SCRIPTS)
+def test_what_a_script_translates_is_among_the_labels(
+    script: Path, page_labels: tuple[str, ...]
+) -> None:
+    source = script.read_text("utf-8")
     labels = re.findall(r'translate\("([^"]+)"', source)
     labels += re.findall(r': \["[^"]+", "([^"]+)"\]', source)  # signs and keys with their names
     assert labels
-    assert set(labels) <= set(SCRIPT_LABELS)
+    assert set(labels) <= set(page_labels)
 
 
 @pytest.mark.parametrize(

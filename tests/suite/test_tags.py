@@ -31,3 +31,32 @@ def test_rows_that_are_too_long_or_too_short_keep_what_has_a_name(tmp_path: Path
     (tmp_path / "tags.csv").write_text("supplier,document\nACME,a.png,more,and more\nshort\n")
     documents, _ = load_documents(load_suite(tmp_path))
     assert [document.tags for document in documents] == [{"supplier": "ACME"}, {}]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("scans/a.png\ninv_01.png\n", r"verified\.txt:2: no document 'inv_01\.png'; did you mean"),
+        ("# by Anna\n\nA.PNG\n", r"verified\.txt:3: .* did you mean 'scans/a\.png'\?"),
+        ("inv-001\n", r"verified\.txt:1: .* did you mean 'inv_001\.png'\?"),
+        (
+            "\n".join("unheard of" + "!" * n for n in range(9)),
+            "and 4 more lines\nwrite a document's",
+        ),
+    ],
+)
+def test_a_verified_name_that_matches_nothing_is_an_error(
+    tmp_path: Path, lines: str, said: str
+) -> None:
+    write_suite(tmp_path, {"scans/a": REFERENCE, "inv_001": REFERENCE})
+    (tmp_path / "verified.txt").write_text(lines)
+    with pytest.raises(UserError, match=said):
+        load_documents(load_suite(tmp_path))
+
+
+def test_other_documents_are_not_asked_for_the_suites_verified_names(tmp_path: Path) -> None:
+    write_suite(tmp_path / "s", {"a": REFERENCE, "b": REFERENCE})
+    (tmp_path / "s" / "verified.txt").write_text("a.png\nb\n")
+    only = tmp_path / "s" / "documents" / "a.png"
+    (document,), _ = load_documents(load_suite(tmp_path / "s", documents=only))
+    assert document.verified

@@ -63,13 +63,14 @@ def find_label_errors(records: Iterable[Record], suites: Mapping[str, Suite]) ->
         conventions = suites[suite].conventions if suite in suites else Conventions()
         contradictions = dict(_find_contradictions(labelled_values, conventions))
         for path, labelled in labelled_values.items():
-            agreement, family_count = _find_agreement(labelled, conventions)
+            agreement, family_count, agreed = _find_agreement(labelled, conventions)
             invalid = _check_value(path, labelled, conventions)
             reasons = (*agreement, *contradictions.get(path, ()), *invalid)
             if not reasons:
                 continue
             answers = {candidate: value for candidate, (_, value) in labelled.answers.items()}
-            error = LabelError(suite, document, path, labelled.reference, answers, reasons)
+            reference = labelled.reference
+            error = LabelError(suite, document, path, reference, answers, reasons, agreed)
             ranked_errors.append((family_count, error))
     ranked_errors.sort(key=_rank_error)
     return [error for _, error in ranked_errors]
@@ -128,8 +129,8 @@ def _collect_labelled_values(
 
 def _find_agreement(
     labelled: _LabelledValue, conventions: Conventions
-) -> tuple[tuple[Message, ...], int]:
-    """What most families agree on against the reference, and how many they are."""
+) -> tuple[tuple[Message, ...], int, Any]:
+    """What most families agree on against the reference, how many they are, and the value."""
     families: dict[Any, set[str]] = {}
     examples: dict[Any, Any] = {}
     for family, value in labelled.answers.values():
@@ -138,18 +139,18 @@ def _find_agreement(
         families.setdefault(value_key, set()).add(family)
         examples.setdefault(value_key, value)
     if not families:
-        return (), 0
+        return (), 0, None
     majority_key = max(families, key=lambda value_key: len(families[value_key]))
     family_count = len(families[majority_key])
     if family_count < MIN_FAMILIES:
-        return (), 0
+        return (), 0, None
     arguments = {
         "n": family_count,
         "value": repr(examples[majority_key]),
         "agreeing": labelled.agreeing_count,
     }
     message = Message("disputed" if labelled.agreeing_count else "agreed", arguments)
-    return (message,), family_count
+    return (message,), family_count, examples[majority_key]
 
 
 def _check_value(

@@ -94,10 +94,10 @@ def _compute_permutation_p_value(first: Array, second: Array, observed: float, s
     permuted = _compute_ratio(mean.sum(0) + swapped_sums) - _compute_ratio(
         mean.sum(0) - swapped_sums
     )
-    return compute_p_value(permuted, observed)
+    return _compute_p_value(permuted, observed)
 
 
-def compute_p_value(permuted: Array, observed: float) -> float:
+def _compute_p_value(permuted: Array, observed: float) -> float:
     """Share of the swaps that differ at least as much as what was found, which is one of them."""
     exceeded = np.sum(np.abs(permuted) >= abs(observed) - 1e-9)
     return float((1 + exceeded) / (1 + len(permuted)))

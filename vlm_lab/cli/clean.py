@@ -1,4 +1,5 @@
-"""Delete a run and the replies that were cached for it, and nothing else.
+"""Delete a run and what the cache has of its documents: its replies, those that no run here has a
+record of, and checks of references.
 
 RUN is a folder, a run's id, or `last`. A reply that another run used, too, is asked for again
 there.
@@ -10,16 +11,16 @@ import argparse
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from vlm_lab.commands import locate_in_project
 from vlm_lab.errors import UserError
+from vlm_lab.files import read_json_object, remove_abandoned_parts
 from vlm_lab.records.run_folder import read_reply_keys
-from vlm_lab.records.runs import find_run
+from vlm_lab.records.runs import RUN_NAME_PATTERN, find_run, is_run, list_runs, lock_run
 from vlm_lab.sanitize import terminal_safe
 
-# What `run_folder.create_folder` calls its folders.
-RUN_NAME_PATTERN = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
 REPLY_KEY_PATTERN = re.compile(r"[0-9a-f]{64}")
 
 
@@ -40,32 +41,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="where replies are cached",
     )
+    parser.add_argument(
+        "--anywhere", action="store_true", help="also a run that does not lie below --output-dir"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
+    _check_place(run, args.output_dir, args.anywhere)
+    with lock_run(run):
+        replies = _find_replies(run, args.cache)
+        strays = sorted(set(_find_stray_replies(run, args.output_dir, args.cache)) - {*replies})
+        checks = sorted((args.cache / "checks").glob("*.json"))
+        description = _describe_deletion(run, replies, strays, checks)
+        if not args.yes and not _confirm_deletion(description):
+            print("nothing deleted")
+            return 1
+        _delete_run(run, [*replies, *strays, *checks], args.cache)
+    print(f"deleted {description}")
+    return 0
+
+
+def _check_place(run: Path, output_dir: Path, anywhere: bool) -> None:
     if not RUN_NAME_PATTERN.fullmatch(run.resolve().name) or run.is_symlink():
         raise UserError(
             f"{run}: is not named as runs are (20260102T030405Z); delete it by hand if you mean it"
         )
-    replies = _find_replies(run, args.cache)
-    file_count = sum(path.is_file() for path in run.rglob("*"))
-    description = (
-        f"{terminal_safe(str(run))} ({file_count} files) and {len(replies)} cached replies"
-    )
-    if not args.yes and not _confirm_deletion(description):
-        print("nothing deleted")
-        return 1
-    try:
-        for path in replies:
-            path.unlink(missing_ok=True)
-        shutil.rmtree(run)
-    except OSError as error:
+    if not anywhere and output_dir.resolve() not in run.resolve().parents:
         raise UserError(
-            f"{error.filename}: cannot be deleted ({error.strerror}); the rest may be gone"
-        ) from None
-    print(f"deleted {description}")
-    return 0
+            f"{run}: does not lie below {output_dir}; name its folder with --output-dir, or add"
+            " --anywhere"
+        )
+
+
+def _describe_deletion(
+    run: Path, replies: list[Path], strays: list[Path], checks: list[Path]
+) -> str:
+    file_count = sum(path.is_file() for path in run.rglob("*"))
+    text = f"{terminal_safe(str(run))} ({file_count} files) and {len(replies)} cached replies"
+    if strays:
+        text += f", {len(strays)} without a record"
+    if checks:
+        text += f", {len(checks)} checks of references"
+    return text
 
 
 def _find_replies(run: Path, cache: Path) -> list[Path]:
@@ -76,6 +94,34 @@ def _find_replies(run: Path, cache: Path) -> list[Path]:
         if REPLY_KEY_PATTERN.fullmatch(key)
     )
     return [path for path in paths if path.is_file()]
+
+
+def _find_stray_replies(run: Path, output_dir: Path, cache: Path) -> Iterator[Path]:
+    """Replies that no other run has a record of: a crash came between the two, or the run is gone.
+    What was asked for by a run that is still there stays until that one goes."""
+    recorded_keys: set[str] = set()
+    for other_run in list_runs(output_dir):
+        if other_run.resolve() != run.resolve():
+            recorded_keys |= read_reply_keys(other_run)
+    for path in (cache / "replies").glob("*/*.json"):
+        if path.stem in recorded_keys:
+            continue
+        asking_run = Path(str(read_json_object(path).get("run") or run))
+        if asking_run.resolve() == run.resolve() or not is_run(asking_run):
+            yield path
+
+
+def _delete_run(run: Path, cached_files: list[Path], cache: Path) -> None:
+    try:
+        for path in cached_files:
+            path.unlink(missing_ok=True)
+        for folder in ("replies", "checks"):
+            remove_abandoned_parts(cache / folder)
+        shutil.rmtree(run)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename}: cannot be deleted ({error.strerror}); the rest may be gone"
+        ) from None
 
 
 def _confirm_deletion(description: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vlm_lab.cli.run_argument import add_run_argument
-from vlm_lab.commands import locate_in_project
+from vlm_lab.commands import format_run_command, locate_in_project
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.config.status import write_status
 from vlm_lab.decision.run_decisions import decide_run
@@ -20,7 +20,8 @@ from vlm_lab.messages import Message, in_english, translate_messages
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
-from vlm_lab.types import Decision
+from vlm_lab.run.rule_names import check_rule_names, collect_field_paths
+from vlm_lab.types import Decision, Report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,12 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
-    rules = load_candidates([args.models_file]).rules
-    _, decisions = decide_run(read_report(run), read_records(run), rules)
+    rules, report = load_candidates([args.models_file]).rules, read_report(run)
+    check_rule_names(rules, collect_field_paths(report))
+    _, decisions = decide_run(report, read_records(run), rules)
     if not decisions:
-        raise UserError(
-            f"{run.name} asked only a part of the suite: a word about a model needs a whole run"
-        )
+        raise UserError(_explain_no_decision(report))
     print("\n".join(line for decision in decisions for line in format_decision(decision)))
     if args.write:
         written = write_status(args.models_file, decisions, run.name)
@@ -48,9 +48,21 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
+def _explain_no_decision(report: Report) -> str:
+    run_id = report.run["id"]
+    if report.tuned_suites:
+        return (
+            f"{run_id} asked the documents that prompts are tuned on; the word comes from the"
+            f" others: {format_run_command('--holdout')}"
+        )
+    return f"{run_id} asked only a part of the suite: a word about a model needs a whole run"
+
+
 def format_decision(decision: Decision) -> Iterator[str]:
     """One decision as text."""
     yield f"{decision.model}: {decision.verdict} (prompt {decision.prompt_id}, {decision.suite})"
+    for stratum in decision.strata:
+        yield f"  {stratum.value}: {stratum.verdict} ({stratum.documents} documents)"
     yield f"  for:     {'; '.join(translate_messages(decision.reasons_for('evidence')))}"
     for line in translate_messages(decision.reasons_for("against")):
         yield f"  against: {line}"

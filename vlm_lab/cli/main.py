@@ -18,7 +18,10 @@ COMMANDS = {
     "accept": "make a run the baseline that later runs are held against",
     "clean": "delete a run and its cached replies",
     "compare": "did a candidate get worse from one run to another? exit 1 when it did",
-    "corrections": "list the references of a run that may be wrong, for a person to decide",
+    "corrections": (
+        "list the references of a run that may be wrong, "
+        "or open a page to correct any value of them"
+    ),
     "decide": "chosen, rejected or needs_more_data: the word for each candidate, with its evidence",
     "export": (
         "write a candidate with its prompt, schema, settings and a script as a folder to carry away"

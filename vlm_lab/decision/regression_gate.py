@@ -1,14 +1,15 @@
 """The regression gate: did a candidate get worse since somebody accepted a run?
 
 A baseline holds hashes, outcomes and seconds, no values and no replies: it may be kept in git. Only
-documents whose file and reference are the same are compared, and only under the same schema and
-prompt. Two figures are gated, `field_f1` and `cell_f1`, each by the interval of its paired drop.
+documents are compared whose file and whatever decides their score (reference, corrections, map,
+conventions) are the same, and only under the same schema and prompt. Two figures are gated,
+`field_f1` and `cell_f1`, each by the interval of its paired drop.
 
 pytest benchmarks --baseline results/baseline.json
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -49,7 +50,8 @@ Counts = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class DocumentBaseline:
     """One document as it was answered: the outcome of each header field, and by field those of the
-    cells, by path. `group` numbers the documents that the suite's `cluster` puts together."""
+    cells, by path. `group` numbers the documents that the suite's `cluster` puts together;
+    `scoring_sha256` is None in baselines of an older version."""
 
     document_sha256: str | None
     reference_sha256: str | None
@@ -58,6 +60,7 @@ class DocumentBaseline:
     group: int | None = None
     header_fields: Mapping[str, str] = field(default_factory=dict)
     cells: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    scoring_sha256: str | None = None
 
     def compute_f1_ratio(self, score: Literal["field_f1", "cell_f1"]) -> tuple[float, float]:
         """Right, and the mean of what was expected and what was given: their ratio is F1."""
@@ -169,6 +172,7 @@ def _build_document_baseline(record: Record) -> DocumentBaseline:
         seconds=record.elapsed_seconds,
         header_fields=header_fields,
         cells=cells,
+        scoring_sha256=record.scoring_sha256,
     )
 
 
@@ -272,13 +276,7 @@ def _check_candidate(
         document for document in unchanged if now.documents[document].status in ANSWERED
     ]
     broken = [document for document in unchanged if now.documents[document].status == "error"]
-    left_out = [
-        document for document in answered_before if document not in {*compared_documents, *broken}
-    ]
-    notes = []
-    if left_out:
-        names = _format_names(left_out)
-        notes.append(f"{label}: left out (changed, gone or not answered): {names}")
+    notes = _describe_left_out(label, answered_before, now, {*compared_documents, *broken})
     remaining, needed = len(compared_documents) + len(broken), len(answered_before)
     if remaining == needed == 1 and not broken:
         explanation = "the baseline has one document, which can tell nothing"
@@ -306,11 +304,34 @@ def _check_candidate(
     return GateResult("regressed" if failures else "ok", (*lines, *notes))
 
 
+def _describe_left_out(
+    label: str, before: Iterable[str], now: CandidateBaseline, compared: Collection[str]
+) -> list[str]:
+    """Which of the baseline's documents have no part in the comparison, and why."""
+    left_out = [document for document in before if document not in compared]
+    unanswered = [
+        document
+        for document in left_out
+        if document not in now.documents or now.documents[document].status not in ANSWERED
+    ]
+    changed = [document for document in left_out if document not in unanswered]
+    what_changed = "the document, its reference, a correction or a rule of suite.yaml changed"
+    reasons = {f"not comparable: {what_changed}": changed, "gone or not answered": unanswered}
+    return [
+        f"{label}: left out ({reason}): {_format_names(documents)}"
+        for reason, documents in reasons.items()
+        if documents
+    ]
+
+
 def _is_same_document(before: DocumentBaseline, now: DocumentBaseline | None) -> bool:
-    return now is not None and (before.document_sha256, before.reference_sha256) == (
-        now.document_sha256,
-        now.reference_sha256,
-    )
+    """Whether the file and all that decides its score are the same; of an older baseline the
+    reference's file is all that is known of the latter."""
+    if now is None or before.document_sha256 != now.document_sha256:
+        return False
+    if before.scoring_sha256 and now.scoring_sha256:
+        return before.scoring_sha256 == now.scoring_sha256
+    return before.reference_sha256 == now.reference_sha256
 
 
 def _estimate_changes(

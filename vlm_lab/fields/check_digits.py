@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from vlm_lab.fields.texts import TAX_ID_ENDING, TAX_ID_LABELS
+from vlm_lab.fields.texts import TAX_ID_ENDING, TAX_ID_LABELS, TAX_ID_NAMES
 from vlm_lab.messages import Message
 
 Valid = Literal[""]
@@ -25,6 +25,8 @@ TAX_ID_VALIDATORS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"che\d"), "stdnum.ch.uid", "Swiss UID"),
     (re.compile(r"no\d{9}(mva)?$"), "stdnum.no.mva", "Norwegian VAT number"),
 )
+# `DE811907980` and `УНП 190275968` say themselves that they are no ИНН, whatever their column says.
+_FOREIGN_TAX_ID = re.compile(rf"(?!inn|ru)[a-z]{{2}}\w*\d|(?!инн|inn)(?:{TAX_ID_NAMES})")
 
 
 def find_code_error(field_type: str, value: Any, path: str = "") -> Message | None:
@@ -36,8 +38,9 @@ def validate_code(
     field_type: str, value: Any, path: str = "", languages: Sequence[str] = ()
 ) -> Message | Valid | None:
     """As `find_code_error`, and "" where the value is a valid one. A tax id at a `path` that says
-    ИНН is one of these, whatever its length; one of ten or twelve bare digits only where the suite
-    is Russian (English is everywhere), since a German tax number has as many."""
+    ИНН is one of these, whatever its length, unless it names another country; one of ten or twelve
+    bare digits only where the suite is Russian (English is everywhere), since a German tax number
+    has as many."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     is_whole_float = isinstance(value, float) and value.is_integer()
@@ -48,7 +51,8 @@ def validate_code(
         return _validate_inn(code.removeprefix("инн"))
     if field_type != "tax_id":
         return None
-    if re.search(r"\bинн\b", path.casefold().replace("_", " ")):
+    says_inn = re.search(r"\bинн\b", path.casefold().replace("_", " "))
+    if says_inn and not _FOREIGN_TAX_ID.match(code):
         return _validate_named_inn(code)
     return _validate_tax_id(code, is_russian={*languages} - {"en"} == {"ru"})
 

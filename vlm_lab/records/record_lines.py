@@ -20,11 +20,19 @@ Line = TypeVar("Line")
 
 
 def encode_record(record: Record) -> bytes:
+    """One line of JSON."""
+    return encode_json_line(_RECORD_ADAPTER, record)
+
+
+def encode_json_line(
+    adapter: TypeAdapter[Line], value: Line, exclude: set[str] | None = None
+) -> bytes:
     """One line of JSON. Half a character from a hostile reply is written as its escape."""
     try:
-        return _RECORD_ADAPTER.dump_json(record)
+        return adapter.dump_json(value, exclude=exclude)
     except PydanticSerializationError:
-        return json.dumps(_RECORD_ADAPTER.dump_python(record, mode="python"), default=str).encode()
+        data = adapter.dump_python(value, mode="python", exclude=exclude)
+        return json.dumps(data, default=str).encode()
 
 
 def decode_record(line: bytes, path: Path, line_number: int) -> Record:

@@ -4,25 +4,27 @@ hand can be read.
     results/20260102T030405Z/records.jsonl            one flushed and fsynced line a case
     results/20260102T030405Z/<model>/<document>.json  the same case, for a person to open
 
-Folders are 0700 and files 0600: they hold invoices.
+Folders are 0700 and files 0600: they hold invoices. The lines are what counts: files of cases that
+a crash left out are written from them.
 """
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from vlm_lab.errors import DiskError, UserError
-from vlm_lab.files import atomic_private_file
+from vlm_lab.errors import DiskError
+from vlm_lab.files import atomic_private_file, make_private_folder, remove_abandoned_parts
 from vlm_lab.records.record_lines import decode_record, encode_record, validate_json_line
 from vlm_lab.types import CaseKey, Record
 
 RECORDS_FILE = "records.jsonl"
+RESERVE_FILE = "reserve.part"
+RESERVE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,53 +48,91 @@ class _LinePosition(NamedTuple):
 _HEAD_ADAPTER = TypeAdapter(_RecordHead)
 
 
-def create_folder(output_dir: Path, started: datetime) -> Path:
-    """A new folder named after the second it was made in; a second run in that second gets -2."""
-    stamp = started.strftime("%Y%m%dT%H%M%SZ")
-    for number in range(1, 1000):
-        path = output_dir / (stamp if number == 1 else f"{stamp}-{number}")
-        try:
-            output_dir.mkdir(parents=True, exist_ok=True)
-            path.mkdir(mode=0o700)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise UserError(
-                f"{path}: cannot be made ({error.strerror}); give another place with --output-dir"
-            ) from None
-        return path
-    raise UserError(
-        f"{output_dir}: a thousand runs in one second; give another place with --output-dir"
-    )
-
-
 def write_record(folder: Path, place: str, record: Record) -> None:
     """Appends the case to records.jsonl, then writes it as `place`. DiskError where the disk takes
     no more."""
-    data = encode_record(record)
+    line = encode_record(record) + b"\n"
     try:
-        _append_line(folder / RECORDS_FILE, data)
-        path = folder / place
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with atomic_private_file(path) as file:
-            file.write(data + b"\n")
+        append_line(folder / RECORDS_FILE, line)
+    except OSError as error:
+        raise _end_full_run(folder, line, error) from None
+    try:
+        _write_case_file(folder, place, line)
     except OSError as error:
         raise DiskError(
             f"{folder / place}: cannot be written ({error.strerror});"
-            " what was written before is safe"
+            " what was written before is safe, this answer too: it is in records.jsonl"
         ) from None
 
 
-def _append_line(path: Path, line: bytes) -> None:
-    """One line at the end, on the disk when this returns; what a crash tore off before it stays a
-    line of its own."""
-    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "rb+") as file:
-        if file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-            line = line if file.read() == b"\n" else b"\n" + line
-        file.write(line + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+def append_line(path: Path, line: bytes) -> None:
+    """One line at the end, on the disk when this returns, or nothing of it; what a crash tore off
+    before it stays a line of its own."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        size = os.lseek(descriptor, 0, os.SEEK_END)
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        try:
+            while line:
+                line = line[os.write(descriptor, line) :]
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def make_reserve(folder: Path) -> None:
+    """Keeps room on the disk for one more answer, so that a full disk costs none."""
+    descriptor = os.open(folder / RESERVE_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(bytes(RESERVE_BYTES))
+
+
+def _end_full_run(folder: Path, line: bytes, error: OSError) -> DiskError:
+    """Why the run ends; the answer in hand goes where the reserve was."""
+    path = folder / RECORDS_FILE
+    try:
+        (folder / RESERVE_FILE).unlink()
+        append_line(path, line)
+    except OSError:
+        consequence = "this answer is not in it, what was written before is safe"
+    else:
+        consequence = "what was written before is safe, this answer too"
+    return DiskError(f"{path}: cannot be written ({error.strerror}); {consequence}")
+
+
+def _write_case_file(folder: Path, place: str, line: bytes) -> None:
+    path = folder / place
+    make_private_folder(path.parent, folder)
+    with atomic_private_file(path) as file:
+        file.write(line)
+
+
+def complete_folder(folder: Path, places: Mapping[CaseKey, str]) -> None:
+    """Writes the cases' files that a crash left out or left old, and deletes halves of files."""
+    remove_abandoned_parts(folder)
+    path = folder / RECORDS_FILE
+    positions = _index_lines(path)
+    if not positions:
+        return
+    with path.open("rb") as file:
+        for key, position in positions.items():
+            if key not in places:
+                continue
+            file.seek(position.offset)
+            line = file.readline().rstrip(b"\n") + b"\n"
+            if _read_case_file(folder / places[key]) != line:
+                _write_case_file(folder, places[key], line)
+
+
+def _read_case_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def read_records(folder: Path, order: Sequence[CaseKey] | None = None) -> Iterator[Record]:
@@ -115,21 +155,26 @@ def read_records(folder: Path, order: Sequence[CaseKey] | None = None) -> Iterat
 
 
 def read_reply_keys(folder: Path) -> set[str]:
-    """The keys under which the run's replies are cached; of runs of other versions, too."""
-    positions = _index_lines(folder / RECORDS_FILE)
-    return {str(position.head.reply_key) for position in positions.values()}
+    """The keys under which the run's replies are cached, also those of answers that later ones
+    replaced; of runs of other versions, too."""
+    lines = _read_heads(folder / RECORDS_FILE)
+    return {str(position.head.reply_key) for position in lines}
 
 
 def _index_lines(path: Path) -> dict[CaseKey, _LinePosition]:
     positions: dict[CaseKey, _LinePosition] = {}
+    for position in _read_heads(path):
+        head = position.head
+        positions[head.suite, head.model, head.prompt_id, head.document] = position
+    return positions
+
+
+def _read_heads(path: Path) -> Iterator[_LinePosition]:
     if not path.exists():
-        return positions
+        return
     with path.open("rb") as file:
         offset = 0
         for number, line in enumerate(file, 1):
             with contextlib.suppress(ValueError):  # a line that a crash tore off
-                head = validate_json_line(_HEAD_ADAPTER, line)
-                key = (head.suite, head.model, head.prompt_id, head.document)
-                positions[key] = _LinePosition(offset, number, head)
+                yield _LinePosition(offset, number, validate_json_line(_HEAD_ADAPTER, line))
             offset += len(line)
-    return positions

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vlm_lab.analysis.evidence import Evidence, build_evidence
 from vlm_lab.errors import UserError
-from vlm_lab.files import atomic_private_file
+from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.records.report_json import read_report, read_report_records
 from vlm_lab.records.run_folder import RECORDS_FILE
 from vlm_lab.registry import resolve_name
@@ -147,7 +147,7 @@ def _write_plot(
         reason = f"{type(error).__name__}: {error}"
         return Paragraph(f"{picture.title}: {gettext('no picture: %s') % reason}")
     path = folder / picture.address
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(path.parent, folder)
     with atomic_private_file(path) as file:
         file.write(content)
     return picture

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.analysis.evidence import Evidence
-from vlm_lab.files import atomic_private_file
+from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.report import tables
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import JUDGED, Record, Report
@@ -27,7 +27,7 @@ def write_csv_tables(
     report: Report, evidence: Evidence, records: Iterable[Record], folder: Path
 ) -> list[Path]:
     """Writes the three files into `folder`; where they lie."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(folder, folder.parent)
     model_rows = [
         [summary.suite, *tables.build_model_row(summary, evidence)] for summary in report.summaries
     ]

@@ -22,6 +22,7 @@ from vlm_lab.records.report_json import write_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.report.formats import write_format
 from vlm_lab.sanitize import terminal_safe
+from vlm_lab.suite.corrections import CORRECTIONS_FILE
 from vlm_lab.types import (
     CandidateKey,
     Case,
@@ -156,6 +157,8 @@ def _collect_notes(records: Iterable[Record]) -> list[Message]:
 def _describe_suite(suite: Suite) -> dict[str, Any]:
     return {
         "name": suite.name,
+        "folder": str(suite.folder),
+        "corrections": str(suite.corrections or suite.folder / CORRECTIONS_FILE),
         "schema_sha256": hash_schema(suite.schema),
         "fields": list(suite.fields),
         "empty": suite.empty,

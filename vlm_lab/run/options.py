@@ -196,6 +196,7 @@ def read_options(config: pytest.Config) -> Options:
         prompts=tuple(get_option("prompt")),
         status=tuple(get_option("status")),
         sample=get_option("sample"),
+        holdout=config.getoption("holdout"),
         replies=get_option("replies"),
         resume=find_run(resume, output_dir) if resume else None,
         rounds=get_option("rounds"),

@@ -10,11 +10,12 @@ from vlm_lab.commands import format_run_command
 from vlm_lab.config.models_file import Candidates, check_prompts, load_candidates
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, in_english, list_first_names
-from vlm_lab.records.run_folder import read_records
+from vlm_lab.records.run_settings import RunSettings
 from vlm_lab.registry import allow_plugins
 from vlm_lab.run.left_out import LeftOutPages
 from vlm_lab.run.options import Options
 from vlm_lab.run.preflight import check_suite
+from vlm_lab.run.resume import FormerAnswers, check_selection, find_former_answers
 from vlm_lab.run.rule_forecast import find_unprovable_rules
 from vlm_lab.run.rule_names import check_rules
 from vlm_lab.run.selection import select_suites
@@ -27,10 +28,12 @@ MAX_NOTES = 10
 
 
 class Plan:
-    """The cases that a run must account for, and `notes` on documents and references."""
+    """The cases that a run must account for, and `notes` on documents and references. Of a run that
+    is resumed, `begun` says which these are."""
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
+    def __init__(self, options: Options, begun: RunSettings | None = None) -> None:
+        self.options, self.begun = options, begun
+        self._begun_keys = frozenset(begun.cases) if begun else None
         self.candidates: Candidates = load_candidates(options.models_files)
         allow_plugins(self.candidates.plugins)
         self.suites: dict[Path, tuple[Suite, tuple[Document, ...]]] = {}
@@ -40,6 +43,7 @@ class Plan:
         self._suite_notes: dict[Suite, Sequence[Message]] = {}
         self._ranks: dict[CaseKey, tuple[int, int]] = {}
         self._next_cases: dict[CaseKey, Case] = {}
+        self.former_answers = FormerAnswers()
         self.left_out = LeftOutPages(options.max_pages)
 
     def build_cases(self, folder: Path) -> list[Case]:
@@ -85,7 +89,9 @@ class Plan:
             self._suite_notes[suite] = (*notes, *check_notes)
             part = self._select_part(suite, documents)
             self._document_counts[suite] = len(part)
-            self.suites[folder] = suite, sample_documents(part, options.sample, options.seed)
+            # Which documents a sample has depends on all that are there: drawn once a run.
+            sample = None if self.begun else options.sample
+            self.suites[folder] = suite, sample_documents(part, sample, options.seed)
         return self.suites[folder]
 
     def _select_part(self, suite: Suite, documents: tuple[Document, ...]) -> tuple[Document, ...]:
@@ -107,6 +113,7 @@ class Plan:
     def schedule_cases(self, cases: Sequence[Case]) -> None:
         """What was selected, in the order in which it will be asked. A case may come several
         times."""
+        check_rules(self.candidates.rules, [suite for suite, _ in self.suites.values()])
         counts = Counter(case.key for case in cases)
         unique_cases = list({case.key: case for case in cases}.values())
         self.cases = sorted(unique_cases, key=self.rank_case)
@@ -114,7 +121,13 @@ class Plan:
         suites = dict.fromkeys(case.document.suite for case in self.cases)
         suite_notes = chain.from_iterable(self._suite_notes[suite] for suite in suites)
         # First: the header has few lines.
-        self.notes = [*self.left_out.inspect(self.cases), *self.notes, *suite_notes]
+        self.notes = [
+            *self._find_tuning_notes(),
+            *self._find_unprovable_rules(),
+            *self.left_out.inspect(self.cases),
+            *self.notes,
+            *suite_notes,
+        ]
         repeated_count = sum(count > 1 for count in counts.values())
         if repeated_count:
             self.notes.append(Message("repeated", {"n": repeated_count}))
@@ -122,11 +135,6 @@ class Plan:
         not_isolated = [
             model.name for model in models if model.has_own_backend and not model.is_isolated
         ]
-        check_rules(self.candidates, [suite for suite, _ in self.suites.values()])
-        if not self.find_partial_suites():
-            absent_models = self.find_absent_models(self.cases)
-            self.notes += find_unprovable_rules(self.cases, self.candidates.rules, absent_models)
-        self.notes += self._find_tuning_notes()
         if not_isolated:
             self.notes.append(Message("not_isolated", {"models": list_first_names(not_isolated)}))
 
@@ -143,16 +151,29 @@ class Plan:
         next_case = self._next_cases.get(case.key)
         return next_case if next_case and next_case.model == case.model else None
 
-    def read_answered_keys(self) -> set[CaseKey]:
-        """What the run to be resumed has answered; failed and skipped cases are tried again."""
-        if self.options.resume is None:
-            return set()
-        records = read_records(self.options.resume)
-        return {record.key for record in records if record.status not in ("error", "skipped")}
+    def is_selected(self, case: Case) -> bool:
+        """Whether a collected case is of the run that is resumed; always, where none is."""
+        return self._begun_keys is None or case.key in self._begun_keys
+
+    def find_former_answers(self, cases: Sequence[Case]) -> FormerAnswers:
+        """What of the selected cases the run to be resumed has answered. UserError where the
+        selection is not that of the run."""
+        if self.options.resume is None or self.begun is None:
+            return self.former_answers
+        selected_keys = {case.key for case in cases}
+        notes = check_selection(self.options.resume, self.begun, {*self._ranks}, selected_keys)
+        self.former_answers = find_former_answers(self.options.resume, cases)
+        self.notes = [*self.former_answers.notes, *notes, *self.notes]
+        return self.former_answers
 
     def find_partial_suites(self) -> list[str]:
         """The suites of which -k or --sample left out some documents: nothing is decided on
-        those."""
+        those. A resumed run is as partial as it was when it began, and where cases of it are no
+        more."""
+        if self.begun:
+            planned_keys = {case.key for case in self.cases}
+            missing_keys = (key for key in self.begun.cases if key not in planned_keys)
+            return list(dict.fromkeys([*self.begun.partial, *(key[0] for key in missing_keys)]))
         document_ids_by_suite: dict[str, set[str]] = {}
         for case in self.cases:
             document_ids_by_suite.setdefault(case.document.suite.name, set()).add(case.document.id)
@@ -169,6 +190,12 @@ class Plan:
                 command = format_run_command("--holdout")
                 figures = {"suite": suite.name, "n": count, "command": command}
                 yield Message("tuned_on", figures)
+
+    def _find_unprovable_rules(self) -> list[Message]:
+        if self.find_partial_suites():
+            return []
+        absent_models = self.find_absent_models(self.cases)
+        return find_unprovable_rules(self.cases, self.candidates.rules, absent_models)
 
     def find_whole_suites(self) -> dict[str, list[str]]:
         """The ids of the documents of each suite that no option left any out of."""

@@ -21,7 +21,7 @@ from vlm_lab.fields.comparison import CODE_TYPES
 from vlm_lab.fields.inference import is_numeric_code
 from vlm_lab.fields.nothing import says_nothing
 from vlm_lab.fields.schema import flatten_json
-from vlm_lab.files import atomic_private_file
+from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.messages import MESSAGES, Message, in_english, list_first_names
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.reference_index import ReferenceIndex
@@ -247,7 +247,7 @@ def _write_cached(path: Path | None, result: CheckResult) -> None:
     if path is None:
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(path.parent, path.parent)
         with atomic_private_file(path) as file:
             file.write(json.dumps(result, default=asdict).encode())
     except OSError:

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
+from vlm_lab.run.case_inputs import compute_case_inputs
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scoring.consistency import check_consistency
+from vlm_lab.scoring.inputs import hash_scoring_inputs
 from vlm_lab.suite.pages import Pages, compute_sha256
 from vlm_lab.suite.prompts import render_prompt_text
 from vlm_lab.types import Case, Failure, Generation, Prediction, Prompt, Record, Score, Status
@@ -64,6 +66,7 @@ def build_base_record(case: Case, status: Status) -> Record:
         document_name=document.name,
         document_sha256=_find_sha256(document.path),
         reference_sha256=_find_sha256(document.reference_path),
+        scoring_sha256=hash_scoring_inputs(document),
         model=model.name,
         model_id=model.model_id,
         revision=model.revision,
@@ -74,6 +77,7 @@ def build_base_record(case: Case, status: Status) -> Record:
         status=status,
         tags=document.tags,
         verified=document.verified,
+        inputs=compute_case_inputs(case),
     )
 
 

@@ -5,16 +5,19 @@ another word in the prompt, another commit of the weights do. One JSON file a re
 cache/replies/, private to its user.
 """
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from vlm_lab.files import atomic_private_file
+from vlm_lab.files import atomic_private_file, make_private_folder, remove_abandoned_parts
+from vlm_lab.messages import Message
+from vlm_lab.records.record_lines import encode_json_line, validate_json_line
+from vlm_lab.records.run_folder import read_reply_keys
 from vlm_lab.suite.pages import compute_sha256, describe_renderer
 from vlm_lab.types import Generation, Model, Prompt
 
@@ -52,33 +55,66 @@ def compute_reply_key(
     return hashlib.sha256(json.dumps(key_inputs, sort_keys=True, default=str).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReply(Generation):
+    """A reply as it lies in the cache, with the folder of the run that it was asked for."""
+
+    run: str = ""
+
+
 class ReplyCache:
-    """The cache folder. What cannot be read is no reply: it is asked for again and written anew."""
+    """The cache folder. What cannot be read is no reply: it is asked for again and written anew.
+    `refusal` says why a reply was not stored."""
 
     def __init__(self, folder: Path, mode: CacheMode) -> None:
         self.folder, self.mode = folder, mode
-        self._adapter = TypeAdapter(Generation)
+        self._run = ""
+        self._recorded_keys: set[str] = set()
+        self.refusal: Message | None = None
+        self._adapter = TypeAdapter(StoredReply)
+
+    def begin_run(self, folder: Path) -> None:
+        """From now on replies are asked for this run, which has records of some already."""
+        self._run = str(folder.resolve())
+        self._recorded_keys = read_reply_keys(folder)
 
     def get(self, key: str | None) -> Generation | None:
         """The stored reply, marked as cached, with the seconds and environment that it was measured
-        with; None without a key."""
-        if key is None or self.mode in ("off", "refresh"):
+        with; None without a key. Where a crash came between a reply of this run and its record, it
+        is this run's own and no cached one."""
+        if key is None or self.mode == "off":
             return None
         try:
-            stored = self._adapter.validate_json(self._build_path(key).read_bytes())
-        except (OSError, ValidationError):
+            stored = validate_json_line(self._adapter, self._build_path(key).read_bytes())
+        except (OSError, ValueError, RecursionError):
             return None
-        return dataclasses.replace(stored, cached=True, reply_key=key)
+        is_own = stored.run == self._run != "" and key not in self._recorded_keys
+        if self.mode == "refresh" and not is_own:
+            return None
+        values = {field.name: getattr(stored, field.name) for field in fields(Generation)}
+        return Generation(**{**values, "cached": not is_own, "reply_key": key})
 
     def put(self, generation: Generation) -> None:
         """Stores a reply under its key, whole or not at all: a crash in the middle leaves the old
-        one or none. A reply without a key is not stored."""
+        one or none. A reply without a key is not stored. Where the disk takes none, `refusal` says
+        so: the answer goes into the run's records all the same."""
         if self.mode == "off" or generation.reply_key is None:
             return
+        self._recorded_keys.add(generation.reply_key)
         path = self._build_path(generation.reply_key)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with atomic_private_file(path) as file:
-            file.write(self._adapter.dump_json(generation, exclude={"reply_key"}))
+        values = {field.name: getattr(generation, field.name) for field in fields(Generation)}
+        stored = StoredReply(**values, run=self._run)
+        try:
+            make_private_folder(path.parent, self.folder)
+            with atomic_private_file(path) as file:
+                file.write(encode_json_line(self._adapter, stored, exclude={"reply_key"}))
+        except OSError as error:
+            figures = {"path": str(self.folder), "said": error.strerror or str(error)}
+            self.refusal = Message("cache_not_written", figures)
+
+    def remove_abandoned(self) -> None:
+        """Deletes what killed processes left of replies that they were storing."""
+        remove_abandoned_parts(self.folder)
 
     def _build_path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from vlm_lab.analysis import repeatability
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.config.setting_names import BACKENDS
-from vlm_lab.errors import UserError
+from vlm_lab.errors import DiskError, UserError
 from vlm_lab.messages import Message, in_english
 from vlm_lab.records import run_folder
 from vlm_lab.records.looks import Look, add_look, count_looks, hash_documents, list_openings
 from vlm_lab.records.report_json import read_report
+from vlm_lab.records.run_settings import RunSettings
 from vlm_lab.report.terminal import (
     format_dry_run_lines,
     format_gate_lines,
@@ -33,6 +34,9 @@ from vlm_lab.run.options import Options, rebuild_command
 from vlm_lab.run.plan import Plan
 from vlm_lab.run.progress import Progress
 from vlm_lab.run.record import build_answered_record, build_failed_record
+from vlm_lab.run.resume import describe_options, restore_options
+from vlm_lab.run.run_writer import RunWriter
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import (
     Case,
     CaseKey,
@@ -53,9 +57,11 @@ if TYPE_CHECKING:
 class Session:
     """Everything a run needs, read once: `plan` says what is asked, `runner` how it is answered."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, typed: Options) -> None:
+        self.writer = RunWriter(typed.resume)
+        options = restore_options(typed, self.writer.settings)
         self.options = options
-        self.plan = Plan(options)
+        self.plan = Plan(options, self.writer.settings)
         self.runner = InferenceRunner(options, self.plan)
         self.device = describe_device(self.runner.runtime)
         self.started = datetime.now(UTC)
@@ -64,7 +70,6 @@ class Session:
         self.empty_selection: list[str] = []  # why `-k` selects nothing
         self.report: Report | None = None
         self.gate_result: GateResult | None = None
-        self._folder: Path | None = options.resume
         self._last_written: CaseKey | None = None
         self._answered: set[CaseKey] = set()
         self._new_probes: dict[repeatability.ProbeKey, Repeatability] = {}
@@ -84,12 +89,27 @@ class Session:
                 warnings += self.runner.make_candidate(model).find_warnings()
         return warnings
 
-    @property
-    def folder(self) -> Path:
-        """The run's folder, made when the first case is written."""
-        if self._folder is None:
-            self._folder = run_folder.create_folder(self.options.output_dir, self.started)
-        return self._folder
+    def begin(self) -> None:
+        """Makes the run's folder, once, before the first case. UserError where it cannot be
+        written."""
+        if self.writer.has_begun:
+            return
+        folder = self.writer.begin(
+            self.options.output_dir, self.started, self._describe_settings, self.plan.cases
+        )
+        self.runner.reply_cache.begin_run(folder)
+
+    def _describe_settings(self) -> RunSettings:
+        suites = [suite.name for suite, _ in self.plan.suites.values()]
+        return RunSettings(
+            started=self.started.isoformat(timespec="seconds"),
+            command=self.options.command,
+            options=describe_options(self.options),
+            suites=tuple(suites),
+            partial=tuple(self.plan.find_partial_suites()),
+            first_prompts={case.model.name: case.model.prompts[0] for case in self.plan.cases},
+            cases=tuple(case.key for case in self.plan.cases),
+        )
 
     def record_answer(
         self,
@@ -120,33 +140,26 @@ class Session:
         return record
 
     def _write_record(self, case: Case, record: Record) -> None:
-        run_folder.write_record(self.folder, self._build_record_path(case), record)
+        self.begin()
+        self.writer.write_record(case, record)
         self._last_written = case.key
 
     def has_written(self, case: Case) -> bool:
         """Whether this case is written already: what goes wrong after that takes no answer away."""
         return case.key in self._answered or case.key == self._last_written
 
-    def _build_record_path(self, case: Case) -> str:
-        """`<model>/<document>.json` for the first prompt, `<model>@<prompt>/...` for others."""
-        is_first_prompt = case.prompt_id == case.model.prompts[0]
-        prompt_suffix = "" if is_first_prompt else f"@{case.prompt_id}"
-        relative_path = f"{case.model.name}{prompt_suffix}/{case.document.id}.json"
-        if len(self.plan.suites) < 2:
-            return relative_path
-        return f"{case.document.suite.name}/{relative_path}"
-
     def repeat_cases(self, candidate: Candidate) -> None:
         """`--probe`, when a model's cases have run and it is open, unless the run has ended."""
         options = self.options
         if not options.probe or options.no_model_option:
             return
-        if self._folder is None or self.report is not None:
+        folder = self.writer.folder
+        if folder is None or self.report is not None:
             return
         model_cases = [case for case in self.plan.cases if case.model == candidate.model]
         build_prompt = self.runner.build_prompt
         probes = repeat.repeat_cases(
-            candidate, model_cases, self._folder, build_prompt, options.probe, options.seed
+            candidate, model_cases, folder, build_prompt, options.probe, options.seed
         )
         for probe in probes:  # one by one: Ctrl-C leaves what was found out
             self._new_probes |= repeatability.index_probes([probe])
@@ -162,20 +175,36 @@ class Session:
         return repeatability.complete_probes(probes, self.plan.cases, reason)
 
     def finish(self) -> None:
-        """Builds the report from what was written, and compares it with the baseline."""
-        if self._folder is None or not (self._folder / run_folder.RECORDS_FILE).exists():
+        """Builds the report from what was written, and compares it with the baseline. DiskError
+        where it cannot be written."""
+        folder = self.writer.folder
+        if folder is None:
             return
+        if self.runner.reply_cache.refusal:
+            self.plan.notes.insert(0, self.runner.reply_cache.refusal)
+        try:
+            self.writer.complete_folder(self.plan.cases)
+            self.runner.reply_cache.remove_abandoned()
+            self._write_report(folder)
+        except OSError as error:
+            raise DiskError(
+                f"{error.filename or folder}: cannot be written ({error.strerror}); every answer is"
+                " in records.jsonl, and what is missing is written by"
+                f" {self._build_resume_command(folder)}"
+            ) from None
+
+    def _write_report(self, folder: Path) -> None:
         # Brings numpy, which collection can do without.
         from vlm_lab.run.finalize import finalize_run
 
         if self.options.dry_run:
-            self.dry_run_warnings = dry_run.collect_warnings(run_folder.read_records(self._folder))
+            self.dry_run_warnings = dry_run.collect_warnings(run_folder.read_records(folder))
             self.plan.notes += self.dry_run_warnings
         machine = collect_environment(self.options.project, self.options.seed, self.device)
         plan, probes = self.plan, self._collect_probes()
         self.report = finalize_run(
-            self._folder,
-            self._describe_run(),
+            folder,
+            self._describe_run(folder),
             machine,
             plan.candidates,
             plan.cases,
@@ -185,8 +214,8 @@ class Session:
         if self.baseline and not self.options.dry_run:
             from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
 
-            records = run_folder.read_records(self._folder, [case.key for case in plan.cases])
-            current_baseline = build_run_baseline(read_report(self._folder), records)
+            records = run_folder.read_records(folder, [case.key for case in plan.cases])
+            current_baseline = build_run_baseline(read_report(folder), records)
             self.gate_result = check_regression(
                 self.baseline,
                 current_baseline,
@@ -194,31 +223,33 @@ class Session:
                 self.options.fail_on_lost_field,
             )
 
-    def _describe_run(self) -> dict[str, Any]:
-        looks, holdouts = self._note_looks()
+    def _describe_run(self, folder: Path) -> dict[str, Any]:
+        settings = self.writer.settings or self._describe_settings()
+        looks, holdouts = self._note_looks(folder.name, settings)
         return {
-            "id": self.folder.name,
-            "started": self.started.isoformat(timespec="seconds"),
-            "command": list(self.options.command),
-            "options": self.options,
+            "id": folder.name,
+            "started": settings.started,
+            "command": list(settings.command),
+            "options": describe_options(self.options),
             "dry_run": self.options.dry_run,
             "partial": self.plan.find_partial_suites(),
             "looks": looks,
             "holdout": holdouts,
         }
 
-    def _note_looks(self) -> tuple[dict[str, int], dict[str, Any]]:
+    def _note_looks(self, run: str, settings: RunSettings) -> tuple[dict[str, int], dict[str, Any]]:
         """By suite: how often its documents were looked at, this time included, and when those that
         are kept apart were opened; never, where this run had the others."""
         looks: dict[str, int] = {}
         holdouts: dict[str, Any] = {}
-        asked = {suite for suite, *_ in self._answered} if not self.options.dry_run else set()
+        answered = self._answered | self.plan.former_answers.keys
+        asked = {suite for suite, *_ in answered} if not self.options.dry_run else set()
         with_holdout = {suite.name for suite, _ in self.plan.suites.values() if suite.holdout}
         for suite, document_ids in self.plan.find_whole_suites().items():
             is_tuned_on = suite in with_holdout and not self.options.holdout
             opened: list[str] = []
             if suite in asked and not is_tuned_on:
-                look = self._build_look(suite, document_ids)
+                look = self._build_look(suite, document_ids, run, settings)
                 noted = add_look(self.options.output_dir, look)
                 looks[suite] = count_looks(noted, look)
                 opened = list_openings(noted, suite)
@@ -226,11 +257,13 @@ class Session:
                 holdouts[suite] = {"documents": len(document_ids), "opened": opened}
         return looks, holdouts
 
-    def _build_look(self, suite: str, document_ids: Sequence[str]) -> Look:
+    def _build_look(
+        self, suite: str, document_ids: Sequence[str], run: str, settings: RunSettings
+    ) -> Look:
         return Look(
             suite=suite,
-            run=self.folder.name,
-            date=self.started.date().isoformat(),
+            run=run,
+            date=settings.started.partition("T")[0],
             documents=len(document_ids),
             documents_sha256=hash_documents(document_ids),
             holdout=self.options.holdout,
@@ -243,23 +276,33 @@ class Session:
 
     def format_summary_lines(self) -> list[str]:
         """The table, what is missing, where the report lies, and what to do about it."""
-        if self._folder is None or self.report is None:
+        folder = self.writer.folder
+        if folder is None or self.report is None:
             return self.empty_selection
         lines = format_summary_lines(self.report)
         if self.options.dry_run:
             forecast_lines = dry_run.format_forecast(
-                run_folder.read_records(self._folder), self.options.output_dir
+                run_folder.read_records(folder), self.options.output_dir
             )
             lines = format_dry_run_lines(forecast_lines, self.dry_run_warnings, self.report.probes)
         left_out_lines = [in_english(note) for note in self.plan.left_out.notes]
         lines += ["", *left_out_lines] if left_out_lines else []
-        lines += ["", f"report: {self._folder / 'report.html'}"]
+        if self.runner.reply_cache.refusal:
+            lines += ["", terminal_safe(in_english(self.runner.reply_cache.refusal))]
+        lines += ["", f"report: {folder / 'report.html'}"]
         if has_unanswered_cases(self.report):
-            lines.append(f"go on with: {self._build_resume_command(self._folder)}")
+            lines.append(f"go on with: {self._build_resume_command(folder)}")
         if self.gate_result:
             status, reasons = self.gate_result.status, self.gate_result.lines
             lines += format_gate_lines(self.options.baseline, status, reasons)
         return lines
+
+    def describe_second_interrupt(self) -> str:
+        """What to do where the run was ended in a hurry."""
+        if self.writer.folder is None or self.report is not None:
+            return "interrupted"
+        command = self._build_resume_command(self.writer.folder)
+        return f"interrupted before the report was written; go on with: {command}"
 
     def _build_resume_command(self, folder: Path) -> str:
         """What was typed, with the run to go on with: its id where it lies in results/."""
@@ -271,8 +314,9 @@ class Session:
         )
 
     def close(self) -> None:
-        """Stops rendering ahead."""
+        """Stops rendering ahead, and lets others go on with the run."""
         self.runner.close()
+        self.writer.close()
 
 
 def _read_former_probes(resumed_run: Path | None) -> dict[repeatability.ProbeKey, Repeatability]:

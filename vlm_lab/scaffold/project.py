@@ -18,6 +18,12 @@ addopts = -p vlm_lab.plugin -p no:anyio
 strict = true
 console_output_style = classic
 """
+GITIGNORE = """\
+# Runs and cached replies hold what your documents say; the baseline has no values.
+/results/*
+!/results/baseline.json
+/cache/
+"""
 MODELS_YAML = """\
 # The candidates. One entry is all it takes to add a model; {run} runs it.
 # A model whose weights are not on this machine is skipped, with the command that would fetch them.
@@ -34,6 +40,7 @@ models:
   - name: today                    # your pipeline's own files: its answers as they are
     model_id: {references}
     backend: replay
+    incumbent: true                # what is used today: others are held beside it
 
   - name: qwen2-vl-2b              # {fetch}
     model_id: Qwen/Qwen2-VL-2B-Instruct
@@ -60,4 +67,7 @@ def propose_project_files(suite: Path, references: Path) -> dict[Path, str]:
         run=format_command("run", "-k", "NAME"),
         fetch=format_command("weights", "fetch", "qwen2-vl-2b"),
     )
-    return {project / "pytest.ini": PYTEST_INI, project / "models.yaml": models}
+    texts = {project / "pytest.ini": PYTEST_INI, project / "models.yaml": models}
+    gitignore = project / ".gitignore"
+    # One that is there is the user's, and says enough of its own.
+    return texts if gitignore.exists() else {**texts, gitignore: GITIGNORE}

@@ -30,8 +30,10 @@ from vlm_lab.scaffold.overlay import collect_columns, overlay_references
 from vlm_lab.scaffold.reading import format_first_names, format_no_match, read_references
 from vlm_lab.scaffold.simplification import simplify_shapes
 from vlm_lab.scaffold.type_guessing import FieldGuess, guess_field
+from vlm_lab.suite.corrections import CORRECTIONS_FILE
 from vlm_lab.suite.flat_keys import find_styles, unflatten_keys
 from vlm_lab.suite.loader import find_documents
+from vlm_lab.suite.private_files import FIELDS_FILE, GITIGNORE_FILE, render_gitignore
 from vlm_lab.suite.references import drop_keys, map_fields
 from vlm_lab.types import Conventions, Suite
 
@@ -161,8 +163,9 @@ def write_proposal(proposal: Proposal) -> tuple[list[Path], list[str]]:
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-                file.write(text)
+            mode = 0o600 if path.name == FIELDS_FILE else 0o666
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                file.write(text.encode("utf-8", "backslashreplace"))
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be written ({error.strerror}); name another folder"
@@ -206,8 +209,9 @@ def _build_file_texts(
     )
     yield suite.folder / "schema.json", schema
     yield suite.folder / "prompt.md", files.render_prompt_md(proposal.guesses)
+    yield suite.folder / GITIGNORE_FILE, render_gitignore(CORRECTIONS_FILE)
     yield (
-        suite.folder / "fields.md",
+        suite.folder / FIELDS_FILE,
         files.render_fields_md(proposal.guesses, list(format_notes(proposal))),
     )
     yield proposal.test_path, files.TEST_TEXT

@@ -5,7 +5,8 @@ A list of entries, one a doubtful value; `vlm-lab corrections RUN` writes them, 
 
     {"document": "scheta-schet-17", "path": "Итого.Всего", "reference": "100,00",
      "said": {"qwen2-vl-2b": "110,00"}, "why": ["..."],
-     "verdict": "reference_wrong", "right": "110,00"}
+     "verdict": "reference_wrong", "right": "110,00",
+     "decided_by": "anna", "decided_at": "2026-01-02T03:04:05+00:00"}
 
 `reference_wrong` and `both` need `right`, the value on the page (null: the page shows none);
 `model_wrong` keeps the reference and closes the question. An empty verdict is still open and
@@ -77,7 +78,7 @@ def read_corrections(path: Path) -> Corrections:
     """Reads the file. UserError names the entry that cannot be used."""
     by_document: dict[str, list[Correction]] = {}
     for number, entry in enumerate(read_entries(path), 1):
-        correction = _parse_entry(f"{path}: entry {number}", entry)
+        correction = parse_entry(f"{path}: entry {number}", entry)
         by_document.setdefault(correction.document, []).append(correction)
     return Corrections(by_document)
 
@@ -85,8 +86,16 @@ def read_corrections(path: Path) -> Corrections:
 def read_entries(path: Path) -> list[dict[str, Any]]:
     """The entries as they stand in the file."""
     try:
-        entries = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
+        return parse_entries(path, path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: is not readable JSON ({error})") from None
+
+
+def parse_entries(path: Path, content: bytes) -> list[dict[str, Any]]:
+    """The entries in what was read from a file. UserError where it is no list of objects."""
+    try:
+        entries = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: is not readable JSON ({error})") from None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UserError(
@@ -99,15 +108,16 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
 def merge_entries(
     suspects: Iterable[LabelError], existing_entries: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """`known` entries as they are, then one to fill in for each suspect that has none yet."""
+    """Existing entries as they are, then one to fill in for each suspect that has none yet."""
     existing_keys = {(entry.get("document"), entry.get("path")) for entry in existing_entries}
     new_suspects = [
         suspect for suspect in suspects if (suspect.document, suspect.path) not in existing_keys
     ]
-    return [*map(dict, existing_entries), *map(_make_entry, new_suspects)]
+    return [*map(dict, existing_entries), *map(make_open_entry, new_suspects)]
 
 
-def _make_entry(suspect: LabelError) -> dict[str, Any]:
+def make_open_entry(suspect: LabelError) -> dict[str, Any]:
+    """An entry to fill in."""
     return {
         "document": suspect.document,
         "path": suspect.path,
@@ -119,7 +129,8 @@ def _make_entry(suspect: LabelError) -> dict[str, Any]:
     }
 
 
-def _parse_entry(location: str, entry: Mapping[str, Any]) -> Correction:
+def parse_entry(location: str, entry: Mapping[str, Any]) -> Correction:
+    """One entry, checked. UserError at `location` where it cannot be used."""
     document, path, verdict = (entry.get(key, "") for key in ("document", "path", "verdict"))
     are_texts = isinstance(document, str) and isinstance(path, str)
     if not are_texts or not document or not path:

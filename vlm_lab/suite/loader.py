@@ -34,7 +34,13 @@ from vlm_lab.suite.label_files import LABEL_SUFFIXES
 from vlm_lab.suite.reference_files import summarize_notes
 from vlm_lab.suite.reference_index import ReferenceIndex
 from vlm_lab.suite.references import read_reference
-from vlm_lab.suite.tags import collect_tags, is_verified, read_tag_table, read_verified_names
+from vlm_lab.suite.tags import (
+    check_verified_names,
+    collect_tags,
+    is_verified,
+    read_tag_table,
+    read_verified_names,
+)
 from vlm_lab.types import Conventions, Document, Field, Suite
 
 MAX_OTHER_NAMES = 20  # files that a note names: all of them, but in a folder that is no suite's
@@ -88,6 +94,7 @@ def load_suite(
         name=folder.resolve().name,
         folder=folder,
         documents=documents or folder / suite_file.documents,
+        has_own_documents=documents is None,
         references=references or folder / suite_file.references,
         match=suite_file.match,
         unwrap=suite_file.unwrap,
@@ -119,6 +126,8 @@ def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, .
     index = ReferenceIndex(suite)
     ids, notes = make_unique_slugs(names)
     tag_table, verified_names = read_tag_table(suite), read_verified_names(suite)
+    if suite.has_own_documents:
+        check_verified_names(suite, verified_names, dict(zip(ids, names, strict=True)))
     corrections = read_corrections(suite.corrections) if suite.corrections else Corrections()
     documents = []
     reference_notes: list[Message] = []

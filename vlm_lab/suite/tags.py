@@ -1,6 +1,7 @@
 """Documents' tags (suite.yaml's `tags`, tags.csv), and which references a person has verified."""
 
 import csv
+import difflib
 from collections.abc import Container, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from vlm_lab.suite.references import get_at_path
 from vlm_lab.types import Suite
 
 VERIFIED_FILE = "verified.txt"
+MAX_COMPLAINTS = 5  # lines of it that an error names
 TRUE_VALUES = ("yes", "true", "1", "x", "да")
 
 
@@ -69,16 +71,56 @@ def label_group(tags: Mapping[str, str], cluster: str) -> str:
     return " ".join(tags.get(cluster, "").split()).casefold() if cluster else ""
 
 
-def read_verified_names(suite: Suite) -> frozenset[str]:
-    """verified.txt beside suite.yaml, an id or path a line: what a person has checked."""
+def read_verified_names(suite: Suite) -> dict[str, int]:
+    """verified.txt beside suite.yaml, an id or path a line: what a person has checked, each with
+    the number of its line."""
     try:
         lines = (suite.folder / VERIFIED_FILE).read_text("utf-8-sig").splitlines()
     except FileNotFoundError:
-        return frozenset()
+        return {}
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{suite.folder / VERIFIED_FILE}: cannot be read ({error})") from None
-    names = (line.strip() for line in lines if not line.startswith("#"))
-    return frozenset(normalize_unicode(name) for name in names if name)
+    names = {number: line.strip() for number, line in enumerate(lines, 1)}
+    return {
+        normalize_unicode(name): number
+        for number, name in names.items()
+        if name and not name.startswith("#")
+    }
+
+
+def check_verified_names(
+    suite: Suite, verified_names: Mapping[str, int], document_names: Mapping[str, str]
+) -> None:
+    """UserError where verified.txt names what is no document: what a person has checked would
+    count as unchecked. `document_names` are paths by id."""
+    known_names = {*document_names, *map(normalize_unicode, document_names.values())}
+    complaints = [
+        _describe_unknown_name(suite, number, name, document_names)
+        for name, number in verified_names.items()
+        if name not in known_names
+    ]
+    if not complaints:
+        return
+    listed = "\n".join(complaints[:MAX_COMPLAINTS])
+    hidden_count = len(complaints) - MAX_COMPLAINTS
+    more = f"\nand {hidden_count} more lines" if hidden_count > 0 else ""
+    raise UserError(f"{listed}{more}\nwrite a document's path or its id, or take the line out")
+
+
+def _describe_unknown_name(
+    suite: Suite, number: int, name: str, document_names: Mapping[str, str]
+) -> str:
+    """`.../verified.txt:3: no document 'inv_01'; did you mean 'inv_001.pdf'?`"""
+    spellings: dict[str, str] = {}
+    for document_id, document_name in document_names.items():
+        stem = document_name.rpartition("/")[2].rpartition(".")[0]
+        for spelling in (stem, document_id, document_name):
+            spellings[spelling.casefold()] = document_name
+    close_matches = difflib.get_close_matches(name.casefold(), spellings, 1)
+    hint = ""
+    if close_matches:
+        hint = f"; did you mean {terminal_safe(spellings[close_matches[0]])!r}?"
+    return f"{suite.folder / VERIFIED_FILE}:{number}: no document {terminal_safe(name)!r}{hint}"
 
 
 def is_verified(

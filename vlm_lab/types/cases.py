@@ -91,6 +91,7 @@ class Suite:
 
     `cluster` is the tag that groups documents which are read alike, "" where each stands for
     itself; `holdout` the share of documents that are kept apart for the decision.
+    `has_own_documents` is false where others were named for this run.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Suite:
     corrections: Path | None = None
     cluster: str = ""
     holdout: float = 0.0
+    has_own_documents: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -349,7 +351,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record(HasCandidate):
-    """One case as it is written: a line of records.jsonl and a file of its own."""
+    """One case as it is written: a line of records.jsonl and a file of its own. `scoring_sha256`
+    is of all that decides its score beside reply and schema: the reference as it was corrected, and
+    the suite's rules."""
 
     case: str
     suite: str
@@ -391,9 +395,11 @@ class Record(HasCandidate):
     tags: Mapping[str, str] = field(default_factory=dict)
     document_sha256: str | None = None
     reference_sha256: str | None = None
+    scoring_sha256: str | None = None
     verified: bool = False
     checks: Mapping[str, bool | None] = field(default_factory=dict)
     reply_key: str | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
     dry_run: Mapping[str, Any] = field(default_factory=dict)
 
     @property

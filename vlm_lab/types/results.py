@@ -139,7 +139,8 @@ class Calibration(HasCandidate):
 
 @dataclass(frozen=True, slots=True)
 class LabelError:
-    """A value of a reference that may be wrong, and why; `said` is what each model answered."""
+    """A value of a reference that may be wrong, and why; `said` is what each model answered,
+    `agreed` what two or more families say, None where no two do."""
 
     suite: str
     document: str
@@ -147,6 +148,7 @@ class LabelError:
     reference: Any
     said: Mapping[str, Any]
     reasons: tuple[Message, ...]
+    agreed: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

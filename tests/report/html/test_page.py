@@ -354,6 +354,94 @@ def test_suspects_are_decided_by_a_key_and_handed_out(page: Any, tmp_path: Path)
     assert read_corrections(tmp_path / "corrections.json").by_document["two"][0].right == "119.00"
 
 
+@pytest.fixture(scope="module")
+def run_with_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose suite has a file of corrections: one on the suspect, one on another value."""
+    folder = write_run(tmp_path_factory.mktemp("decided"))
+    corrections = tmp_path_factory.mktemp("suite") / "corrections.json"
+    corrections.write_text(json.dumps(SAVED))
+    report = (folder / "report.json").read_text()
+    known = f'"corrections": {json.dumps(str(corrections))}, "schema_sha256"'
+    (folder / "report.json").write_text(report.replace('"schema_sha256"', known))
+    write_html(folder)
+    return folder
+
+
+SAVED = [
+    {"document": "one", "path": "invoice_number", "verdict": "both", "right": None, "note": "!"},
+    {
+        "document": "two",
+        "path": "totals.gross",
+        "reference": "7<00",
+        "verdict": "reference_wrong",
+        "right": "119.00",
+        "decided_by": "Anna",
+        "decided_at": "2026-01-02T03:04:05+00:00",
+    },
+]
+
+
+def hand_out(tab: Any, path: Path) -> list[dict[str, Any]]:
+    with tab.expect_download() as started:
+        tab.click("#download-corrections")
+    started.value.save_as(path)
+    entries: list[dict[str, Any]] = json.loads(path.read_text())
+    return entries
+
+
+def test_what_the_file_says_is_shown_as_decided_and_never_lost(
+    browser: Any, run_with_file: Path, tmp_path: Path
+) -> None:
+    tab = browser.new_page()
+    tab.goto((run_with_file / "report.html").as_uri() + "#label-errors")
+    assert tab.inner_text("#decided-count") == "1 of 1 decided"
+    assert "decided: Anna" in tab.inner_text(".label-error.decided")
+    assert tab.input_value(".label-error input") == "119.00"
+    assert hand_out(tab, tmp_path / "a") == SAVED, "nothing was decided here"
+    tab.fill("#decided-by", "Boris")
+    tab.focus(".label-error")
+    tab.keyboard.press("m")
+    first, second = hand_out(tab, tmp_path / "b")
+    assert first == SAVED[0]
+    assert (second["verdict"], second["right"]) == ("model_wrong", "")
+    assert (second["decided_by"], second["reference"]) == ("Boris", "7<00")
+    assert second["decided_at"] > SAVED[1]["decided_at"]  # type: ignore[operator]
+    tab.close()
+
+
+def test_a_file_that_cannot_be_read_is_not_replaced(browser: Any, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    corrections = tmp_path / "corrections.json"
+    corrections.write_text("[{")
+    report = (folder / "report.json").read_text()
+    known = f'"corrections": {json.dumps(str(corrections))}, "schema_sha256"'
+    (folder / "report.json").write_text(report.replace('"schema_sha256"', known))
+    write_html(folder)
+    tab = browser.new_page()
+    tab.goto((folder / "report.html").as_uri() + "#label-errors")
+    assert tab.is_disabled("#download-corrections")
+    assert "cannot be read" in tab.inner_text("#unreadable")
+    tab.close()
+
+
+def test_a_click_alone_does_not_say_that_the_page_shows_none(
+    browser: Any, run: Path, tmp_path: Path
+) -> None:
+    tab = browser.new_page()
+    tab.goto((run / "report.html").as_uri() + "#label-errors")
+    assert tab.input_value(".label-error input") == "", "one family alone says something"
+    tab.click(".label-error button:has-text('reference wrong')")
+    assert tab.is_visible(".label-error .warning")
+    assert tab.inner_text("#decided-count") == "0 of 1 decided"
+    (entry,) = hand_out(tab, tmp_path / "a")
+    assert (entry["verdict"], entry["right"]) == ("", "")
+    tab.check(".label-error input[type=checkbox]")
+    assert tab.inner_text("#decided-count") == "1 of 1 decided"
+    (entry,) = hand_out(tab, tmp_path / "b")
+    assert (entry["verdict"], entry["right"]) == ("reference_wrong", None)
+    tab.close()
+
+
 def test_dark_mode_changes_page_and_plots(page: Any) -> None:
     look = """() => [getComputedStyle(document.body).backgroundColor,
                      getComputedStyle(document.querySelector("svg text")).fill]"""

@@ -12,6 +12,7 @@ import importlib.util
 import os
 import platform
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -220,4 +221,5 @@ def write_choices(cache: Path, key: str, chosen: dict[str, Any]) -> None:
     known = read_json_object(cache / ENVIRONMENTS_FILE)
     if known.get(key) == chosen:
         return
-    write_json_object(cache / ENVIRONMENTS_FILE, {**known, key: chosen})
+    with suppress(OSError):  # a cache that cannot be written costs time alone
+        write_json_object(cache / ENVIRONMENTS_FILE, {**known, key: chosen})

@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -224,7 +225,8 @@ def compute_digest(folder: Path, cache: Path) -> str:
     hashes = {path.name: _hash_file(path, known_hashes) for path in paths}
     new_hashes = {_make_file_key(path): hashes[path.name] for path in paths}
     if not new_hashes.items() <= known_hashes.items():
-        write_json_object(hashes_path, {**known_hashes, **new_hashes})
+        with suppress(OSError):  # a cache that cannot be written costs time alone
+            write_json_object(hashes_path, {**known_hashes, **new_hashes})
     return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.files import atomic_private_file
+from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.report.images.pages import REPORT_FILES, DocumentKey
 from vlm_lab.suite.document_ids import make_slug
 from vlm_lab.types import Record, Report
@@ -107,7 +107,7 @@ def _write_texts(
     texts = {"prompts": prompts, "replies": replies}
     arguments = f"{encode_script_json(key)}, {encode_script_json(texts)}"
     address = f"{REPORT_FILES}/texts/{make_slug(key[0])}--{key[1]}.js"
-    (folder / address).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder((folder / address).parent, folder)
     with atomic_private_file(folder / address) as file:
         file.write(f"vlmTexts({arguments});\n".encode())
     return address

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from vlm_lab.analysis.evidence import Evidence, build_evidence
 from vlm_lab.analysis.label_errors import translate_label_error_reasons
+from vlm_lab.errors import UserError
 from vlm_lab.files import atomic_private_file
 from vlm_lab.messages import translate_message, translate_messages
 from vlm_lab.records.report_json import read_report, read_report_records
@@ -43,11 +44,20 @@ from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scoring.error_types import ERROR_TYPES
 from vlm_lab.scoring.missing_values import MISSING_ERROR_TYPES
 from vlm_lab.suite.corrections import merge_entries
+from vlm_lab.suite.corrections_file import read_saved_entries
 from vlm_lab.types import CandidateKey, Report, Summary
 
 HTML_FILE = "report.html"
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
-SCRIPTS = ("table.js", "page.js", "label_errors.js", "view.js")
+SCRIPTS = (
+    "base.js",
+    "table.js",
+    "page.js",
+    "texts.js",
+    "decision.js",
+    "label_errors.js",
+    "view.js",
+)
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src 'self' data: file:; style-src '{style}';"
     " script-src '{script}' 'self' file:; base-uri 'none'; form-action 'none'"
@@ -63,7 +73,11 @@ def write_html(run: Path, language: str = "en", output: Path | None = None) -> P
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
     evidence = build_evidence(report)
-    data |= {"run": report.run["id"], "label_errors": _build_label_errors(report, language)}
+    data |= {
+        "run": report.run["id"],
+        "label_errors": _build_label_errors(report, language),
+        "saved_entries": _read_saved_entries(report),
+    }
     with atomic_private_file(path) as file:
         file.write(render_page(report, data, evidence, language).encode("utf-8", "replace"))
     return path
@@ -81,7 +95,7 @@ def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, lan
         .render(
             language=language,
             policy=CONTENT_SECURITY_POLICY.format(
-                style=_hash_source(style), script=_hash_source(script_source)
+                style=hash_source(style), script=hash_source(script_source)
             ),
             style=Markup(style),  # noqa: S704 - our own file
             code=Markup(script_source),  # noqa: S704 - our own file
@@ -101,14 +115,15 @@ def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, lan
 
 def build_style_policy(style: str) -> str:
     """The policy of a page that has a style sheet and nothing else."""
-    source = _hash_source(style)
+    source = hash_source(style)
     return f"default-src 'none'; style-src '{source}'; base-uri 'none'; form-action 'none'"
 
 
-def build_environment(language: str) -> Environment:
-    """Jinja2 with everything escaped, in one language."""
+def build_environment(language: str, *folders: Path) -> Environment:
+    """Jinja2 with everything escaped, in one language. Templates are looked for in `folders` before
+    the report's own."""
     jinja = Environment(
-        loader=FileSystemLoader(TEMPLATE_FOLDER),
+        loader=FileSystemLoader([*folders, TEMPLATE_FOLDER]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -143,11 +158,25 @@ def _build_label_errors(report: Report, language: str) -> list[dict[str, Any]]:
         {
             **entry,
             "suite": label_error.suite,
+            "agreed": label_error.agreed,
             "reasons": translate_label_error_reasons(label_error, load_catalogue(language)),
         }
         for label_error in report.suspects
         for entry in merge_entries([label_error], [])
     ]
+
+
+def _read_saved_entries(report: Report) -> dict[str, Sequence[Mapping[str, Any]] | None]:
+    """What the suites' files of corrections say now: what the page hands out must not lose it. None
+    where a file cannot be read: then nothing is handed out in its place."""
+    entries: dict[str, Sequence[Mapping[str, Any]] | None] = {}
+    for suite in report.suites:
+        path = suite.get("corrections")
+        try:
+            entries[suite["name"]] = read_saved_entries(Path(path)).entries if path else ()
+        except UserError:
+            entries[suite["name"]] = None
+    return entries
 
 
 def _build_suite_context(
@@ -214,11 +243,15 @@ SCRIPT_LABELS = (
     "skipped", "not run", "dry run", "nothing", "confidence", "Reply and prompt", "Reply",
     "Prompt", "close", "no reply", "Page %s of %s", "no page image", "page %s",
     "No document fits these filters.", "%s of %s documents", "reference wrong", "model wrong",
-    "both acceptable", "Reference", "Value on the page", "%s of %s decided", "errors",
+    "both wrong", "the page shows none", "decided",
+    "The suite's corrections.json cannot be read: mend it, then write this report again.",
+    "Type the value on the page, or tick that it shows none.", "Reference", "Value on the page",
+    "%s of %s decided", "errors",
     "The reply cannot be loaded: report_files/ is not beside report.html.", "all", "any",
     "doubtful reference", "in %s s", "Not simply answered", "not shown",
 )  # fmt: skip
 
 
-def _hash_source(text: str) -> str:
+def hash_source(text: str) -> str:
+    """A style or a script as a policy names it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 
 from vlm_lab.fields.printed_forms import list_printed_forms
-from vlm_lab.files import atomic_private_file
+from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.report.images.locate import (
     LineReader,
     PageLocation,
@@ -166,6 +166,6 @@ def _draw_strip(
         strip = strip.crop((0, int(top * strip.height), strip.width, int(bottom * strip.height)))
     else:
         strip.thumbnail(WHOLE_PAGE_SIZE)
-    (folder / relative_path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder((folder / relative_path).parent, folder)
     with atomic_private_file(folder / relative_path) as file:
         strip.save(file, "PNG")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from vlm_lab.errors import DocumentError
-from vlm_lab.files import atomic_private_file
+from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.report.images.pages import REPORT_FILES
 from vlm_lab.suite.pages import locate_text
 
@@ -91,7 +91,7 @@ def make_line_reader(folder: Path) -> LineReader:
                 return []
             read.add(address)
             made = list(_recognize_lines(engine(), image))
-        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(kept.parent, folder)
         with atomic_private_file(kept) as file:
             file.write(json.dumps(made).encode())
         return made

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from vlm_lab.files import atomic_private_file
+from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.suite.document_ids import make_slug
 from vlm_lab.suite.pages import Pages
 from vlm_lab.types import Report
@@ -28,7 +28,7 @@ def render_page_images(report: Report, folder: Path) -> dict[DocumentKey, list[s
     """Draws what is missing; each document's images as addresses relative to report.html."""
     page_settings = {suite["name"]: suite["pages"] for suite in report.suites}
     image_folder = folder / REPORT_FILES / "pages"
-    image_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(image_folder, folder)
     stems = {
         (document["suite"], document["id"]): f"{make_slug(document['suite'])}--{document['id']}"
         for document in report.documents

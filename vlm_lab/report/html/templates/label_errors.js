@@ -1,45 +1,58 @@
-// Suspect references: one decision each, kept in this browser until corrections.json is downloaded.
-const VERDICTS = {
-  r: ["reference_wrong", "reference wrong"], m: ["model_wrong", "model wrong"], b: ["both", "both acceptable"],
-};
-const CORRECTING_VERDICTS = ["reference_wrong", "both"];
+// Suspect references: one decision each, kept in this browser until corrections.json is downloaded. What stood in
+// the suite's file when this page was written is shown as decided, and is in the file that is handed out.
 const STORAGE_KEY = `vlm-lab ${data.run}`;
-const savedDecisions = loadDecisions();
+const NAME_KEY = "vlm-lab decided by";
+const newDecisions = readStorage(STORAGE_KEY) ?? {};
 
-function loadDecisions() {
-  try { return JSON.parse(localStorage.getItem(STORAGE_KEY)) ?? {}; } catch { return {}; }
+function readStorage(key) {
+  try { return JSON.parse(localStorage.getItem(key)); } catch { return null; }
 }
 
-const getDecision = (labelError) => savedDecisions[makeErrorKey(labelError)] ?? {};
+// A browser that keeps nothing: the page still does.
+function writeStorage(key, value) {
+  try { localStorage.setItem(key, JSON.stringify(value)); } catch {}
+}
 
-function saveDecision(labelError, change) {
-  savedDecisions[makeErrorKey(labelError)] = { ...getDecision(labelError), ...change };
-  // A browser that keeps nothing: the page still does.
-  try { localStorage.setItem(STORAGE_KEY, JSON.stringify(savedDecisions)); } catch {}
+const isEntryOf = (labelError) => {
+  const doc = data.documents.find((each) => makeDocumentKey(each) === getErrorDocumentKey(labelError));
+  const names = [labelError.document, doc?.name];
+  return (entry) => names.includes(entry.document) && entry.path === labelError.path;
+};
+const findSavedEntry = (labelError) => (data.saved_entries[labelError.suite] ?? []).find(isEntryOf(labelError));
+
+// The later one of what was decided here and what the file says.
+function findNewDecision(labelError) {
+  const decision = newDecisions[makeErrorKey(labelError)];
+  const savedTime = findSavedEntry(labelError)?.decided_at ?? "";
+  return decision && (decision.decided_at ?? "") >= savedTime ? { ...NO_DECISION, ...decision } : null;
+}
+
+function getDecision(labelError) {
+  const decision = findNewDecision(labelError);
+  if (decision) return decision;
+  const entry = findSavedEntry(labelError);
+  if (entry?.verdict) return { ...readEntry(entry), decided_by: entry.decided_by, decided_at: entry.decided_at };
+  return { ...NO_DECISION, right: formatValue(labelError.agreed) };
+}
+
+function saveDecision(labelError, decision) {
+  const change = { decided_by: byId("decided-by").value, decided_at: new Date().toISOString() };
+  newDecisions[makeErrorKey(labelError)] = { ...decision, ...change };
+  writeStorage(STORAGE_KEY, newDecisions);
   showDecidedCount();
 }
 
-// What most candidates said, which is what the page most likely shows.
-function findMajorityValue(labelError) {
-  const counts = new Map();
-  for (const prediction of Object.values(labelError.said)) {
-    const text = JSON.stringify(prediction);
-    counts.set(text, (counts.get(text) ?? 0) + 1);
-  }
-  const [majority] = [...counts].sort(([, count], [, otherCount]) => otherCount - count);
-  return majority ? JSON.parse(majority[0]) : null;
-}
-
-function formatValue(value) {
-  if (typeof value === "string") return value;
-  return value === null ? "" : JSON.stringify(value);
-}
-
 function createErrorNode(labelError) {
-  const input = createNode("input", { "aria-label": translate("Value on the page") });
-  input.value = getDecision(labelError).right ?? formatValue(findMajorityValue(labelError));
-  input.oninput = () => saveDecision(labelError, { right: input.value });
-  const buttons = createVerdictButtons(labelError, input);
+  const decision = getDecision(labelError);
+  const state = createNode("span", { class: "detail" });
+  const showState = () => {
+    const current = getDecision(labelError);
+    node.classList.toggle("decided", isDecided(current));
+    state.textContent = isDecided(current)
+      ? [translate("decided"), escapeInvisible(describeDecider(current))].filter(Boolean).join(": ") : "";
+  };
+  const save = (newDecision) => { saveDecision(labelError, newDecision); showState(); };
+  const form = createDecisionForm(decision, save, (draft) => { if (draft.verdict) save(draft); });
   const documentKey = getErrorDocumentKey(labelError);
   const link = createNode("a",
     { href: `#doc=${encodeURIComponent(documentKey)}&outcome=doubtful` }, labelError.document);
@@ -51,45 +64,34 @@ function createErrorNode(labelError) {
     createNode("p", {}, `${translate("Reference")}: `, createValueNode(labelError.reference)),
     ...predictions,
     createNode("p", { class: "detail" }, escapeInvisible(labelError.reasons.join("; "))),
-    createNode("p", { class: "buttons" }, ...buttons,
-      createNode("label", { class: "detail" }, `${translate("Value on the page")} `, input)));
-  node.onkeydown = (event) => {
-    const isTyping = event.target.tagName === "INPUT" || event.ctrlKey || event.metaKey || event.altKey;
-    if (isTyping || !(event.key in VERDICTS)) return;
-    buttons[Object.keys(VERDICTS).indexOf(event.key)].click();
-    event.stopPropagation();
-  };
+    form.node, state);
+  node.onkeydown = (event) => pressOnKey(form, event);
+  showState();
   return node;
 }
 
-function createVerdictButtons(labelError, input) {
-  const buttons = Object.entries(VERDICTS).map(([key, [verdict, name]]) => {
-    const button = createNode("button", { type: "button", "data-verdict": verdict }, `${translate(name)} (${key})`);
-    button.onclick = () => {
-      const isTakenBack = getDecision(labelError).verdict === verdict;
-      saveDecision(labelError, { verdict: isTakenBack ? "" : verdict, right: input.value });
-      markPressed();
-    };
-    return button;
-  });
-  const markPressed = () => buttons.forEach((button) =>
-    button.setAttribute("aria-pressed", getDecision(labelError).verdict === button.dataset.verdict));
-  markPressed();
-  return buttons;
-}
-
-// The lines of corrections.json: what the page knows beside them, suite and reasons, stays here.
-function buildCorrections() {
-  return data.label_errors.map((labelError) => {
-    const { suite, reasons, ...entry } = labelError;
-    const { verdict = "", right = "" } = getDecision(labelError);
-    const correctValue = right === "" ? null : right;
-    return { ...entry, verdict, right: CORRECTING_VERDICTS.includes(verdict) ? correctValue : "" };
-  });
+// The entries of a suite's file with what was decided here; what is not decided is there to be filled in.
+function buildCorrections(suite) {
+  const merged = (data.saved_entries[suite] ?? []).map((entry) => ({ ...entry }));
+  for (const labelError of data.label_errors.filter((each) => each.suite === suite)) {
+    const { suite: _, reasons, agreed, ...openEntry } = labelError;
+    const index = merged.findIndex(isEntryOf(labelError));
+    const decision = findNewDecision(labelError);
+    if (!decision) {
+      if (index < 0) merged.push(openEntry);
+      continue;
+    }
+    const { decided_by, decided_at } = decision;
+    const values = makeEntryValues(isDecided(decision) ? decision : NO_DECISION, labelError.reference);
+    const change = { ...values, ...(decided_by ? { decided_by } : {}), decided_at };
+    if (index < 0) merged.push({ ...openEntry, ...change });
+    else merged[index] = { ...merged[index], ...change };
+  }
+  return merged;
 }
 
 function showDecidedCount() {
-  const decided = data.label_errors.filter((labelError) => getDecision(labelError).verdict);
+  const decided = data.label_errors.filter((labelError) => isDecided(getDecision(labelError)));
   byId("decided-count").textContent = translate("%s of %s decided", decided.length, data.label_errors.length);
 }
 
@@ -98,9 +100,22 @@ function showLabelErrors() {
   showDecidedCount();
 }
 
-byId("download-corrections").onclick = () => {
-  const text = JSON.stringify(buildCorrections(), null, 1) + "\n";
+function downloadCorrections(suite, fileName) {
+  const text = JSON.stringify(buildCorrections(suite), null, 1) + "\n";
   const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  createNode("a", { href: address, download: "corrections.json" }).click();
+  createNode("a", { href: address, download: fileName }).click();
   URL.revokeObjectURL(address);
+}
+
+const isUnreadable = Object.values(data.saved_entries).includes(null);
+byId("download-corrections").disabled = isUnreadable;
+byId("unreadable").hidden = !isUnreadable;
+byId("unreadable").textContent =
+  translate("The suite's corrections.json cannot be read: mend it, then write this report again.");
+byId("decided-by").value = readStorage(NAME_KEY) ?? "";
+byId("decided-by").onchange = (event) => writeStorage(NAME_KEY, event.target.value);
+byId("download-corrections").onclick = () => {
+  const suites = [...new Set(data.label_errors.map((labelError) => labelError.suite))];
+  const isOnly = suites.length === 1;
+  suites.forEach((suite) => downloadCorrections(suite, isOnly ? "corrections.json" : `${suite}-corrections.json`));
 };

@@ -1,10 +1,4 @@
-"use strict";
-// The report's data, what of it fits the filters, and the table of one document's fields.
-// Everything from outside becomes text nodes: nothing here ever parses it as HTML.
-const data = JSON.parse(document.getElementById("data").textContent);
-const translate = (text, ...values) =>
-  values.reduce((sentence, value) => sentence.replace("%s", value), data.labels[text] ?? text);
-const byId = (id) => document.getElementById(id);
+// What of the report's data fits the filters, and the table of one document's fields.
 const OUTCOMES = {
   e: ["✓", "exact"], f: ["≈", "only the format differs"], w: ["✗", "wrong"], m: ["−", "missing"],
   s: ["+", "spurious"], u: ["·", "not labelled"], n: ["·", "not in this answer"],
@@ -12,34 +6,6 @@ const OUTCOMES = {
 const ABSENT_CODE = "n";
 const ERROR_CODES = "wms";
 const CODES_WITHOUT_VALUE = "nm";
-const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]/g;
-const SURROGATE_PAIRS = /[\ud800-\udbff][\udc00-\udfff]/g;
-
-// What cannot be seen is spelled out, so that no text can hide or turn round another.
-function escapeInvisible(text) {
-  const spellCharacter = (character) =>
-    `⟨U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
-  const pairs = text.match(SURROGATE_PAIRS) ?? [];
-  const parts = text.split(SURROGATE_PAIRS).map((part) => part.replace(INVISIBLE, spellCharacter));
-  return parts.reduce((escaped, part, index) => escaped + pairs[index - 1] + part);
-}
-
-function createNode(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
-
-function createValueNode(value) {
-  if (value === null || value === undefined) return createDetailNode(translate("nothing"));
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return createNode("bdi", { class: "value" }, escapeInvisible(text));
-}
-
-const createDetailNode = (text) => createNode("span", { class: "detail" }, text);
 
 const formatCandidate = (column) => `${data.candidates[column].model}@${data.candidates[column].prompt}`;
 const formatStatus = (status) => translate(status.replace("_", " "));

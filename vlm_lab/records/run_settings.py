@@ -1,0 +1,61 @@
+"""What a run was begun with <-> run.json in its folder: options as typed, and the cases selected.
+
+Written before the first case is asked, whole, and never changed: a run that broke off is gone on
+with as the same run, or not at all.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from vlm_lab.errors import UserError
+from vlm_lab.files import atomic_private_file
+from vlm_lab.types import CaseKey
+
+SETTINGS_FILE = "run.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """`options` are those of the command line, by name, with paths made absolute; `cases` are in
+    the order of models.yaml. `suites` were collected and `partial` of them not wholly selected;
+    `first_prompts` is each model's, whose cases lie in the folder without a prompt's name."""
+
+    started: str
+    command: tuple[str, ...]
+    options: Mapping[str, Any]
+    suites: tuple[str, ...]
+    partial: tuple[str, ...]
+    first_prompts: Mapping[str, str]
+    cases: tuple[CaseKey, ...]
+
+
+_SETTINGS_ADAPTER = TypeAdapter(RunSettings)
+
+
+def write_settings(folder: Path, settings: RunSettings) -> None:
+    """Writes run.json, on the disk when this returns."""
+    with atomic_private_file(folder / SETTINGS_FILE, durable=True) as file:
+        file.write(json.dumps(asdict(settings)).encode())
+
+
+def read_settings(folder: Path) -> RunSettings:
+    """UserError where the run cannot be gone on with, since nobody knows what it was."""
+    path = folder / SETTINGS_FILE
+    try:
+        return _SETTINGS_ADAPTER.validate_python(json.loads(path.read_bytes()))
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+    except ValidationError as error:
+        location = ".".join(map(str, error.errors()[0]["loc"]))
+        reason = f"{location}: {error.errors()[0]['msg']}"
+    except (ValueError, RecursionError) as error:
+        reason = f"is no JSON ({error})"
+    raise UserError(
+        f"{path}: {reason}; the run cannot be gone on with: start another without --resume,"
+        " replies come from the cache"
+    )
