@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -306,11 +307,87 @@ def test_the_gate_says_which_fields_on_which_documents_and_exits_1(
     assert result.ret == 1
     result.assert_outcomes(passed=30)
     result.stdout.fnmatch_lines(["baseline *: regressed", "*invoice_number*inv_00*"])
-    assert "regressed" in (pytester.path / "junit.xml").read_text()
+    assert read_last_line(result) == "30 passed, 1 regressed"
+    assert read_junit(pytester.path / "junit.xml", "baseline") == {
+        "no_worse[invoices-m-default]": "failure"
+    }
     (pytester.path / "benchmarks/invoices/prompt.md").write_text("Another prompt {{ schema }}")
     result = run(pytester, "--baseline=results/baseline.json")
     assert result.ret == 6
     result.stdout.fnmatch_lines(["baseline *: not comparable", "*prompt*"])
+    assert read_last_line(result) == "30 passed, 1 not comparable"
+
+
+def read_last_line(result: pytest.RunResult) -> str:
+    """What pytest counts at the end, without the seconds."""
+    return result.outlines[-1].strip("= ").split(" in ")[0]
+
+
+def read_junit(path: Path, class_name: str) -> dict[str, str]:
+    """The test cases of a class, each with what came of it."""
+    cases = ElementTree.parse(path).iter("testcase")  # noqa: S314 - our own
+    return {
+        case.attrib["name"]: "".join(child.tag for child in case)
+        for case in cases
+        if case.attrib["classname"] == class_name
+    }
+
+
+def test_each_candidate_of_a_baseline_is_a_test_of_its_own(pytester: pytest.Pytester) -> None:
+    """And none that `--lf` or `-x` would know."""
+    references = {f"inv_{n:02}": REFERENCE for n in range(20)}
+    write_project(pytester.path, "models:\n" + echo("a") + echo("b") + echo("c"), references)
+    run(pytester).assert_outcomes(passed=60)
+    assert main(["accept", "last", "--output-dir", str(pytester.path / "results")]) == 0
+    entries = echo("a", answer=WRONG) + echo("b") + echo("c", ", prompts: [other]")
+    prompts = "prompts: {other: {text: 'x {{ schema }}'}}\n"
+    (pytester.path / "models.yaml").write_text(prompts + "models:\n" + entries)
+    options = ("--baseline=results/baseline.json", "--junitxml=junit.xml", "-x")
+    result = pytester.runpytest("benchmarks", *options)
+    assert result.ret == 1
+    assert read_junit(pytester.path / "junit.xml", "baseline") == {
+        "no_worse[invoices-a-default]": "failure",
+        "no_worse[invoices-b-default]": "",
+    }
+    assert read_last_line(result) == "60 passed, 1 regressed"
+    assert "stopping after" not in result.stdout.str()
+    assert not (pytester.path / ".pytest_cache" / "v" / "cache" / "lastfailed").exists()
+
+
+@pytest.mark.parametrize(
+    ("entries", "options", "status", "last_line"),
+    [
+        (echo("here") + echo("gone", missing=1), (), 0, "3 passed, 3 skipped"),
+        (
+            echo("here") + echo("gone", missing=1),
+            ("--fail-on-skip",),
+            1,
+            "3 passed, 3 skipped, 1 not measured",
+        ),
+        (echo("gone", missing=1), ("--fail-on-skip",), 1, "3 skipped, 1 not measured"),
+        (echo("here"), ("--fail-on-skip",), 0, "3 passed"),
+        (echo("gone", missing=1), ("--fail-on-skip", "--dry-run"), 0, "3 passed"),
+        (
+            echo("partly", ", only: {supplier: [A]}"),
+            ("--fail-on-skip",),
+            1,
+            "3 skipped, 1 not measured",
+        ),
+    ],
+)
+def test_a_candidate_that_was_skipped_throughout_can_fail_the_run(
+    pytester: pytest.Pytester, entries: str, options: tuple[str, ...], status: int, last_line: str
+) -> None:
+    write_project(pytester.path, "models:\n" + entries)
+    result = run(pytester, *options, "--junitxml=junit.xml")
+    assert result.ret == status
+    assert read_last_line(result) == last_line
+    failed = [
+        name
+        for name, outcome in read_junit(pytester.path / "junit.xml", "skips").items()
+        if outcome == "failure"
+    ]
+    assert len(failed) == status
 
 
 def test_ctrl_c_leaves_a_report_and_the_command_that_goes_on(pytester: pytest.Pytester) -> None:

@@ -9,7 +9,6 @@ python tools/make_report_pictures.py            docs/pictures/*.png, in about a 
 
 import io
 import json
-import random
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import yaml
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from training.synthetic.replies import make_reply, seeded
 from vlm_lab.suite import load_documents, load_suite
 
 PROJECT = Path(__file__).parents[1]
@@ -59,18 +59,21 @@ def main(folder: Path) -> None:
         pictures(run, folder)
 
 
-def seeded(*parts: str) -> random.Random:
-    """The same draws for the same words."""
-    return random.Random(" ".join(parts))  # noqa: S311 - not for secrets
-
-
 def models(place: Path) -> Path:
     """A models file: the OCR baseline, and the examples with their replies."""
     candidates: list[dict[str, Any]] = [{"name": "ocr", "model_id": "rapidocr", "backend": "ocr"}]
     documents, _ = load_documents(load_suite(PROJECT / "benchmarks" / "invoices"))
     for name, prompts in EXAMPLES.items():
         lines = [
-            json.dumps(reply(document, prompt, *made, seeded(name, prompt, document.id)))
+            json.dumps(
+                make_reply(
+                    document.id,
+                    prompt,
+                    document.reference,
+                    *made,
+                    seeded(name, prompt, document.id),
+                )
+            )
             for prompt, made in prompts.items()
             for document in documents
         ]
@@ -82,36 +85,6 @@ def models(place: Path) -> Path:
     terse = {"terse": {"text": "Return the document's data as one JSON object. {{ schema }}"}}
     (place / "models.yaml").write_text(yaml.safe_dump({"prompts": terse, "models": candidates}))
     return place / "models.yaml"
-
-
-def reply(
-    document: Any, prompt: str, rate: float, seconds: float, dice: random.Random
-) -> dict[str, Any]:
-    """A line that the backend `replay` reads."""
-    return {
-        "document": document.id,
-        "prompt_id": prompt,
-        "raw_response": json.dumps(
-            misread(document.reference, rate, dice), ensure_ascii=False, indent=1
-        ),
-        "elapsed_seconds": seconds * dice.lognormvariate(0, 0.3),
-    }
-
-
-def misread(value: Any, rate: float, dice: random.Random) -> Any:
-    """The same data, with a character changed here and a value left out there."""
-    if isinstance(value, dict):
-        return {
-            key: misread(each, rate, dice)
-            for key, each in value.items()
-            if dice.random() > rate / 3
-        }
-    if isinstance(value, list):
-        return [misread(each, rate, dice) for each in value]
-    if isinstance(value, str) and len(value) > 1 and dice.random() < rate:
-        place = dice.randrange(len(value))
-        return value[:place] + dice.choice("0123456789") + value[place + 1 :]
-    return value
 
 
 def pictures(run: Path, folder: Path) -> None:

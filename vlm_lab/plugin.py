@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from vlm_lab.errors import DiskError, Skip, UserError, explain_missing_module
+from vlm_lab.exit_status import ExitStatus
 
 try:
     from vlm_lab.run.distribution import make_distribution_error, refuse_distribution
@@ -303,7 +304,7 @@ def convert_errors() -> Generator[None]:
     try:
         yield
     except DiskError as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.TESTS_FAILED)
+        pytest.exit(str(error), returncode=ExitStatus.FAILED)
     except Skip as skip:
         pytest.skip(str(skip))
     except UserError as error:
@@ -351,11 +352,21 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
         terminal.rewrite(get_session(item.config).progress.start_case(item.stash[CASE]), erase=True)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(
     report: pytest.TestReport, config: pytest.Config
 ) -> tuple[str, str, str] | None:
-    """No letters between the live lines."""
-    if SESSION in config.stash and is_live(config) and not report.failed:
+    """No letters between the live lines; what is said of a candidate has a word of its own."""
+    if SESSION not in config.stash:
+        return None
+    if config.stash[SESSION].checks:
+        # Brings numpy, which collection can do without.
+        from vlm_lab.run.candidate_checks import find_check_word
+
+        word = find_check_word(report)
+        if word is not None:
+            return (word, "", "")
+    if is_live(config) and not report.failed:
         is_counted = report.skipped or report.when == "call"
         return (report.outcome if is_counted else "", "", report.outcome.upper())
     return None
@@ -371,7 +382,7 @@ def is_live(config: pytest.Config) -> bool:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Builds the report from what was written, however the run ended."""
     if session.config.stash.get(USAGE_ERROR, False):
-        session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        session.exitstatus = ExitStatus.USAGE_ERROR
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput["vlm_lab_mistake"] = True
     elif SESSION in session.config.stash and not session.config.option.collectonly:
@@ -381,6 +392,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         if benchmark_session.options.resume and session.exitstatus == NO_TESTS_LEFT:
             session.exitstatus = pytest.ExitCode.OK
         session.exitstatus = session.exitstatus or benchmark_session.exit_status
+        if benchmark_session.checks:
+            # Brings numpy, which collection can do without.
+            from vlm_lab.run.candidate_checks import publish_checks
+
+            publish_checks(session.config, benchmark_session.checks)
         if benchmark_session.gate_result and ADD_JUNIT_PROPERTY in session.config.stash:
             add_property = session.config.stash[ADD_JUNIT_PROPERTY]
             add_property(

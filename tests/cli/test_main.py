@@ -9,6 +9,7 @@ import pytest
 
 from tests.projects import echo, write_project
 from vlm_lab.cli.main import COMMANDS, main
+from vlm_lab.exit_status import EXIT_STATUS_MEANINGS
 
 
 def test_every_command_has_help_that_shows_how_it_is_typed(
@@ -25,6 +26,8 @@ def test_the_overview_lists_them_and_a_typo_is_said(capsys: pytest.CaptureFixtur
     assert main([]) == 0
     overview = capsys.readouterr().out
     assert all(f"  {name} " in overview and text in overview for name, text in COMMANDS.items())
+    for status, (_, meaning) in EXIT_STATUS_MEANINGS.items():
+        assert not meaning or f"  {status.value}            {meaning}" in overview
     assert main(["decied"]) == 2
     assert "no command 'decied'" in capsys.readouterr().err
 

@@ -3,8 +3,14 @@
 import base64
 import io
 import json
+import os
+import platform
+import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +20,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from tests.case_records import lines, record
-from tests.servers import Step, serving
+from tests.servers import Step, completion, serving
 from tests.suites import REFERENCE, write_suite
 from vlm_lab.analysis.statistics import summarize_records
 from vlm_lab.backends.candidate import Candidate
@@ -22,6 +28,7 @@ from vlm_lab.backends.openai.backend import build_request
 from vlm_lab.backends.openai.settings import load_server_settings
 from vlm_lab.cli import main
 from vlm_lab.export import README_TEMPLATE, find_candidate, write_export
+from vlm_lab.export.requirements import render_requirements
 from vlm_lab.export.templates.pages import render_pages
 from vlm_lab.messages import Message
 from vlm_lab.records.report_json import read_report, write_report
@@ -31,6 +38,8 @@ from vlm_lab.suite import load_documents, load_suite, make_prompt
 from vlm_lab.suite.pages import Pages
 from vlm_lab.types import CandidateKey, Decision, Document, Model, Report, Runtime
 
+PROJECT = Path(__file__).parents[2]
+NANO = PROJECT / "checkpoints" / "qwen2-vl-nano"
 DECISION = Decision(
     suite="invoices",
     model="m",
@@ -82,26 +91,46 @@ def run_of(folder: Path, model: Model, document: Document, **answer: Any) -> Pat
     return run
 
 
-def read(folder: Path, document: Path) -> str:
-    """What the handed-over script prints, in a process that cannot see this package."""
-    command = [sys.executable, "read_invoice.py", str(document)]
-    blind = "raise ImportError('not here')"
-    (folder / "vlm_lab.py").write_text(blind)
+def read(folder: Path, document: Path, python: str = sys.executable) -> str:
+    """What the handed-over script prints after the folder was carried away, started from an empty
+    folder in a process that cannot see this package."""
+    place = folder.parent / "elsewhere"
+    carried = place / "reader"
+    shutil.copytree(folder, carried)
+    (carried / "vlm_lab.py").write_text("raise ImportError('not here')")
+    empty = place / "empty"
+    empty.mkdir()
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [python, "-I", str(carried / "read_invoice.py"), str(document)],
+        cwd=empty,
+        env={"PATH": os.environ["PATH"], "HOME": str(empty), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("family", ["llava", "paligemma"])
-def test_the_script_answers_as_the_suite_did(
-    family: str, tmp_path: Path, checkpoint: Callable[[str], Path]
-) -> None:
-    document = project(tmp_path)
+def check_carries_nothing_of_this_machine(folder: Path, *more_paths: Path) -> None:
+    """No file that was written names a path of this machine, its user or its name."""
+    places = [PROJECT, Path.home(), Path(sys.prefix), Path(tempfile.gettempdir()), *more_paths]
+    words = [str(place) for place in places] + [platform.node()]
+    for path in folder.iterdir():
+        if path.is_file():
+            text = path.read_text("utf-8")
+            assert [word for word in words if len(word) > 1 and word in text] == [], path.name
+
+
+def export_loaded(
+    tmp_path: Path, checkpoint_folder: Path, document: Document, **kwargs: Any
+) -> tuple[Path, str]:
+    """The exported folder of a model that was asked about one document, and its reply."""
     model = Model(
-        name="m", model_id=str(checkpoint(family)), generation_kwargs={"max_new_tokens": 12}
+        name="m",
+        model_id=str(checkpoint_folder),
+        generation_kwargs={"max_new_tokens": 200, **kwargs},
     )
     candidate = Candidate(model, Runtime(tmp_path / "cache", device="cpu"))
     try:
@@ -117,10 +146,78 @@ def test_the_script_answers_as_the_suite_did(
         raw_response=said.raw_response,
         environment=dict(said.environment),
     )
-    folder = write_export(
-        find_candidate(read_report(run), read_records(run), "m"), tmp_path / "out"
-    )
-    assert read(folder, document.path) == f"{said.raw_response}\n"
+    exported = find_candidate(read_report(run), read_records(run), "m")
+    return write_export(exported, tmp_path / "out"), said.raw_response or ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["llava", "paligemma"])
+def test_the_script_answers_as_the_suite_did(
+    family: str, tmp_path: Path, checkpoint: Callable[[str], Path]
+) -> None:
+    document = project(tmp_path)
+    folder, reply = export_loaded(tmp_path, checkpoint(family), document, max_new_tokens=12)
+    assert read(folder, document.path) == f"{reply}\n"
+
+
+@pytest.mark.slow
+def test_the_model_that_ships_reads_an_invoice_where_it_was_carried(tmp_path: Path) -> None:
+    """Its class wants torchvision for videos, which is not installed; its weights go along."""
+    slip, document = find_slip(tmp_path)
+    folder, reply = export_loaded(tmp_path, NANO, document)
+    assert json.loads(reply)["totals"]["gross"] == "950.12"
+    check_carries_nothing_of_this_machine(folder, tmp_path)
+    assert read(folder, slip) == f"{reply}\n"
+    help_time = time.perf_counter()
+    help_text = ask_for_help(folder)
+    assert time.perf_counter() - help_time < 1, "torch alone takes longer"
+    assert "INVOICE" in help_text
+
+
+def find_slip(folder: Path) -> tuple[Path, Document]:
+    """A sample that the small model reads, as the only document of a suite of its own."""
+    slip = PROJECT / "benchmarks" / "invoices" / "documents" / "slips" / "slip 02.png"
+    suite_folder = folder / "benchmarks" / "invoices"
+    shutil.copytree(PROJECT / "benchmarks" / "invoices", suite_folder)
+    documents, _ = load_documents(load_suite(suite_folder))
+    return slip, next(document for document in documents if document.path.name == slip.name)
+
+
+def ask_for_help(folder: Path) -> str:
+    """Of a Python without torch and pages' libraries: one that sees no installed package."""
+    command = [sys.executable, "-I", "-S", str(folder / "read_invoice.py"), "--help"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.engines
+def test_requirements_make_an_environment_in_which_the_scripts_start(tmp_path: Path) -> None:
+    """Both scripts, in environments that have what their requirements.txt names and no more."""
+    slip, document = find_slip(tmp_path)
+    folder, reply = export_loaded(tmp_path, NANO, document)
+    assert read(folder, slip, make_environment(folder)) == f"{reply}\n"
+    with serving(Step(completion('{"currency": "GBP"}'))) as running:
+        model = server(running.url.removesuffix("/v1"))
+        (tmp_path / "served").mkdir()
+        run = run_of(tmp_path / "served", model, document)
+        exported = find_candidate(
+            read_report(run), read_records(run), "m", folder=document.suite.folder
+        )
+        served_folder = write_export(exported, tmp_path / "served" / "out")
+        python = make_environment(served_folder)
+        assert read(served_folder, slip, python) == '{"currency": "GBP"}\n'
+
+
+def make_environment(folder: Path) -> str:
+    """A fresh interpreter with what the folder's requirements.txt names."""
+    environment = folder.parent / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = str(environment / "bin" / "python")
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    requirements = ["--requirement", str(folder / "requirements.txt")]
+    installed = subprocess.run([*pip, *requirements], capture_output=True, text=True)
+    if installed.returncode:
+        pytest.skip(f"no package index here: {installed.stderr.strip()[-200:]}")
+    return python
 
 
 def server(url: str, **kwargs: Any) -> Model:
@@ -147,6 +244,8 @@ def test_the_script_asks_a_server_as_the_suite_does(tmp_path: Path) -> None:
         folder = write_export(
             find_candidate(read_report(run), read_records(run), "m"), tmp_path / "out"
         )
+        check_carries_nothing_of_this_machine(folder, tmp_path)
+        assert "INVOICE" in ask_for_help(folder)
         assert read(folder, document.path) == '{"invoice_number": "A-17"}\n'
     prompt = make_prompt(model, document.suite.prompts["default"], "default", document, None)
     ours = build_request(
@@ -223,6 +322,77 @@ def test_pages_are_those_that_the_suite_measured(tmp_path: Path, most: int) -> N
         assert max(differences) <= 1, path.name  # the two round half a shade otherwise
 
 
+def test_requirements_are_pinned_to_what_was_measured_and_what_it_brings(tmp_path: Path) -> None:
+    for name, version, requires in (
+        ("torch", "2.13.0+cpu", ("sympy>=1.13", "nvidia-x==1; platform_system == 'Linux'")),
+        ("Sympy", "1.14", ("mpmath<2,>=1.1", "ruff; extra == 'lint'")),
+        ("mpmath", "1.3", ()),
+        ("nvidia-x", "1", ("cuda-y; python_version > '3'", "mpmath")),
+        ("cuda-y", "2", ()),
+        ("ruff", "1", ()),
+        ("pillow", "13.0.0", ("moved-on>=1",)),
+        ("moved_on", "9", ()),
+        ("accelerate", "1.0", ()),
+    ):
+        folder = tmp_path / f"{name}-{version}.dist-info"
+        folder.mkdir()
+        lines = [f"Name: {name}", f"Version: {version}"]
+        lines += [f"Requires-Dist: {text}" for text in requires]
+        (folder / "METADATA").write_text("\n".join(lines))
+    text = render_requirements(
+        ("torch", "pillow", "absent"),
+        ("accelerate", "bitsandbytes"),
+        [str(tmp_path)],
+        {"torch": "2.13.0+cpu", "pillow": "12.0.0"},
+        "3.11.7",
+    )
+    assert text.splitlines() == [
+        "# For Python 3.11.7: what was installed where this candidate was measured.",
+        "accelerate==1.0",
+        "cuda-y==2; (platform_system == 'Linux') and (python_version > '3')",
+        "mpmath==1.3",
+        "nvidia-x==1; platform_system == 'Linux'",
+        "pillow==12.0.0",
+        "sympy==1.14",
+        "torch==2.13.0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("base_path", "status", "says"),
+    [("/v1", 200, "{}"), ("", 200, "{}"), ("/v1", 500, "/v1/chat/completions: 500"),
+     ("/v1", None, "http://127.0.0.1:9/v1 in settings.json: ")],
+)  # fmt: skip
+def test_a_server_is_found_or_named(
+    tmp_path: Path, base_path: str, status: int | None, says: str
+) -> None:
+    document = project(tmp_path)
+    with serving(Step(completion(), status=status or 200)) as running:
+        address = running.url.removesuffix("/v1") + base_path if status else "http://127.0.0.1:9/v1"
+        run = run_of(tmp_path, server(address.removesuffix("/v1")), document)
+        folder = write_export(
+            find_candidate(read_report(run), read_records(run), "m"), tmp_path / "out"
+        )
+        settings = json.loads((folder / "settings.json").read_text())
+        settings["base_url"] = address
+        (folder / "settings.json").write_text(json.dumps(settings))
+        command = [sys.executable, "-I", str(folder / "read_invoice.py"), str(document.path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert says in (done.stdout if status == 200 else done.stderr)
+    assert done.returncode == (0 if status == 200 else 1)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_model_of_an_older_transformers_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = project(tmp_path)
+    model = Model(name="m", model_id=str(NANO), python="envs/old/bin/python")
+    run = run_of(tmp_path, model, document, environment={"transformers": "4.40.2"})
+    assert export(run, "--output", str(tmp_path / "out")) == 2
+    assert "measured with transformers 4.40.2" in capsys.readouterr().err
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     return run_of(tmp_path, server("http://127.0.0.1:9"), project(tmp_path))
@@ -236,7 +406,8 @@ def test_the_folder_says_why_and_how(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert export(run, "--output", str(tmp_path / "out")) == 0
-    assert "read_invoice.py FILE" in capsys.readouterr().out
+    hint = capsys.readouterr().out.splitlines()[0].partition("try it: ")[2]
+    assert hint == shlex.join([sys.executable, f"{tmp_path}/out/read_invoice.py"]) + " FILE"
     readme = (tmp_path / "out" / "README.md").read_text()
     assert "chosen" in readme
     assert "For it: field_f1 0.981" in readme

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from vlm_lab.commands import locate_in_project
 from vlm_lab.errors import UserError
+from vlm_lab.exit_status import ExitStatus
 from vlm_lab.files import read_json_object, remove_abandoned_parts
 from vlm_lab.records.run_folder import read_reply_keys
 from vlm_lab.records.runs import RUN_NAME_PATTERN, find_run, is_run, list_runs, lock_run
@@ -56,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
         description = _describe_deletion(run, replies, strays, checks)
         if not args.yes and not _confirm_deletion(description):
             print("nothing deleted")
-            return 1
+            return ExitStatus.FAILED
         _delete_run(run, [*replies, *strays, *checks], args.cache)
     print(f"deleted {description}")
     return 0

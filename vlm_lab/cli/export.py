@@ -7,6 +7,8 @@ vlm-lab export RUN --model qwen2-vl-2b --prompt terse --output ../pipeline/reade
 """
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 
 from vlm_lab.cli.run_argument import add_run_argument
@@ -40,6 +42,7 @@ def main(args: argparse.Namespace) -> int:
     folder = write_export(candidate, args.output or Path("handover") / args.model)
     print(
         f"{folder}: {candidate.model.name} with prompt {candidate.prompt_id}; "
-        f"try it: python {folder}/read_invoice.py FILE"
+        f"try it: {shlex.join([sys.executable, str(folder / 'read_invoice.py')])} FILE\n"
+        f"{folder / 'README.md'} says how to start it elsewhere"
     )
     return 0

@@ -22,6 +22,7 @@ from vlm_lab.commands import (
     locate_in_project,
 )
 from vlm_lab.errors import UserError
+from vlm_lab.exit_status import ExitStatus
 from vlm_lab.messages import in_english
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scaffold.project import propose_project_files
@@ -130,7 +131,7 @@ def _check_folder(folder: Path) -> int:
     if errors:
         command = format_command("init", "--check", folder)
         print(f"{folder}: correct suite.yaml or schema.json, then: {command}")
-        return 1
+        return ExitStatus.FAILED
     print(
         f"{folder}: {scored_count} of {len(documents)} documents have a reference, "
         "and each scores 1.0 against itself"

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError, explain_missing_module
+from vlm_lab.exit_status import EXIT_STATUS_MEANINGS, ExitStatus
 
 COMMANDS = {
     "accept": "make a run the baseline that later runs are held against",
@@ -42,7 +43,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; 0 when it did its work, 2 when what the user gave cannot be used."""
+    """Runs one command and returns how it ended."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
@@ -51,10 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run_command(name, arguments[1:])
     except UserError as error:
         print(f"vlm-lab {name}: {error}", file=sys.stderr)
-        return 2
+        return ExitStatus.UNUSABLE_INPUT
     except ModuleNotFoundError as error:
         print(f"vlm-lab {name}: {explain_missing_module(error)}", file=sys.stderr)
-        return 2
+        return ExitStatus.UNUSABLE_INPUT
     except BrokenPipeError:
         return _close_broken_pipe()
 
@@ -99,7 +100,17 @@ def _print_overview(name: str) -> int:
     is_help = name in ("", "-h", "--help")
     lines = [f"usage: {format_command()} COMMAND [options]", ""]
     lines += [f"  {command:<12} {text}" for command, text in COMMANDS.items()]
+    lines += [
+        "",
+        "exit status of a command; `vlm-lab run` has pytest's, docs/ci.md lists both:",
+        "",
+    ]
+    lines += [
+        f"  {status.value:<12} {meaning}"
+        for status, (_, meaning) in EXIT_STATUS_MEANINGS.items()
+        if meaning
+    ]
     if not is_help:
         lines.append(f"\nvlm-lab: no command {name!r}; the commands are above")
     print("\n".join(lines), file=sys.stdout if is_help else sys.stderr)
-    return 0 if is_help else 2
+    return ExitStatus.OK if is_help else ExitStatus.UNUSABLE_INPUT

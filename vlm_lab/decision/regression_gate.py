@@ -26,6 +26,7 @@ from vlm_lab.analysis.power import minimum_detectable_effect
 from vlm_lab.analysis.units import Units, number_units
 from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
+from vlm_lab.exit_status import ExitStatus
 from vlm_lab.suite.tags import label_group
 from vlm_lab.types import (
     ANSWERED,
@@ -105,17 +106,23 @@ class Baseline:
 @dataclass(frozen=True, slots=True)
 class GateResult:
     """`lines` say what was compared, what was left out, and which fields on which documents got
-    worse."""
+    worse; `by_candidate` has the same for each candidate that both have."""
 
     status: Literal["ok", "regressed", "not_comparable"]
     lines: tuple[str, ...]
+    by_candidate: Mapping[CandidateKey, "GateResult"] = field(default_factory=dict)
 
     @property
-    def exit_status(self) -> int:
-        """0; 1 where a candidate got worse; 6 where that cannot be said."""
-        return {"ok": 0, "regressed": 1, "not_comparable": 6}[self.status]
+    def exit_status(self) -> ExitStatus:
+        """How a run or `compare` ends that came to this."""
+        return _EXIT_STATUSES[self.status]
 
 
+_EXIT_STATUSES = {
+    "ok": ExitStatus.OK,
+    "regressed": ExitStatus.FAILED,
+    "not_comparable": ExitStatus.NOT_COMPARABLE,
+}
 _BASELINE_ADAPTER = TypeAdapter(Baseline)
 
 
@@ -225,28 +232,27 @@ def check_regression(
     """Holds a run against a baseline, candidate by candidate. One that regressed outweighs one not
     comparable."""
     run_candidates = {candidate.candidate: candidate for candidate in now.candidates}
-    results = [
-        _check_candidate(
+    by_candidate = {
+        candidate.candidate: _check_candidate(
             candidate, run_candidates[candidate.candidate], max_drop, fail_on_lost_field, seed
         )
         for candidate in before.candidates
         if candidate.candidate in run_candidates
-    ]
+    }
     absent_lines = [
         f"left out: {candidate.candidate.label} was not in this run"
         for candidate in before.candidates
         if candidate.candidate not in run_candidates
     ]
-    if not results:
+    if not by_candidate:
         return GateResult(
             "not_comparable",
             (*absent_lines, f"no candidate of the baseline ({before.run}) was run"),
         )
     severity = ("regressed", "not_comparable", "ok")
-    results.sort(key=lambda result: severity.index(result.status))
-    return GateResult(
-        results[0].status, (*(line for result in results for line in result.lines), *absent_lines)
-    )
+    results = sorted(by_candidate.values(), key=lambda result: severity.index(result.status))
+    lines = (*(line for result in results for line in result.lines), *absent_lines)
+    return GateResult(results[0].status, lines, by_candidate)
 
 
 def _check_candidate(

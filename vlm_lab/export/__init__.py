@@ -1,21 +1,25 @@
 """A candidate of a run -> a folder that needs nothing of ours and reads invoices as measured.
 
-    prompt.txt  schema.json  settings.json  pages.py  read_invoice.py  README.md
+prompt.txt  schema.json  settings.json  requirements.txt  read_invoice.py  README.md
+pages.py images_only.py   modules of this package, copied as they stand
+checkpoint/               the weights, where the hub does not have them
 
-pages.py and read_invoice.py are modules of `templates`, copied as they stand.
-
-    vlm-lab export last --model qwen2-vl-2b
+vlm-lab export last --model qwen2-vl-2b
 """
 
 import json
+import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.backends.transformers.interpreter import find_site_packages, resolve_interpreter
 from vlm_lab.config.models_file import allow_listed_plugins
 from vlm_lab.errors import UserError
-from vlm_lab.export.settings import EXPORTERS
+from vlm_lab.export.requirements import render_requirements
+from vlm_lab.export.settings import CHECKPOINT_FOLDER, EXPORTERS, TEMPLATES, build_runtime
 from vlm_lab.fields.schema import hash_schema
 from vlm_lab.messages import translate_messages
 from vlm_lab.suite import load_suite
@@ -28,10 +32,10 @@ Measured in run {run} on {documents} documents of the suite `{suite}`, against {
 For it: {evidence}
 Against it: {against}
 
-    pip install {packages}
-    python read_invoice.py INVOICE.pdf
+    python -m venv .venv && .venv/bin/python -m pip install -r requirements.txt
+    .venv/bin/python read_invoice.py INVOICE.pdf
 
-{note}prompt.txt is the text as it was sent, schema.json what it asks for; \
+{weights} prompt.txt is the text as it was sent, schema.json what it asks for; \
 settings.json has all that decides a reply.
 """
 
@@ -104,16 +108,21 @@ def write_export(candidate: ExportedCandidate, folder: Path) -> Path:
         "prompt.txt": candidate.record.prompt or "",
         "schema.json": _format_json(candidate.suite.schema),
         "settings.json": _format_json(settings),
-        "pages.py": _read_packaged_file("pages.py"),
-        "read_invoice.py": _read_packaged_file(exporter.script),
+        "requirements.txt": _render_requirements(candidate),
+        "read_invoice.py": (TEMPLATES / exporter.script).read_text("utf-8"),
+        **{path.name: path.read_text("utf-8") for path in exporter.modules},
         "README.md": render_readme(candidate),
     }
+    checkpoint = _find_carried_checkpoint(candidate)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise UserError(f"{folder}: is not empty; give another folder with --output")
         for name, text in files.items():
             (folder / name).write_bytes(text.encode())
+        if checkpoint:
+            hidden = shutil.ignore_patterns(".*")
+            shutil.copytree(checkpoint, folder / CHECKPOINT_FOLDER, ignore=hidden)
     except OSError as error:
         raise UserError(
             f"{folder}: cannot be written ({error.strerror}); give another folder with --output"
@@ -123,7 +132,6 @@ def write_export(candidate: ExportedCandidate, folder: Path) -> Path:
 
 def render_readme(candidate: ExportedCandidate) -> str:
     """What it is, why it was taken, how to run it."""
-    exporter = EXPORTERS[candidate.model.backend]
     decision = _find_decision(candidate)
     is_verified = _find_suite_entry(candidate.report, candidate.suite.name).get("verified")
     checked_by = "that a person has checked" if is_verified else "that nobody has checked"
@@ -148,8 +156,38 @@ def render_readme(candidate: ExportedCandidate) -> str:
         references=f"references {checked_by}",
         evidence=evidence,
         against=against,
-        packages=exporter.packages,
-        note=exporter.note,
+        weights=_describe_weights(candidate),
+    )
+
+
+def _describe_weights(candidate: ExportedCandidate) -> str:
+    """Where the script finds what answers."""
+    if EXPORTERS[candidate.model.backend].find_checkpoint is None:
+        return "It asks the server that settings.json names."
+    if _find_carried_checkpoint(candidate):
+        return "checkpoint/ has its weights."
+    return "Its weights come from the hub, at the commit in settings.json."
+
+
+def _find_carried_checkpoint(candidate: ExportedCandidate) -> Path | None:
+    find_checkpoint = EXPORTERS[candidate.model.backend].find_checkpoint
+    return find_checkpoint(candidate.model, candidate.report) if find_checkpoint else None
+
+
+def _render_requirements(candidate: ExportedCandidate) -> str:
+    """Of the interpreter that the model ran in; what draws pages is of the run's own."""
+    exporter, environment = EXPORTERS[candidate.model.backend], candidate.record.environment
+    python = resolve_interpreter(candidate.model, build_runtime(candidate.report))
+    model_paths = map(str, find_site_packages(python)) if python else ()
+    run_environment = candidate.report.environment
+    versions = {**run_environment.get("packages", {}), **environment}
+    names = (*exporter.packages, *exporter.optional_packages)
+    return render_requirements(
+        exporter.packages,
+        exporter.optional_packages,
+        [*model_paths, *sys.path],
+        {name: versions.get(name) for name in names},
+        str(versions.get("python") or run_environment.get("python") or "3.11"),
     )
 
 
@@ -207,10 +245,6 @@ def _find_decision(candidate: ExportedCandidate) -> Decision | None:
     return next(
         (decision for decision in decisions if decision.candidate == candidate.candidate), None
     )
-
-
-def _read_packaged_file(name: str) -> str:
-    return (Path(__file__).parent / "templates" / name).read_text("utf-8")
 
 
 def _format_json(value: Any) -> str:

@@ -1,12 +1,12 @@
-"""What an export needs to know of a backend: its script, and settings.json with all that decides a
-reply, as it was chosen while it was measured."""
+"""What an export needs to know of a backend: its script and the packages of it, and settings.json
+with all that decides a reply, as it was chosen while it was measured."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.backends.transformers import weights
+from vlm_lab.backends.transformers import images_only, weights
 from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.files import read_json_object
@@ -16,9 +16,8 @@ Schema = Mapping[str, Any]
 SERVER_SETTINGS = ("base_url", "api_key_env", "timeout", "image")
 UNSAVED_KEYS = ("messages", "stream", "stream_options")  # the script makes its own
 MEASURED_VERSIONS = ("python", "torch", "transformers")
-TORCHVISION_NOTE = (
-    "Qwen, SmolVLM and InternVL read videos, too, and want torchvision to be installed for it.\n"
-)
+CHECKPOINT_FOLDER = "./checkpoint"  # of an export, where the weights are no hub's
+FIRST_TRANSFORMERS = 5  # that the script is written for
 
 
 def build_transformers_settings(
@@ -30,6 +29,7 @@ def build_transformers_settings(
     from vlm_lab.backends.transformers.generation_settings import read_decoding
 
     environment = record.environment
+    _check_transformers_version(model, environment.get("transformers"))
     checkpoint = weights.find_checkpoint(model, build_runtime(report).cache)
     if checkpoint is None:
         raise UserError(
@@ -53,7 +53,7 @@ def build_transformers_settings(
         family, config, families.read_preprocessor(checkpoint.folder), model.processor_kwargs
     )
     return {
-        "model": model.model_id if checkpoint.revision else str(checkpoint.folder.resolve()),
+        "model": model.model_id if checkpoint.revision else CHECKPOINT_FOLDER,
         "revision": checkpoint.revision or "main",
         "weights": checkpoint.digest,
         "trust_remote_code": model.trust_remote_code,
@@ -64,6 +64,7 @@ def build_transformers_settings(
             "attn_implementation": environment["attn_implementation"]["value"],
             "use_safetensors": model.use_safetensors,
         },
+        "processor_class": families.read_processor_class(checkpoint.folder),
         "size": processor_kwargs.pop("size", None),
         "processor_kwargs": processor_kwargs,
         "generation_kwargs": read_decoding(checkpoint.folder, record.generation_kwargs).kwargs,
@@ -72,6 +73,20 @@ def build_transformers_settings(
         "form": family.prompt_format,
         "measured_with": {name: environment.get(name) for name in MEASURED_VERSIONS},
     }
+
+
+def _check_transformers_version(model: Model, version: str | None) -> None:
+    if version and int(version.partition(".")[0]) < FIRST_TRANSFORMERS:
+        raise UserError(
+            f"{model.name}: was measured with transformers {version}, in an interpreter of its own;"
+            f" the handed-over script needs {FIRST_TRANSFORMERS}.0 or newer"
+        )
+
+
+def find_carried_checkpoint(model: Model, report: Report) -> Path | None:
+    """The checkpoint's folder where no hub has it, so that an export must bring it along."""
+    checkpoint = weights.find_checkpoint(model, build_runtime(report).cache)
+    return checkpoint.folder if checkpoint and not checkpoint.revision else None
 
 
 def build_server_settings(
@@ -100,20 +115,39 @@ def build_runtime(report: Report) -> Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """How the candidates of one backend leave this package."""
+    """How the candidates of one backend leave this package. `modules` are copied beside the script,
+    from where they are used here; `find_checkpoint` says which weights go along; of
+    `optional_packages` those that are installed are named."""
 
     script: str
-    packages: str
+    modules: tuple[Path, ...]
+    packages: tuple[str, ...]
     build_settings: Callable[[Model, Record, Report, Schema], dict[str, Any]]
-    note: str = ""
+    find_checkpoint: Callable[[Model, Report], Path | None] | None = None
+    optional_packages: tuple[str, ...] = ()
 
 
+TEMPLATES = Path(__file__).parent / "templates"
 EXPORTERS = {
     "transformers": Exporter(
-        "read_with_transformers.py",
-        "transformers torch accelerate sentencepiece pypdfium2 pillow",
-        build_transformers_settings,
-        TORCHVISION_NOTE,
+        script="read_with_transformers.py",
+        modules=(TEMPLATES / "pages.py", Path(images_only.__file__)),
+        packages=("torch", "transformers", "pillow", "pypdfium2"),
+        optional_packages=(
+            "accelerate",
+            "bitsandbytes",
+            "flash-attn",
+            "num2words",
+            "sentencepiece",
+            "torchvision",
+        ),
+        build_settings=build_transformers_settings,
+        find_checkpoint=find_carried_checkpoint,
     ),
-    "openai": Exporter("read_with_server.py", "pypdfium2 pillow", build_server_settings),
+    "openai": Exporter(
+        script="read_with_server.py",
+        modules=(TEMPLATES / "pages.py",),
+        packages=("pillow", "pypdfium2"),
+        build_settings=build_server_settings,
+    ),
 }

@@ -54,6 +54,7 @@ class Options:
     baseline: Path | None = None
     max_drop: float = 0.01
     fail_on_lost_field: bool = False
+    fail_on_skip: bool = False
     project: Path = Path()
     command: tuple[str, ...] = ()
 
@@ -156,6 +157,11 @@ def add_options(group: Any) -> None:
         action="store_true",
         help="with --baseline: no field that was right may be lost",
     )
+    add_option(
+        "--fail-on-skip",
+        action="store_true",
+        help="exit 1 when a candidate was skipped on all documents",
+    )
     add_option("--online", action="store_true", help="allow downloads from the hub for this run")
 
 
@@ -205,6 +211,7 @@ def read_options(config: pytest.Config) -> Options:
         baseline=_resolve_path(start_folder, get_option("baseline")),
         max_drop=get_option("max_drop"),
         fail_on_lost_field=get_option("fail_on_lost_field"),
+        fail_on_skip=get_option("fail_on_skip"),
         project=project,
         command=tuple(config.invocation_params.args),
     )

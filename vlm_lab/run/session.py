@@ -16,6 +16,7 @@ from vlm_lab.analysis import repeatability
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.config.setting_names import BACKENDS
 from vlm_lab.errors import DiskError, UserError
+from vlm_lab.exit_status import ExitStatus
 from vlm_lab.messages import Message, in_english
 from vlm_lab.records import run_folder
 from vlm_lab.records.looks import Look, add_look, count_looks, hash_documents, list_openings
@@ -51,6 +52,7 @@ from vlm_lab.types import (
 
 if TYPE_CHECKING:
     from vlm_lab.decision.regression_gate import Baseline, GateResult
+    from vlm_lab.run.candidate_checks import CandidateCheck
     from vlm_lab.types import Report
 
 
@@ -70,6 +72,7 @@ class Session:
         self.empty_selection: list[str] = []  # why `-k` selects nothing
         self.report: Report | None = None
         self.gate_result: GateResult | None = None
+        self.checks: list[CandidateCheck] = []
         self._last_written: CaseKey | None = None
         self._answered: set[CaseKey] = set()
         self._new_probes: dict[repeatability.ProbeKey, Repeatability] = {}
@@ -211,17 +214,31 @@ class Session:
             plan.notes,
             probes,
         )
-        if self.baseline and not self.options.dry_run:
-            from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
+        self.gate_result = self._compare_with_baseline(folder)
+        self.checks = self._check_candidates(self.report)
 
-            records = run_folder.read_records(folder, [case.key for case in plan.cases])
-            current_baseline = build_run_baseline(read_report(folder), records)
-            self.gate_result = check_regression(
-                self.baseline,
-                current_baseline,
-                self.options.max_drop,
-                self.options.fail_on_lost_field,
-            )
+    def _compare_with_baseline(self, folder: Path) -> GateResult | None:
+        if self.baseline is None or self.options.dry_run:
+            return None
+        from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
+
+        records = run_folder.read_records(folder, [case.key for case in self.plan.cases])
+        current_baseline = build_run_baseline(read_report(folder), records)
+        return check_regression(
+            self.baseline,
+            current_baseline,
+            self.options.max_drop,
+            self.options.fail_on_lost_field,
+        )
+
+    def _check_candidates(self, report: Report) -> list[CandidateCheck]:
+        """What `--baseline` and `--fail-on-skip` ask of each candidate."""
+        # Brings numpy, which collection can do without.
+        from vlm_lab.run.candidate_checks import check_baseline, check_measured
+
+        checks = check_baseline(self.gate_result) if self.gate_result else []
+        is_measured = self.options.fail_on_skip and not self.options.dry_run
+        return [*checks, *check_measured(report.summaries)] if is_measured else checks
 
     def _describe_run(self, folder: Path) -> dict[str, Any]:
         settings = self.writer.settings or self._describe_settings()
@@ -270,9 +287,13 @@ class Session:
         )
 
     @property
-    def exit_status(self) -> int:
-        """0; 1 where a candidate got worse than the baseline; 6 where that cannot be said."""
-        return self.gate_result.exit_status if self.gate_result else 0
+    def exit_status(self) -> ExitStatus:
+        """What the checks of the candidates come to."""
+        if not self.checks:
+            return ExitStatus.OK
+        from vlm_lab.run.candidate_checks import compute_exit_status
+
+        return compute_exit_status(self.checks)
 
     def format_summary_lines(self) -> list[str]:
         """The table, what is missing, where the report lies, and what to do about it."""

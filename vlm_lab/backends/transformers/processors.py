@@ -1,5 +1,5 @@
-"""A checkpoint's processor: loaded with the settings of models.yaml, without torchvision where only
-videos need it, and called in the form that it takes.
+"""A checkpoint's processor: loaded with the settings of models.yaml and called in the form that it
+takes.
 
 Runs inside the worker, perhaps in another interpreter: valid on Python 3.9.
 """
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from vlm_lab.backends.transformers import chat_template, families
+from vlm_lab.backends.transformers.images_only import load_processor
 
 
 def load_pretrained(folder: Path, settings: dict[str, Any]) -> Any:
@@ -21,50 +21,12 @@ def load_pretrained(folder: Path, settings: dict[str, Any]) -> Any:
     raises."""
     settings = dict(settings)
     size = settings.pop("size", None)
-    processor = _load_auto_class(folder, local_files_only=True, **settings)
+    class_name = families.read_processor_class(folder)
+    processor = load_processor(folder, class_name, local_files_only=True, **settings)
     if size:
         image_processor = processor.image_processor
         image_processor.size = type(image_processor.size)(**size)
     return processor
-
-
-def _load_auto_class(folder: Path, **settings: Any) -> Any:
-    import transformers
-
-    library: Any = transformers
-    try:
-        return library.AutoProcessor.from_pretrained(folder, **settings)
-    except (ImportError, ValueError) as error:
-        processor_class: Any = getattr(library, families.read_processor_class(folder), None)
-        if "orchvision" not in str(error) or processor_class is None:
-            raise
-    return make_images_only_class(processor_class).from_pretrained(folder, **settings)
-
-
-def make_images_only_class(processor_class: Any) -> Any:
-    """A model's own processor class without its video half, the only one that needs torchvision.
-
-    transformers loads the parts that `get_attributes` names and hands them over in the order of
-    `__init__`: the class is the model's own, one part is None (transformers #48558).
-    """
-    attributes = processor_class.get_attributes()
-    video_index = attributes.index("video_processor")
-
-    class ImagesOnly(processor_class):  # type: ignore[misc]
-        # SmolVLM's template asks for both.
-        video_processor = SimpleNamespace(num_frames=None, fps=None)
-
-        @classmethod
-        def get_attributes(cls) -> list[str]:
-            return [name for name in attributes if name != "video_processor"]
-
-        @classmethod
-        def from_args_and_dict(cls, args: Any, *more_args: Any, **kwargs: Any) -> Any:
-            args = [*args[:video_index], None, *args[video_index:]]
-            return super().from_args_and_dict(args, *more_args, **kwargs)
-
-    ImagesOnly.__name__ = processor_class.__name__
-    return ImagesOnly
 
 
 def has_numbered_images(processor: Any) -> bool:

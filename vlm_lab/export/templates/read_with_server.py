@@ -1,34 +1,76 @@
 """Prints what the model reads on one invoice: python read_invoice.py INVOICE.pdf"""
 
+import argparse
 import base64
 import io
 import json
 import os
 import sys
 from pathlib import Path
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from pages import render_pages
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER))  # pages.py, under `python -I`, too
 
-folder = Path(__file__).parent
-settings = json.loads((folder / "settings.json").read_text("utf-8"))
-prompt = (folder / "prompt.txt").read_text("utf-8")
-headers = {"Content-Type": "application/json"}
-if settings["api_key_env"]:
-    headers["Authorization"] = f"Bearer {os.environ[settings['api_key_env']]}"
 
-page_images = render_pages(Path(sys.argv[1]), settings["pages"], settings["dpi"])
-for images in [[page] for page in page_images] if settings["page_by_page"] else [page_images]:
-    content = []
-    for image in images:
-        buffer = io.BytesIO()
-        image.save(buffer, settings["image"], quality=95, subsampling=0)
-        encoded = base64.b64encode(buffer.getvalue()).decode()
-        url = f"data:image/{settings['image']};base64,{encoded}"
-        content.append({"type": "image_url", "image_url": {"url": url}})
-    content.append({"type": "text", "text": prompt})
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("invoice", type=Path, metavar="INVOICE", help="a PDF or a picture")
+    invoice = parser.parse_args().invoice
+    if not invoice.is_file():
+        parser.error(f"{invoice}: no such file")
+    settings = json.loads((FOLDER / "settings.json").read_text("utf-8"))
+    if settings["api_key_env"] and settings["api_key_env"] not in os.environ:
+        parser.error(f"set {settings['api_key_env']} to the server's key")
+    try:
+        for reply in read(invoice, settings):
+            print(reply)
+    except HTTPError as error:
+        details = error.read(500).decode(errors="replace")
+        sys.exit(f"{error.url}: {error.code} {error.reason}: {details}")
+    except URLError as error:
+        sys.exit(f"{settings['base_url']} in settings.json: {error.reason}")
+
+
+def read(invoice, settings):
+    """The reply to the invoice; of a model that is asked page by page one for each."""
+    from pages import render_pages
+
+    pages = render_pages(invoice, settings["pages"], settings["dpi"])
+    for images in [[page] for page in pages] if settings["page_by_page"] else [pages]:
+        yield generate(images, settings)
+
+
+def generate(images, settings):
+    content = [build_image_part(image, settings["image"]) for image in images]
+    content.append({"type": "text", "text": (FOLDER / "prompt.txt").read_text("utf-8")})
     body = {"messages": [{"role": "user", "content": content}], **settings["body"]}
-    url = f"{settings['base_url'].rstrip('/')}/chat/completions"
+    base_url = settings["base_url"].rstrip("/")
+    try:
+        return post(f"{base_url}/chat/completions", body, settings)
+    except HTTPError as error:
+        if error.code != 404 or base_url.endswith("/v1"):
+            raise
+    return post(f"{base_url}/v1/chat/completions", body, settings)
+
+
+def build_image_part(image, image_format):
+    buffer = io.BytesIO()
+    image.save(buffer, image_format, quality=95, subsampling=0)
+    encoded = base64.b64encode(buffer.getvalue()).decode()
+    url = f"data:image/{image_format};base64,{encoded}"
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def post(url, body, settings):
+    headers = {"Content-Type": "application/json"}
+    if settings["api_key_env"]:
+        headers["Authorization"] = f"Bearer {os.environ[settings['api_key_env']]}"
     request = Request(url, json.dumps(body).encode(), headers)  # noqa: S310
     with urlopen(request, timeout=settings["timeout"]) as reply:  # noqa: S310
-        print(json.load(reply)["choices"][0]["message"]["content"])
+        return json.load(reply)["choices"][0]["message"]["content"]
+
+
+if __name__ == "__main__":
+    main()
