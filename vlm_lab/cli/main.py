@@ -102,7 +102,7 @@ def _print_overview(name: str) -> int:
     lines += [f"  {command:<12} {text}" for command, text in COMMANDS.items()]
     lines += [
         "",
-        "exit status of a command; `vlm-lab run` has pytest's, docs/ci.md lists both:",
+        f"exit status of a command; {format_command('run')} has pytest's, docs/ci.md lists both:",
         "",
     ]
     lines += [
