@@ -221,6 +221,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{suite}: {name} {rule:g} cannot be shown with {documents} documents; were all right, it"
         " would take {needed} for {n} candidates",
     ),
+    "lacks_settings": ("{model}: still lacks {settings}; {command} prints what to type",),
     "not_counted": (
         "{n} model that is not on this machine is not counted in that: {models}",
         "{n} models that are not on this machine are not counted in that: {models}",

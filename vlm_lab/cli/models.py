@@ -11,10 +11,10 @@ import platform
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from vlm_lab.backends.transformers import devices, weights
+from vlm_lab.backends.transformers.recipes import RECIPES
 from vlm_lab.cli.weights import add_models_file, find_backend, select_model
 from vlm_lab.commands import format_command, locate_in_project
 from vlm_lab.config.models_file import load_candidates
@@ -24,39 +24,6 @@ from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Model, Runtime
 
 HEADINGS = ("model", "backend", "status", "prompts", "weights", "runs on")
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Exact versions that belong together, a Python with wheels of all of them, and the reason."""
-
-    python: str
-    packages: tuple[str, ...]
-    reason: str
-
-
-# The model cards' own versions; numpy below 2, which torch 2.3 was built for.
-_OLD_TORCH = (
-    "torch==2.3.0",
-    "torchvision==0.18.0",
-    "Pillow==10.3.0",
-    "numpy==1.26.4",
-    "requests==2.31.0",
-)
-RECIPES = {
-    "microsoft/Phi-3-vision-128k-instruct": Recipe(
-        "python3.11",
-        ("transformers==4.40.2", "accelerate==0.30.1", *_OLD_TORCH),
-        "its own code needs transformers 4.40 (its card's version) and torchvision; "
-        "transformers 5 has no class for it",
-    ),
-    "microsoft/Phi-3.5-vision-instruct": Recipe(
-        "python3.11",
-        ("transformers==4.43.4", "accelerate==0.30.1", *_OLD_TORCH),
-        "its own code needs transformers 4.43 (its card's version) and torchvision; "
-        "transformers 5 has no class for it",
-    ),
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

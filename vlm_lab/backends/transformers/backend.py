@@ -22,6 +22,7 @@ from vlm_lab.backends.transformers.interpreter import (
     resolve_interpreter,
 )
 from vlm_lab.backends.transformers.process import start_worker
+from vlm_lab.backends.transformers.recipes import find_missing_settings
 from vlm_lab.backends.transformers.settings import check_renamed_settings, parse_timeouts
 from vlm_lab.commands import format_command
 from vlm_lab.errors import GenerationError, Skip, UserError
@@ -95,17 +96,12 @@ class Transformers(Backend):
 
     @classmethod
     def find_warnings(cls, model: Model, runtime: Runtime) -> list[Message]:
-        """A chat model without a chat template is asked in a form that it was not trained with."""
-        folder = weights.find_folder(model, runtime.cache)
-        if folder is None or chat_template.has_chat_template(folder):
-            return []
-        family = families.get_family(read_json_object(folder / "config.json"))
-        if not family.is_chat:
-            return []
-        form = family.prompt_format.format(images=family.image_placeholder, text="...")
-        path = terminal_safe(str(folder / chat_template.TEMPLATE_FILES[0]))
-        figures = {"model": model.name, "form": form, "file": path}
-        return [Message("no_chat_template", figures)]
+        """Settings that it lacks; a chat model without a chat template is asked in a form that it
+        was not trained with."""
+        return [
+            *_describe_missing_settings(model, runtime),
+            *_describe_missing_template(model, runtime),
+        ]
 
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none and what it means for the
@@ -239,3 +235,23 @@ class Transformers(Backend):
                 "library_messages": answer["library_messages"],
             },
         )
+
+
+def _describe_missing_settings(model: Model, runtime: Runtime) -> list[Message]:
+    settings = list(find_missing_settings(model, runtime))
+    command = format_command("models", "env", model.name)
+    figures = {"model": model.name, "settings": settings, "command": command}
+    return [Message("lacks_settings", figures)] if settings else []
+
+
+def _describe_missing_template(model: Model, runtime: Runtime) -> list[Message]:
+    folder = weights.find_folder(model, runtime.cache)
+    if folder is None or chat_template.has_chat_template(folder):
+        return []
+    family = families.get_family(read_json_object(folder / "config.json"))
+    if not family.is_chat:
+        return []
+    form = family.prompt_format.format(images=family.image_placeholder, text="...")
+    path = terminal_safe(str(folder / chat_template.TEMPLATE_FILES[0]))
+    figures = {"model": model.name, "form": form, "file": path}
+    return [Message("no_chat_template", figures)]

@@ -44,6 +44,15 @@ def read_package_versions(python: str | None) -> dict[str, str | None]:
     return {name: installed.get(name) for name in VERSIONED_PACKAGES}
 
 
+def read_installed_names(python: str) -> set[str]:
+    """The packages of an interpreter, in lower case."""
+    search_paths = list(map(str, find_site_packages(python)))
+    return {
+        (distribution.name or "").lower()
+        for distribution in metadata.distributions(path=search_paths)
+    }
+
+
 def find_site_packages(python: str) -> list[Path]:
     """Where an interpreter's packages lie, by the layout that venv and the system use."""
     prefix = Path(python).expanduser().absolute().parent.parent
