@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from vlm_lab.localization import SOURCE_LANGUAGE
 from vlm_lab.messages import MESSAGES, Message, in_english, translate_message
 from vlm_lab.records.report_json import encode_json
-from vlm_lab.report.translation import SOURCE_LANGUAGE, list_languages, load_catalogue
+from vlm_lab.report.translation import list_languages, load_catalogue
 
 OTHERS = [each for each in list_languages() if each != SOURCE_LANGUAGE]
 NAMES = (

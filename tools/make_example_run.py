@@ -20,11 +20,13 @@ from typing import Any
 import yaml
 from PIL import Image
 
-from training.synthetic.reference import reference
-from training.synthetic.replies import make_reply, seeded
-from training.synthetic.values import paper
-
 PROJECT = Path(__file__).parents[1]
+sys.path.insert(0, str(PROJECT))
+
+from training.synthetic.reference import reference  # noqa: E402
+from training.synthetic.replies import make_reply, seeded  # noqa: E402
+from training.synthetic.values import paper  # noqa: E402
+
 PAGES = ("README.md", "README.ru.md")  # the same lines in both
 DOCUMENTS = 160
 # Share of values that are misread, seconds a document. The first stands for today's pipeline.
@@ -73,7 +75,8 @@ def write_project(folder: Path) -> None:
     for candidate in CANDIDATES:
         path = folder / f"{candidate}.jsonl"
         path.write_text("\n".join(draw_replies(candidate, references)))
-        models.append({"name": candidate, "model_id": str(path), "backend": "replay"})
+        model: dict[str, Any] = {"name": candidate, "model_id": str(path), "backend": "replay"}
+        models.append(model | ({} if len(models) else {"incumbent": True}))
     (folder / "models.yaml").write_text(yaml.safe_dump({"decide": RULES, "models": models}))
 
 

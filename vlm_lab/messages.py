@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from vlm_lab.localization import localize_argument
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -108,6 +110,66 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     ),
     "unverified": ("nobody has checked the suite's references (verified: false)",),
     "more": ("About {n} more document would decide.", "About {n} more documents would decide."),
+    # what a candidate comes to, in words of the trade
+    "reads": (
+        "{candidate} reads {right} of {n} document fully right",
+        "{candidate} reads {right} of {n} documents fully right",
+    ),
+    "fully_right": (
+        "{right} of {n} document fully right",
+        "{right} of {n} documents fully right",
+    ),
+    "none_judged": ("no document could be judged",),
+    "read_wrong": ("{n} field read wrong", "{n} fields read wrong"),
+    "not_read": ("{n} field not read", "{n} fields not read"),
+    "made_up": (
+        "{n} field given that the document does not have",
+        "{n} fields given that the document does not have",
+    ),
+    "unanswered": ("{n} document not answered", "{n} documents not answered"),
+    "unasked": ("{n} document not asked about", "{n} documents not asked about"),
+    "unlabelled": ("{n} document without a reference", "{n} documents without a reference"),
+    "totals_wrong": ("{n} total is wrong", "{n} totals are wrong"),
+    "off_in_all": ("{amounts} off in all",),
+    "is_today": ("this is today's pipeline",),
+    "better_than_today": ("better than today's pipeline",),
+    "worse_than_today": ("worse than today's pipeline",),
+    "not_worse_than_today": ("not worse than today's pipeline",),
+    "like_today_within": (
+        "no difference from today's pipeline is shown; at worst {value:.1%} more fields are wrong",
+    ),
+    "like_today": ("no difference from today's pipeline is shown",),
+    "cost_per_1000": ("{cost} for 1,000 documents",),
+    "cost_per_right": ("{cost} for each that is fully right",),
+    "expected_cost": (
+        "a document is expected to cost {total} (model {reading}, corrections {corrections},"
+        " errors that nobody sees {unseen_errors})",
+    ),
+    "expected_cost_unpriced": (
+        "a document is expected to cost {total} (corrections {corrections}, errors that nobody"
+        " sees {unseen_errors}; what the model itself costs is not known)",
+    ),
+    "cost_beside_today": ("{what}; with today's pipeline {today}",),
+    # what to do next
+    "next": ("next: {what}",),
+    "holds_for_all": ("For all candidates: {what}.",),
+    "finish_run": (
+        "go on with the run: {n} document has no answer",
+        "go on with the run: {n} documents have no answer",
+    ),
+    "see_skips": (
+        "see what it lacks: {n} document was skipped",
+        "see what it lacks: {n} documents were skipped",
+    ),
+    "check_doubtful": ("check {n} doubtful reference", "check {n} doubtful references"),
+    "check_references": ("check the references against their pages, and list them as verified",),
+    "label_more": (
+        "label about {n} more document, then run again",
+        "label about {n} more documents, then run again",
+    ),
+    "hand_over": ("hand it over to your pipeline",),
+    "accept_run": ("hold later runs against this one",),
+    "see_errors": ("look at what it reads wrong",),
     # why a reference is doubted
     "doubtful": (
         "{n} value of the references is doubtful; {command} lists it:",
@@ -383,4 +445,6 @@ def _translate_argument(value: Any, catalogue: gettext.NullTranslations) -> Any:
         return ", ".join(str(_translate_argument(item, catalogue)) for item in value)
     if isinstance(value, Mapping) and value.keys() == {"kind", "figures"}:
         value = Message(**value)
-    return translate_message(value, catalogue) if isinstance(value, Message) else value
+    if isinstance(value, Message):
+        return translate_message(value, catalogue)
+    return localize_argument(value, catalogue)

@@ -12,7 +12,7 @@ from vlm_lab.cli.main import main
 def results(tmp_path: Path) -> Path:
     for name in ("20260101T000000Z", "20260102T000000Z"):
         write_run(tmp_path / name)
-        (tmp_path / name / "records.jsonl").touch()
+        (tmp_path / name / "run.json").touch()  # a run began there
     return tmp_path
 
 

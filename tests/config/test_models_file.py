@@ -6,6 +6,7 @@ import pytest
 
 from vlm_lab.config.models_file import check_prompts, load_candidates
 from vlm_lab.errors import UserError
+from vlm_lab.types import CostRates
 
 GOOD = """\
 defaults:
@@ -269,3 +270,28 @@ def test_the_file_that_ships_is_right() -> None:
     assert {"ocr", "qwen2-vl-2b", "phi-3-vision", "llava-1.5-7b", "llava-1.6-mistral-7b"} <= set(
         candidates.locations
     )
+
+
+RATES = "minutes_per_field: 1.5, wage_per_hour: 30, missed_total: 80"
+
+
+def test_what_errors_cost_is_read(tmp_path: Path) -> None:
+    rules = load_candidates([write(tmp_path, f"decide: {{cost: {{{RATES}}}}}\n")]).rules
+    assert rules.cost == CostRates(minutes_per_field=1.5, wage_per_hour=30, missed_total=80)
+    assert load_candidates([write(tmp_path, GOOD)]).rules.cost is None
+
+
+@pytest.mark.parametrize(
+    ("rates", "complaint"),
+    [
+        (f"{RATES}, wage_per_hours: 1", "decide.cost.wage_per_hours.*unknown key.*did you mean"),
+        (RATES.replace("30", "-1"), "decide.cost.wage_per_hour.*must be 0 or more, got -1"),
+        (RATES.replace("80", ".inf"), "decide.cost.missed_total.*must be 0 or more"),
+        ("minutes_per_field: 1.5", "decide.cost.wage_per_hour.*is missing"),
+        ("80", "decide.cost.*must be a mapping"),
+    ],
+)
+def test_a_rate_that_is_none_is_said(tmp_path: Path, rates: str, complaint: str) -> None:
+    value = f"{{{rates}}}" if ":" in rates else rates
+    with pytest.raises(UserError, match=f"models.yaml:\\d+.*{complaint}"):
+        load_candidates([write(tmp_path, f"decide:\n  cost: {value}\n")])

@@ -15,12 +15,14 @@ from tests.projects import echo, run_folder_of, write_project
 from tests.report.made import write_run
 from tests.test_messages import filled
 from vlm_lab.corrections_page import page as corrections_page
+from vlm_lab.localization import SOURCE_LANGUAGE
 from vlm_lab.messages import MESSAGES, in_english, translate_message
 from vlm_lab.records.report_json import encode_json
-from vlm_lab.report import contents, formats, headline, tables, translation
+from vlm_lab.report import contents, formats, headline, tables, tables_csv, trade_table, translation
 from vlm_lab.report.html.page import SCRIPT_LABELS, SCRIPTS, TEMPLATE_FOLDER
 from vlm_lab.scoring.error_types import ERROR_TYPES
 from vlm_lab.scoring.missing_values import MISSING_ERROR_TYPES
+from vlm_lab.types import OUTCOMES
 
 REPORT = Path(translation.__file__).parent
 CODE = ("headline.py", "tables.py", "contents.py", "plots.py", "html/page.py")
@@ -51,7 +53,9 @@ def texts() -> Iterator[str]:
         *ERROR_TYPES,
         *MISSING_ERROR_TYPES,
     )
-    yield from (*contents.DECISION_COLUMNS, "format")
+    yield from (*tables_csv.FIELD_COLUMNS, *tables_csv.RESULT_COLUMNS, *OUTCOMES)
+    yield from (*contents.DECISION_COLUMNS, *contents.EVIDENCE_COLUMNS, "format")
+    yield from (*trade_table.TRADE_COLUMNS, trade_table.TRADE_LEGEND, trade_table.COST_LEGEND)
     yield from (
         *headline.CONDITION_LABELS,
         *tables.DIFFERENCE_COLUMNS,
@@ -70,7 +74,7 @@ def texts() -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "language",
-    [each for each in translation.list_languages() if each != translation.SOURCE_LANGUAGE],
+    [each for each in translation.list_languages() if each != SOURCE_LANGUAGE],
 )
 def test_nothing_is_left_untranslated(language: str) -> None:
     with (translation.LOCALE_FOLDER / f"{language}.po").open("rb") as file:
@@ -105,7 +109,7 @@ def test_what_a_script_translates_is_among_the_labels(
 
 @pytest.mark.parametrize(
     "language",
-    [each for each in translation.list_languages() if each != translation.SOURCE_LANGUAGE],
+    [each for each in translation.list_languages() if each != SOURCE_LANGUAGE],
 )
 def test_translations_keep_their_places(language: str) -> None:
     with (translation.LOCALE_FOLDER / f"{language}.po").open("rb") as file:

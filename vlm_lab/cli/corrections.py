@@ -21,9 +21,9 @@ from vlm_lab.cli.run_suites import list_suite_names, load_run_suites, make_missi
 from vlm_lab.commands import format_command, format_run_command, locate_in_project
 from vlm_lab.config.models_file import allow_listed_plugins
 from vlm_lab.errors import UserError
+from vlm_lab.localization import SOURCE_LANGUAGE
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
-from vlm_lab.report.translation import SOURCE_LANGUAGE
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.corrections import CORRECTIONS_FILE, merge_entries
 from vlm_lab.suite.corrections_file import read_saved_entries, update_entries

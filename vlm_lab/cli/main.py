@@ -33,8 +33,8 @@ COMMANDS = {
     ),
     "plan": "how many labelled documents the rules take, and how many hours of labelling",
     "report": (
-        "print a run's summary, write it as html, md, confluence or csv, "
-        "or show what changed between two"
+        "print a run's summary, write it as html, md, confluence or csv (`--no-values` for "
+        "strangers), or show what changed between two"
     ),
     "run": "run every model x prompt x document; takes the options of pytest, too",
     "score": "score a file of predictions against references with our score and the published ones",

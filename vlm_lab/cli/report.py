@@ -7,6 +7,7 @@ vlm-lab report RUN --format confluence  report.confluence.xml;
 vlm-lab report RUN --format html --lang ru
 vlm-lab report RUN --lang ru --output PATH
                                         a file (.html, .md, .xml) or a folder
+vlm-lab report RUN --no-values          RUN/no-values/: no value, no reply, no document's name
 vlm-lab report A B                      what changed from A to B, field by field,
                                         document by document
 """
@@ -21,6 +22,7 @@ from vlm_lab.records.report_json import read_report
 from vlm_lab.records.runs import find_run
 from vlm_lab.report.formats import FORMATS, choose_format, write_format
 from vlm_lab.report.html.changes import write_changes
+from vlm_lab.report.redaction import write_redacted_report
 from vlm_lab.report.terminal import format_summary_lines
 from vlm_lab.report.translation import list_languages
 from vlm_lab.types import Report
@@ -35,7 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lang",
         choices=list_languages(),
         default="en",
-        help="of html, md and confluence (default: en)",
+        help="of what is written; in csv also its decimal mark and separator (default: en)",
+    )
+    parser.add_argument(
+        "--no-values",
+        action="store_true",
+        help="for a wiki or a bug report: a copy in RUN/no-values without any value, reply or name"
+        " of a document (suites, models and fields keep their names)",
     )
     parser.add_argument(
         "--output",
@@ -54,6 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     runs = [find_run(name, args.output_dir) for name in args.runs]
+    if args.no_values and len(runs) > 1:
+        raise UserError("--no-values takes one run: what changed between two is told in values")
+    if args.no_values:
+        runs = [write_redacted_report(runs[0])]
     if len(runs) == 2:
         print(write_changes(runs[0], runs[1], args.lang, args.output))
     elif len(runs) > 2:

@@ -6,7 +6,7 @@ the model.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from vlm_lab.config.strict_yaml import (
 )
 from vlm_lab.errors import UserError
 from vlm_lab.registry import allow_plugins
-from vlm_lab.types import UPPER_LIMITS, Model, Rules
+from vlm_lab.types import UPPER_LIMITS, CostRates, Model, Rules
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 # A model's name is a folder beside files of these kinds.
@@ -138,7 +138,11 @@ def _parse_plugins(source: YamlSource) -> tuple[str, ...]:
 
 def _parse_rules(source: YamlSource) -> Rules:
     """`decide`; UserError for a share that is none (`field_f1: 95`)."""
-    rules = parse_dataclass(Rules, source, ["decide"], source.data.get("decide") or {})
+    decide = source.data.get("decide") or {}
+    if isinstance(decide, Mapping) and "cost" in decide:
+        rate_names = [rate.name for rate in fields(CostRates)]
+        check_keys(source, ["decide", "cost"], decide["cost"], rate_names)
+    rules = parse_dataclass(Rules, source, ["decide"], decide)
     for name, threshold in rules.require.items():
         if name not in UPPER_LIMITS and not 0 <= threshold <= 1:
             raise source.make_error(
@@ -156,7 +160,18 @@ def _parse_rules(source: YamlSource) -> Rules:
             ["decide", "equivalence_margin"],
             f"must lie between 0 and 1, for example 0.01 (got {margin:g})",
         )
+    _check_cost_rates(source, rules)
     return rules
+
+
+def _check_cost_rates(source: YamlSource, rules: Rules) -> None:
+    """UserError for a rate that is no amount of money or time."""
+    for rate in fields(CostRates):
+        value = getattr(rules.cost, rate.name, 0)
+        if not 0 <= value < float("inf"):
+            raise source.make_error(
+                ["decide", "cost", rate.name], f"must be 0 or more, got {value:g}"
+            )
 
 
 def _parse_models(source: YamlSource) -> tuple[Model, ...]:

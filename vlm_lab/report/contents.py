@@ -9,7 +9,7 @@ from gettext import NullTranslations
 
 from vlm_lab.analysis.evidence import Evidence
 from vlm_lab.analysis.label_errors import format_label_error
-from vlm_lab.messages import translate_message, translate_messages
+from vlm_lab.messages import translate_message
 from vlm_lab.report import tables
 from vlm_lab.report.blocks import (
     Block,
@@ -20,6 +20,12 @@ from vlm_lab.report.blocks import (
     Picture,
     Table,
     VerdictCell,
+)
+from vlm_lab.report.cards import (
+    CandidateCard,
+    build_cards,
+    describe_common_reasons,
+    describe_lead,
 )
 from vlm_lab.report.formatting import (
     format_estimate,
@@ -32,10 +38,11 @@ from vlm_lab.report.formatting import (
 from vlm_lab.report.headline import build_conditions, format_headlines
 from vlm_lab.report.images.crops import ErrorCrop
 from vlm_lab.report.tables import Translator
-from vlm_lab.report.translation import format_decision_evidence
-from vlm_lab.types import Decision, Report, Summary
+from vlm_lab.report.trade_table import TRADE_LEGEND, build_trade_table
+from vlm_lab.types import Report, Summary
 
-DECISION_COLUMNS = ("decision", "model", "prompt", "for it", "against it")
+DECISION_COLUMNS = ("decision", "candidate", "what it reads", "what to do next")
+EVIDENCE_COLUMNS = ("candidate", "for it", "against it")
 
 
 def build_report_blocks(
@@ -46,12 +53,13 @@ def build_report_blocks(
     catalogue: NullTranslations,
 ) -> Iterator[Block]:
     """All blocks in order; the first page ends with a PageBreak."""
-    yield from _build_first_page(report, evidence, catalogue)
-    yield from pictures[:1]
+    yield from _build_first_page(report, catalogue)
     yield PageBreak()
+    yield from _build_evidence_blocks(report, evidence, catalogue)
+    yield from pictures[:1]
     yield from _build_condition_blocks(report, evidence, catalogue)
     for suite, summaries in tables.group_by_suite(report).items():
-        yield from _build_comparison_blocks(report, suite, catalogue.gettext)
+        yield from _build_comparison_blocks(report, suite, catalogue)
         yield from _build_detail_blocks(summaries, evidence, catalogue)
     yield from _build_error_blocks(crops, catalogue.gettext)
     yield from pictures[1:]
@@ -59,24 +67,52 @@ def build_report_blocks(
     yield from _build_list_blocks(catalogue.gettext("Notes"), notes)
 
 
-def _build_first_page(
-    report: Report, evidence: Evidence, catalogue: NullTranslations
-) -> Iterator[Block]:
-    """What is decided, and each suite's models."""
+def _build_first_page(report: Report, catalogue: NullTranslations) -> Iterator[Block]:
+    """What is decided and what to do next, in words of the trade."""
     gettext = catalogue.gettext
     yield Heading(1, gettext("Run %s") % report.run["id"])
     for line in format_headlines(report, catalogue):
         yield Paragraph(line, strong=True)
-    yield from _build_decision_blocks(report.decisions, catalogue)
     for suite, summaries in tables.group_by_suite(report).items():
         yield Heading(2, suite)
+        lead = describe_lead(report, suite, summaries, catalogue)
+        common_reasons = describe_common_reasons(report, suite, catalogue)
+        for line in filter(None, [lead, common_reasons]):
+            yield Paragraph(line)
+        yield from _build_decision_blocks(build_cards(report, suite, catalogue), gettext)
         asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
-        rows = [tables.build_model_row(summary, evidence) for summary in asked_summaries]
-        yield from _build_table_blocks(tables.MODEL_COLUMNS, rows, gettext)
+        trade_table = build_trade_table(report, asked_summaries, catalogue)
+        rows = [[cell.text for cell in row] for row in trade_table.rows]
+        yield from _build_table_blocks(trade_table.columns, rows, gettext)
+        if rows:
+            yield Paragraph(gettext(TRADE_LEGEND))
+        yield from _build_list_blocks(gettext("Not run"), format_unasked(summaries, catalogue))
+
+
+def _build_evidence_blocks(
+    report: Report, evidence: Evidence, catalogue: NullTranslations
+) -> Iterator[Block]:
+    """The figures that the decisions were made by."""
+    gettext = catalogue.gettext
+    yield Heading(2, gettext("Evidence"))
+    for suite, summaries in tables.group_by_suite(report).items():
+        rows = [
+            (
+                card.decision.candidate.label,
+                "; ".join(card.evidence) or "-",
+                "; ".join(card.against) or "-",
+            )
+            for card in build_cards(report, suite, catalogue)
+        ]
+        yield from _build_table_blocks(EVIDENCE_COLUMNS, rows, gettext)
+        asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
+        model_rows = [
+            tables.build_model_row(summary, evidence, catalogue) for summary in asked_summaries
+        ]
+        yield from _build_table_blocks(tables.MODEL_COLUMNS, model_rows, gettext)
         unmatched_lines = format_unmatched(summaries, catalogue)
         if unmatched_lines:
             yield BulletList(unmatched_lines)
-        yield from _build_list_blocks(gettext("Not run"), format_unasked(summaries, catalogue))
     yield Paragraph(gettext(tables.MODEL_LEGEND))
 
 
@@ -92,37 +128,30 @@ def _build_condition_blocks(
     yield from _build_list_blocks(gettext("Suspect references"), label_errors)
 
 
-def _build_comparison_blocks(report: Report, suite: str, gettext: Translator) -> Iterator[Block]:
+def _build_comparison_blocks(
+    report: Report, suite: str, catalogue: NullTranslations
+) -> Iterator[Block]:
     """A suite's candidates without suspect references, and each two of them compared."""
-    label_error_rows = tables.build_label_error_rows(report, suite)
+    gettext = catalogue.gettext
+    label_error_rows = tables.build_label_error_rows(report, suite, catalogue)
     yield from _build_table_blocks(tables.LABEL_ERROR_COLUMNS, label_error_rows, gettext)
-    difference_rows = tables.build_difference_rows(report, suite, gettext)
+    difference_rows = tables.build_difference_rows(report, suite, catalogue)
     if difference_rows:
         yield Heading(3, gettext("First minus second"))
         yield from _build_table_blocks(tables.DIFFERENCE_COLUMNS, difference_rows, gettext)
 
 
-def _build_decision_blocks(
-    decisions: Sequence[Decision], catalogue: NullTranslations
-) -> Iterator[Block]:
-    gettext = catalogue.gettext
+def _build_decision_blocks(cards: Sequence[CandidateCard], gettext: Translator) -> Iterator[Block]:
     rows = [
         (
-            VerdictCell(decision.verdict, gettext(tables.VERDICT_NAMES[decision.verdict])),
-            decision.model,
-            decision.prompt_id,
-            format_decision_evidence(decision, catalogue),
-            _format_reasons_against(decision, catalogue),
+            VerdictCell(card.decision.verdict, card.verdict),
+            card.decision.candidate.label,
+            "; ".join(filter(None, [card.words, card.cost])),
+            "; ".join(": ".join(filter(None, step)) for step in card.steps) or "-",
         )
-        for decision in decisions
+        for card in cards
     ]
     yield from _build_table_blocks(DECISION_COLUMNS, rows, gettext)
-
-
-def _format_reasons_against(decision: Decision, catalogue: NullTranslations) -> str:
-    """What speaks against a candidate, and how it compares with the present pipeline."""
-    reasons = (*decision.reasons_for("against"), *decision.reasons_for("pipeline"))
-    return "; ".join(translate_messages(reasons, catalogue)) or "-"
 
 
 def _build_detail_blocks(
@@ -131,31 +160,37 @@ def _build_detail_blocks(
     """A suite's fields, tags and errors, and what the shares that could be booked do not show."""
     gettext = catalogue.gettext
     asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
-    yield from _build_score_blocks(asked_summaries, gettext)
-    yield from _build_error_type_blocks(asked_summaries, gettext)
+    yield from _build_score_blocks(asked_summaries, catalogue)
+    yield from _build_error_type_blocks(asked_summaries, catalogue)
     notes = tables.format_calibration_notes(asked_summaries, evidence, catalogue)
     yield from _build_list_blocks(gettext("Booked unseen"), notes)
     unanswered = format_unanswered(summaries, catalogue)
     yield from _build_list_blocks(gettext("Not simply answered"), unanswered)
 
 
-def _build_score_blocks(summaries: Sequence[Summary], gettext: Translator) -> Iterator[Block]:
+def _build_score_blocks(
+    summaries: Sequence[Summary], catalogue: NullTranslations
+) -> Iterator[Block]:
     """Scores of each field and of each tag, a column a candidate."""
+    gettext = catalogue.gettext
     labels = [summary.candidate.label for summary in summaries]
     paths = tables.collect_field_paths(summaries)
-    field_rows = [_build_field_row(path, summaries) for path in paths]
+    field_rows = [_build_field_row(path, summaries, catalogue) for path in paths]
     if field_rows:
         yield Heading(3, gettext("Fields"))
         yield Table([gettext("field"), *labels], field_rows)
     tags = dict.fromkeys(tag for summary in summaries for tag in summary.tags)
-    tag_rows = [_build_tag_row(tag, summaries) for tag in tags]
+    tag_rows = [_build_tag_row(tag, summaries, catalogue) for tag in tags]
     if tag_rows:
         yield Heading(3, gettext("Tags"))
         yield Table([gettext("tag"), *labels], tag_rows)
 
 
-def _build_error_type_blocks(summaries: Sequence[Summary], gettext: Translator) -> Iterator[Block]:
+def _build_error_type_blocks(
+    summaries: Sequence[Summary], catalogue: NullTranslations
+) -> Iterator[Block]:
     """How often each candidate made which error, and what the errors in amounts come to."""
+    gettext = catalogue.gettext
     labels = [summary.candidate.label for summary in summaries]
     error_rows = [
         [gettext(error_type), *map(str, counts)]
@@ -164,30 +199,34 @@ def _build_error_type_blocks(summaries: Sequence[Summary], gettext: Translator) 
     if error_rows:
         yield Heading(3, gettext("Kinds of error"))
         yield Table([gettext("kind of error"), *labels], error_rows)
-    amount_error_rows = tables.build_amount_error_rows(summaries)
+    amount_error_rows = tables.build_amount_error_rows(summaries, catalogue)
     if amount_error_rows:
         yield Heading(3, gettext("Errors in money"))
         yield Paragraph(gettext(tables.AMOUNT_ERROR_LEGEND))
         yield from _build_table_blocks(tables.AMOUNT_ERROR_COLUMNS, amount_error_rows, gettext)
 
 
-def _build_field_row(path: str, summaries: Sequence[Summary]) -> list[str]:
-    return [path, *(_format_field_accuracy(summary, path) for summary in summaries)]
+def _build_field_row(
+    path: str, summaries: Sequence[Summary], catalogue: NullTranslations
+) -> list[str]:
+    accuracies = [
+        summary.fields[path].accuracy if path in summary.fields else None for summary in summaries
+    ]
+    return [path, *(format_estimate(accuracy, catalogue) for accuracy in accuracies)]
 
 
-def _build_tag_row(tag: str, summaries: Sequence[Summary]) -> list[str]:
-    return [tag, *(_format_tag_score(summary, tag) for summary in summaries)]
+def _build_tag_row(
+    tag: str, summaries: Sequence[Summary], catalogue: NullTranslations
+) -> list[str]:
+    return [tag, *(_format_tag_score(summary, tag, catalogue) for summary in summaries)]
 
 
-def _format_field_accuracy(summary: Summary, path: str) -> str:
-    return format_estimate(summary.fields[path].accuracy) if path in summary.fields else "-"
-
-
-def _format_tag_score(summary: Summary, tag: str) -> str:
+def _format_tag_score(summary: Summary, tag: str, catalogue: NullTranslations) -> str:
     estimate = summary.tags.get(tag, {}).get("field_f1")
     if estimate is None or estimate.value is None:
         return "-"
-    return f"{format_estimate(estimate)} ({format_interval(estimate)})"
+    interval = format_interval(estimate, catalogue)
+    return f"{format_estimate(estimate, catalogue)} ({interval})"
 
 
 def _build_error_blocks(crops: Sequence[ErrorCrop], gettext: Translator) -> Iterator[Block]:

@@ -8,7 +8,7 @@ from vlm_lab.analysis.evidence import Evidence, build_evidence
 from vlm_lab.errors import UserError
 from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.records.report_json import read_report, read_report_records
-from vlm_lab.records.run_folder import RECORDS_FILE
+from vlm_lab.records.runs import is_run
 from vlm_lab.registry import resolve_name
 from vlm_lab.report import plots, tables
 from vlm_lab.report.blocks import Block, Paragraph, Picture
@@ -71,7 +71,7 @@ def _claim_report_files(folder: Path, run: Path) -> None:
     one's."""
     owner = folder / REPORT_FILES / OWNER_FILE
     run_id = run.resolve().name
-    is_run_folder = (folder / RECORDS_FILE).exists() and folder.resolve() != run.resolve()
+    is_run_folder = is_run(folder) and folder.resolve() != run.resolve()
     if is_run_folder or (owner.exists() and owner.read_text("utf-8").strip() != run_id):
         raise UserError(f"{folder}: has the report of another run; name another folder")
     owner.parent.mkdir(exist_ok=True, mode=0o700)
@@ -96,13 +96,15 @@ def write_confluence(run: Path, language: str = "en", output: Path | None = None
 
 
 def write_csv(run: Path, language: str = "en", output: Path | None = None) -> Path:
-    """A folder of tables; their heads are the same in all languages, as scripts read them."""
+    """A folder of tables: in English for scripts, in another language for its Excel."""
     from vlm_lab.report.tables_csv import write_csv_tables
 
     report = read_report(run)
     evidence = build_evidence(report)
     folder = output or run / REPORT_FILES / FILE_NAMES["csv"]
-    return write_csv_tables(report, evidence, read_report_records(run), folder)[0].parent
+    return write_csv_tables(
+        report, evidence, read_report_records(run), folder, load_catalogue(language)
+    )[0].parent
 
 
 def _write_text(path: Path, text: str) -> Path:

@@ -5,8 +5,10 @@ import re
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from itertools import chain, zip_longest
 
+from vlm_lab.localization import SOURCE_LANGUAGE, get_language, localize_figure
 from vlm_lab.messages import ENGLISH, Message, translate_message
 from vlm_lab.types import ANSWERED, Estimate, Summary
 
@@ -29,21 +31,36 @@ TERMINAL_WIDTH = 80  # where nobody says otherwise
 WHOLE_LINES = 10_000
 
 
-def format_estimate(estimate: Estimate | None) -> str:
+def format_number(
+    value: float | Decimal | None,
+    form: str = ".2f",
+    catalogue: gettext.NullTranslations = ENGLISH,
+) -> str:
+    """A figure as a language writes it, or a dash where it was not measured."""
+    return "-" if value is None else localize_figure(format(value, form), catalogue)
+
+
+def format_estimate(
+    estimate: Estimate | None, catalogue: gettext.NullTranslations = ENGLISH
+) -> str:
     """`0.873`, or a dash where nothing was judged."""
-    return "-" if estimate is None or estimate.value is None else f"{estimate.value:.3f}"
+    return format_number(estimate.value if estimate else None, ".3f", catalogue)
 
 
-def format_interval(estimate: Estimate | None) -> str:
+def format_interval(
+    estimate: Estimate | None, catalogue: gettext.NullTranslations = ENGLISH
+) -> str:
     """`0.82-0.91`"""
     if estimate is None or estimate.low is None or estimate.high is None:
         return "-"
-    return f"{estimate.low:.2f}-{estimate.high:.2f}"
+    return localize_figure(f"{estimate.low:.2f}-{estimate.high:.2f}", catalogue)
 
 
-def format_number(value: float | None, form: str = ".2f") -> str:
-    """A figure, or a dash where it was not measured."""
-    return "-" if value is None else format(value, form)
+def format_amount(amount: Decimal | float | None, catalogue: gettext.NullTranslations) -> str:
+    """`1 234.50`: a comma is decimal to half of those who read English."""
+    if get_language(catalogue) == SOURCE_LANGUAGE:
+        return format_number(amount, ",.2f").replace(",", " ")
+    return format_number(amount, ",.2f", catalogue)
 
 
 def format_documents_right(estimate: Estimate | None) -> str:

@@ -23,7 +23,7 @@ CONDITION_LABELS = (
 def format_headlines(report: Report, catalogue: NullTranslations) -> list[str]:
     """What is decided, in a sentence; one a suite where there are several."""
     headline_by_suite = {
-        name: _format_headline(report, name, summaries, catalogue)
+        name: format_headline(report, name, summaries, catalogue)
         for name, summaries in group_by_suite(report).items()
     }
     if len(headline_by_suite) == 1:
@@ -31,9 +31,10 @@ def format_headlines(report: Report, catalogue: NullTranslations) -> list[str]:
     return [f"{name}: {line}" for name, line in headline_by_suite.items()]
 
 
-def _format_headline(
+def format_headline(
     report: Report, suite: str, summaries: Sequence[Summary], catalogue: NullTranslations
 ) -> str:
+    """What is decided about one suite."""
     gettext = catalogue.gettext
     decisions = [decision for decision in report.decisions if decision.suite == suite]
     if not decisions:

@@ -30,7 +30,7 @@ PLOT_STYLE: Any = {
 }  # fmt: skip
 
 
-def render_svg(draw: DrawPlot, title: str, size: tuple[float, float] = (6.4, 3.8)) -> str:
+def render_svg(draw: DrawPlot, title: str, size: tuple[float, float] = (4.8, 3.6)) -> str:
     """The plot as an element for a page; `title` is what a screen reader says."""
     source = _render_figure(draw, size, "svg")
     ElementTree.register_namespace("", SVG_NAMESPACE)

@@ -11,6 +11,7 @@ from vlm_lab.report.plot_rendering import MUTED, SERIES_COLOURS, DrawPlot
 from vlm_lab.types import Summary
 
 SERIES_MARKERS = "osD^vPX*<>"
+MAX_LEGEND_LETTERS = 30  # two columns of them fit under a plot
 
 
 def format_candidate(summary: Summary) -> str:
@@ -111,8 +112,22 @@ def _set_seconds_axis(axes: Any, seconds: Sequence[float], label: str) -> None:
 
 
 def _add_legend(axes: Any) -> None:
-    """Under the plot, where it takes no width away."""
-    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    """Under the plot, where it takes no width away; a long name has its beginning there."""
+    lines, labels = axes.get_legend_handles_labels()
+    short_labels = [_shorten(label) for label in labels]
+    axes.legend(
+        lines,
+        short_labels,
+        fontsize=8,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.16),
+        ncols=2,
+    )
+
+
+def _shorten(label: str) -> str:
+    is_short = len(label) <= MAX_LEGEND_LETTERS
+    return label if is_short else f"{label[: MAX_LEGEND_LETTERS - 1]}…"
 
 
 def plot_latency(
@@ -156,6 +171,8 @@ def plot_prompts(summaries: Sequence[Summary], gettext: Callable[[str], str]) ->
             axes.plot([low, high], [position, position], color=colour, linewidth=1.6)
             axes.plot([value], [position], "o", color=colour)
         axes.set_yticks(range(len(compared)), [format_candidate(row) for row in rows_from_below])
+        axes.set_ylim(-0.8, len(compared) - 0.2)
+        axes.locator_params(axis="x", nbins=4)
         axes.set_xlabel(gettext("field F1, 95 % interval"))
 
     return draw

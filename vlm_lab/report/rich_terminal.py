@@ -20,6 +20,7 @@ from vlm_lab.report.formatting import (
     has_run,
 )
 from vlm_lab.report.terminal import (
+    format_closing_lines,
     format_decision_lines,
     format_first_unanswered,
     format_label_errors,
@@ -48,6 +49,7 @@ def print_summary(report: Report, console: Console | None = None) -> None:
             _print_lines(console, ["", verdict_line], VERDICT_COLOURS[decision.verdict])
             _print_lines(console, reason_lines, "")
     _print_lines(console, [*map(in_english, repeatability.summarize_probes(report.probes))], "")
+    _print_lines(console, format_closing_lines(report), "")
 
 
 def _build_table(summaries: list[Summary]) -> Table:

@@ -5,13 +5,14 @@ A row's cells are text already; what is not known is a dash.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from gettext import NullTranslations
 from typing import Any
 
 from vlm_lab.analysis.evidence import Evidence
-from vlm_lab.messages import translate_message
+from vlm_lab.localization import localize_figure
+from vlm_lab.messages import ENGLISH, translate_message
 from vlm_lab.report.formatting import (
+    format_amount,
     format_answered,
     format_documents_right,
     format_estimate,
@@ -53,32 +54,36 @@ def group_by_suite(report: Report) -> dict[str, list[Summary]]:
     return summaries_by_suite
 
 
-def build_model_row(summary: Summary, evidence: Evidence) -> list[str]:
+def build_model_row(
+    summary: Summary, evidence: Evidence, catalogue: NullTranslations = ENGLISH
+) -> list[str]:
     """One candidate under MODEL_COLUMNS."""
     scores, speed = summary.scores, summary.speed
     memory = None if speed.peak_memory_bytes is None else speed.peak_memory_bytes / 1e9
     return [
         summary.model,
         summary.prompt_id,
-        format_estimate(scores.get("field_f1")),
-        format_interval(scores.get("field_f1")),
+        format_estimate(scores.get("field_f1"), catalogue),
+        format_interval(scores.get("field_f1"), catalogue),
         format_documents_right(scores.get("documents_right")),
-        format_straight_through_rate(evidence.calibrations.get(summary.candidate)),
-        format_number(speed.median_seconds),
-        format_number(speed.p95_seconds),
-        format_number(speed.tokens_per_second, ".0f"),
-        format_number(memory, ".1f"),
+        format_straight_through_rate(evidence.calibrations.get(summary.candidate), catalogue),
+        format_number(speed.median_seconds, ".2f", catalogue),
+        format_number(speed.p95_seconds, ".2f", catalogue),
+        format_number(speed.tokens_per_second, ".0f", catalogue),
+        format_number(memory, ".1f", catalogue),
         format_answered(summary),
         str(summary.statuses.get("error", 0)),
     ]
 
 
-def format_straight_through_rate(calibration: Calibration | None) -> str:
+def format_straight_through_rate(
+    calibration: Calibration | None, catalogue: NullTranslations = ENGLISH
+) -> str:
     """Share of documents that could be booked without anybody looking, at the target's
     precision; a dash until that is shown."""
-    if calibration is None or calibration.unseen.value is None or not calibration.is_shown:
+    if calibration is None or not calibration.is_shown:
         return "-"
-    return f"{calibration.unseen.value:.0%}"
+    return format_number(calibration.unseen.value, ".0%", catalogue)
 
 
 def format_calibration_notes(
@@ -94,11 +99,13 @@ def format_calibration_notes(
     return [f"{', '.join(labels)}: {note}" for note, labels in labels_by_note.items()]
 
 
-def build_difference_rows(report: Report, suite: str, gettext: Translator) -> list[list[str]]:
+def build_difference_rows(
+    report: Report, suite: str, catalogue: NullTranslations
+) -> list[list[str]]:
     """Each two candidates of a suite under DIFFERENCE_COLUMNS: first minus second, paired over
     documents."""
     return [
-        _build_difference_row(comparison, comparison.difference, gettext)
+        _build_difference_row(comparison, comparison.difference, catalogue)
         for comparison in report.comparisons
         if comparison.suite == suite
         and comparison.score == "field_f1"
@@ -107,27 +114,30 @@ def build_difference_rows(report: Report, suite: str, gettext: Translator) -> li
 
 
 def _build_difference_row(
-    comparison: Comparison, difference: Estimate, gettext: Translator
+    comparison: Comparison, difference: Estimate, catalogue: NullTranslations
 ) -> list[str]:
+    gettext = catalogue.gettext
     significant, insignificant = gettext("more than chance"), gettext("may be chance")
     return [
         CandidateKey(comparison.suite, *comparison.first).label,
         CandidateKey(comparison.suite, *comparison.second).label,
-        f"{difference.value:+.3f}",
-        _format_signed_interval(difference),
-        format_number(comparison.p_adjusted, ".3f"),
+        format_number(difference.value, "+.3f", catalogue),
+        _format_signed_interval(difference, catalogue),
+        format_number(comparison.p_adjusted, ".3f", catalogue),
         str(difference.n),
         significant if comparison.is_significant else insignificant,
     ]
 
 
-def _format_signed_interval(estimate: Estimate) -> str:
+def _format_signed_interval(estimate: Estimate, catalogue: NullTranslations) -> str:
     if estimate.low is None or estimate.high is None:
         return "-"
-    return f"{estimate.low:+.3f} … {estimate.high:+.3f}"
+    return localize_figure(f"{estimate.low:+.3f} … {estimate.high:+.3f}", catalogue)
 
 
-def build_label_error_rows(report: Report, suite: str) -> list[list[str]]:
+def build_label_error_rows(
+    report: Report, suite: str, catalogue: NullTranslations = ENGLISH
+) -> list[list[str]]:
     """Each candidate's F1 with and without the fields whose references are doubtful; nothing where
     none is."""
     scores_with_errors = {
@@ -136,15 +146,17 @@ def build_label_error_rows(report: Report, suite: str) -> list[list[str]]:
     return [
         [
             summary.candidate.label,
-            format_estimate(scores_with_errors[summary.candidate]),
-            format_estimate(score),
+            format_estimate(scores_with_errors[summary.candidate], catalogue),
+            format_estimate(score, catalogue),
         ]
         for summary in report.without_suspects
         if summary.suite == suite and (score := summary.scores["field_f1"]).value is not None
     ]
 
 
-def build_amount_error_rows(summaries: Sequence[Summary]) -> list[list[str]]:
+def build_amount_error_rows(
+    summaries: Sequence[Summary], catalogue: NullTranslations = ENGLISH
+) -> list[list[str]]:
     """Each candidate's errors in money under AMOUNT_ERROR_COLUMNS, by field and currency; the
     worst of a candidate first."""
     rows = []
@@ -159,13 +171,9 @@ def build_amount_error_rows(summaries: Sequence[Summary]) -> list[list[str]]:
         for error, path, currency in errors:
             amounts = (error.median, error.worst, error.wrong, error.missing, error.total)
             labels = (summary.model, summary.prompt_id, path, currency or "-")
-            rows.append([*labels, str(error.count), *map(_format_amount, amounts)])
+            amount_cells = [format_amount(amount, catalogue) for amount in amounts]
+            rows.append([*labels, str(error.count), *amount_cells])
     return rows
-
-
-def _format_amount(amount: Decimal | None) -> str:
-    """`1 234.50`: a comma is decimal to half of the readers."""
-    return "-" if amount is None else f"{amount:,.2f}".replace(",", " ")
 
 
 def count_error_types(summaries: Sequence[Summary]) -> list[tuple[str, list[int]]]:

@@ -1,5 +1,5 @@
-"""The end of a run on the terminal: one line a model x prompt, what is missing and why, what to
-type next."""
+"""The end of a run on the terminal: one line a model x prompt, what is missing and why, the
+evidence of each decision; last, in words of the trade, what it comes to and what to type next."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +8,12 @@ from vlm_lab.analysis import repeatability
 from vlm_lab.analysis.label_errors import format_label_error
 from vlm_lab.commands import format_command
 from vlm_lab.messages import ENGLISH, Message, in_english, translate_messages
+from vlm_lab.report.cards import (
+    CandidateCard,
+    build_cards,
+    describe_common_reasons,
+    describe_lead,
+)
 from vlm_lab.report.formatting import (
     SUMMARY_COLUMNS,
     TERMINAL_WIDTH,
@@ -19,6 +25,8 @@ from vlm_lab.report.formatting import (
     get_terminal_width,
     has_run,
 )
+from vlm_lab.report.headline import format_headline
+from vlm_lab.report.tables import group_by_suite
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Decision, Repeatability, Report, Summary
 
@@ -52,6 +60,7 @@ def format_summary_lines(report: Report) -> list[str]:
             lines += format_decision_lines(decision)
     if report.probes:
         lines += ["", *map(in_english, repeatability.summarize_probes(report.probes))]
+    lines += format_closing_lines(report)
     return [terminal_safe(summary) for summary in lines]  # reasons quote replies
 
 
@@ -103,6 +112,31 @@ def format_decision_lines(decision: Decision) -> list[str]:
         lines.append(f"    than today's pipeline: {incumbent_line}")
     against = translate_messages(decision.reasons_for("against"))
     return [*lines, *(f"    against: {reason}" for reason in against)]
+
+
+def format_closing_lines(report: Report) -> list[str]:
+    """Each suite's candidates in words of the trade, then what it comes to; no line where nothing
+    is decided."""
+    lines: list[str] = []
+    for suite, summaries in group_by_suite(report).items():
+        cards = build_cards(report, suite, ENGLISH)
+        lines += [""] if cards else []
+        for card in cards:
+            lines += _format_card(card)
+        if cards:
+            lines += filter(None, [describe_common_reasons(report, suite, ENGLISH)])
+            headline = format_headline(report, suite, summaries, ENGLISH)
+            lead = describe_lead(report, suite, summaries, ENGLISH)
+            lines.append(f"{headline} {lead}".strip())
+    return lines
+
+
+def _format_card(card: CandidateCard) -> list[str]:
+    lines = [f"{card.decision.candidate.label}, {card.verdict}: {card.words}"]
+    lines += [f"    {card.cost}"] if card.cost else []
+    for step, command in card.steps:
+        lines.append(f"    next: {step}{f': {command}' if command else ''}")
+    return lines
 
 
 def has_unanswered_cases(report: Report) -> bool:

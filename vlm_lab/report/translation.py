@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from vlm_lab.errors import UserError
+from vlm_lab.localization import SOURCE_LANGUAGE
 from vlm_lab.messages import ENGLISH, Message, translate_message, translate_messages
 from vlm_lab.types import Decision
 
 LOCALE_FOLDER = Path(__file__).parent / "locale"
-SOURCE_LANGUAGE = "en"  # what the code itself is written in; it needs no catalogue
 
 
 def list_languages() -> list[str]:

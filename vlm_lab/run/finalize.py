@@ -10,6 +10,7 @@ from vlm_lab.analysis.aggregation import aggregate_records
 from vlm_lab.analysis.cluster_warnings import find_cluster_warnings
 from vlm_lab.analysis.comparison import collect_prompt_warnings
 from vlm_lab.analysis.evidence import collect_evidence
+from vlm_lab.analysis.expected_cost import estimate_expected_costs
 from vlm_lab.analysis.label_errors import find_label_errors
 from vlm_lab.analysis.repeatability import summarize_probes
 from vlm_lab.analysis.rescoring import exclude_label_errors
@@ -121,6 +122,10 @@ def _analyze_records(
     report = replace(report, summaries=tuple(summaries))
     comparisons, decisions = decide_counts(report, counts, candidates.rules)
     evidence = collect_evidence(read_run_records(), clusters)
+    cost_rates = candidates.rules.cost
+    expected_costs = (
+        estimate_expected_costs(read_run_records(), summaries, cost_rates) if cost_rates else ()
+    )
     return replace(
         report,
         comparisons=tuple(comparisons),
@@ -129,6 +134,7 @@ def _analyze_records(
         notes=find_cluster_warnings(counts),
         without_suspects=tuple(summaries_without_errors),
         calibrations=tuple(evidence.calibrations.values()),
+        expected_costs=tuple(expected_costs),
         machines=evidence.machines,
     )
 

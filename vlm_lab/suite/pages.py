@@ -19,6 +19,7 @@ from vlm_lab.types import Page
 
 RENDERING = 2  # raised when a page of the same file would get other pixels
 Location = tuple[int, float, float]  # page index, top and bottom as shares of the page's height
+Place = tuple[int, float, float, float, float]  # page index; left, top, right, bottom as shares
 
 
 @lru_cache(maxsize=64)  # a case asks for its two files several times, a run for thousands once
@@ -98,6 +99,16 @@ def locate_text(path: Path, forms: Sequence[str], page_count: int) -> Location |
     """Where one of the forms is seen among the first pages of a PDF that has a text layer."""
     found = PAGE_WORKER.request(path, "locate", forms=list(forms), pages=page_count).result
     return tuple(found) if found else None
+
+
+def locate_values(
+    path: Path, forms_by_value: Sequence[Sequence[str]], page_count: int
+) -> list[list[Place]]:
+    """For each value, given as its printed forms, where it is seen among the first pages of a PDF
+    that has a text layer."""
+    forms = [list(value_forms) for value_forms in forms_by_value]
+    found = PAGE_WORKER.request(path, "places", forms=forms, pages=page_count).result
+    return [[tuple(place) for place in value_places] for value_places in found]
 
 
 def stop_rendering() -> None:

@@ -435,12 +435,23 @@ DEFAULT_ERROR_RATE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
+class CostRates:
+    """models.yaml's `decide: cost`, in one currency: how long a person takes to correct one value,
+    what an hour of that costs, and what a wrong total costs that nobody noticed."""
+
+    minutes_per_field: float
+    wage_per_hour: float
+    missed_total: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """models.yaml's `decide`: what a model must reach to be chosen, and what is then preferred.
     `familywise_error_rate` is how often any of the candidates of a suite may be chosen wrongly, in
     all `looks` at growing numbers of documents together. `by` is a tag: the rules hold for each of
     its values. Two candidates are as good as each other where their difference on the figure that
-    is preferred first is shown to be smaller than `equivalence_margin`."""
+    is preferred first is shown to be smaller than `equivalence_margin`.
+    `cost` is what errors cost, where that is known."""
 
     require: Mapping[str, float] = field(default_factory=lambda: {"field_f1": 0.95})
     prefer: tuple[str, ...] = ("field_f1", "p95_seconds")
@@ -448,6 +459,7 @@ class Rules:
     looks: int = 1
     by: str = ""
     equivalence_margin: float | None = None
+    cost: CostRates | None = None
 
     def __post_init__(self) -> None:
         # Cells that failed would else speak for nobody and against nobody.

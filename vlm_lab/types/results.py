@@ -137,6 +137,26 @@ class Calibration(HasCandidate):
         return self.booked.low is not None and self.booked.low >= self.target
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedCost(HasCandidate):
+    """What one document costs with a candidate, on average over `documents`, in the currency of
+    models.yaml's rates: `reading` by the model (None: not measured), `corrections` by a person, and
+    `unseen_errors`, wrong totals that nobody noticed."""
+
+    suite: str
+    model: str
+    prompt_id: str
+    documents: int
+    reading: float | None
+    corrections: float
+    unseen_errors: float
+
+    @property
+    def total(self) -> float:
+        """All that is known of it."""
+        return (self.reading or 0.0) + self.corrections + self.unseen_errors
+
+
 @dataclass(frozen=True, slots=True)
 class LabelError:
     """A value of a reference that may be wrong, and why; `said` is what each model answered,
@@ -267,6 +287,7 @@ class Report:
     without_suspects: Sequence[Summary] = ()
     probes: Sequence[Repeatability] = ()
     calibrations: Sequence[Calibration] = ()
+    expected_costs: Sequence[ExpectedCost] = ()
     # "device, dtype" -> models that answered
     machines: Mapping[str, Sequence[str]] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)

@@ -81,12 +81,39 @@ def serious(page: Any) -> list[str]:
     return [each["nodes"][0]["html"] for each in found if each["impact"] in ("serious", "critical")]
 
 
-def test_first_screen_says_decision_conditions_models_fields_and_kinds(page: Any) -> None:
-    text = page.inner_text("#summary")
-    for said in (
+def read_view(page: Any, name: str) -> str:
+    text: str = page.inner_text(f"#{name}")
+    return re.sub(r"[✓✗↕] ?", "", text)
+
+
+def test_first_screen_speaks_the_words_of_the_trade(page: Any) -> None:
+    text = read_view(page, "summary")
+    for words in (
+        "Chosen: sharp (default). sharp (default) reads 3 of 4 documents fully right",
+        "next: check 1 doubtful reference",
         "chosen sharp",
         "rejected blunt",
+        "3 of 4 documents fully right; 1 field read wrong",
+        "What to do next",
+        "hand it over to your pipeline: scripts/vlm-lab export 20260102T030405Z --model sharp",
         "Models",
+        "Document by document",
+        "nobody has checked",
+        "4 (invoices)",
+    ):
+        assert words in text
+    for figure in ("F1", "p95", "field_f1", "0.875"):
+        assert figure not in text
+    assert page.locator("figure").first.is_hidden()
+    assert page.locator("#documents").is_hidden()
+
+
+def test_the_evidence_has_conditions_models_fields_kinds_and_plots(page: Any) -> None:
+    page.click("nav a:has-text('Evidence')")
+    text = read_view(page, "evidence")
+    for words in (
+        "Models",
+        "field F1",
         "Accuracy against seconds",
         "Prompts compared",
         "How long replies take",
@@ -99,18 +126,74 @@ def test_first_screen_says_decision_conditions_models_fields_and_kinds(page: Any
         "4 (invoices)",
         "needs 9 GB",
     ):
-        assert said in re.sub(r"[✓✗] ", "", text)
+        assert words in text
     assert page.locator("figure svg[role=img]").count() == 4
     assert page.locator("figure svg use").count() > 10
-    assert page.locator("#documents").is_hidden()
+
+
+def test_a_card_has_its_evidence_behind_it(page: Any) -> None:
+    card = page.locator(".card.rejected")
+    assert "field_f1" not in card.inner_text()
+    card.locator("summary").click()
+    assert "field_f1 1, rule 0.95" in card.inner_text()
+    assert "which may be chance" in card.inner_text()
 
 
 def test_heat_map_leads_to_the_errors_behind_a_figure(page: Any) -> None:
+    open_at(page, "evidence")
     page.click(".heat tr:has-text('totals.gross') td:nth-child(2) a")
     assert page.input_value("#filter-model") == "sharp@default"
     assert page.input_value("#filter-field") == "totals.gross"
     assert page.locator("#jump option").count() == 1
     assert page.locator(ROWS).count() == 1
+
+
+def read_matrix(page: Any) -> list[list[str]]:
+    rows = page.locator(".matrix tbody tr")
+    cells = [rows.nth(n).locator("th, td").all_inner_texts() for n in range(rows.count())]
+    return [[row[0].split()[0], *row[1:]] for row in cells]
+
+
+def test_the_matrix_has_each_document_and_candidate(page: Any) -> None:
+    assert read_matrix(page) == [
+        ["one", "✓", "✓", "✗ 3", "3"],
+        ["two", "✗ 1", "✗ 1", "✗ 3", "5"],
+        ["three", "✓", "✓", "✗ 3", "3"],
+        ["four", "✓", "✓", "−", "0"],
+    ]
+    label = page.locator(".matrix tbody tr").nth(3).locator("a").nth(3).get_attribute("title")
+    assert label == "error"
+
+
+def test_the_matrix_is_sorted_searched_and_narrowed(page: Any) -> None:
+    for _ in range(2):
+        page.click(".matrix thead th:last-child button")
+    assert [row[-1] for row in read_matrix(page)] == ["5", "3", "3", "0"]
+    assert page.get_attribute(".matrix thead th:last-child", "aria-sort") == "descending"
+    page.fill(".matrix input[type=search]", "TWO")
+    assert [row[0] for row in read_matrix(page)] == ["two"]
+    page.fill(".matrix input[type=search]", "language=ru")
+    assert [row[0] for row in read_matrix(page)] == ["two", "four"]
+    page.fill(".matrix input[type=search]", "")
+    page.check(".matrix input[type=checkbox]")
+    assert len(read_matrix(page)) == 4
+    page.fill(".matrix input[type=search]", "nowhere")
+    assert "No document fits" in page.inner_text(".matrix [role=status]")
+
+
+def test_a_cell_of_the_matrix_leads_to_the_errors_behind_it(page: Any) -> None:
+    page.click(".matrix tbody tr:has-text('two') td:nth-child(2) a")
+    assert page.input_value("#filter-model") == "sharp@default"
+    assert page.input_value("#filter-outcome") == "errors"
+    assert page.locator(ROWS).count() == 1
+
+
+def test_models_are_ranked_and_sorted_by_a_click(page: Any) -> None:
+    names = "#summary table.sortable tbody tr"
+    assert page.locator(names).first.inner_text().startswith("sharp")
+    page.click("#summary table.sortable th:has-text('read wrong') button")
+    page.click("#summary table.sortable th:has-text('read wrong') button")
+    assert page.locator(names).first.inner_text().startswith("blunt")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +283,8 @@ def test_a_screen_reader_hears_which_document_and_page_it_is(page: Any) -> None:
     open_at(page, "doc=")
     selector = "#documents [aria-live], #documents [role=status]"
     live = f"[...document.querySelectorAll('{selector}')].map(n => n.id)"
-    assert page.evaluate(live) == ["count", "page-number", "document-name"]
+    expected = ["count", "page-number", "document-name", "place-note"]
+    assert page.evaluate(live) == expected
     page.focus(".fields button")
     page.keyboard.press("j")
     until(page, "document.getElementById('document-name').textContent.startsWith('two')")
@@ -305,7 +389,13 @@ def test_reply_and_prompt_are_one_click_away_and_stay_text(page: Any) -> None:
 
 
 def test_hostile_text_makes_no_element_anywhere(page: Any) -> None:
-    for fragment in ("", "doc=invoices%2Fone", "label-errors", "doc=<img src=x>&model=\"'"):
+    for fragment in (
+        "",
+        "doc=invoices%2Fone",
+        "label-errors",
+        "evidence",
+        "doc=<img src=x>&model=\"'",
+    ):
         open_at(page, fragment)
         assert page.locator("img[src=x], textarea").count() == 0
         assert page.locator("script:not([type])").count() == 1
@@ -452,7 +542,7 @@ def test_dark_mode_changes_page_and_plots(page: Any) -> None:
     assert all(one != other for one, other in zip(light, dark, strict=True))
 
 
-@pytest.mark.parametrize("fragment", ["", "doc=invoices%2Fone", "label-errors"])
+@pytest.mark.parametrize("fragment", ["", "doc=invoices%2Fone", "label-errors", "evidence"])
 def test_a_phone_scrolls_in_one_direction(page: Any, fragment: str) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     open_at(page, fragment)
@@ -464,10 +554,89 @@ def test_a_phone_scrolls_in_one_direction(page: Any, fragment: str) -> None:
 def test_axe_finds_no_serious_issue(page: Any, scheme: str, width: int) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
-    for fragment in ("", "doc=invoices%2Ftwo", "doc=invoices%2Ffour", "label-errors"):
+    views = ("", "evidence", "doc=invoices%2Ftwo", "doc=invoices%2Ffour", "label-errors")
+    for fragment in views:
         open_at(page, fragment)
         page.evaluate("document.querySelectorAll('details').forEach(node => { node.open = true })")
         assert serious(page) == []
+
+
+def write_pdf(path: Path) -> None:
+    from reportlab.pdfgen.canvas import Canvas
+
+    canvas = Canvas(str(path), pagesize=(210, 297))
+    canvas.drawString(20, 200, "Total expected")
+    canvas.showPage()
+    canvas.drawString(20, 40, "2024-001")
+    canvas.save()
+
+
+@pytest.fixture(scope="module")
+def pdf_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose second document is a PDF, with a long value in it."""
+    folder = write_run(tmp_path_factory.mktemp("pdf"))
+    write_pdf(folder / "two.pdf")
+    report = json.loads((folder / "report.json").read_text())
+    report["documents"][1]["path"] = str(folder / "two.pdf")
+    for row in report["records"]:
+        if row["document"] != "two":
+            continue
+        for result in row["fields"]:
+            if result["field"] == "invoice_number":
+                result["expected"] = "2024-001"
+                result["actual"], result["outcome"] = "x" * 200_000, "wrong"
+    rows = ",\n".join(map(json.dumps, report.pop("records")))
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in report.items()]
+    text = "{" + ",\n".join(lines) + f',\n"records": [\n{rows}\n]}}'
+    (folder / "report.json").write_text(text)
+    write_html(folder)
+    return folder
+
+
+@pytest.fixture
+def pdf_page(browser: Any, pdf_run: Path) -> Iterator[Any]:
+    tab = browser.new_page()
+    tab.goto((pdf_run / "report.html").as_uri() + "#doc=invoices%2Ftwo&field=totals.gross")
+    yield tab
+    tab.close()
+
+
+def test_the_value_is_boxed_where_its_place_is_known(pdf_page: Any) -> None:
+    until(pdf_page, "document.querySelectorAll('.box').length === 1")
+    until(pdf_page, "document.getElementById('page').naturalWidth > 0")
+    inside = """() => {
+      const box = document.querySelector('.box').getBoundingClientRect();
+      const page = document.getElementById('page').getBoundingClientRect();
+      return [(box.top - page.top) / page.height, (box.left - page.left) / page.width];
+    }"""
+    top, left = pdf_page.evaluate(inside)
+    assert 0.28 < top < 0.34
+    assert 0.2 < left < 0.4
+    open_at(pdf_page, "doc=invoices%2Ftwo")
+    pdf_page.click(f"{ROWS}:has-text('invoice_number') th button")
+    until(pdf_page, "document.getElementById('page-number').textContent === 'Page 2 of 2'")
+    assert pdf_page.locator(".box").count() == 1
+    pdf_page.click("#zoom-in")
+    assert pdf_page.evaluate("document.getElementById('boxes').style.width") == "140%"
+    pdf_page.click("#page-back")
+    assert pdf_page.locator(".box").count() == 0
+    pdf_page.click(f"{ROWS}:has-text('line_items') td")
+    assert "the place on the page is not known" in pdf_page.inner_text("#place-note")
+
+
+def test_a_long_value_is_shown_by_its_beginning_and_whole_when_asked(
+    pdf_page: Any, pdf_run: Path
+) -> None:
+    assert len((pdf_run / "report.html").read_bytes()) < 1_000_000
+    open_at(pdf_page, "doc=invoices%2Ftwo&field=invoice_number")
+    cell = pdf_page.locator(f"{ROWS} td").nth(1)
+    assert len(cell.inner_text()) < 600
+    assert "show all 200000 characters" in cell.inner_text()
+    started = pdf_page.evaluate("performance.now()")
+    cell.locator(".value button").click()
+    until(pdf_page, "document.querySelector('.fields pre')?.textContent.length === 200000")
+    pdf_page.evaluate("document.body.offsetHeight")
+    assert pdf_page.evaluate("performance.now()") - started < 5000
 
 
 def test_the_page_without_its_folder_still_says_what_is_missing(

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.suite.rendering.made_pdfs import A4, draw_text, make_pdf
 from vlm_lab.errors import HiddenDocument
 from vlm_lab.messages import in_english
-from vlm_lab.suite.pages import Pages, locate_text, read_page_texts
+from vlm_lab.suite.pages import Pages, locate_text, locate_values, read_page_texts
 from vlm_lab.suite.rendering.page_images import MAX_PAGE_PIXELS
 
 INVOICE = draw_text("Birke Metallbau", "Invoice BM-4471", "Total 2,310.80 EUR")
@@ -120,6 +120,40 @@ def test_what_is_visible_of_a_text_layer_and_nothing_else(tmp_path: Path) -> Non
     index, top, bottom = locate_text(path, ["BM-4471"], 1) or (None, 0, 0)
     assert index == 0
     assert 0.08 < top < bottom < 0.2
+
+
+@pytest.mark.parametrize(
+    ("forms", "count"),
+    [
+        (["BM-4471"], 1),
+        (["bm-4471", "4471"], 1),
+        (["2.310,80", "2,310.80"], 1),
+        (["twice"], 2),
+        (["often"], 0),
+        (["absent"], 0),
+        (["x" * 200_000], 0),
+        ([], 0),
+    ],
+)
+def test_values_have_a_box_where_it_is_known_which_is_meant(
+    tmp_path: Path, forms: list[str], count: int
+) -> None:
+    words = ["twice", "twice", *["often"] * 5]
+    content = INVOICE + "\n" + draw_text(*words, top=500)
+    path = make_pdf(tmp_path / "a.pdf", [content], f"/MediaBox {A4}")
+    places, others = locate_values(path, [forms, ["BM-4471"]], 4)
+    assert len(places) == count
+    assert len(others) == 1
+    for page, left, top, right, bottom in places:
+        assert page == 0
+        assert 0 <= left < right <= 1
+        assert 0 <= top < bottom <= 1
+        assert bottom - top < 0.03
+
+
+def test_a_picture_has_no_text_layer_to_look_in(tmp_path: Path) -> None:
+    Image.new("RGB", (90, 90)).save(tmp_path / "a.png")
+    assert locate_values(tmp_path / "a.png", [["BM-4471"], []], 1) == [[], []]
 
 
 def test_a_match_beside_the_page_does_not_hide_one_on_it(tmp_path: Path) -> None:

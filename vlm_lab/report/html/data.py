@@ -5,7 +5,9 @@ else.
 
 A document's `paths`, `fields` (as numbers: their names stand once for all documents) and `expected`
 stand once. A cell has one letter a path (`outcomes`; `n`: not in this answer), by a path's index
-the predictions that are not simply exact, each with its type of error, and the confidences.
+the predictions that are not simply exact, each with its type of error, and the confidences. A value
+of more than MAX_VALUE_LENGTH characters has its beginning here, its length in `lengths`, and all of
+it beside the replies.
 """
 
 import json
@@ -27,6 +29,25 @@ OUTCOME_CODES = {
     "unlabelled": "u",
 }
 ABSENT_CODE = "n"
+MAX_VALUE_LENGTH = 400  # characters of a value that stand in the page
+
+
+class _DocumentTexts:
+    """The long texts of one document: reply and prompt by column, and the values that were cut, by
+    column ("expected" for the reference's) and a path's index."""
+
+    def __init__(self) -> None:
+        self.replies: dict[int, tuple[str | None, str | None]] = {}
+        self.values: dict[int | str, dict[int, str]] = {}
+
+    def cut_value(self, value: Any, column: int | str, index: int, lengths: dict[int, int]) -> Any:
+        """The value, or the beginning of its text where that is long."""
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+        if len(text) <= MAX_VALUE_LENGTH:
+            return value
+        lengths[index] = len(text)
+        self.values.setdefault(column, {})[index] = text
+        return text[:MAX_VALUE_LENGTH]
 
 
 def build_page_data(report: Report, records: Iterable[Record], folder: Path) -> dict[str, Any]:
@@ -38,14 +59,15 @@ def build_page_data(report: Report, records: Iterable[Record], folder: Path) -> 
         for document in report.documents
     }
     field_numbers: dict[str, int] = {}
-    texts_by_document: dict[DocumentKey, dict[int, tuple[Any, Any]]] = {}
+    texts_by_document: dict[DocumentKey, _DocumentTexts] = {}
     for record in records:
         column, key = column_by_candidate[record.candidate], (record.suite, record.document)
-        documents[key]["cells"][column] = _build_cell(record, documents[key], field_numbers)
-        texts = texts_by_document.setdefault(key, {})
-        texts[column] = record.raw_response, record.prompt
-    for key, texts_by_column in texts_by_document.items():
-        documents[key]["texts"] = _write_texts(folder, key, texts_by_column)
+        texts = texts_by_document.setdefault(key, _DocumentTexts())
+        cell = _build_cell(record, column, documents[key], field_numbers, texts)
+        documents[key]["cells"][column] = cell
+        texts.replies[column] = record.raw_response, record.prompt
+    for key, texts in texts_by_document.items():
+        documents[key]["texts"] = _write_texts(folder, key, texts)
     return {
         "candidates": [
             {"suite": suite, "model": model, "prompt": prompt}
@@ -58,11 +80,22 @@ def build_page_data(report: Report, records: Iterable[Record], folder: Path) -> 
 
 def _build_document(document: Mapping[str, Any]) -> dict[str, Any]:
     description = {key: document[key] for key in ("suite", "id", "name", "tags")}
-    return {**description, "paths": [], "fields": [], "expected": [], "cells": {}}
+    return {
+        **description,
+        "paths": [],
+        "fields": [],
+        "expected": [],
+        "lengths": {},
+        "cells": {},
+    }
 
 
 def _build_cell(
-    record: Record, document: dict[str, Any], field_numbers: dict[str, int]
+    record: Record,
+    column: int,
+    document: dict[str, Any],
+    field_numbers: dict[str, int],
+    texts: _DocumentTexts,
 ) -> dict[str, Any]:
     """One answer; a path that no other answer had is added to the document."""
     known_paths = zip(document["fields"], document["paths"], strict=True)
@@ -70,6 +103,7 @@ def _build_cell(
     codes: dict[int, str] = {}
     predictions: dict[int, list[Any]] = {}
     confidences: dict[int, float] = {}
+    lengths: dict[int, int] = {}
     for result in record.fields:
         field_number = field_numbers.setdefault(result.field, len(field_numbers))
         index = index_by_path.get((field_number, result.path))
@@ -77,17 +111,20 @@ def _build_cell(
             index = index_by_path[field_number, result.path] = len(index_by_path)
             document["fields"].append(field_number)
             document["paths"].append(result.path)
-            document["expected"].append(result.expected)
+            expected = texts.cut_value(result.expected, "expected", index, document["lengths"])
+            document["expected"].append(expected)
         codes[index] = OUTCOME_CODES[result.outcome]
         if result.outcome != "exact":
             told = result.kind or (result.note or "").replace("_", " ")
-            predictions[index] = [result.actual, *([told] if told else [])]
+            actual = texts.cut_value(result.actual, column, index, lengths)
+            predictions[index] = [actual, *([told] if told else [])]
         if result.confidence is not None:
             confidences[index] = round(result.confidence, 3)
     outcomes = "".join(codes.get(index, ABSENT_CODE) for index in range(len(index_by_path)))
     optional_entries = {
         "predictions": predictions,
         "confidences": confidences,
+        "lengths": lengths,
         "seconds": record.elapsed_seconds and round(record.elapsed_seconds, 3),
         "reason": record.failure_reason,
     }
@@ -95,17 +132,14 @@ def _build_cell(
     return {"status": record.status, "outcomes": outcomes, **present_entries}
 
 
-def _write_texts(
-    folder: Path, key: DocumentKey, texts_by_column: Mapping[int, tuple[Any, Any]]
-) -> str:
-    """Replies by column, and each prompt once; the address of the script."""
-    prompts = list(dict.fromkeys(prompt for _, prompt in texts_by_column.values()))
+def _write_texts(folder: Path, key: DocumentKey, texts: _DocumentTexts) -> str:
+    """Replies by column, each prompt once, and what was cut; the address of the script."""
+    prompts = list(dict.fromkeys(prompt for _, prompt in texts.replies.values()))
     replies = {
-        column: [reply, prompts.index(prompt)]
-        for column, (reply, prompt) in texts_by_column.items()
+        column: [reply, prompts.index(prompt)] for column, (reply, prompt) in texts.replies.items()
     }
-    texts = {"prompts": prompts, "replies": replies}
-    arguments = f"{encode_script_json(key)}, {encode_script_json(texts)}"
+    content = {"prompts": prompts, "replies": replies, "values": texts.values}
+    arguments = f"{encode_script_json(key)}, {encode_script_json(content)}"
     address = f"{REPORT_FILES}/texts/{make_slug(key[0])}--{key[1]}.js"
     make_private_folder((folder / address).parent, folder)
     with atomic_private_file(folder / address) as file:

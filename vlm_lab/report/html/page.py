@@ -21,9 +21,15 @@ from vlm_lab.analysis.evidence import Evidence, build_evidence
 from vlm_lab.analysis.label_errors import translate_label_error_reasons
 from vlm_lab.errors import UserError
 from vlm_lab.files import atomic_private_file
-from vlm_lab.messages import translate_message, translate_messages
+from vlm_lab.messages import translate_message
 from vlm_lab.records.report_json import read_report, read_report_records
 from vlm_lab.report import headline, plots, tables
+from vlm_lab.report.cards import (
+    build_cards,
+    describe_common_reasons,
+    describe_lead,
+    list_suite_steps,
+)
 from vlm_lab.report.formatting import (
     format_estimate,
     format_interval,
@@ -34,12 +40,10 @@ from vlm_lab.report.formatting import (
 )
 from vlm_lab.report.html.data import build_page_data, encode_script_json
 from vlm_lab.report.images.pages import render_page_images
+from vlm_lab.report.images.places import add_value_places
 from vlm_lab.report.plot_rendering import DrawPlot, render_svg
-from vlm_lab.report.translation import (
-    format_decision_evidence,
-    format_more_documents,
-    load_catalogue,
-)
+from vlm_lab.report.trade_table import COST_LEGEND, TRADE_LEGEND, build_trade_table
+from vlm_lab.report.translation import format_more_documents, load_catalogue
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scoring.error_types import ERROR_TYPES
 from vlm_lab.scoring.missing_values import MISSING_ERROR_TYPES
@@ -52,7 +56,10 @@ TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 SCRIPTS = (
     "base.js",
     "table.js",
+    "sort.js",
+    "matrix.js",
     "page.js",
+    "places.js",
     "texts.js",
     "decision.js",
     "label_errors.js",
@@ -72,6 +79,7 @@ def write_html(run: Path, language: str = "en", output: Path | None = None) -> P
     data = build_page_data(report, read_report_records(run), path.parent)
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
+    add_value_places(report, data["documents"], path.parent)
     evidence = build_evidence(report)
     data |= {
         "run": report.run["id"],
@@ -101,13 +109,14 @@ def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, lan
             code=Markup(script_source),  # noqa: S704 - our own file
             data=Markup(script),  # noqa: S704 - escaped by `encode_script_json`
             report=report,
-            headlines=headline.format_headlines(report, catalogue),
             evidence=evidence,
             conditions=headline.build_conditions(report, evidence, catalogue.gettext),
             suites=[
                 _build_suite_context(report, name, summaries, data, evidence, catalogue)
                 for name, summaries in tables.group_by_suite(report).items()
             ],
+            trade_legend=TRADE_LEGEND,
+            cost_legend=COST_LEGEND,
             label_error_count=len(data["label_errors"]),
         )
     )
@@ -131,15 +140,14 @@ def build_environment(language: str, *folders: Path) -> Environment:
         finalize=lambda value: terminal_safe(value) if type(value) is str else value,
     )
     jinja.install_gettext_translations(load_catalogue(language))  # type: ignore[attr-defined]
-    jinja.globals.update(
-        tables=tables, format_estimate=format_estimate, format_interval=format_interval
-    )
+    jinja.globals.update(tables=tables)
     translated_functions: dict[str, Callable[..., Any]] = {
-        "translate_messages": translate_messages,
+        "build_model_row": tables.build_model_row,
         "format_calibration_notes": tables.format_calibration_notes,
-        "format_decision_evidence": format_decision_evidence,
         "format_more_documents": format_more_documents,
         "format_unanswered": format_unanswered,
+        "format_estimate": format_estimate,
+        "format_interval": format_interval,
         "translate_message": translate_message,
     }
     jinja.globals.update(
@@ -197,6 +205,12 @@ def _build_suite_context(
     }
     return {
         "name": name,
+        "headline": headline.format_headline(report, name, summaries, catalogue),
+        "lead": describe_lead(report, name, summaries, catalogue),
+        "common_reasons": describe_common_reasons(report, name, catalogue),
+        "steps": list_suite_steps(report, name, catalogue),
+        "cards": build_cards(report, name, catalogue),
+        "trade_table": build_trade_table(report, asked_summaries, catalogue),
         "summaries": asked_summaries,
         "unasked": format_unasked(summaries, catalogue),
         "unmatched": format_unmatched(summaries, catalogue),
@@ -206,11 +220,11 @@ def _build_suite_context(
             for title, draw in plots_by_title.items()
             if draw
         ],
-        "label_error_rows": tables.build_label_error_rows(report, name),
-        "difference_rows": tables.build_difference_rows(report, name, gettext),
+        "label_error_rows": tables.build_label_error_rows(report, name, catalogue),
+        "difference_rows": tables.build_difference_rows(report, name, catalogue),
         "paths": tables.collect_field_paths(asked_summaries),
         "error_types": tables.count_error_types(asked_summaries),
-        "amount_errors": tables.build_amount_error_rows(asked_summaries),
+        "amount_errors": tables.build_amount_error_rows(asked_summaries, catalogue),
     }
 
 
@@ -248,7 +262,11 @@ SCRIPT_LABELS = (
     "Type the value on the page, or tick that it shows none.", "Reference", "Value on the page",
     "%s of %s decided", "errors",
     "The reply cannot be loaded: report_files/ is not beside report.html.", "all", "any",
-    "doubtful reference", "in %s s", "Not simply answered", "not shown",
+    "doubtful reference", "in %s s", "Not simply answered", "not shown", "document",
+    "Search documents", "only where candidates differ", "all right", "fields wrong: %s",
+    "not answered", "not judged", "show all %s", "errors in all", "Document by document",
+    "show all %s characters", "Place on the page", "the place on the page is not known",
+    "sort by this column",
 )  # fmt: skip
 
 

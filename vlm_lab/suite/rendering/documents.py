@@ -31,3 +31,12 @@ def locate_text(path: Path, forms: Sequence[str], page_count: int) -> text_layer
     if detect_format(path) == "pdf":
         return text_layer.locate_text(path, forms, page_count)
     return None
+
+
+def locate_values(
+    path: Path, forms_by_value: Sequence[Sequence[str]], page_count: int
+) -> list[list[text_layer.Place]]:
+    """Where each value is seen; no place where there is no text layer that has it."""
+    if detect_format(path) == "pdf":
+        return text_layer.locate_values(path, forms_by_value, page_count)
+    return [[] for _ in forms_by_value]

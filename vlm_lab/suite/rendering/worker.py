@@ -95,6 +95,9 @@ def _answer(request: Mapping[str, Any], answers: BinaryIO) -> Answer:
             return {"result": documents.read_page_texts(path)}
         case "locate":
             return {"result": documents.locate_text(path, request["forms"], request["pages"])}
+        case "places":
+            forms_by_value, page_count = request["forms"], request["pages"]
+            return {"result": documents.locate_values(path, forms_by_value, page_count)}
         case operation:
             raise ValueError(f"unknown operation {operation!r}")
 

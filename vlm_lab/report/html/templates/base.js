@@ -5,6 +5,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const translate = (text, ...values) =>
   values.reduce((sentence, value) => sentence.replace("%s", () => value), data.labels[text] ?? text);
 const byId = (id) => document.getElementById(id);
+const MAX_SHOWN_LENGTH = 400;
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]/g;
 const SURROGATE_PAIRS = /[\ud800-\udbff][\udc00-\udfff]/g;
 
@@ -26,10 +27,20 @@ function createNode(tag, attributes = {}, ...children) {
   return node;
 }
 
-function createValueNode(value) {
+// A long value is shown by its beginning; `load` brings all of it where the page has no more.
+function createValueNode(value, length, load) {
   if (value === null || value === undefined) return createDetailNode(translate("nothing"));
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  return createNode("bdi", { class: "value" }, escapeInvisible(text));
+  const wholeLength = length ?? text.length;
+  if (wholeLength <= MAX_SHOWN_LENGTH) return createNode("bdi", { class: "value" }, escapeInvisible(text));
+  const node = createNode("bdi", { class: "value" }, `${escapeInvisible(text.slice(0, MAX_SHOWN_LENGTH))}… `);
+  const button = createNode("button", { type: "button" }, translate("show all %s characters", wholeLength));
+  button.onclick = async () => {
+    const whole = length === undefined ? text : await load();
+    node.replaceChildren(createNode("pre", { tabindex: "0" }, escapeInvisible(whole)));
+  };
+  node.append(button);
+  return node;
 }
 
 const createDetailNode = (text) => createNode("span", { class: "detail" }, text);

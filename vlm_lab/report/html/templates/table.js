@@ -6,6 +6,7 @@ const OUTCOMES = {
 const ABSENT_CODE = "n";
 const ERROR_CODES = "wms";
 const CODES_WITHOUT_VALUE = "nm";
+const secondsFormat = new Intl.NumberFormat(document.documentElement.lang, { maximumSignificantDigits: 3 });
 
 const formatCandidate = (column) => `${data.candidates[column].model}@${data.candidates[column].prompt}`;
 const formatStatus = (status) => translate(status.replace("_", " "));
@@ -54,12 +55,16 @@ function createAnswerCell(doc, column, row) {
   const code = getOutcomeCode(doc, column, row);
   const [sign, name] = OUTCOMES[code];
   const cell = doc.cells[column];
+  const isExpected = !cell?.predictions?.[row];
   const [prediction, errorType] = cell?.predictions?.[row] ?? [doc.expected[row]];
   const confidence = cell?.confidences?.[row];
   const label = translate(name);
   const node = createNode("td", { class: code, "data-label": formatCandidate(column) },
     createNode("span", { class: "outcome", role: "img", "aria-label": label, title: label }, sign));
-  if (!CODES_WITHOUT_VALUE.includes(code)) node.append(createValueNode(prediction));
+  if (!CODES_WITHOUT_VALUE.includes(code)) {
+    const length = isExpected ? doc.lengths[row] : cell.lengths?.[row];
+    node.append(createValueNode(prediction, length, () => loadValue(doc, isExpected ? "expected" : column, row)));
+  }
   const details = [];
   if (errorType) details.push(translate(errorType));
   if (confidence !== undefined) details.push(`${translate("confidence")} ${Math.round(100 * confidence)} %`);
@@ -72,7 +77,7 @@ function createHeaderCell(doc, column) {
   const { status, seconds, reason } = doc.cells[column];
   const { model, prompt } = data.candidates[column];
   const details = [formatStatus(status)];
-  if (seconds) details.push(translate("in %s s", seconds.toPrecision(3)));
+  if (seconds) details.push(translate("in %s s", secondsFormat.format(seconds)));
   return createNode("th", { scope: "col" },
     model, createNode("br"), createNode("small", {}, prompt),
     createDetailNode(details.join(", ")),
@@ -118,17 +123,23 @@ function createFieldTable(doc, filter, columns) {
     createNode("th", { scope: "col" }, translate("field")),
     createNode("th", { scope: "col" }, translate("expected")),
     ...columns.map((column) => createHeaderCell(doc, column)));
-  const body = rows.map((row) => createNode("tr", {},
+  const body = rows.map((row) => createNode("tr", { "data-row": row },
     createPathCell(doc, row),
-    createNode("td", { "data-label": translate("expected") }, createValueNode(doc.expected[row])),
+    createNode("td", { "data-label": translate("expected") }, createExpectedNode(doc, row)),
     ...columns.map((column) => createAnswerCell(doc, column, row))));
   return createNode("table", { class: "fields" },
     createNode("thead", {}, head), createNode("tbody", {}, ...body));
 }
 
+const createExpectedNode = (doc, row) =>
+  createValueNode(doc.expected[row], doc.lengths[row], () => loadValue(doc, "expected", row));
+
 function createPathCell(doc, row) {
   const parts = escapeInvisible(doc.paths[row]).split(/(?<=[._\]])/);
   const breakable = parts.flatMap((part, index) => index ? [createNode("wbr"), part] : [part]);
   const mark = hasLabelError(doc, row) ? createDetailNode(`⚠ ${translate("doubtful reference")}`) : null;
-  return createNode("th", { scope: "row" }, ...breakable, mark);
+  const place = doc.places?.[row]
+    ? createNode("button", { type: "button", "data-row": row, "aria-label": `${translate("Place on the page")}: ${escapeInvisible(doc.paths[row])}` }, "□")
+    : null;
+  return createNode("th", { scope: "row" }, ...breakable, mark, place);
 }

@@ -12,6 +12,12 @@ function loadTexts(doc) {
   });
 }
 
+async function loadValue(doc, column, row) {
+  await loadTexts(doc);
+  return loadedTexts.get(makeDocumentKey(doc))?.values[column]?.[row]
+    ?? translate("The reply cannot be loaded: report_files/ is not beside report.html.");
+}
+
 async function showTexts(doc, column) {
   await loadTexts(doc);
   const texts = loadedTexts.get(makeDocumentKey(doc));
@@ -24,7 +30,7 @@ async function showTexts(doc, column) {
 }
 
 byId("texts-close").onclick = () => byId("texts").close();
-byId("fields").onclick = (event) => {
+byId("fields").addEventListener("click", (event) => {
   const button = event.target.closest("button[data-column]");
   if (button) showTexts(pageView.doc, Number(button.dataset.column));
-};
+});

@@ -1,6 +1,6 @@
 // Which view is open, which document and which filters: the address's fragment says it all, so a link can be shared.
 const FILTERS = ["model", "field", "outcome", "tag"];
-const VIEWS = ["summary", "documents", "label-errors"];
+const VIEWS = ["summary", "documents", "label-errors", "evidence"];
 const readState = () => Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 const getFilter = (state) => Object.fromEntries(FILTERS.map((name) => [name, state[name] ?? ""]));
 let matchingDocuments = [], currentDocument = null;
@@ -66,11 +66,24 @@ function showDocument(state) {
   byId("fields").replaceChildren(...createAnswerNodes(doc, filter));
   // What had the focus is gone: the next Tab goes on from here.
   if (hadFocus) byId("fields").focus({ preventScroll: true });
-  if (hasChanged || pageView.doc !== doc) showPage(doc, 0);
+  if (hasChanged || pageView.doc !== doc) {
+    showPage(doc, 0);
+    showNoPlace();
+    showFirstPlace(doc, filter);
+  }
+}
+
+// Who comes for errors sees where the first of them stands.
+function showFirstPlace(doc, filter) {
+  if (!filter.outcome && !filter.field) return;
+  const columns = findColumns(doc, filter);
+  const isMeant = (row) => doc.places?.[row] && columns.some((column) => resultMatches(doc, column, row, filter));
+  const row = [...doc.paths.keys()].find(isMeant);
+  if (row !== undefined) showPlace(doc, row);
 }
 
 function chooseView(state) {
-  if ("label-errors" in state) return "label-errors";
+  for (const name of ["label-errors", "evidence"]) if (name in state) return name;
   return "doc" in state ? "documents" : "summary";
 }
 
@@ -97,6 +110,7 @@ const findFocusedCell = () => document.querySelector("#fields .focus");
 function focusCell(cell) {
   findFocusedCell()?.classList.remove("focus");
   cell.classList.add("focus");
+  showPlace(pageView.doc, Number(cell.closest("tr").dataset.row));
   cell.focus();
 }
 

@@ -1,0 +1,280 @@
+"""pytest tests/report/test_plain_words.py: what a candidate comes to for those who know no F1."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.case_records import failed, record
+from vlm_lab.analysis.statistics import summarize_records
+from vlm_lab.messages import ENGLISH, Message
+from vlm_lab.report.cards import build_cards, describe_common_reasons, describe_lead
+from vlm_lab.report.next_steps import find_next_steps
+from vlm_lab.report.plain_words import compute_cost_per_right, describe_candidate, describe_cost
+from vlm_lab.report.terminal import format_closing_lines
+from vlm_lab.report.trade_table import build_trade_table
+from vlm_lab.report.translation import load_catalogue
+from vlm_lab.types import (
+    AmountError,
+    CandidateKey,
+    Comparison,
+    Decision,
+    Estimate,
+    ExpectedCost,
+    LabelError,
+    Model,
+    Record,
+    Report,
+    Summary,
+)
+
+RUSSIAN = load_catalogue("ru")
+MODELS = (
+    Model(name="perfect", model_id="x"),
+    Model(name="cheap", model_id="x"),
+    Model(name="today", model_id="x", backend="replay", incumbent=True),
+)
+UNVERIFIED = Message("unverified")
+
+
+def answer(document: str, outcome: str, model: str = "perfect") -> Record:
+    return record(document, {"number": "exact", "totals.gross": outcome}, model=model)
+
+
+def summarize(rows: list[Record]) -> list[Summary]:
+    planned: dict[CandidateKey, list[str]] = {}
+    for row in rows:
+        planned.setdefault(row.candidate, []).append(row.document)
+    return summarize_records(rows, MODELS, planned)
+
+
+def make_report(summaries: list[Summary], **other: Any) -> Report:
+    values: dict[str, Any] = {
+        "run": {"id": "20260102T030405Z", "dry_run": False, "partial": []},
+        "suites": [{"name": "invoices", "verified": False}],
+        "models": MODELS,
+        "prompts": [],
+        "summaries": summaries,
+    }
+    return Report(**{**values, **other})
+
+
+def decide(model: str, verdict: Any, *against: Message, **other: Any) -> Decision:
+    reasons: Any = {"evidence": (Message("none_met"),), "against": against}
+    values: dict[str, Any] = {"suite": "invoices", "model": model, "prompt_id": "default"}
+    return Decision(**{**values, "verdict": verdict, "reasons": reasons, **other})
+
+
+ROWS = [
+    answer("a", "exact"),
+    answer("b", "wrong"),
+    answer("c", "missing"),
+    failed("d", model="perfect", fields=()),
+    record("e", {}, model="perfect", scores={}),
+]
+OFF = {"totals.gross": {"EUR": AmountError(wrong=Decimal(30), count=3)}}
+CELLS_OFF = {"rows[].sum": {"EUR": AmountError(wrong=Decimal(9), count=2)}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "amount_error", "words"),
+    [
+        (ROWS[:1], {}, "1 of 1 document fully right"),
+        (
+            ROWS,
+            {},
+            "1 of 3 documents fully right; 1 field read wrong, 1 field not read;"
+            " 1 document not answered, 1 document without a reference",
+        ),
+        (
+            ROWS[:2],
+            {**OFF, **CELLS_OFF},
+            "1 of 2 documents fully right; 1 field read wrong;"
+            " 3 totals are wrong, 30.00 EUR off in all",
+        ),
+        (
+            [failed("a", "skipped", model="perfect", fields=())],
+            {},
+            "no document could be judged; 1 document not asked about",
+        ),
+    ],
+)
+def test_a_candidate_in_words(rows: list[Record], amount_error: Any, words: str) -> None:
+    (summary,) = summarize(rows)
+    summary = replace(summary, amount_error=amount_error)
+    assert describe_candidate(summary, make_report([summary]), ENGLISH) == words
+
+
+def test_a_candidate_in_russian_words() -> None:
+    (summary,) = summarize(ROWS[:2])
+    summary = replace(summary, amount_error=OFF)
+    assert describe_candidate(summary, make_report([summary]), RUSSIAN) == (
+        "полностью верно 1 из 2 документов; 1 поле прочитано неверно;"
+        " неверны 3 суммы, расхождение всего 30,00 EUR"
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "value", "p_adjusted", "bounds", "words"),
+    [
+        ("cheap", 0.1, 0.01, None, "better than today's pipeline"),
+        ("cheap", -0.1, 0.01, None, "worse than today's pipeline"),
+        ("today", -0.1, 0.01, None, "better than today's pipeline"),
+        ("cheap", 0.1, 0.2, None, "no difference from today's pipeline is shown"),
+        ("cheap", 0.1, 0.2, (-0.02, 0.3), "is shown; at worst 2.0% more fields are wrong"),
+        ("today", 0.1, 0.2, (-0.02, 0.3), "is shown; at worst 30.0% more fields are wrong"),
+    ],
+)
+def test_it_says_whether_it_is_worse_than_today(
+    first: str,
+    value: float,
+    p_adjusted: float,
+    bounds: tuple[float, float] | None,
+    words: str,
+) -> None:
+    summaries = summarize([answer("a", "exact", model) for model in ("cheap", "today")])
+    second = "today" if first == "cheap" else "cheap"
+    comparison = Comparison(
+        suite="invoices",
+        first=(first, "default"),
+        second=(second, "default"),
+        score="field_f1",
+        difference=Estimate(value, n=9),
+        p_adjusted=p_adjusted,
+        bounds=bounds,
+    )
+    report = make_report(summaries, comparisons=[comparison])
+    described = [describe_candidate(summary, report, ENGLISH) for summary in summaries]
+    assert described[0].endswith(words)
+    assert described[1].endswith("; this is today's pipeline")
+
+
+def test_what_is_as_good_within_the_margin_is_not_worse() -> None:
+    summaries = summarize([answer("a", "exact", model) for model in ("cheap", "today")])
+    comparison = Comparison(
+        suite="invoices",
+        first=("cheap", "default"),
+        second=("today", "default"),
+        score="field_f1",
+        difference=Estimate(0.0, n=9),
+    )
+    figures = {"models": "perfect, today", "name": "field_f1", "limit": 0.02}
+    reasons: Any = {"evidence": (Message("equivalent", figures),)}
+    decision = replace(decide("cheap", "chosen"), reasons=reasons)
+    report = make_report(summaries, comparisons=[comparison], decisions=[decision])
+    words = describe_candidate(summaries[0], report, ENGLISH)
+    assert words.endswith("; not worse than today's pipeline")
+
+
+def test_the_first_sentence_says_who_how_well_and_what_next() -> None:
+    summaries = summarize([*ROWS[:2], answer("a", "wrong", "cheap"), answer("b", "exact", "today")])
+    perfect = replace(summaries[0], amount_error=OFF)
+    suspects = [LabelError("invoices", str(n), "number", "1", {}, ()) for n in range(15)]
+    report = make_report([perfect, *summaries[1:]], suspects=suspects)
+    assert describe_lead(report, "invoices", report.summaries, ENGLISH) == (
+        "perfect reads 1 of 2 documents fully right; 3 totals are wrong, 30.00 EUR off in all;"
+        " next: check 15 doubtful references."
+    )
+    chosen = replace(report, decisions=[decide("cheap", "chosen")])
+    assert describe_lead(chosen, "invoices", report.summaries, ENGLISH).startswith("cheap reads 0")
+
+
+def test_what_is_common_to_all_is_said_once() -> None:
+    summaries = summarize([answer("a", "wrong", model) for model in ("perfect", "cheap")])
+    shared, own = Message("not_run", {"n": 2, "documents": 9}), Message("too_few", {"name": "x"})
+    decisions = [
+        decide("perfect", "needs_more_data", UNVERIFIED, shared),
+        decide("cheap", "rejected", shared, Message("no_document"), UNVERIFIED),
+    ]
+    report = make_report(summaries, decisions=decisions)
+    assert describe_common_reasons(report, "invoices", ENGLISH) == (
+        "For all candidates: nobody has checked the suite's references (verified: false),"
+        " 2 of 9 cells were not run: the run is partial."
+    )
+    first, second = build_cards(report, "invoices", ENGLISH)
+    assert (first.against, second.against) == ([], ["no document was planned"])
+    alone = make_report(summaries[:1], decisions=[decide("perfect", "rejected", UNVERIFIED, own)])
+    assert "too few" not in describe_common_reasons(alone, "invoices", ENGLISH)
+    assert "nobody has checked" in describe_common_reasons(alone, "invoices", ENGLISH)
+
+
+@pytest.mark.parametrize(
+    ("decision", "kinds", "commands"),
+    [
+        (
+            decide("perfect", "chosen"),
+            ["hand_over", "accept_run"],
+            ["export 20260102T030405Z --model perfect --prompt default", "accept 20260102T030405Z"],
+        ),
+        (decide("perfect", "rejected"), ["see_errors"], ["report 20260102T030405Z --format html"]),
+        (decide("perfect", "needs_more_data", more_documents=40), ["label_more"], ["-k perfect"]),
+        (decide("perfect", "needs_more_data"), [], []),
+        (decide("today", "chosen"), [], []),
+    ],
+)
+def test_each_verdict_has_its_next_step(
+    decision: Decision, kinds: list[str], commands: list[str]
+) -> None:
+    (summary,) = summarize([answer("a", "exact", decision.model)])
+    verified = [{"name": "invoices", "verified": True}]
+    steps = find_next_steps(make_report([summary], decisions=[decision], suites=verified), summary)
+    assert [step.message.kind for step in steps] == kinds
+    assert all(
+        step.command.endswith(command) for step, command in zip(steps, commands, strict=True)
+    )
+
+
+def test_cells_without_an_answer_come_first() -> None:
+    rows = [answer("a", "exact"), failed("b", model="perfect"), failed("c", "skipped")]
+    rows[2] = replace(rows[2], model="perfect")
+    (summary,) = summarize(rows)
+    steps = find_next_steps(make_report([summary]), summary)
+    assert [step.message.kind for step in steps] == ["finish_run", "see_skips", "check_references"]
+    assert steps[0].command.endswith("--resume 20260102T030405Z")
+
+
+def expect(model: str, reading: float | None, unseen_errors: float) -> ExpectedCost:
+    return ExpectedCost(
+        suite="invoices",
+        model=model,
+        prompt_id="default",
+        documents=2,
+        reading=reading,
+        corrections=0.25,
+        unseen_errors=unseen_errors,
+    )
+
+
+def test_money_beside_today() -> None:
+    perfect, today = summarize([*ROWS[:2], answer("a", "exact", "today")])
+    perfect = replace(perfect, speed=replace(perfect.speed, cost_per_1000=4.0))
+    costs = [expect("perfect", 0.004, 1), expect("today", None, 2)]
+    report = make_report([perfect, today], expected_costs=costs)
+    assert compute_cost_per_right(perfect) == 0.008
+    assert describe_cost(perfect, report, ENGLISH) == (
+        "4.00 for 1,000 documents; 0.008 for each that is fully right; a document is expected to"
+        " cost 1.25 (model 0.004, corrections 0.25, errors that nobody sees 1.00); with today's"
+        " pipeline 2.25"
+    )
+    assert describe_cost(today, report, ENGLISH) == (
+        "a document is expected to cost 2.25 (corrections 0.25, errors that nobody sees 2.00;"
+        " what the model itself costs is not known)"
+    )
+    table = build_trade_table(report, report.summaries, RUSSIAN)
+    assert table.columns[:3] == ["model", "prompt", "fully right"]
+    assert "not on the document" not in table.columns
+    ranked = [[cell.text for cell in row] for row in table.rows]
+    assert [row[0] for row in ranked] == ["today", "perfect"]
+    cost = table.columns.index("one is expected to cost")
+    assert [row[cost] for row in ranked] == ["2,25", "1,25"]
+
+
+def test_the_terminal_ends_without_f1() -> None:
+    summaries = summarize(ROWS[:2])
+    report = make_report(summaries, decisions=[decide("perfect", "rejected", UNVERIFIED)])
+    lines = format_closing_lines(report)
+    assert lines[1].startswith("perfect (default), rejected: 1 of 2 documents fully right")
+    assert lines[-1].startswith("No model is chosen. perfect reads 1 of 2 documents fully right")
+    assert not any(word in "\n".join(lines) for word in ("F1", "f1", "p95", "TOST"))
+    assert format_closing_lines(make_report(summaries)) == []
