@@ -9,6 +9,8 @@ from tests.suites import REFERENCE, write_suite
 
 PROJECT = Path(__file__).parents[1]
 
+RUN = f"{PROJECT}/scripts/vlm-lab run"  # what a message says in a folder outside the checkout
+
 ECHO = '''
 """A stand-in for a model: answers what its settings say, and notes each call."""
 import json, time

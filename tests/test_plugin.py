@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.projects import calls_of, echo, records_of, run_folder_of, write_project
+from tests.projects import RUN, calls_of, echo, records_of, run_folder_of, write_project
 from tests.suites import REFERENCE, write_suite
 from vlm_lab.cli.main import main
 
@@ -411,10 +411,7 @@ def test_ctrl_c_leaves_a_report_and_the_command_that_goes_on(pytester: pytest.Py
     output, _ = process.communicate(timeout=30)
     folder = run_folder_of(pytester.path)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
-    assert (
-        f"go on with: scripts/bench -p no:cacheprovider -k m-default --resume {folder.name}"
-        in output
-    )
+    assert f"go on with: {RUN} -p no:cacheprovider -k m-default --resume {folder.name}" in output
     (summary,) = json.loads((folder / "report.json").read_text())["summaries"]
     assert summary["statuses"]["ok"] == len(records_of(folder)) < 30
     assert sum(summary["statuses"].values()) == 30, "what was not run is in the report, too"
@@ -624,7 +621,7 @@ def test_workers_of_xdist_are_refused_with_the_line_that_works(pytester: pytest.
     for option in (["-n", "2"], ["-n2"], ["--numprocesses=2", "--dist", "load"]):
         refused = run(pytester, *option, "-k", "inv_1")
         assert refused.ret == 4
-        commands = re.findall("not for them; type: (scripts/bench .*)", refused.stderr.str())
+        commands = re.findall(f"not for them; type: ({RUN} .*)", refused.stderr.str())
         assert "-p no:cacheprovider -k inv_1" in commands[0]
         assert not re.search(" -n|--dist|numproc", " ".join(commands))
         assert not (pytester.path / "results").exists()

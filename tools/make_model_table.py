@@ -83,9 +83,9 @@ def rows() -> Iterator[str]:
         yield f"| {name} | | no | - | - | | transformers' {needs} needs torchvision |"
     yield (
         "| phi3_v | microsoft/Phi-3-vision-128k-instruct | a stand-in | - | - | several | "
-        "own code, an interpreter of its own (`vlm-lab models env`): a stand-in with code in its "
-        "form ran under transformers 4.40 (tests/test_other_interpreter.py); torchvision, which "
-        "the real code needs, was not proven |"
+        "own code, an interpreter of its own (`scripts/vlm-lab models env NAME`): a stand-in "
+        "with code in its form ran under transformers 4.40 (tests/test_other_interpreter.py); "
+        "torchvision, which the real code needs, was not proven |"
     )
 
 

@@ -10,7 +10,13 @@ UserError            what the user gave cannot be used: one clear message, no tr
 """
 
 import sys
-from pathlib import Path
+
+from vlm_lab.commands import (
+    format_command,
+    format_install_command,
+    format_run_command,
+    has_scripts,
+)
 
 
 class UserError(Exception):
@@ -63,9 +69,11 @@ def explain_missing_module(error: ModuleNotFoundError) -> str:
     where it is one of our own modules that is missing."""
     if (error.name or "vlm_lab").startswith("vlm_lab"):
         raise error
-    project = Path(__file__).parents[1]
+    scripts = ""
+    if has_scripts():
+        commands = f"{format_run_command()} (or {format_command()})"
+        scripts = f"type {commands}, which has an environment of its own, or "
     return (
-        f"no module {error.name!r} in {sys.executable}: type scripts/bench (or scripts/vlm-lab), "
-        "which has an environment of its own, or install what is needed here: "
-        f"{sys.executable} -m pip install -e '{project}[local,ocr]'"
+        f"no module {error.name!r} in {sys.executable}: {scripts}"
+        f"install what is needed here: {format_install_command('local,ocr')}"
     )

@@ -172,8 +172,8 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "see_errors": ("look at what it reads wrong",),
     # why a reference is doubted
     "doubtful": (
-        "{n} value of the references is doubtful; vlm-lab corrections last lists it:",
-        "{n} values of the references are doubtful; vlm-lab corrections last lists them:",
+        "{n} value of the references is doubtful; {command} lists it:",
+        "{n} values of the references are doubtful; {command} lists them:",
     ),
     "agreed": ("{n} family says {value}", "{n} families say {value}"),
     "disputed": (
@@ -282,6 +282,11 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         " would take {needed} for {n} candidate",
         "{suite}: {name} {rule:g} cannot be shown with {documents} documents; were all right, it"
         " would take {needed} for {n} candidates",
+    ),
+    "lacks_settings": ("{model}: still lacks {settings}; {command} prints what to type",),
+    "not_counted": (
+        "{n} model that is not on this machine is not counted in that: {models}",
+        "{n} models that are not on this machine are not counted in that: {models}",
     ),
     "unprovable_by_groups": (
         "{suite}: {name} {rule:g} cannot be shown with {documents} documents in {groups} groups;"

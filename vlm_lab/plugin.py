@@ -20,7 +20,15 @@ from vlm_lab.exit_status import ExitStatus
 
 try:
     from vlm_lab.run.distribution import make_distribution_error, refuse_distribution
-    from vlm_lab.run.options import add_options, read_options
+    from vlm_lab.run.options import Options, add_options, read_options
+    from vlm_lab.run.selection import (
+        build_suite_keyword,
+        check_suite_options,
+        choose_suite,
+        explain_empty_selection,
+        find_suites,
+        get_suite_folder,
+    )
     from vlm_lab.run.session import Session
     from vlm_lab.run.signals import interrupt_on_signals, restore_signals
     from vlm_lab.run.stopwatch import StopwatchPlugin, check_benchmark_plugin
@@ -32,6 +40,7 @@ SESSION = pytest.StashKey[Session]()
 CASE = pytest.StashKey[Case]()
 ANSWERED = pytest.StashKey[list[Case]]()  # by the run that is resumed
 USAGE_ERROR = pytest.StashKey[bool]()
+NO_SESSION = pytest.StashKey[bool]()  # what was typed allows no run: said once, not for each file
 NO_TESTS_LEFT = pytest.ExitCode.NO_TESTS_COLLECTED
 ADD_JUNIT_PROPERTY = pytest.StashKey[Callable[[str, object], None]]()
 
@@ -81,29 +90,62 @@ def get_session(config: pytest.Config) -> Session:
     """The run, made when the first benchmark is collected: pytest over other tests pays nothing."""
     session = config.stash.get(SESSION, None)
     if session is None:
+        config.stash[NO_SESSION] = True
         with raise_usage_errors(config):
             check_benchmark_plugin(config)
             # A worker of pytest-xdist, where a file did not show that it has benchmarks.
             if hasattr(config, "workerinput"):
                 raise make_distribution_error(config, config.workerinput["mainargv"][1:])
-            session = config.stash[SESSION] = Session(read_options(config))
+            session = config.stash[SESSION] = Session(read_options_and_suite(config))
+        del config.stash[NO_SESSION]
     return session
+
+
+def read_options_and_suite(config: pytest.Config) -> Options:
+    """What was typed, with the one suite that it names."""
+    options, text = read_options(config), config.getoption("suite")
+    suites = find_suites(config)
+    if text:
+        chosen = choose_suite(text, suites, config.invocation_params.dir)
+        return replace(options, suite=chosen.folder, suite_test=chosen.test_file)
+    check_suite_options(options, suites, config.option.keyword)
+    return options
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One case per model x prompt x document, for tests that use all three; `-k` selects ids."""
     if not {"model", "prompt", "document"} <= set(metafunc.fixturenames):
         return
+    if NO_SESSION in metafunc.config.stash:
+        return
     session = get_session(metafunc.config)
     path = metafunc.definition.path
+    is_left_out = session.options.suite_test not in (None, path.resolve())
     with raise_usage_errors(metafunc.config):
-        cases = session.plan.build_cases(path.with_name(path.stem.removeprefix("test_")))
+        cases = [] if is_left_out else session.plan.build_cases(get_suite_folder(path))
     marks = [pytest.mark.dry_run] if session.options.dry_run else []
     rows = [pytest.param(case.model, case, id=case.id, marks=marks) for case in cases]
     # Session scope keeps a model loaded from case to case. A direct parameter of that scope would
     # be remembered by pytest to the end, for every case, so `document` is a fixture that looks at
     # the case instead.
     metafunc.parametrize(("model", "prompt"), rows, indirect=True, scope="session")
+
+
+def mark_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Notes each item's case, and the suite that `-k` may name; tests of suites that `--suite`
+    leaves out have none and go."""
+    without_case = []
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        case = params.get("prompt")
+        if isinstance(case, Case):
+            item.stash[CASE] = case
+            item.extra_keyword_matches.add(build_suite_keyword(case.document.suite.name))
+        elif {"model", "prompt"} <= set(params):
+            without_case.append(item)
+    if without_case:
+        config.hook.pytest_deselected(items=without_case)
+        items[:] = [item for item in items if item not in without_case]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -118,10 +160,10 @@ def pytest_collection_modifyitems(
     session = config.stash.get(SESSION, None)
     if session is None:
         return (yield)
-    for item in items:
-        case = getattr(item, "callspec", None) and item.callspec.params.get("prompt")  # type: ignore[attr-defined]
-        if isinstance(case, Case):
-            item.stash[CASE] = case
+    mark_cases(config, items)
+    all_cases = [item.stash[CASE] for item in items if CASE in item.stash]
+    keyword = config.option.keyword
+    config.option.keyword = session.plan.select_suites(keyword)
 
     def rank_item(item: pytest.Item) -> tuple[int, ...]:
         return session.plan.rank_case(item.stash[CASE]) if CASE in item.stash else ()
@@ -129,6 +171,9 @@ def pytest_collection_modifyitems(
     deselect_cases(config, items, lambda case: not session.plan.is_selected(case))
     items.sort(key=rank_item)
     yield
+    config.option.keyword = keyword
+    if keyword and all_cases and not items:
+        session.empty_selection = explain_empty_selection(keyword, all_cases)
     items.sort(key=lambda item: rank_item(item)[:1])
     selected = [item.stash[CASE] for item in items if CASE in item.stash]
     with stop_on_usage_errors(config):

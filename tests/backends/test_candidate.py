@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from vlm_lab.backends import BACKENDS, Backend, resolve_backend
+from vlm_lab.backends import Backend, resolve_backend
 from vlm_lab.backends.candidate import Candidate
+from vlm_lab.config.setting_names import BACKENDS
 from vlm_lab.errors import UserError
 from vlm_lab.types import Generation, Model, Prompt, Runtime
 

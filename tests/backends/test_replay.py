@@ -51,6 +51,55 @@ def test_a_folder_is_read_as_references_are(tmp_path: Path, prompt: Prompt) -> N
     assert reply.environment["replayed"], "the file's digest says which answer it was"
 
 
+@pytest.mark.parametrize(
+    ("answer", "settings"),
+    [
+        ({"invoice_number": "7"}, {}),
+        ({"status": "ok", "response": {"fields": {"invoice_number": "7"}}}, {}),
+        ([{"page": 1, "result": [{"invoice_number": "7", "confidence": 0.9}]}], {}),
+        ({"data": {"model": "b", "answer": {"invoice_number": "7", "confidence": 1}}}, {}),
+        ({"draft": {"invoice_number": "6"}, "final": {"invoice_number": "7"}}, {"unwrap": "final"}),
+    ],
+)
+def test_another_readers_envelope_is_found_or_named(
+    tmp_path: Path, prompt: Prompt, answer: object, settings: dict[str, str]
+) -> None:
+    folder = tmp_path / "json"
+    folder.mkdir()
+    (folder / "Счёт 1.json").write_text(json.dumps(answer))
+    reply = replay(folder, **settings).generate(prompt)
+    assert json.loads(reply.raw_response) == {"invoice_number": "7"}
+
+
+def test_another_readers_envelope_is_found_under_the_suites_map(tmp_path: Path) -> None:
+    """The map's own paths say what is looked for; a suite without `unwrap` has it found, too."""
+    suite_yaml = 'map: {invoice_number: "Номер"}'
+    suite = load_suite(write_suite(tmp_path / "suite", {"a": {"Номер": "1"}}, suite_yaml))
+    (document,) = load_documents(suite)[0]
+    prompt = make_prompt(Model(name="old", model_id="x"), "x", "default", document, None)
+    (tmp_path / "json").mkdir()
+    (tmp_path / "json" / "a.json").write_text('{"meta": {"n": 1}, "ответ": {"Номер": "7"}}')
+    reply = replay(tmp_path / "json").generate(prompt)
+    assert json.loads(reply.raw_response) == {"invoice_number": "7"}
+
+
+def test_what_has_no_field_in_it_stays_as_it_is(tmp_path: Path, prompt: Prompt) -> None:
+    (tmp_path / "json").mkdir()
+    (tmp_path / "json" / "Счёт 1.json").write_text('{"data": {"error": "unreadable"}}')
+    reply = replay(tmp_path / "json").generate(prompt)
+    assert json.loads(reply.raw_response) == {"error": "unreadable"}
+
+
+def test_a_path_of_models_yaml_is_found_from_any_folder(
+    tmp_path: Path, prompt: Prompt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "answers.jsonl").write_text('{"document": "schet-1", "raw_response": "{}"}')
+    (tmp_path / "docs").mkdir()
+    monkeypatch.chdir(tmp_path / "docs")
+    model = Model(name="old", model_id="answers.jsonl", backend="replay")
+    assert Replay(model, Runtime(tmp_path / "cache")).generate(prompt).raw_response == "{}"
+
+
 def test_a_former_run_and_the_model_in_it(tmp_path: Path, prompt: Prompt) -> None:
     answers = {"a": "A", "old": "B", "gone": None}
     rows = [

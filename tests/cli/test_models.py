@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.conftest import PROJECT
 from vlm_lab.cli import models as command
 from vlm_lab.cli.main import main
 from vlm_lab.config.models_file import load_candidates
@@ -88,7 +89,7 @@ def test_env_is_shell_commands_and_lines_for_models_yaml(
         requirement.split("==")[0] for requirement in pip[4:]
     }
     assert all(re.fullmatch(r"[A-Za-z]+==[\d.]+", requirement) for requirement in pip[4:])
-    assert fetch == ["vlm-lab", "weights", "fetch", "phi-3-vision"]
+    assert fetch == [f"{PROJECT}/scripts/vlm-lab", "weights", "fetch", "phi-3-vision"]
     entry = yaml.safe_load(lines)
     assert entry == {"python": "envs/phi-3-vision/bin/python", "attn_implementation": "eager",
                      "trust_remote_code": True, "revision": "<the commit>"}  # fmt: skip
@@ -130,6 +131,7 @@ def test_the_models_file_stands_before_or_after_the_action(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (home / "models.yaml").rename(home / "mine.yaml")
+    (home / "pytest.ini").write_text("[pytest]\naddopts = -p vlm_lab.plugin\n")  # a project
     before = run(capsys, "--models-file", "mine.yaml", "env", "phi-3-vision")
     assert run(capsys, "env", "phi-3-vision", "--models-file", "mine.yaml") == before
     assert "models.yaml: cannot be read" in run(capsys, status=2)

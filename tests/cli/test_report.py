@@ -12,7 +12,7 @@ from vlm_lab.cli.main import main
 def results(tmp_path: Path) -> Path:
     for name in ("20260101T000000Z", "20260102T000000Z"):
         write_run(tmp_path / name)
-        (tmp_path / name / "records.jsonl").touch()
+        (tmp_path / name / "run.json").touch()  # a run began there
     return tmp_path
 
 
@@ -47,6 +47,45 @@ def test_each_form_is_written_into_the_runs_folder(
     assert (run / place).stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        (["--output", "out/отчёт.html", "--lang", "ru"], "out/отчёт.html"),
+        (["--output", "out/r.md", "--lang", "ru"], "out/r.md"),
+        (["--output", "out/wiki.xml"], "out/wiki.xml"),
+        (["--output", "out", "--lang", "ru"], "out/report.html"),
+        (["--output", "out", "--format", "md"], "out/report.md"),
+        (["--output", "out/seiten", "--format", "csv"], "out/seiten/tables"),
+    ],
+)
+def test_a_report_is_written_where_it_is_wanted(
+    results: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    place: str,
+) -> None:
+    monkeypatch.chdir(results)
+    before = sorted((results / "20260102T000000Z").rglob("*"))
+    assert main(["report", "20260102T000000Z", "--output-dir", str(results), *options]) == 0
+    assert capsys.readouterr().out.strip() == place
+    assert (results / place).exists()
+    assert sorted((results / "20260102T000000Z").rglob("*")) == before, "the run is left alone"
+    if "ru" in options:
+        assert "документ" in (results / place).read_text("utf-8")
+    arguments = ["report", "20260101T000000Z", "--output-dir", str(results), *options]
+    assert main(arguments) == 2, "the pictures beside it are another run's"
+    assert "has the report of another run" in capsys.readouterr().err
+
+
+def test_a_file_of_no_known_form_is_refused(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = str(results / "report.pdf")
+    assert main(["report", "last", "--output-dir", str(results), "--output", output]) == 2
+    assert "a file that ends in .html, .htm, .md, .xml" in capsys.readouterr().err
+
+
 def test_two_runs_are_held_against_each_other(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,5 +101,5 @@ def test_a_run_without_a_report_says_what_to_type(
 ) -> None:
     (results / "20260101T000000Z" / "report.json").unlink()
     assert main(["report", "20260101T000000Z", "--output-dir", str(results)]) == 2
-    assert "--resume 20260101T000000Z" in capsys.readouterr().err
+    assert f"--resume {results / '20260101T000000Z'}\n" in capsys.readouterr().err
     assert main(["report", "a", "b", "c", "--output-dir", str(results)]) == 2

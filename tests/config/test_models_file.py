@@ -70,6 +70,20 @@ def test_defaults_are_merged_key_by_key(tmp_path: Path) -> None:
             "model_id: hub/a\n    status: choosen",
             "'chosen', 'rejected' or 'needs_more_data'",
         ),
+        *(
+            ("model_id: hub/a", f"model_id: hub/a\n    {line}", f"models.yaml:9: models[0].{said}")
+            for line, said in (
+                ("backend: opnai", "backend: no backend 'opnai'; did you mean 'openai'?"),
+                ("backend: echo.Echo", "backend: no backend 'echo.Echo'; known: ocr, openai, "),
+                ("backend: 'echo:'", "backend: no backend 'echo:'; known: ocr, openai, replay"),
+                ("dtype: flaot16", "dtype: no dtype 'flaot16'; did you mean 'float16'?"),
+                (
+                    "attn_implementation: falsh_attention_2",
+                    "attn_implementation: no attn_implementation 'falsh_attention_2'; did you mean "
+                    "'flash_attention_2'?",
+                ),
+            )
+        ),
         ("    model_id: hub/a\n", "", "models[0].model_id: is missing"),
         ("name: a", "name: A/b", "models.yaml:7: models[0].name: must match"),
         ("name: a", "name: a.json", "not end in .json"),
@@ -179,6 +193,24 @@ def test_a_pinned_kernel_and_a_quantisations_own_dtype_are_taken(tmp_path: Path)
     quantised = "load_kwargs: {quantization_config: {dtype: int8}}"
     text = GOOD.replace("model_id: hub/a", f"model_id: hub/a\n    {kernel}\n    {quantised}", 1)
     assert load_candidates([write(tmp_path, text)]).models[0].trust_remote_code
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "backend: 'own.readers:Reader'",
+        "dtype: bf16",
+        "dtype: float8_e4m3fn",
+        "attn_implementation: flash_attention_4",
+        "attn_implementation: paged|sdpa",
+        "attn_implementation: something_else_entirely",
+    ],
+)
+def test_names_that_only_libraries_know_are_taken(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path, GOOD.replace("model_id: hub/a", f"model_id: hub/a\n    {line}", 1))
+    assert len(load_candidates([path]).models) == len(
+        load_candidates([write(tmp_path, GOOD)]).models
+    )
 
 
 def test_variables_of_a_chat_template_are_taken_as_they_are(tmp_path: Path) -> None:

@@ -214,6 +214,6 @@ def test_an_older_baseline_is_refused_with_what_to_do(tmp_path: Path) -> None:
         load_baseline(path)
     assert str(refused.value) == (
         f"{path}: is no baseline of this version (schema_version 2 is wanted, it has 1);"
-        " write it anew with"
-        " vlm-lab accept"
+        " write it anew:"
+        " scripts/vlm-lab accept"
     )

@@ -37,7 +37,7 @@ def test_the_report_comes_back_as_what_was_written(run: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"run": {}}'])
 def test_a_torn_report_is_one_line(run: Path, text: str) -> None:
     (run / "report.json").write_text(text)
-    with pytest.raises(UserError, match="is no report of this version.*--resume 20260102T030405Z"):
+    with pytest.raises(UserError, match=f"is no report of this version.*--resume {run}$"):
         read_report(run)
     (run / "report.json").unlink()
     with pytest.raises(UserError, match="cannot be read"):

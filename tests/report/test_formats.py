@@ -89,7 +89,7 @@ def test_first_page_has_the_word_and_what_it_comes_to_without_f1(markdown: str) 
     assert "**Chosen: sharp (default).**" in first
     assert "reads 3 of 4 documents fully right; next: check 1 doubtful reference." in first
     assert "✗ **rejected** | blunt (default) | 0 of 3 documents fully right" in first
-    assert "hand it over to your pipeline: vlm-lab export 20260102T030405Z" in first
+    assert "hand it over to your pipeline: scripts/vlm-lab export 20260102T030405Z" in first
     assert "| blunt | default | 0/3 |" in first
     assert not any(figure in first for figure in ("F1", "p95", "0.875"))
     assert len(first.splitlines()) < 60

@@ -3,12 +3,17 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import PROJECT
 from tests.projects import records_of, write_project
-from tests.suites import REFERENCE
+from tests.suites import REFERENCE, write_suite
+from vlm_lab.run.dry_run import PageInspector
+from vlm_lab.suite import load_documents, load_suite, make_prompt
+from vlm_lab.suite.rendering.process import PAGE_WORKER
+from vlm_lab.types import Model
 
 
 def run(pytester: pytest.Pytester, name: str, *options: str) -> tuple[pytest.RunResult, Path]:
@@ -43,6 +48,33 @@ def test_visual_tokens_are_predicted_as_the_model_then_takes_them(
     result.assert_outcomes(passed=1, deselected=1)
     (record,) = records_of(real_folder)
     assert 0 < record["usage"]["visual_tokens"] == predicted["tiny"]
+
+
+def test_a_documents_pages_are_rendered_once_for_all_candidates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[str] = []
+    request = PAGE_WORKER.request
+
+    def count_request(path: Path, task: str, **arguments: Any) -> Any:
+        rendered.extend([path.name] if task == "render" else [])
+        return request(path, task, **arguments)
+
+    monkeypatch.setattr(PAGE_WORKER, "request", count_request)
+    suite = load_suite(write_suite(tmp_path / "suite", dict.fromkeys("ab", REFERENCE)))
+    inspector = PageInspector()
+    facts = [
+        inspector.inspect(make_prompt(Model(name=name, model_id="x"), "x", "x", document, None))
+        for name in ("m1", "m2", "m3")
+        for document in load_documents(suite)[0]
+    ]
+    assert rendered == ["a.png", "b.png"]
+    assert {len(page_facts.image_sizes) for page_facts in facts} == {1}
+    large = make_prompt(
+        Model(name="m4", model_id="x", dpi=40), "x", "x", load_documents(suite)[0][0], 1
+    )
+    inspector.inspect(large)
+    assert rendered == ["a.png", "b.png", "a.png"], "other pixels, other sizes"
 
 
 def test_a_chat_model_without_a_chat_template_is_named_in_header_and_report(

@@ -36,6 +36,27 @@ def test_what_so_few_documents_cannot_show_is_said_before_the_run(
         result.stdout.fnmatch_lines(f"*{words}")
 
 
+def test_models_that_are_not_here_are_named_and_not_counted(pytester: pytest.Pytester) -> None:
+    absent = "  - {name: far, model_id: some/model}\n  - {name: gone, model_id: no/where}\n"
+    write_project(
+        pytester.path,
+        f"models:\n{echo('a')}{echo('b')}{absent}decide:\n  require: {{field_f1: 0.98}}\n",
+    )
+    result = pytester.runpytest("benchmarks", "--collect-only", "-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines(
+        [
+            "*it would take 183 for 2 candidates",
+            "2 models that are not on this machine are not counted in that: far, gone",
+        ]
+    )
+    (pytester.path / "models.yaml").write_text(
+        f"models:\n{absent}decide:\n  require: {{field_f1: 0.98}}\n"
+    )
+    result = pytester.runpytest("benchmarks", "--collect-only", "-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines(["*it would take 183 for 2 candidates"])
+    assert "not counted" not in result.stdout.str(), "where none is here all are counted"
+
+
 def test_a_share_above_one_is_refused_with_its_line(pytester: pytest.Pytester) -> None:
     write_project(pytester.path, f"models:\n{echo()}decide:\n  require: {{field_f1: 95}}\n")
     result = pytester.runpytest("benchmarks", "-p", "no:cacheprovider")

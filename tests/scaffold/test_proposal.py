@@ -1,6 +1,7 @@
 """pytest tests/scaffold/test_proposal.py: what `vlm-lab init` makes of other people's folders."""
 
 import json
+import os
 import re
 from argparse import Namespace
 from collections.abc import Mapping
@@ -69,7 +70,9 @@ def test_a_pipelines_folder_becomes_a_suite_that_scores_one(
     assert "matched 30 of 30 documents by {stem}.json" in output
     assert "envelope: result.data; ignored: confidence, bbox" in output
     assert '15 "", 15 null' in output
-    assert output.splitlines()[-1].startswith("next: vlm-lab init --check ")
+    check = f"scripts/vlm-lab init --check {os.path.relpath(tmp_path)}/benchmarks/schet"
+    dry_run = f"cd {tmp_path} && {PROJECT}/scripts/vlm-lab run --suite schet --dry-run"
+    assert output.splitlines()[-1] == f"next: {check}; then {dry_run}"
     suite = load_suite(tmp_path / "benchmarks/schet")
     assert types(suite) == {
         "Номер": "identifier",
@@ -139,7 +142,7 @@ def test_nothing_is_overwritten_and_a_second_run_shows_a_diff(
         ),
         ("docs", "broken", "1 .json files and none is readable JSON.*--references=PATH"),
         ("docs", "texts", "no file holds a JSON object.*a reference is an object of fields"),
-        ("docs", None, "--references=PATH is missing; type: vlm-lab init"),
+        ("docs", None, "--references=PATH is missing; type: scripts/vlm-lab init"),
     ],
 )
 def test_folders_that_do_not_fit_end_in_what_to_do(

@@ -7,16 +7,11 @@ Every backend is a `Backend`. What is optional has its default there, so that wh
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vlm_lab.config.setting_names import BACKENDS
 from vlm_lab.messages import Message
 from vlm_lab.registry import resolve_name
 from vlm_lab.types import Generation, Model, Prompt, Record, Runtime
 
-BACKENDS = {
-    "ocr": "vlm_lab.backends.ocr.backend:Ocr",
-    "openai": "vlm_lab.backends.openai.backend:OpenAI",
-    "replay": "vlm_lab.backends.replay:Replay",
-    "transformers": "vlm_lab.backends.transformers.backend:Transformers",
-}
 # asked without loading
 CLASS_METHODS = (
     "identity",
@@ -71,6 +66,12 @@ class Backend:
     def server_address(cls, model: Model) -> str | None:
         """Where the server is that answers; None where this machine does."""
         return None
+
+    @classmethod
+    def is_here(cls, model: Model, runtime: Runtime) -> bool:
+        """Whether what `model_id` names lies on this machine, as far as a look at the names of
+        files tells; a server is taken to answer."""
+        return True
 
     @classmethod
     def find_warnings(cls, model: Model, runtime: Runtime) -> Sequence[Message]:

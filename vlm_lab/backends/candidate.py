@@ -56,6 +56,13 @@ class Candidate:
         """Visual tokens of pages of these sizes (width, height); None where nobody knows."""
         return self._backend_class.predict_visual_tokens(self.model, self.runtime, sizes)
 
+    def is_here(self) -> bool:
+        """Whether this model could run, as far as that is known without reading or starting
+        anything: a user's own class is code, and is taken to be able to."""
+        if self.model.has_own_backend:
+            return True
+        return self._backend_class.is_here(self.model, self.runtime)
+
     def find_warnings(self) -> Sequence[Message]:
         """What a user should know of this model before it is loaded."""
         return self._backend_class.find_warnings(self.model, self.runtime)

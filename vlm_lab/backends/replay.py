@@ -12,7 +12,9 @@ path:
 
 A line of a JSONL file has `document` (or `id`) and `raw_response` (or `prediction`, `pred`); a
 record of a run is one. Files of a folder, and a label file for all documents, are read as the
-suite's references are: `match`, `unwrap`, `map` and `ignore` apply.
+suite's references are: `match`, `unwrap`, `map` and `ignore` apply. Where the fields lie in another
+envelope than the references', they are found by their names, or where `backend_kwargs: {unwrap:
+result.data}` says.
 """
 
 import json
@@ -43,7 +45,7 @@ class Replay(Backend):
     recorded = True
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
-        self.model, self.path = model, Path(model.model_id)
+        self.model, self.path = model, find_path(model, runtime)
         if not self.path.exists():
             raise Skip(
                 f"{model.name}: nothing to replay at {self.path}; correct `model_id` in models.yaml"
@@ -55,6 +57,10 @@ class Replay(Backend):
         elif self.path.is_file() and _has_replies(self.path):
             self.generations = self._collect_generations(_read_jsonl(self.path))
         self._reference_indices: dict[Suite, ReferenceIndex] = {}
+
+    @classmethod
+    def is_here(cls, model: Model, runtime: Runtime) -> bool:
+        return find_path(model, runtime).exists()
 
     @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> Mapping[str, Any] | None:
@@ -83,7 +89,7 @@ class Replay(Backend):
         found = self._reference_indices[prompt.suite].find(prompt.document_name)
         if found is None:
             raise Skip(f"{self.path} has no JSON file for {prompt.document_id!r}")
-        value, messages = read_reference(found, prompt.suite)
+        value, messages = read_reference(found, self._get_suite(prompt.suite), finds_envelope=True)
         if value is None:
             raise GenerationError("BadReply", " ".join(map(in_english, messages)))
         return Generation(
@@ -92,6 +98,11 @@ class Replay(Backend):
             cached=True,
             environment={"replayed": compute_sha256(found.path)},
         )
+
+    def _get_suite(self, suite: Suite) -> Suite:
+        """The suite with this candidate's own `unwrap`, where it has one."""
+        unwrap = self.model.backend_kwargs.get("unwrap")
+        return suite if unwrap is None else replace(suite, unwrap=str(unwrap))
 
     def _collect_generations(
         self, rows: Iterable[Mapping[str, Any]]
@@ -116,6 +127,12 @@ class Replay(Backend):
         if "model" not in row:
             return True
         return row["model"] == self._source_model and row.get("raw_response") is not None
+
+
+def find_path(model: Model, runtime: Runtime) -> Path:
+    """What `model_id` names: from where one types, else from where models.yaml lies."""
+    path = Path(model.model_id)
+    return path if path.exists() else runtime.cache.parent / path
 
 
 def _convert_record(record: Record) -> Mapping[str, Any]:

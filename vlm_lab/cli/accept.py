@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Iterator
 
 from vlm_lab.cli.run_argument import add_run_argument
+from vlm_lab.commands import format_command, format_run_command
 from vlm_lab.decision.regression_gate import build_run_baseline, encode_baseline
 from vlm_lab.files import atomic_private_file
 from vlm_lab.records.report_json import read_report
@@ -39,7 +40,8 @@ def main(args: argparse.Namespace) -> int:
         print(
             "\n".join(["warning: a later run is not held against what has no answer here:", *gaps])
         )
-        print(f"to fill it in: scripts/bench --resume {run.name}; then: vlm-lab accept {run.name}")
+        resume = format_run_command("--resume", run.name)
+        print(f"to fill it in: {resume}; then: {format_command('accept', run.name)}")
     return 0
 
 

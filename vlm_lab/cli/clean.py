@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from vlm_lab.commands import locate_in_project
 from vlm_lab.errors import UserError
 from vlm_lab.exit_status import ExitStatus
 from vlm_lab.files import read_json_object, remove_abandoned_parts
@@ -28,10 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument(
-        "--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are"
+        "--output-dir",
+        type=Path,
+        default=locate_in_project("results"),
+        metavar="PATH",
+        help="where runs are",
     )
     parser.add_argument(
-        "--cache", type=Path, default=Path("cache"), metavar="PATH", help="where replies are cached"
+        "--cache",
+        type=Path,
+        default=locate_in_project("cache"),
+        metavar="PATH",
+        help="where replies are cached",
     )
     parser.add_argument(
         "--anywhere", action="store_true", help="also a run that does not lie below --output-dir"

@@ -8,6 +8,7 @@ vlm-lab compare A last --max-drop 0.02
 import argparse
 from pathlib import Path
 
+from vlm_lab.commands import locate_in_project
 from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
@@ -30,7 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fail when any field that was right is not",
     )
     parser.add_argument(
-        "--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are"
+        "--output-dir",
+        type=Path,
+        default=locate_in_project("results"),
+        metavar="PATH",
+        help="where runs are",
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from vlm_lab.analysis.label_errors import find_label_errors, format_label_error
 from vlm_lab.cli.run_suites import list_suite_names, load_run_suites, make_missing_suite_error
+from vlm_lab.commands import format_command, format_run_command, locate_in_project
 from vlm_lab.config.models_file import allow_listed_plugins
 from vlm_lab.errors import UserError
 from vlm_lab.localization import SOURCE_LANGUAGE
@@ -28,7 +29,6 @@ from vlm_lab.suite.corrections import CORRECTIONS_FILE, merge_entries
 from vlm_lab.suite.corrections_file import read_saved_entries, update_entries
 from vlm_lab.types import LabelError, Suite
 
-DEFAULT_OUTPUT_DIR = Path("results")
 MAX_SHOWN = 20  # suspects on the terminal; the file has all
 
 
@@ -48,14 +48,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the file (default: {CORRECTIONS_FILE} in the suite's folder)",
     )
     parser.add_argument(
-        "--output-dir", type=Path, default=DEFAULT_OUTPUT_DIR, metavar="PATH", help="where runs are"
+        "--output-dir",
+        type=Path,
+        default=locate_in_project("results"),
+        metavar="PATH",
+        help="where runs are",
     )
 
 
 def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
     names = _select_names(list_suite_names(run), args.suite)
-    allow_listed_plugins([Path("models.yaml")])
+    allow_listed_plugins([locate_in_project("models.yaml")])
     suites = load_run_suites(run, names)
     label_errors = [
         error for error in find_label_errors(read_records(run), suites) if error.suite in names
@@ -69,8 +73,9 @@ def main(args: argparse.Namespace) -> int:
     print("\n".join(_format_open_errors(label_errors, paths)))
     for name, path in paths.items():
         _write_entries(path, [error for error in label_errors if error.suite == name])
-    run_argument = run.name if args.output_dir == DEFAULT_OUTPUT_DIR else run
-    print(f"to look at them and decide: vlm-lab corrections {run_argument} --serve")
+    run_argument = run.name if args.output_dir == locate_in_project("results") else run
+    command = format_command("corrections", run_argument, "--serve")
+    print(f"to look at them and decide: {command}")
     return 0
 
 
@@ -91,7 +96,8 @@ def _serve(
             " name one with --suite=NAME"
         )
     if not names:
-        raise UserError(f"{run}: has no answers yet; scripts/bench --resume {run.name}")
+        command = format_run_command("--resume", run)
+        raise UserError(f"{run}: has no answers yet; {command}")
     (name,) = names
     if name not in suites:
         raise make_missing_suite_error(name, "or move the suite back")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vlm_lab.cli.run_argument import add_run_argument
+from vlm_lab.commands import format_run_command, locate_in_project
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.config.status import write_status
 from vlm_lab.decision.run_decisions import decide_run
@@ -28,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write", action="store_true", help="write status and notes into the models file"
     )
-    parser.add_argument("--models-file", type=Path, default=Path("models.yaml"), metavar="PATH")
+    parser.add_argument(
+        "--models-file", type=Path, default=locate_in_project("models.yaml"), metavar="PATH"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -50,7 +53,7 @@ def _explain_no_decision(report: Report) -> str:
     if report.tuned_suites:
         return (
             f"{run_id} asked the documents that prompts are tuned on; the word comes from the"
-            " others: scripts/bench --holdout"
+            f" others: {format_run_command('--holdout')}"
         )
     return f"{run_id} asked only a part of the suite: a word about a model needs a whole run"
 

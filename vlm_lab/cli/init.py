@@ -15,6 +15,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from vlm_lab.commands import (
+    find_project,
+    format_command,
+    format_run_command,
+    locate_in_project,
+)
 from vlm_lab.errors import UserError
 from vlm_lab.exit_status import ExitStatus
 from vlm_lab.messages import in_english
@@ -59,7 +65,7 @@ def _write_suite(folder: Path, documents: Path | None, references: Path | None) 
         missing_option = "--documents" if documents is None else "--references"
         raise UserError(
             f"{missing_option}=PATH is missing; "
-            f"type: vlm-lab init {folder} --documents=PATH --references=PATH"
+            f"type: {format_command('init', folder, '--documents=PATH', '--references=PATH')}"
         )
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; name a folder for the suite, benchmarks/NAME")
@@ -100,21 +106,31 @@ def format_summary(proposal: Proposal, written: list[Path], has_diffs: bool) -> 
             "add references and run this again, it shows what would change"
         )
     folder = terminal_safe(os.path.relpath(proposal.folder))
-    test = terminal_safe(os.path.relpath(proposal.test_path))
-    yield f"next: vlm-lab init --check {folder}; then pytest {test} --dry-run"
+    check_command = format_command("init", "--check", folder)
+    run_command = _format_dry_run_command(proposal.folder)
+    yield f"next: {check_command}; then {run_command}"
+
+
+def _format_dry_run_command(folder: Path) -> str:
+    """By the suite's name where its project would find it, by its path elsewhere."""
+    project = find_project(folder.absolute())
+    is_found = project is not None and folder.absolute().parent == project / "benchmarks"
+    suite = folder.name if is_found else os.path.relpath(folder)
+    return format_run_command("--suite", suite, "--dry-run", project=project)
 
 
 def _check_folder(folder: Path) -> int:
     from vlm_lab.config.models_file import allow_listed_plugins
     from vlm_lab.run.preflight import check_suite
 
-    allow_listed_plugins([Path("models.yaml")])
+    allow_listed_plugins([locate_in_project("models.yaml")])
     documents, load_notes = load_documents(load_suite(folder))
     errors, check_notes = check_suite(documents[0].suite, documents)
     print("\n".join([*map(in_english, (*load_notes, *check_notes)), *errors]))
     scored_count = sum(document.reference is not None for document in documents)
     if errors:
-        print(f"{folder}: correct suite.yaml or schema.json, then: vlm-lab init --check {folder}")
+        command = format_command("init", "--check", folder)
+        print(f"{folder}: correct suite.yaml or schema.json, then: {command}")
         return ExitStatus.FAILED
     print(
         f"{folder}: {scored_count} of {len(documents)} documents have a reference, "

@@ -7,9 +7,11 @@ vlm-lab --help
 import argparse
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 
+from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError, explain_missing_module
 from vlm_lab.exit_status import EXIT_STATUS_MEANINGS, ExitStatus
 
@@ -29,11 +31,12 @@ COMMANDS = {
     "models": (
         "list the candidates; write an interpreter's set-up for one that needs other versions"
     ),
+    "plan": "how many labelled documents the rules take, and how many hours of labelling",
     "report": (
-        "print a run's summary, write it as html, md, confluence or csv, "
-        "or show what changed between two"
+        "print a run's summary, write it as html, md, confluence or csv (`--no-values` for "
+        "strangers), or show what changed between two"
     ),
-    "run": "run every model x prompt x document: what scripts/bench does",
+    "run": "run every model x prompt x document; takes the options of pytest, too",
     "score": "score a file of predictions against references with our score and the published ones",
     "weights": "where every candidate's weights are; fetch them, or plan to",
 }
@@ -60,7 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_command(name: str, arguments: Sequence[str]) -> int:
     module = importlib.import_module(f"vlm_lab.cli.{name}")
     parser = argparse.ArgumentParser(
-        f"vlm-lab {name}", description=module.__doc__, formatter_class=_RawHelpFormatter
+        format_command(name),
+        description=_write_program_out(module.__doc__ or ""),
+        formatter_class=_RawHelpFormatter,
     )
     module.add_arguments(parser)
     args, unknown_arguments = parser.parse_known_args(arguments)
@@ -70,6 +75,14 @@ def _run_command(name: str, arguments: Sequence[str]) -> int:
     status = int(module.main(args))
     sys.stdout.flush()
     return status
+
+
+def _write_program_out(text: str) -> str:
+    """A docstring's examples, `vlm-lab report RUN`, as they are typed here."""
+    program = format_command()
+    examples = re.sub(r"^vlm-lab(?= )", lambda _: program, text, flags=re.MULTILINE)
+    indent = " " * (len(program) - len("vlm-lab"))
+    return re.sub(r"^(?= {12})", indent, examples, flags=re.MULTILINE)
 
 
 def _close_broken_pipe() -> int:
@@ -85,11 +98,11 @@ class _RawHelpFormatter(argparse.RawDescriptionHelpFormatter):
 
 def _print_overview(name: str) -> int:
     is_help = name in ("", "-h", "--help")
-    lines = ["usage: vlm-lab COMMAND [options]", ""]
+    lines = [f"usage: {format_command()} COMMAND [options]", ""]
     lines += [f"  {command:<12} {text}" for command, text in COMMANDS.items()]
     lines += [
         "",
-        "exit status of a command; `vlm-lab run` has pytest's, docs/ci.md lists both:",
+        f"exit status of a command; {format_command('run')} has pytest's, docs/ci.md lists both:",
         "",
     ]
     lines += [

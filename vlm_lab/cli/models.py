@@ -11,54 +11,23 @@ import platform
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from vlm_lab.backends.transformers import devices, weights
-from vlm_lab.cli.weights import add_models_file, find_backend, format_table, select_model
+from vlm_lab.backends.transformers.recipes import RECIPES
+from vlm_lab.cli.weights import add_models_file, find_backend, select_model
+from vlm_lab.commands import format_command, locate_in_project
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.errors import UserError
+from vlm_lab.report.formatting import WHOLE_LINES, format_table, get_terminal_width
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Model, Runtime
 
 HEADINGS = ("model", "backend", "status", "prompts", "weights", "runs on")
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Exact versions that belong together, a Python with wheels of all of them, and the reason."""
-
-    python: str
-    packages: tuple[str, ...]
-    reason: str
-
-
-# The model cards' own versions; numpy below 2, which torch 2.3 was built for.
-_OLD_TORCH = (
-    "torch==2.3.0",
-    "torchvision==0.18.0",
-    "Pillow==10.3.0",
-    "numpy==1.26.4",
-    "requests==2.31.0",
-)
-RECIPES = {
-    "microsoft/Phi-3-vision-128k-instruct": Recipe(
-        "python3.11",
-        ("transformers==4.40.2", "accelerate==0.30.1", *_OLD_TORCH),
-        "its own code needs transformers 4.40 (its card's version) and torchvision; "
-        "transformers 5 has no class for it",
-    ),
-    "microsoft/Phi-3.5-vision-instruct": Recipe(
-        "python3.11",
-        ("transformers==4.43.4", "accelerate==0.30.1", *_OLD_TORCH),
-        "its own code needs transformers 4.43 (its card's version) and torchvision; "
-        "transformers 5 has no class for it",
-    ),
-}
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_models_file(parser, Path("models.yaml"))
+    add_models_file(parser, locate_in_project("models.yaml"))
     env = parser.add_subparsers(dest="action", metavar="").add_parser(
         "env", help="make an interpreter for a model"
     )
@@ -73,7 +42,7 @@ def main(args: argparse.Namespace) -> int:
         print("\n".join(format_recipe(select_model(models, args.name), cache)))
         return 0
     rows = [format_row(model, Runtime(cache)) for model in models]
-    print("\n".join(format_table([HEADINGS, *rows])))
+    print("\n".join(format_table(HEADINGS, rows, get_terminal_width(WHOLE_LINES), len(HEADINGS))))
     return 0
 
 
@@ -138,7 +107,8 @@ def format_recipe(model: Model, cache: Path) -> Iterator[str]:
     yield f"{recipe.python} -m venv {quoted_folder}"
     yield f"{quoted_folder}/bin/python -m pip install {' '.join(recipe.packages)}"
     if commit is None:
-        yield f"vlm-lab weights fetch {model.name}        # prints the commit for `revision` below"
+        command = format_command("weights", "fetch", model.name)
+        yield f"{command}        # prints the commit for `revision` below"
     yield "\n# models.yaml, in its entry:"
     yield f"    python: {folder}/bin/python"
     yield "    attn_implementation: eager"

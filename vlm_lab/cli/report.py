@@ -5,6 +5,8 @@ vlm-lab report                          the newest run's table, and where its re
 vlm-lab report RUN --format confluence  report.confluence.xml;
                                         attach report_files/plots and report_files/crops
 vlm-lab report RUN --format html --lang ru
+vlm-lab report RUN --lang ru --output PATH
+                                        a file (.html, .md, .xml) or a folder
 vlm-lab report RUN --no-values          RUN/no-values/: no value, no reply, no document's name
 vlm-lab report A B                      what changed from A to B, field by field,
                                         document by document
@@ -14,10 +16,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from vlm_lab.commands import locate_in_project
 from vlm_lab.errors import UserError
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.runs import find_run
-from vlm_lab.report.formats import FORMATS, write_format
+from vlm_lab.report.formats import FORMATS, choose_format, write_format
 from vlm_lab.report.html.changes import write_changes
 from vlm_lab.report.redaction import write_redacted_report
 from vlm_lab.report.terminal import format_summary_lines
@@ -43,7 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " of a document (suites, models and fields keep their names)",
     )
     parser.add_argument(
-        "--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are"
+        "--output",
+        type=Path,
+        metavar="PATH",
+        help="a file, whose name says the form, or a folder (default: the run's folder)",
+    )
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        default=locate_in_project("results"),
+        metavar="PATH",
+        help="where runs are",
     )
 
 
@@ -54,11 +67,12 @@ def main(args: argparse.Namespace) -> int:
     if args.no_values:
         runs = [write_redacted_report(runs[0])]
     if len(runs) == 2:
-        print(write_changes(runs[0], runs[1], args.lang))
+        print(write_changes(runs[0], runs[1], args.lang, args.output))
     elif len(runs) > 2:
         raise UserError(f"one run, or two to be held against each other (got {len(runs)})")
-    elif args.format:
-        print(write_format(args.format, runs[0], args.lang))
+    elif args.format or args.output:
+        format_name = args.format or choose_format(args.output)
+        print(write_format(format_name, runs[0], args.lang, args.output))
     else:
         _print_summary(read_report(runs[0]))
         print(f"\n{_format_report_line(runs[0], args.lang)}")

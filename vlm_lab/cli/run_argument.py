@@ -3,6 +3,8 @@
 from argparse import ArgumentParser
 from pathlib import Path
 
+from vlm_lab.commands import locate_in_project
+
 
 def add_run_argument(parser: ArgumentParser) -> None:
     """The arguments of a command that is about one run, the newest where none is named."""
@@ -10,5 +12,9 @@ def add_run_argument(parser: ArgumentParser) -> None:
         "run", nargs="?", default="last", metavar="RUN", help="path, run id, or last (default)"
     )
     parser.add_argument(
-        "--output-dir", type=Path, default=Path("results"), metavar="PATH", help="where runs are"
+        "--output-dir",
+        type=Path,
+        default=locate_in_project("results"),
+        metavar="PATH",
+        help="where runs are",
     )

@@ -19,9 +19,11 @@ from typing import Any
 
 from vlm_lab.backends import Backend, resolve_backend
 from vlm_lab.backends.transformers import hub, weights
+from vlm_lab.commands import format_command, locate_in_project
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.config.strict_yaml import format_suggestion
 from vlm_lab.errors import UserError
+from vlm_lab.report.formatting import WHOLE_LINES, format_table, get_terminal_width
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Model
 
@@ -34,7 +36,7 @@ BYTES_PER_PAGE = 0.4e9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_models_file(parser, Path("models.yaml"))
+    add_models_file(parser, locate_in_project("models.yaml"))
     parser.add_argument(
         "--pages", type=int, default=4, metavar="N", help="pages of one document, for `fits`"
     )
@@ -64,10 +66,10 @@ def main(args: argparse.Namespace) -> int:
         return 0
     gpus = list_gpus()
     rows = [format_row(model, cache, gpus, args.pages) for model in models]
-    print("\n".join(format_table([HEADINGS, *rows])))
+    print("\n".join(format_rows(rows)))
     print(
         f"\nfits: {MEMORY_OVERHEAD} x weights + {BYTES_PER_PAGE / 1e9} GB "
-        f"for each of {args.pages} pages, on {_format_gpus(gpus)}"
+        f"for each of {args.pages} pages,\non {_format_gpus(gpus)}"
     )
     return 0
 
@@ -121,7 +123,7 @@ def format_row(
         return model.name, "none needed", "-", "-", "-", "-", address
     checkpoint = weights.find_checkpoint(model, cache)
     if checkpoint is None:
-        command = f"vlm-lab weights fetch {model.name}"
+        command = format_command("weights", "fetch", model.name)
         return model.name, "not here", "-", f"({model.revision})", "-", "-", command
     files = [path for path in checkpoint.folder.iterdir() if path.is_file()]
     size = sum(path.stat().st_size for path in files)
@@ -197,12 +199,20 @@ def read_licence(folder: Path) -> str:
     return terminal_safe(card_values.get("license_name") or card_values.get("license") or "-")[:30]
 
 
-def format_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Rows as lines of aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for cells in rows:
-        padded_cells = map(str.ljust, cells, widths)
-        yield "  ".join(padded_cells).rstrip()
+def format_rows(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table in which the last column, a place or a command, has lines of its own where a terminal
+    is too narrow for it."""
+    width = get_terminal_width(WHOLE_LINES)
+    lines = format_table(HEADINGS, rows)
+    if max(map(len, lines)) <= width:
+        yield from lines
+        return
+    cells = [row[:-1] for row in rows]
+    table = iter(format_table(HEADINGS[:-1], cells))
+    yield next(table)
+    for line, row in zip(table, rows, strict=False):
+        yield line
+        yield f"    {row[-1]}"
 
 
 def format_gigabytes(size: float) -> str:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.commands import format_command
 from vlm_lab.config.chat_template_keys import CHAT_TEMPLATE_KEY, check_chat_template_kwargs
+from vlm_lab.config.setting_names import check_setting_names
 from vlm_lab.config.strict_yaml import (
     YamlKey,
     YamlSource,
@@ -56,7 +58,8 @@ FORBIDDEN_KEYS = {
     "ignore_mismatched_sizes": "weights of another shape would be drawn at random",
     "output_loading_info": "is always asked for: a record says what was not loaded",
     "local_files_only": (
-        "models are loaded from this machine alone; vlm-lab weights fetch brings them"
+        "models are loaded from this machine alone; "
+        f"{format_command('weights', 'fetch', 'NAME')} brings them"
     ),
 }
 # What a record says of a request is what was sent.
@@ -217,6 +220,7 @@ def _parse_model(
             "is for a backend of your own (package.module:Class); "
             f"backend {model.backend} needs no such key",
         )
+    check_setting_names(source, keys, model)
     _check_reserved_keys(source, keys, model)
     check_chat_template_kwargs(source, keys, model)
     if not model.prompts:

@@ -42,11 +42,8 @@ def write_status(path: Path, decisions: Sequence[Decision], run_id: str) -> list
     yaml.dump(data, out)
     newline = "\r\n" if b"\r\n" in path.read_bytes() else "\n"
     mode = stat.S_IMODE(path.stat().st_mode)
-    with (
-        atomic_file(path, mode) as binary,
-        io.TextIOWrapper(binary, "utf-8", newline=newline) as file,
-    ):
-        file.write(out.getvalue())
+    with atomic_file(path, mode) as file:
+        file.write(out.getvalue().replace("\n", newline).encode())
     path.chmod(mode)  # what the umask took off
     return written
 

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from vlm_lab.analysis.paired_difference import PairedDifference, estimate_paired_difference
 from vlm_lab.analysis.power import minimum_detectable_effect
 from vlm_lab.analysis.units import Units, number_units
+from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.exit_status import ExitStatus
 from vlm_lab.suite.tags import label_group
@@ -193,7 +194,7 @@ def load_baseline(path: Path) -> Baseline:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be read ({error.strerror}); vlm-lab accept writes one"
+            f"{path}: cannot be read ({error.strerror}); {format_command('accept')} writes one"
         ) from None
     try:
         return _BASELINE_ADAPTER.validate_json(data)
@@ -203,13 +204,13 @@ def load_baseline(path: Path) -> Baseline:
             raise UserError(
                 f"{path}: is no baseline of this version (schema_version"
                 f" {BASELINE_SCHEMA_VERSION} is wanted, it has {version});"
-                " write it anew with vlm-lab accept"
+                f" write it anew: {format_command('accept')}"
             ) from None
         first_error = error.errors()[0]
         location = ".".join(map(str, first_error["loc"]))
         raise UserError(
             f"{path}: is no baseline ({location}: {first_error['msg']});"
-            " write it anew with vlm-lab accept"
+            f" write it anew: {format_command('accept')}"
         ) from None
 
 

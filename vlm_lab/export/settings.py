@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends.transformers import images_only, weights
+from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.files import read_json_object
 from vlm_lab.types import Model, Prompt, Record, Report, Runtime
@@ -33,7 +34,7 @@ def build_transformers_settings(
     if checkpoint is None:
         raise UserError(
             f"{model.name}: its weights are not here; "
-            f"bring them with: vlm-lab weights fetch {model.name}"
+            f"bring them with: {format_command('weights', 'fetch', model.name)}"
         )
     if checkpoint.digest != environment.get("weights"):
         raise UserError(

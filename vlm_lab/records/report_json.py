@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from vlm_lab.commands import format_run_command
 from vlm_lab.errors import UserError
 from vlm_lab.files import atomic_private_file
 from vlm_lab.records.record_lines import decode_record, encode_record
@@ -75,12 +76,12 @@ def read_report(run: Path) -> Report:
         )
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be read ({error.strerror}); scripts/bench --resume {run.name}"
+            f"{path}: cannot be read ({error.strerror}); {format_run_command('--resume', run)}"
         ) from None
     except (ValueError, TypeError) as error:
         why = " ".join(str(error).split())[:200]
         raise UserError(
-            f"{path}: is no report of this version ({why}); scripts/bench --resume {run.name}"
+            f"{path}: is no report of this version ({why}); {format_run_command('--resume', run)}"
         ) from None
 
 

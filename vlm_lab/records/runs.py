@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from vlm_lab.commands import format_run_command
 from vlm_lab.errors import UserError
 from vlm_lab.files import (
     PART_SUFFIX,
@@ -37,7 +38,7 @@ def find_run(argument: str, results: Path) -> Path:
     known = (
         f"; the newest is {runs[-1].name}"
         if runs
-        else "; there is none yet: scripts/bench makes one"
+        else f"; there is none yet: {format_run_command()} makes one"
     )
     raise UserError(f"no run {argument!r} in {results}{known}")
 

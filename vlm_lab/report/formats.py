@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vlm_lab.analysis.evidence import Evidence, build_evidence
+from vlm_lab.errors import UserError
 from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.records.report_json import read_report, read_report_records
+from vlm_lab.records.runs import is_run
 from vlm_lab.registry import resolve_name
 from vlm_lab.report import plots, tables
 from vlm_lab.report.blocks import Block, Paragraph, Picture
+from vlm_lab.report.confluence import CONFLUENCE_FILE
 from vlm_lab.report.contents import build_report_blocks
 from vlm_lab.report.images.crops import write_error_crops
 from vlm_lab.report.images.pages import REPORT_FILES, render_page_images
@@ -23,41 +26,84 @@ FORMATS = {
     "confluence": "vlm_lab.report.formats:write_confluence",
     "csv": "vlm_lab.report.formats:write_csv",
 }
+FILE_NAMES = {
+    "html": "report.html",
+    "md": "report.md",
+    "confluence": CONFLUENCE_FILE,
+    "csv": "tables",
+}
+FORMATS_BY_SUFFIX = {".html": "html", ".htm": "html", ".md": "md", ".xml": "confluence"}
+OWNER_FILE = "run.txt"  # in report_files/: which run its pictures are of
 
 
-def write_format(format_name: str, folder: Path, language: str = "en") -> Path:
-    """Writes one form; where it lies. UserError where the run cannot be read or the language is not
-    there."""
-    write_file: Callable[[Path, str], Path] = resolve_name(format_name, FORMATS, "form")
-    return write_file(folder, language)
+def write_format(
+    format_name: str, run: Path, language: str = "en", output: Path | None = None
+) -> Path:
+    """Writes one form of a run's report, into the run's folder where `output` names no other place;
+    where it lies. UserError where the run cannot be read or the language is not there."""
+    write_file: Callable[[Path, str, Path | None], Path]
+    write_file = resolve_name(format_name, FORMATS, "form")
+    if output is None:
+        return write_file(run, language, None)
+    is_folder = output.is_dir() or not output.suffix
+    path = output / FILE_NAMES[format_name] if is_folder else output
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _claim_report_files(path.parent, run)
+        return write_file(run, language, path)
+    except OSError as error:
+        raise UserError(f"--output={output}: cannot be written ({error.strerror})") from None
 
 
-def write_markdown(folder: Path, language: str = "en") -> Path:
+def choose_format(output: Path) -> str:
+    """The form that a file's name asks for; html for a folder. UserError for another name."""
+    suffix = output.suffix.lower()
+    if output.is_dir() or not suffix:
+        return "html"
+    if suffix not in FORMATS_BY_SUFFIX:
+        known = ", ".join(FORMATS_BY_SUFFIX)
+        raise UserError(f"--output={output}: name a folder, or a file that ends in {known}")
+    return FORMATS_BY_SUFFIX[suffix]
+
+
+def _claim_report_files(folder: Path, run: Path) -> None:
+    """UserError where pictures of another run lie in the folder, which would be taken for this
+    one's."""
+    owner = folder / REPORT_FILES / OWNER_FILE
+    run_id = run.resolve().name
+    is_run_folder = is_run(folder) and folder.resolve() != run.resolve()
+    if is_run_folder or (owner.exists() and owner.read_text("utf-8").strip() != run_id):
+        raise UserError(f"{folder}: has the report of another run; name another folder")
+    owner.parent.mkdir(exist_ok=True, mode=0o700)
+    with atomic_private_file(owner) as file:
+        file.write(f"{run_id}\n".encode())
+
+
+def write_markdown(run: Path, language: str = "en", output: Path | None = None) -> Path:
     """report.md, with its pictures under report_files/."""
     from vlm_lab.report.markdown import render_markdown
 
-    return _write_text(folder / "report.md", render_markdown(_build_blocks(folder, language)))
+    path = output or run / FILE_NAMES["md"]
+    return _write_text(path, render_markdown(_build_blocks(run, language, path.parent)))
 
 
-def write_confluence(folder: Path, language: str = "en") -> Path:
+def write_confluence(run: Path, language: str = "en", output: Path | None = None) -> Path:
     """report.confluence.xml, with the files to attach under report_files/."""
-    from vlm_lab.report.confluence import CONFLUENCE_FILE, render_confluence
+    from vlm_lab.report.confluence import render_confluence
 
-    return _write_text(folder / CONFLUENCE_FILE, render_confluence(_build_blocks(folder, language)))
+    path = output or run / FILE_NAMES["confluence"]
+    return _write_text(path, render_confluence(_build_blocks(run, language, path.parent)))
 
 
-def write_csv(folder: Path, language: str = "en") -> Path:
-    """report_files/tables/: in English for scripts, in another language for its Excel."""
+def write_csv(run: Path, language: str = "en", output: Path | None = None) -> Path:
+    """A folder of tables: in English for scripts, in another language for its Excel."""
     from vlm_lab.report.tables_csv import write_csv_tables
 
-    report = read_report(folder)
+    report = read_report(run)
     evidence = build_evidence(report)
+    folder = output or run / REPORT_FILES / FILE_NAMES["csv"]
     return write_csv_tables(
-        report,
-        evidence,
-        read_report_records(folder),
-        folder / REPORT_FILES / "tables",
-        load_catalogue(language),
+        report, evidence, read_report_records(run), folder, load_catalogue(language)
     )[0].parent
 
 
@@ -67,8 +113,9 @@ def _write_text(path: Path, text: str) -> Path:
     return path
 
 
-def _build_blocks(folder: Path, language: str) -> Iterator[Block]:
-    report, catalogue = read_report(folder), load_catalogue(language)
+def _build_blocks(run: Path, language: str, folder: Path) -> Iterator[Block]:
+    """What the report of a run says; its pictures are written into `folder`."""
+    report, catalogue = read_report(run), load_catalogue(language)
     crops = write_error_crops(report, render_page_images(report, folder), folder)
     evidence = build_evidence(report)
     return build_report_blocks(

@@ -1,8 +1,12 @@
 """Figures as people read them, and tables of them: the same in the terminal and in report.md."""
 
 import gettext
+import re
+import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import chain, zip_longest
 
 from vlm_lab.localization import SOURCE_LANGUAGE, get_language, localize_figure
 from vlm_lab.messages import ENGLISH, Message, translate_message
@@ -20,6 +24,11 @@ SUMMARY_COLUMNS = (
     "answered",
     "cached",
 )
+NAME_COLUMNS = 2  # of SUMMARY_COLUMNS: what comes after the names are figures
+COLUMN_GAP, NARROW_GAP = "  ", " "
+MAX_WORD = 16  # letters of a name that stay in one line
+TERMINAL_WIDTH = 80  # where nobody says otherwise
+WHOLE_LINES = 10_000
 
 
 def format_number(
@@ -84,13 +93,52 @@ def format_summary_row(summary: Summary) -> list[str]:
     ]
 
 
-def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns under their heads, as wide as they must be."""
+def get_terminal_width(otherwise: int) -> int:
+    """Of the terminal that is written to, or as COLUMNS says; `otherwise` in a file or a pipe."""
+    return shutil.get_terminal_size((otherwise, 24)).columns
+
+
+def format_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int = WHOLE_LINES,
+    folded: int = NAME_COLUMNS,
+) -> list[str]:
+    """Columns under their heads, as wide as they must be. Where that is too wide for `width`, the
+    first `folded` columns, which are names, go on in the next line."""
     widths = [max(len(cell) for cell in texts) for texts in zip(columns, *rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (columns, *rows)
-    ]
+    _narrow_columns(widths, width, list(zip(columns, *rows, strict=True))[:folded])
+    gap = COLUMN_GAP if _measure_line(widths, COLUMN_GAP) <= width else NARROW_GAP
+    lines: list[str] = []
+    for row in (columns, *rows):
+        cells = [textwrap.wrap(cell, size) or [""] for cell, size in zip(row, widths, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            padded = [part.ljust(size) for part, size in zip(parts, widths, strict=True)]
+            lines.append(gap.join(padded).rstrip())
+    return lines
+
+
+def _measure_line(widths: Sequence[int], gap: str) -> int:
+    return sum(widths) + len(gap) * (len(widths) - 1)
+
+
+def _narrow_columns(widths: list[int], width: int, columns: Sequence[Sequence[str]]) -> None:
+    """Makes the widest of the first columns narrower until the table fits, or their words would be
+    torn."""
+    excess = _measure_line(widths, COLUMN_GAP) - width
+    least_widths = [_measure_longest_word(column) for column in columns]
+    while excess > 0:
+        spare = [size - least for size, least in zip(widths, least_widths, strict=False)]
+        if max(spare) <= 0:
+            return
+        widths[spare.index(max(spare))] -= 1
+        excess -= 1
+
+
+def _measure_longest_word(cells: Sequence[str]) -> int:
+    """Letters of the longest word, with its hyphen; a word that is longer than most may be torn."""
+    words = chain.from_iterable(re.split(r"\s|(?<=-)", cell) for cell in cells)
+    return min(max(map(len, words)), MAX_WORD)
 
 
 def has_run(summary: Summary) -> bool:

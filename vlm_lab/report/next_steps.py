@@ -1,10 +1,10 @@
 """A candidate -> what is to be done next about it, the most urgent first, and the command that
 does it."""
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vlm_lab.commands import format_command, format_run_command
 from vlm_lab.messages import Message
 from vlm_lab.report.plain_words import find_incumbents
 from vlm_lab.types import Decision, Report, Summary
@@ -38,18 +38,18 @@ def _find_run_steps(report: Report, summary: Summary) -> Iterator[NextStep]:
     """Cells that have no answer."""
     unfinished = summary.statuses.get("error", 0) + summary.statuses.get("not_run", 0)
     if unfinished:
-        command = shlex.join(["pytest", "benchmarks", "--resume", report.run["id"]])
+        command = format_run_command("--resume", report.run["id"])
         yield NextStep(Message("finish_run", {"n": unfinished}), command)
     skipped = summary.statuses.get("skipped", 0)
     if skipped:
-        yield NextStep(Message("see_skips", {"n": skipped}), "vlm-lab weights")
+        yield NextStep(Message("see_skips", {"n": skipped}), format_command("weights"))
 
 
 def _find_reference_steps(report: Report, suite: str) -> Iterator[NextStep]:
     """References that nobody has looked at: they decide what is right."""
     doubtful = sum(label_error.suite == suite for label_error in report.suspects)
     if doubtful:
-        command = shlex.join(["vlm-lab", "corrections", report.run["id"]])
+        command = format_command("corrections", report.run["id"])
         yield NextStep(Message("check_doubtful", {"n": doubtful}), command)
     elif not all(each["verified"] for each in report.suites if each["name"] == suite):
         yield NextStep(Message("check_references"))
@@ -59,11 +59,11 @@ def _find_decision_steps(report: Report, decision: Decision) -> Iterator[NextSte
     run = report.run["id"]
     if decision.verdict == "chosen":
         names = ["--model", decision.model, "--prompt", decision.prompt_id]
-        yield NextStep(Message("hand_over"), shlex.join(["vlm-lab", "export", run, *names]))
-        yield NextStep(Message("accept_run"), shlex.join(["vlm-lab", "accept", run]))
+        yield NextStep(Message("hand_over"), format_command("export", run, *names))
+        yield NextStep(Message("accept_run"), format_command("accept", run))
     elif decision.more_documents:
-        command = shlex.join(["pytest", "benchmarks", "-k", decision.model])
+        command = format_run_command("-k", decision.model)
         yield NextStep(Message("label_more", {"n": decision.more_documents}), command)
     elif decision.verdict == "rejected":
-        command = shlex.join(["vlm-lab", "report", run, "--format", "html"])
+        command = format_command("report", run, "--format", "html")
         yield NextStep(Message("see_errors"), command)

@@ -13,6 +13,7 @@ from rich.text import Text
 from vlm_lab.analysis import repeatability
 from vlm_lab.messages import in_english
 from vlm_lab.report.formatting import (
+    NAME_COLUMNS,
     SUMMARY_COLUMNS,
     format_summary_row,
     format_unmatched,
@@ -29,7 +30,6 @@ from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Report, Summary
 
 VERDICT_COLOURS = {"chosen": "green", "rejected": "red", "needs_more_data": "yellow"}
-NAME_COLUMNS = 2  # of SUMMARY_COLUMNS: what comes after the names stands at the right
 
 
 def print_summary(report: Report, console: Console | None = None) -> None:

@@ -85,13 +85,13 @@ def _write_csv(
 ) -> None:
     """UTF-8 with a mark at its beginning, without which Excel reads Cyrillic as something else."""
     delimiter = ";" if localize_figure(".", catalogue) == "," else ","
-    with (
-        atomic_private_file(path) as binary_file,
-        io.TextIOWrapper(binary_file, "utf-8-sig", errors="replace", newline="") as file,
-    ):
+    with atomic_private_file(path) as binary_file:
+        file = io.TextIOWrapper(binary_file, "utf-8-sig", errors="replace", newline="")
         writer = csv.writer(file, delimiter=delimiter)
         writer.writerow([catalogue.gettext(column) for column in columns])
         writer.writerows([_format_cell(value, catalogue) for value in row] for row in rows)
+        file.flush()
+        file.detach()  # who opened the file below closes it
 
 
 def _format_cell(value: Any, catalogue: NullTranslations) -> Any:

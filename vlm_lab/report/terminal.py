@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vlm_lab.analysis import repeatability
 from vlm_lab.analysis.label_errors import format_label_error
+from vlm_lab.commands import format_command
 from vlm_lab.messages import ENGLISH, Message, in_english, translate_messages
 from vlm_lab.report.cards import (
     CandidateCard,
@@ -15,11 +16,13 @@ from vlm_lab.report.cards import (
 )
 from vlm_lab.report.formatting import (
     SUMMARY_COLUMNS,
+    TERMINAL_WIDTH,
     format_estimate,
     format_summary_row,
     format_table,
     format_unanswered,
     format_unmatched,
+    get_terminal_width,
     has_run,
 )
 from vlm_lab.report.headline import format_headline
@@ -45,7 +48,9 @@ def format_summary_lines(report: Report) -> list[str]:
                 "",
                 format_suite_title(suite, suite_summaries),
                 *format_table(
-                    SUMMARY_COLUMNS, [format_summary_row(summary) for summary in run_summaries]
+                    SUMMARY_COLUMNS,
+                    [format_summary_row(summary) for summary in run_summaries],
+                    get_terminal_width(TERMINAL_WIDTH),
                 ),
                 *format_unmatched(run_summaries),
             ]
@@ -82,7 +87,9 @@ def format_label_errors(report: Report) -> list[str]:
     label_errors = report.suspects
     if not label_errors:
         return []
-    lines = ["", in_english(Message("doubtful", {"n": len(label_errors)}))]
+    command = format_command("corrections", "last")
+    figures = {"n": len(label_errors), "command": command}
+    lines = ["", in_english(Message("doubtful", figures))]
     lines += [f"  {format_label_error(error)}" for error in label_errors[:MAX_LABEL_ERRORS]]
     hidden_count = len(label_errors) - MAX_LABEL_ERRORS
     if hidden_count > 0:

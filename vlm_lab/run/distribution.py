@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from vlm_lab.errors import UserError
-from vlm_lab.run.options import rebuild_command
+from vlm_lab.run.options import rebuild_command, remove_options
 
 XDIST_OPTIONS = ("-n", "--numprocesses", "--dist", "--tx", "--maxprocesses")
 STARTS_WORKERS = re.compile(r"--(numprocesses|dist|tx)|-[a-zA-Z]*n")
@@ -72,12 +72,12 @@ def has_benchmark(path: Path) -> bool:
 
 def make_distribution_error(config: pytest.Config, typed_arguments: Sequence[str]) -> UserError:
     """What is wanted instead, as a command: what was typed, in one process."""
-    command = rebuild_command(typed_arguments, config.rootpath, XDIST_OPTIONS)
     environment_options = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
-    other_options = [*config.getini("addopts"), *environment_options, *command]
-    if any(map(STARTS_WORKERS.match, other_options)):
-        command += ["-n", "0"]  # the last one counts
+    remaining = remove_options(typed_arguments, XDIST_OPTIONS)
+    other_options = [*config.getini("addopts"), *environment_options, *remaining]
+    are_distributing = any(map(STARTS_WORKERS.match, other_options))
+    added = ("-n", "0") if are_distributing else ()  # the last one counts
+    command = rebuild_command(typed_arguments, config.rootpath, XDIST_OPTIONS, *added)
     return UserError(
-        "models are loaded once and timed one by one, so -n is not for them; "
-        f"type: {shlex.join(command)}"
+        f"models are loaded once and timed one by one, so -n is not for them; type: {command}"
     )

@@ -8,7 +8,8 @@ reference is longer than the token limit. Starts no model, imports no torch.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,8 +21,10 @@ from vlm_lab.records.report_json import read_report
 from vlm_lab.run.progress import format_duration
 from vlm_lab.run.record import build_base_record, collect_page_fields
 from vlm_lab.scoring import score as score_prediction
+from vlm_lab.suite.pages import Pages
 from vlm_lab.types import (
     Case,
+    Document,
     Generation,
     Prediction,
     Prompt,
@@ -33,17 +36,43 @@ from vlm_lab.types import (
 CHARACTERS_PER_TOKEN = 2.5
 
 
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What is known of a prompt's pages once they were rendered; the pixels are let go."""
+
+    image_sizes: tuple[tuple[int, int], ...]
+    notes: tuple[Message, ...]
+
+
+class PageInspector:
+    """Renders the pages of each document once, however many candidates are planned for it."""
+
+    def __init__(self) -> None:
+        self._facts: dict[tuple[Path, int, int], PageFacts] = {}
+
+    def inspect(self, prompt: Prompt) -> PageFacts:
+        """DocumentError where the pages cannot be rendered."""
+        pages = prompt.pages
+        if not isinstance(pages, Pages):
+            return PageFacts(tuple(page.image.size for page in pages), ())
+        key = pages.path, pages.max_pages, pages.dpi
+        if key not in self._facts:
+            image_sizes = tuple(page.image.size for page in pages)
+            self._facts[key] = PageFacts(image_sizes, pages.notes)
+        return self._facts[key]
+
+
 def make_perfect_reply(
-    case: Case, candidate: Candidate, prompt: Prompt, is_cached: bool
+    case: Case, candidate: Candidate, facts: PageFacts, is_cached: bool
 ) -> Generation:
     """The reply of a model that reads everything: the reference itself. Its `environment` is what a
     real run would find."""
-    reference = case.document.reference
-    image_sizes = tuple(page.image.size for page in prompt.pages)
+    reference, image_sizes = case.document.reference, facts.image_sizes
     return Generation(
         raw_response=json.dumps(reference or {}, ensure_ascii=False),
         cached=True,
         image_sizes=image_sizes,
+        notes=facts.notes,
         environment={
             "cached": is_cached,
             "weights": _describe_weights(candidate),
@@ -63,10 +92,15 @@ def build_record(case: Case, prompt: Prompt, generation: Generation, score: Scor
         image_sizes=generation.image_sizes,
         dry_run={
             "perfect": score.scores,
-            "empty": score_prediction(Prediction(value={}), case.document).scores,
+            "empty": _score_empty_answer(case.document),
             **generation.environment,
         },
     )
+
+
+@lru_cache(maxsize=4096)  # a document comes once for each candidate
+def _score_empty_answer(document: Document) -> Mapping[str, Any]:
+    return score_prediction(Prediction(value={}), document).scores
 
 
 def estimate_tokens(reference: Mapping[str, Any] | None) -> int | None:

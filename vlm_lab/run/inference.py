@@ -35,6 +35,7 @@ class InferenceRunner:
         self.runtime = Runtime(options.cache, options.device, options.online, options.seed)
         self.reply_cache = ReplyCache(options.cache / "replies", options.replies)
         self._render_executor = ThreadPoolExecutor(1, "render-ahead")
+        self._page_inspector = dry_run.PageInspector()
         self._recent_pages: dict[tuple[Path, int, int], Pages] = {}
 
     def make_candidate(self, model: Model) -> Candidate:
@@ -67,8 +68,8 @@ class InferenceRunner:
         if self.options.dry_run:
             reply_key = self._find_reply_key(case, candidate, prompt)
             is_cached = self.reply_cache.get(reply_key) is not None
-            reply = dry_run.make_perfect_reply(case, candidate, prompt, is_cached)
-            return replace(reply, notes=collect_page_notes(prompt))
+            facts = self._page_inspector.inspect(prompt)
+            return dry_run.make_perfect_reply(case, candidate, facts, is_cached)
         check_applicable(case)
         reply_key = self._compute_reply_key(case, candidate, prompt)
         if cached := self.reply_cache.get(reply_key):

@@ -14,6 +14,12 @@ from typing import Any
 
 import pytest
 
+from vlm_lab.commands import (
+    find_current_project,
+    format_command,
+    format_pytest_command,
+    format_run_command,
+)
 from vlm_lab.records.runs import find_run
 from vlm_lab.run.reply_cache import CacheMode
 
@@ -28,6 +34,7 @@ class Options:
     output_dir: Path
     cache: Path
     suite: Path | None = None
+    suite_test: Path | None = None  # the test file that asks about `suite`
     documents: Path | None = None
     references: Path | None = None
     schema: Path | None = None
@@ -64,8 +71,8 @@ def add_options(group: Any) -> None:
     add_option = group.addoption
     add_option(
         "--suite",
-        metavar="PATH",
-        help="the suite's folder (default: the folder beside the test file)",
+        metavar="NAME",
+        help="only this suite, by its name or folder (default: each beside its test file)",
     )
     add_option("--documents", metavar="PATH", help="documents, instead of the suite's")
     add_option("--references", metavar="PATH", help="references, instead of the suite's")
@@ -86,6 +93,7 @@ def add_options(group: Any) -> None:
     add_option(
         "--device",
         metavar="D",
+        type=parse_device,
         default="auto",
         help="auto, cpu, cuda, cuda:N or mps (default: auto)",
     )
@@ -135,7 +143,7 @@ def add_options(group: Any) -> None:
     add_option(
         "--baseline",
         metavar="PATH",
-        help="exit 1 when a candidate got worse than this; vlm-lab accept writes one",
+        help=f"exit 1 when a candidate got worse than this; {format_command('accept')} writes one",
     )
     add_option(
         "--max-drop",
@@ -166,6 +174,13 @@ def parse_count(text: str, minimum: int = 1) -> int:
     return int(text)
 
 
+def parse_device(text: str) -> str:
+    """A device's name; whether it is here is seen when a model is loaded."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", text):
+        raise argparse.ArgumentTypeError(f"no device {text!r}; known: auto, cpu, cuda, cuda:N, mps")
+    return text
+
+
 def read_options(config: pytest.Config) -> Options:
     """What was typed, with paths made absolute. UserError where a run to resume does not exist."""
     get_option = config.getoption
@@ -178,7 +193,6 @@ def read_options(config: pytest.Config) -> Options:
         or (project / "models.yaml",),
         output_dir=output_dir,
         cache=project / "cache",
-        suite=_resolve_path(start_folder, get_option("suite")),
         documents=_resolve_path(start_folder, get_option("documents")),
         references=_resolve_path(start_folder, get_option("references")),
         schema=_resolve_path(start_folder, get_option("schema")),
@@ -204,19 +218,33 @@ def read_options(config: pytest.Config) -> Options:
 
 
 def rebuild_command(
-    command: Sequence[str], project: Path, options_to_remove: Sequence[str]
-) -> list[str]:
-    """What was typed, for scripts/bench, without some options and their values."""
-    removed_options = (*SCRIPT_OPTIONS, *options_to_remove)
+    command: Sequence[str], project: Path, options_to_remove: Sequence[str], *added: str
+) -> str:
+    """What was typed as it can be typed again, without some options and their values: for
+    scripts/bench, or for pytest where test files were named or another folder's pytest.ini."""
+    typed_again = remove_options(command, options_to_remove)
+    if any(map(_is_test_file, typed_again)) or find_current_project() != project.resolve():
+        return format_pytest_command(*typed_again, *added)
     benchmark_paths = ("benchmarks", str(project / "benchmarks"))
+    arguments = remove_options(typed_again, SCRIPT_OPTIONS)
+    kept_arguments = [argument for argument in arguments if argument not in benchmark_paths]
+    return format_run_command(*kept_arguments, *added)
+
+
+def remove_options(command: Sequence[str], options: Sequence[str]) -> list[str]:
+    """The arguments without these options and their values."""
     arguments: list[str] = []
     is_option_value = False
     for argument in command:
-        is_removed = _matches_option(argument, removed_options) or argument in benchmark_paths
-        if not is_option_value and not is_removed:
+        if not is_option_value and not _matches_option(argument, options):
             arguments.append(argument)
-        is_option_value = argument in removed_options
-    return ["scripts/bench", *arguments]
+        is_option_value = argument in options
+    return arguments
+
+
+def _is_test_file(argument: str) -> bool:
+    path = Path(argument.partition("::")[0])
+    return path.suffix == ".py" and path.is_file()
 
 
 def _matches_option(argument: str, options: Sequence[str]) -> bool:

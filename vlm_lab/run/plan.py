@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
+from vlm_lab.backends.candidate import Candidate
+from vlm_lab.commands import format_run_command
 from vlm_lab.config.models_file import Candidates, check_prompts, load_candidates
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, in_english, list_first_names
@@ -16,10 +18,11 @@ from vlm_lab.run.preflight import check_suite
 from vlm_lab.run.resume import FormerAnswers, check_selection, find_former_answers
 from vlm_lab.run.rule_forecast import find_unprovable_rules
 from vlm_lab.run.rule_names import check_rules
+from vlm_lab.run.selection import select_suites
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite.holdout import split_holdout
 from vlm_lab.suite.sampling import sample_documents
-from vlm_lab.types import Case, CaseKey, Document, Model, Suite
+from vlm_lab.types import Case, CaseKey, Document, Model, Runtime, Suite
 
 MAX_NOTES = 10
 
@@ -37,13 +40,15 @@ class Plan:
         self.notes: list[Message | str] = []
         self.cases: list[Case] = []
         self._document_counts: dict[Suite, int] = {}
+        self._suite_notes: dict[Suite, Sequence[Message]] = {}
         self._ranks: dict[CaseKey, tuple[int, int]] = {}
         self._next_cases: dict[CaseKey, Case] = {}
         self.former_answers = FormerAnswers()
         self.left_out = LeftOutPages(options.max_pages)
 
     def build_cases(self, folder: Path) -> list[Case]:
-        """Every model x prompt x document of `folder`, in order; `--suite` overrules it."""
+        """Every model x prompt x document of `folder`, in order; `--suite` may
+        name another folder."""
         suite, documents = self._load_suite(self.options.suite or folder)
         templates = {**self.candidates.prompts, **suite.prompts}
         check_prompts(self.candidates, templates, self.options.prompts)
@@ -66,6 +71,13 @@ class Plan:
             return self.candidates.models
         return tuple(model for model in self.candidates.models if model.status in wanted_statuses)
 
+    def select_suites(self, expression: str) -> str:
+        """An expression of `-k` in which a suite's name means that suite alone."""
+        suite_names = {suite.name for suite, _ in self.suites.values()}
+        other_names = {model.name for model in self.models}
+        other_names |= {prompt_id for model in self.models for prompt_id in model.prompts}
+        return select_suites(expression, suite_names, other_names)
+
     def _load_suite(self, folder: Path) -> tuple[Suite, tuple[Document, ...]]:
         if folder not in self.suites:
             options = self.options
@@ -74,7 +86,7 @@ class Plan:
             errors, check_notes = check_suite(suite, documents, options.cache)
             if errors:
                 raise UserError("\n".join(errors))
-            self.notes += [*notes, *check_notes]
+            self._suite_notes[suite] = (*notes, *check_notes)
             part = self._select_part(suite, documents)
             self._document_counts[suite] = len(part)
             # Which documents a sample has depends on all that are there: drawn once a run.
@@ -106,12 +118,15 @@ class Plan:
         unique_cases = list({case.key: case for case in cases}.values())
         self.cases = sorted(unique_cases, key=self.rank_case)
         self._next_cases = {case.key: next_case for case, next_case in pairwise(unique_cases)}
+        suites = dict.fromkeys(case.document.suite for case in self.cases)
+        suite_notes = chain.from_iterable(self._suite_notes[suite] for suite in suites)
         # First: the header has few lines.
         self.notes = [
             *self._find_tuning_notes(),
             *self._find_unprovable_rules(),
             *self.left_out.inspect(self.cases),
             *self.notes,
+            *suite_notes,
         ]
         repeated_count = sum(count > 1 for count in counts.values())
         if repeated_count:
@@ -122,6 +137,14 @@ class Plan:
         ]
         if not_isolated:
             self.notes.append(Message("not_isolated", {"models": list_first_names(not_isolated)}))
+
+    def find_absent_models(self, cases: Sequence[Case]) -> list[str]:
+        """The models that cannot run here, as far as that is known without reading or starting
+        anything."""
+        options = self.options
+        runtime = Runtime(options.cache, options.device, options.online, options.seed)
+        models = dict.fromkeys(case.model for case in cases)
+        return [model.name for model in models if not Candidate(model, runtime).is_here()]
 
     def find_next_case(self, case: Case) -> Case | None:
         """The case that the same model is asked next."""
@@ -144,8 +167,9 @@ class Plan:
         return self.former_answers
 
     def find_partial_suites(self) -> list[str]:
-        """The suites of which -k or --sample left out documents: nothing is decided on those. A
-        resumed run is as partial as it was when it began, and where cases of it are no more."""
+        """The suites of which -k or --sample left out some documents: nothing is decided on
+        those. A resumed run is as partial as it was when it began, and where cases of it are no
+        more."""
         if self.begun:
             planned_keys = {case.key for case in self.cases}
             missing_keys = (key for key in self.begun.cases if key not in planned_keys)
@@ -156,20 +180,22 @@ class Plan:
         return [
             suite.name
             for suite, document_count in self._document_counts.items()
-            if len(document_ids_by_suite.get(suite.name, ())) < document_count
+            if 0 < len(document_ids_by_suite.get(suite.name, ())) < document_count
         ]
 
     def _find_tuning_notes(self) -> Iterator[Message]:
         for suite, _ in self.suites.values():
             if suite.holdout and not self.options.holdout:
                 count = self._document_counts[suite]
-                figures = {"suite": suite.name, "n": count, "command": "scripts/bench --holdout"}
+                command = format_run_command("--holdout")
+                figures = {"suite": suite.name, "n": count, "command": command}
                 yield Message("tuned_on", figures)
 
     def _find_unprovable_rules(self) -> list[Message]:
         if self.find_partial_suites():
             return []
-        return find_unprovable_rules(self.cases, self.candidates.rules)
+        absent_models = self.find_absent_models(self.cases)
+        return find_unprovable_rules(self.cases, self.candidates.rules, absent_models)
 
     def find_whole_suites(self) -> dict[str, list[str]]:
         """The ids of the documents of each suite that no option left any out of."""
@@ -188,6 +214,8 @@ class Plan:
 
     def format_header_lines(self, device: str) -> list[str]:
         """What will be run, on what, and what a user should know before it."""
+        if not self.cases:
+            return []
         model_names = dict.fromkeys(case.model.name for case in self.cases)
         documents = {(case.document.suite.name, case.document.id) for case in self.cases}
         dry_run_prefix = "dry run of " if self.options.dry_run else ""

@@ -5,7 +5,6 @@ plugin.py gives it pytest's words, so that nothing here knows pytest.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vlm_lab.analysis import repeatability
-from vlm_lab.backends import BACKENDS
 from vlm_lab.backends.candidate import Candidate
+from vlm_lab.config.setting_names import BACKENDS
 from vlm_lab.errors import DiskError, UserError
 from vlm_lab.exit_status import ExitStatus
 from vlm_lab.messages import Message, in_english
@@ -70,6 +69,7 @@ class Session:
         self.started = datetime.now(UTC)
         self.baseline = _read_baseline(options.baseline)  # now: not after a night's run
         self.dry_run_warnings: list[Message | str] = []
+        self.empty_selection: list[str] = []  # why `-k` selects nothing
         self.report: Report | None = None
         self.gate_result: GateResult | None = None
         self.checks: list[CandidateCheck] = []
@@ -299,7 +299,7 @@ class Session:
         """The table, what is missing, where the report lies, and what to do about it."""
         folder = self.writer.folder
         if folder is None or self.report is None:
-            return []
+            return self.empty_selection
         lines = format_summary_lines(self.report)
         if self.options.dry_run:
             forecast_lines = dry_run.format_forecast(
@@ -329,8 +329,10 @@ class Session:
         """What was typed, with the run to go on with: its id where it lies in results/."""
         is_in_results = folder.parent == self.options.project / "results"
         run_argument = folder.name if is_in_results else str(folder)
-        arguments = rebuild_command(self.options.command, self.options.project, ["--resume"])
-        return shlex.join([*arguments, "--resume", run_argument])
+        options = self.options
+        return rebuild_command(
+            options.command, options.project, ["--resume"], "--resume", run_argument
+        )
 
     def close(self) -> None:
         """Stops rendering ahead, and lets others go on with the run."""

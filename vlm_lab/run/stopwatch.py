@@ -5,12 +5,12 @@ for its absence, the run says what to type.
 """
 
 import os
-import shlex
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from vlm_lab.commands import format_install_command
 from vlm_lab.errors import UserError
 from vlm_lab.run.options import rebuild_command
 
@@ -42,10 +42,10 @@ def check_benchmark_plugin(config: pytest.Config) -> None:
     manager = config.pluginmanager
     if manager.is_blocked("benchmark") or any(map(manager.has_plugin, BENCHMARK_PLUGINS)):
         return
-    reason = "it is not installed: scripts/setup local,ocr"
+    reason = f"it is not installed: {format_install_command('local,ocr')}"
     is_named_option = config.getoption("disable_plugin_autoload", False)
     if is_named_option or os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD"):
-        arguments = [*config.invocation_params.args, "-p", "benchmark"]
-        command = shlex.join(rebuild_command(arguments, config.rootpath, ()))
+        typed_arguments = config.invocation_params.args
+        command = rebuild_command(typed_arguments, config.rootpath, (), "-p", "benchmark")
         reason = f"plugins are not loaded by themselves here; type: {command}"
     raise UserError(f"replies are timed by pytest-benchmark, which is not loaded: {reason}")

@@ -47,7 +47,9 @@ def test_document(model, document, prompt, generate, record):
 
 def render_suite_yaml(rows: Sequence[tuple[str, Any, str]]) -> str:
     """(key, value, what to know about it) -> YAML with the remarks as comments."""
-    text = "# Guesses of `vlm-lab init`. Every key is optional, paths are relative to this file.\n"
+    text = (
+        "# Guesses from your references. Every key is optional, paths are relative to this file.\n"
+    )
     for key, value, remark in rows:
         text += f"# {terminal_safe(remark)}\n" if remark else ""
         text += yaml.safe_dump({key: value}, allow_unicode=True, sort_keys=False, width=10_000)

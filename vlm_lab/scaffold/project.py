@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from vlm_lab.commands import find_project, format_command
+
 PYTEST_INI = """\
 [pytest]
 testpaths = benchmarks
@@ -23,7 +25,7 @@ GITIGNORE = """\
 /cache/
 """
 MODELS_YAML = """\
-# The candidates. One entry is all it takes to add a model; `vlm-lab run -k NAME` runs it.
+# The candidates. One entry is all it takes to add a model; {run} runs it.
 # A model whose weights are not on this machine is skipped, with the command that would fetch them.
 
 defaults:
@@ -40,22 +42,13 @@ models:
     backend: replay
     incumbent: true                # what is used today: others are held beside it
 
-  - name: qwen2-vl-2b              # vlm-lab weights fetch qwen2-vl-2b
+  - name: qwen2-vl-2b              # {fetch}
     model_id: Qwen/Qwen2-VL-2B-Instruct
     processor_kwargs: {{max_pixels: 1003520}}
 
 decide:
   require: {{field_f1: 0.95, max_error_rate: 0.01}}
 """
-
-
-def find_project(start: Path) -> Path | None:
-    """The nearest folder at or above `start` whose pytest.ini loads our plugin, or None."""
-    for folder in (start, *start.parents):
-        ini = folder / "pytest.ini"
-        if ini.is_file() and "vlm_lab.plugin" in ini.read_text("utf-8", "replace"):
-            return folder
-    return None
 
 
 def propose_project_files(suite: Path, references: Path) -> dict[Path, str]:
@@ -69,7 +62,11 @@ def propose_project_files(suite: Path, references: Path) -> dict[Path, str]:
         return {}
     project = folder.parent.parent
     path = yaml.safe_dump(os.path.relpath(references, project), allow_unicode=True, width=10_000)
-    models = MODELS_YAML.format(references=path.splitlines()[0])
+    models = MODELS_YAML.format(
+        references=path.splitlines()[0],
+        run=format_command("run", "-k", "NAME"),
+        fetch=format_command("weights", "fetch", "qwen2-vl-2b"),
+    )
     texts = {project / "pytest.ini": PYTEST_INI, project / "models.yaml": models}
     gitignore = project / ".gitignore"
     # One that is there is the user's, and says enough of its own.

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.fields.paths import MISSING, find_value, replace_value
 from vlm_lab.messages import Message, in_english
@@ -98,7 +99,8 @@ def parse_entries(path: Path, content: bytes) -> list[dict[str, Any]]:
         raise UserError(f"{path}: is not readable JSON ({error})") from None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UserError(
-            f"{path}: must be a list of objects, as `vlm-lab corrections RUN` writes it"
+            f"{path}: must be a list of objects, as {format_command('corrections', 'last')} "
+            "writes it"
         )
     return entries
 

@@ -7,12 +7,14 @@ JSON numbers become text, so that 7707083893 and "7707083893" are one.
 
 import fnmatch
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from typing import Any
 
 from vlm_lab.fields.paths import MISSING, find_value, set_value
 from vlm_lab.fields.schema import find_unknown_paths, flatten_json
 from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
+from vlm_lab.suite.envelopes import find_fields, list_first_keys
 from vlm_lab.suite.flat_keys import JOINTS, has_flat_keys, unflatten_keys
 from vlm_lab.suite.json_values import measure_depth
 from vlm_lab.suite.reference_files import Notes, join_values, read_values
@@ -24,8 +26,11 @@ MAX_DEPTH = 100  # levels of nesting that anybody uses, and that functions can g
 REFUSALS = ("objects_differ", "too_deep")  # kinds of notes that leave no reference
 
 
-def read_reference(found: FoundReference, suite: Suite) -> tuple[dict[str, Any] | None, Notes]:
-    """The reference and what is to be said about it; None where it cannot be used."""
+def read_reference(
+    found: FoundReference, suite: Suite, *, finds_envelope: bool = False
+) -> tuple[dict[str, Any] | None, Notes]:
+    """The reference and what is to be said about it; None where it cannot be used. With
+    `finds_envelope` the fields are looked for where `unwrap` leads to none of them."""
     name = terminal_safe(found.name)
     try:
         data, notes = read_raw_reference(found)
@@ -34,6 +39,9 @@ def read_reference(found: FoundReference, suite: Suite) -> tuple[dict[str, Any] 
     if any(note.kind in REFUSALS for note in notes):
         return None, notes
     fields = _read_fields(data, suite)
+    if finds_envelope and list_first_keys(suite).isdisjoint(fields or ()):
+        enveloped = find_fields(data, suite)
+        fields = _read_fields(enveloped, replace(suite, unwrap=None)) if enveloped else fields
     if fields is None:
         unwrapped = get_at_path(data, suite.unwrap) if suite.unwrap else data
         message_id = "no_object_at" if suite.unwrap else "no_object"
@@ -85,11 +93,9 @@ def _convert_to_suite(data: Any, suite: Suite) -> dict[str, Any] | None:
 def _unwrap(data: Any, suite: Suite) -> Any:
     """What lies in the envelope; all of it where there is none and a field of the suite is."""
     unwrapped = get_at_path(data, suite.unwrap) if suite.unwrap else data
-    if unwrapped is None and isinstance(data, Mapping):
-        first_keys = {field.path.partition(".")[0].removesuffix("[]") for field in suite.fields}
-        if not first_keys.isdisjoint(map(str, data)):
-            return data
-    return unwrapped
+    if unwrapped is not None or not isinstance(data, Mapping):
+        return unwrapped
+    return None if list_first_keys(suite).isdisjoint(map(str, data)) else data
 
 
 def _count_known_paths(fields: Any, known_paths: Set[str]) -> int:

@@ -26,7 +26,6 @@ from PIL import Image
 from tests.projects import records_of, run_folder_of, write_project
 from tests.servers import Server, Step, chunk, completion, serving
 from tests.suites import REFERENCE
-from vlm_lab.backends import BACKENDS
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.backends.openai import client
 from vlm_lab.backends.openai.backend import OpenAI, build_request
@@ -37,6 +36,7 @@ from vlm_lab.backends.openai.token_counts import (
     parse_token_logprobs,
     parse_usage,
 )
+from vlm_lab.config.setting_names import BACKENDS
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.registry import resolve_name
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime

@@ -95,7 +95,7 @@ def test_first_screen_speaks_the_words_of_the_trade(page: Any) -> None:
         "rejected blunt",
         "3 of 4 documents fully right; 1 field read wrong",
         "What to do next",
-        "hand it over to your pipeline: vlm-lab export 20260102T030405Z --model sharp",
+        "hand it over to your pipeline: scripts/vlm-lab export 20260102T030405Z --model sharp",
         "Models",
         "Document by document",
         "nobody has checked",

@@ -27,6 +27,7 @@ from PIL.Image import Image
 from vlm_lab.backends import Backend
 from vlm_lab.backends.ocr import rules as ocr_rules
 from vlm_lab.backends.ocr import suite_keys
+from vlm_lab.commands import format_install_command
 from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.fields.schema import collect_schema_fields
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
@@ -173,14 +174,16 @@ def load_rapidocr_engine() -> Any:
     try:
         import rapidocr
     except ImportError as error:
-        raise Skip("the OCR baseline needs RapidOCR: pip install 'vlm-lab[ocr]'") from error
+        command = format_install_command("ocr")
+        raise Skip(f"the OCR baseline needs RapidOCR: {command}") from error
     models = Path(rapidocr.__file__).parent / "models"
     settings: dict[str, Any] = {}
     for stage in ("Det", "Cls", "Rec"):
         model_path = next(models.glob(f"*_{stage.lower()}_*.onnx"), None)
         if model_path is None:
             raise Skip(
-                f"RapidOCR's package has not all of its models in {models}: pip install -U rapidocr"
+                f"RapidOCR's package has not all of its models in {models}: "
+                f"{format_install_command('ocr')} --force-reinstall"
             )
         settings[f"{stage}.model_path"] = str(model_path)
     settings["EngineConfig.onnxruntime.intra_op_num_threads"] = min(os.cpu_count() or 1, 8)

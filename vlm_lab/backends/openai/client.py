@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlm_lab.backends.openai.addresses import ConnectionGuard, NotPrivateError
 from vlm_lab.backends.openai.settings import ServerSettings, format_refusal, parse_networks
+from vlm_lab.commands import format_install_command
 from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.sanitize import terminal_safe
 
@@ -68,7 +69,8 @@ class HttpClient:
         try:
             import httpx2
         except ImportError:
-            raise Skip('the backend `openai` needs httpx2: pip install "vlm-lab[server]"') from None
+            command = format_install_command("server")
+            raise Skip(f"the backend `openai` needs httpx2: {command}") from None
         self.settings, self._api_key, self._httpx = settings, key, httpx2
         self._prefix = ""
         self._served_models: list[str] = []

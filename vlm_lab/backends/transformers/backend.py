@@ -22,7 +22,9 @@ from vlm_lab.backends.transformers.interpreter import (
     resolve_interpreter,
 )
 from vlm_lab.backends.transformers.process import start_worker
+from vlm_lab.backends.transformers.recipes import find_missing_settings
 from vlm_lab.backends.transformers.settings import check_renamed_settings, parse_timeouts
+from vlm_lab.commands import format_command
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.files import read_json_object
 from vlm_lab.messages import Message
@@ -60,6 +62,10 @@ class Transformers(Backend):
         return self._supervisor.worker
 
     @classmethod
+    def is_here(cls, model: Model, runtime: Runtime) -> bool:
+        return weights.find_folder(model, runtime.cache) is not None
+
+    @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
         """Everything that decides a reply, without torch. Device, dtype and attention are None
         until a worker has chosen them once on this machine. Raises Skip where weights are
@@ -90,17 +96,12 @@ class Transformers(Backend):
 
     @classmethod
     def find_warnings(cls, model: Model, runtime: Runtime) -> list[Message]:
-        """A chat model without a chat template is asked in a form that it was not trained with."""
-        folder = weights.find_folder(model, runtime.cache)
-        if folder is None or chat_template.has_chat_template(folder):
-            return []
-        family = families.get_family(read_json_object(folder / "config.json"))
-        if not family.is_chat:
-            return []
-        form = family.prompt_format.format(images=family.image_placeholder, text="...")
-        path = terminal_safe(str(folder / chat_template.TEMPLATE_FILES[0]))
-        figures = {"model": model.name, "form": form, "file": path}
-        return [Message("no_chat_template", figures)]
+        """Settings that it lacks; a chat model without a chat template is asked in a form that it
+        was not trained with."""
+        return [
+            *_describe_missing_settings(model, runtime),
+            *_describe_missing_template(model, runtime),
+        ]
 
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none and what it means for the
@@ -189,7 +190,7 @@ class Transformers(Backend):
         if read_json_object(self.weights.folder / "config.json").get("auto_map"):
             hint = (
                 "; it brings code of its own, which may need other versions: "
-                f"vlm-lab models env {name}"
+                f"{format_command('models', 'env', name)}"
             )
         return GenerationError(kind, f"{name}: could not be loaded: {message}{hint}")
 
@@ -234,3 +235,23 @@ class Transformers(Backend):
                 "library_messages": answer["library_messages"],
             },
         )
+
+
+def _describe_missing_settings(model: Model, runtime: Runtime) -> list[Message]:
+    settings = list(find_missing_settings(model, runtime))
+    command = format_command("models", "env", model.name)
+    figures = {"model": model.name, "settings": settings, "command": command}
+    return [Message("lacks_settings", figures)] if settings else []
+
+
+def _describe_missing_template(model: Model, runtime: Runtime) -> list[Message]:
+    folder = weights.find_folder(model, runtime.cache)
+    if folder is None or chat_template.has_chat_template(folder):
+        return []
+    family = families.get_family(read_json_object(folder / "config.json"))
+    if not family.is_chat:
+        return []
+    form = family.prompt_format.format(images=family.image_placeholder, text="...")
+    path = terminal_safe(str(folder / chat_template.TEMPLATE_FILES[0]))
+    figures = {"model": model.name, "form": form, "file": path}
+    return [Message("no_chat_template", figures)]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends.transformers import weights
+from vlm_lab.commands import format_install_command
 from vlm_lab.errors import UserError
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Model
@@ -132,7 +133,8 @@ def translate_errors(model: Model) -> Iterator[Any]:
         # httpx's or httpx2's, by version
         http_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
     except ImportError:
-        raise UserError('fetching needs huggingface_hub: pip install "vlm-lab[local]"') from None
+        command = format_install_command("local")
+        raise UserError(f"fetching needs huggingface_hub: {command}") from None
     model_url = f"{get_endpoint()}/{model.model_id}"
     try:
         yield hub

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from vlm_lab.backends.transformers import devices
+from vlm_lab.commands import format_command
 from vlm_lab.errors import Skip
 from vlm_lab.types import Model, Runtime
 
@@ -28,7 +29,7 @@ def make_interpreter_error(model: Model, reason: str) -> Skip:
     """What is wrong with the interpreter that `python:` names, and how to get one that works."""
     return Skip(
         f"{model.name}: {reason}; correct it in models.yaml, "
-        f"or make one: vlm-lab models env {model.name}"
+        f"or make one: {format_command('models', 'env', model.name)}"
     )
 
 
@@ -41,6 +42,15 @@ def read_package_versions(python: str | None) -> dict[str, str | None]:
         for distribution in metadata.distributions(path=search_paths)
     }
     return {name: installed.get(name) for name in VERSIONED_PACKAGES}
+
+
+def read_installed_names(python: str) -> set[str]:
+    """The packages of an interpreter, in lower case."""
+    search_paths = list(map(str, find_site_packages(python)))
+    return {
+        (distribution.name or "").lower()
+        for distribution in metadata.distributions(path=search_paths)
+    }
 
 
 def find_site_packages(python: str) -> list[Path]:

@@ -21,6 +21,7 @@ from vlm_lab.backends.transformers.checkpoint_files import (
     find_missing_files,
 )
 from vlm_lab.backends.transformers.pinned_code import COMMIT_PATTERN, check_pinned_code
+from vlm_lab.commands import format_command
 from vlm_lab.errors import Skip
 from vlm_lab.files import read_json_object, write_json_object
 from vlm_lab.types import Model
@@ -57,7 +58,7 @@ class Weights:
 def require_checkpoint(model: Model, cache: Path) -> Weights:
     """The model's complete weights; Skip says what is missing and the command that brings it."""
     checkpoint = find_checkpoint(model, cache)
-    fetch_command = f"vlm-lab weights fetch {model.name}"
+    fetch_command = format_command("weights", "fetch", model.name)
     if checkpoint is None and is_local_path(model.model_id):
         raise Skip(f"{model.name}: no folder {model.model_id}; correct `model_id` in models.yaml")
     if checkpoint is None:
@@ -106,7 +107,7 @@ def format_renewal(checkpoint: Weights, model_name: str, names: Sequence[str] = 
         return f"copy {checkpoint.folder} anew from where it was made"
     paths = [shlex.quote(str((checkpoint.folder / name).resolve())) for name in names]
     removal = f"rm {' '.join(paths)} && " if paths else ""
-    return f"{removal}vlm-lab weights fetch {model_name}"
+    return f"{removal}{format_command('weights', 'fetch', model_name)}"
 
 
 def find_checkpoint(model: Model, cache: Path) -> Weights | None:

@@ -56,8 +56,10 @@ def find_changes(first: Path, second: Path) -> tuple[list[FieldChange], dict[Cas
     return field_changes, answered_once
 
 
-def write_changes(first: Path, second: Path, language: str = "en") -> Path:
-    """A page in the second run's folder; where it lies."""
+def write_changes(
+    first: Path, second: Path, language: str = "en", output: Path | None = None
+) -> Path:
+    """A page, in the second run's folder where no place is named; where it lies."""
     field_changes, answered_once = find_changes(first, second)
     style = (TEMPLATE_FOLDER / "report.css").read_text("utf-8")
     template = build_environment(language).get_template("changes.html")
@@ -75,6 +77,9 @@ def write_changes(first: Path, second: Path, language: str = "en") -> Path:
         lost=sum(not change.gained for change in field_changes),
     )
     path = second / f"changes-from-{first.name}.html"
+    if output:
+        path = output if output.suffix else output / path.name
+        path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_private_file(path) as file:
         file.write(page.encode("utf-8", "replace"))
     return path

@@ -71,24 +71,24 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-def write_html(folder: Path, language: str = "en") -> Path:
-    """Writes report.html and report_files/ for the run in `folder` from its report.json; where it
-    lies."""
-    report = read_report(folder)
-    images = render_page_images(report, folder)
-    data = build_page_data(report, read_report_records(folder), folder)
+def write_html(run: Path, language: str = "en", output: Path | None = None) -> Path:
+    """Writes a run's page from its report.json, with report_files/ beside it; where it lies."""
+    path = output or run / HTML_FILE
+    report = read_report(run)
+    images = render_page_images(report, path.parent)
+    data = build_page_data(report, read_report_records(run), path.parent)
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
-    add_value_places(report, data["documents"], folder)
+    add_value_places(report, data["documents"], path.parent)
     evidence = build_evidence(report)
     data |= {
         "run": report.run["id"],
         "label_errors": _build_label_errors(report, language),
         "saved_entries": _read_saved_entries(report),
     }
-    with atomic_private_file(folder / HTML_FILE) as file:
+    with atomic_private_file(path) as file:
         file.write(render_page(report, data, evidence, language).encode("utf-8", "replace"))
-    return folder / HTML_FILE
+    return path
 
 
 def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, language: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from vlm_lab.commands import format_install_command
 from vlm_lab.errors import DocumentError, HiddenDocument
 from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
@@ -74,7 +75,7 @@ def _identify_picture(path: Path, file: BinaryIO) -> Image.Image:
     except UnidentifiedImageError:
         if not can_read_heif and _is_heif(path):
             raise HiddenDocument(
-                f"{name}: is a HEIC picture; pip install 'vlm-lab[heif]' to read it"
+                f"{name}: is a HEIC picture; {format_install_command('heif')} to read it"
             ) from None
         raise DocumentError(
             f"{name}: is no {READABLE_FORMATS}, whatever its name says; replace the file"
