@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vlm_lab.config.strict_yaml import (
+    YamlKey,
     YamlSource,
     format_suggestion,
     parse_dataclass,
@@ -19,8 +20,9 @@ from vlm_lab.config.strict_yaml import (
 )
 from vlm_lab.errors import UserError
 from vlm_lab.fields.schema import collect_schema_fields
+from vlm_lab.files import find_path_fault, is_path_part, read_bounded_bytes, read_bounded_text
 from vlm_lab.messages import Message, list_first_names
-from vlm_lab.sanitize import terminal_safe
+from vlm_lab.sanitize import quote_value, terminal_safe
 from vlm_lab.suite.corrections import CORRECTIONS_FILE as CORRECTIONS
 from vlm_lab.suite.corrections import Corrections, read_corrections
 from vlm_lab.suite.document_files import (
@@ -30,10 +32,11 @@ from vlm_lab.suite.document_files import (
     is_system_file,
 )
 from vlm_lab.suite.document_ids import make_unique_slugs
+from vlm_lab.suite.json_values import measure_depth
 from vlm_lab.suite.label_files import LABEL_SUFFIXES
 from vlm_lab.suite.reference_files import summarize_notes
-from vlm_lab.suite.reference_index import ReferenceIndex
-from vlm_lab.suite.references import read_reference
+from vlm_lab.suite.reference_index import ReferenceIndex, fill_match
+from vlm_lab.suite.references import MAX_DEPTH, read_reference
 from vlm_lab.suite.tags import (
     check_verified_names,
     collect_tags,
@@ -173,17 +176,27 @@ def _read_source(folder: Path) -> YamlSource:
 
 def _read_schema(path: Path) -> dict[str, Any]:
     try:
-        schema = json.loads(path.read_text("utf-8-sig"))
+        schema = json.loads(read_bounded_text(path))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text (byte {error.start})") from None
     except ValueError as error:
         raise UserError(f"{path}: is not JSON ({error})") from None
+    except RecursionError:
+        raise _make_depth_error(path) from None
+    if measure_depth(schema) > MAX_DEPTH:
+        raise _make_depth_error(path)
     if not isinstance(schema, dict):
         raise UserError(
             f"{path}: must be a JSON Schema, an object with `properties` "
             f"(got {type(schema).__name__})"
         )
     return schema
+
+
+def _make_depth_error(path: Path) -> UserError:
+    return UserError(f"{path}: is nested more than {MAX_DEPTH} levels deep")
 
 
 def _parse_fields(schema: Mapping[str, Any], path: Path) -> tuple[Field, ...]:
@@ -199,10 +212,19 @@ def _read_prompts(source: YamlSource, folder: Path, names: Mapping[str, str]) ->
     for prompt_id, name in names.items():
         path = folder / name
         if path.exists():
-            texts[prompt_id] = path.read_text("utf-8-sig", "replace")
+            texts[prompt_id] = _read_template(path)
         elif (source.data or {}).get("prompts"):
-            raise source.make_error(["prompts", prompt_id], f"no file {path}")
+            raise source.make_error(["prompts", prompt_id], f"no file {terminal_safe(str(path))}")
     return texts
+
+
+def _read_template(path: Path) -> str:
+    """A template's text. UserError where there is no file; what is not UTF-8 is said later."""
+    try:
+        text = read_bounded_bytes(path).decode("utf-8-sig", "replace")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def find_documents(suite: Suite) -> list[str]:
@@ -262,16 +284,27 @@ def _is_hidden(path: Path) -> bool:
 def _check_paths(source: YamlSource, suite_file: SuiteFile) -> None:
     """What would otherwise be a traceback at the first document."""
     try:
-        suite_file.match.format(stem="a", name="a.pdf")
-    except (ValueError, LookupError, AttributeError):
+        fill_match(suite_file.match, "a.pdf")
+    except ValueError:
         raise source.make_error(
-            ["match"], f"must be a file name with {{stem}} or {{name}} (got {suite_file.match!r})"
+            ["match"],
+            "must be a file name with {stem} or {name} and nothing else in braces "
+            f"(got {quote_value(suite_file.match)})",
         ) from None
+    for keys, text in _list_paths(suite_file):
+        if fault := find_path_fault(text):
+            raise source.make_error(keys, f"{fault} (got {quote_value(text)})")
+    for prompt_id in suite_file.prompts:
+        if not is_path_part(prompt_id):
+            raise source.make_error(
+                ["prompts", prompt_id],
+                f"a prompt's id becomes a folder's name, and cannot (got {quote_value(prompt_id)})",
+            )
     for our_path, their_path in suite_file.map.items():
         if our_path.count("[].") != their_path.count("[]."):
             raise source.make_error(
                 ["map", our_path],
-                f"must have as many lists as {our_path!r} has (got {their_path!r})",
+                f"must have as many lists as its key has (got {quote_value(their_path)})",
             )
 
 
@@ -291,11 +324,21 @@ def _check_sampling_keys(source: YamlSource, suite_file: SuiteFile) -> None:
         )
 
 
+def _list_paths(suite_file: SuiteFile) -> Iterable[tuple[list[YamlKey], str]]:
+    """All values that are paths, each with its keys."""
+    yield ["documents"], suite_file.documents
+    yield ["references"], suite_file.references
+    yield ["corrections"], suite_file.corrections or ""
+    yield ["tags", "file"], suite_file.tags.get("file", "")
+    for prompt_id, name in suite_file.prompts.items():
+        yield ["prompts", prompt_id], name
+
+
 def _find_corrections(source: YamlSource, folder: Path, name: str | None) -> Path | None:
     """The file that `corrections` names, or corrections.json beside suite.yaml if there is one."""
     path = folder / (name or CORRECTIONS)
     if name and not path.is_file():
-        raise source.make_error(["corrections"], f"no file {path}")
+        raise source.make_error(["corrections"], f"no file {terminal_safe(str(path))}")
     return path if path.is_file() else None
 
 

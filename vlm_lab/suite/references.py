@@ -12,7 +12,7 @@ from typing import Any
 from vlm_lab.fields.paths import MISSING, find_value, set_value
 from vlm_lab.fields.schema import find_unknown_paths, flatten_json
 from vlm_lab.messages import Message
-from vlm_lab.sanitize import terminal_safe
+from vlm_lab.sanitize import replace_surrogates, terminal_safe
 from vlm_lab.suite.flat_keys import JOINTS, has_flat_keys, unflatten_keys
 from vlm_lab.suite.json_values import measure_depth
 from vlm_lab.suite.reference_files import Notes, join_values, read_values
@@ -52,7 +52,7 @@ def read_raw_reference(found: FoundReference) -> tuple[Any, Notes]:
         values, notes = read_values(found.path)
     if any(measure_depth(value) > MAX_DEPTH for value in values):
         return None, (*notes, Message("too_deep", {"name": name}))
-    data, join_notes = join_values(values, name)
+    data, join_notes = join_values([*map(replace_surrogates, values)], name)
     return data, (*notes, *join_notes)
 
 
