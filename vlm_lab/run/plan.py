@@ -16,6 +16,7 @@ from vlm_lab.run.preflight import check_suite
 from vlm_lab.run.resume import FormerAnswers, check_selection, find_former_answers
 from vlm_lab.run.rule_forecast import find_unprovable_rules
 from vlm_lab.run.rule_names import check_rules
+from vlm_lab.run.unsound_references import leave_unscored
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite.holdout import split_holdout
 from vlm_lab.suite.sampling import sample_documents
@@ -72,6 +73,10 @@ class Plan:
             suite = load_suite(folder, options.documents, options.references, options.schema)
             documents, notes = load_documents(suite)
             errors, check_notes = check_suite(suite, documents, options.cache)
+            if errors:
+                documents, unsound_notes = leave_unscored(documents)
+                notes = (*notes, *unsound_notes)
+                errors, check_notes = check_suite(suite, documents, options.cache)
             if errors:
                 raise UserError("\n".join(errors))
             self.notes += [*notes, *check_notes]

@@ -36,7 +36,7 @@ from vlm_lab.suite.json_values import measure_depth
 from vlm_lab.suite.label_files import LABEL_SUFFIXES
 from vlm_lab.suite.reference_files import summarize_notes
 from vlm_lab.suite.reference_index import ReferenceIndex, fill_match
-from vlm_lab.suite.references import MAX_DEPTH, read_reference
+from vlm_lab.suite.references import read_reference
 from vlm_lab.suite.tags import (
     check_verified_names,
     collect_tags,
@@ -46,6 +46,7 @@ from vlm_lab.suite.tags import (
 )
 from vlm_lab.types import Conventions, Document, Field, Suite
 
+MAX_DEPTH = 100  # levels of a schema
 MAX_OTHER_NAMES = 20  # files that a note names: all of them, but in a folder that is no suite's
 
 

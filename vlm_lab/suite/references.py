@@ -20,7 +20,7 @@ from vlm_lab.suite.reference_index import FoundReference
 from vlm_lab.suite.shapes import describe_shapes, fit_to_fields
 from vlm_lab.types import Suite
 
-MAX_DEPTH = 100  # levels of nesting that anybody uses, and that functions can go down
+MAX_DEPTH = 32  # levels of nesting that anybody uses; a reply may have as many
 REFUSALS = ("objects_differ", "too_deep")  # kinds of notes that leave no reference
 
 
