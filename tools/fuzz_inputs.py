@@ -93,6 +93,8 @@ languages: [de, ru]
 decimal_mark: ","
 tags: {file: tags.csv, folder: parent, seller: seller.name}
 pages: {max: 4, dpi: 150}
+cluster: seller
+holdout: 0.5
 prompts: {default: prompt.md}
 corrections: corrections.json
 """

@@ -317,7 +317,7 @@ def _check_sampling_keys(source: YamlSource, suite_file: SuiteFile) -> None:
         raise source.make_error(
             ["cluster"],
             f"must be one of the suite's `tags` ({', '.join(tags) or 'it has none'}; got"
-            f" {cluster!r}){format_suggestion(cluster, tags)}",
+            f" {quote_value(cluster)}){format_suggestion(cluster, tags)}",
         )
     if not 0 <= suite_file.holdout < 1:
         raise source.make_error(
