@@ -5,11 +5,10 @@ that document runs unscored: a run over three hundred invoices must not end at a
 them.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from vlm_lab.config.strict_yaml import (
     YamlKey,
@@ -19,8 +18,7 @@ from vlm_lab.config.strict_yaml import (
     read_yaml,
 )
 from vlm_lab.errors import UserError
-from vlm_lab.fields.schema import collect_schema_fields
-from vlm_lab.files import find_path_fault, is_path_part, read_bounded_bytes, read_bounded_text
+from vlm_lab.files import find_path_fault, is_path_part
 from vlm_lab.messages import Message, list_first_names
 from vlm_lab.sanitize import quote_value, terminal_safe
 from vlm_lab.suite.corrections import CORRECTIONS_FILE as CORRECTIONS
@@ -32,11 +30,11 @@ from vlm_lab.suite.document_files import (
     is_system_file,
 )
 from vlm_lab.suite.document_ids import make_unique_slugs
-from vlm_lab.suite.json_values import measure_depth
 from vlm_lab.suite.label_files import LABEL_SUFFIXES
 from vlm_lab.suite.reference_files import summarize_notes
 from vlm_lab.suite.reference_index import ReferenceIndex, fill_match
 from vlm_lab.suite.references import read_reference
+from vlm_lab.suite.schema_and_prompts import parse_fields, read_schema, read_template
 from vlm_lab.suite.tags import (
     check_verified_names,
     collect_tags,
@@ -44,9 +42,8 @@ from vlm_lab.suite.tags import (
     read_tag_table,
     read_verified_names,
 )
-from vlm_lab.types import Conventions, Document, Field, Suite
+from vlm_lab.types import Conventions, Document, Suite
 
-MAX_DEPTH = 100  # levels of a schema
 MAX_OTHER_NAMES = 20  # files that a note names: all of them, but in a folder that is no suite's
 
 
@@ -88,7 +85,7 @@ def load_suite(
     source = _read_source(folder)
     suite_file = parse_dataclass(SuiteFile, source, [], source.data or {})
     schema_path = schema or folder / "schema.json"
-    schema_data = _read_schema(schema_path) if schema or schema_path.exists() else {}
+    schema_data = read_schema(schema_path) if schema or schema_path.exists() else {}
     for key, value in suite_file.pages.items():
         if value < 1:
             raise source.make_error(["pages", key], f"must be 1 or more (got {value})")
@@ -116,7 +113,7 @@ def load_suite(
         prompts=_read_prompts(source, folder, suite_file.prompts),
         prompt_files={key: folder / name for key, name in suite_file.prompts.items()},
         schema=schema_data,
-        fields=_parse_fields(schema_data, schema_path),
+        fields=parse_fields(schema_data, schema_path),
         corrections=_find_corrections(source, folder, suite_file.corrections),
         cluster=suite_file.cluster,
         holdout=suite_file.holdout,
@@ -175,57 +172,16 @@ def _read_source(folder: Path) -> YamlSource:
     return read_yaml(path) if path.exists() else YamlSource(path, {}, None)
 
 
-def _read_schema(path: Path) -> dict[str, Any]:
-    try:
-        schema = json.loads(read_bounded_text(path))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 text (byte {error.start})") from None
-    except ValueError as error:
-        raise UserError(f"{path}: is not JSON ({error})") from None
-    except RecursionError:
-        raise _make_depth_error(path) from None
-    if measure_depth(schema) > MAX_DEPTH:
-        raise _make_depth_error(path)
-    if not isinstance(schema, dict):
-        raise UserError(
-            f"{path}: must be a JSON Schema, an object with `properties` "
-            f"(got {type(schema).__name__})"
-        )
-    return schema
-
-
-def _make_depth_error(path: Path) -> UserError:
-    return UserError(f"{path}: is nested more than {MAX_DEPTH} levels deep")
-
-
-def _parse_fields(schema: Mapping[str, Any], path: Path) -> tuple[Field, ...]:
-    try:
-        return collect_schema_fields(schema)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-
-
 def _read_prompts(source: YamlSource, folder: Path, names: Mapping[str, str]) -> dict[str, str]:
     """The templates. What is wrong with one is said when it is rendered: the others run."""
     texts = {}
     for prompt_id, name in names.items():
         path = folder / name
         if path.exists():
-            texts[prompt_id] = _read_template(path)
+            texts[prompt_id] = read_template(path)
         elif (source.data or {}).get("prompts"):
             raise source.make_error(["prompts", prompt_id], f"no file {terminal_safe(str(path))}")
     return texts
-
-
-def _read_template(path: Path) -> str:
-    """A template's text. UserError where there is no file; what is not UTF-8 is said later."""
-    try:
-        text = read_bounded_bytes(path).decode("utf-8-sig", "replace")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def find_documents(suite: Suite) -> list[str]:
