@@ -333,7 +333,7 @@ def judge_sentence(message: str) -> str:
     """`refused`, where the message is one that a person can use."""
     message = terminal_safe_lines(message)  # as every way to a terminal does
     lines = message.split("\n")
-    if len(message) > MAX_SENTENCE or len(lines) > 3:
+    if len(message) > MAX_SENTENCE or len(lines) > 8:
         return f"! refused in {len(message)} characters: {message[:200]}"
     return f"refused: {message}"
 
