@@ -96,3 +96,35 @@ def test_the_backend_of_the_page_is_a_whole_one(pytester: pytest.Pytester) -> No
     result.assert_outcomes(passed=1, deselected=2)
     (row,) = records_of(run_folder_of(pytester.path))
     assert row["prediction"] == {"notes": "hello on 1 pages"}
+
+
+ESCAPES = """
+from vlm_lab.errors import GenerationError, Skip
+
+class Mine:
+    def __init__(self, model, runtime):
+        print("\\x1b]0;printed\\x07")
+
+    def generate(self, prompt):
+        if prompt.document_id == "inv_1":
+            raise GenerationError("Odd\\x1b[31m", "told \\x1b[2J")
+        if prompt.document_id == "inv_2":
+            raise Skip("skipped \\x1b[2J")
+        raise RuntimeError("raised \\x1b[2J")
+
+    def close(self):
+        pass
+"""
+
+
+def test_no_escape_of_a_worker_reaches_the_terminal(pytester: pytest.Pytester) -> None:
+    write_project(
+        pytester.path, 'models:\n  - {name: mine, model_id: x, backend: "my_backend:Mine"}\n'
+    )
+    (pytester.path / "my_backend.py").write_text(ESCAPES)
+    result = pytester.runpytest("benchmarks", "-p", "no:cacheprovider", "-rA", "--color=no")
+    shown = result.stdout.str() + result.stderr.str()
+    for words in ("told \ufffd[2J", "skipped \ufffd[2J", "raised \ufffd[2J"):
+        assert words in shown
+    assert "\x1b" not in shown
+    assert "\x07" not in shown

@@ -1,14 +1,18 @@
-"""Files that are written whole or not at all, and JSON files that may be missing or broken.
+"""Files that are written whole or not at all, files that are read within a limit, and JSON files
+that may be missing or broken.
 
-Whatever breaks off (a full disk, a killed process) leaves the file that was there before. Sent to
-workers in other interpreters: valid on Python 3.9, imports nothing of ours.
+Whatever breaks off (a full disk, a killed process) leaves the file that was there before. A pipe
+or a device in the place of a file would be waited for, or read, without an end. Sent to workers in
+other interpreters: valid on Python 3.9, imports nothing of ours.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
+import stat
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +20,9 @@ from typing import Any, BinaryIO
 
 PART_SUFFIX = ".part"
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+MAX_SETTINGS_BYTES = 1 << 20  # of what a person writes: settings, schemas, prompts
+MAX_NAME_BYTES = 200  # of a name that becomes a file's: with a suffix, all systems take it
+MAX_DATA_BYTES = 64 << 20  # of what programs write: references, replies, tables
 
 
 @contextmanager
@@ -105,6 +112,55 @@ def lock_file(file: BinaryIO) -> None:
     except ImportError:  # Windows
         return
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_path_part(name: str) -> bool:
+    """Whether a name that came from outside may be a file's, and leads nowhere else."""
+    try:
+        length = len(os.fsencode(name))
+    except UnicodeEncodeError:
+        return False
+    return name not in (".", "..") and not set(name) & {"/", "\0"} and 0 < length <= MAX_NAME_BYTES
+
+
+def find_path_fault(text: str) -> str:
+    """Why no file can be called so; "" where one can, whether it is there or not."""
+    try:
+        os.lstat(text)
+    except ValueError:
+        return "holds a character that no file's name can have"
+    except OSError as error:
+        return "is too long for a file's name" if error.errno == errno.ENAMETOOLONG else ""
+    return ""
+
+
+def open_regular_file(path: Path) -> BinaryIO:
+    """The file, open for reading. OSError also where it is a pipe, a device or a folder."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # or a pipe would be waited for
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return open(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "is a pipe or a device, no file", str(path))
+
+
+def read_bounded_bytes(path: Path, limit: int = MAX_SETTINGS_BYTES) -> bytes:
+    """All of a file. OSError also where it is no regular file, or has more bytes than `limit`."""
+    with open_regular_file(path) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"has more than {limit:,} bytes, the limit", str(path))
+    return data
+
+
+def read_bounded_text(
+    path: Path, encoding: str = "utf-8-sig", limit: int = MAX_SETTINGS_BYTES
+) -> str:
+    """As `read_bounded_bytes`, decoded, with `\\n` as the end of each line."""
+    text = read_bounded_bytes(path, limit).decode(encoding)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_json_object(path: Path) -> dict[str, Any]:

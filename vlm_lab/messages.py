@@ -203,6 +203,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "unreadable": ("{name}: is not readable JSON ({said}); its document runs unscored",),
     "no_object": ("{name}: holds no object (got {type}); its document runs unscored",),
     "no_object_at": ("{name}: holds no object at {path} (got {type}); its document runs unscored",),
+    "runs_unscored": ("{said}; its document runs unscored",),
     "too_deep": ("{name}: is nested too deeply to be read; its document runs unscored",),
     "objects_differ": ("{name}: its {n} objects differ in {fields}; its document runs unscored",)
     * 2,

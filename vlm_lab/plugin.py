@@ -17,6 +17,7 @@ import pytest
 
 from vlm_lab.errors import DiskError, Skip, UserError, explain_missing_module
 from vlm_lab.exit_status import ExitStatus
+from vlm_lab.sanitize import terminal_safe, terminal_safe_lines
 
 try:
     from vlm_lab.run.distribution import make_distribution_error, refuse_distribution
@@ -62,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         refuse_distribution(config)
     except UserError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(terminal_safe_lines(str(error))) from None
     if config.pluginmanager.is_blocked("benchmark"):
         config.pluginmanager.register(StopwatchPlugin())
     config.addinivalue_line("markers", "dry_run: the model is not called (--dry-run)")
@@ -204,7 +205,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             stash[SESSION].schedule_cases([*stash.get(ANSWERED, []), *selected])
         except UserError as error:
             stash[USAGE_ERROR] = True
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(terminal_safe_lines(str(error))) from None
 
 
 @pytest.fixture(scope="session")
@@ -285,7 +286,7 @@ def raise_usage_errors(config: pytest.Config) -> Generator[None]:
         yield
     except UserError as error:
         config.stash[USAGE_ERROR] = True
-        raise pytest.Collector.CollectError(str(error)) from None
+        raise pytest.Collector.CollectError(terminal_safe_lines(str(error))) from None
 
 
 @contextmanager
@@ -295,20 +296,21 @@ def stop_on_usage_errors(config: pytest.Config) -> Generator[None]:
         yield
     except UserError as error:
         config.stash[USAGE_ERROR] = True
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(terminal_safe_lines(str(error))) from None
 
 
 @contextmanager
 def convert_errors() -> Generator[None]:
-    """Turns our exceptions into pytest's outcomes: one message, no traceback."""
+    """Turns our exceptions into pytest's outcomes: one message, no traceback, and none of what a
+    worker or a file may have put into it that a terminal would act on."""
     try:
         yield
     except DiskError as error:
-        pytest.exit(str(error), returncode=ExitStatus.FAILED)
+        pytest.exit(terminal_safe_lines(str(error)), returncode=ExitStatus.FAILED)
     except Skip as skip:
-        pytest.skip(str(skip))
+        pytest.skip(terminal_safe_lines(str(skip)))
     except UserError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+        raise pytest.fail.Exception(terminal_safe_lines(str(error)), pytrace=False) from None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -335,7 +337,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
     if SESSION not in config.stash:
         return []
     session = config.stash[SESSION]
-    return session.plan.format_header_lines(session.device)
+    return [*map(terminal_safe, session.plan.format_header_lines(session.device))]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -419,7 +421,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     config = terminalreporter.config
     if SESSION in config.stash:
         for line in config.stash[SESSION].format_summary_lines():
-            terminalreporter.write_line(line)
+            terminalreporter.write_line(terminal_safe(line))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

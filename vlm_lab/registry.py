@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vlm_lab.errors import UserError
+from vlm_lab.sanitize import quote_value, shorten
 
 # Modules that models.yaml lists: of this process, as what is imported is.
 _allowed_modules: set[str] = set()
@@ -26,8 +27,8 @@ def resolve_allowed_name(name: str, table: Mapping[str, str], object_kind: str) 
     module = name.partition(":")[0]
     if name not in table and ":" in name and module not in _allowed_modules:
         raise UserError(
-            f"{object_kind} {name!r} is code of your own, which runs only where models.yaml allows "
-            f"it: plugins: [{module}]"
+            f"{object_kind} {quote_value(name)} is code of your own, which runs only where "
+            f"models.yaml allows it: plugins: [{shorten(module)}]"
         )
     return resolve_name(name, table, object_kind)
 
@@ -39,7 +40,7 @@ def resolve_name(name: str, table: Mapping[str, str], object_kind: str) -> Any:
     module, separator, attribute = import_path.partition(":")
     if not separator:
         raise UserError(
-            f"no {object_kind} {name!r}; known: {', '.join(sorted(table))}, "
+            f"no {object_kind} {quote_value(name)}; known: {', '.join(sorted(table))}, "
             "or your own as package.module:Name"
         )
     try:

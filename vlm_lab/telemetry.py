@@ -11,6 +11,9 @@ NO_TELEMETRY = {
     "ORT_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
+    # A backend of one's own may bring these; vLLM counts its users, Ray asks its maker's server.
+    "VLLM_NO_USAGE_STATS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
 }
 
 

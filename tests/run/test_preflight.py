@@ -10,6 +10,7 @@ from tests.suites import REFERENCE, write_suite
 from vlm_lab.messages import in_english
 from vlm_lab.run import preflight
 from vlm_lab.run.preflight import check_suite
+from vlm_lab.run.unsound_references import leave_unscored
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.types import Generation, Prediction
 
@@ -100,3 +101,18 @@ def test_an_unchanged_suite_is_checked_once(
     for other in ("{broken", '[[], ["a line of an older version"]]'):
         path.write_text(other)
         assert checked(folder, cache) == first
+
+
+def test_one_unsound_reference_runs_unscored_and_most_of_them_are_the_suites_fault(
+    tmp_path: Path,
+) -> None:
+    odd = {"invoice_number": "{{ number }}"}
+    references = {"a": REFERENCE, "b": odd, "c": REFERENCE}
+    documents, _ = load_documents(load_suite(write_suite(tmp_path / "one", references)))
+    kept, notes = leave_unscored(documents)
+    assert [document.reference is None for document in kept] == [False, True, False]
+    assert "b.png: its reference does not score 1.0" in in_english(notes[0])
+    documents, _ = load_documents(load_suite(write_suite(tmp_path / "two", {"a": odd, "b": odd})))
+    kept, notes = leave_unscored(documents)
+    assert all(document.reference is not None for document in kept)
+    assert notes == ()

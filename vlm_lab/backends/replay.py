@@ -25,18 +25,21 @@ from typing import Any
 
 from vlm_lab.backends import Backend
 from vlm_lab.errors import GenerationError, Skip, UserError
+from vlm_lab.files import MAX_DATA_BYTES, open_regular_file, read_bounded_text
 from vlm_lab.messages import Message, in_english, list_first_names
 from vlm_lab.records.run_folder import RECORDS_FILE, read_records
 from vlm_lab.sanitize import terminal_safe
+from vlm_lab.suite.json_values import measure_depth
 from vlm_lab.suite.label_files import LABEL_SUFFIXES
 from vlm_lab.suite.pages import compute_sha256
 from vlm_lab.suite.reference_index import ReferenceIndex
-from vlm_lab.suite.references import read_reference
+from vlm_lab.suite.references import MAX_DEPTH, read_reference
 from vlm_lab.types import Generation, Model, Prompt, Record, Runtime, Suite, Timing, Usage
 
 REPLY_KEYS = ("raw_response", "prediction", "pred")
 MAX_FIRST_LINE = 1_000_000  # bytes that are looked at
 NUMBER = int | float
+MAX_NUMBER = 1e12  # of seconds or tokens
 
 
 class Replay(Backend):
@@ -107,10 +110,12 @@ class Replay(Backend):
     def _collect_generations(
         self, rows: Iterable[Mapping[str, Any]]
     ) -> dict[tuple[str | None, str], Generation]:
-        generations = {}
+        generations: dict[tuple[str | None, str], Generation] = {}
         for row in filter(self._is_of_source_model, rows):
             document_id = str(row.get("document", row.get("id")))
-            generations[row.get("prompt_id"), document_id] = _build_generation(row)
+            prompt_id = row.get("prompt_id")
+            key = (prompt_id if isinstance(prompt_id, str) else None), document_id
+            generations[key] = _build_generation(row)
         if not generations:
             raise Skip(
                 f"{self.path}: has no answer of {self._source_model!r}; "
@@ -158,23 +163,37 @@ def _has_replies(path: Path) -> bool:
     are."""
     if path.suffix.lower() not in LABEL_SUFFIXES:
         return True
-    with path.open("rb") as file:
+    with open_regular_file(path) as file:
         first_line = file.readline(MAX_FIRST_LINE)
     return any(b'"%b"' % key.encode() in first_line for key in REPLY_KEYS)
 
 
 def _read_jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
-    for line_number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for line_number, line in enumerate(_read_lines(path), 1):
+        if not line.strip():
+            continue
         try:
             row = json.loads(line)
         except ValueError as error:
             raise UserError(f"{path}:{line_number}: is not JSON ({error})") from None
+        except RecursionError:
+            raise UserError(f"{path}:{line_number}: is nested too deeply to be read") from None
         if not isinstance(row, dict):
             raise UserError(
                 f"{path}:{line_number}: must be an object with `document` and `raw_response` "
-                f"(got {line[:40]})"
+                f"(got {terminal_safe(line[:40])})"
             )
         yield row
+
+
+def _read_lines(path: Path) -> list[str]:
+    """A line ends at a line break alone: U+2028 may stand inside a text."""
+    try:
+        return read_bounded_text(path, limit=MAX_DATA_BYTES).split("\n")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text (byte {error.start})") from None
 
 
 def _build_generation(row: Mapping[str, Any]) -> Generation:
@@ -205,12 +224,22 @@ def _build_generation(row: Mapping[str, Any]) -> Generation:
 
 
 def _pick_value(row: Mapping[str, Any], key: str, wanted: Any, unused_keys: list[str]) -> Any:
-    """The value at `key`; None where there is none or another type, which is named."""
+    """The value at `key`; None where there is none or none of use, which is named."""
     value = row.get(key)
-    if value is None or (isinstance(value, wanted) and not isinstance(value, bool)):
+    if value is None or _is_usable(value, wanted):
         return value
     unused_keys.append(key)
     return None
+
+
+def _is_usable(value: Any, wanted: Any) -> bool:
+    """Whether a value is of the type wanted, and no number or nesting that nothing was measured
+    with."""
+    if isinstance(value, bool) or not isinstance(value, wanted):
+        return False
+    if isinstance(value, NUMBER):
+        return 0 <= abs(value) < MAX_NUMBER  # neither NaN nor Infinity
+    return measure_depth(value) <= MAX_DEPTH
 
 
 def _pick_numbers(
@@ -221,8 +250,7 @@ def _pick_numbers(
     known_names = {field.name for field in fields(cls)}
     numbers = {}
     for name, value in values.items():
-        is_number = value is None or (isinstance(value, NUMBER) and not isinstance(value, bool))
-        if name in known_names and is_number:
+        if name in known_names and (value is None or _is_usable(value, NUMBER)):
             numbers[name] = value
         else:
             unused_keys.append(f"{key}.{name}")

@@ -3,6 +3,7 @@
 import threading
 
 from vlm_lab.errors import UserError
+from vlm_lab.sanitize import quote_value
 from vlm_lab.types import Model
 
 DEFAULT_TIMEOUTS = {"load_timeout": 1800.0, "reply_timeout": 600.0}
@@ -17,7 +18,8 @@ def read_timeouts(model: Model) -> dict[str, float]:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not 0 < value < threading.TIMEOUT_MAX:
             raise UserError(
-                f"{model.name}: backend_kwargs: {key} must be seconds above 0 (got {value!r})"
+                f"{model.name}: backend_kwargs: {key} must be seconds above 0 "
+                f"(got {quote_value(value)})"
             )
         timeouts[key] = float(value)
     return timeouts

@@ -13,6 +13,7 @@ from vlm_lab.decision.regression_gate import build_run_baseline, check_regressio
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
+from vlm_lab.sanitize import terminal_safe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,5 +44,6 @@ def main(args: argparse.Namespace) -> int:
     runs = [find_run(name, args.output_dir) for name in (args.before, args.after)]
     before, after = (build_run_baseline(read_report(run), read_records(run)) for run in runs)
     result = check_regression(before, after, args.max_drop, args.fail_on_lost_field)
-    print("\n".join([*result.lines, result.status.replace("_", " ")]))
+    lines = [*result.lines, result.status.replace("_", " ")]
+    print("\n".join(map(terminal_safe, lines)))
     return result.exit_status

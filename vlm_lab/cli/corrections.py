@@ -66,6 +66,8 @@ def main(args: argparse.Namespace) -> int:
     ]
     if args.serve:
         return _serve(args, run, names, suites, label_errors)
+    lines = [format_label_error(label_error) for label_error in label_errors[:MAX_SHOWN]]
+    print("\n".join(map(terminal_safe, lines)))
     if not label_errors:
         print(f"{run}: no reference is contradicted; nothing to correct")
         return 0

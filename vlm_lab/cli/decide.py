@@ -21,6 +21,7 @@ from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
 from vlm_lab.run.rule_names import check_rule_names, collect_field_paths
+from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Decision, Report
 
 
@@ -41,7 +42,8 @@ def main(args: argparse.Namespace) -> int:
     _, decisions = decide_run(report, read_records(run), rules)
     if not decisions:
         raise UserError(_explain_no_decision(report))
-    print("\n".join(line for decision in decisions for line in format_decision(decision)))
+    lines = [line for decision in decisions for line in format_decision(decision)]
+    print("\n".join(map(terminal_safe, lines)))
     if args.write:
         written = write_status(args.models_file, decisions, run.name)
         print(f"{args.models_file}: status and notes of {', '.join(written) or 'no model'}")

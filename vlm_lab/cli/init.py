@@ -24,7 +24,7 @@ from vlm_lab.commands import (
 from vlm_lab.errors import UserError
 from vlm_lab.exit_status import ExitStatus
 from vlm_lab.messages import in_english
-from vlm_lab.sanitize import terminal_safe
+from vlm_lab.sanitize import terminal_safe, terminal_safe_lines
 from vlm_lab.scaffold.project import propose_project_files
 from vlm_lab.scaffold.proposal import (
     MIN_REFERENCES,
@@ -126,7 +126,8 @@ def _check_folder(folder: Path) -> int:
     allow_listed_plugins([locate_in_project("models.yaml")])
     documents, load_notes = load_documents(load_suite(folder))
     errors, check_notes = check_suite(documents[0].suite, documents)
-    print("\n".join([*map(in_english, (*load_notes, *check_notes)), *errors]))
+    lines = [*map(in_english, (*load_notes, *check_notes)), *errors]
+    print("\n".join(map(terminal_safe_lines, lines)))
     scored_count = sum(document.reference is not None for document in documents)
     if errors:
         command = format_command("init", "--check", folder)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError, explain_missing_module
 from vlm_lab.exit_status import EXIT_STATUS_MEANINGS, ExitStatus
+from vlm_lab.sanitize import terminal_safe_lines
 
 COMMANDS = {
     "accept": "make a run the baseline that later runs are held against",
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run_command(name, arguments[1:])
     except UserError as error:
-        print(f"vlm-lab {name}: {error}", file=sys.stderr)
+        print(f"vlm-lab {name}: {terminal_safe_lines(str(error))}", file=sys.stderr)
         return ExitStatus.UNUSABLE_INPUT
     except ModuleNotFoundError as error:
         print(f"vlm-lab {name}: {explain_missing_module(error)}", file=sys.stderr)

@@ -23,7 +23,9 @@ from vlm_lab.config.strict_yaml import (
     read_yaml,
 )
 from vlm_lab.errors import UserError
+from vlm_lab.files import find_path_fault
 from vlm_lab.registry import allow_plugins
+from vlm_lab.sanitize import quote_value
 from vlm_lab.types import UPPER_LIMITS, CostRates, Model, Rules
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -131,7 +133,8 @@ def _parse_plugins(source: YamlSource) -> tuple[str, ...]:
     for index, module in enumerate(modules):
         if not all(map(str.isidentifier, module.split("."))):
             raise source.make_error(
-                ["plugins", index], f"must be a module's name, package.module (got {module!r})"
+                ["plugins", index],
+                f"must be a module's name, package.module (got {quote_value(module)})",
             )
     return tuple(modules)
 
@@ -212,7 +215,7 @@ def _parse_model(
         raise source.make_error(
             [*keys, "name"],
             f"must match {NAME_PATTERN.pattern} and not end in {', '.join(RESERVED_SUFFIXES)} "
-            f"(got {model.name!r})",
+            f"(got {quote_value(model.name)})",
         )
     if entry.get("isolate") is not None and not model.has_own_backend:
         raise source.make_error(
@@ -221,6 +224,11 @@ def _parse_model(
             f"backend {model.backend} needs no such key",
         )
     check_setting_names(source, keys, model)
+    for key in ("model_id", "python"):
+        if fault := find_path_fault(getattr(model, key) or ""):
+            raise source.make_error(
+                [*keys, key], f"{fault} (got {quote_value(getattr(model, key))})"
+            )
     _check_reserved_keys(source, keys, model)
     check_chat_template_kwargs(source, keys, model)
     if not model.prompts:
@@ -250,7 +258,7 @@ def _check_reserved_keys(source: YamlSource, keys_of_model: list[YamlKey], model
             raise source.make_error(
                 [*keys_of_model, "attn_implementation"],
                 "a kernel of the hub is code: it needs trust_remote_code: true and a commit, "
-                f"owner/name@<40 digits> (got {model.attn_implementation!r})",
+                f"owner/name@<40 digits> (got {quote_value(model.attn_implementation)})",
             )
 
 
@@ -269,12 +277,13 @@ def _walk_keys(
 
 def _parse_prompts(source: YamlSource) -> dict[str, str]:
     texts = {}
-    for prompt_id, value in (source.data.get("prompts") or {}).items():
+    entries = parse_value(dict[Any, Any], source, ["prompts"], source.data.get("prompts") or {})
+    for prompt_id, value in entries.items():
         check_keys(source, ["prompts", prompt_id], value, ["text"])
         if not NAME_PATTERN.fullmatch(str(prompt_id)):
             raise source.make_error(
                 ["prompts", prompt_id],
-                f"a prompt's id must match {NAME_PATTERN.pattern} (got {prompt_id!r})",
+                f"a prompt's id must match {NAME_PATTERN.pattern} (got {quote_value(prompt_id)})",
             )
         keys = ["prompts", prompt_id, "text"]
         texts[prompt_id] = parse_value(str, source, keys, value.get("text"))
@@ -294,4 +303,6 @@ def check_prompts(
         for prompt_id in prompt_ids:
             if prompt_id not in available:
                 suggestion = format_suggestion(prompt_id, sorted(available))
-                raise UserError(f"{location}: {key}: no prompt {prompt_id!r}{suggestion}")
+                raise UserError(
+                    f"{location}: {key}: no prompt {quote_value(prompt_id)}{suggestion}"
+                )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
-from vlm_lab.files import atomic_file
+from vlm_lab.files import atomic_file, read_bounded_text
 from vlm_lab.messages import translate_messages
 from vlm_lab.types import Decision, Verdict
 
@@ -56,7 +56,7 @@ def _load_yaml(path: Path) -> tuple[Any, Any]:
     yaml.preserve_quotes = True
     yaml.width = 1_000_000
     try:
-        text = path.read_text("utf-8")
+        text = read_bounded_text(path, "utf-8")
         yaml.explicit_start = text.startswith("---")
         data = yaml.load(text)
         models = data["models"]

@@ -14,12 +14,17 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
+from yaml.constructor import ConstructorError
 
 from vlm_lab.errors import UserError
+from vlm_lab.files import read_bounded_text
+from vlm_lab.sanitize import quote_value, shorten, terminal_safe
 
 T = TypeVar("T")
 YamlKey = str | int
 MAX_NODES = 100_000  # values of one file, aliases written out
+MAX_YAML_BYTES = 1 << 18  # PyYAML reads a hundred kilobytes a second
+MAX_OPEN_BRACKETS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +48,46 @@ class YamlSource:
     def make_error(self, keys: Sequence[YamlKey], message: str) -> UserError:
         """`models.yaml:12: models[2].revison: message`"""
         steps = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
-        key_path = "".join(steps).lstrip(".")
+        key_path = terminal_safe(shorten("".join(steps).lstrip(".")))
         location = f"{self.path}:{self.find_line(keys)}: "
         return UserError(f"{location}{key_path}: {message}" if key_path else location + message)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe one, which lets out whatever a value that is no date or no number raises, and
+    takes the longer for a bracket the more of them are open."""
+
+    def fetch_flow_collection_start(self, token_class: Any) -> None:
+        if self.flow_level >= MAX_OPEN_BRACKETS:
+            raise RecursionError
+        super().fetch_flow_collection_start(token_class)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (yaml.YAMLError, RecursionError):
+            raise
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+            raise ConstructorError(None, None, problem, node.start_mark) from None
 
 
 def read_yaml(path: Path) -> YamlSource:
     """Reads one file. UserError where it cannot be read, is no YAML, or names a key twice."""
     try:
-        text = path.read_text("utf-8-sig")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = _Loader(read_bounded_text(path, limit=MAX_YAML_BYTES))
+        root = loader.get_single_node()
         _check_size(path, root)
-        source = YamlSource(path, yaml.safe_load(text), root)
+        _check_duplicate_keys(path, root)
+        return YamlSource(path, None if root is None else loader.construct_document(root), root)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text (byte {error.start})") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"{path}: is not YAML: {_format_yaml_error(error)}") from None
     except RecursionError:
         raise UserError(f"{path}: is nested too deeply to be read") from None
-    _check_duplicate_keys(source, root, [])
-    return source
 
 
 def check_keys(
@@ -74,12 +97,13 @@ def check_keys(
     known_keys = sorted(known_keys)
     if not isinstance(data, Mapping):
         raise source.make_error(
-            keys, f"must be a mapping with keys {', '.join(known_keys)} (got {data!r})"
+            keys, f"must be a mapping with keys {', '.join(known_keys)} (got {quote_value(data)})"
         )
     for key in data:
         if key not in known_keys:
             raise source.make_error(
-                [*keys, key], f"unknown key {key!r}{format_suggestion(str(key), known_keys)}"
+                [*keys, key],
+                f"unknown key {quote_value(key)}{format_suggestion(str(key), known_keys)}",
             )
 
 
@@ -113,6 +137,10 @@ def format_suggestion(word: str, known_words: Sequence[str]) -> str:
     return f"; known: {', '.join(known_words)}"
 
 
+def _format_yaml_error(error: yaml.YAMLError) -> str:
+    return terminal_safe(shorten(" ".join(str(error).split())))
+
+
 def _get_location(detail: ErrorDetails) -> list[YamlKey]:
     return list(detail["loc"])
 
@@ -120,12 +148,12 @@ def _get_location(detail: ErrorDetails) -> list[YamlKey]:
 def _format_complaint(detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return "is missing"
-    return f"{detail['msg'][0].lower()}{detail['msg'][1:]} (got {detail['input']!r})"
+    return f"{detail['msg'][0].lower()}{detail['msg'][1:]} (got {quote_value(detail['input'])})"
 
 
 def _find_child(node: yaml.Node | None, key: YamlKey) -> tuple[int, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
-        for key_node, value_node in node.value:
+        for key_node, value_node in reversed(node.value):  # what `<<` brought stands in front
             if key_node.value == str(key):
                 return key_node.start_mark.line + 1, value_node
     if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
@@ -160,15 +188,17 @@ def _list_children(node: yaml.Node) -> list[yaml.Node]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def _check_duplicate_keys(source: YamlSource, node: yaml.Node | None, keys: list[YamlKey]) -> None:
+def _check_duplicate_keys(path: Path, node: yaml.Node | None) -> None:
     if isinstance(node, yaml.MappingNode):
         keys_so_far: set[str] = set()
         for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue  # no key that a mapping takes, as is said when it is built
             if key_node.value in keys_so_far:
-                location = f"{source.path}:{key_node.start_mark.line + 1}"
+                location = f"{path}:{key_node.start_mark.line + 1}"
                 raise UserError(f"{location}: the key {key_node.value!r} stands here twice")
             keys_so_far.add(key_node.value)
-            _check_duplicate_keys(source, value_node, [*keys, key_node.value])
+            _check_duplicate_keys(path, value_node)
     elif isinstance(node, yaml.SequenceNode):
-        for index, value_node in enumerate(node.value):
-            _check_duplicate_keys(source, value_node, [*keys, index])
+        for value_node in node.value:
+            _check_duplicate_keys(path, value_node)

@@ -27,6 +27,7 @@ from vlm_lab.analysis.units import Units, number_units
 from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.exit_status import ExitStatus
+from vlm_lab.files import MAX_DATA_BYTES, read_bounded_bytes
 from vlm_lab.suite.tags import label_group
 from vlm_lab.types import (
     ANSWERED,
@@ -191,7 +192,7 @@ def encode_baseline(baseline: Baseline) -> bytes:
 def load_baseline(path: Path) -> Baseline:
     """UserError where the file is not there or is no baseline."""
     try:
-        data = path.read_bytes()
+        data = read_bounded_bytes(path, MAX_DATA_BYTES)
     except OSError as error:
         raise UserError(
             f"{path}: cannot be read ({error.strerror}); {format_command('accept')} writes one"
@@ -216,7 +217,7 @@ def load_baseline(path: Path) -> Baseline:
 
 def _find_version(data: bytes) -> int | None:
     """What a file says of its own version; None where it says nothing of the kind."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         content = json.loads(data)
         return content.get("schema_version") if isinstance(content, dict) else None
     return None

@@ -15,6 +15,7 @@ from typing import Any
 from vlm_lab.errors import UserError
 from vlm_lab.fields.comparison import resolve_field_type
 from vlm_lab.fields.inference import infer_field_type
+from vlm_lab.sanitize import quote_value, shorten
 from vlm_lab.types import Field
 
 SCHEMA_KEYWORD = "x-vlm-lab"
@@ -48,12 +49,14 @@ NAMED_SCHEMA_KEYWORDS = (
 BRANCHING_KEYWORDS = ("anyOf", "oneOf", "allOf")
 VALUE_KEYWORDS = ("enum", "const", "default", "examples", "required")
 MAX_SCHEMA_DEPTH = 32  # a schema that refers to itself ends here at the latest
+MAX_SCHEMA_NODES = 20_000  # where it does so in two places, each level doubles them
 
 
 def collect_schema_fields(schema: Mapping[str, Any]) -> tuple[Field, ...]:
     """The leaves of a JSON Schema in its own order; local `$ref`s are followed, a `null` beside a
     type is left out."""
-    fields_by_path = {field.path: field for field in _iterate_fields(schema, schema, "", 0)}
+    visits = iter(range(MAX_SCHEMA_NODES))
+    fields_by_path = {field.path: field for field in _iterate_fields(schema, schema, "", 0, visits)}
     return tuple(fields_by_path.values())
 
 
@@ -146,18 +149,26 @@ def _replace_unknown_format(node: Mapping[str, Any]) -> Mapping[str, Any]:
     return without_format
 
 
-def _iterate_fields(node: Any, root: Mapping[str, Any], path: str, depth: int) -> Iterator[Field]:
+def _iterate_fields(
+    node: Any, root: Mapping[str, Any], path: str, depth: int, visits: Iterator[int]
+) -> Iterator[Field]:
+    """The fields below a node; `visits` counts the nodes of the whole schema."""
+    if next(visits, None) is None:
+        raise UserError(
+            f"unfolds to more than {MAX_SCHEMA_NODES:,} parts: "
+            "a $ref leads to itself, or to others that each lead to several"
+        )
     node = _resolve_node(node, root)
     if depth > MAX_SCHEMA_DEPTH:
         return
     if isinstance(node.get("properties"), Mapping):
         for key, subschema in node["properties"].items():
             child_path = f"{path}.{key}" if path else str(key)
-            yield from _iterate_fields(subschema, root, child_path, depth + 1)
+            yield from _iterate_fields(subschema, root, child_path, depth + 1, visits)
     elif "items" in node:
         items = _resolve_node(node["items"], root)
         if "properties" in items or "items" in items:
-            yield from _iterate_fields(items, root, f"{path}[]", depth + 1)
+            yield from _iterate_fields(items, root, f"{path}[]", depth + 1, visits)
         else:
             yield _build_field(node, f"{path}[]", "list")
     elif path:
@@ -170,8 +181,8 @@ def _build_field(node: Mapping[str, Any], path: str, default_type: str) -> Field
     annotation = {"type": annotation} if isinstance(annotation, str) else annotation
     if not isinstance(annotation, Mapping) or not annotation.keys() <= {"type", "tolerance"}:
         raise UserError(
-            f'{path}: {SCHEMA_KEYWORD} must be a type or {{"type": ..., "tolerance": ...}} '
-            f"(got {annotation!r})"
+            f"{shorten(path)}: {SCHEMA_KEYWORD} must be a type or "
+            f'{{"type": ..., "tolerance": ...}} (got {quote_value(annotation)})'
         )
     field_type = str(annotation.get("type", default_type))
     return _check_field(Field(path, field_type, str(annotation.get("tolerance", "0"))))
@@ -183,12 +194,13 @@ def _check_field(field: Field) -> Field:
         resolve_field_type(field.type)
         is_tolerance_valid = Decimal(field.tolerance) >= 0
     except UserError as error:
-        raise UserError(f"{field.path}: {error}") from None
+        raise UserError(f"{shorten(field.path)}: {error}") from None
     except InvalidOperation:
         is_tolerance_valid = False
     if not is_tolerance_valid:
         raise UserError(
-            f"{field.path}: tolerance must be a number from 0 on (got {field.tolerance!r})"
+            f"{shorten(field.path)}: tolerance must be a number from 0 on "
+            f"(got {quote_value(field.tolerance)})"
         )
     return field
 
@@ -206,7 +218,7 @@ def _resolve_node(node: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
         if not isinstance(node, Mapping):
             return {}
         reference = node.get("$ref")
-        branches = node.get("anyOf") or node.get("oneOf") or node.get("allOf")
+        branches = _get_branches(node)
         if isinstance(reference, str):
             siblings = {key: value for key, value in node.items() if key != "$ref"}
             node = {**_resolve_reference(reference, root), **siblings}
@@ -217,6 +229,12 @@ def _resolve_node(node: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
         else:
             return node
     return {}
+
+
+def _get_branches(node: Mapping[str, Any]) -> list[Any]:
+    """The first list of alternatives that has any; [] where there is none."""
+    branchings = [node.get(key) for key in BRANCHING_KEYWORDS]
+    return next((each for each in branchings if isinstance(each, list) and each), [])
 
 
 def _resolve_reference(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
+from vlm_lab.files import MAX_DATA_BYTES, read_bounded_text
 
 KEY_ALIASES = {"reference": ("reference", "ref"), "prediction": ("prediction", "pred")}
 LINE_FORMAT = '{"id": "...", "reference": {...}, "prediction": {...} or null}'
@@ -43,7 +44,7 @@ def read_pairs(path: Path) -> list[PredictionPair]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig")
+        return read_bounded_text(path, limit=MAX_DATA_BYTES)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:

@@ -7,7 +7,7 @@ Where the generation says which fields were asked for, data in another shape is 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from vlm_lab.parsing.key_values import parse_key_values
 from vlm_lab.parsing.merging import merge_values
 from vlm_lab.parsing.reasoning import find_answer_start
 from vlm_lab.parsing.repetition import ends_in_loop
+from vlm_lab.sanitize import replace_surrogates
 from vlm_lab.types import Field, Generation, Prediction, PredictionStatus
 
 # Reasons that name a kind of error, too: `vlm_lab.scoring.error_types` looks for them.
@@ -25,7 +26,6 @@ SCHEMA_ECHO = "schema echo"
 REPETITION = "repetition"
 LIST_AT_TOP = "at the top, no object"
 REFUSAL_KEYS = ("error", "message", "refusal")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 # How replies begin that give no answer, in the languages in which models have been seen to refuse.
 _REFUSAL = re.compile(
@@ -89,7 +89,7 @@ def _parse_answer(answer: Answer, raw: str) -> Prediction:
         is_message = key in REFUSAL_KEYS and isinstance(only_value, str)
         if is_message and _REFUSAL.search(only_value):
             return Prediction(value=None, status="refused", reason=_format_excerpt(only_value))
-    value = _replace_surrogates(answer.value)
+    value = replace_surrogates(answer.value)
     if answer.truncated and not value:
         return _make_truncated("cut off before any value was complete", raw)
     return Prediction(
@@ -175,14 +175,5 @@ def _make_unparsed(reason: str) -> Prediction:
 
 
 def _format_excerpt(text: str) -> str:
-    line = " ".join(_SURROGATE.sub("\ufffd", text).split())
+    line = " ".join(replace_surrogates(text).split())
     return line if len(line) <= 120 else f"{line[:119]}…"
-
-
-def _replace_surrogates(value: Any) -> Any:
-    """Without lone surrogates, which no file could hold."""
-    if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value) if not value.isascii() else value
-    if isinstance(value, Mapping):
-        return {_replace_surrogates(key): _replace_surrogates(item) for key, item in value.items()}
-    return [_replace_surrogates(item) for item in value] if isinstance(value, list) else value

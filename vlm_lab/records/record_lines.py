@@ -6,6 +6,7 @@ is read, by file and line number, and nowhere later.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from vlm_lab.errors import UserError
+from vlm_lab.files import is_path_part
+from vlm_lab.sanitize import quote_value, shorten
 from vlm_lab.types import Record
 
 _RECORD_ADAPTER = TypeAdapter(Record)
@@ -38,8 +41,10 @@ def encode_json_line(
 def decode_record(line: bytes, path: Path, line_number: int) -> Record:
     """The record of one line of `path`. UserError where it is none of this version."""
     try:
-        return validate_json_line(_RECORD_ADAPTER, line)
-    except ValueError as error:
+        record = validate_json_line(_RECORD_ADAPTER, line)
+        check_names(record.key)
+        return record
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"{path}:{line_number}: is no record of this version ({_describe_error(error)});"
             " run the benchmark again: its replies come from the cache"
@@ -57,10 +62,18 @@ def validate_json_line(adapter: TypeAdapter[Line], line: bytes) -> Line:
         return adapter.validate_python(json.loads(line))
 
 
-def _describe_error(error: ValueError) -> str:
+def check_names(names: Iterable[object]) -> None:
+    """ValueError where a name could not be one of ours: suites, models, prompts and documents of a
+    run are the names of its files, and somebody else may have written it."""
+    for name in names:
+        if not isinstance(name, str) or not is_path_part(name):
+            raise ValueError(f"{quote_value(name)} cannot be the name of a file")
+
+
+def _describe_error(error: Exception) -> str:
     """`fields.0.outcome: Field required`"""
     if not isinstance(error, ValidationError):
-        return str(error)
+        return shorten(str(error))
     first_error = error.errors()[0]
     location = ".".join(map(str, first_error["loc"]))
     message: Any = first_error["msg"]

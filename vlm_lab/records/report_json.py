@@ -6,6 +6,7 @@ this file says what stands in it.
 """
 
 import dataclasses
+import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,8 +16,8 @@ from pydantic import TypeAdapter
 
 from vlm_lab.commands import format_run_command
 from vlm_lab.errors import UserError
-from vlm_lab.files import atomic_private_file
-from vlm_lab.records.record_lines import decode_record, encode_record
+from vlm_lab.files import atomic_private_file, open_regular_file
+from vlm_lab.records.record_lines import check_names, decode_record, encode_record
 from vlm_lab.types import Record, Report
 
 _REPORT_ADAPTER = TypeAdapter(Report)
@@ -65,24 +66,38 @@ def read_report(run: Path) -> Report:
     memory."""
     path = run / "report.json"
     try:
-        with path.open(encoding="utf-8") as file:
+        with io.TextIOWrapper(open_regular_file(path), "utf-8") as file:
             data = json.loads("".join(_skip_records(file)))
         if "schema_version" in data and data["schema_version"] != SCHEMA_VERSION:
             raise ValueError(
                 f"schema_version {SCHEMA_VERSION} is wanted, it has {data['schema_version']}"
             )
-        return _REPORT_ADAPTER.validate_python(
+        report = _REPORT_ADAPTER.validate_python(
             {key: data[key] for key in Report.__dataclass_fields__ if key in data}
         )
+        check_names(_list_names(report))
+        return report
     except OSError as error:
         raise UserError(
             f"{path}: cannot be read ({error.strerror}); {format_run_command('--resume', run)}"
         ) from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
         why = " ".join(str(error).split())[:200]
         raise UserError(
             f"{path}: is no report of this version ({why}); {format_run_command('--resume', run)}"
         ) from None
+
+
+def _list_names(report: Report) -> Iterator[object]:
+    """Whatever of a report becomes a part of a path."""
+    for suite in report.suites:
+        yield suite["name"]
+    for model in report.models:
+        yield model.name
+    for document in report.documents:
+        yield from (document["suite"], document["id"])
+    for summary in report.summaries:
+        yield from summary.candidate
 
 
 def _skip_records(lines: Iterable[str]) -> Iterator[str]:
@@ -101,7 +116,7 @@ def read_report_records(folder: Path) -> Iterator[Record]:
     version."""
     path = folder / "report.json"
     in_records = False
-    with path.open("rb") as file:
+    with open_regular_file(path) as file:
         for number, line in enumerate(file, 1):
             if line.startswith(b'"records": ['):
                 in_records = True

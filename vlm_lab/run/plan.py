@@ -19,6 +19,7 @@ from vlm_lab.run.resume import FormerAnswers, check_selection, find_former_answe
 from vlm_lab.run.rule_forecast import find_unprovable_rules
 from vlm_lab.run.rule_names import check_rules
 from vlm_lab.run.selection import select_suites
+from vlm_lab.run.unsound_references import leave_unscored
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite.holdout import split_holdout
 from vlm_lab.suite.sampling import sample_documents
@@ -84,6 +85,10 @@ class Plan:
             suite = load_suite(folder, options.documents, options.references, options.schema)
             documents, notes = load_documents(suite)
             errors, check_notes = check_suite(suite, documents, options.cache)
+            if errors:
+                documents, unsound_notes = leave_unscored(documents)
+                notes = (*notes, *unsound_notes)
+                errors, check_notes = check_suite(suite, documents, options.cache)
             if errors:
                 raise UserError("\n".join(errors))
             self._suite_notes[suite] = (*notes, *check_notes)

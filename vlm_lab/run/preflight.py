@@ -23,7 +23,7 @@ from vlm_lab.fields.nothing import says_nothing
 from vlm_lab.fields.schema import flatten_json
 from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.messages import MESSAGES, Message, in_english, list_first_names
-from vlm_lab.sanitize import terminal_safe
+from vlm_lab.sanitize import quote_value, terminal_safe
 from vlm_lab.suite.reference_index import ReferenceIndex
 from vlm_lab.suite.references import read_reference
 from vlm_lab.types import Conventions, Document, Field, Suite
@@ -67,10 +67,10 @@ def _find_errors(suite: Suite, documents: Sequence[Document]) -> Iterator[str]:
         )
         return
     for document in documents:
-        yield from _check_self_score(document)
+        yield from check_self_score(document)
 
 
-def _check_self_score(document: Document) -> Iterator[str]:
+def check_self_score(document: Document) -> Iterator[str]:
     """The reference as a model that is always right would print it."""
     from vlm_lab.parsing import parse
     from vlm_lab.scoring import score
@@ -85,7 +85,8 @@ def _check_self_score(document: Document) -> Iterator[str]:
     for field in result.fields:
         if field.outcome not in ("exact", "unlabelled"):
             path = terminal_safe(field.path)
-            difference = f"{path} = {field.expected!r} comes back as {field.actual!r}"
+            expected, actual = quote_value(field.expected), quote_value(field.actual)
+            difference = f"{path} = {expected} comes back as {actual}"
             break
     yield f"{document.name}: its reference does not score 1.0 against itself: {difference}"
 

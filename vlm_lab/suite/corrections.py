@@ -22,8 +22,10 @@ from typing import Any
 from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.fields.paths import MISSING, find_value, replace_value
+from vlm_lab.files import MAX_DATA_BYTES, read_bounded_bytes
 from vlm_lab.messages import Message, in_english
-from vlm_lab.sanitize import terminal_safe
+from vlm_lab.sanitize import quote_value, replace_surrogates, terminal_safe
+from vlm_lab.suite.json_values import measure_depth
 from vlm_lab.types import LabelError
 
 CORRECTIONS_FILE = "corrections.json"
@@ -86,9 +88,9 @@ def read_corrections(path: Path) -> Corrections:
 def read_entries(path: Path) -> list[dict[str, Any]]:
     """The entries as they stand in the file."""
     try:
-        return parse_entries(path, path.read_bytes())
+        return parse_entries(path, read_bounded_bytes(path, MAX_DATA_BYTES))
     except OSError as error:
-        raise UserError(f"{path}: is not readable JSON ({error})") from None
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def parse_entries(path: Path, content: bytes) -> list[dict[str, Any]]:
@@ -138,9 +140,12 @@ def parse_entry(location: str, entry: Mapping[str, Any]) -> Correction:
     if verdict not in VERDICTS:
         raise UserError(
             f"{location}: verdict must be one of {', '.join(VERDICTS[1:])}, or empty "
-            f"(got {verdict!r})"
+            f"(got {quote_value(verdict)})"
         )
     right = entry.get("right", PLACEHOLDER)
+    if measure_depth(right) > 1:
+        raise UserError(f"{location}: `right` must be a value, or a list of values")
+    right = replace_surrogates(right)
     if verdict in CORRECTING_VERDICTS and (right == PLACEHOLDER or isinstance(right, dict)):
         raise UserError(
             f"{location}: {verdict} needs `right`, the value on the page "

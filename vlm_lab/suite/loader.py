@@ -5,22 +5,22 @@ that document runs unscored: a run over three hundred invoices must not end at a
 them.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from vlm_lab.config.strict_yaml import (
+    YamlKey,
     YamlSource,
     format_suggestion,
     parse_dataclass,
     read_yaml,
 )
 from vlm_lab.errors import UserError
-from vlm_lab.fields.schema import collect_schema_fields
+from vlm_lab.files import find_path_fault, is_path_part
 from vlm_lab.messages import Message, list_first_names
-from vlm_lab.sanitize import terminal_safe
+from vlm_lab.sanitize import quote_value, terminal_safe
 from vlm_lab.suite.corrections import CORRECTIONS_FILE as CORRECTIONS
 from vlm_lab.suite.corrections import Corrections, read_corrections
 from vlm_lab.suite.document_files import (
@@ -32,8 +32,9 @@ from vlm_lab.suite.document_files import (
 from vlm_lab.suite.document_ids import make_unique_slugs
 from vlm_lab.suite.label_files import LABEL_SUFFIXES
 from vlm_lab.suite.reference_files import summarize_notes
-from vlm_lab.suite.reference_index import ReferenceIndex
+from vlm_lab.suite.reference_index import ReferenceIndex, fill_match
 from vlm_lab.suite.references import read_reference
+from vlm_lab.suite.schema_and_prompts import parse_fields, read_schema, read_template
 from vlm_lab.suite.tags import (
     check_verified_names,
     collect_tags,
@@ -41,7 +42,7 @@ from vlm_lab.suite.tags import (
     read_tag_table,
     read_verified_names,
 )
-from vlm_lab.types import Conventions, Document, Field, Suite
+from vlm_lab.types import Conventions, Document, Suite
 
 MAX_OTHER_NAMES = 20  # files that a note names: all of them, but in a folder that is no suite's
 
@@ -84,7 +85,7 @@ def load_suite(
     source = _read_source(folder)
     suite_file = parse_dataclass(SuiteFile, source, [], source.data or {})
     schema_path = schema or folder / "schema.json"
-    schema_data = _read_schema(schema_path) if schema or schema_path.exists() else {}
+    schema_data = read_schema(schema_path) if schema or schema_path.exists() else {}
     for key, value in suite_file.pages.items():
         if value < 1:
             raise source.make_error(["pages", key], f"must be 1 or more (got {value})")
@@ -112,7 +113,7 @@ def load_suite(
         prompts=_read_prompts(source, folder, suite_file.prompts),
         prompt_files={key: folder / name for key, name in suite_file.prompts.items()},
         schema=schema_data,
-        fields=_parse_fields(schema_data, schema_path),
+        fields=parse_fields(schema_data, schema_path),
         corrections=_find_corrections(source, folder, suite_file.corrections),
         cluster=suite_file.cluster,
         holdout=suite_file.holdout,
@@ -171,37 +172,15 @@ def _read_source(folder: Path) -> YamlSource:
     return read_yaml(path) if path.exists() else YamlSource(path, {}, None)
 
 
-def _read_schema(path: Path) -> dict[str, Any]:
-    try:
-        schema = json.loads(path.read_text("utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise UserError(f"{path}: is not JSON ({error})") from None
-    if not isinstance(schema, dict):
-        raise UserError(
-            f"{path}: must be a JSON Schema, an object with `properties` "
-            f"(got {type(schema).__name__})"
-        )
-    return schema
-
-
-def _parse_fields(schema: Mapping[str, Any], path: Path) -> tuple[Field, ...]:
-    try:
-        return collect_schema_fields(schema)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-
-
 def _read_prompts(source: YamlSource, folder: Path, names: Mapping[str, str]) -> dict[str, str]:
     """The templates. What is wrong with one is said when it is rendered: the others run."""
     texts = {}
     for prompt_id, name in names.items():
         path = folder / name
         if path.exists():
-            texts[prompt_id] = path.read_text("utf-8-sig", "replace")
+            texts[prompt_id] = read_template(path)
         elif (source.data or {}).get("prompts"):
-            raise source.make_error(["prompts", prompt_id], f"no file {path}")
+            raise source.make_error(["prompts", prompt_id], f"no file {terminal_safe(str(path))}")
     return texts
 
 
@@ -262,16 +241,27 @@ def _is_hidden(path: Path) -> bool:
 def _check_paths(source: YamlSource, suite_file: SuiteFile) -> None:
     """What would otherwise be a traceback at the first document."""
     try:
-        suite_file.match.format(stem="a", name="a.pdf")
-    except (ValueError, LookupError, AttributeError):
+        fill_match(suite_file.match, "a.pdf")
+    except ValueError:
         raise source.make_error(
-            ["match"], f"must be a file name with {{stem}} or {{name}} (got {suite_file.match!r})"
+            ["match"],
+            "must be a file name with {stem} or {name} and nothing else in braces "
+            f"(got {quote_value(suite_file.match)})",
         ) from None
+    for keys, text in _list_paths(suite_file):
+        if fault := find_path_fault(text):
+            raise source.make_error(keys, f"{fault} (got {quote_value(text)})")
+    for prompt_id in suite_file.prompts:
+        if not is_path_part(prompt_id):
+            raise source.make_error(
+                ["prompts", prompt_id],
+                f"a prompt's id becomes a folder's name, and cannot (got {quote_value(prompt_id)})",
+            )
     for our_path, their_path in suite_file.map.items():
         if our_path.count("[].") != their_path.count("[]."):
             raise source.make_error(
                 ["map", our_path],
-                f"must have as many lists as {our_path!r} has (got {their_path!r})",
+                f"must have as many lists as its key has (got {quote_value(their_path)})",
             )
 
 
@@ -283,7 +273,7 @@ def _check_sampling_keys(source: YamlSource, suite_file: SuiteFile) -> None:
         raise source.make_error(
             ["cluster"],
             f"must be one of the suite's `tags` ({', '.join(tags) or 'it has none'}; got"
-            f" {cluster!r}){format_suggestion(cluster, tags)}",
+            f" {quote_value(cluster)}){format_suggestion(cluster, tags)}",
         )
     if not 0 <= suite_file.holdout < 1:
         raise source.make_error(
@@ -291,11 +281,21 @@ def _check_sampling_keys(source: YamlSource, suite_file: SuiteFile) -> None:
         )
 
 
+def _list_paths(suite_file: SuiteFile) -> Iterable[tuple[list[YamlKey], str]]:
+    """All values that are paths, each with its keys."""
+    yield ["documents"], suite_file.documents
+    yield ["references"], suite_file.references
+    yield ["corrections"], suite_file.corrections or ""
+    yield ["tags", "file"], suite_file.tags.get("file", "")
+    for prompt_id, name in suite_file.prompts.items():
+        yield ["prompts", prompt_id], name
+
+
 def _find_corrections(source: YamlSource, folder: Path, name: str | None) -> Path | None:
     """The file that `corrections` names, or corrections.json beside suite.yaml if there is one."""
     path = folder / (name or CORRECTIONS)
     if name and not path.is_file():
-        raise source.make_error(["corrections"], f"no file {path}")
+        raise source.make_error(["corrections"], f"no file {terminal_safe(str(path))}")
     return path if path.is_file() else None
 
 

@@ -2,22 +2,31 @@
 
 Templates are Jinja2 in its sandbox, strict about names: `{{ schema }}` is the suite's JSON Schema
 without the keys that are ours alone. A template is the user's own, yet a typing error in it must
-not become an empty prompt.
+not become an empty prompt. It may show the schema and choose between texts; what could run without
+an end (loops, macros, arithmetic, filters) is refused before it is compiled, for Jinja computes
+`{{ 9 ** 9 ** 9 }}` while it compiles.
 """
 
 import json
 from functools import lru_cache
 from pathlib import Path
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, TemplateAssertionError, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from vlm_lab.errors import UserError
 from vlm_lab.fields.schema import build_prompt_schema
-from vlm_lab.sanitize import terminal_safe
+from vlm_lab.files import read_bounded_text
+from vlm_lab.sanitize import shorten, terminal_safe
 from vlm_lab.suite.pages import Pages
 from vlm_lab.types import Document, Model, Prompt, Suite
 
+MAX_PROMPT_CHARACTERS = 1_000_000  # more than any model reads
+# What shows texts and chooses between them.
+ALLOWED_NODES = (
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const),
+    *(nodes.If, nodes.CondExpr, nodes.And, nodes.Or, nodes.Not, nodes.Compare, nodes.Operand),
+)
 _jinja_environment = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, keep_trailing_newline=False, autoescape=False
 )
@@ -37,7 +46,7 @@ def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
 def _is_utf8(path: Path) -> bool:
     """False for a file whose bytes are no UTF-8, which is read with replacement characters."""
     try:
-        path.read_text("utf-8-sig")
+        read_bounded_text(path)
     except UnicodeDecodeError:
         return False
     except OSError:
@@ -53,16 +62,41 @@ def _format_prompt_schema(suite: Suite) -> str:
 @lru_cache(maxsize=256)
 def _render_template(template: str, schema: str, location: str) -> str:
     try:
-        return _jinja_environment.from_string(template).render(schema=schema).strip()
+        tree = _jinja_environment.parse(template)
+        _check_nodes(tree)
+        return _render_tree(tree, schema).strip()
     except TemplateError as error:
         line = getattr(error, "lineno", None)
         location_with_line = f"{location}, line {line}" if line else location
+        problem = terminal_safe(shorten(error.message or type(error).__name__))
         raise UserError(
-            f"{location_with_line}: {error.message}; a template may use {{{{ schema }}}} alone"
+            f"{location_with_line}: {problem}; a template may use {{{{ schema }}}} alone"
         ) from None
     except Exception as error:  # whatever a template's own arithmetic does
-        description = terminal_safe(f"{type(error).__name__}: {error}"[:200])
+        description = terminal_safe(shorten(f"{type(error).__name__}: {error}"))
         raise UserError(f"{location}: cannot be rendered ({description})") from None
+
+
+def _render_tree(tree: nodes.Template, schema: str) -> str:
+    """The text. TemplateError where it grows beyond every model."""
+    pieces, length = [], 0
+    for piece in _jinja_environment.from_string(tree).generate(schema=schema):
+        length += len(piece)
+        if length > MAX_PROMPT_CHARACTERS:
+            raise TemplateError(f"makes more than {MAX_PROMPT_CHARACTERS:,} characters")
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def _check_nodes(tree: nodes.Node) -> None:
+    """TemplateAssertionError at the first part of a template that is none of ALLOWED_NODES."""
+    remaining = [tree]
+    while remaining:
+        node = remaining.pop()
+        if not isinstance(node, ALLOWED_NODES):
+            kind = type(node).__name__.lower()
+            raise TemplateAssertionError(f"{kind} is more than a prompt needs", node.lineno)
+        remaining += node.iter_child_nodes()
 
 
 def make_prompt(

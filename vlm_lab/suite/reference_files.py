@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.fields.nothing import is_null
+from vlm_lab.files import MAX_DATA_BYTES, read_bounded_bytes
 from vlm_lab.messages import Message, list_first_names
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.encodings import UTF8_NAMES, decode_text
@@ -21,7 +22,7 @@ MAX_NAMED_KEYS = 3
 def read_values(path: Path) -> tuple[list[Any], Notes]:
     """The values of a file. OSError, ValueError or RecursionError where it cannot be read."""
     name = terminal_safe(path.name)
-    text, encoding = decode_text(path.read_bytes())
+    text, encoding = decode_text(read_bounded_bytes(path, MAX_DATA_BYTES))
     parsed = parse_label_file(text, path.suffix.lower())
     notes = []
     if encoding not in UTF8_NAMES:

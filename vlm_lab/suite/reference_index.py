@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from string import Formatter
 from urllib.parse import unquote
 
 from vlm_lab.fields.schema import flatten_json
@@ -24,6 +25,7 @@ from vlm_lab.suite.reference_files import Notes, read_values
 from vlm_lab.types import Suite
 
 OWN_FILE_SUFFIX = ".json"
+MAX_RULE_LENGTH = 1000  # characters of `match`
 # What Label Studio puts before the names of uploaded files.
 UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
 
@@ -108,7 +110,7 @@ class ReferenceIndex:
         """The file at the document's own relative path, else the only one of that name; in other
         cases of letters only where there is none in these."""
         folder, _, name = normalize_unicode(document).rpartition("/")
-        reference_name = self.match.format(stem=name.rpartition(".")[0] or name, name=name)
+        reference_name = fill_match(self.match, name)
         own_path = f"{folder}/{reference_name}" if folder else reference_name
         path = self.own_paths.get(own_path) or self.own_paths.get(reference_name)
         for written in (reference_name, own_path.casefold(), reference_name.casefold()):
@@ -161,6 +163,20 @@ class ReferenceIndex:
                 if entry not in self._used_entries:
                     names.append(f"{label_list.name} ({entry.document})")
         return names
+
+
+def fill_match(rule: str, name: str) -> str:
+    """The reference's name for a document's. ValueError for a rule with more in it than `{stem}`
+    and `{name}`: a width (`{stem:>99999999}`) would fill the memory."""
+    values = {"stem": name.rpartition(".")[0] or name, "name": name, None: ""}
+    if len(rule) > MAX_RULE_LENGTH:
+        raise ValueError(f"has {len(rule)} characters")
+    parts = []
+    for text, key, width, conversion in Formatter().parse(rule):
+        if key not in values or width or conversion:
+            raise ValueError(f"holds {{{key}}}")
+        parts += [text, values[key]]
+    return "".join(parts)
 
 
 def normalize_unicode(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from vlm_lab.fields.paths import MISSING, find_value, set_value
 from vlm_lab.fields.schema import find_unknown_paths, flatten_json
 from vlm_lab.messages import Message
-from vlm_lab.sanitize import terminal_safe
+from vlm_lab.sanitize import replace_surrogates, terminal_safe
 from vlm_lab.suite.envelopes import find_fields, list_first_keys
 from vlm_lab.suite.flat_keys import JOINTS, has_flat_keys, unflatten_keys
 from vlm_lab.suite.json_values import measure_depth
@@ -22,7 +22,7 @@ from vlm_lab.suite.reference_index import FoundReference
 from vlm_lab.suite.shapes import describe_shapes, fit_to_fields
 from vlm_lab.types import Suite
 
-MAX_DEPTH = 100  # levels of nesting that anybody uses, and that functions can go down
+MAX_DEPTH = 32  # levels of nesting that anybody uses; a reply may have as many
 REFUSALS = ("objects_differ", "too_deep")  # kinds of notes that leave no reference
 
 
@@ -60,7 +60,7 @@ def read_raw_reference(found: FoundReference) -> tuple[Any, Notes]:
         values, notes = read_values(found.path)
     if any(measure_depth(value) > MAX_DEPTH for value in values):
         return None, (*notes, Message("too_deep", {"name": name}))
-    data, join_notes = join_values(values, name)
+    data, join_notes = join_values([*map(replace_surrogates, values)], name)
     return data, (*notes, *join_notes)
 
 

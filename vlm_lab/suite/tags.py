@@ -2,11 +2,13 @@
 
 import csv
 import difflib
+import io
 from collections.abc import Container, Mapping
 from typing import Any
 
 from vlm_lab.errors import UserError
-from vlm_lab.sanitize import terminal_safe
+from vlm_lab.files import MAX_DATA_BYTES, read_bounded_text
+from vlm_lab.sanitize import MAX_QUOTED, terminal_safe
 from vlm_lab.suite.reference_index import normalize_unicode
 from vlm_lab.suite.references import get_at_path
 from vlm_lab.types import Suite
@@ -23,9 +25,9 @@ def read_tag_table(suite: Suite) -> dict[str, dict[str, str]]:
         return {}
     path = suite.folder / name
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restkey="")
-            columns, rows = reader.fieldnames or (), list(reader)
+        lines = io.StringIO(read_bounded_text(path, limit=MAX_DATA_BYTES), newline="")
+        reader = csv.DictReader(lines, restkey="")
+        columns, rows = reader.fieldnames or (), list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: is no CSV in UTF-8 ({error})") from None
     except OSError as error:
@@ -75,7 +77,7 @@ def read_verified_names(suite: Suite) -> dict[str, int]:
     """verified.txt beside suite.yaml, an id or path a line: what a person has checked, each with
     the number of its line."""
     try:
-        lines = (suite.folder / VERIFIED_FILE).read_text("utf-8-sig").splitlines()
+        lines = read_bounded_text(suite.folder / VERIFIED_FILE, limit=MAX_DATA_BYTES).split("\n")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -94,15 +96,15 @@ def check_verified_names(
     """UserError where verified.txt names what is no document: what a person has checked would
     count as unchecked. `document_names` are paths by id."""
     known_names = {*document_names, *map(normalize_unicode, document_names.values())}
-    complaints = [
-        _describe_unknown_name(suite, number, name, document_names)
-        for name, number in verified_names.items()
-        if name not in known_names
-    ]
-    if not complaints:
+    unknown_names = [name for name in verified_names if name not in known_names]
+    if not unknown_names:
         return
-    listed = "\n".join(complaints[:MAX_COMPLAINTS])
-    hidden_count = len(complaints) - MAX_COMPLAINTS
+    complaints = [
+        _describe_unknown_name(suite, verified_names[name], name[:MAX_QUOTED], document_names)
+        for name in unknown_names[:MAX_COMPLAINTS]
+    ]
+    listed = "\n".join(complaints)
+    hidden_count = len(unknown_names) - MAX_COMPLAINTS
     more = f"\nand {hidden_count} more lines" if hidden_count > 0 else ""
     raise UserError(f"{listed}{more}\nwrite a document's path or its id, or take the line out")
 

@@ -96,19 +96,21 @@ class OpenAI(Backend):
         first_token_seconds, decode_seconds = reply.first_token_seconds, None
         if first_token_seconds is not None and reply.last_token_seconds is not None:
             decode_seconds = reply.last_token_seconds - first_token_seconds
+        mask = self.client.key_mask.mask  # once more: a stream may have it in pieces
+        text = mask(reply.text)
         environment = self._describe_environment(reply)
         if response.attempts > 1:
             environment["attempts"] = response.attempts
             environment["waited_seconds"] = response.waited_seconds
         return Generation(
-            raw_response=reply.text,
-            finish_reason=reply.finish_reason,
+            raw_response=text,
+            finish_reason=mask(reply.finish_reason),
             usage=parse_usage(reply),
             timing=Timing(preprocess_seconds, first_token_seconds, decode_seconds),
             mean_logprob=compute_mean_logprob(reply),
-            tokens=parse_token_logprobs(reply),
+            tokens=parse_token_logprobs(reply) if text == reply.text else (),
             image_sizes=tuple(page.image.size for page in prompt.pages),
-            environment=environment,
+            environment=mask(environment),
         )
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:

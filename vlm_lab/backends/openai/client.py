@@ -17,6 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from vlm_lab.backends.openai.addresses import ConnectionGuard, NotPrivateError
+from vlm_lab.backends.openai.key_mask import KeyMask
 from vlm_lab.backends.openai.settings import ServerSettings, format_refusal, parse_networks
 from vlm_lab.commands import format_install_command
 from vlm_lab.errors import GenerationError, Skip
@@ -71,7 +72,7 @@ class HttpClient:
         except ImportError:
             command = format_install_command("server")
             raise Skip(f"the backend `openai` needs httpx2: {command}") from None
-        self.settings, self._api_key, self._httpx = settings, key, httpx2
+        self.settings, self.key_mask, self._httpx = settings, KeyMask(key), httpx2
         self._prefix = ""
         self._served_models: list[str] = []
         guard = ConnectionGuard(parse_networks(settings, "backend_kwargs"))
@@ -141,7 +142,15 @@ class HttpClient:
             chunks = tuple(self._receive_chunks(response, start_time))
             if response.status_code != 200:
                 self._raise_for_status(response, b"".join(chunk for _, chunk in chunks))
-        return chunks
+        return self._mask_chunks(chunks)
+
+    def _mask_chunks(
+        self, chunks: tuple[tuple[float, bytes], ...]
+    ) -> tuple[tuple[float, bytes], ...]:
+        """The chunks as they came, or, where the key is in them, all of them as one without it."""
+        data = b"".join(chunk for _, chunk in chunks)
+        masked = self.key_mask.mask(data.decode("latin-1")).encode("latin-1")
+        return chunks if masked == data else ((chunks[-1][0], masked),)
 
     def _receive_chunks(
         self, response: "httpx2.Response", start_time: float
@@ -207,8 +216,7 @@ class HttpClient:
 
     def _sanitize_text(self, text: str) -> str:
         """Text of a server on one line, short, without the key that some repeat."""
-        text = text.replace(self._api_key, "***") if self._api_key else text
-        return terminal_safe(" ".join(text.split()))[:300]
+        return terminal_safe(" ".join(self.key_mask.mask(text).split()))[:300]
 
 
 def extract_model_names(response: "httpx2.Response") -> list[str] | None:

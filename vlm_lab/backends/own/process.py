@@ -19,6 +19,7 @@ from vlm_lab.backends.own import transfer
 from vlm_lab.backends.own.worker import BarePrompt
 from vlm_lab.backends.timeouts import read_timeouts
 from vlm_lab.errors import GenerationError
+from vlm_lab.sanitize import terminal_safe_lines
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 from vlm_lab.workers.process import (
     OFFLINE_VARIABLES,
@@ -140,7 +141,7 @@ def read_answer(text: str) -> Any:
         return answer["value"]
     kind, message, class_name, trace = answer["error"]
     if trace:
-        print(trace.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+        print(terminal_safe_lines(trace), file=sys.stderr)
     raise transfer.make_error(kind, message, class_name)
 
 

@@ -5,6 +5,7 @@ In: a model. Out: its time limits, or a UserError that names the setting.
 
 from vlm_lab.backends.timeouts import DEFAULT_TIMEOUTS, read_timeouts
 from vlm_lab.errors import UserError
+from vlm_lab.sanitize import quote_value
 from vlm_lab.types import Model
 
 RENAMED_SETTINGS = {"torch_dtype": "dtype", "use_flash_attention_2": "attn_implementation"}
@@ -33,6 +34,7 @@ def parse_timeouts(model: Model) -> dict[str, float]:
         if key not in DEFAULT_TIMEOUTS:
             known_keys = f"{' and '.join(DEFAULT_TIMEOUTS)}, in seconds above 0"
             raise UserError(
-                f"{model.name}: backend_kwargs: known are {known_keys} (got {key}: {value!r})"
+                f"{model.name}: backend_kwargs: known are {known_keys} "
+                f"(got {key}: {quote_value(value)})"
             )
     return read_timeouts(model)
