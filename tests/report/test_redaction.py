@@ -41,6 +41,7 @@ def write_secret_run(folder: Path) -> Path:
             record["error"]["message"] = MARK
         for result in record["fields"]:
             result |= {"expected": MARK, "actual": result["actual"] and MARK}
+    report["gate"] = {"status": "ok", "baseline": MARK, "run": "before", "lines": [MARK]}
     for summary in report["summaries"]:
         _hide_in_summary(summary)
     for decision in report["decisions"]:

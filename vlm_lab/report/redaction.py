@@ -102,6 +102,7 @@ class _Redaction:
                 for calibration in report.calibrations
             ],
             expected_costs=report.expected_costs,
+            gate=report.gate and replace(report.gate, baseline=HIDDEN, lines=()),
             machines=report.machines,
             notes=[
                 self._redact_message(note) for note in report.notes if isinstance(note, Message)
