@@ -121,7 +121,7 @@ def test_figures_and_outcomes_stay(run: Path) -> None:
 def test_the_command_writes_it_into_a_folder_of_its_own(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (run / "records.jsonl").touch()
+    (run / "records.jsonl").write_text("{}\n")
     options = ["--no-values", "--output-dir", str(run.parent)]
     assert main(["report", run.name, *options]) == 0
     output = capsys.readouterr().out
