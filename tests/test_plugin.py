@@ -308,6 +308,10 @@ def test_the_gate_says_which_fields_on_which_documents_and_exits_1(
     result.assert_outcomes(passed=30)
     result.stdout.fnmatch_lines(["baseline *: regressed", "*invoice_number*inv_00*"])
     assert read_last_line(result) == "30 passed, 1 regressed"
+    newest = max((pytester.path / "results").glob("*/report.json"))
+    gate = json.loads(newest.read_text())["gate"]
+    assert (gate["status"], gate["baseline"]) == ("regressed", str(baseline))
+    assert "invoice_number" in " ".join(gate["lines"])
     assert read_junit(pytester.path / "junit.xml", "baseline") == {
         "no_worse[invoices-m-default]": "failure"
     }

@@ -150,6 +150,10 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         " sees {unseen_errors}; what the model itself costs is not known)",
     ),
     "cost_beside_today": ("{what}; with today's pipeline {today}",),
+    # a run beside the one that was accepted
+    "gate_ok": ("Not worse than the run that was accepted ({run}).",),
+    "gate_regressed": ("Worse than the run that was accepted ({run}).",),
+    "gate_not_comparable": ("Cannot be held against the run that was accepted ({run}).",),
     # what to do next
     "next": ("next: {what}",),
     "holds_for_all": ("For all candidates: {what}.",),

@@ -97,6 +97,34 @@ def test_first_page_has_the_word_and_what_it_comes_to_without_f1(markdown: str) 
     assert "suite-1-plot-1.png" in evidence
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("ok", "Not worse than the run that was accepted (before)."),
+        ("regressed", "Worse than the run that was accepted (before)."),
+        ("not_comparable", "Cannot be held against the run that was accepted (before)."),
+    ],
+)
+def test_how_it_compares_with_the_accepted_run_is_in_every_report(
+    tmp_path: Path, status: str, words: str
+) -> None:
+    run = write_run(tmp_path)
+    line = "sharp (default): field_f1 fell by 0.1"
+    gate = {"status": status, "baseline": "baseline.json", "run": "before", "lines": [line]}
+    text = (run / "report.json").read_text()
+    assert text.count('"gate": null') == 1
+    (run / "report.json").write_text(text.replace('"gate": null', f'"gate": {json.dumps(gate)}'))
+    first, evidence, *_ = formats.write_format("md", run).read_text().split("\n---\n")
+    assert escape_markdown(words) in first
+    assert "fell by" not in first
+    assert escape_markdown(line) in evidence
+    page = formats.write_format("html", run).read_text()
+    summary, rest = page.split('<section id="evidence"')
+    assert words in summary
+    assert "fell by" not in summary
+    assert line in rest
+
+
 def test_differences_are_told_from_chance(markdown: str) -> None:
     assert (
         "| sharp (default) | blunt (default) | +0.125 | +0.050 … +0.200 | 0.020 | 4 |"

@@ -35,7 +35,7 @@ from vlm_lab.report.formatting import (
     format_unmatched,
     is_unasked,
 )
-from vlm_lab.report.headline import build_conditions, format_headlines
+from vlm_lab.report.headline import build_conditions, format_gate, format_headlines
 from vlm_lab.report.images.crops import ErrorCrop
 from vlm_lab.report.tables import Translator
 from vlm_lab.report.trade_table import TRADE_LEGEND, build_trade_table
@@ -73,6 +73,9 @@ def _build_first_page(report: Report, catalogue: NullTranslations) -> Iterator[B
     yield Heading(1, gettext("Run %s") % report.run["id"])
     for line in format_headlines(report, catalogue):
         yield Paragraph(line, strong=True)
+    gate_line = format_gate(report, catalogue)
+    if gate_line:
+        yield Paragraph(gate_line, strong=True)
     for suite, summaries in tables.group_by_suite(report).items():
         yield Heading(2, suite)
         lead = describe_lead(report, suite, summaries, catalogue)
@@ -95,6 +98,8 @@ def _build_evidence_blocks(
     """The figures that the decisions were made by."""
     gettext = catalogue.gettext
     yield Heading(2, gettext("Evidence"))
+    if report.gate:
+        yield from _build_list_blocks(gettext("Accepted run"), report.gate.lines)
     for suite, summaries in tables.group_by_suite(report).items():
         rows = [
             (

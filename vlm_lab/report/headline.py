@@ -48,6 +48,14 @@ def format_headline(
     return f"{gettext('No model is chosen.')} {request}".strip()
 
 
+def format_gate(report: Report, catalogue: NullTranslations) -> str:
+    """How it compares with the run that was accepted; "" where there was no baseline."""
+    if report.gate is None:
+        return ""
+    message = Message(f"gate_{report.gate.status}", {"run": report.gate.run})
+    return translate_message(message, catalogue)
+
+
 def _explain_no_decision(report: Report, summaries: Sequence[Summary]) -> Message:
     if report.run["dry_run"]:
         return Message("dry")

@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from vlm_lab.files import make_private_folder
 from vlm_lab.messages import MESSAGES, Message
 from vlm_lab.records.report_json import read_report, read_report_records, write_report
 from vlm_lab.types import (
@@ -50,7 +51,7 @@ def write_redacted_report(run: Path) -> Path:
     report = read_report(run)
     redaction = _Redaction(report)
     folder = run / REDACTED_FOLDER
-    folder.mkdir(mode=0o700, exist_ok=True)
+    make_private_folder(folder, run)
     records = map(redaction.redact_record, read_report_records(run))
     write_report(folder / "report.json", redaction.redact_report(report), records)
     return folder
@@ -101,6 +102,7 @@ class _Redaction:
                 for calibration in report.calibrations
             ],
             expected_costs=report.expected_costs,
+            gate=report.gate and replace(report.gate, baseline=HIDDEN, lines=()),
             machines=report.machines,
             notes=[
                 self._redact_message(note) for note in report.notes if isinstance(note, Message)

@@ -28,6 +28,7 @@ from vlm_lab.types import (
     CandidateKey,
     Case,
     Document,
+    GateOutcome,
     Record,
     Repeatability,
     Report,
@@ -46,9 +47,10 @@ def finalize_run(
     cases: Sequence[Case],
     notes: Sequence[str | Message],
     probes: Sequence[Repeatability] = (),
+    check_gate: Callable[[Report], GateOutcome | None] = lambda _: None,
 ) -> Report:
     """Writes report.json, report.md and report.html into the run's folder and returns what they
-    say."""
+    say, how it compares with a baseline (`check_gate`) included."""
     order = [case.key for case in cases]
 
     def read_run_records() -> Iterator[Record]:
@@ -64,7 +66,7 @@ def finalize_run(
         *report.notes,
         *summarize_probes(probes),
     ]
-    report = replace(report, notes=all_notes, probes=tuple(probes))
+    report = replace(report, notes=all_notes, probes=tuple(probes), gate=check_gate(report))
     write_report(folder / "report.json", report, read_run_records())
     for format_name in ("md", "html"):
         write_format(format_name, folder)

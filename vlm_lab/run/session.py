@@ -41,6 +41,7 @@ from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import (
     Case,
     CaseKey,
+    GateOutcome,
     Generation,
     Prediction,
     Prompt,
@@ -213,23 +214,25 @@ class Session:
             plan.cases,
             plan.notes,
             probes,
+            lambda report: self._compare_with_baseline(folder, report),
         )
-        self.gate_result = self._compare_with_baseline(folder)
         self.checks = self._check_candidates(self.report)
 
-    def _compare_with_baseline(self, folder: Path) -> GateResult | None:
+    def _compare_with_baseline(self, folder: Path, report: Report) -> GateOutcome | None:
         if self.baseline is None or self.options.dry_run:
             return None
         from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
 
         records = run_folder.read_records(folder, [case.key for case in self.plan.cases])
-        current_baseline = build_run_baseline(read_report(folder), records)
-        return check_regression(
+        current_baseline = build_run_baseline(report, records)
+        self.gate_result = check_regression(
             self.baseline,
             current_baseline,
             self.options.max_drop,
             self.options.fail_on_lost_field,
         )
+        status, lines = self.gate_result.status, self.gate_result.lines
+        return GateOutcome(status, str(self.options.baseline), self.baseline.run, lines)
 
     def _check_candidates(self, report: Report) -> list[CandidateCheck]:
         """What `--baseline` and `--fail-on-skip` ask of each candidate."""

@@ -272,6 +272,17 @@ class Repeatability(HasCandidate):
     not_measured: str | Message = ""
 
 
+@dataclass(frozen=True, slots=True)
+class GateOutcome:
+    """How a run compares with the one that was accepted: `baseline` is its file, `run` its id;
+    `lines` say what was compared, and what got worse."""
+
+    status: Literal["ok", "regressed", "not_comparable"]
+    baseline: str
+    run: str
+    lines: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What report.json says beside its records, as plain data, and what was concluded from them."""
@@ -288,6 +299,7 @@ class Report:
     probes: Sequence[Repeatability] = ()
     calibrations: Sequence[Calibration] = ()
     expected_costs: Sequence[ExpectedCost] = ()
+    gate: GateOutcome | None = None  # where the run had a baseline
     # "device, dtype" -> models that answered
     machines: Mapping[str, Sequence[str]] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)

@@ -115,6 +115,7 @@ def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, lan
                 _build_suite_context(report, name, summaries, data, evidence, catalogue)
                 for name, summaries in tables.group_by_suite(report).items()
             ],
+            gate_line=headline.format_gate(report, catalogue),
             trade_legend=TRADE_LEGEND,
             cost_legend=COST_LEGEND,
             label_error_count=len(data["label_errors"]),
