@@ -37,6 +37,7 @@ CANDIDATES = {
 }
 RULES = {"require": {"field_f1": 0.95, "p95_seconds": 8}}
 FIRST_LINE = re.compile(r"invoices: \d+ documents")
+RUN_ID, EXAMPLE_RUN_ID = re.compile(r"\d{8}T\d{6}Z(_\d+)?"), "20260102T030405Z"
 WIDTH = 116
 
 
@@ -119,7 +120,8 @@ def select_lines(output: str) -> list[str]:
     first = next(i for i, line in enumerate(printed) if FIRST_LINE.fullmatch(line))
     last = next(i for i, line in enumerate(printed) if line.startswith("report: "))
     lines: list[str] = []
-    for line in printed[first:last]:
+    for printed_line in printed[first:last]:
+        line = RUN_ID.sub(EXAMPLE_RUN_ID, printed_line.replace(f"{PROJECT}/", ""))
         indent = " " * (len(line) - len(line.lstrip()) + 4)
         lines += textwrap.wrap(line, WIDTH, subsequent_indent=indent, drop_whitespace=True) or [""]
     while not lines[-1]:
