@@ -53,6 +53,40 @@ def test_the_same_answers_are_ok() -> None:
     )
 
 
+def test_one_document_can_tell_nothing() -> None:
+    result = check_regression(run(n=1), run({0: HEADER_FIELDS}, n=1))
+    assert (result.status, result.exit_status) == ("not_comparable", 6)
+    assert "the baseline has one document, which can tell nothing" in result.lines[0]
+
+
+def test_what_could_have_been_missed_is_said_where_nothing_was_found() -> None:
+    result = check_regression(run({3: ("date",)}), run({7: ("gross",)}))
+    assert result.status == "ok"
+    assert "a fall of field_f1 by less than 0.06" in result.lines[1]
+    assert "may not be seen (80 % power)" in result.lines[1]
+
+
+def test_documents_of_one_supplier_are_one_loss() -> None:
+    """Twelve documents lost are certain where each stands alone, and chance where all are of one
+    supplier."""
+    lost = dict.fromkeys(range(12), ("date",))
+    by_supplier: dict[str, Any] = {
+        **HEAD,
+        "suites": [{"name": "invoices", "schema_sha256": "s", "cluster": "supplier"}],
+    }
+
+    def tagged(wrong: Mapping[int, tuple[str, ...]]) -> Baseline:
+        rows = [
+            replace(each, tags={"supplier": f"S{number // 12}"})
+            for number, each in enumerate(records(wrong, 60))
+        ]
+        return build_baseline(by_supplier, rows)
+
+    assert check_regression(run(n=60), run(lost, n=60)).status == "regressed"
+    assert check_regression(tagged({}), tagged(lost)).status == "ok"
+    assert b"S0" not in encode_baseline(tagged(lost)), "a baseline has no values"
+
+
 def test_a_drop_beyond_chance_names_fields_and_documents() -> None:
     result = check_regression(
         run(),

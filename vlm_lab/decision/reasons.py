@@ -4,6 +4,7 @@ the team uses today."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vlm_lab.analysis.comparison import HEADLINE_SCORE
 from vlm_lab.decision.assessment import Assessment
 from vlm_lab.decision.preference import (
     describe_difference,
@@ -12,8 +13,6 @@ from vlm_lab.decision.preference import (
 )
 from vlm_lab.messages import Message
 from vlm_lab.types import Comparison, ReasonTopic, Rules
-
-HEADLINE_SCORE = "field_f1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,12 @@ run and for `vlm-lab decide`, so that the same rules give the same words."""
 from collections.abc import Iterable, Mapping, Sequence
 
 from vlm_lab.analysis.aggregation import CandidateCounts, aggregate_records
-from vlm_lab.analysis.comparison import adjust_p_values, compare_all_pairs
+from vlm_lab.analysis.comparison import HEADLINE_SCORE, adjust_p_values, compare_all_pairs
 from vlm_lab.analysis.statistics import summarize_counts
 from vlm_lab.decision.assessment import Strata
 from vlm_lab.decision.decide import make_decisions
 from vlm_lab.types import CandidateKey, Comparison, Decision, Record, Report, Rules, Summary
 
-HEADLINE_SCORE = "field_f1"
 UNASKED_STATUSES = {"skipped", "not_run"}
 UNTESTED_FIGURES = ("peak_memory_gb",)  # one measurement a model
 NO_VALUE = "-"  # the stratum of documents without the tag
