@@ -55,7 +55,7 @@ def main(folder: Path) -> None:
             str(place / "runs"),
         ]
         subprocess.run([sys.executable, "-m", *command], cwd=PROJECT, check=True)
-        (run,) = (place / "runs").iterdir()
+        (run,) = filter(Path.is_dir, (place / "runs").iterdir())
         pictures(run, folder)
 
 
