@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.projects import echo, write_project
-from tests.suites import REFERENCE
+from tests.suites import REFERENCE, write_suite
+from vlm_lab.config.models_file import load_candidates
+from vlm_lab.errors import UserError
+from vlm_lab.messages import in_english
+from vlm_lab.run.rule_forecast import find_unprovable_rules
+from vlm_lab.run.rule_names import check_rules
+from vlm_lab.suite import load_documents, load_suite
+from vlm_lab.types import Case, Model, Rules
 
 NAMES = [f"inv_{number:02}" for number in range(20)]
 
@@ -29,47 +36,73 @@ def read_report(folder: Path) -> dict[str, object]:
     return dict(json.loads(newest.read_text()))
 
 
-@pytest.mark.parametrize(
-    ("decide", "words"),
-    [
-        (
-            "decide: {prefer: [totals.gros]}\n",
-            "*prefer: no figure and no field*'totals.gros'*mean*",
-        ),
-        (
-            "decide: {require: {f1: 0.9}}\n",
-            "*require: no figure and no field*'f1'*figures: field_f1*",
-        ),
-        ("decide: {looks: 0}\n", "*models.yaml:*looks*must be 1 or more*"),
-        ("decide: {equivalence_margin: 3}\n", "*models.yaml:*equivalence_margin*0.01 (got 3)*"),
-    ],
-)
-def test_a_rule_that_names_nothing_is_an_error(
-    pytester: pytest.Pytester, decide: str, words: str
+def test_a_rule_that_names_nothing_is_an_error_before_anything_runs(
+    pytester: pytest.Pytester,
 ) -> None:
-    write(pytester.path, decide)
+    write(pytester.path, "decide: {prefer: [totals.gros]}\n")
     result = run(pytester)
     assert result.ret == 4
     text = (result.stdout.str() + result.stderr.str()).replace("\n", " ")
-    pytest.LineMatcher([text]).fnmatch_lines(words)
+    pytest.LineMatcher([text]).fnmatch_lines("*prefer: no figure and no field*'totals.gros'*mean*")
     assert not list(pytester.path.glob("results/2*"))
 
 
-def test_a_rule_may_name_a_field_of_another_suite(pytester: pytest.Pytester) -> None:
-    write(pytester.path, "decide: {require: {field_f1: 0.2, other: 0.5}}\n")
-    neighbour = pytester.path / "benchmarks" / "receipts"
-    neighbour.mkdir()
+@pytest.mark.parametrize(
+    ("rules", "unknown"),
+    [
+        (Rules({"field_f1": 0.9, "p95_seconds": 8}), None),
+        (Rules({"totals.gross": 0.9}, ("invoice_number",)), None),
+        (Rules({"other": 0.5}), None),  # a field of the suite beside it
+        (Rules({"f1": 0.9}), "require: no figure and no field of a suite is called 'f1'"),
+        (Rules({}, ("p95",)), "prefer: no figure and no field of a suite is called 'p95'"),
+    ],
+)
+def test_a_rule_may_name_figures_and_fields_of_any_suite(
+    tmp_path: Path, rules: Rules, unknown: str | None
+) -> None:
+    suite = load_suite(write_suite(tmp_path / "invoices", {"a": REFERENCE}))
+    (tmp_path / "receipts").mkdir()
     schema = {"type": "object", "properties": {"other": {"type": "string"}}}
-    (neighbour / "schema.json").write_text(json.dumps(schema))
-    assert run(pytester, "--collect-only").ret == 0
+    (tmp_path / "receipts" / "schema.json").write_text(json.dumps(schema))
+    if unknown is None:
+        check_rules(rules, [suite])
+        return
+    with pytest.raises(UserError, match=unknown):
+        check_rules(rules, [suite])
 
 
-def test_two_candidates_are_not_both_what_is_used_today(pytester: pytest.Pytester) -> None:
-    models = echo("a", ", incumbent: true") + echo("b", ", incumbent: true")
-    write(pytester.path, models=models)
-    result = run(pytester)
-    assert result.ret == 4
-    result.stdout.fnmatch_lines("*incumbent*not several (a and b)*")
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("decide: {looks: 0}", r"decide\.looks.*must be 1 or more \(got 0\)"),
+        ("decide: {equivalence_margin: 3}", r"equivalence_margin.*for example 0\.01 \(got 3\)"),
+        (
+            "models: [{name: a, model_id: x, incumbent: true},"
+            " {name: b, model_id: x, incumbent: true}]",
+            r"incumbent.*not several \(a and b\)",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "models.yaml").write_text(text)
+    with pytest.raises(UserError, match=words):
+        load_candidates([tmp_path / "models.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "tags: {supplier: seller.name}\ncluster: suplier\n",
+            r"suite\.yaml:2: .*cluster.*did you mean 'supplier'",
+        ),
+        ("holdout: 1.5\n", r"suite\.yaml:1: .*holdout.*for example 0\.5 \(got 1\.5\)"),
+    ],
+)
+def test_a_suite_that_groups_by_nothing_is_an_error(tmp_path: Path, text: str, words: str) -> None:
+    folder = write_suite(tmp_path / "s", {"a": REFERENCE}, text)
+    with pytest.raises(UserError, match=words):
+        load_suite(folder)
 
 
 def test_the_word_comes_from_the_holdout(pytester: pytest.Pytester) -> None:
@@ -121,41 +154,41 @@ def test_a_part_of_a_suite_is_no_look(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suite_yaml", "decide", "words"),
+    ("suite_yaml", "rules", "words"),
     [
         (
             "tags: {gross: totals.gross}\ncluster: gross\n",
-            "decide: {require: {field_f1: 0.9}}\n",
-            "*field_f1 0.9 cannot be shown with 20 documents in 1 groups; *29 groups for 1 *",
+            Rules({"field_f1": 0.9}),
+            "s: field_f1 0.9 cannot be shown with 20 documents in 1 groups; were all right,"
+            " it would take 29 groups for 1 candidate",
         ),
         (
-            "tags: {folder: parent}\n",
-            "decide: {require: {field_f1: 0.9}, looks: 4}\n",
-            "*field_f1 0.9 cannot be shown with 20 documents; were all right, it would take 42 *",
+            "",
+            Rules({"field_f1": 0.9}, looks=4),
+            "s: field_f1 0.9 cannot be shown with 20 documents; were all right,"
+            " it would take 42 for 1 candidate",
         ),
         (
             "tags: {kind: invoice_number}\n",
-            "decide: {require: {field_f1: 0.85}, by: kind}\n",
-            "*invoices, kind 17: field_f1 0.85 cannot be shown with 10 documents*take 23 *",
+            Rules({"field_f1": 0.85}, by="kind"),
+            "s, kind 17: field_f1 0.85 cannot be shown with 10 documents; were all right,"
+            " it would take 23 for 1 candidate",
         ),
+        ("", Rules({"field_f1": 0.85}), None),
     ],
 )
 def test_what_groups_looks_and_strata_ask_for_is_said_before(
-    pytester: pytest.Pytester, suite_yaml: str, decide: str, words: str
+    tmp_path: Path, suite_yaml: str, rules: Rules, words: str | None
 ) -> None:
     references = {
         name: {**REFERENCE, "invoice_number": "17" if number % 2 else "18"}
         for number, name in enumerate(NAMES)
     }
-    write_project(pytester.path, f"models:\n{echo()}{decide}", references, suite_yaml)
-    run(pytester, "--collect-only").stdout.fnmatch_lines(words)
-
-
-def test_a_cluster_that_is_no_tag_is_an_error(pytester: pytest.Pytester) -> None:
-    write(pytester.path, suite_yaml="tags: {supplier: seller.name}\ncluster: suplier\n")
-    result = run(pytester)
-    assert result.ret == 4
-    result.stdout.fnmatch_lines("*suite.yaml:2: cluster*did you mean 'supplier'*")
+    suite = load_suite(write_suite(tmp_path / "s", references, suite_yaml))
+    model = Model(name="m", model_id="x")
+    cases = [Case(model, "default", "t", document) for document in load_documents(suite)[0]]
+    said = [*map(in_english, find_unprovable_rules(cases, rules, ()))]
+    assert (words in said) if words else (said == [])
 
 
 def test_run_and_command_give_the_same_words(pytester: pytest.Pytester) -> None:
