@@ -203,7 +203,7 @@ def test_the_header_says_which_decimal_mark_a_suite_has(tmp_path: Path) -> None:
             replies="off",
         )
     )
-    plan.build_cases(folder)
+    plan.schedule_cases(plan.build_cases(folder))
     said = "decimal mark of schet: , (1.234 is more than a thousand)"
     assert said in plan.format_header_lines("cpu")
 

@@ -1,20 +1,40 @@
 """Counts -> a warning where a tag explains which documents are read wrong, and the suite does not
 say that it groups them: intervals that take each document for itself are then too narrow."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from vlm_lab.analysis.aggregation import CandidateCounts
 from vlm_lab.analysis.intervals import divide
 from vlm_lab.analysis.statistics import compute_score_ratios
-from vlm_lab.analysis.units import ClusterEffect, index_units, measure_cluster_effect
+from vlm_lab.analysis.units import (
+    Array,
+    ClusterEffect,
+    Units,
+    index_units,
+    measure_cluster_effect,
+)
 from vlm_lab.messages import Message
 from vlm_lab.types import CandidateKey
 
 MIN_GROUPS = 5  # of a tag with fewer values each is a kind of its own: `decide: {by: TAG}`
 MIN_DESIGN_EFFECT = 1.5  # below it an interval is too narrow by less than a fifth
 LEVEL = 0.01  # over all tags and candidates of a suite
+PERMUTATIONS = 9999  # so that a p value can fall below the level, whatever the number of tags
+MAX_TESTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Grouping:
+    """A candidate's documents by a tag: shares right, the unit of each, and how alike they are."""
+
+    tag: str
+    candidate: str
+    shares: Array
+    units: Units
+    effect: ClusterEffect
 
 
 def find_cluster_warnings(
@@ -24,28 +44,40 @@ def find_cluster_warnings(
     warnings = []
     for suite in dict.fromkeys(candidate.suite for candidate in counts_by_candidate):
         found = [
-            (effect.design_effect, tag, candidate.label, effect)
+            grouping
             for candidate, counts in counts_by_candidate.items()
             if candidate.suite == suite and not counts.cluster
-            for tag, effect in _measure_tags(counts)
+            for grouping in _list_groupings(counts)
         ]
-        shown = [each for each in found if each[3].p_value * len(found) <= LEVEL]
+        shown = _find_shown_grouping(found)
         if shown:
-            _, tag, label, effect = max(shown, key=lambda each: each[0])
             figures = {
                 "suite": suite,
-                "tag": tag,
-                "candidate": label,
-                "low": effect.correlation,
-                "value": effect.design_effect,
-                "n": effect.groups,
+                "tag": shown.tag,
+                "candidate": shown.candidate,
+                "low": shown.effect.correlation,
+                "value": shown.effect.design_effect,
+                "n": shown.effect.groups,
             }
             warnings.append(Message("alike_in_groups", figures))
     return warnings
 
 
-def _measure_tags(counts: CandidateCounts) -> Iterator[tuple[str, ClusterEffect]]:
-    """Each tag that groups the documents, with what it comes to."""
+def _find_shown_grouping(found: Sequence[_Grouping]) -> _Grouping | None:
+    """That with the largest design effect which is more than chance. Only a few are tested: a
+    permutation test of each tag and candidate would take longer than all else."""
+    ranked = sorted(found, key=lambda grouping: -grouping.effect.design_effect)
+    for grouping in ranked[:MAX_TESTED]:
+        if grouping.effect.design_effect < MIN_DESIGN_EFFECT:
+            return None
+        tested = measure_cluster_effect(grouping.shares, grouping.units, PERMUTATIONS)
+        if tested.p_value * len(found) <= LEVEL:
+            return grouping
+    return None
+
+
+def _list_groupings(counts: CandidateCounts) -> Iterator[_Grouping]:
+    """Each tag that groups a candidate's documents, with what it comes to."""
     numerators, denominators = compute_score_ratios(counts.count_matrix, ["field_f1"])
     judged = denominators[:, 0] > 0
     shares = divide(numerators[judged, 0], denominators[judged, 0])
@@ -57,9 +89,6 @@ def _measure_tags(counts: CandidateCounts) -> Iterator[tuple[str, ClusterEffect]
     for tag in dict.fromkeys(name for document_tags in tags for name in document_tags):
         units = index_units(tags, tag)
         assert units is not None  # noqa: S101 - a tag was given
-        groups = int(units.max()) + 1
-        if MIN_GROUPS <= groups <= len(documents) / 2:
-            # The p value must be able to fall below the level, many tags and candidates considered.
-            effect = measure_cluster_effect(shares, units, permutations=9999)
-            if effect.design_effect >= MIN_DESIGN_EFFECT:
-                yield tag, effect
+        if MIN_GROUPS <= int(units.max()) + 1 <= len(documents) / 2:
+            effect = measure_cluster_effect(shares, units, permutations=0)
+            yield _Grouping(tag, counts.candidate.label, shares, units, effect)

@@ -107,6 +107,9 @@ def format_decision_lines(decision: Decision) -> list[str]:
     verdict = decision.verdict.replace("_", " ")
     evidence = "; ".join(translate_messages(decision.reasons_for("evidence")))
     lines = [f"{decision.candidate.label}: {verdict}; {evidence}"]
+    for stratum in decision.strata:
+        word = stratum.verdict.replace("_", " ")
+        lines.append(f"    {stratum.value}: {word} ({stratum.documents} documents)")
     incumbent_line = "; ".join(translate_messages(decision.reasons_for("pipeline")))
     if incumbent_line:
         lines.append(f"    than today's pipeline: {incumbent_line}")
