@@ -97,7 +97,7 @@ def test_a_value_on_a_page_that_is_left_out_is_not_judged_and_said_everywhere(
     assert unseen in (folder / "report.md").read_text().replace("\\", "")
     shown = run(pytester, "--max-pages=3", "-k", "all")
     assert "not judged" not in shown.stdout.str()
-    newest = max((pytester.path / "results").iterdir())
+    newest = max((pytester.path / "results").glob("2*"))
     (row,) = records_of(newest)
     assert row["scores"]["field_f1"] == 0.5
 
