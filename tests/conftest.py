@@ -1,5 +1,6 @@
 """What several test files need."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ pytest_plugins = ("pytester",)
 def pytest_configure(config: pytest.Config) -> None:
     """pytester's runs get a process each: numpy and matplotlib cannot be imported twice in one."""
     config.option.runpytest = "subprocess"
+    # In a worker of pytest-xdist they are no workers' runs: pytest-benchmark would be off in them.
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture

@@ -22,12 +22,6 @@ from vlm_lab.records import run_folder
 from vlm_lab.records.looks import Look, add_look, count_looks, hash_documents, list_openings
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_settings import RunSettings
-from vlm_lab.report.terminal import (
-    format_dry_run_lines,
-    format_gate_lines,
-    format_summary_lines,
-    has_unanswered_cases,
-)
 from vlm_lab.run import dry_run, repeat
 from vlm_lab.run.environment import collect_environment, describe_device
 from vlm_lab.run.inference import InferenceRunner
@@ -303,6 +297,14 @@ class Session:
         folder = self.writer.folder
         if folder is None or self.report is None:
             return self.empty_selection
+        # Brings numpy, which collection can do without.
+        from vlm_lab.report.terminal import (
+            format_dry_run_lines,
+            format_gate_lines,
+            format_summary_lines,
+            has_unanswered_cases,
+        )
+
         lines = format_summary_lines(self.report)
         if self.options.dry_run:
             forecast_lines = dry_run.format_forecast(
