@@ -10,14 +10,21 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 
+XDIST_VARIABLES = (
+    "PYTEST_XDIST_WORKER",
+    "PYTEST_XDIST_WORKER_COUNT",
+    "PYTEST_XDIST_TESTRUNUID",
+)
+
 pytest_plugins = ("pytester",)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """pytester's runs get a process each: numpy and matplotlib cannot be imported twice in one."""
     config.option.runpytest = "subprocess"
-    # In a worker of pytest-xdist they are no workers' runs: pytest-benchmark would be off in them.
-    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+    # What pytest-xdist tells its workers would turn pytest-benchmark off in the runs that a test
+    # starts, and a width of the terminal, which it sets as well, would fold our tables.
+    for name in (*XDIST_VARIABLES, "COLUMNS"):
         os.environ.pop(name, None)
 
 
