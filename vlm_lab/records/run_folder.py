@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from vlm_lab.errors import DiskError
 from vlm_lab.files import atomic_private_file, make_private_folder, remove_abandoned_parts
 from vlm_lab.records.record_lines import decode_record, encode_record, validate_json_line
-from vlm_lab.types import CaseKey, Record
+from vlm_lab.types import CaseKey, HasCandidate, Record
 
 RECORDS_FILE = "records.jsonl"
 RESERVE_FILE = "reserve.part"
@@ -28,24 +28,34 @@ RESERVE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class _RecordHead:
-    """What can be read of a line of any version: whose it is, and the key of its cached reply,
-    which is hostile text."""
+class RecordHead(HasCandidate):
+    """What can be read of a line of any version: whose it is, and what is hostile text, the key of
+    its cached reply, how it ended, the document's name, and what decided its score."""
 
     suite: str
     model: str
     prompt_id: str
     document: str
     reply_key: Any = None
+    status: Any = None
+    document_name: Any = None
+    document_sha256: Any = None
+    reference_sha256: Any = None
+    scoring_sha256: Any = None
+
+    @property
+    def key(self) -> CaseKey:
+        """What makes this the same case in another run."""
+        return self.suite, self.model, self.prompt_id, self.document
 
 
 class _LinePosition(NamedTuple):
     offset: int
     number: int
-    head: _RecordHead
+    head: RecordHead
 
 
-_HEAD_ADAPTER = TypeAdapter(_RecordHead)
+_HEAD_ADAPTER = TypeAdapter(RecordHead)
 
 
 def write_record(folder: Path, place: str, record: Record) -> None:
@@ -161,11 +171,15 @@ def read_reply_keys(folder: Path) -> set[str]:
     return {str(position.head.reply_key) for position in lines}
 
 
+def read_heads(folder: Path) -> list[RecordHead]:
+    """Whose a run's records are, of each case the last line's."""
+    return [position.head for position in _index_lines(folder / RECORDS_FILE).values()]
+
+
 def _index_lines(path: Path) -> dict[CaseKey, _LinePosition]:
     positions: dict[CaseKey, _LinePosition] = {}
     for position in _read_heads(path):
-        head = position.head
-        positions[head.suite, head.model, head.prompt_id, head.document] = position
+        positions[position.head.key] = position
     return positions
 
 
