@@ -31,6 +31,7 @@ COMMANDS = {
     "export": (
         "write a candidate with its prompt, schema, settings and a script as a folder to carry away"
     ),
+    "forget": "remove one document from all runs, the cache, corrections and the baseline",
     "init": "write a suite for your own documents and references, or check one",
     "models": (
         "list the candidates; write an interpreter's set-up for one that needs other versions"
