@@ -183,3 +183,16 @@ def test_a_run_whose_report_cannot_be_read_keeps_nothing_either(
     assert main(["forget", "d7", "--yes"]) == 0
     assert f"{OLD}: its report could not be written anew and is gone" in capsys.readouterr().out
     assert [*find_secrets(project)] == []
+
+
+def test_a_document_of_several_suites_is_told_by_its_suite(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receipts = project / "results" / OLD
+    with (receipts / "records.jsonl").open("a") as file:
+        head = {"suite": "receipts", "model": "good", "prompt_id": "default", "document": "d7"}
+        file.write("\n" + json.dumps(head) + "\n")
+    assert main(["forget", "d7", "--yes"]) == 2
+    assert "'d7' is in several suites; name one: --suite invoices" in capsys.readouterr().err
+    assert main(["forget", "d7", "--suite", "invoices", "--yes"]) == 0
+    assert [each.suite for each in read_heads(receipts) if each.document == "d7"] == ["receipts"]

@@ -32,7 +32,7 @@ from vlm_lab.run.forgetting import (
     remove_comparisons,
 )
 from vlm_lab.sanitize import terminal_safe
-from vlm_lab.suite.corrections_file import update_entries
+from vlm_lab.suite.corrections_file import Entry, read_saved_entries, update_entries
 
 RunDocuments = dict[Path, set[tuple[str, str, str]]]  # run -> suite, id, name
 
@@ -131,22 +131,27 @@ def _forget_beside_runs(
     runs: Sequence[Path], document: ForgottenDocument, results: Path
 ) -> list[str]:
     """Takes it out of the suite's corrections and the baseline; a line on each."""
+
+    def remove_entries(entries: Sequence[Entry]) -> list[Entry]:
+        return [each for each in entries if not _is_entry_of(each, document)]
+
     lines = []
     for path in sorted(_list_corrections(runs, document.suite)):
-        entries = update_entries(
-            path,
-            lambda saved: [
-                entry
-                for entry in saved
-                if not document.is_of(document.suite, entry.get("document"), entry.get("document"))
-            ],
-        ).entries
-        lines.append(f"{path}: {len(entries)} entries are left")
+        saved = read_saved_entries(path).entries
+        removed_count = len(saved) - len(remove_entries(saved))
+        if removed_count:
+            update_entries(path, remove_entries)
+            lines.append(f"{path}: {removed_count} entries are gone")
     baseline = results / "baseline.json"
     if baseline.exists():
         forget_in_baseline(baseline, document.suite, document.ids)
         lines.append(f"{baseline}: is now without it")
     return lines
+
+
+def _is_entry_of(entry: Entry, document: ForgottenDocument) -> bool:
+    named = entry.get("document")
+    return isinstance(named, str) and document.is_of(document.suite, named, named)
 
 
 def _list_corrections(runs: Sequence[Path], suite: str) -> set[Path]:
