@@ -164,8 +164,8 @@ def test_what_is_asked_about_stays_without_a_yes(
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (["d77"], "no run has a document 'd77'"),
-        (["d7", "--suite", "receipts"], "no run has a document 'd7'"),
+        (["d77"], "no run has a document of the id or file name 'd77'"),
+        (["d7", "--suite", "receipts"], "no run has a document of the id or file name 'd7'"),
     ],
 )
 def test_a_document_that_is_not_there(

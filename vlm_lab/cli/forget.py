@@ -89,7 +89,7 @@ def _find_document(documents: RunDocuments, argument: str, suite: str | None) ->
     ids = frozenset(each[1] for each in found)
     if not found:
         hint = format_suggestion(argument, sorted({each[1] for each in known}))
-        raise UserError(f"no run has a document {argument!r}{hint}; its id or file name is wanted")
+        raise UserError(f"no run has a document of the id or file name {argument!r}{hint}")
     if len(suites) > 1:
         raise UserError(f"{argument!r} is in several suites; name one: --suite {suites[0]}")
     if len(ids) > 1:
