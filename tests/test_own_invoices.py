@@ -95,6 +95,6 @@ def test_three_commands_name_the_references_that_are_wrong(
     left_out = f"today (default): left out (not comparable: {CHANGED}): {', '.join(SUSPECTS)}"
     assert left_out in capsys.readouterr().out
     suite = load_suite(project / "benchmarks/schet")
-    again = find_label_errors(read_records(newest(project)), {"schet": suite})
+    again = find_label_errors(read_records(newest(project)), {"schet": suite.conventions})
     assert again == []
     assert sum(bool(document.reference) for document in load_documents(suite)[0]) == COUNT

@@ -401,7 +401,31 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "dry": ("a dry run calls no model",),
     "none_ran": ("no model was run",),
     "part": ("only a part of the suite was run",),
+    "differing": ("the joined runs asked other documents, or only a part of the suite",),
     "tuning": ("these are the documents that prompts are tuned on; run with --holdout",),
+    # what is to be known of runs that are joined
+    "joined": ("This report joins the runs {names}.",),
+    "joined_newest": ("In several of the runs: {names}; the answers of {run} count.",),
+    "joined_lone_suite": ("Suite {suite} was asked in {run} alone.",),
+    "joined_left_out": (
+        "Suite {suite}: {n} document left out, so there is no word ({why}): {names}",
+        "Suite {suite}: {n} documents left out, so there is no word ({why}): {names}",
+    ),
+    "other_file": ("another file in the runs",),
+    "other_reference": ("another reference in the runs",),
+    "other_scoring": ("a correction or a rule of suite.yaml is another in the runs",),
+    "not_in_all_runs": ("not every run asked it",),
+    "joined_prompts": (
+        "Prompts of one name and another text in the runs: {names}; each candidate was asked with"
+        " its own run's.",
+    ),
+    "joined_settings": (
+        "Models with other settings in the runs: {names}; each prompt was asked with its own"
+        " run's.",
+    ),
+    "joined_machines": (
+        "The runs were made on different machines or devices: their seconds do not compare.",
+    ),
 }
 
 

@@ -10,17 +10,9 @@ from tests.case_records import cell, header_field, record
 from vlm_lab.analysis.label_errors import derive_model_family, find_label_errors, format_label_error
 from vlm_lab.fields.check_digits import find_code_error
 from vlm_lab.messages import Message, in_english
-from vlm_lab.types import Conventions, FieldResult, LabelError, Record, Suite
+from vlm_lab.types import Conventions, FieldResult, LabelError, Record
 
-RU = {
-    "s": Suite(
-        name="s",
-        folder=Path(),
-        documents=Path(),
-        references=Path(),
-        conventions=Conventions("dmy", ("ru",)),
-    )
-}
+RU = {"s": Conventions("dmy", ("ru",))}
 
 
 EXTRA_ROW = (cell("r[].x", 1, spurious=True), "text", None, "a", "spurious")
@@ -274,7 +266,7 @@ def test_true_references_are_rarely_doubted(shared: Path) -> None:
         reference = json.loads(path.read_text("utf-8"))
         scored = score_values(reference, reference, suite.fields, suite.conventions)
         records.append(record(path.stem, suite="s", model="qwen", fields=scored.fields))
-    found = find_label_errors(records, {"s": suite})
+    found = find_label_errors(records, {"s": suite.conventions})
     assert len(records) == 65
     assert (
         len([each for each in found if each.path == "totals.gross"]) == 2

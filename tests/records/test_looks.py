@@ -35,6 +35,13 @@ def test_a_resumed_run_is_noted_once(tmp_path: Path) -> None:
     assert list_openings(noted, "s") == ["2026-01-10"]
 
 
+def test_a_run_without_some_of_its_documents_is_the_look_that_it_was(tmp_path: Path) -> None:
+    for run, documents in (("a", 10), ("b", 20), ("c", 30)):
+        add_look(tmp_path, look(run, documents))
+    fewer = look("b", 19)
+    assert count_looks(add_look(tmp_path, fewer), fewer) == 2
+
+
 def test_openings_are_those_of_the_holdout_alone(tmp_path: Path) -> None:
     add_look(tmp_path, look("a", 10))
     noted = add_look(tmp_path, look("b", 12, holdout=True))

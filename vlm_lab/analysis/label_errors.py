@@ -32,7 +32,6 @@ from vlm_lab.types import (
     Field,
     LabelError,
     Record,
-    Suite,
 )
 
 MIN_FAMILIES = 2  # that must agree
@@ -56,11 +55,13 @@ class _LabelledValue:
     agreeing_count: int = 0
 
 
-def find_label_errors(records: Iterable[Record], suites: Mapping[str, Suite]) -> list[LabelError]:
+def find_label_errors(
+    records: Iterable[Record], conventions_by_suite: Mapping[str, Conventions]
+) -> list[LabelError]:
     """The doubtful references of a run's records, the best evidence first."""
     ranked_errors: list[tuple[int, LabelError]] = []
     for (suite, document), labelled_values in _collect_labelled_values(records).items():
-        conventions = suites[suite].conventions if suite in suites else Conventions()
+        conventions = conventions_by_suite.get(suite, Conventions())
         contradictions = dict(_find_contradictions(labelled_values, conventions))
         for path, labelled in labelled_values.items():
             agreement, family_count, agreed = _find_agreement(labelled, conventions)

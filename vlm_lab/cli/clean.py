@@ -8,21 +8,18 @@ vlm-lab clean 20260102T030405Z
 """
 
 import argparse
-import re
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from vlm_lab.commands import locate_in_project
 from vlm_lab.errors import UserError
 from vlm_lab.exit_status import ExitStatus
-from vlm_lab.files import read_json_object, remove_abandoned_parts
+from vlm_lab.files import remove_abandoned_parts
 from vlm_lab.records.run_folder import read_reply_keys
-from vlm_lab.records.runs import RUN_NAME_PATTERN, find_run, is_run, list_runs, lock_run
+from vlm_lab.records.runs import RUN_NAME_PATTERN, find_run, lock_run
+from vlm_lab.run.cached_replies import find_replies, find_stray_replies, list_other_runs
 from vlm_lab.sanitize import terminal_safe
-
-REPLY_KEY_PATTERN = re.compile(r"[0-9a-f]{64}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,11 +48,12 @@ def main(args: argparse.Namespace) -> int:
     run = find_run(args.run, args.output_dir)
     _check_place(run, args.output_dir, args.anywhere)
     with lock_run(run):
-        replies = _find_replies(run, args.cache)
-        strays = sorted(set(_find_stray_replies(run, args.output_dir, args.cache)) - {*replies})
+        replies = find_replies(read_reply_keys(run), args.cache)
+        other_runs = list_other_runs(run, args.output_dir)
+        strays = sorted({*find_stray_replies([run], other_runs, args.cache)} - {*replies})
         checks = sorted((args.cache / "checks").glob("*.json"))
         description = _describe_deletion(run, replies, strays, checks)
-        if not args.yes and not _confirm_deletion(description):
+        if not args.yes and not confirm_deletion(description):
             print("nothing deleted")
             return ExitStatus.FAILED
         _delete_run(run, [*replies, *strays, *checks], args.cache)
@@ -87,31 +85,6 @@ def _describe_deletion(
     return text
 
 
-def _find_replies(run: Path, cache: Path) -> list[Path]:
-    """The cached replies of a run. Records are hostile text: only a digest is a file's name."""
-    paths = (
-        cache / "replies" / key[:2] / f"{key}.json"
-        for key in sorted(read_reply_keys(run))
-        if REPLY_KEY_PATTERN.fullmatch(key)
-    )
-    return [path for path in paths if path.is_file()]
-
-
-def _find_stray_replies(run: Path, output_dir: Path, cache: Path) -> Iterator[Path]:
-    """Replies that no other run has a record of: a crash came between the two, or the run is gone.
-    What was asked for by a run that is still there stays until that one goes."""
-    recorded_keys: set[str] = set()
-    for other_run in list_runs(output_dir):
-        if other_run.resolve() != run.resolve():
-            recorded_keys |= read_reply_keys(other_run)
-    for path in (cache / "replies").glob("*/*.json"):
-        if path.stem in recorded_keys:
-            continue
-        asking_run = Path(str(read_json_object(path).get("run") or run))
-        if asking_run.resolve() == run.resolve() or not is_run(asking_run):
-            yield path
-
-
 def _delete_run(run: Path, cached_files: list[Path], cache: Path) -> None:
     try:
         for path in cached_files:
@@ -125,7 +98,8 @@ def _delete_run(run: Path, cached_files: list[Path], cache: Path) -> None:
         ) from None
 
 
-def _confirm_deletion(description: str) -> bool:
+def confirm_deletion(description: str) -> bool:
+    """Whether somebody says yes. UserError where nobody can be asked."""
     if not sys.stdin.isatty():
         raise UserError(f"would delete {description}; add --yes where nobody can be asked")
     return input(f"delete {description}? [y/N] ").strip().casefold() in ("y", "yes", "да")

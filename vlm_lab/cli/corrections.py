@@ -61,9 +61,9 @@ def main(args: argparse.Namespace) -> int:
     names = _select_names(list_suite_names(run), args.suite)
     allow_listed_plugins([locate_in_project("models.yaml")])
     suites = load_run_suites(run, names)
-    label_errors = [
-        error for error in find_label_errors(read_records(run), suites) if error.suite in names
-    ]
+    conventions = {name: suite.conventions for name, suite in suites.items()}
+    found = find_label_errors(read_records(run), conventions)
+    label_errors = [error for error in found if error.suite in names]
     if args.serve:
         return _serve(args, run, names, suites, label_errors)
     lines = [format_label_error(label_error) for label_error in label_errors[:MAX_SHOWN]]

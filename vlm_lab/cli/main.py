@@ -24,10 +24,14 @@ COMMANDS = {
         "list the references of a run that may be wrong, "
         "or open a page to correct any value of them"
     ),
-    "decide": "chosen, rejected or needs_more_data: the word for each candidate, with its evidence",
+    "decide": (
+        "chosen, rejected or needs_more_data: the word for each candidate of a run, or of several, "
+        "with its evidence"
+    ),
     "export": (
         "write a candidate with its prompt, schema, settings and a script as a folder to carry away"
     ),
+    "forget": "remove one document from all runs, the cache, corrections and the baseline",
     "init": "write a suite for your own documents and references, or check one",
     "models": (
         "list the candidates; write an interpreter's set-up for one that needs other versions"
@@ -35,7 +39,7 @@ COMMANDS = {
     "plan": "how many labelled documents the rules take, and how many hours of labelling",
     "report": (
         "print a run's summary, write it as html, md, confluence or csv (`--no-values` for "
-        "strangers), or show what changed between two"
+        "strangers), join others (`--with RUN`), or show what changed between two"
     ),
     "run": "run every model x prompt x document; takes the options of pytest, too",
     "score": "score a file of predictions against references with our score and the published ones",

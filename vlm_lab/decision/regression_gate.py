@@ -27,7 +27,7 @@ from vlm_lab.analysis.units import Units, number_units
 from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.exit_status import ExitStatus
-from vlm_lab.files import MAX_DATA_BYTES, read_bounded_bytes
+from vlm_lab.files import MAX_DATA_BYTES, atomic_private_file, read_bounded_bytes
 from vlm_lab.suite.tags import label_group
 from vlm_lab.types import (
     ANSWERED,
@@ -213,6 +213,25 @@ def load_baseline(path: Path) -> Baseline:
             f"{path}: is no baseline ({location}: {first_error['msg']});"
             f" write it anew: {format_command('accept')}"
         ) from None
+
+
+def forget_in_baseline(path: Path, suite: str, documents: Collection[str]) -> None:
+    """Writes the baseline without some documents of a suite. UserError where it is none."""
+    baseline = load_baseline(path)
+    candidates = [
+        replace(candidate, documents=_leave_out(candidate.documents, documents))
+        if candidate.suite == suite
+        else candidate
+        for candidate in baseline.candidates
+    ]
+    with atomic_private_file(path, durable=True) as file:
+        file.write(encode_baseline(replace(baseline, candidates=candidates)))
+
+
+def _leave_out(
+    baselines: Mapping[str, DocumentBaseline], documents: Collection[str]
+) -> Mapping[str, DocumentBaseline]:
+    return {name: each for name, each in baselines.items() if name not in documents}
 
 
 def _find_version(data: bytes) -> int | None:

@@ -68,14 +68,14 @@ def add_look(results: Path, look: Look) -> list[Look]:
 
 def count_looks(looks: Sequence[Look], look: Look) -> int:
     """How many numbers of documents of the suite were looked at until this one: the same documents
-    again are no further look."""
-    hashes = [
-        noted.documents_sha256
-        for noted in looks
-        if (noted.suite, noted.holdout) == (look.suite, look.holdout)
+    again are no further look. A run that was gone on with without some of its documents, since they
+    are gone, is the look that it was."""
+    same_kind = [
+        noted for noted in looks if (noted.suite, noted.holdout) == (look.suite, look.holdout)
     ]
-    seen = list(dict.fromkeys(hashes))
-    return seen.index(look.documents_sha256) + 1
+    own = next((noted for noted in same_kind if noted.run == look.run), look)
+    seen = dict.fromkeys(noted.documents_sha256 for noted in [*same_kind, own])
+    return list(seen).index(own.documents_sha256) + 1
 
 
 def list_openings(looks: Sequence[Look], suite: str) -> list[str]:

@@ -10,7 +10,7 @@ a crash left out are written from them.
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,9 +18,14 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from vlm_lab.errors import DiskError
-from vlm_lab.files import atomic_private_file, make_private_folder, remove_abandoned_parts
+from vlm_lab.files import (
+    atomic_private_file,
+    make_private_folder,
+    read_json_object,
+    remove_abandoned_parts,
+)
 from vlm_lab.records.record_lines import decode_record, encode_record, validate_json_line
-from vlm_lab.types import CaseKey, Record
+from vlm_lab.types import CaseKey, HasCandidate, Record
 
 RECORDS_FILE = "records.jsonl"
 RESERVE_FILE = "reserve.part"
@@ -28,24 +33,34 @@ RESERVE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class _RecordHead:
-    """What can be read of a line of any version: whose it is, and the key of its cached reply,
-    which is hostile text."""
+class RecordHead(HasCandidate):
+    """What can be read of a line of any version: whose it is, and what is hostile text, the key of
+    its cached reply, how it ended, the document's name, and what decided its score."""
 
     suite: str
     model: str
     prompt_id: str
     document: str
     reply_key: Any = None
+    status: Any = None
+    document_name: Any = None
+    document_sha256: Any = None
+    reference_sha256: Any = None
+    scoring_sha256: Any = None
+
+    @property
+    def key(self) -> CaseKey:
+        """What makes this the same case in another run."""
+        return self.suite, self.model, self.prompt_id, self.document
 
 
 class _LinePosition(NamedTuple):
     offset: int
     number: int
-    head: _RecordHead
+    head: RecordHead
 
 
-_HEAD_ADAPTER = TypeAdapter(_RecordHead)
+_HEAD_ADAPTER = TypeAdapter(RecordHead)
 
 
 def write_record(folder: Path, place: str, record: Record) -> None:
@@ -161,11 +176,40 @@ def read_reply_keys(folder: Path) -> set[str]:
     return {str(position.head.reply_key) for position in lines}
 
 
+def read_heads(folder: Path) -> list[RecordHead]:
+    """Whose a run's records are, of each case the last line's."""
+    return [position.head for position in _index_lines(folder / RECORDS_FILE).values()]
+
+
+def read_all_heads(folder: Path) -> list[RecordHead]:
+    """As `read_heads`, also of answers that later ones replaced."""
+    return [position.head for position in _read_heads(folder / RECORDS_FILE)]
+
+
+def remove_records(folder: Path, is_removed: Callable[[RecordHead], bool]) -> None:
+    """Writes records.jsonl without the lines of some cases, and without what a crash tore off: it
+    may be of any. Whoever removes records holds the run's lock."""
+    path = folder / RECORDS_FILE
+    kept = [each for each in _read_heads(path) if not is_removed(each.head)]
+    with path.open("rb") as source, atomic_private_file(path, durable=True) as file:
+        for position in kept:
+            source.seek(position.offset)
+            file.write(source.readline().rstrip(b"\n") + b"\n")
+
+
+def remove_case_files(folder: Path, documents: Collection[str], suites: Collection[str]) -> None:
+    """Deletes the files of these documents' cases, also those that no record names."""
+    for path in folder.rglob("*.json"):
+        if path.stem in documents and len(path.relative_to(folder).parts) > 1:
+            suite = read_json_object(path).get("suite")
+            if suite in suites or suite is None:
+                path.unlink(missing_ok=True)
+
+
 def _index_lines(path: Path) -> dict[CaseKey, _LinePosition]:
     positions: dict[CaseKey, _LinePosition] = {}
     for position in _read_heads(path):
-        head = position.head
-        positions[head.suite, head.model, head.prompt_id, head.document] = position
+        positions[position.head.key] = position
     return positions
 
 

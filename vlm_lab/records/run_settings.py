@@ -1,7 +1,7 @@
 """What a run was begun with <-> run.json in its folder: options as typed, and the cases selected.
 
-Written before the first case is asked, whole, and never changed: a run that broke off is gone on
-with as the same run, or not at all.
+Written before the first case is asked, whole, and never changed but where a document is forgotten:
+a run that broke off is gone on with as the same run, or not at all.
 """
 
 import json

@@ -35,7 +35,7 @@ from vlm_lab.report.formatting import (
     format_unmatched,
     is_unasked,
 )
-from vlm_lab.report.headline import build_conditions, format_gate, format_headlines
+from vlm_lab.report.headline import build_conditions, format_gate, format_headlines, format_run_name
 from vlm_lab.report.images.crops import ErrorCrop
 from vlm_lab.report.tables import Translator
 from vlm_lab.report.trade_table import TRADE_LEGEND, build_trade_table
@@ -70,7 +70,7 @@ def build_report_blocks(
 def _build_first_page(report: Report, catalogue: NullTranslations) -> Iterator[Block]:
     """What is decided and what to do next, in words of the trade."""
     gettext = catalogue.gettext
-    yield Heading(1, gettext("Run %s") % report.run["id"])
+    yield Heading(1, gettext("Run %s") % format_run_name(report))
     for line in format_headlines(report, catalogue):
         yield Paragraph(line, strong=True)
     gate_line = format_gate(report, catalogue)

@@ -56,13 +56,20 @@ def format_gate(report: Report, catalogue: NullTranslations) -> str:
     return translate_message(message, catalogue)
 
 
+def format_run_name(report: Report) -> str:
+    """The run's id; those of all runs that a report joins."""
+    return " + ".join(report.run.get("joined") or [report.run["id"]])
+
+
 def _explain_no_decision(report: Report, summaries: Sequence[Summary]) -> Message:
     if report.run["dry_run"]:
         return Message("dry")
     if not any(map(has_run, summaries)):
         return Message("none_ran")
     is_tuning = any(summary.suite in report.tuned_suites for summary in summaries)
-    return Message("tuning" if is_tuning else "part")
+    if is_tuning:
+        return Message("tuning")
+    return Message("differing" if report.run.get("joined") else "part")
 
 
 def build_conditions(

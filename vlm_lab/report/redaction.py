@@ -42,6 +42,7 @@ COUNT_FIGURES = frozenset(
 KEPT_SUITE_KEYS = (
     "name", "schema_sha256", "fields", "empty", "verified", "conventions", "pages",
 )  # fmt: skip
+KEPT_RUN_KEYS = ("id", "started", "dry_run", "partial", "joined")
 KEPT_ENVIRONMENT_KEYS = ("python", "device", "cpu", "packages")
 DocumentKey = tuple[str, str]  # suite, document
 
@@ -71,7 +72,7 @@ class _Redaction:
         """All that a report says beside its records."""
         run, options = report.run, report.run["options"]
         redacted_run = {
-            **{key: run[key] for key in ("id", "started", "dry_run", "partial")},
+            **{key: run[key] for key in KEPT_RUN_KEYS if key in run},
             "command": [],
             "options": {"max_pages": options.get("max_pages")},
         }

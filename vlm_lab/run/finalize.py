@@ -1,42 +1,18 @@
-"""A run's records and plan -> its Report: report.json, report.md and report.html."""
+"""A finished run's plan -> its Report: report.json, report.md and report.html."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.analysis.aggregation import aggregate_records
-from vlm_lab.analysis.cluster_warnings import find_cluster_warnings
-from vlm_lab.analysis.comparison import collect_prompt_warnings
-from vlm_lab.analysis.evidence import collect_evidence
-from vlm_lab.analysis.expected_cost import estimate_expected_costs
-from vlm_lab.analysis.label_errors import find_label_errors
-from vlm_lab.analysis.repeatability import summarize_probes
-from vlm_lab.analysis.rescoring import exclude_label_errors
-from vlm_lab.analysis.statistics import summarize_counts
 from vlm_lab.config.models_file import Candidates
-from vlm_lab.decision.run_decisions import decide_counts, find_clusters
 from vlm_lab.fields.schema import hash_schema
 from vlm_lab.messages import Message
-from vlm_lab.records.report_json import write_report
 from vlm_lab.records.run_folder import read_records
-from vlm_lab.report.formats import write_format
-from vlm_lab.sanitize import terminal_safe
+from vlm_lab.run.run_analysis import analyze_run, write_run_report
 from vlm_lab.suite.corrections import CORRECTIONS_FILE
-from vlm_lab.types import (
-    CandidateKey,
-    Case,
-    Document,
-    GateOutcome,
-    Record,
-    Repeatability,
-    Report,
-    Suite,
-    Summary,
-)
-
-MAX_NOTES = 100  # documents that a report has a note on
+from vlm_lab.types import Case, Document, GateOutcome, Record, Repeatability, Report, Suite
 
 
 def finalize_run(
@@ -56,20 +32,11 @@ def finalize_run(
     def read_run_records() -> Iterator[Record]:
         return read_records(folder, order)
 
-    report = _describe_plan(run, environment, cases)
-    report = _analyze_records(report, read_run_records, candidates, cases)
-    all_notes = [
-        *notes,
-        *_collect_notes(read_run_records()),
-        *collect_prompt_warnings(report.summaries),
-        *_list_repeated_openings(report),
-        *report.notes,
-        *summarize_probes(probes),
-    ]
-    report = replace(report, notes=all_notes, probes=tuple(probes), gate=check_gate(report))
-    write_report(folder / "report.json", report, read_run_records())
-    for format_name in ("md", "html"):
-        write_format(format_name, folder)
+    plan = _describe_plan(run, environment, cases)
+    report = replace(plan, notes=notes, probes=tuple(probes))
+    report = analyze_run(report, read_run_records, order, candidates.rules)
+    report = replace(report, gate=check_gate(report))
+    write_run_report(folder, report, read_run_records())
     return report
 
 
@@ -94,72 +61,6 @@ def _describe_plan(
         documents=[_describe_document(document) for document in documents.values()],
         summaries=(),
     )
-
-
-def _analyze_records(
-    report: Report,
-    read_run_records: Callable[[], Iterator[Record]],
-    candidates: Candidates,
-    cases: Sequence[Case],
-) -> Report:
-    """The report with what the records come to. Each figure is a pass over them, none of which
-    holds them."""
-    planned_documents: dict[CandidateKey, list[str]] = {}
-    for case in cases:
-        planned_documents.setdefault(case.candidate, []).append(case.document.id)
-    clusters = find_clusters(report)
-    counts = aggregate_records(read_run_records(), clusters)
-    summaries = summarize_counts(counts, candidates.models, planned_documents)
-    if report.run["dry_run"]:
-        return replace(report, summaries=tuple(summaries))
-    suites = {case.document.suite.name: case.document.suite for case in cases}
-    label_errors = find_label_errors(read_run_records(), suites)
-    summaries_without_errors: list[Summary] = []
-    if label_errors:
-        kept_records = exclude_label_errors(read_run_records(), label_errors)
-        kept_counts = aggregate_records(kept_records, clusters)
-        summaries_without_errors = summarize_counts(
-            kept_counts, candidates.models, planned_documents
-        )
-    report = replace(report, summaries=tuple(summaries))
-    comparisons, decisions = decide_counts(report, counts, candidates.rules)
-    evidence = collect_evidence(read_run_records(), clusters)
-    cost_rates = candidates.rules.cost
-    expected_costs = (
-        estimate_expected_costs(read_run_records(), summaries, cost_rates) if cost_rates else ()
-    )
-    return replace(
-        report,
-        comparisons=tuple(comparisons),
-        decisions=tuple(decisions),
-        suspects=tuple(label_errors),
-        notes=find_cluster_warnings(counts),
-        without_suspects=tuple(summaries_without_errors),
-        calibrations=tuple(evidence.calibrations.values()),
-        expected_costs=tuple(expected_costs),
-        machines=evidence.machines,
-    )
-
-
-def _list_repeated_openings(report: Report) -> Iterator[Message]:
-    """Holdouts that were looked at before: what was concluded then may be in the prompts now."""
-    for suite, holdout in report.run["holdout"].items():
-        opened = holdout["opened"]
-        if len(opened) > 1:
-            figures = {"suite": suite, "n": len(opened), "first": opened[0]}
-            yield Message("holdout_again", figures)
-
-
-def _collect_notes(records: Iterable[Record]) -> list[Message]:
-    """What is to be said of documents' pages, each document once; the records have all of it."""
-    notes_by_document: dict[tuple[str, str], Message] = {}
-    for record in records:
-        if record.notes and len(notes_by_document) < MAX_NOTES:
-            figures = {"name": terminal_safe(record.document_name), "notes": record.notes}
-            notes_by_document.setdefault(
-                (record.suite, record.document), Message("record_notes", figures)
-            )
-    return list(notes_by_document.values())
 
 
 def _describe_suite(suite: Suite) -> dict[str, Any]:

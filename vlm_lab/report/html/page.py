@@ -109,6 +109,7 @@ def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, lan
             code=Markup(script_source),  # noqa: S704 - our own file
             data=Markup(script),  # noqa: S704 - escaped by `encode_script_json`
             report=report,
+            run_name=headline.format_run_name(report),
             evidence=evidence,
             conditions=headline.build_conditions(report, evidence, catalogue.gettext),
             suites=[

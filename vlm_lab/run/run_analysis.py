@@ -1,0 +1,140 @@
+"""A run's plan and records -> all that its report concludes from them: figures, comparisons,
+decisions, doubts about references, and what is to be said of them.
+
+The one way to a report's conclusions: at the end of a run, when runs are joined, and when a
+document was taken out of a run.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from vlm_lab.analysis.aggregation import aggregate_records
+from vlm_lab.analysis.cluster_warnings import find_cluster_warnings
+from vlm_lab.analysis.comparison import collect_prompt_warnings
+from vlm_lab.analysis.evidence import collect_evidence
+from vlm_lab.analysis.expected_cost import estimate_expected_costs
+from vlm_lab.analysis.label_errors import find_label_errors
+from vlm_lab.analysis.repeatability import summarize_probes
+from vlm_lab.analysis.rescoring import exclude_label_errors
+from vlm_lab.analysis.statistics import summarize_counts
+from vlm_lab.decision.run_decisions import decide_counts, find_clusters
+from vlm_lab.messages import Message
+from vlm_lab.records.report_json import write_report
+from vlm_lab.report.formats import write_format
+from vlm_lab.sanitize import terminal_safe
+from vlm_lab.types import CandidateKey, CaseKey, Conventions, Record, Report, Rules, Summary
+
+MAX_NOTES = 100  # documents that a report has a note on
+# Kinds of the notes that `analyze_run` says anew, whatever a report said before.
+CONCLUDED_NOTES = frozenset(
+    {
+        "record_notes",
+        "flattered",
+        "holdout_again",
+        "alike_in_groups",
+        "asked_again",
+        "not_asked_again",
+    }
+)
+ReadRecords = Callable[[], Iterator[Record]]
+_CONVENTIONS_ADAPTER = TypeAdapter(Conventions)
+
+
+def analyze_run(
+    report: Report, read_records: ReadRecords, cases: Iterable[CaseKey], rules: Rules
+) -> Report:
+    """The report with what the records of these cases come to, and a note on what is to be known
+    of them behind those that it has."""
+    analyzed = _analyze_records(report, read_records, cases, rules)
+    concluded_notes = [
+        *_collect_notes(read_records()),
+        *collect_prompt_warnings(analyzed.summaries),
+        *_list_repeated_openings(analyzed),
+        *analyzed.notes,
+        *summarize_probes(analyzed.probes),
+    ]
+    return replace(analyzed, notes=[*keep_own_notes(report), *concluded_notes])
+
+
+def keep_own_notes(report: Report) -> list[str | Message]:
+    """The notes that the run itself made: those that `analyze_run` did not conclude."""
+    return [
+        note
+        for note in report.notes
+        if not isinstance(note, Message) or note.kind not in CONCLUDED_NOTES
+    ]
+
+
+def write_run_report(folder: Path, report: Report, records: Iterable[Record]) -> None:
+    """Writes report.json, report.md and report.html."""
+    write_report(folder / "report.json", report, records)
+    for format_name in ("md", "html"):
+        write_format(format_name, folder)
+
+
+def _analyze_records(
+    report: Report, read_records: ReadRecords, cases: Iterable[CaseKey], rules: Rules
+) -> Report:
+    """Each figure is a pass over the records, none of which holds them."""
+    planned_documents: dict[CandidateKey, list[str]] = {}
+    for *candidate, document in cases:
+        planned_documents.setdefault(CandidateKey(*candidate), []).append(document)
+    clusters = find_clusters(report)
+    counts = aggregate_records(read_records(), clusters)
+    summaries = summarize_counts(counts, report.models, planned_documents)
+    report = replace(report, summaries=tuple(summaries), notes=())
+    if report.run["dry_run"]:
+        return report
+    conventions = {suite["name"]: _read_conventions(suite) for suite in report.suites}
+    label_errors = find_label_errors(read_records(), conventions)
+    summaries_without_errors: list[Summary] = []
+    if label_errors:
+        kept_records = exclude_label_errors(read_records(), label_errors)
+        kept_counts = aggregate_records(kept_records, clusters)
+        summaries_without_errors = summarize_counts(kept_counts, report.models, planned_documents)
+    comparisons, decisions = decide_counts(report, counts, rules)
+    evidence = collect_evidence(read_records(), clusters)
+    expected_costs = (
+        estimate_expected_costs(read_records(), summaries, rules.cost) if rules.cost else ()
+    )
+    return replace(
+        report,
+        comparisons=tuple(comparisons),
+        decisions=tuple(decisions),
+        suspects=tuple(label_errors),
+        notes=find_cluster_warnings(counts),
+        without_suspects=tuple(summaries_without_errors),
+        calibrations=tuple(evidence.calibrations.values()),
+        expected_costs=tuple(expected_costs),
+        machines=evidence.machines,
+    )
+
+
+def _read_conventions(suite: Mapping[str, Any]) -> Conventions:
+    """Those of a suite as a report has it: of this run, or read back from report.json."""
+    return _CONVENTIONS_ADAPTER.validate_python(suite.get("conventions") or {})
+
+
+def _list_repeated_openings(report: Report) -> Iterator[Message]:
+    """Holdouts that were looked at before: what was concluded then may be in the prompts now."""
+    for suite, holdout in (report.run.get("holdout") or {}).items():
+        opened = holdout["opened"]
+        if len(opened) > 1:
+            figures = {"suite": suite, "n": len(opened), "first": opened[0]}
+            yield Message("holdout_again", figures)
+
+
+def _collect_notes(records: Iterable[Record]) -> list[Message]:
+    """What is to be said of documents' pages, each document once; the records have all of it."""
+    notes_by_document: dict[tuple[str, str], Message] = {}
+    for record in records:
+        if record.notes and len(notes_by_document) < MAX_NOTES:
+            figures = {"name": terminal_safe(record.document_name), "notes": record.notes}
+            notes_by_document.setdefault(
+                (record.suite, record.document), Message("record_notes", figures)
+            )
+    return list(notes_by_document.values())
