@@ -29,6 +29,7 @@ from vlm_lab.types import (
     Case,
     Document,
     GateOutcome,
+    LabelError,
     Record,
     Repeatability,
     Report,
@@ -88,7 +89,7 @@ def _describe_plan(
     return Report(
         run=run,
         environment=environment,
-        suites=[_describe_suite(suite) for suite in suites.values()],
+        suites=[_describe_suite(suite, documents.values()) for suite in suites.values()],
         models=list(models.values()),
         prompts=prompts,
         documents=[_describe_document(document) for document in documents.values()],
@@ -113,7 +114,7 @@ def _analyze_records(
     if report.run["dry_run"]:
         return replace(report, summaries=tuple(summaries))
     suites = {case.document.suite.name: case.document.suite for case in cases}
-    label_errors = find_label_errors(read_run_records(), suites)
+    label_errors = _drop_decided_errors(find_label_errors(read_run_records(), suites), cases)
     summaries_without_errors: list[Summary] = []
     if label_errors:
         kept_records = exclude_label_errors(read_run_records(), label_errors)
@@ -141,6 +142,20 @@ def _analyze_records(
     )
 
 
+def _drop_decided_errors(
+    label_errors: Sequence[LabelError], cases: Sequence[Case]
+) -> list[LabelError]:
+    """Those that nobody has decided about: a doubt that a person has looked into is no task."""
+    decided = {
+        (case.document.suite.name, case.document.id, path)
+        for case in cases
+        for path in case.document.decided
+    }
+    return [
+        error for error in label_errors if (error.suite, error.document, error.path) not in decided
+    ]
+
+
 def _list_repeated_openings(report: Report) -> Iterator[Message]:
     """Holdouts that were looked at before: what was concluded then may be in the prompts now."""
     for suite, holdout in report.run["holdout"].items():
@@ -162,7 +177,10 @@ def _collect_notes(records: Iterable[Record]) -> list[Message]:
     return list(notes_by_document.values())
 
 
-def _describe_suite(suite: Suite) -> dict[str, Any]:
+def _describe_suite(suite: Suite, documents: Iterable[Document]) -> dict[str, Any]:
+    """`verified` is true where a person has checked each reference that the run asked about."""
+    references = [each for each in documents if each.suite is suite and each.reference is not None]
+    are_verified = bool(references) and all(document.verified for document in references)
     return {
         "name": suite.name,
         "folder": str(suite.folder),
@@ -170,7 +188,7 @@ def _describe_suite(suite: Suite) -> dict[str, Any]:
         "schema_sha256": hash_schema(suite.schema),
         "fields": list(suite.fields),
         "empty": suite.empty,
-        "verified": suite.verified,
+        "verified": suite.verified or are_verified,
         "cluster": suite.cluster,
         "conventions": suite.conventions,
         "pages": {"max": suite.max_pages, "dpi": suite.dpi},
