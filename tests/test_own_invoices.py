@@ -267,6 +267,11 @@ def test_the_pipeline_is_not_judged_by_its_own_files(journey: Journey) -> None:
     words = [line.split(":")[0] for line in journey.list_lines(step, "; max_error_rate 0")]
     assert words == ["served (default)", "reader (default)"]
     assert journey.list_lines(step)[-4].startswith("Chosen: served (default), reader (default).")
+    folder = journey.runs[step]
+    markdown = (folder / "report.md").read_text("utf-8")
+    assert f"### Not judged\n\n- today (default): {OWN}" in markdown
+    assert "Not run" not in markdown
+    assert (folder / "report.html").read_text("utf-8").count('"own_reference":true') == COUNT
 
 
 def test_references_that_are_wrong_are_named_where_they_are_and_with_why(journey: Journey) -> None:
