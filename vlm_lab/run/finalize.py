@@ -180,7 +180,8 @@ def _collect_notes(records: Iterable[Record]) -> list[Message]:
 def _describe_suite(suite: Suite, documents: Iterable[Document]) -> dict[str, Any]:
     """`verified` is true where a person has checked each reference that the run asked about."""
     references = [each for each in documents if each.suite is suite and each.reference is not None]
-    are_verified = bool(references) and all(document.verified for document in references)
+    verified_count = sum(document.verified for document in references)
+    are_verified = 0 < len(references) == verified_count
     return {
         "name": suite.name,
         "folder": str(suite.folder),
@@ -189,6 +190,8 @@ def _describe_suite(suite: Suite, documents: Iterable[Document]) -> dict[str, An
         "fields": list(suite.fields),
         "empty": suite.empty,
         "verified": suite.verified or are_verified,
+        "references": len(references),
+        "verified_references": verified_count,
         "cluster": suite.cluster,
         "conventions": suite.conventions,
         "pages": {"max": suite.max_pages, "dpi": suite.dpi},
