@@ -109,6 +109,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         " by; its figure flatters, confirm it on others",
     ),
     "unverified": ("nobody has checked the suite's references (verified: false)",),
+    "partly_verified": ("nobody has checked {n} of the suite's {documents} references",) * 2,
     "more": ("About {n} more document would decide.", "About {n} more documents would decide."),
     # what a candidate comes to, in words of the trade
     "reads": (

@@ -112,14 +112,17 @@ def test_a_former_run_and_the_model_in_it(tmp_path: Path, prompt: Prompt) -> Non
         replay(tmp_path, model="gone")
 
 
-def test_what_is_not_there_is_skipped_by_name(tmp_path: Path, prompt: Prompt) -> None:
+def test_what_is_not_there_is_skipped_by_its_folder(tmp_path: Path, prompt: Prompt) -> None:
+    """The reason is the same for each document, so that a run says it once and lists them."""
     with pytest.raises(Skip, match="nothing to replay at .*nowhere; correct `model_id`"):
         replay(tmp_path / "nowhere")
     (tmp_path / "answers.jsonl").write_text('{"id": "other", "pred": "no"}\n')
-    with pytest.raises(Skip, match="no answer for 'schet-1'"):
+    with pytest.raises(
+        Skip, match=r"answers.jsonl has no answer for this document \(prompt 'default'\)$"
+    ):
         replay(tmp_path / "answers.jsonl").generate(prompt)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(Skip, match="no JSON file for 'schet-1'"):
+    with pytest.raises(Skip, match="empty has no JSON file for this document$"):
         replay(tmp_path / "empty").generate(prompt)
 
 

@@ -12,7 +12,7 @@ from vlm_lab.decision.regression_gate import build_run_baseline, check_regressio
 from vlm_lab.errors import UserError
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
-from vlm_lab.types import Model
+from vlm_lab.types import Failure, Model
 
 MODELS = [Model(name="m", model_id="x")]
 
@@ -60,8 +60,26 @@ def test_accept_warns_of_what_has_no_answer(
         "warning: a later run is not held against what has no answer here:",
         f"  m (default): error on 4 of 10 documents: {bad}; and 1 more",
         "  m (default): skipped on 1 of 10 documents: odd (no weights)",
-        "to fill it in: scripts/bench --resume 1; then: vlm-lab accept 1",
+        "to fill it in: scripts/bench --resume 1; then: scripts/vlm-lab accept 1",
     ]
+
+
+def test_what_a_candidate_is_not_judged_by_is_no_gap(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pipeline's own files are held against later ones; other documents it was not to read."""
+    own = {"environment": {"replayed": "r-own"}, "reference_sha256": "r-own"}
+    rows = [record("own", {"gross": "exact"}, **own)]
+    not_meant = Failure("NotApplicable", "only kind: slip")
+    rows += [failed("letter", status="skipped", error=not_meant)]
+    write_run(tmp_path / "1", rows, MODELS)
+    assert command("accept", "--output-dir", str(tmp_path)) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    rows += [failed("odd", status="skipped", message="no file")]
+    write_run(tmp_path / "2", rows, MODELS)
+    assert command("accept", "--output-dir", str(tmp_path)) == 0
+    warning = capsys.readouterr().out.splitlines()[2]
+    assert warning == "  m (default): skipped on 1 of 3 documents: odd (no file)"
 
 
 def test_a_dry_run_is_nothing_to_accept(tmp_path: Path) -> None:

@@ -45,7 +45,9 @@ def test_the_suite_is_found_from_any_folder(
     assert read_paths(suite / "corrections.json") == ["totals.gross"]
 
 
-def test_what_is_decided_is_not_asked_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_decided_is_not_asked_again(
+    run: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = run.parents[1] / "benchmarks" / "invoices" / "corrections.json"
     assert main(["corrections", run.name]) == 0
     assert "inv_1 totals.gross = '119.00': 2 families say" in capsys.readouterr().out
@@ -55,7 +57,9 @@ def test_what_is_decided_is_not_asked_again(run: Path, capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert "1 of 1 doubtful values are decided" in said
     assert "inv_1" not in said
+    assert "1 in all, 0 to decide; run the benchmark again" in said
     assert json.loads(path.read_text()) == decided
+    assert "doubtful" not in pytester.runpytest("benchmarks", "-q").stdout.str()
 
 
 def test_the_file_that_the_suite_names_is_written(run: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from vlm_lab.analysis.comparison import adjust_p_values
 from vlm_lab.decision.decide import make_decisions
-from vlm_lab.decision.run_decisions import decide_run
+from vlm_lab.decision.run_decisions import decide_counts, decide_run
 from vlm_lab.messages import translate_messages
 from vlm_lab.types import (
     Comparison,
@@ -22,6 +22,7 @@ from vlm_lab.types import (
 )
 
 RULES = Rules({"field_f1": 0.95, "max_error_rate": 0.01})
+UNVERIFIED = "nobody has checked the suite's references (verified: false)"
 
 
 def summary(
@@ -294,3 +295,24 @@ def test_beside_todays_pipeline_and_unchecked_references() -> None:
         False,
         "nobody has checked the suite's references (verified: false)",
     )
+
+
+@pytest.mark.parametrize(
+    ("verified_count", "said"),
+    [(None, UNVERIFIED), (0, UNVERIFIED), (2, "nobody has checked 1 of the suite's 3 references")],
+)
+def test_references_that_a_person_has_checked_are_counted(
+    verified_count: int | None, said: str
+) -> None:
+    entry = {"name": "s", "verified": False, "references": 3}
+    entry |= {"verified_references": verified_count}
+    run = {"id": "r", "dry_run": False, "partial": [], "looks": {}}
+    report = Report(
+        run=run,
+        suites=[entry],
+        models=[Model(name="a", model_id="x")],
+        prompts=[],
+        summaries=(summary("a"),),
+    )
+    _, (decision,) = decide_counts(report, {}, RULES)
+    assert translate_messages(decision.reasons_for("against"))[-1] == said

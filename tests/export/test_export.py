@@ -81,7 +81,7 @@ def run_of(folder: Path, model: Model, document: Document, **answer: Any) -> Pat
     )
     report = Report(
         run={"id": run.name, "dry_run": False, "options": options},
-        suites=[described(document.suite)],
+        suites=[described(document.suite, [document])],
         models=[model],
         prompts=[],
         summaries=summaries,

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,6 +161,19 @@ def test_paths_that_no_field_has_are_named_once():
         "iban",
         "line_items[].vat",
     ]
+
+
+@pytest.mark.parametrize(
+    ("reference", "unknown"),
+    [({"line_items": []}, []), ({"line_items": None}, []), ({"seller": None}, []),
+     ({"seller": ""}, []), ({"seller": {}}, []), ({"rows": []}, ["rows[]"]),
+     ({"seller": "Acme"}, ["seller"]), ({"line_items": ["x"]}, ["line_items[]"]),
+     ({"line_items": [{"tax": None}]}, ["line_items[].tax"])],
+)  # fmt: skip
+def test_what_is_empty_in_one_document_is_known_by_what_is_in_it(
+    reference: dict[str, Any], unknown: list[str]
+) -> None:
+    assert find_unknown_paths(reference, collect_schema_fields(SHIPPED)) == unknown
 
 
 def test_a_property_may_be_named_as_a_keyword_is():

@@ -232,6 +232,23 @@ def test_cells_without_an_answer_come_first() -> None:
     steps = find_next_steps(make_report([summary]), summary)
     assert [step.message.kind for step in steps] == ["finish_run", "see_skips", "check_references"]
     assert steps[0].command.endswith("--resume 20260102T030405Z")
+    assert steps[1].command.endswith("vlm-lab weights")
+
+
+def test_a_step_names_what_brings_its_answers_and_its_candidates() -> None:
+    """Recorded answers have no weights; a candidate of another file is found in that file alone."""
+    (summary,) = summarize([failed("a", "skipped", model="today")])
+    (skips, _) = find_next_steps(make_report([summary]), summary)
+    assert (skips.message.kind, skips.command) == ("see_skips", "")
+    (summary,) = summarize([answer("a", "exact")])
+    decision = decide("perfect", "needs_more_data", more_documents=40)
+    files = ["/house/models.yaml", "/house/more models.yaml"]
+    options = {"project": "/house", "models_files": files}
+    run = {"id": "1", "dry_run": False, "partial": [], "options": options}
+    report = make_report([summary], decisions=[decision], run=run)
+    command = find_next_steps(report, summary)[-1].command
+    expected = "--suite=invoices '--models-file=/house/more models.yaml' -k perfect"
+    assert command.endswith(f" {expected}")
 
 
 def expect(model: str, reading: float | None, unseen_errors: float) -> ExpectedCost:

@@ -16,7 +16,7 @@ from vlm_lab.records.report_json import encode_json, read_report, read_report_re
 from vlm_lab.report import formats, headline, tables
 from vlm_lab.report.blocks import BulletList, Heading, Table
 from vlm_lab.report.contents import build_report_blocks
-from vlm_lab.report.formatting import format_unanswered, format_unasked, is_unasked
+from vlm_lab.report.formatting import format_unanswered, format_unasked, format_unjudged, is_unasked
 from vlm_lab.report.translation import load_catalogue
 from vlm_lab.types import AmountError, Calibration, CandidateKey, Decision, Model, Report, Summary
 
@@ -49,6 +49,21 @@ def test_candidates_that_were_never_asked_share_a_line_by_reason(
     statuses: tuple[str, ...], lines: list[str]
 ) -> None:
     assert format_unasked(summaries(*statuses)) == lines
+
+
+def test_who_answers_as_the_references_do_was_run_all_the_same() -> None:
+    own = {"environment": {"replayed": "r"}, "reference_sha256": "r", "model": "today"}
+    rows = [
+        record("one", {"a": "exact"}, **own),
+        failed("two", "skipped", "no file", model="today"),
+    ]
+    planned = {CandidateKey("invoices", "today", "default"): ["one", "two"]}
+    listed = summarize_records(rows, [Model(name="today", model_id="x")], planned)
+    assert format_unasked(listed) == []
+    (line,) = format_unjudged(listed)
+    assert line.startswith(
+        "today (default): no file; its answers are the files that the references"
+    )
 
 
 def test_they_have_no_row_of_dashes() -> None:

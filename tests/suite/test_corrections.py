@@ -87,6 +87,28 @@ def test_what_changes_nothing(tmp_path: Path, changes: dict[str, Any], said: lis
     assert corrected(tmp_path, entry(**changes)) == (REFERENCE, said)
 
 
+@pytest.mark.parametrize(
+    ("changes", "decided"),
+    [
+        ({}, True),
+        ({"verdict": "both"}, True),
+        ({"document": "a.png"}, True),
+        ({"verdict": "model_wrong", "right": ""}, True),
+        ({"verdict": "", "right": ""}, False),
+        ({"reference": "9"}, False),  # another reference than a person saw
+        ({"verdict": "model_wrong", "reference": "9"}, False),
+        ({"right": None}, True),
+    ],
+)
+def test_a_decision_holds_for_the_reference_that_a_person_saw(
+    tmp_path: Path, changes: dict[str, Any], decided: bool
+) -> None:
+    write_suite(tmp_path, {"a": REFERENCE})
+    (tmp_path / "corrections.json").write_text(json.dumps([entry(**changes)]))
+    (document,), _ = load_documents(load_suite(tmp_path))
+    assert document.decided == ({"totals.gross"} if decided else set())
+
+
 def test_null_says_that_the_page_shows_none(tmp_path: Path) -> None:
     reference, notes = corrected(tmp_path, entry(right=None))
     assert reference["totals"] == {"gross": None}

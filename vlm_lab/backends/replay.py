@@ -78,7 +78,7 @@ class Replay(Backend):
             generation = self.generations.get((prompt_id, prompt.document_id))
             if generation is not None:
                 return generation
-        raise Skip(f"{self.path} has no answer for {prompt.document_id!r} (prompt {prompt.id!r})")
+        raise Skip(f"{self.path} has no answer for this document (prompt {prompt.id!r})")
 
     def _replay_file(self, prompt: Prompt) -> Generation:
         if prompt.suite is None:
@@ -91,7 +91,7 @@ class Replay(Backend):
             )
         found = self._reference_indices[prompt.suite].find(prompt.document_name)
         if found is None:
-            raise Skip(f"{self.path} has no JSON file for {prompt.document_id!r}")
+            raise Skip(f"{self.path} has no JSON file for this document")
         value, messages = read_reference(found, self._get_suite(prompt.suite), finds_envelope=True)
         if value is None:
             raise GenerationError("BadReply", " ".join(map(in_english, messages)))

@@ -47,15 +47,17 @@ def main(args: argparse.Namespace) -> int:
 
 def _describe_gaps(report: Report) -> Iterator[str]:
     """`  qwen2-vl-2b (default): error on 4 of 26 documents: inv_3 (needs 9 GB); ...; and 1 more`,
-    for each candidate and each status that is no answer."""
+    for each candidate and each status that is no answer. What a candidate is not judged by is no
+    gap: it was not to be asked, or its answer is held against a later one all the same."""
     for summary in report.summaries:
+        planned_count = summary.documents + summary.left_out
         documents_by_status: dict[str, list[str]] = {}
         for document, (status, reason) in summary.unanswered.items():
-            if status not in ANSWERED:
+            if status not in (*ANSWERED, "left_out"):
                 text = f"{document} ({reason})" if reason else document
                 documents_by_status.setdefault(status, []).append(terminal_safe(text[:MAX_TEXT]))
         for status, documents in documents_by_status.items():
             named, count = "; ".join(documents[:MAX_NAMED]), len(documents)
             more = f"; and {count - MAX_NAMED} more" if count > MAX_NAMED else ""
-            what = f"{status.replace('_', ' ')} on {count} of {summary.documents} documents"
+            what = f"{status.replace('_', ' ')} on {count} of {planned_count} documents"
             yield f"  {summary.candidate.label}: {what}: {named}{more}"

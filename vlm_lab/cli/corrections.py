@@ -66,8 +66,6 @@ def main(args: argparse.Namespace) -> int:
     label_errors = [error for error in found if error.suite in names]
     if args.serve:
         return _serve(args, run, names, suites, label_errors)
-    lines = [format_label_error(label_error) for label_error in label_errors[:MAX_SHOWN]]
-    print("\n".join(map(terminal_safe, lines)))
     if not label_errors:
         print(f"{run}: no reference is contradicted; nothing to correct")
         return 0
@@ -165,8 +163,9 @@ def _write_entries(path: Path, label_errors: Sequence[LabelError]) -> None:
     saved = update_entries(path, lambda entries: merge_entries(label_errors, entries))
     open_count = sum(not entry.get("verdict") for entry in saved.entries)
     added_count = len(saved.entries) - existing_count
+    next_step = "fill in `verdict` and `right`, then " if open_count else ""
     print(
         f"{terminal_safe(str(path))}: {added_count} added, {len(saved.entries)} in all, "
-        f"{open_count} to decide; fill in `verdict` and `right`, then run the benchmark again: "
-        "its replies come from the cache"
+        f"{open_count} to decide; {next_step}run the benchmark again: its replies come from the "
+        "cache"
     )

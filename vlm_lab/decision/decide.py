@@ -21,11 +21,13 @@ from vlm_lab.decision.assessment import (
     rank_assessment,
 )
 from vlm_lab.decision.preference import find_leader, is_worse, rank_tied
-from vlm_lab.decision.reasons import SuiteContext, collect_reasons
+from vlm_lab.decision.reasons import UNVERIFIED, SuiteContext, collect_reasons
+from vlm_lab.messages import Message
 from vlm_lab.types import CandidateKey, Comparison, Decision, Model, Rules, Summary
 
 NO_STRATA: Mapping[CandidateKey, Strata] = {}
 FIRST_LOOKS: Mapping[str, int] = {}
+NONE_VERIFIED: Mapping[str, Message] = {}
 
 
 def make_decisions(
@@ -36,9 +38,11 @@ def make_decisions(
     verified: Mapping[str, bool],
     strata: Mapping[CandidateKey, Strata] = NO_STRATA,
     looks: Mapping[str, int] = FIRST_LOOKS,
+    unverified: Mapping[str, Message] = NONE_VERIFIED,
 ) -> list[Decision]:
-    """One decision for each suite x model, the chosen first. `verified` and `looks` are by suite,
-    `comparisons` a run's, `strata` each candidate's summaries by the value of `rules.by`."""
+    """One decision for each suite x model, the chosen first. `verified`, `looks` and `unverified`
+    (which references nobody has checked, where it is not all) are by suite, `comparisons` a run's,
+    `strata` each candidate's summaries by the value of `rules.by`."""
     rules = rules if rules.prefer else replace(rules, prefer=("field_f1",))
     incumbents = {model.name for model in models if model.incumbent}
     decisions = []
@@ -55,6 +59,7 @@ def make_decisions(
             comparisons=[each for each in comparisons if each.suite == suite],
             incumbent=_find_incumbent(assessments, incumbents),
             verified=verified.get(suite, False),
+            unverified=unverified.get(suite, UNVERIFIED),
             look=looks.get(suite, 1),
         )
         decisions += _decide_suite(assessments, context)

@@ -14,16 +14,20 @@ from vlm_lab.decision.preference import (
 from vlm_lab.messages import Message
 from vlm_lab.types import Comparison, ReasonTopic, Rules
 
+UNVERIFIED = Message("unverified")
+
 
 @dataclass(frozen=True, slots=True)
 class SuiteContext:
     """What the words of a suite's candidates have in common. `look` is the number of times that
-    its documents were looked at, this one included."""
+    its documents were looked at, this one included; `unverified` says which references nobody has
+    checked, where `verified` is false."""
 
     rules: Rules
     comparisons: Sequence[Comparison]
     incumbent: Assessment | None
     verified: bool
+    unverified: Message = UNVERIFIED
     look: int = 1
 
     @property
@@ -95,7 +99,7 @@ def _list_against(
         reasons.append(Message("judged_by_some", {"n": summary.documents, "planned": planned}))
     if context.is_exploratory:
         reasons.append(Message("exploratory", {"look": context.look, "n": rules.looks}))
-    return reasons if context.verified else [*reasons, Message("unverified")]
+    return reasons if context.verified else [*reasons, context.unverified]
 
 
 def _list_alike(

@@ -1,13 +1,14 @@
 """A run's report and counts -> its comparisons and decisions: the one way to them, for the end of a
 run and for `vlm-lab decide`, so that the same rules give the same words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vlm_lab.analysis.aggregation import CandidateCounts, aggregate_records
 from vlm_lab.analysis.comparison import HEADLINE_SCORE, adjust_p_values, compare_all_pairs
 from vlm_lab.analysis.statistics import summarize_counts
 from vlm_lab.decision.assessment import Strata
 from vlm_lab.decision.decide import make_decisions
+from vlm_lab.messages import Message
 from vlm_lab.types import CandidateKey, Comparison, Decision, Record, Report, Rules, Summary
 
 UNASKED_STATUSES = {"skipped", "not_run"}
@@ -43,8 +44,19 @@ def decide_counts(
         {suite["name"]: bool(suite["verified"]) for suite in report.suites},
         summarize_strata(report, counts, rules.by, summaries) if rules.by else {},
         report.run.get("looks") or {},
+        dict(_describe_unverified(report)),
     )
     return comparisons, decisions
+
+
+def _describe_unverified(report: Report) -> Iterator[tuple[str, Message]]:
+    """By suite, how many references nobody has checked, where a person has checked others."""
+    for suite in report.suites:
+        verified_count = suite.get("verified_references") or 0
+        if verified_count:
+            reference_count = suite["references"]
+            figures = {"n": reference_count - verified_count, "documents": reference_count}
+            yield suite["name"], Message("partly_verified", figures)
 
 
 def find_clusters(report: Report) -> dict[str, str]:

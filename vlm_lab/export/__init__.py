@@ -130,11 +130,19 @@ def write_export(candidate: ExportedCandidate, folder: Path) -> Path:
     return folder
 
 
+def _describe_checks(suite_entry: Mapping[str, Any]) -> str:
+    """What the references were worth, said after their name."""
+    if suite_entry.get("verified"):
+        return "that a person has checked"
+    if suite_entry.get("verified_references"):
+        return "of which a person has checked some"
+    return "that nobody has checked"
+
+
 def render_readme(candidate: ExportedCandidate) -> str:
     """What it is, why it was taken, how to run it."""
     decision = _find_decision(candidate)
-    is_verified = _find_suite_entry(candidate.report, candidate.suite.name).get("verified")
-    checked_by = "that a person has checked" if is_verified else "that nobody has checked"
+    checked_by = _describe_checks(_find_suite_entry(candidate.report, candidate.suite.name))
     summaries = [
         summary
         for summary in candidate.report.summaries

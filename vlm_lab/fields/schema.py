@@ -92,10 +92,23 @@ def hash_schema(schema: Mapping[str, Any]) -> str:
 
 def find_unknown_paths(reference: Mapping[str, Any], fields: Sequence[Field]) -> list[str]:
     """The paths of a reference's leaves that no field has: a typo in one of the two, or a part
-    nobody asks for."""
+    nobody asks for. Rows or an object that are empty in one document are known by what is in
+    them."""
     known_paths = {field.path for field in fields}
-    reference_paths = dict.fromkeys(path for path, _ in flatten_json(reference))
+    parts = {part for path in known_paths for part in _list_parents(path)}
+    reference_paths = dict.fromkeys(
+        path for path, value in flatten_json(reference) if value or path not in parts
+    )
     return [path for path in reference_paths if path not in known_paths]
+
+
+def _list_parents(path: str) -> Iterator[str]:
+    """`rows[].tax.rate`: `rows[]`, `rows` and `rows[].tax`."""
+    names = path.split(".")
+    for count in range(1, len(names)):
+        parent = ".".join(names[:count])
+        yield parent
+        yield parent.removesuffix("[]")
 
 
 def flatten_json(value: Any) -> Iterator[tuple[str, Any]]:

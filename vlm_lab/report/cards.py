@@ -13,7 +13,10 @@ from vlm_lab.report.next_steps import NextStep, find_next_steps, find_suite_step
 from vlm_lab.report.tables import VERDICT_NAMES
 from vlm_lab.types import Decision, Report, Summary
 
-SUITE_REASONS = ("unverified",)  # kinds that are about the suite, whoever was asked
+SUITE_REASONS = (
+    "unverified",
+    "partly_verified",
+)  # kinds that are about the suite, whoever was asked
 MAX_STEPS = 2
 
 

@@ -32,6 +32,7 @@ from vlm_lab.report.formatting import (
     format_interval,
     format_unanswered,
     format_unasked,
+    format_unjudged,
     format_unmatched,
     is_unasked,
 )
@@ -90,6 +91,8 @@ def _build_first_page(report: Report, catalogue: NullTranslations) -> Iterator[B
         if rows:
             yield Paragraph(gettext(TRADE_LEGEND))
         yield from _build_list_blocks(gettext("Not run"), format_unasked(summaries, catalogue))
+        unjudged = format_unjudged(summaries, catalogue)
+        yield from _build_list_blocks(gettext("Not judged"), unjudged)
 
 
 def _build_evidence_blocks(

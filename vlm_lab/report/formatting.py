@@ -208,16 +208,36 @@ def format_unasked(
 ) -> list[str]:
     """Candidates of which nothing was run, a line for each reason: `a (default), b (terse): no
     weights`."""
+    return _format_reasons(
+        [each for each in summaries if is_unasked(each) and not answers_references(each)], catalogue
+    )
+
+
+def format_unjudged(
+    summaries: Sequence[Summary], catalogue: gettext.NullTranslations = ENGLISH
+) -> list[str]:
+    """Candidates that answered and have no figures, as their answers are the references."""
+    return _format_reasons(
+        [each for each in summaries if is_unasked(each) and answers_references(each)], catalogue
+    )
+
+
+def answers_references(summary: Summary) -> bool:
+    """Whether an answer of the candidate is the file that its reference is."""
+    reasons = (reason for _, reason in summary.unanswered.values())
+    return any(isinstance(each, Message) and each.kind == "own_reference" for each in reasons)
+
+
+def _format_reasons(summaries: Sequence[Summary], catalogue: gettext.NullTranslations) -> list[str]:
     labels_by_reason: dict[str, list[str]] = {}
     for summary in summaries:
-        if is_unasked(summary):
-            unique_reasons = dict.fromkeys(
-                translate_message(reason, catalogue).removeprefix(f"{summary.model}: ")
-                for _, reason in summary.unanswered.values()
-            )
-            labels_by_reason.setdefault("; ".join(filter(None, unique_reasons)), []).append(
-                summary.candidate.label
-            )
+        unique_reasons = dict.fromkeys(
+            translate_message(reason, catalogue).removeprefix(f"{summary.model}: ")
+            for _, reason in summary.unanswered.values()
+        )
+        labels_by_reason.setdefault("; ".join(filter(None, unique_reasons)), []).append(
+            summary.candidate.label
+        )
     return [
         f"{', '.join(labels)}{f': {reason}' if reason else ''}"
         for reason, labels in labels_by_reason.items()

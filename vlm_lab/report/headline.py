@@ -78,12 +78,11 @@ def build_conditions(
     """What a figure is worth depends on: documents, device, dtype, prompts, dates."""
     run, environment = report.run, report.environment
     document_counts = Counter(document["suite"] for document in report.documents)
-    is_verified = all(suite["verified"] for suite in report.suites)
     measured_at = [summary.speed.measured_at for summary in report.summaries]
     dates = sorted({timestamp[:10] for timestamp in measured_at if timestamp})
     values = (
         ", ".join(f"{count} ({suite})" for suite, count in document_counts.items()),
-        gettext("checked by a person") if is_verified else gettext("nobody has checked them"),
+        gettext(_describe_checks(report)),
         ", ".join(dict.fromkeys(prompt["id"] for prompt in report.prompts)),
         "; ".join(f"{name}: {', '.join(models)}" for name, models in evidence.machines.items()),
         environment.get("device", ""),
@@ -96,6 +95,15 @@ def build_conditions(
     )
     labelled_values = zip(CONDITION_LABELS, values, strict=True)
     return [(gettext(label), value) for label, value in labelled_values if value]
+
+
+def _describe_checks(report: Report) -> str:
+    """Who has checked the references."""
+    if all(suite["verified"] for suite in report.suites):
+        return "checked by a person"
+    if any(suite["verified"] or suite.get("verified_references") for suite in report.suites):
+        return "some are checked by a person"
+    return "nobody has checked them"
 
 
 def _format_software(environment: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@ does it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from vlm_lab.commands import format_command, format_run_command
 from vlm_lab.messages import Message
@@ -42,7 +43,9 @@ def _find_run_steps(report: Report, summary: Summary) -> Iterator[NextStep]:
         yield NextStep(Message("finish_run", {"n": unfinished}), command)
     skipped = summary.statuses.get("skipped", 0)
     if skipped:
-        yield NextStep(Message("see_skips", {"n": skipped}), format_command("weights"))
+        backends = {model.backend for model in report.models if model.name == summary.model}
+        command = format_command("weights") if "transformers" in backends else ""
+        yield NextStep(Message("see_skips", {"n": skipped}), command)
 
 
 def _find_reference_steps(report: Report, suite: str) -> Iterator[NextStep]:
@@ -62,8 +65,20 @@ def _find_decision_steps(report: Report, decision: Decision) -> Iterator[NextSte
         yield NextStep(Message("hand_over"), format_command("export", run, *names))
         yield NextStep(Message("accept_run"), format_command("accept", run))
     elif decision.more_documents:
-        command = format_run_command("-k", decision.model)
+        options = _list_run_options(report, decision)
+        command = format_run_command(*options, "-k", decision.model)
         yield NextStep(Message("label_more", {"n": decision.more_documents}), command)
     elif decision.verdict == "rejected":
         command = format_command("report", run, "--format", "html")
         yield NextStep(Message("see_errors"), command)
+
+
+def _list_run_options(report: Report, decision: Decision) -> Iterator[str]:
+    """What a run like this one is to be typed with, so that it finds the candidate and asks it
+    about this suite alone."""
+    yield f"--suite={decision.suite}"
+    options = report.run.get("options", {})
+    default_file = Path(options.get("project", ""), "models.yaml")
+    for models_file in options.get("models_files", ()):
+        if Path(models_file) != default_file:
+            yield f"--models-file={models_file}"

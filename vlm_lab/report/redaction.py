@@ -40,7 +40,8 @@ COUNT_FIGURES = frozenset(
     }
 )  # fmt: skip
 KEPT_SUITE_KEYS = (
-    "name", "schema_sha256", "fields", "empty", "verified", "conventions", "pages",
+    "name", "schema_sha256", "fields", "empty", "verified", "references", "verified_references",
+    "conventions", "pages",
 )  # fmt: skip
 KEPT_RUN_KEYS = ("id", "started", "dry_run", "partial", "joined")
 KEPT_ENVIRONMENT_KEYS = ("python", "device", "cpu", "packages")

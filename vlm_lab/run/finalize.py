@@ -1,7 +1,7 @@
 """A finished run's plan -> its Report: report.json, report.md and report.html."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def _describe_plan(
     return Report(
         run=run,
         environment=environment,
-        suites=[_describe_suite(suite) for suite in suites.values()],
+        suites=[_describe_suite(suite, documents.values()) for suite in suites.values()],
         models=list(models.values()),
         prompts=prompts,
         documents=[_describe_document(document) for document in documents.values()],
@@ -63,7 +63,11 @@ def _describe_plan(
     )
 
 
-def _describe_suite(suite: Suite) -> dict[str, Any]:
+def _describe_suite(suite: Suite, documents: Iterable[Document]) -> dict[str, Any]:
+    """`verified` is true where a person has checked each reference that the run asked about."""
+    references = [each for each in documents if each.suite is suite and each.reference is not None]
+    verified_count = sum(document.verified for document in references)
+    are_verified = 0 < len(references) == verified_count
     return {
         "name": suite.name,
         "folder": str(suite.folder),
@@ -71,7 +75,9 @@ def _describe_suite(suite: Suite) -> dict[str, Any]:
         "schema_sha256": hash_schema(suite.schema),
         "fields": list(suite.fields),
         "empty": suite.empty,
-        "verified": suite.verified,
+        "verified": suite.verified or are_verified,
+        "references": len(references),
+        "verified_references": verified_count,
         "cluster": suite.cluster,
         "conventions": suite.conventions,
         "pages": {"max": suite.max_pages, "dpi": suite.dpi},
@@ -85,6 +91,7 @@ def _describe_document(document: Document) -> dict[str, Any]:
         "name": document.name,
         "path": str(document.path),
         "tags": document.tags,
+        "decided": sorted(document.decided),
         "reference": document.reference is not None,
     }
 

@@ -26,7 +26,16 @@ from vlm_lab.messages import Message
 from vlm_lab.records.report_json import write_report
 from vlm_lab.report.formats import write_format
 from vlm_lab.sanitize import terminal_safe
-from vlm_lab.types import CandidateKey, CaseKey, Conventions, Record, Report, Rules, Summary
+from vlm_lab.types import (
+    CandidateKey,
+    CaseKey,
+    Conventions,
+    LabelError,
+    Record,
+    Report,
+    Rules,
+    Summary,
+)
 
 MAX_NOTES = 100  # documents that a report has a note on
 # Kinds of the notes that `analyze_run` says anew, whatever a report said before.
@@ -90,7 +99,7 @@ def _analyze_records(
     if report.run["dry_run"]:
         return report
     conventions = {suite["name"]: _read_conventions(suite) for suite in report.suites}
-    label_errors = find_label_errors(read_records(), conventions)
+    label_errors = _drop_decided_errors(find_label_errors(read_records(), conventions), report)
     summaries_without_errors: list[Summary] = []
     if label_errors:
         kept_records = exclude_label_errors(read_records(), label_errors)
@@ -112,6 +121,18 @@ def _analyze_records(
         expected_costs=tuple(expected_costs),
         machines=evidence.machines,
     )
+
+
+def _drop_decided_errors(label_errors: Iterable[LabelError], report: Report) -> list[LabelError]:
+    """Those that nobody has decided about: a doubt that a person has looked into is no task."""
+    decided = {
+        (document["suite"], document["id"], path)
+        for document in report.documents
+        for path in document.get("decided") or ()
+    }
+    return [
+        error for error in label_errors if (error.suite, error.document, error.path) not in decided
+    ]
 
 
 def _read_conventions(suite: Mapping[str, Any]) -> Conventions:

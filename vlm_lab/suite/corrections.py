@@ -67,6 +67,18 @@ class Corrections:
                     notes.append(Message(message_id, {"place": location, **message_args}))
         return reference, tuple(notes)
 
+    def find_decided(
+        self, document_id: str, name: str, reference: dict[str, Any] | None
+    ) -> frozenset[str]:
+        """The paths of a document's values that a person has decided about, where the reference, as
+        it is with the corrections in it, is what was decided."""
+        return frozenset(
+            correction.path
+            for key in dict.fromkeys((document_id, name))
+            for correction in self.by_document.get(key, ())
+            if reference is not None and _is_decided(correction, reference)
+        )
+
     def find_unused(self) -> Iterator[Message]:
         """A note on each document that is named and not there."""
         for key in self.by_document:
@@ -174,6 +186,15 @@ def _apply_correction(
     if corrected_reference is MISSING:
         return reference, "no_row", {}
     return corrected_reference, "corrected", {"then": current_text, "now": corrected_text}
+
+
+def _is_decided(correction: Correction, reference: Mapping[str, Any]) -> bool:
+    if not correction.verdict:
+        return False
+    is_correcting = correction.verdict in CORRECTING_VERDICTS
+    decided_value = correction.right if is_correcting else correction.reference
+    current_value = find_value(reference, correction.path.removesuffix("[]"))
+    return _are_printed_alike(None if current_value is MISSING else current_value, decided_value)
 
 
 def _are_printed_alike(left: Any, right: Any) -> bool:

@@ -147,6 +147,7 @@ def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, .
             tags=tags,
             reference=reference,
             reference_path=found.path if found else None,
+            decided=corrections.find_decided(document_id, name, reference),
             verified=is_verified(suite, document_id, name, tags, verified_names),
         )
         documents.append(document)

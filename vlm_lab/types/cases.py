@@ -125,7 +125,7 @@ class Document:
     `id` is the slug that file names and case ids use, `name` the true path relative to the
     documents folder. `reference` has the suite's own keys (unwrapped, mapped, technical keys
     removed), or None where there is none. `not_shown` are the paths of its values that stand only
-    on pages that are left out.
+    on pages that are left out, `decided` those of values that a person has decided about.
     """
 
     id: str
@@ -137,6 +137,7 @@ class Document:
     tags: Mapping[str, str] = field(default_factory=dict)
     verified: bool = False
     not_shown: frozenset[str] = frozenset()
+    decided: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -165,6 +165,13 @@ def test_the_matrix_has_each_document_and_candidate(page: Any) -> None:
     assert label == "error"
 
 
+def test_an_answer_that_is_the_reference_itself_is_not_judged(page: Any) -> None:
+    describe = "cell => describeMatrixCell(countCellErrors(cell), cell)[1]"
+    cell = {"status": "ok", "outcomes": "ew"}
+    assert page.evaluate(describe, cell) == "fields wrong: 1"
+    assert page.evaluate(describe, {**cell, "own_reference": True}) == "not judged"
+
+
 def test_the_matrix_is_sorted_searched_and_narrowed(page: Any) -> None:
     for _ in range(2):
         page.click(".matrix thead th:last-child button")

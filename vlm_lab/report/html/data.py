@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.analysis.judged_records import is_own_reference
 from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.report.images.pages import REPORT_FILES, DocumentKey
 from vlm_lab.suite.document_ids import make_slug
@@ -127,6 +128,7 @@ def _build_cell(
         "lengths": lengths,
         "seconds": record.elapsed_seconds and round(record.elapsed_seconds, 3),
         "reason": record.failure_reason,
+        "own_reference": is_own_reference(record),
     }
     present_entries = {key: value for key, value in optional_entries.items() if value}
     return {"status": record.status, "outcomes": outcomes, **present_entries}

@@ -35,6 +35,7 @@ from vlm_lab.report.formatting import (
     format_interval,
     format_unanswered,
     format_unasked,
+    format_unjudged,
     format_unmatched,
     is_unasked,
 )
@@ -215,6 +216,7 @@ def _build_suite_context(
         "trade_table": build_trade_table(report, asked_summaries, catalogue),
         "summaries": asked_summaries,
         "unasked": format_unasked(summaries, catalogue),
+        "unjudged": format_unjudged(summaries, catalogue),
         "unmatched": format_unmatched(summaries, catalogue),
         "all_summaries": summaries,
         "plots": [

@@ -1,9 +1,11 @@
 // Documents x candidates: right, how many fields are wrong, or not answered. A cell leads to the document.
 const MATRIX_ROWS = 200;
 
-// Errors of one answer; null where there is no answer, undefined where nothing was judged.
+// Errors of one answer; null where there is no answer, undefined where nothing was judged: an answer that is the
+// reference itself is not.
 function countCellErrors(cell) {
   if (!cell || cell.status === "error" || cell.status === "skipped") return null;
+  if (cell.own_reference) return undefined;
   if (!/[^nu]/.test(cell.outcomes)) return cell.status === "ok" ? undefined : null;
   return [...cell.outcomes].filter((code) => ERROR_CODES.includes(code)).length;
 }
