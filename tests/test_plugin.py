@@ -511,6 +511,25 @@ def test_nothing_heavy_is_imported_at_collection_or_in_a_dry_run(pytester: pytes
         result.stdout.fnmatch_lines(["heavy: []"])
 
 
+def test_what_a_report_is_drawn_with_is_imported_while_models_answer(
+    pytester: pytest.Pytester,
+) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    (pytester.path / "conftest.py").write_text(
+        "import sys, time\n"
+        "import pytest\n"
+        "@pytest.hookimpl(tryfirst=True)\n"
+        "def pytest_sessionfinish():\n"
+        "    deadline = time.monotonic() + 60\n"
+        "    while 'matplotlib.figure' not in sys.modules and time.monotonic() < deadline:\n"
+        "        time.sleep(0.1)\n"
+        "    drawn_with = {'matplotlib.figure', 'scipy.special'} & {*sys.modules}\n"
+        "    print('drawn with:', *sorted(drawn_with))\n"
+    )
+    result = pytester.runpytest_subprocess("benchmarks", "-s")
+    result.stdout.fnmatch_lines(["*drawn with: matplotlib.figure scipy.special"])
+
+
 def test_the_disk_is_full(pytester: pytest.Pytester) -> None:
     write_project(pytester.path, "models:\n" + echo())
     (pytester.path / "conftest.py").write_text(

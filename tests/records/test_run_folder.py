@@ -148,6 +148,23 @@ def _full(path: Path) -> Callable[[], None]:
     raise OSError(28, "No space left on device")
 
 
+@pytest.mark.parametrize(
+    ("rounds", "cached", "syncs"), [((1.5,), False, 1), ((1.5,), True, 0), ((), False, 0)]
+)
+def test_only_an_answer_that_a_model_was_asked_for_waits_for_the_disk(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rounds: tuple[float, ...],
+    cached: bool,
+    syncs: int,
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    answer = record("a", rounds=rounds, cached=cached)
+    write_record(tmp_path, "m/a.json", answer)
+    assert len(synced) == syncs
+
+
 def test_no_part_stays_behind_when_writing_breaks_off(tmp_path: Path) -> None:
     with pytest.raises(TypeError), files.atomic_private_file(tmp_path / "x") as file:
         file.write(7)  # type: ignore[arg-type]

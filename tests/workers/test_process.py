@@ -1,5 +1,6 @@
 """One process and all its children: what ends it, what it says last, and that nothing is left."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -8,9 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 from tests.processes import has_ended
 from vlm_lab.errors import GenerationError
+from vlm_lab.workers.pixel_file import pack_pages
 from vlm_lab.workers.process import Worker, WorkerCode
 
 WORKER = """
@@ -30,6 +33,8 @@ def answer(do, pages):
     if do == "print":
         while True:
             print("z" * 10000)
+    if do == "echo":
+        return {"pages": [[list(size), pixels] for size, pixels in pages]}
     if do == "leave":
         print("these are", "my last words")
         os._exit(3)
@@ -112,3 +117,33 @@ def test_nothing_outlives_the_parent(tmp_path: Path, end: signal.Signals, do: st
         parent.send_signal(end)
         for pid in {*pids, *(process.pid for process in descendants)}:
             assert has_ended(pid)
+
+
+@pytest.mark.parametrize("has_memory_files", [True, False], ids=["memory", "pipe"])
+def test_pages_arrive_as_they_were_whatever_came_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_memory_files: bool
+) -> None:
+    if not has_memory_files:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+    (tmp_path / "own_worker.py").write_text(WORKER)
+    code = WorkerCode(entry_module="own_worker", search_paths=[str(tmp_path), *sys.path])
+    worker = Worker(code, {})
+    large, small = Image.effect_noise((1200, 900), 90), Image.new("RGB", (3, 2), (7, 8, 9))
+    try:
+        for images in ([large, small], [small], [], [small, large]):
+            pages = pack_pages(images)
+            expected = [[list(size), pixels] for size, pixels in pages]
+            assert worker.request_answer({"do": "echo"}, 30, pages) == {"pages": expected}
+    finally:
+        worker.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="the system has no files in memory")
+def test_nothing_of_a_page_is_left_when_its_worker_ends(worker: Worker) -> None:
+    def count_pixel_files() -> int:
+        links = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+        return sum("vlm-lab-pages" in link for link in links)
+
+    before = count_pixel_files()
+    worker.close()
+    assert count_pixel_files() == before - 1

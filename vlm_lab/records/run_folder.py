@@ -1,7 +1,7 @@
 """Records -> what a run leaves on disk, written case by case: after a crash all but the case in
 hand can be read.
 
-    results/20260102T030405Z/records.jsonl            one flushed and fsynced line a case
+    results/20260102T030405Z/records.jsonl            a line a case, flushed; fsynced if timed
     results/20260102T030405Z/<model>/<document>.json  the same case, for a person to open
 
 Folders are 0700 and files 0600: they hold invoices. The lines are what counts: files of cases that
@@ -67,8 +67,10 @@ def write_record(folder: Path, place: str, record: Record) -> None:
     """Appends the case to records.jsonl, then writes it as `place`. DiskError where the disk takes
     no more."""
     line = encode_record(record) + b"\n"
+    # A power failure may take what was read from a file: it is had again without a model.
+    is_new = bool(record.rounds) and not record.cached
     try:
-        append_line(folder / RECORDS_FILE, line)
+        append_line(folder / RECORDS_FILE, line, durable=is_new)
     except OSError as error:
         raise _end_full_run(folder, line, error) from None
     try:
@@ -80,9 +82,9 @@ def write_record(folder: Path, place: str, record: Record) -> None:
         ) from None
 
 
-def append_line(path: Path, line: bytes) -> None:
-    """One line at the end, on the disk when this returns, or nothing of it; what a crash tore off
-    before it stays a line of its own."""
+def append_line(path: Path, line: bytes, durable: bool = True) -> None:
+    """One line at the end, or nothing of it; `durable`: on the disk when this returns. What a crash
+    tore off before it stays a line of its own."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         size = os.lseek(descriptor, 0, os.SEEK_END)
@@ -91,7 +93,8 @@ def append_line(path: Path, line: bytes) -> None:
         try:
             while line:
                 line = line[os.write(descriptor, line) :]
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         except OSError:
             os.ftruncate(descriptor, size)
             raise

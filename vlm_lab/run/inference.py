@@ -4,9 +4,10 @@ The next case's pages are rendered while the model works on this one's.
 """
 
 import contextlib
+import importlib
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from vlm_lab.suite import make_prompt
 from vlm_lab.suite.pages import Pages, stop_rendering
 from vlm_lab.types import Case, Generation, Model, Prompt, Runtime
 
+REPORT_MODULES = ("vlm_lab.run.finalize", "scipy.special", "matplotlib.figure")
 Timer = Callable[[Callable[[], Generation]], object]
 
 
@@ -34,9 +36,10 @@ class InferenceRunner:
         self.options, self.plan = options, plan
         self.runtime = Runtime(options.cache, options.device, options.online, options.seed)
         self.reply_cache = ReplyCache(options.cache / "replies", options.replies)
-        self._render_executor = ThreadPoolExecutor(1, "render-ahead")
+        self._ahead_executor = ThreadPoolExecutor(2, "ahead")
         self._page_inspector = dry_run.PageInspector()
         self._recent_pages: dict[tuple[Path, int, int], Pages] = {}
+        self._has_imported = False
 
     def make_candidate(self, model: Model) -> Candidate:
         """The model, not yet loaded."""
@@ -79,6 +82,7 @@ class InferenceRunner:
                 f"{case.model.name}: no cached reply for {case.document.id}; "
                 "run without --replies=only"
             )
+        self._import_ahead()
         candidate.load()
         if candidate.recorded:
             return replace(candidate.generate(prompt), reply_key=reply_key)
@@ -138,11 +142,18 @@ class InferenceRunner:
         if next_case is None:
             return
         with contextlib.suppress(UserError):  # what is wrong with its prompt is its own error
-            self._render_executor.submit(_render_quietly, self.build_prompt(next_case).pages)
+            self._ahead_executor.submit(_render_quietly, self.build_prompt(next_case).pages)
+
+    def _import_ahead(self) -> None:
+        """What the report is drawn with takes a second to import: nobody waits for it while a model
+        loads."""
+        if not self._has_imported:
+            self._has_imported = True
+            self._ahead_executor.submit(_import_quietly, REPORT_MODULES)
 
     def close(self) -> None:
         """Stops rendering ahead."""
-        self._render_executor.shutdown(wait=False, cancel_futures=True)
+        self._ahead_executor.shutdown(wait=False, cancel_futures=True)
         stop_rendering()
 
 
@@ -166,3 +177,10 @@ def _render_quietly(pages: Any) -> None:
     """What is wrong with a document is said when its own turn comes."""
     with contextlib.suppress(UserError):
         pages.render_pages()
+
+
+def _import_quietly(modules: Sequence[str]) -> None:
+    """What cannot be imported is said by the report, which needs it."""
+    with contextlib.suppress(Exception):
+        for module in modules:
+            importlib.import_module(module)

@@ -25,13 +25,14 @@ def greet_parent(channel: Any) -> None:
 
 
 def receive_request(channel: Any) -> Payload:
-    """A request and the pixels that follow it in chunks, as `pages`: (size, bytes) each."""
+    """A request, with the pixels that the parent stored for it (`pixel_file`) as `pages`: (size,
+    bytes) each."""
     request: Payload = channel.receive()
-    pages = []
-    for size, chunk_count in request.get("pages", ()):
-        chunks = [channel.receive() for _ in range(chunk_count)]
-        pages.append((size, b"".join(chunks)))
-    return {**request, "pages": pages}
+    path = request.pop("pixel_file", None)
+    if path:
+        with open(path, "rb") as file:
+            request["pages"] = [(size, file.read(length)) for size, length in request["pages"]]
+    return request
 
 
 def run_guarded(

@@ -10,21 +10,18 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vlm_lab.errors import GenerationError
 from vlm_lab.workers.group_guard import GroupGuard
 from vlm_lab.workers.output_tail import OutputTail, format_tail
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from vlm_lab.workers.pixel_file import PixelFile, PixelPage
 
 ModuleSource = tuple[str, str, str | None]  # name, path, source; packages have none
-PackedPages = list[tuple[tuple[int, int], int]]  # each page's size and number of chunks
 
 BOOT_SCRIPT = """
 import importlib, sys, types
@@ -52,8 +49,6 @@ WORKER_VARIABLES = {
     "MALLOC_MMAP_THRESHOLD_": "1000000000",
 }
 START_SECONDS = 60
-# execnet joins what it reads of one item again and again: a whole page takes twice as long.
-CHUNK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +71,7 @@ class Worker:
         import execnet
 
         self._output = OutputTail()
+        self._pixel_file = PixelFile()
         self._group = execnet.Group()
         with extend_environment({**WORKER_VARIABLES, **variables}), self._output.capture():
             gateway: Any = self._group.makegateway(f"popen//python={shlex.quote(python)}")
@@ -90,14 +86,11 @@ class Worker:
         self._guard = GroupGuard(self.pid)
 
     def request_answer(
-        self, request: Mapping[str, Any], seconds: float, chunks: Sequence[bytes] = ()
+        self, request: Mapping[str, Any], seconds: float, pages: Sequence[PixelPage] = ()
     ) -> dict[str, Any]:
-        """The worker's answer to a request and the chunks of pixels that belong to it, within
-        `seconds`."""
+        """The worker's answer to a request and the pages that belong to it, within `seconds`."""
         with self._report_end():
-            self._channel.send(dict(request))
-            for chunk in chunks:
-                self._channel.send(chunk)
+            self._channel.send({**request, **self._pixel_file.store_pages(pages)})
         return self._receive_answer(seconds)
 
     def _receive_answer(self, seconds: float) -> dict[str, Any]:
@@ -130,6 +123,7 @@ class Worker:
         self._process.kill()
         status: int | None = self._process.wait()
         self._group.terminate(timeout=1)
+        self._pixel_file.close()
         return status
 
     def close(self) -> None:
@@ -152,20 +146,6 @@ class Worker:
             exit_description += " (out of memory? the kernel's log says)"
         last_words = self._output.read() or "nothing"
         return f"the worker {exit_description}; the last it said: {last_words}"
-
-
-def pack_pages(images: Iterable["Image"]) -> tuple[PackedPages, list[bytes]]:
-    """What a request says of its pages, and the pixels that follow it, in the pieces that the pipe
-    is fast with."""
-    pages: PackedPages = []
-    chunks: list[bytes] = []
-    for image in images:
-        rgb_image = image if image.mode == "RGB" else image.convert("RGB")
-        pixels = rgb_image.tobytes()
-        starts = range(0, len(pixels), CHUNK_BYTES)
-        chunks += [pixels[start : start + CHUNK_BYTES] for start in starts]
-        pages.append((image.size, len(starts)))
-    return pages, chunks
 
 
 def read_module_sources(packages: Sequence[str], modules: Sequence[str]) -> list[ModuleSource]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vlm_lab.errors import GenerationError
+from vlm_lab.workers.pixel_file import PixelPage
 from vlm_lab.workers.process import Worker
 
 
@@ -35,7 +36,7 @@ class Supervisor:
         self,
         request: Mapping[str, Any],
         seconds: float,
-        chunks: Sequence[bytes] = (),
+        pages: Sequence[PixelPage] = (),
         *,
         is_reply: bool = True,
     ) -> dict[str, Any]:
@@ -43,7 +44,7 @@ class Supervisor:
         is the reply to a case ends a row of deaths."""
         worker = self.ensure_worker()
         try:
-            answer = worker.request_answer(request, seconds, chunks)
+            answer = worker.request_answer(request, seconds, pages)
         except BaseException as error:
             self.note_death(str(error))
             raise

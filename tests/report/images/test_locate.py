@@ -116,6 +116,19 @@ def test_on_a_photo_an_error_is_shown_by_the_strip_around_its_line(
     assert (scanned / STRIP).read_bytes() == before
 
 
+def test_a_page_that_says_all_in_its_text_layer_is_not_read_by_ocr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path)
+    (run / "two.pdf").write_bytes((SAMPLES / "de" / "quer.pdf").read_bytes())
+    report = (run / "report.json").read_text()
+    (run / "report.json").write_text(report.replace("two.png", "two.pdf"))
+    monkeypatch.setattr(locate, "_load_engine", lambda: pytest.fail("nothing is left to read"))
+    formats.write_format("md", run)
+    with Image.open(run / STRIP) as strip, Image.open(run / PAGE) as page:
+        assert strip.height / strip.width == pytest.approx(page.height / page.width, abs=0.01)
+
+
 def test_without_an_engine_the_whole_page_is_shown(
     scanned: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,12 +21,12 @@ from vlm_lab.backends.timeouts import read_timeouts
 from vlm_lab.errors import GenerationError
 from vlm_lab.sanitize import terminal_safe_lines
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
+from vlm_lab.workers.pixel_file import pack_pages
 from vlm_lab.workers.process import (
     OFFLINE_VARIABLES,
     START_SECONDS,
     Worker,
     WorkerCode,
-    pack_pages,
 )
 from vlm_lab.workers.supervisor import Supervisor
 
@@ -111,11 +111,12 @@ class OwnProcess:
     ) -> Any:
         """What a call returns; raises what it raised, and GenerationError where the process died
         over it."""
-        packed_pages, chunks = pack_pages(page.image for page in pages)
-        encoded_arguments = transfer.encode_arguments(arguments)
-        request = {"call": call, "arguments": encoded_arguments, "pages": packed_pages}
+        pixel_pages = pack_pages(page.image for page in pages)
+        request = {"call": call, "arguments": transfer.encode_arguments(arguments)}
         try:
-            answer = self._supervisor.request_answer(request, seconds, chunks, is_reply=is_reply)
+            answer = self._supervisor.request_answer(
+                request, seconds, pixel_pages, is_reply=is_reply
+            )
         except GenerationError as death:
             raise WorkerLost(death.kind, f"{self.model.name}: in {call}: {death}") from None
         return read_answer(answer["text"])

@@ -30,7 +30,8 @@ from vlm_lab.files import read_json_object
 from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
-from vlm_lab.workers.process import Worker, pack_pages
+from vlm_lab.workers.pixel_file import pack_pages
+from vlm_lab.workers.process import Worker
 from vlm_lab.workers.supervisor import Supervisor
 
 MAX_DEATHS = 2  # in a row: loading takes minutes
@@ -127,15 +128,14 @@ class Transformers(Backend):
     ) -> dict[str, Any]:
         """The worker's answer to `prompt_fields` about all the prompts' pages."""
         all_pages = chain.from_iterable(prompt.pages for prompt in prompts)
-        pages, chunks = pack_pages(page.image for page in all_pages)
+        pixel_pages = pack_pages(page.image for page in all_pages)
         request = {
-            "pages": pages,
             "generation_kwargs": dict(self.model.generation_kwargs),
             "seed": self.runtime.seed,
             **prompt_fields,
         }
         seconds = self.timeouts["reply_timeout"] * len(prompts)
-        answer = self._supervisor.request_answer(request, seconds, chunks)
+        answer = self._supervisor.request_answer(request, seconds, pixel_pages)
         if "error" in answer:
             raise GenerationError(*answer["error"])
         return answer

@@ -37,11 +37,15 @@ def read_package_versions(python: str | None) -> dict[str, str | None]:
     """Versions of the packages that decide a reply, read from their metadata; nothing is imported
     or started."""
     search_paths = sys.path if python is None else list(map(str, find_site_packages(python)))
-    installed = {
-        (distribution.name or "").lower(): distribution.version
-        for distribution in metadata.distributions(path=search_paths)
-    }
-    return {name: installed.get(name) for name in VERSIONED_PACKAGES}
+    return {name: _find_version(name, search_paths) for name in VERSIONED_PACKAGES}
+
+
+def _find_version(package: str, search_paths: list[str]) -> str | None:
+    """Of what `import` finds first. One package is looked up by its name: to read the metadata of
+    all takes as long as several documents."""
+    distributions = metadata.distributions(name=package, path=search_paths)
+    first = next(iter(distributions), None)
+    return first.version if first else None
 
 
 def read_installed_names(python: str) -> set[str]:

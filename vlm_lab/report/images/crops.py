@@ -19,6 +19,7 @@ from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.report.images.locate import (
     LineReader,
     PageLocation,
+    find_written_pages,
     locate_in_lines,
     locate_in_text_layer,
     make_line_reader,
@@ -134,11 +135,17 @@ def _find_location(
 ) -> PageLocation | None:
     """Where one of the forms stands; None also where a library fails over the document: it costs
     the strip alone."""
+    path, page_count = example.document_path, len(example.page_images)
     with suppress(Exception):
-        pages = (read_lines(address, only_cached) for address in example.page_images)
-        return locate_in_text_layer(
-            example.document_path, forms, len(example.page_images)
-        ) or locate_in_lines(pages, forms)
+        location = locate_in_text_layer(path, forms, page_count)
+        if location:
+            return location
+        written_pages = set() if only_cached else find_written_pages(path)
+        pages = (
+            [] if index in written_pages else read_lines(address, only_cached)
+            for index, address in enumerate(example.page_images)
+        )
+        return locate_in_lines(pages, forms)
     return None
 
 

@@ -1,6 +1,6 @@
 """Where on its pages a value is printed: in a PDF's own text layer, which the models never get; on
-scans and photos, where an OCR engine is installed (`pip install 'vlm-lab[ocr]'`), as that reads the
-page's image.
+scans and photos alone, where an OCR engine is installed (`pip install 'vlm-lab[ocr]'`), as that
+reads the page's image.
 
 Nothing is scored by this: it only decides which strip of a page the report shows.
 """
@@ -18,7 +18,7 @@ from PIL import Image
 from vlm_lab.errors import DocumentError
 from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.report.images.pages import REPORT_FILES
-from vlm_lab.suite.pages import locate_text
+from vlm_lab.suite.pages import locate_text, read_page_texts
 
 MAX_OCR_PAGES = (
     1  # pages that one report has read by OCR: one takes seconds, and somebody waits for the report
@@ -50,6 +50,15 @@ def locate_in_text_layer(path: Path, forms: Sequence[str], pages: int) -> PageLo
         found = locate_text(path, forms, pages)
         return PageLocation(*found) if found else None
     return None
+
+
+def find_written_pages(path: Path) -> set[int]:
+    """The pages whose text layer says all that is seen on them: OCR would take seconds to read the
+    same."""
+    with contextlib.suppress(DocumentError):
+        texts = read_page_texts(path)
+        return {index for index, text in enumerate(texts) if text is not None}
+    return set()
 
 
 def locate_in_lines(

@@ -1,0 +1,38 @@
+"""A document takes the suite about as long as a loop written by hand takes for it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import checkpoints
+from tools import bench_speed
+
+LIMIT = 1.5  # wide: other work on the machine must not fail it
+
+
+def build_timeline(seconds: float) -> bench_speed.Timeline:
+    """Eight answers, so many seconds apart, the first after two; three seconds to the end."""
+    answer_times = [2 + seconds * number for number in range(8)]
+    return bench_speed.Timeline(answer_times, answer_times[-1] + 3, 1.0, ())
+
+
+def test_a_ratio_is_the_median_over_the_rounds(capsys: pytest.CaptureFixture[str]) -> None:
+    rounds = [
+        (build_timeline(1), build_timeline(0.5), build_timeline(seconds)) for seconds in (1, 9, 2)
+    ]
+    assert bench_speed.print_measures(rounds) == pytest.approx(2)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["seconds", "a", "document", "1.000", "0.500", "2.000", "2.00", "4.00"] in rows
+    assert ["end", "after", "last", "answer", "3.000", "3.000", "3.000", "1.00", "1.00"] in rows
+
+
+def test_seconds_a_document_count_no_document_of_the_first_batch() -> None:
+    batches = [2.0] * 8 + [10.0] * 8
+    assert bench_speed.Timeline(batches, 11, 1.0, ()).document == 1
+
+
+@pytest.mark.soak  # nine processes, one after the other
+def test_a_document_costs_little_more_than_in_a_loop(tmp_path: Path) -> None:
+    checkpoint = checkpoints.build("qwen2_vl", tmp_path / "checkpoint")
+    short_form = ["--model", str(checkpoint), "--documents", "16", "--memory-documents", "0"]
+    assert bench_speed.main([*short_form, "--limit", str(LIMIT)]) == 0

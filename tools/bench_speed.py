@@ -1,0 +1,292 @@
+"""What the suite costs beside a loop and a batch written by hand: whole processes, in turns, over
+the same checkpoint and the same PDF files.
+
+    .venv/bin/python tools/bench_speed.py [--model FOLDER] [--tokens 64] [--documents 40]
+                                          [--rounds 3] [--memory-documents 200] [--limit 1.5]
+
+Each process starts from nothing and ends with its answers on disk; the suite is `pytest benchmarks`
+as users type it, report included. By the times of their answers: seconds a document between the
+first answer and the last, seconds before the first and after the last, of the whole process; CPU
+seconds beside, which hold on a machine that does other work too; and how much the memory of all its
+processes grows from document 40 to the last of a longer run (0 leaves that out). A ratio is the
+median over the rounds. Without --model a random Qwen2-VL of about 15 M parameters is made. Exit
+status 1 where a document takes the suite more than `limit` times the loop's seconds.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
+from tests import checkpoints  # noqa: E402
+
+TEXT = "Return the invoice as JSON with the keys invoice_number, issue_date, seller and totals."
+SIZE = {
+    "hidden_size": 384,
+    "intermediate_size": 1024,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 6,
+}
+REFERENCE = {"invoice_number": "A-17", "issue_date": "2024-03-01", "totals": {"gross": "119.00"}}
+BATCH_SIZE = 8
+MEMORY_START = 40  # documents, after which memory should not grow
+SAMPLING_SECONDS = 0.1
+LOOP = """
+import json, sys, time
+from pathlib import Path
+import pypdfium2, torch
+from transformers import AutoModelForImageTextToText, Qwen2VLProcessor
+
+class ImagesOnly(Qwen2VLProcessor):
+    def __init__(self, image_processor=None, tokenizer=None, chat_template=None):
+        super().__init__(image_processor, tokenizer, chat_template=chat_template)
+
+folder, documents, answers, text, tokens, size = sys.argv[1:]
+processor = ImagesOnly.from_pretrained(folder)
+processor.tokenizer.padding_side = "left"
+model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+content = [{"type": "image"}, {"type": "text", "text": text}]
+messages = [{"role": "user", "content": content}]
+words = processor.apply_chat_template(messages, add_generation_prompt=True)
+paths, size = sorted(Path(documents).iterdir()), int(size)
+with open(answers, "w") as file:
+    for start in range(0, len(paths), size):
+        pages = []
+        for path in paths[start : start + size]:
+            with pypdfium2.PdfDocument(path) as pdf:
+                pages.append(pdf[0].render(scale=150 / 72).to_pil().convert("RGB"))
+        texts = [words] * len(pages)
+        inputs = processor(images=pages, text=texts, padding=True, return_tensors="pt")
+        inputs = inputs.to(dtype=model.dtype)
+        with torch.inference_mode():
+            output = model.generate(**inputs, max_new_tokens=int(tokens), do_sample=False)
+        ids = output[:, inputs["input_ids"].shape[1] :]
+        replies = processor.batch_decode(ids, skip_special_tokens=True)
+        for path, reply in zip(paths[start : start + size], replies):
+            answer = {"document": path.stem, "reply": reply, "time": time.time()}
+            file.write(json.dumps(answer) + "\\n")
+        file.flush()
+"""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When one process had its answers, and what it took; times are seconds since its start."""
+
+    answer_times: Sequence[float]
+    whole: float
+    cpu: float
+    memory: Sequence[tuple[float, int]]  # when, bytes of all its processes
+
+    @property
+    def document(self) -> float:
+        """Seconds a document, without what comes before the first answer or batch."""
+        later_count = sum(answer > self.start + 0.001 for answer in self.answer_times)
+        return (self.answer_times[-1] - self.start) / max(1, later_count)
+
+    @property
+    def start(self) -> float:
+        return self.answer_times[0]
+
+    @property
+    def end(self) -> float:
+        return self.whole - self.answer_times[-1]
+
+    def measure_growth(self) -> float:
+        """Megabytes from document MEMORY_START to the last one, each the median around its time."""
+        half = (self.answer_times[-1] - self.answer_times[MEMORY_START - 1]) / 8
+        first = self._read_memory(self.answer_times[MEMORY_START - 1], half)
+        return (self._read_memory(self.answer_times[-1] - half, half) - first) / 1e6
+
+    def _read_memory(self, start: float, seconds: float) -> float:
+        return statistics.median(
+            size for when, size in self.memory if start <= when <= start + seconds
+        )
+
+
+MEASURES: dict[str, Callable[[Timeline], float]] = {
+    "seconds a document": lambda timeline: timeline.document,
+    "start to first answer": lambda timeline: timeline.start,
+    "end after last answer": lambda timeline: timeline.end,
+    "whole process": lambda timeline: timeline.whole,
+    "CPU seconds, whole process": lambda timeline: timeline.cpu,
+}
+
+
+def write_documents(folder: Path, count: int) -> None:
+    """A suite in `folder`: PDF files of one A4 page with forty lines, each with its reference."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    for part in ("documents", "references"):
+        (folder / part).mkdir(parents=True)
+    for number in range(count):
+        canvas = Canvas(str(folder / "documents" / f"d{number:04}.pdf"), pagesize=(595, 842))
+        for row in range(40):
+            words = f"Invoice {number:04}  position {row}  {row * 17 + number}.50 EUR"
+            canvas.drawString(45, 800 - 19 * row, words)
+        canvas.save()
+        (folder / "references" / f"d{number:04}.json").write_text(json.dumps(REFERENCE))
+    schema = PROJECT / "benchmarks" / "invoices" / "schema.json"
+    (folder / "schema.json").write_text(schema.read_text())
+    (folder / "prompt.md").write_text(TEXT)
+
+
+def write_project(folder: Path, checkpoint: Path, tokens: int, count: int) -> None:
+    """What a user has: pytest.ini, models.yaml, the test file and a suite."""
+    write_documents(folder / "benchmarks" / "invoices", count)
+    ini = (PROJECT / "pytest.ini").read_text()
+    (folder / "pytest.ini").write_text(ini.replace("pythonpath = .", f"pythonpath = {PROJECT}"))
+    test = (PROJECT / "benchmarks" / "test_invoices.py").read_text()
+    (folder / "benchmarks" / "test_invoices.py").write_text(test)
+    settings = f"generation_kwargs: {{max_new_tokens: {tokens}}}, dtype: float32"
+    models = f"models:\n  - {{name: tiny, model_id: {checkpoint}, {settings}}}\n"
+    (folder / "models.yaml").write_text(models)
+
+
+def run_process(
+    command: Sequence[str], folder: Path, read_times: Callable[[], list[float]]
+) -> Timeline:
+    """Runs a command to its end; stops everything where it fails."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    memory: list[tuple[float, int]] = []
+    started = time.time()
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
+        while process.poll() is None:
+            memory.append((time.time() - started, measure_memory(process.pid)))
+            time.sleep(SAMPLING_SECONDS)
+        whole = time.time() - started
+        if process.returncode:
+            output.seek(0)
+            sys.exit(output.read()[-3000:])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    answer_times = [answer - started for answer in read_times()]
+    return Timeline(answer_times, whole, cpu, memory)
+
+
+def measure_memory(pid: int) -> int:
+    """Bytes that a process and those below it have in memory; of one that is gone, none."""
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+    return total
+
+
+class Bench:
+    """One folder of documents, asked as often as wanted."""
+
+    def __init__(self, folder: Path, checkpoint: Path, tokens: int, count: int) -> None:
+        self.folder, self.checkpoint, self.tokens = folder, checkpoint, tokens
+        write_project(folder, checkpoint, tokens, count)
+        self._round = 0
+
+    def run_loop(self, batch_size: int = 1) -> Timeline:
+        documents = self.folder / "benchmarks" / "invoices" / "documents"
+        answers = self.folder / f"answers-{batch_size}.jsonl"
+        arguments = [str(self.checkpoint), str(documents), str(answers)]
+        arguments += [TEXT, str(self.tokens), str(batch_size)]
+        command = [sys.executable, "-c", LOOP, *arguments]
+        return run_process(
+            command, self.folder, lambda: [answer["time"] for answer in read_lines(answers)]
+        )
+
+    def run_suite(self) -> Timeline:
+        self._round += 1
+        output = self.folder / f"results-{self._round}"
+        # The cache would answer the second time.
+        command = [sys.executable, "-m", "pytest", "benchmarks", "-q", "--replies=refresh"]
+        command += [f"--output-dir={output}"]
+        timeline = run_process(
+            command,
+            self.folder,
+            lambda: sorted(path.stat().st_mtime for path in output.glob("*/tiny/*.json")),
+        )
+        self._check_same_replies(output)
+        return timeline
+
+    def _check_same_replies(self, output: Path) -> None:
+        """Stops where the suite and the loop did not do the same work."""
+        (records,) = output.glob("*/records.jsonl")
+        of_suite = {row["document"]: row["raw_response"] for row in read_lines(records)}
+        answers = read_lines(self.folder / "answers-1.jsonl")
+        if of_suite != {answer["document"]: answer["reply"] for answer in answers}:
+            sys.exit("the two do not do the same: their replies differ")
+
+
+def read_lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def print_measures(rounds: Sequence[tuple[Timeline, Timeline, Timeline]]) -> float:
+    """A line a measure; the ratio of the seconds a document."""
+    print(f"  {'':<28}{'loop':>8}{'batch':>8}{'suite':>8}{'to loop':>10}{'to batch':>10}")
+    ratios: dict[str, float] = {}
+    for name, read in MEASURES.items():
+        rows = [[read(timeline) for timeline in timelines] for timelines in rounds]
+        loop, batch, suite = (statistics.median(column) for column in zip(*rows, strict=True))
+        ratios[name] = statistics.median(row[2] / row[0] for row in rows)
+        to_batch = statistics.median(row[2] / row[1] for row in rows)
+        print(
+            f"  {name:<28}{loop:8.3f}{batch:8.3f}{suite:8.3f}{ratios[name]:10.2f}{to_batch:10.2f}"
+        )
+    return ratios["seconds a document"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--documents", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--memory-documents", type=int, default=200)
+    parser.add_argument("--limit", type=float, default=1.5)
+    options = parser.parse_args(arguments)
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = options.model or Path(folder) / "qwen2_vl"
+        if options.model is None:
+            checkpoints.TEXT.update(SIZE)
+            checkpoints.build("qwen2_vl", checkpoint)
+        bench = Bench(Path(folder) / "project", checkpoint, options.tokens, options.documents)
+        rounds = [
+            (bench.run_loop(), bench.run_loop(BATCH_SIZE), bench.run_suite())
+            for _ in range(options.rounds)
+        ]
+        now, load = datetime.now(UTC).date(), os.getloadavg()[1]
+        print(
+            f"{options.documents} documents, {options.tokens} new tokens, {options.rounds} rounds; "
+            f"{now}, {os.cpu_count()} cores, load {load:.1f}"
+        )
+        ratio = print_measures(rounds)
+        if options.memory_documents > MEMORY_START:
+            long_bench = Bench(
+                Path(folder) / "long", checkpoint, options.tokens, options.memory_documents
+            )
+            loop, suite = long_bench.run_loop(), long_bench.run_suite()
+            print(
+                f"  memory from document {MEMORY_START} to {options.memory_documents}: "
+                f"loop {loop.measure_growth():+.1f} MB, suite {suite.measure_growth():+.1f} MB"
+            )
+    return 0 if ratio <= options.limit else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
