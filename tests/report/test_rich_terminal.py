@@ -71,7 +71,7 @@ def test_colours_where_somebody_looks_and_wants_them(
         monkeypatch.delenv(name, raising=False)
     for name, value in {"TERM": "xterm-256color", "COLUMNS": "100", **environment}.items():
         monkeypatch.setenv(name, value)
-    (tmp_path / report.run["id"] / "records.jsonl").touch()
+    (tmp_path / report.run["id"] / "records.jsonl").write_text("{}\n")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert main(["report", report.run["id"], "--output-dir", str(tmp_path)]) == 0
     said = capsys.readouterr().out

@@ -323,7 +323,7 @@ def test_code_that_needs_what_is_not_here_says_so(own_code: Path, runtime: Runti
     code.write_text("import torchvision\n" + code.read_text())
     trusted = candidate(own_code, trust_remote_code=True, attn_implementation="eager")
     with pytest.raises(
-        GenerationError, match=r"torchvision.* other versions: vlm-lab models env tiny"
+        GenerationError, match=r"torchvision.* other versions: \S*vlm-lab models env tiny"
     ):
         Transformers(trusted, runtime)
     with pytest.raises(
@@ -349,7 +349,7 @@ def test_an_interpreter_that_cannot_run_a_model_is_said_with_the_command_that_ma
     for name, reason in reasons.items():
         model = candidate(checkpoint("llava"), python=str(tmp_path / name))
         with pytest.raises(
-            Skip, match=rf"tiny: python: \S+/{name} {reason}; .* vlm-lab models env tiny$"
+            Skip, match=rf"tiny: python: \S+/{name} {reason}; .*vlm-lab models env tiny$"
         ):
             Transformers(model, runtime)
     model = candidate(checkpoint("llava"), python="bare/bin/python")
