@@ -138,7 +138,9 @@ def test_four_models_fail_and_the_fifth_is_complete(
     assert "Tried to allocate 9.00 GiB" in told["full"]
     used = [int(line) for line in (pytester.path / "memory.txt").read_text().split()]
     assert len(used) > len(cells) - 1
-    assert max(used) - used[0] < 50e6, "what the suite itself imports on the way is counted, too"
+    assert max(used) - used[0] < 80e6, (
+        "what the suite itself imports on the way, the report's libraries among it, is counted, too"
+    )
 
 
 def busy(folder: Path, seconds: float = 180) -> int:

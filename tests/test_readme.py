@@ -155,7 +155,7 @@ def test_the_sample_is_what_comes_out(tmp_path: Path) -> None:
     machine to machine; the rest must be the same, F1 to within 0.02."""
     command = [sys.executable, "-m", "pytest", "-c", "pytest.ini", "--rootdir", ".", "benchmarks"]
     command += ["-k", "ocr or nano or phi"]
-    environment = {**os.environ, "PATH": str(tmp_path), "HF_HOME": str(tmp_path)}
+    environment = {**os.environ, "PATH": str(tmp_path), "HF_HOME": str(tmp_path), "COLUMNS": "100"}
     done = subprocess.run(
         [*command, "--output-dir", str(tmp_path)],
         cwd=PROJECT,

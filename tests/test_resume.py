@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.projects import (
+    RUN,
     calls_of,
     echo,
     read_figures,
@@ -201,7 +202,7 @@ def test_two_processes_do_not_write_one_run(pytester: pytest.Pytester) -> None:
         result.stdout.fnmatch_lines("*another process is writing this run; wait for its end*")
     finally:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.communicate()
     run(pytester, "--resume=last", "--collect-only").assert_outcomes()
 
 
@@ -216,7 +217,7 @@ def test_other_signals_leave_a_report_as_ctrl_c_does(
     output, _ = process.communicate(timeout=60)
     folder = run_folder_of(pytester.path)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
-    assert f"go on with: scripts/bench -p no:cacheprovider --resume {folder.name}" in output
+    assert f"go on with: {RUN} -p no:cacheprovider --resume {folder.name}" in output
     assert "Traceback" not in output
     (summary,) = json.loads((folder / "report.json").read_text())["summaries"]
     assert summary["statuses"]["ok"] == len(records_of(folder)) < 30
@@ -255,7 +256,7 @@ def test_a_second_ctrl_c_is_clean(pytester: pytest.Pytester) -> None:
     folder = run_folder_of(pytester.path)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
     assert "Traceback" not in output
-    command = f"scripts/bench -p no:cacheprovider --resume {folder.name}"
+    command = f"{RUN} -p no:cacheprovider --resume {folder.name}"
     assert f"interrupted before the report was written; go on with: {command}" in output
     assert not list(pytester.path.rglob("*.part"))
     assert len(records_of(folder)) >= 1

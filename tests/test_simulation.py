@@ -53,8 +53,8 @@ def test_four_planned_looks_are_as_safe_as_one() -> None:
 
 
 def test_equivalence_is_seldom_said_wrongly() -> None:
-    assert simulate.measure_equivalent(0.05, 150, RUNS) <= 0.05 + 2 * 0.013
-    assert simulate.measure_equivalent(0.0, 150, RUNS) >= 0.9
+    assert simulate.measure_equivalent(0.05, 150, RUNS // 3) <= 0.05 + 2 * 0.022
+    assert simulate.measure_equivalent(0.0, 150, RUNS // 10) >= 0.9
 
 
 def test_a_good_model_is_chosen() -> None:
