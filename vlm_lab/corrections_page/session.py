@@ -24,7 +24,7 @@ from vlm_lab.suite.corrections_file import (
     read_saved_entries,
     update_entries,
 )
-from vlm_lab.types import LabelError
+from vlm_lab.types import CORRECT, LabelError
 
 ListPages = Callable[[ReviewedDocument], Sequence[Path]]  # a document's page images
 MAX_NAME = 100  # characters of who decided
@@ -125,7 +125,7 @@ class CorrectionsSession:
         said = {
             answer.candidate: answer.value
             for answer in row.answers
-            if answer.outcome not in ("exact", "normalized", "missing")
+            if answer.outcome not in (*CORRECT, "missing")
         }
         doubt = row.doubt or LabelError(
             self.suite, reviewed.document.id, row.path, row.reference, said, ()
