@@ -6,15 +6,15 @@ share of documents that failed (`max_error_rate`). Seconds and money have one va
 which the median, the 95th percentile or the mean counts. Memory is one measurement a model.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from vlm_lab.analysis.aggregation import CandidateCounts
 from vlm_lab.analysis.speed import price_reply, select_timed
-from vlm_lab.analysis.statistics import SCORES, compute_score_ratios
+from vlm_lab.analysis.statistics import SCORES, compute_field_ratios, compute_score_ratios
 from vlm_lab.analysis.units import Array
-from vlm_lab.types import CORRECT, JUDGED, UPPER_LIMITS, Model
+from vlm_lab.types import UPPER_LIMITS, Model
 
 ERROR_RATE = "max_error_rate"
 # the quantile of documents' values that counts; None: their mean
@@ -47,9 +47,7 @@ def _stack_score(counts: CandidateCounts, name: str) -> Array:
 
 
 def _stack_field(counts: CandidateCounts, path: str) -> Array:
-    outcome_counts = counts.count_field_outcomes(path)
-    correct_columns = [JUDGED.index(outcome) for outcome in CORRECT]
-    return np.stack([outcome_counts[:, correct_columns].sum(-1), outcome_counts.sum(-1)], -1)
+    return np.concatenate(compute_field_ratios(counts, path), -1)
 
 
 def collect_values(counts: CandidateCounts, name: str, model: Model | None) -> dict[str, float]:
@@ -62,9 +60,3 @@ def collect_values(counts: CandidateCounts, name: str, model: Model | None) -> d
         for document, cost in timed.items()
     }
     return {document: price for document, price in prices.items() if price is not None}
-
-
-def find_unknown_figures(names: Iterable[str], fields: Iterable[str]) -> list[str]:
-    """The names that are no figure and no field."""
-    known = {*SCORES, *UPPER_LIMITS, *fields}
-    return [name for name in names if name not in known]

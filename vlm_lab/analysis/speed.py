@@ -55,16 +55,13 @@ def price_reply(cost: ReplyCost, price: Mapping[str, float]) -> float | None:
     if not price:
         return None
     if "per_hour" in price:
-        return None if cost.elapsed_seconds is None else cost.elapsed_seconds * _per_second(price)
+        seconds = cost.elapsed_seconds
+        return None if seconds is None else seconds / 3600 * price["per_hour"] * 1000
     prompt_tokens, output_tokens = cost.usage.prompt_tokens, cost.usage.output_tokens
     if prompt_tokens is None or output_tokens is None:
         return None
     input_price = prompt_tokens * price.get("per_million_input", 0)
     return (input_price + output_tokens * price.get("per_million_output", 0)) / 1e3
-
-
-def _per_second(price: Mapping[str, float]) -> float:
-    return price["per_hour"] / 3600 * 1000
 
 
 def _compute_mean_price(timed: Sequence[ReplyCost], model: Model) -> float | None:

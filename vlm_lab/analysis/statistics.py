@@ -62,6 +62,15 @@ def compute_score_ratios(counts: Array, names: Iterable[str] = SCORES) -> tuple[
     return np.stack(numerators, -1), np.stack(denominators, -1)
 
 
+def compute_field_ratios(counts: CandidateCounts, path: str) -> tuple[Array, Array]:
+    """How often a field is right in each document, and how often it is judged; each documents x
+    1."""
+    outcome_counts = counts.count_field_outcomes(path)
+    correct_columns = [JUDGED.index(outcome) for outcome in CORRECT]
+    correct = outcome_counts[:, correct_columns].sum(-1, keepdims=True)
+    return correct, outcome_counts.sum(-1, keepdims=True)
+
+
 def _sum_columns(counts: Array, names: Sequence[str]) -> Array:
     return np.asarray(counts[:, [COUNT_COLUMNS.index(name) for name in names]].sum(-1))
 
@@ -158,12 +167,9 @@ def _estimate_scores(counts: CandidateCounts, seed: int) -> dict[str, dict[str, 
     numerators, denominators = compute_score_ratios(counts.count_matrix)
     names = [("", name) for name in SCORES]
     blocks = [(numerators, denominators)]
-    correct_columns = [JUDGED.index(outcome) for outcome in CORRECT]
     for path in counts.field_outcomes:
-        outcome_counts = counts.count_field_outcomes(path)
-        correct = outcome_counts[:, correct_columns]
         names.append(("field", path))
-        blocks.append((correct.sum(-1, keepdims=True), outcome_counts.sum(-1, keepdims=True)))
+        blocks.append(compute_field_ratios(counts, path))
     for tag, mask in _build_tag_masks(counts).items():
         for name in ("field_f1", "documents_right"):
             column = list(SCORES).index(name)

@@ -12,6 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from vlm_lab.cli.run_argument import add_output_dir
 from vlm_lab.commands import locate_in_project
 from vlm_lab.errors import UserError
 from vlm_lab.exit_status import ExitStatus
@@ -25,13 +26,7 @@ from vlm_lab.sanitize import terminal_safe
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument(
-        "--output-dir",
-        type=Path,
-        default=locate_in_project("results"),
-        metavar="PATH",
-        help="where runs are",
-    )
+    add_output_dir(parser)
     parser.add_argument(
         "--cache",
         type=Path,

@@ -6,9 +6,8 @@ vlm-lab compare A last --max-drop 0.02
 """
 
 import argparse
-from pathlib import Path
 
-from vlm_lab.commands import locate_in_project
+from vlm_lab.cli.run_argument import add_output_dir
 from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
@@ -31,13 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fail when any field that was right is not",
     )
-    parser.add_argument(
-        "--output-dir",
-        type=Path,
-        default=locate_in_project("results"),
-        metavar="PATH",
-        help="where runs are",
-    )
+    add_output_dir(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vlm_lab.analysis.label_errors import find_label_errors, format_label_error
+from vlm_lab.cli.run_argument import add_output_dir
 from vlm_lab.cli.run_suites import list_suite_names, load_run_suites, make_missing_suite_error
 from vlm_lab.commands import format_command, format_run_command, locate_in_project
 from vlm_lab.config.models_file import allow_listed_plugins
@@ -47,13 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help=f"the file (default: {CORRECTIONS_FILE} in the suite's folder)",
     )
-    parser.add_argument(
-        "--output-dir",
-        type=Path,
-        default=locate_in_project("results"),
-        metavar="PATH",
-        help="where runs are",
-    )
+    add_output_dir(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from vlm_lab.cli.run_argument import add_output_dir
 from vlm_lab.commands import format_run_command, locate_in_project
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.config.status import write_status
@@ -35,13 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="path, run id, or last (default); several are joined",
     )
-    parser.add_argument(
-        "--output-dir",
-        type=Path,
-        default=locate_in_project("results"),
-        metavar="PATH",
-        help="where runs are",
-    )
+    add_output_dir(parser)
     parser.add_argument(
         "--write", action="store_true", help="write status and notes into the models file"
     )

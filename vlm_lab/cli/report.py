@@ -19,6 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vlm_lab.cli.run_argument import add_output_dir
 from vlm_lab.commands import locate_in_project
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.errors import UserError
@@ -73,13 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="a file, whose name says the form, or a folder (default: the run's folder)",
     )
-    parser.add_argument(
-        "--output-dir",
-        type=Path,
-        default=locate_in_project("results"),
-        metavar="PATH",
-        help="where runs are",
-    )
+    add_output_dir(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The arguments of a command that is about one run."""
+"""The arguments of commands that are about runs."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -11,6 +11,11 @@ def add_run_argument(parser: ArgumentParser) -> None:
     parser.add_argument(
         "run", nargs="?", default="last", metavar="RUN", help="path, run id, or last (default)"
     )
+    add_output_dir(parser)
+
+
+def add_output_dir(parser: ArgumentParser) -> None:
+    """Where a command looks for runs."""
     parser.add_argument(
         "--output-dir",
         type=Path,
