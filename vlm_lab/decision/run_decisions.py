@@ -9,11 +9,11 @@ from vlm_lab.analysis.statistics import summarize_counts
 from vlm_lab.decision.assessment import Strata
 from vlm_lab.decision.decide import make_decisions
 from vlm_lab.messages import Message
+from vlm_lab.suite.tags import split_by_tag
 from vlm_lab.types import CandidateKey, Comparison, Decision, Record, Report, Rules, Summary
 
 UNASKED_STATUSES = {"skipped", "not_run"}
 UNTESTED_FIGURES = ("peak_memory_gb",)  # one measurement a model
-NO_VALUE = "-"  # the stratum of documents without the tag
 
 
 def decide_run(
@@ -86,15 +86,13 @@ def summarize_strata(
     summaries: Sequence[Summary],
 ) -> dict[CandidateKey, Strata]:
     """Each candidate's summaries by the value of a tag, where the suite's documents have it."""
-    documents_by_suite: dict[str, dict[str, list[str]]] = {}
+    tags_by_suite: dict[str, dict[str, Mapping[str, str]]] = {}
     for document in report.documents:
-        by_value = documents_by_suite.setdefault(document["suite"], {})
-        value = document["tags"].get(tag) or NO_VALUE
-        by_value.setdefault(value, []).append(document["id"])
+        tags_by_suite.setdefault(document["suite"], {})[document["id"]] = document["tags"]
     strata: dict[CandidateKey, Strata] = {}
     for summary in summaries:
-        by_value = documents_by_suite.get(summary.suite, {})
-        if by_value.keys() <= {NO_VALUE}:
+        by_value = split_by_tag(tags_by_suite.get(summary.suite, {}), tag)
+        if "" in by_value:
             continue
         strata[summary.candidate] = {
             value: stratum

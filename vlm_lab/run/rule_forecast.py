@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from vlm_lab.analysis.power import count_units_all_right
 from vlm_lab.messages import Message, list_first_names
-from vlm_lab.suite.tags import label_group
+from vlm_lab.suite.tags import label_group, split_by_tag
 from vlm_lab.types import UPPER_LIMITS, Case, Document, Rules
 
 MINUTES_PER_HOUR = 60
@@ -47,9 +47,10 @@ def forecast_rules(
         suite_cases = [case for case in cases if case.document.suite.name == suite]
         candidates = {case.candidate for case in suite_cases}
         present = {candidate for candidate in candidates if candidate.model not in absent_models}
-        documents = list({case.document.id: case.document for case in suite_cases}.values())
-        strata = _split_by_tag(documents, rules.by)
-        for value, stratum in strata.items():
+        documents = {case.document.id: case.document for case in suite_cases}
+        strata = split_by_tag({name: each.tags for name, each in documents.items()}, rules.by)
+        for value, names in strata.items():
+            stratum = [documents[name] for name in names]
             place = f"{suite}, {rules.by} {value}" if value else suite
             candidate_count = len(present or candidates)
             forecasts += _forecast_stratum(place, stratum, rules, len(strata), candidate_count)
@@ -91,16 +92,6 @@ def format_forecast(forecast: RuleForecast, minutes_per_label: float) -> str:
         line += f"; {missing_count} more to label"
         line += f", about {hours:.1f} hours" if not forecast.cluster else ", one document each"
     return line
-
-
-def _split_by_tag(documents: Sequence[Document], tag: str) -> dict[str, list[Document]]:
-    """The documents by the tag that the rules are held by; all under "" where there is none."""
-    strata: dict[str, list[Document]] = {}
-    if not tag or not any(document.tags.get(tag) for document in documents):
-        return {"": list(documents)}
-    for document in documents:
-        strata.setdefault(document.tags.get(tag) or "-", []).append(document)
-    return strata
 
 
 def _forecast_stratum(

@@ -14,6 +14,7 @@ from vlm_lab.suite.references import get_at_path
 from vlm_lab.types import Suite
 
 VERIFIED_FILE = "verified.txt"
+NO_VALUE = "-"  # the stratum of documents without the tag
 MAX_COMPLAINTS = 5  # lines of it that an error names
 TRUE_VALUES = ("yes", "true", "1", "x", "да")
 
@@ -71,6 +72,19 @@ def label_group(tags: Mapping[str, str], cluster: str) -> str:
     """The group that a document is in by the tag `cluster`, however that is spaced and cased; ""
     where it stands for itself."""
     return " ".join(tags.get(cluster, "").split()).casefold() if cluster else ""
+
+
+def split_by_tag(
+    tags_by_document: Mapping[str, Mapping[str, str]], tag: str
+) -> dict[str, list[str]]:
+    """The documents by their value of a tag, those without it under `NO_VALUE`; all under "" where
+    none has it."""
+    if not tag or not any(tags.get(tag) for tags in tags_by_document.values()):
+        return {"": list(tags_by_document)}
+    strata: dict[str, list[str]] = {}
+    for document, tags in tags_by_document.items():
+        strata.setdefault(tags.get(tag) or NO_VALUE, []).append(document)
+    return strata
 
 
 def read_verified_names(suite: Suite) -> dict[str, int]:
