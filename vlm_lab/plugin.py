@@ -221,7 +221,7 @@ def model(
         if not request.session.shouldfail and not request.session.shouldstop:
             session.repeat_cases(candidate)
     finally:
-        candidate.close()
+        session.runner.close_candidate(candidate)
 
 
 @pytest.fixture

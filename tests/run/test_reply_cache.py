@@ -33,7 +33,7 @@ def key_of(document: Path, backend: str, kwargs: Mapping[str, Any], **changed: A
     )
     prompt = replace(prompt, **changed)
     cache_inputs = resolve_backend(backend).cache_inputs(model, prompt)
-    return compute_reply_key(model, prompt, {}, cache_inputs, 0, document)
+    return compute_reply_key(model, prompt, {}, cache_inputs, 0, document, "single-stream")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_variables_of_the_chat_template_decide_a_reply(document: Path) -> None:
     plain = Model(name="m", model_id="x", chat_template_kwargs={"enable_thinking": False})
     thinking = replace(plain, chat_template_kwargs={"enable_thinking": True})
     keys = {
-        compute_reply_key(model, prompt, {}, {}, 0, document)
+        compute_reply_key(model, prompt, {}, {}, 0, document, "single-stream")
         for model in (plain, thinking, replace(plain, chat_template_kwargs={}))
     }
     assert len(keys) == 3

@@ -17,7 +17,7 @@ from vlm_lab.analysis.judged_records import explain_left_out
 from vlm_lab.analysis.units import Units, index_units
 from vlm_lab.messages import Message
 from vlm_lab.scoring.missing_values import UNMATCHED_ERROR_TYPES
-from vlm_lab.types import ANSWERED, JUDGED, CandidateKey, FieldResult, Record, Usage
+from vlm_lab.types import ANSWERED, JUDGED, Batch, CandidateKey, FieldResult, Record, Usage
 
 COUNT_COLUMNS = (
     *JUDGED,
@@ -44,6 +44,7 @@ class ReplyCost:
     usage: Usage
     peak_memory_bytes: int | None
     settings: tuple[Any, ...]
+    batch: Batch | None = None
 
 
 @dataclass(slots=True)
@@ -193,4 +194,5 @@ def _extract_cost(record: Record) -> ReplyCost:
         usage=record.usage,
         peak_memory_bytes=record.peak_memory_bytes,
         settings=settings,
+        batch=record.batch,
     )

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from vlm_lab.analysis.aggregation import CandidateCounts, ReplyCost
-from vlm_lab.types import Model, Speed
+from vlm_lab.analysis.throughput import summarize_throughput
+from vlm_lab.types import Model, Speed, Throughput
 
 
 def select_timed(counts: CandidateCounts) -> dict[str, ReplyCost]:
@@ -31,12 +32,15 @@ def summarize_speed(counts: CandidateCounts, model: Model | None) -> Speed:
     """The figures of a candidate. `measured_at` says when the last of its timed replies was."""
     timed = list(select_timed(counts).values())
     seconds = [cost.elapsed_seconds for cost in timed if cost.elapsed_seconds]
-    peak_memory = [cost.peak_memory_bytes for cost in timed if cost.peak_memory_bytes]
+    offline = [cost for cost in counts.reply_costs if cost.batch and not cost.cached]
+    measured = timed or offline
+    peak_memory = [cost.peak_memory_bytes for cost in measured if cost.peak_memory_bytes]
     output_tokens = _keep_known(cost.usage.output_tokens for cost in timed)
-    visual_tokens = _keep_known(cost.usage.visual_tokens for cost in timed)
+    visual_tokens = _keep_known(cost.usage.visual_tokens for cost in measured)
     tokens_per_second = None
     if output_tokens and len(output_tokens) == len(timed):
         tokens_per_second = sum(output_tokens) / sum(seconds)
+    throughput = summarize_throughput(counts.reply_costs)
     return Speed(
         timed=len(timed),
         measured_at=max((cost.measured_at for cost in timed if cost.measured_at), default=None),
@@ -45,7 +49,8 @@ def summarize_speed(counts: CandidateCounts, model: Model | None) -> Speed:
         tokens_per_second=tokens_per_second,
         visual_tokens=float(np.median(visual_tokens)) if visual_tokens else None,
         peak_memory_bytes=max(peak_memory, default=None),
-        cost_per_1000=_compute_mean_price(timed, model) if model else None,
+        cost_per_1000=_compute_price(measured, throughput, model) if model else None,
+        throughput=throughput,
     )
 
 
@@ -62,6 +67,15 @@ def price_reply(cost: ReplyCost, price: Mapping[str, float]) -> float | None:
         return None
     input_price = prompt_tokens * price.get("per_million_input", 0)
     return (input_price + output_tokens * price.get("per_million_output", 0)) / 1e3
+
+
+def _compute_price(
+    measured: Sequence[ReplyCost], throughput: Throughput | None, model: Model
+) -> float | None:
+    """Of 1,000 documents: an hour's price is divided among all that were read in it."""
+    if throughput and "per_hour" in model.price:
+        return model.price["per_hour"] / 3600 / throughput.documents_per_second * 1000
+    return _compute_mean_price(measured, model)
 
 
 def _compute_mean_price(timed: Sequence[ReplyCost], model: Model) -> float | None:

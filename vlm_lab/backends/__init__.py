@@ -34,11 +34,14 @@ class Backend:
     `recorded` is true where answers were given before: nothing is rendered or timed for them. A
     user's own class that says so in a process of its own gets no pages.
     `can_batch` is true where `generate_batch` takes several prompts at once.
+    `parallel_requests` is how many calls of `generate` it takes at the same time, from as many
+    threads.
     `needs_weights` is true where `model_id` names weights that must lie on this machine.
     """
 
     recorded: bool = False
     can_batch: bool = False
+    parallel_requests: int = 1
     needs_weights: bool = False
 
     def __init__(self, model: Model, runtime: Runtime) -> None:

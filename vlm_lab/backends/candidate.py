@@ -78,6 +78,11 @@ class Candidate:
         """True for a loaded backend that takes several prompts at once."""
         return self._backend is not None and self._backend.can_batch
 
+    @property
+    def parallel_requests(self) -> int:
+        """How many prompts a loaded backend takes at the same time, each by itself."""
+        return self._backend.parallel_requests if self._backend is not None else 1
+
     def load(self) -> None:
         """Builds the backend, or brings it back, so that no case's time has the loading in it.
         Raises Skip or UserError."""

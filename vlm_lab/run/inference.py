@@ -18,6 +18,7 @@ from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import NotApplicable, Skip, UserError
 from vlm_lab.messages import Message
 from vlm_lab.run import dry_run
+from vlm_lab.run.offline import RequestWindow
 from vlm_lab.run.options import Options
 from vlm_lab.run.plan import Plan
 from vlm_lab.run.reply_cache import ReplyCache, compute_reply_key
@@ -40,6 +41,7 @@ class InferenceRunner:
         self._page_inspector = dry_run.PageInspector()
         self._recent_pages: dict[tuple[Path, int, int], Pages] = {}
         self._has_imported = False
+        self._window: RequestWindow | None = None
 
     def make_candidate(self, model: Model) -> Candidate:
         """The model, not yet loaded."""
@@ -73,6 +75,8 @@ class InferenceRunner:
             is_cached = self.reply_cache.get(reply_key) is not None
             facts = self._page_inspector.inspect(prompt)
             return dry_run.make_perfect_reply(case, candidate, facts, is_cached)
+        if self._window and self._window.candidate is candidate:
+            return self._window.take(case)
         check_applicable(case)
         reply_key = self._compute_reply_key(case, candidate, prompt)
         if cached := self.reply_cache.get(reply_key):
@@ -90,12 +94,40 @@ class InferenceRunner:
         loaded_key = self._compute_reply_key(case, candidate, prompt)
         if loaded_key != reply_key and (cached := self.reply_cache.get(loaded_key)):
             return cached
+        if self.options.scenario == "offline":
+            self._window = self._open_window(candidate)
+            return self._window.take(case)
         prompt.pages.render_pages()  # type: ignore[attr-defined]
         self._render_ahead(case)
         generation = self._time_generation(candidate, prompt, timer)
         generation = replace(generation, reply_key=loaded_key)
         self.reply_cache.put(generation)
         return generation
+
+    def _open_window(self, candidate: Candidate) -> RequestWindow:
+        def prepare(case: Case) -> Generation | tuple[Prompt, str | None]:
+            check_applicable(case)
+            prompt = make_prompt(
+                case.model, case.template, case.prompt_id, case.document, self.options.max_pages
+            )
+            reply_key = self._compute_reply_key(case, candidate, prompt)
+            if cached := self.reply_cache.get(reply_key):
+                return cached
+            prompt.pages.render_pages()  # type: ignore[attr-defined]
+            return prompt, reply_key
+
+        cases = self.plan.find_asked_cases(candidate.model)
+        return RequestWindow(candidate, cases, prepare, self.reply_cache.put)
+
+    def close_candidate(self, candidate: Candidate) -> None:
+        """Ends a candidate, and what it was still asked ahead of the tests."""
+        window, self._window = self._window, None
+        if window:
+            window.close()
+        candidate.close()
+        if window:
+            window.join()
+            candidate.close()  # a request that was just being made may have loaded it again
 
     def _compute_reply_key(self, case: Case, candidate: Candidate, prompt: Prompt) -> str | None:
         """What the reply is stored under; None where it never comes from the cache."""
@@ -109,6 +141,7 @@ class InferenceRunner:
             candidate.cache_inputs(prompt),
             self.runtime.seed,
             case.document.path,
+            self.options.scenario,
         )
 
     def _find_reply_key(self, case: Case, candidate: Candidate, prompt: Prompt) -> str | None:

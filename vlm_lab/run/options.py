@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -20,9 +20,11 @@ from vlm_lab.commands import (
     format_pytest_command,
     format_run_command,
 )
+from vlm_lab.errors import UserError
 from vlm_lab.records.runs import find_run
 from vlm_lab.run.reply_cache import CacheMode
 
+Scenario = Literal["single-stream", "offline"]
 SCRIPT_OPTIONS = ("-c", "--rootdir")  # what scripts/bench adds to what was typed
 
 
@@ -47,6 +49,7 @@ class Options:
     holdout: bool = False
     replies: CacheMode = "use"
     resume: Path | None = None
+    scenario: Scenario = "single-stream"
     rounds: int = 1
     probe: int = 0
     online: bool = False
@@ -127,6 +130,13 @@ def add_options(group: Any) -> None:
         "--resume", metavar="RUN", help="go on with an interrupted run: path, run id, or last"
     )
     add_option(
+        "--scenario",
+        choices=("single-stream", "offline"),
+        default="single-stream",
+        help="one request at a time, each timed; or many at once: documents a second"
+        " (default: single-stream)",
+    )
+    add_option(
         "--rounds",
         metavar="N",
         type=parse_count,
@@ -188,6 +198,7 @@ def read_options(config: pytest.Config) -> Options:
     start_folder = config.invocation_params.dir
     output_dir = _resolve_path(start_folder, get_option("output_dir")) or project / "results"
     resume = get_option("resume")
+    _check_scenario(config)
     return Options(
         models_files=tuple(start_folder / name for name in get_option("models_file") or ())
         or (project / "models.yaml",),
@@ -205,6 +216,7 @@ def read_options(config: pytest.Config) -> Options:
         holdout=config.getoption("holdout"),
         replies=get_option("replies"),
         resume=find_run(resume, output_dir) if resume else None,
+        scenario=get_option("scenario"),
         rounds=get_option("rounds"),
         probe=get_option("probe"),
         online=get_option("online"),
@@ -215,6 +227,22 @@ def read_options(config: pytest.Config) -> Options:
         project=project,
         command=tuple(config.invocation_params.args),
     )
+
+
+def _check_scenario(config: pytest.Config) -> None:
+    """UserError where an option contradicts the scenario `offline`."""
+    if config.getoption("scenario") != "offline":
+        return
+    if config.getoption("rounds") > 1:
+        raise UserError(
+            "--rounds: rounds are of single replies that are timed; leave it out, or --scenario"
+            " offline, in which no reply has seconds of its own"
+        )
+    if config.getoption("replies") == "off":
+        raise UserError(
+            "--replies off: with --scenario offline the cache keeps each reply until its test"
+            " takes it, so that a crash loses none; type --replies refresh to ask for all anew"
+        )
 
 
 def rebuild_command(

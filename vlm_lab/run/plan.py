@@ -43,6 +43,7 @@ class Plan:
         self._document_counts: dict[Suite, int] = {}
         self._suite_notes: dict[Suite, Sequence[Message]] = {}
         self._ranks: dict[CaseKey, tuple[int, int]] = {}
+        self._asked_cases: list[Case] = []
         self._next_cases: dict[CaseKey, Case] = {}
         self.former_answers = FormerAnswers()
         self.left_out = LeftOutPages(options.max_pages)
@@ -122,6 +123,7 @@ class Plan:
         counts = Counter(case.key for case in cases)
         unique_cases = list({case.key: case for case in cases}.values())
         self.cases = sorted(unique_cases, key=self.rank_case)
+        self._asked_cases = unique_cases
         self._next_cases = {case.key: next_case for case, next_case in pairwise(unique_cases)}
         suites = dict.fromkeys(case.document.suite for case in self.cases)
         suite_notes = chain.from_iterable(self._suite_notes[suite] for suite in suites)
@@ -155,6 +157,14 @@ class Plan:
         """The case that the same model is asked next."""
         next_case = self._next_cases.get(case.key)
         return next_case if next_case and next_case.model == case.model else None
+
+    def find_asked_cases(self, model: Model) -> list[Case]:
+        """What a model is asked in this run, in that order: without what the run that is resumed
+        has answered."""
+        answered = self.former_answers.keys
+        return [
+            case for case in self._asked_cases if case.model == model and case.key not in answered
+        ]
 
     def is_selected(self, case: Case) -> bool:
         """Whether a collected case is of the run that is resumed; always, where none is."""

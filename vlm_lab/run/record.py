@@ -29,6 +29,7 @@ def build_answered_record(
         elapsed_seconds=generation.elapsed_seconds,
         rounds=generation.rounds,
         timing=generation.timing,
+        batch=generation.batch,
         usage=generation.usage,
         mean_logprob=generation.mean_logprob,
         finish_reason=generation.finish_reason,

@@ -32,10 +32,11 @@ def compute_reply_key(
     cache_inputs: Mapping[str, Any],
     seed: int,
     path: Path,
+    scenario: str,
 ) -> str:
     """sha256 over all that decides a reply: `identity` is the backend's, `cache_inputs` what it
     takes of the prompt beside text and pages. The pages follow from the file's digest, the limit
-    and the dpi."""
+    and the dpi. What was asked beside others is another reply, and has no seconds of its own."""
     pages: Any = prompt.pages
     key_inputs = {
         "format": CACHE_FORMAT,
@@ -52,6 +53,8 @@ def compute_reply_key(
         "seed": seed,
         "prompt_inputs": dict(cache_inputs),
     }
+    if scenario != "single-stream":
+        key_inputs["scenario"] = scenario
     return hashlib.sha256(json.dumps(key_inputs, sort_keys=True, default=str).encode()).hexdigest()
 
 

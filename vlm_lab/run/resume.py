@@ -34,6 +34,7 @@ DECISIVE_OPTIONS = {
     "status": "--status",
     "sample": "--sample",
     "holdout": "--holdout",
+    "scenario": "--scenario",
     "rounds": "--rounds",
 }
 # Options that are the run's where they are not typed again.

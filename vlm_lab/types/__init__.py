@@ -8,6 +8,7 @@ Suite -> Document -> Page -> Prompt -> Generation -> Prediction -> FieldResult -
 from vlm_lab.types.cases import (
     SCORE_NAMES,
     UPPER_LIMITS,
+    Batch,
     CandidateKey,
     Case,
     CaseKey,
@@ -55,6 +56,7 @@ from vlm_lab.types.results import (
     Speed,
     StratumVerdict,
     Summary,
+    Throughput,
     ValueChange,
 )
 
@@ -68,6 +70,7 @@ __all__ = [
     "SCORE_NAMES",
     "UPPER_LIMITS",
     "AmountError",
+    "Batch",
     "Calibration",
     "CandidateKey",
     "Case",
@@ -108,6 +111,7 @@ __all__ = [
     "StratumVerdict",
     "Suite",
     "Summary",
+    "Throughput",
     "Timing",
     "Usage",
     "ValueChange",

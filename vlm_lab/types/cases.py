@@ -260,6 +260,18 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What a reply shared its seconds with, in the scenario `offline`: `size` prompts were asked
+    together. `start` and `end` are seconds after `opened_at`, when the model's first request was
+    made."""
+
+    opened_at: str
+    start: float
+    end: float
+    size: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
     """A reply, verbatim, and what it cost.
 
@@ -268,7 +280,8 @@ class Generation:
     reply was made with: device, dtype, attention, each with its reason, and versions. The harness
     fills in the last six; `reply_key` is what the reply cache has it under, None where it has not,
     and `fields` are what was asked for, by which a reply of another shape is read. `notes` tell of
-    its pages and of what else was odd.
+    its pages and of what else was odd. `batch` is of a reply that was asked beside others, and has
+    no seconds of its own.
     """
 
     raw_response: str
@@ -288,6 +301,7 @@ class Generation:
     measured_at: str | None = None
     reply_key: str | None = None
     fields: tuple[Field, ...] = ()
+    batch: Batch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +389,7 @@ class Record(HasCandidate):
     elapsed_seconds: float | None = None
     rounds: tuple[float, ...] = ()
     timing: Timing = Timing()
+    batch: Batch | None = None
     generation_kwargs: Mapping[str, Any] = field(default_factory=dict)
     usage: Usage = Usage()
     mean_logprob: float | None = None

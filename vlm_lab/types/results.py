@@ -54,9 +54,24 @@ class AmountError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    """What a model that was asked many things at once got done, over `documents` of this run:
+    documents and output tokens a second, from the first request to the last answer; the share of
+    that time in which a request was being answered; and how many prompts were asked together, on
+    average over the documents."""
+
+    documents: int
+    documents_per_second: float
+    tokens_per_second: float | None
+    busy_share: float
+    mean_batch: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
     """What replies cost, from the `timed` cases alone. Seconds a document, output tokens a second
-    over all of them, bytes, and the price of 1,000 documents in the currency of `Model.price`."""
+    over all of them, bytes, and the price of 1,000 documents in the currency of `Model.price`.
+    `throughput` is of the scenario `offline`, in which no document has seconds of its own."""
 
     timed: int = 0
     measured_at: str | None = None
@@ -66,6 +81,7 @@ class Speed:
     visual_tokens: float | None = None
     peak_memory_bytes: int | None = None
     cost_per_1000: float | None = None
+    throughput: Throughput | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

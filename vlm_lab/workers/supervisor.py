@@ -39,14 +39,19 @@ class Supervisor:
         pages: Sequence[PixelPage] = (),
         *,
         is_reply: bool = True,
+        is_batch: bool = False,
     ) -> dict[str, Any]:
         """An answer. A worker that dies over it, or is ended in the middle, is given up. One that
-        is the reply to a case ends a row of deaths."""
+        is the reply to a case ends a row of deaths; a death over a batch is not counted, since its
+        prompts are asked again one by one."""
         worker = self.ensure_worker()
         try:
             answer = worker.request_answer(request, seconds, pages)
         except BaseException as error:
-            self.note_death(str(error))
+            if is_batch:
+                self.close()
+            else:
+                self.note_death(str(error))
             raise
         if is_reply:
             self._deaths.clear()

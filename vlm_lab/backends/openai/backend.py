@@ -52,6 +52,7 @@ class OpenAI(Backend):
     a key, and for a server outside the private network unless the run is `--online`."""
 
     can_batch = True
+    parallel_requests = MAX_PARALLEL_REQUESTS
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime

@@ -110,18 +110,10 @@ class Transformers(Backend):
         return self._build_generation(self._request_answer([prompt], {"prompt_text": prompt.text}))
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        """The replies to prompts that are padded to one batch: text alone, nothing is timed or
-        counted."""
+        """The replies to prompts that are padded to one batch; none of them is timed."""
         batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
         answer = self._request_answer(prompts, {"batch_prompts": batch_prompts})
-        return [
-            Generation(
-                raw_response=reply["text"],
-                finish_reason=reply["finish_reason"],
-                environment=self.environment,
-            )
-            for reply in answer["replies"]
-        ]
+        return [self._build_generation({**answer, **reply}) for reply in answer["replies"]]
 
     def _request_answer(
         self, prompts: Sequence[Prompt], prompt_fields: Mapping[str, Any]
@@ -135,7 +127,9 @@ class Transformers(Backend):
             **prompt_fields,
         }
         seconds = self.timeouts["reply_timeout"] * len(prompts)
-        answer = self._supervisor.request_answer(request, seconds, pixel_pages)
+        answer = self._supervisor.request_answer(
+            request, seconds, pixel_pages, is_batch=len(prompts) > 1
+        )
         if "error" in answer:
             raise GenerationError(*answer["error"])
         return answer
@@ -223,7 +217,7 @@ class Transformers(Backend):
             raw_response=answer["text"],
             finish_reason=answer["finish_reason"],
             usage=Usage(answer["prompt_tokens"], answer["visual_tokens"], answer["output_tokens"]),
-            timing=Timing(*answer["timing"]),
+            timing=Timing(*answer.get("timing", ())),
             mean_logprob=answer["mean_logprob"],
             tokens=tuple((text, logprob) for text, logprob in answer["tokens"]),
             image_sizes=tuple((width, height) for width, height in answer["image_sizes"]),

@@ -1,14 +1,15 @@
-"""Several prompts at once, as one padded batch: what `--probe` compares with single replies.
+"""Several prompts at once, as one padded batch: what the scenario `offline` asks, and `--probe`.
 
-Runs inside the worker, perhaps in another interpreter: valid on Python 3.9. Replies alone come
-back: seconds, tokens and probabilities of a batch are nobody's.
+Runs inside the worker, perhaps in another interpreter: valid on Python 3.9. Seconds of a batch are
+nobody's: text, tokens and probabilities come back, a row for each prompt.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from vlm_lab.backends.transformers import processors
+from vlm_lab.backends.transformers import devices, processors
+from vlm_lab.backends.transformers.batch_observer import BatchObserver
 from vlm_lab.backends.transformers.loaded_model import LoadedModel, Payload
 from vlm_lab.backends.transformers.worker_error import WorkerError
 
@@ -18,11 +19,21 @@ def generate_replies(loaded_model: LoadedModel, request: Payload) -> Payload:
     all of them in `pages`."""
     torch = loaded_model.torch
     torch.manual_seed(request["seed"])
+    devices.reset_peak_memory(loaded_model.device)
     inputs = build_padded_inputs(loaded_model, request)
+    observer = BatchObserver()
     with torch.inference_mode():
-        output, observer = loaded_model.generate_token_ids(inputs, request["generation_kwargs"])
-    reply_start = observer.prompt_length or 0
-    return {"replies": [decode_row(loaded_model, row[reply_start:].tolist()) for row in output]}
+        output, seen = loaded_model.generate_token_ids(
+            inputs, request["generation_kwargs"], observer
+        )
+    reply_start = seen.prompt_length or 0
+    logprobs = observer.collect_logprobs(output) if seen is observer else [[] for _ in output]
+    prompts = split_inputs(inputs, [count for _, count in request["batch_prompts"]])
+    replies = [
+        build_row(loaded_model, row[reply_start:].tolist(), row_logprobs, prompt)
+        for row, row_logprobs, prompt in zip(output, logprobs, prompts)  # noqa: B905 - 3.9
+    ]
+    return {"replies": replies, **loaded_model.describe_answer()}
 
 
 def build_padded_inputs(loaded_model: LoadedModel, request: Payload) -> Any:
@@ -39,12 +50,39 @@ def build_padded_inputs(loaded_model: LoadedModel, request: Payload) -> Any:
     return inputs.to(loaded_model.device, dtype=loaded_model.model.dtype)
 
 
-def decode_row(loaded_model: LoadedModel, ids: list[int]) -> Payload:
+def split_inputs(inputs: Any, image_counts: list[int]) -> list[Payload]:
+    """What tokens and sizes are counted by, for each prompt as if it had been asked alone: its ids
+    without the padding, and its pages' grids where the processor gives them."""
+    prompts, first_image = [], 0
+    for row, image_count in enumerate(image_counts):
+        ids = inputs["input_ids"][row]
+        prompt = {"input_ids": ids[inputs["attention_mask"][row].bool()][None]}
+        images = slice(first_image, first_image + image_count)
+        first_image += image_count
+        if "image_grid_thw" in inputs:
+            prompt["image_grid_thw"] = inputs["image_grid_thw"][images]
+        if "aspect_ratio_mask" in inputs:
+            prompt["aspect_ratio_mask"] = inputs["aspect_ratio_mask"][row]
+        prompts.append(prompt)
+    return prompts
+
+
+def build_row(
+    loaded_model: LoadedModel, ids: list[int], logprobs: list[float], prompt: Payload
+) -> Payload:
     """One row of a batch, without the padding after its end."""
     eos_ids = loaded_model.collect_eos_ids()
     end_index = next((index for index, token in enumerate(ids) if token in eos_ids), None)
     reply_ids = ids if end_index is None else ids[: end_index + 1]
+    logprobs = logprobs[: len(reply_ids)]
+    text = loaded_model.decode_reply(reply_ids)
     return {
-        "text": loaded_model.decode_reply(reply_ids),
+        "text": text,
         "finish_reason": "length" if end_index is None else "stop",
+        "prompt_tokens": prompt["input_ids"].shape[1],
+        "visual_tokens": loaded_model.count_visual_tokens(prompt),
+        "output_tokens": len(reply_ids),
+        "tokens": loaded_model.pair_tokens(reply_ids, text, logprobs),
+        "mean_logprob": sum(logprobs) / len(logprobs) if logprobs else None,
+        "image_sizes": loaded_model.compute_image_sizes(prompt),
     }

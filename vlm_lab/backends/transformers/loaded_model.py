@@ -134,19 +134,22 @@ class LoadedModel:
             self.processor, self.family, self.chat_template, text, image_count
         )
 
-    def generate_token_ids(self, inputs: Any, requested: Payload) -> tuple[Any, Any]:
-        """The model's output ids, and what saw them being made. WorkerError("ContextOverflow", ...)
-        where the prompt fills the context window; a reply that would not fit is cut, and
-        `token_budget_note` says so."""
+    def generate_token_ids(
+        self, inputs: Any, requested: Payload, batch_observer: Any = None
+    ) -> tuple[Any, Any]:
+        """The model's output ids, and what saw them being made: of several prompts the observer
+        that is handed in, unless beams are searched. WorkerError("ContextOverflow", ...) where the
+        prompt fills the context window; a reply that would not fit is cut, and `token_budget_note`
+        says so."""
         decoding = self.resolve_decoding(requested)
         self.decoding = decoding
         kwargs = dict(decoding.kwargs)
         self.token_budget_note = self.limit_new_tokens(inputs["input_ids"].shape[1], kwargs)
-        observer: TokenStreamer | BeamObserver = TokenStreamer()
+        observer: Any = batch_observer
         if decoding.beam_count > 1:
             observer = BeamObserver(self.collect_eos_ids())
-        else:
-            kwargs["streamer"] = observer
+        elif observer is None:
+            observer = kwargs["streamer"] = TokenStreamer()
         if decoding.effective.get("stop_strings"):
             kwargs["tokenizer"] = self.processor.tokenizer
         with self.library_messages.listen():
@@ -186,10 +189,6 @@ class LoadedModel:
         reply_id_list = reply_ids.tolist()
         logprobs = observer.collect_logprobs(reply_ids)
         text = self.decode_reply(reply_id_list)
-        token_texts: list[str] = []
-        if logprobs and not self.family.postprocess_method:
-            tokenizer = getattr(self.processor, "tokenizer", self.processor)
-            token_texts = decode_token_texts(tokenizer, reply_id_list, text)
         is_finished = bool(reply_id_list) and reply_id_list[-1] in self.collect_eos_ids()
         return {
             "text": text,
@@ -197,9 +196,27 @@ class LoadedModel:
             "prompt_tokens": prompt_ids.shape[1],
             "visual_tokens": self.count_visual_tokens(inputs),
             "output_tokens": len(reply_id_list),
-            "tokens": list(zip(token_texts, logprobs)),  # noqa: B905 - 3.9
+            "tokens": self.pair_tokens(reply_id_list, text, logprobs),
             "mean_logprob": sum(logprobs) / len(logprobs) if logprobs else None,
             "image_sizes": self.compute_image_sizes(inputs),
+            **self.describe_answer(),
+        }
+
+    def pair_tokens(
+        self, reply_ids: list[int], text: str, logprobs: list[float]
+    ) -> list[tuple[str, float]]:
+        """Each token's text and log-probability; [] where these are not known, and of a family
+        whose reply is made of tags."""
+        if not logprobs or self.family.postprocess_method:
+            return []
+        tokenizer = getattr(self.processor, "tokenizer", self.processor)
+        token_texts = decode_token_texts(tokenizer, reply_ids, text)
+        return list(zip(token_texts, logprobs))  # noqa: B905 - 3.9
+
+    def describe_answer(self) -> Payload:
+        """What an answer says beside its replies: memory, settings, and what was cut or warned
+        of."""
+        return {
             "peak_memory_bytes": devices.measure_peak_memory(self.device),
             "token_budget_note": self.token_budget_note,
             "generation": self.describe_decoding(),

@@ -42,6 +42,7 @@ WORKER_MODULES = (
     "vlm_lab.backends.transformers.beams",
     "vlm_lab.backends.transformers.streamer",
     "vlm_lab.backends.transformers.loaded_model",
+    "vlm_lab.backends.transformers.batch_observer",
     "vlm_lab.backends.transformers.batch",
     ENTRY_MODULE,
 )

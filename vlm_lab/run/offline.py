@@ -1,0 +1,235 @@
+"""The scenario `offline`: a bounded window of a model's requests runs ahead of the tests that want
+the replies.
+
+In: a loaded candidate and the cases that it is still asked, in the tests' order. Out: each case's
+reply, or what went wrong with it, when its test takes it. Pages are rendered while the model works;
+a local model gets batches, a server as many requests as it takes at once. A reply is in the cache
+before its test has it, so that a crash loses what is in flight and no more.
+
+Seconds of a reply are not measured here: it shared its time with others (`Batch`).
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from vlm_lab.backends.candidate import Candidate
+from vlm_lab.errors import GenerationError
+from vlm_lab.run.batching import (
+    WaitingPrompt,
+    choose_batch,
+    choose_limits,
+    estimate_tokens,
+    is_batch_full,
+)
+from vlm_lab.types import Batch, Case, CaseKey, Generation, Prompt, Timing
+
+CASES_AHEAD = 64  # that are rendered, asked or answered, and not taken yet
+PIXELS_AHEAD = 100_000_000  # of pages that wait: 300 MB
+OUT_OF_MEMORY = "OutOfMemory"
+Outcome = Generation | BaseException
+# A case -> a reply that is there already, or its prompt, rendered, and the key of its reply.
+Prepare = Callable[[Case], Generation | tuple[Prompt, str | None]]
+
+
+class RequestWindow:
+    """The requests of one model. `prepare` may be called from a thread of its own, `store` gets
+    each reply when it arrives."""
+
+    def __init__(
+        self,
+        candidate: Candidate,
+        cases: Sequence[Case],
+        prepare: Prepare,
+        store: Callable[[Generation], None],
+    ) -> None:
+        self.candidate = candidate
+        self._prepare, self._store = prepare, store
+        self._cases = list(cases)
+        self._order = {case.key: index for index, case in enumerate(cases)}
+        self._limits = choose_limits(candidate)
+        self._next_index = 0  # of the case that is rendered next
+        self._position = 0  # of the test that runs
+        self._waiting: list[WaitingPrompt] = []
+        self._is_preparing = True
+        self._scheduled: set[CaseKey] = set()
+        self._outcomes: dict[CaseKey, Outcome] = {}
+        self._changed = threading.Condition()
+        self._load_lock = threading.Lock()
+        self._is_closed = False
+        self._opened_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._opened = time.perf_counter()
+        self._threads = self._start_threads()
+
+    def _start_threads(self) -> list[threading.Thread]:
+        targets = [self._prepare_cases, *[self._ask] * max(1, self.candidate.parallel_requests)]
+        # Daemons: what a server still answers keeps no run from ending.
+        threads = [threading.Thread(target=target, daemon=True) for target in targets]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def take(self, case: Case) -> Generation:
+        """A case's reply, as soon as it is there. Raises what went wrong with it."""
+        with self._changed:
+            self._move_to(case)
+            self._changed.wait_for(lambda: case.key in self._outcomes or self._is_closed)
+            outcome = self._outcomes.pop(case.key, None)
+            self._scheduled.discard(case.key)
+            self._changed.notify_all()
+        if isinstance(outcome, Generation):
+            return outcome
+        raise outcome or GenerationError("Cancelled", f"{case.id}: the run has ended")
+
+    def _move_to(self, case: Case) -> None:
+        """The window goes with the tests: cases that they passed by are dropped from it, and one
+        that comes again is asked again."""
+        position = self._order[case.key]
+        for passed in self._cases[self._position : position]:
+            self._outcomes.pop(passed.key, None)
+        self._position = position
+        if case.key not in self._scheduled:
+            self._next_index = position
+        self._changed.notify_all()
+
+    def _prepare_cases(self) -> None:
+        while (case := self._find_next_case()) is not None:
+            prepared = self._prepare_guarded(case)
+            with self._changed:
+                if isinstance(prepared, WaitingPrompt):
+                    self._waiting.append(prepared)
+                else:
+                    self._outcomes[case.key] = prepared
+                self._changed.notify_all()
+
+    def _find_next_case(self) -> Case | None:
+        """The next case that has room in the window; None at the end of the run."""
+        with self._changed:
+            self._is_preparing = self._has_room()
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._is_closed or self._has_room())
+            if self._is_closed:
+                return None
+            case = self._cases[self._next_index]
+            self._next_index += 1
+            self._is_preparing = True
+            self._scheduled.add(case.key)
+            return case
+
+    def _has_room(self) -> bool:
+        # What was asked before is passed by, also where a case comes again.
+        while self._next_index < len(self._cases):
+            if self._cases[self._next_index].key not in self._scheduled:
+                break
+            self._next_index += 1
+        is_in_window = self._next_index < min(len(self._cases), self._position + CASES_AHEAD)
+        is_needed_now = self._next_index == self._position
+        waiting_pixels = sum(prompt.count_pixels() for prompt in self._waiting)
+        return is_in_window and (is_needed_now or waiting_pixels < PIXELS_AHEAD)
+
+    def _prepare_guarded(self, case: Case) -> WaitingPrompt | Outcome:
+        """What is wrong with a document is its own test's matter."""
+        try:
+            prepared = self._prepare(case)
+            if isinstance(prepared, Generation):
+                return prepared
+            prompt, reply_key = prepared
+            tokens = estimate_tokens(self.candidate, prompt)
+        except Exception as error:
+            return error
+        return WaitingPrompt(case, prompt, tokens, reply_key)
+
+    def _ask(self) -> None:
+        while batch := self._wait_for_batch():
+            self._answer(batch)
+
+    def _wait_for_batch(self) -> list[WaitingPrompt]:
+        """What is asked next; nothing at the end of the run. A batch waits for prompts that are
+        being prepared."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or self._has_batch())
+            if self._is_closed:
+                return []
+            batch = choose_batch(self._waiting, self._limits)
+            keys = {waiting.case.key for waiting in batch}
+            self._waiting = [prompt for prompt in self._waiting if prompt.case.key not in keys]
+            self._changed.notify_all()
+            return batch
+
+    def _has_batch(self) -> bool:
+        if not self._waiting:
+            return False
+        return not self._is_preparing or is_batch_full(self._waiting, self._limits)
+
+    def _answer(self, batch: Sequence[WaitingPrompt]) -> None:
+        """Asks, and asks again in smaller batches what failed together: each case has its own
+        answer or its own error."""
+        started = time.perf_counter()
+        try:
+            replies = self._generate([waiting.prompt for waiting in batch])
+        except Exception as error:
+            for part in self._split_batch(batch, error):
+                self._answer(part)
+            if len(batch) == 1:
+                self._settle(batch[0], error)
+            return
+        ended = time.perf_counter()
+        shared_time = Batch(
+            opened_at=self._opened_at,
+            start=started - self._opened,
+            end=ended - self._opened,
+            size=len(batch),
+        )
+        for waiting, reply in zip(batch, replies, strict=True):
+            self._settle(waiting, self._complete(waiting, reply, shared_time))
+
+    def _generate(self, prompts: Sequence[Prompt]) -> Sequence[Generation]:
+        with self._load_lock:
+            self.candidate.load()
+        if len(prompts) == 1:
+            return [self.candidate.generate(prompts[0])]
+        return self.candidate.generate_batch(prompts)
+
+    def _split_batch(
+        self, batch: Sequence[WaitingPrompt], error: Exception
+    ) -> list[Sequence[WaitingPrompt]]:
+        """Halves where there was no room, and less for each later batch, too; else one by one."""
+        if len(batch) == 1 or self._is_closed:
+            return []
+        if getattr(error, "kind", "") != OUT_OF_MEMORY:
+            return [[waiting] for waiting in batch]
+        self._limits = self._limits.halve_tokens()
+        middle = len(batch) // 2
+        return [batch[:middle], batch[middle:]]
+
+    def _complete(self, waiting: WaitingPrompt, reply: Generation, batch: Batch) -> Generation:
+        completed = replace(
+            reply,
+            timing=Timing(),
+            batch=batch,
+            notes=(*reply.notes, *getattr(waiting.prompt.pages, "notes", ())),
+            measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            reply_key=waiting.reply_key,
+        )
+        self._store(completed)
+        return completed
+
+    def _settle(self, waiting: WaitingPrompt, outcome: Outcome) -> None:
+        with self._changed:
+            self._outcomes[waiting.case.key] = outcome
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Asks nothing more. What is in flight ends with the candidate."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def join(self) -> None:
+        """Waits until what was in flight has ended."""
+        for thread in self._threads:
+            with contextlib.suppress(RuntimeError):
+                thread.join(timeout=5)
