@@ -344,6 +344,10 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "replies are not kept for other runs: {path}: cannot be written ({said}); every answer is"
         " in this run's folder",
     ),
+    "offline": (
+        "Scenario offline: many requests at once; no reply has seconds of its own, and"
+        " pytest-benchmark times none.",
+    ),
     "not_isolated": (
         "{models}: unsafe: code of your own that hangs or exits ends the whole run"
         " (isolate: false)",

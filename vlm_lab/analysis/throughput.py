@@ -5,7 +5,7 @@ shared their seconds (`Batch`), never from cached ones.
 from collections.abc import Iterable, Sequence
 
 from vlm_lab.analysis.aggregation import ReplyCost
-from vlm_lab.types import Throughput
+from vlm_lab.types import Batch, Throughput
 
 Interval = tuple[float, float]
 
@@ -21,13 +21,23 @@ def summarize_throughput(costs: Iterable[ReplyCost]) -> Throughput | None:
     seconds = sum(map(measure_span, intervals.values()))
     if not seconds:
         return None
+    busy_seconds = measure_model_seconds(batches)
+    if busy_seconds is None:
+        busy_seconds = sum(map(measure_union, intervals.values()))
     return Throughput(
         documents=len(batches),
         documents_per_second=len(batches) / seconds,
         tokens_per_second=_divide_tokens(measured, seconds),
-        busy_share=sum(map(measure_union, intervals.values())) / seconds,
+        busy_share=busy_seconds / seconds,
         mean_batch=sum(batch.size for batch in batches) / len(batches),
     )
+
+
+def measure_model_seconds(batches: Sequence[Batch]) -> float | None:
+    """Seconds in which the model worked, each batch once; None where one does not say."""
+    seconds = {(batch.opened_at, batch.start): batch.model_seconds for batch in batches}
+    known = [value for value in seconds.values() if value is not None]
+    return sum(known) if len(known) == len(seconds) else None
 
 
 def measure_span(intervals: Sequence[Interval]) -> float:

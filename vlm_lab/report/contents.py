@@ -39,6 +39,11 @@ from vlm_lab.report.formatting import (
 from vlm_lab.report.headline import build_conditions, format_gate, format_headlines, format_run_name
 from vlm_lab.report.images.crops import ErrorCrop
 from vlm_lab.report.tables import Translator
+from vlm_lab.report.throughput_table import (
+    THROUGHPUT_COLUMNS,
+    THROUGHPUT_LEGEND,
+    build_throughput_rows,
+)
 from vlm_lab.report.trade_table import TRADE_LEGEND, build_trade_table
 from vlm_lab.types import Report, Summary
 
@@ -118,6 +123,10 @@ def _build_evidence_blocks(
             tables.build_model_row(summary, evidence, catalogue) for summary in asked_summaries
         ]
         yield from _build_table_blocks(tables.MODEL_COLUMNS, model_rows, gettext)
+        throughput_rows = build_throughput_rows(report, asked_summaries, catalogue)
+        yield from _build_table_blocks(THROUGHPUT_COLUMNS, throughput_rows, gettext)
+        if throughput_rows:
+            yield Paragraph(gettext(THROUGHPUT_LEGEND))
         unmatched_lines = format_unmatched(summaries, catalogue)
         if unmatched_lines:
             yield BulletList(unmatched_lines)

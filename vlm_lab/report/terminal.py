@@ -27,6 +27,7 @@ from vlm_lab.report.formatting import (
 )
 from vlm_lab.report.headline import format_headline
 from vlm_lab.report.tables import group_by_suite
+from vlm_lab.report.throughput_table import THROUGHPUT_COLUMNS, build_throughput_rows
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Decision, Repeatability, Report, Summary
 
@@ -52,6 +53,7 @@ def format_summary_lines(report: Report) -> list[str]:
                     [format_summary_row(summary) for summary in run_summaries],
                     get_terminal_width(TERMINAL_WIDTH),
                 ),
+                *format_throughput_lines(report, run_summaries),
                 *format_unmatched(run_summaries),
             ]
         decisions = [decision for decision in report.decisions if decision.suite == suite]
@@ -62,6 +64,15 @@ def format_summary_lines(report: Report) -> list[str]:
         lines += ["", *map(in_english, repeatability.summarize_probes(report.probes))]
     lines += format_closing_lines(report)
     return [terminal_safe(summary) for summary in lines]  # reasons quote replies
+
+
+def format_throughput_lines(report: Report, summaries: Sequence[Summary]) -> list[str]:
+    """The table of what was asked many at once; nothing where each request was timed."""
+    rows = build_throughput_rows(report, summaries)
+    if not rows:
+        return []
+    width = get_terminal_width(TERMINAL_WIDTH)
+    return ["", *format_table(THROUGHPUT_COLUMNS, rows, width)]
 
 
 def format_first_unanswered(summaries: Sequence[Summary]) -> list[str]:

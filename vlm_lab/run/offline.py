@@ -176,12 +176,12 @@ class RequestWindow:
             if len(batch) == 1:
                 self._settle(batch[0], error)
             return
-        ended = time.perf_counter()
         shared_time = Batch(
             opened_at=self._opened_at,
             start=started - self._opened,
-            end=ended - self._opened,
+            end=time.perf_counter() - self._opened,
             size=len(batch),
+            model_seconds=self._find_model_seconds(replies[0].timing),
         )
         for waiting, reply in zip(batch, replies, strict=True):
             self._settle(waiting, self._complete(waiting, reply, shared_time))
@@ -192,6 +192,13 @@ class RequestWindow:
         if len(prompts) == 1:
             return [self.candidate.generate(prompts[0])]
         return self.candidate.generate_batch(prompts)
+
+    def _find_model_seconds(self, timing: Timing) -> float | None:
+        """Seconds in which the model worked; of a server, which answers several at a time, they
+        are not known."""
+        if self.candidate.parallel_requests > 1 or timing.decode is None:
+            return None
+        return (timing.first_token or 0.0) + timing.decode
 
     def _split_batch(
         self, batch: Sequence[WaitingPrompt], error: Exception

@@ -129,6 +129,7 @@ class Plan:
         suite_notes = chain.from_iterable(self._suite_notes[suite] for suite in suites)
         # First: the header has few lines.
         self.notes = [
+            *self._describe_scenario(),
             *self._find_tuning_notes(),
             *self._find_unprovable_rules(),
             *self.left_out.inspect(self.cases),
@@ -197,6 +198,9 @@ class Plan:
             for suite, document_count in self._document_counts.items()
             if 0 < len(document_ids_by_suite.get(suite.name, ())) < document_count
         ]
+
+    def _describe_scenario(self) -> list[Message]:
+        return [Message("offline")] if self.options.scenario == "offline" else []
 
     def _find_tuning_notes(self) -> Iterator[Message]:
         for suite, _ in self.suites.values():

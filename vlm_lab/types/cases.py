@@ -263,12 +263,13 @@ class Timing:
 class Batch:
     """What a reply shared its seconds with, in the scenario `offline`: `size` prompts were asked
     together. `start` and `end` are seconds after `opened_at`, when the model's first request was
-    made."""
+    made; `model_seconds` those between them in which the model worked, where that is known."""
 
     opened_at: str
     start: float
     end: float
     size: int = 1
+    model_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,8 +57,8 @@ class AmountError:
 class Throughput:
     """What a model that was asked many things at once got done, over `documents` of this run:
     documents and output tokens a second, from the first request to the last answer; the share of
-    that time in which a request was being answered; and how many prompts were asked together, on
-    average over the documents."""
+    that time in which the model worked (of a server: in which it had a request); and how many
+    prompts were asked together, on average over the documents."""
 
     documents: int
     documents_per_second: float

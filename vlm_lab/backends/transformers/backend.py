@@ -110,7 +110,7 @@ class Transformers(Backend):
         return self._build_generation(self._request_answer([prompt], {"prompt_text": prompt.text}))
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        """The replies to prompts that are padded to one batch; none of them is timed."""
+        """The replies to prompts that are padded to one batch. Their timing is the batch's."""
         batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
         answer = self._request_answer(prompts, {"batch_prompts": batch_prompts})
         return [self._build_generation({**answer, **reply}) for reply in answer["replies"]]
@@ -217,7 +217,7 @@ class Transformers(Backend):
             raw_response=answer["text"],
             finish_reason=answer["finish_reason"],
             usage=Usage(answer["prompt_tokens"], answer["visual_tokens"], answer["output_tokens"]),
-            timing=Timing(*answer.get("timing", ())),
+            timing=Timing(*answer["timing"]),
             mean_logprob=answer["mean_logprob"],
             tokens=tuple((text, logprob) for text, logprob in answer["tokens"]),
             image_sizes=tuple((width, height) for width, height in answer["image_sizes"]),

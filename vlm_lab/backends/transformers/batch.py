@@ -6,6 +6,7 @@ nobody's: text, tokens and probabilities come back, a row for each prompt.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from vlm_lab.backends.transformers import devices, processors
@@ -16,16 +17,25 @@ from vlm_lab.backends.transformers.worker_error import WorkerError
 
 def generate_replies(loaded_model: LoadedModel, request: Payload) -> Payload:
     """The replies to `request["batch_prompts"]`: (text, number of pages) each, the pages of
-    all of them in `pages`."""
+    all of them in `pages`. `timing` is the whole batch's."""
     torch = loaded_model.torch
     torch.manual_seed(request["seed"])
     devices.reset_peak_memory(loaded_model.device)
+    start_time = time.perf_counter()
     inputs = build_padded_inputs(loaded_model, request)
+    inputs_time = time.perf_counter()
     observer = BatchObserver()
     with torch.inference_mode():
         output, seen = loaded_model.generate_token_ids(
             inputs, request["generation_kwargs"], observer
         )
+    end_time = time.perf_counter()
+    first_token_time = seen.first_token_time or end_time
+    timing = [
+        inputs_time - start_time,
+        first_token_time - inputs_time,
+        end_time - first_token_time,
+    ]
     reply_start = seen.prompt_length or 0
     logprobs = observer.collect_logprobs(output) if seen is observer else [[] for _ in output]
     prompts = split_inputs(inputs, [count for _, count in request["batch_prompts"]])
@@ -33,7 +43,7 @@ def generate_replies(loaded_model: LoadedModel, request: Payload) -> Payload:
         build_row(loaded_model, row[reply_start:].tolist(), row_logprobs, prompt)
         for row, row_logprobs, prompt in zip(output, logprobs, prompts)  # noqa: B905 - 3.9
     ]
-    return {"replies": replies, **loaded_model.describe_answer()}
+    return {"replies": replies, "timing": timing, **loaded_model.describe_answer()}
 
 
 def build_padded_inputs(loaded_model: LoadedModel, request: Payload) -> Any:

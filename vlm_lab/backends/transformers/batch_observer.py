@@ -5,6 +5,7 @@ Runs inside the worker: valid on Python 3.9, imports nothing of ours.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 
@@ -14,6 +15,7 @@ class BatchObserver:
 
     def __init__(self) -> None:
         self.prompt_length: int | None = None
+        self.first_token_time = 0.0
         self._last_scores: Any = None
         self._logprobs: list[Any] = []  # one a step, with a number for each row
 
@@ -22,6 +24,7 @@ class BatchObserver:
         if self.prompt_length is None:
             self.prompt_length = int(ids.shape[1])
         else:
+            self.first_token_time = self.first_token_time or time.perf_counter()
             self._keep_step(ids[:, -1])
         self._last_scores = scores
         return scores

@@ -43,6 +43,11 @@ from vlm_lab.report.html.data import build_page_data, encode_script_json
 from vlm_lab.report.images.pages import render_page_images
 from vlm_lab.report.images.places import add_value_places
 from vlm_lab.report.plot_rendering import DrawPlot, render_svg
+from vlm_lab.report.throughput_table import (
+    THROUGHPUT_COLUMNS,
+    THROUGHPUT_LEGEND,
+    build_throughput_rows,
+)
 from vlm_lab.report.trade_table import COST_LEGEND, TRADE_LEGEND, build_trade_table
 from vlm_lab.report.translation import format_more_documents, load_catalogue
 from vlm_lab.sanitize import terminal_safe
@@ -224,6 +229,11 @@ def _build_suite_context(
             for title, draw in plots_by_title.items()
             if draw
         ],
+        "throughput": {
+            "columns": THROUGHPUT_COLUMNS,
+            "rows": build_throughput_rows(report, asked_summaries, catalogue),
+            "legend": THROUGHPUT_LEGEND,
+        },
         "label_error_rows": tables.build_label_error_rows(report, name, catalogue),
         "difference_rows": tables.build_difference_rows(report, name, catalogue),
         "paths": tables.collect_field_paths(asked_summaries),
