@@ -88,8 +88,12 @@ class RequestWindow:
         """The window goes with the tests: cases that they passed by are dropped from it, and one
         that comes again is asked again."""
         position = self._order[case.key]
-        for passed in self._cases[self._position : position]:
-            self._outcomes.pop(passed.key, None)
+        passed = {passed_case.key for passed_case in self._cases[self._position : position]}
+        dropped = {waiting.case.key for waiting in self._waiting} | self._outcomes.keys()
+        self._waiting = [waiting for waiting in self._waiting if waiting.case.key not in passed]
+        for key in passed & dropped:
+            self._outcomes.pop(key, None)
+            self._scheduled.discard(key)
         self._position = position
         if case.key not in self._scheduled:
             self._next_index = position
