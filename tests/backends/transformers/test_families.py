@@ -110,10 +110,14 @@ def test_a_padded_batch_says_what_single_prompts_say(loaded: LoadedModel) -> Non
         "pages": [page(size) for size in SIZES[:3]],
         "batch_prompts": [("Read it.", 1)] * 3,
     }
-    replies = batch.generate_replies(loaded, together)["replies"]
-    assert [each["text"] for each in replies] == [
-        loaded.generate_reply(request)["text"] for request in requests
-    ]
+    rows = batch.generate_replies(loaded, together)["replies"]
+    for row, request in zip(rows, requests, strict=True):
+        single = loaded.generate_reply(request)
+        for key in ("text", "finish_reason", "prompt_tokens", "visual_tokens", "output_tokens"):
+            assert row[key] == single[key], key
+        assert [text for text, _ in row["tokens"]] == [text for text, _ in single["tokens"]]
+        assert row["mean_logprob"] == pytest.approx(single["mean_logprob"], abs=1e-4)
+        assert row["image_sizes"] in ([], single["image_sizes"])
 
 
 def test_a_budget_of_visual_tokens_is_kept(loaded: LoadedModel) -> None:
