@@ -46,10 +46,11 @@ def atomic_file(
                 os.fsync(file.fileno())
             # Still locked: `remove_abandoned_parts` of another process leaves it alone.
             part.replace(path)
-        if durable:
-            sync_folder(path.parent)
-    finally:
+    except BaseException:
         part.unlink(missing_ok=True)
+        raise
+    if durable:
+        sync_folder(path.parent)
 
 
 @contextmanager

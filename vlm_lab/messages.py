@@ -318,6 +318,12 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{suite}: the holdout was opened {n} times, first on {first}: it is no longer unseen",
     )
     * 2,
+    "pages_not_drawn": (
+        "page images of {n} document are not drawn: the report has those of {drawn}, doubtful"
+        " references and examples of errors first; {command} draws others as they are opened",
+        "page images of {n} documents are not drawn: the report has those of {drawn}, doubtful"
+        " references and examples of errors first; {command} draws others as they are opened",
+    ),
     # how a run was started
     "repeated": (
         "{n} case came more than once (a plugin that repeats, or a path named twice): it counts"

@@ -1,7 +1,7 @@
 """Which cases a run has, and in which order: suites, documents, candidates and prompts."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -54,15 +54,16 @@ class Plan:
         suite, documents = self._load_suite(self.options.suite or folder)
         templates = {**self.candidates.prompts, **suite.prompts}
         check_prompts(self.candidates, templates, self.options.prompts)
-        cases = []
-        for model in self.models:
+        cases: list[Case] = []
+        for model_rank, model in enumerate(self.models):
             for prompt_id in model.prompts:
                 if self.options.prompts and prompt_id not in self.options.prompts:
                     continue
                 template = templates[prompt_id]
-                cases += [Case(model, prompt_id, template, document) for document in documents]
-        for case in cases:
-            self._ranks[case.key] = self.models.index(case.model), len(self._ranks)
+                for document in documents:
+                    case = Case(model, prompt_id, template, document)
+                    self._ranks[case.key] = model_rank, len(self._ranks)
+                    cases.append(case)
         return cases
 
     @property
@@ -139,7 +140,7 @@ class Plan:
         repeated_count = sum(count > 1 for count in counts.values())
         if repeated_count:
             self.notes.append(Message("repeated", {"n": repeated_count}))
-        models = dict.fromkeys(case.model for case in self.cases)
+        models = list_models(self.cases)
         not_isolated = [
             model.name for model in models if model.has_own_backend and not model.is_isolated
         ]
@@ -151,7 +152,7 @@ class Plan:
         anything."""
         options = self.options
         runtime = Runtime(options.cache, options.device, options.online, options.seed)
-        models = dict.fromkeys(case.model for case in cases)
+        models = list_models(cases)
         return [model.name for model in models if not Candidate(model, runtime).is_here()]
 
     def find_next_case(self, case: Case) -> Case | None:
@@ -249,3 +250,9 @@ class Plan:
         if hidden_note_count > 0:
             lines.append(f"and {hidden_note_count} more, in report.md")
         return lines
+
+
+def list_models(cases: Iterable[Case]) -> list[Model]:
+    """The models of some cases, each once. By their names: to hash a model takes all of its
+    settings."""
+    return list({case.model.name: case.model for case in cases}.values())

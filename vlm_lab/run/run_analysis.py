@@ -21,10 +21,12 @@ from vlm_lab.analysis.label_errors import find_label_errors
 from vlm_lab.analysis.repeatability import summarize_probes
 from vlm_lab.analysis.rescoring import exclude_label_errors
 from vlm_lab.analysis.statistics import summarize_counts
+from vlm_lab.commands import format_command
 from vlm_lab.decision.run_decisions import decide_counts, find_clusters
 from vlm_lab.messages import Message
 from vlm_lab.records.report_json import write_report
 from vlm_lab.report.formats import write_format
+from vlm_lab.report.images.pages import choose_drawn_documents
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import (
     CandidateKey,
@@ -47,6 +49,7 @@ CONCLUDED_NOTES = frozenset(
         "alike_in_groups",
         "asked_again",
         "not_asked_again",
+        "pages_not_drawn",
     }
 )
 ReadRecords = Callable[[], Iterator[Record]]
@@ -65,6 +68,7 @@ def analyze_run(
         *_list_repeated_openings(analyzed),
         *analyzed.notes,
         *summarize_probes(analyzed.probes),
+        *_count_undrawn_documents(analyzed),
     ]
     return replace(analyzed, notes=[*keep_own_notes(report), *concluded_notes])
 
@@ -147,6 +151,18 @@ def _list_repeated_openings(report: Report) -> Iterator[Message]:
         if len(opened) > 1:
             figures = {"suite": suite, "n": len(opened), "first": opened[0]}
             yield Message("holdout_again", figures)
+
+
+def _count_undrawn_documents(report: Report) -> Iterator[Message]:
+    """What a report over thousands of documents has no pages of."""
+    drawn_count = len(choose_drawn_documents(report))
+    if drawn_count < len(report.documents):
+        figures = {
+            "n": len(report.documents) - drawn_count,
+            "drawn": drawn_count,
+            "command": format_command("corrections", report.run["id"], "--serve"),
+        }
+        yield Message("pages_not_drawn", figures)
 
 
 def _collect_notes(records: Iterable[Record]) -> list[Message]:

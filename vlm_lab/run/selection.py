@@ -5,6 +5,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,7 @@ def check_suite_options(options: Options, suites: Mapping[Path, Path], keyword: 
     )
 
 
+@lru_cache(maxsize=64)  # one text for all cases of a suite
 def build_suite_keyword(suite: str) -> str:
     """What every case of a suite has among its keywords and no document's name can be part of."""
     return f"suite:{suite}/"

@@ -26,7 +26,7 @@ from vlm_lab.run import dry_run, repeat
 from vlm_lab.run.environment import collect_environment, describe_device
 from vlm_lab.run.inference import InferenceRunner
 from vlm_lab.run.options import Options, rebuild_command
-from vlm_lab.run.plan import Plan
+from vlm_lab.run.plan import Plan, list_models
 from vlm_lab.run.progress import Progress
 from vlm_lab.run.record import build_answered_record, build_failed_record
 from vlm_lab.run.resume import describe_options, restore_options
@@ -82,7 +82,7 @@ class Session:
         """What is known of the models before any is loaded. A user's own backend is code that runs
         when its first case comes, not earlier."""
         warnings: list[Message] = []
-        for model in dict.fromkeys(case.model for case in cases):
+        for model in list_models(cases):
             if model.backend in BACKENDS:
                 warnings += self.runner.make_candidate(model).find_warnings()
         return warnings

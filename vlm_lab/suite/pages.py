@@ -8,7 +8,7 @@ to a model: e-invoices carry the answer in them.
 import hashlib
 import threading
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, overload
 
@@ -56,8 +56,11 @@ class Pages(Sequence[Page]):
 
     @cached_property
     def total(self) -> int:
-        detect_format(self.path)
-        return _count_pages(self.path, self.path.stat().st_mtime_ns)
+        try:
+            modified = self.path.stat().st_mtime_ns
+        except OSError:
+            modified = 0  # counting says why it cannot be read
+        return _count_pages(self.path, modified)
 
     @property
     def indices(self) -> tuple[int, ...]:
@@ -116,7 +119,8 @@ def stop_rendering() -> None:
     PAGE_WORKER.interrupt()
 
 
-@lru_cache(maxsize=4096)  # a run asks for a document's pages once for each candidate
+@cache  # all of a run are counted before its first case, and once more in each
 def _count_pages(path: Path, modified: int) -> int:
+    detect_format(path)
     total: int = PAGE_WORKER.request(path, "count").result
     return total

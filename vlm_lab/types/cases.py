@@ -199,6 +199,12 @@ class Case:
     prompt_id: str
     template: str
     document: Document
+    # What makes this the same case in another run: made once, a run asks for it a dozen times.
+    key: CaseKey = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        key = (self.document.suite.name, self.model.name, self.prompt_id, self.document.id)
+        object.__setattr__(self, "key", key)  # the one way in a frozen class
 
     @property
     def id(self) -> str:
@@ -209,11 +215,6 @@ class Case:
     def candidate(self) -> CandidateKey:
         """Whose case it is."""
         return CandidateKey(self.document.suite.name, self.model.name, self.prompt_id)
-
-    @property
-    def key(self) -> CaseKey:
-        """What makes this the same case in another run."""
-        return *self.candidate, self.document.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """Page images for the report: what the models saw, small enough to be opened by the hundred.
 
 They lie in report_files/pages/ beside report.html and are drawn once: where a document is gone or
-cannot be opened, the images that an earlier report drew are shown, or none.
+cannot be opened, the images that an earlier report drew are shown, or none. A report over thousands
+draws those of MAX_DOCUMENTS: to draw a page takes longer than to judge its replies.
 """
 
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ LONGEST_SIDE = 1800  # pixels: A4 at 150 dpi stays as the models saw it
 JPEG_QUALITY = 72
 THREADS = min(4, os.cpu_count() or 1)
 DocumentKey = tuple[str, str]  # suite, document id
+MAX_DOCUMENTS = 1000  # whose pages a report draws: some hundred megabytes, half a minute
 
 
 def render_page_images(report: Report, folder: Path) -> dict[DocumentKey, list[str]]:
@@ -43,8 +46,19 @@ def render_page_images(report: Report, folder: Path) -> dict[DocumentKey, list[s
             )
 
     with ThreadPoolExecutor(THREADS) as pool:  # Pillow works beside Python
-        list(pool.map(draw, report.documents))
+        list(pool.map(draw, choose_drawn_documents(report)))
     return {key: list(_find_images(image_folder, stem)) for key, stem in stems.items()}
+
+
+def choose_drawn_documents(report: Report) -> list[Mapping[str, Any]]:
+    """The documents whose pages a report draws: all, or the first MAX_DOCUMENTS; before others
+    those that it leads to, by a doubt about a reference or as an example of an error."""
+    named = {(doubt.suite, doubt.document) for doubt in report.suspects}
+    for summary in report.summaries:
+        examples = chain.from_iterable(summary.examples.values())
+        named |= {(summary.suite, example["document"]) for example in examples}
+    ordered = sorted(report.documents, key=lambda each: (each["suite"], each["id"]) not in named)
+    return ordered[:MAX_DOCUMENTS]
 
 
 def _render_pages(
