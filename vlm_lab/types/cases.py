@@ -180,6 +180,10 @@ class Model:
     status: Verdict = "needs_more_data"
     notes: str = ""
 
+    def __hash__(self) -> int:
+        """By the name, which models of a run do not share: pytest hashes one for each case."""
+        return hash(self.name)
+
     @property
     def has_own_backend(self) -> bool:
         """Whether a user's class answers, named as `package.module:Class`."""
@@ -191,16 +195,17 @@ class Model:
         return self.has_own_backend and self.isolate is not False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One cell: a model, one of its prompts (the template's text), a document."""
+    """One cell: a model, one of its prompts (the template's text), a document. Pytest hashes each
+    one several times: by identity, and `key` says which cells are the same."""
 
     model: Model
     prompt_id: str
     template: str
     document: Document
     # What makes this the same case in another run: made once, a run asks for it a dozen times.
-    key: CaseKey = field(init=False, repr=False, compare=False)
+    key: CaseKey = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         key = (self.document.suite.name, self.model.name, self.prompt_id, self.document.id)
