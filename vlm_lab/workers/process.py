@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -72,6 +73,9 @@ class Worker:
 
         self._output = OutputTail()
         self._pixel_file = PixelFile()
+        # In turns: what is announced next is written while the one before it may still be read.
+        self._announced_files: list[PixelFile] = []
+        self._send_lock = threading.Lock()
         self._group = execnet.Group()
         with extend_environment({**WORKER_VARIABLES, **variables}), self._output.capture():
             gateway: Any = self._group.makegateway(f"popen//python={shlex.quote(python)}")
@@ -89,9 +93,19 @@ class Worker:
         self, request: Mapping[str, Any], seconds: float, pages: Sequence[PixelPage] = ()
     ) -> dict[str, Any]:
         """The worker's answer to a request and the pages that belong to it, within `seconds`."""
-        with self._report_end():
+        with self._report_end(), self._send_lock:
             self._channel.send({**request, **self._pixel_file.store_pages(pages)})
         return self._receive_answer(seconds)
+
+    def announce(self, request: Mapping[str, Any], pages: Sequence[PixelPage]) -> None:
+        """Sends what will be asked after the question that is open, so that the worker gets ready
+        for it; there is no answer. What breaks off over it is that question's matter."""
+        if len(self._announced_files) < 2:
+            self._announced_files.insert(0, PixelFile())
+        pixel_file = self._announced_files.pop(0)
+        self._announced_files.append(pixel_file)
+        with suppress(OSError), self._send_lock:
+            self._channel.send({**request, **pixel_file.store_pages(pages)})
 
     def _receive_answer(self, seconds: float) -> dict[str, Any]:
         with self._report_end():
@@ -123,7 +137,8 @@ class Worker:
         self._process.kill()
         status: int | None = self._process.wait()
         self._group.terminate(timeout=1)
-        self._pixel_file.close()
+        for pixel_file in (self._pixel_file, *self._announced_files):
+            pixel_file.close()
         return status
 
     def close(self) -> None:
