@@ -52,6 +52,8 @@ SUITE_EXTRAS = (
     "log-probabilities of all tokens, tokens aligned with the reply, parsing, scores, an fsync and"
     " two files an answer, report"
 )
+# What tests this project and is not installed with it: hypothesis alone takes 0.2 s at the end.
+TEST_PLUGINS_OFF = ("-p", "no:hypothesispytest", "-p", "no:xdist")
 SHORT_FORM = {"tokens": 32, "documents": 12, "memory_documents": 0}
 MEMORY_START = 40  # documents, after which memory should not grow
 SAMPLING_SECONDS = 0.1
@@ -230,7 +232,7 @@ class Bench:
         output = self.folder / f"results-{self._round}"
         # The cache would answer the second time.
         command = [sys.executable, "-m", "pytest", "benchmarks", "-q", "--replies=refresh"]
-        command += [f"--output-dir={output}"]
+        command += [f"--output-dir={output}", *TEST_PLUGINS_OFF]
         timeline = run_process(
             command,
             self.folder,
