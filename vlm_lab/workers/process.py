@@ -14,7 +14,9 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from vlm_lab.errors import GenerationError
@@ -76,8 +78,9 @@ class Worker:
         # In turns: what is announced next is written while the one before it may still be read.
         self._announced_files: list[PixelFile] = []
         self._send_lock = threading.Lock()
-        self._group = execnet.Group()
-        with extend_environment({**WORKER_VARIABLES, **variables}), self._output.capture():
+        with self._output.lend_write_end() as stderr:
+            exec_model = make_exec_model({**WORKER_VARIABLES, **variables}, stderr)
+            self._group = execnet.Group(execmodel=exec_model)
             gateway: Any = self._group.makegateway(f"popen//python={shlex.quote(python)}")
         # execnet has no public way to the process, and its own ending of one waits for a busy
         # worker.
@@ -173,14 +176,19 @@ def read_module_sources(packages: Sequence[str], modules: Sequence[str]) -> list
     return module_sources
 
 
-@contextmanager
-def extend_environment(defaults: Mapping[str, str]) -> Iterator[None]:
-    """Variables that a child started inside inherits, unless the environment already says
-    otherwise."""
-    added_names = [name for name in defaults if name not in os.environ]
-    os.environ.update({name: defaults[name] for name in added_names})
-    try:
-        yield
-    finally:
-        for name in added_names:
-            del os.environ[name]
+def make_exec_model(defaults: Mapping[str, str], stderr: int) -> Any:
+    """execnet's own way to start a process, with variables that the environment does not have and
+    a place for what it prints. What the whole of this process has is not touched: other threads
+    start processes, too.
+
+    The environment is a copy: numpy changes the real one while another thread imports it, and a
+    start in that moment ends with "Bad address".
+    """
+    from execnet.gateway_base import ThreadExecModel
+
+    start = partial(subprocess.Popen, env={**defaults, **os.environ}, stderr=stderr)
+
+    class WorkerExecModel(ThreadExecModel):
+        subprocess = SimpleNamespace(PIPE=subprocess.PIPE, Popen=start)
+
+    return WorkerExecModel()
