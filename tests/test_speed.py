@@ -18,7 +18,8 @@ def build_timeline(seconds: float) -> bench_speed.Timeline:
 
 def test_a_ratio_is_the_median_over_the_rounds(capsys: pytest.CaptureFixture[str]) -> None:
     rounds = [
-        (build_timeline(1), build_timeline(0.5), build_timeline(seconds)) for seconds in (1, 9, 2)
+        {"loop": build_timeline(1), "batch": build_timeline(0.5), "suite": build_timeline(seconds)}
+        for seconds in (1, 9, 2)
     ]
     assert bench_speed.print_measures(rounds) == pytest.approx(2)
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
@@ -31,8 +32,16 @@ def test_seconds_a_document_count_no_document_of_the_first_batch() -> None:
     assert bench_speed.Timeline(batches, 11, 1.0, ()).document == 1
 
 
-@pytest.mark.soak  # nine processes, one after the other
+def test_the_short_form_asks_for_less_and_takes_what_is_typed() -> None:
+    short, typed = (
+        bench_speed.read_options(arguments)
+        for arguments in (["--short"], ["--short", "--tokens=9"])
+    )
+    assert (short.tokens, short.documents, short.rounds, short.memory_documents) == (32, 12, 3, 0)
+    assert (typed.tokens, typed.documents, typed.limit) == (9, 12, 1.5)
+
+
+@pytest.mark.soak  # six processes, one after the other
 def test_a_document_costs_little_more_than_in_a_loop(tmp_path: Path) -> None:
     checkpoint = checkpoints.build("qwen2_vl", tmp_path / "checkpoint")
-    short_form = ["--model", str(checkpoint), "--documents", "16", "--memory-documents", "0"]
-    assert bench_speed.main([*short_form, "--limit", str(LIMIT)]) == 0
+    assert bench_speed.main(["--short", "--model", str(checkpoint), "--limit", str(LIMIT)]) == 0

@@ -1,16 +1,21 @@
 """What the suite costs beside a loop and a batch written by hand: whole processes, in turns, over
 the same checkpoint and the same PDF files.
 
-    .venv/bin/python tools/bench_speed.py [--model FOLDER] [--tokens 64] [--documents 40]
-                                          [--rounds 3] [--memory-documents 200] [--limit 1.5]
+    .venv/bin/python tools/bench_speed.py [--short] [--model FOLDER] [--tokens 64]
+                                          [--documents 40] [--rounds 3]
+                                          [--memory-documents 200] [--limit 1.5]
 
 Each process starts from nothing and ends with its answers on disk; the suite is `pytest benchmarks`
-as users type it, report included. By the times of their answers: seconds a document between the
-first answer and the last, seconds before the first and after the last, of the whole process; CPU
-seconds beside, which hold on a machine that does other work too; and how much the memory of all its
-processes grows from document 40 to the last of a longer run (0 leaves that out). A ratio is the
-median over the rounds. Without --model a random Qwen2-VL of about 15 M parameters is made. Exit
-status 1 where a document takes the suite more than `limit` times the loop's seconds.
+as users type it, report included. Pages, dpi, preprocessing, dtype, attention, threads and the
+number of tokens are the same, and so must the replies be. The suite does more, and pays for it
+here: `SUITE_EXTRAS`.
+
+By the times of the answers: seconds a document between the first answer and the last, seconds
+before the first and after the last, of the whole process; CPU seconds beside, which hold on a
+machine that does other work too; and how much the memory of all its processes grows from document
+40 to the last of a longer run (0 leaves that out). A ratio is the median over the rounds. Without
+--model a random Qwen2-VL of about 15 M parameters is made. Exit status 1 where a document takes the
+suite more than `limit` times the loop's seconds. `--short`, for CI: a minute, loop and suite alone.
 """
 
 import argparse
@@ -22,7 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +48,13 @@ SIZE = {
 }
 REFERENCE = {"invoice_number": "A-17", "issue_date": "2024-03-01", "totals": {"gross": "119.00"}}
 BATCH_SIZE = 8
+SUITE_EXTRAS = (
+    "log-probabilities of all tokens, tokens aligned with the reply, parsing, scores, an fsync and"
+    " two files an answer, report"
+)
+# What tests this project and is not installed with it: hypothesis alone takes 0.2 s at the end.
+TEST_PLUGINS_OFF = ("-p", "no:hypothesispytest", "-p", "no:xdist")
+SHORT_FORM = {"tokens": 32, "documents": 12, "memory_documents": 0}
 MEMORY_START = 40  # documents, after which memory should not grow
 SAMPLING_SECONDS = 0.1
 LOOP = """
@@ -198,6 +210,13 @@ class Bench:
         write_project(folder, checkpoint, tokens, count)
         self._round = 0
 
+    def run_round(self, with_batch: bool) -> dict[str, Timeline]:
+        """One process of each, one after the other."""
+        timelines = {"loop": self.run_loop()}
+        if with_batch:
+            timelines["batch"] = self.run_loop(BATCH_SIZE)
+        return {**timelines, "suite": self.run_suite()}
+
     def run_loop(self, batch_size: int = 1) -> Timeline:
         documents = self.folder / "benchmarks" / "invoices" / "documents"
         answers = self.folder / f"answers-{batch_size}.jsonl"
@@ -213,7 +232,7 @@ class Bench:
         output = self.folder / f"results-{self._round}"
         # The cache would answer the second time.
         command = [sys.executable, "-m", "pytest", "benchmarks", "-q", "--replies=refresh"]
-        command += [f"--output-dir={output}"]
+        command += [f"--output-dir={output}", *TEST_PLUGINS_OFF]
         timeline = run_process(
             command,
             self.folder,
@@ -235,30 +254,52 @@ def read_lines(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def print_measures(rounds: Sequence[tuple[Timeline, Timeline, Timeline]]) -> float:
-    """A line a measure; the ratio of the seconds a document."""
-    print(f"  {'':<28}{'loop':>8}{'batch':>8}{'suite':>8}{'to loop':>10}{'to batch':>10}")
-    ratios: dict[str, float] = {}
-    for name, read in MEASURES.items():
-        rows = [[read(timeline) for timeline in timelines] for timelines in rounds]
-        loop, batch, suite = (statistics.median(column) for column in zip(*rows, strict=True))
-        ratios[name] = statistics.median(row[2] / row[0] for row in rows)
-        to_batch = statistics.median(row[2] / row[1] for row in rows)
-        print(
-            f"  {name:<28}{loop:8.3f}{batch:8.3f}{suite:8.3f}{ratios[name]:10.2f}{to_batch:10.2f}"
-        )
-    return ratios["seconds a document"]
+def print_measures(rounds: Sequence[Mapping[str, Timeline]]) -> float:
+    """A line a measure: its medians, and the suite's ratio to each other process of a round. The
+    ratio of the seconds a document to the loop's."""
+    names = list(rounds[0])
+    others = [name for name in names if name != "suite"]
+    titles = "".join(f"{name:>8}" for name in names)
+    print(f"  {'':<28}{titles}" + "".join(f"{'to ' + name:>10}" for name in others))
+    for measure, read in MEASURES.items():
+        values = {name: [read(timelines[name]) for timelines in rounds] for name in names}
+        medians = "".join(f"{statistics.median(values[name]):8.3f}" for name in names)
+        ratios = "".join(f"{compute_ratio(values, name):10.2f}" for name in others)
+        print(f"  {measure:<28}{medians}{ratios}")
+    seconds = {name: [timelines[name].document for timelines in rounds] for name in names}
+    return compute_ratio(seconds, "loop")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def compute_ratio(values: Mapping[str, Sequence[float]], other: str) -> float:
+    """The median over the rounds of the suite's value divided by another's."""
+    pairs = zip(values["suite"], values[other], strict=True)
+    return statistics.median(of_suite / of_other for of_suite, of_other in pairs)
+
+
+def print_growth(bench: Bench) -> None:
+    loop, suite = bench.run_loop(), bench.run_suite()
+    print(
+        f"  memory from document {MEMORY_START} to the last of {len(loop.answer_times)}: "
+        f"loop {loop.measure_growth():+.1f} MB, suite {suite.measure_growth():+.1f} MB"
+    )
+
+
+def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--short", action="store_true")
     parser.add_argument("--model", type=Path)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--documents", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory-documents", type=int, default=200)
     parser.add_argument("--limit", type=float, default=1.5)
-    options = parser.parse_args(arguments)
+    if "--short" in (sys.argv[1:] if arguments is None else arguments):
+        parser.set_defaults(**SHORT_FORM)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = read_options(arguments)
     os.environ["HF_HUB_OFFLINE"] = "1"
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = options.model or Path(folder) / "qwen2_vl"
@@ -266,25 +307,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             checkpoints.TEXT.update(SIZE)
             checkpoints.build("qwen2_vl", checkpoint)
         bench = Bench(Path(folder) / "project", checkpoint, options.tokens, options.documents)
-        rounds = [
-            (bench.run_loop(), bench.run_loop(BATCH_SIZE), bench.run_suite())
-            for _ in range(options.rounds)
-        ]
+        rounds = [bench.run_round(with_batch=not options.short) for _ in range(options.rounds)]
         now, load = datetime.now(UTC).date(), os.getloadavg()[1]
         print(
             f"{options.documents} documents, {options.tokens} new tokens, {options.rounds} rounds; "
             f"{now}, {os.cpu_count()} cores, load {load:.1f}"
         )
         ratio = print_measures(rounds)
+        print(f"  the suite alone: {SUITE_EXTRAS}")
         if options.memory_documents > MEMORY_START:
-            long_bench = Bench(
-                Path(folder) / "long", checkpoint, options.tokens, options.memory_documents
-            )
-            loop, suite = long_bench.run_loop(), long_bench.run_suite()
-            print(
-                f"  memory from document {MEMORY_START} to {options.memory_documents}: "
-                f"loop {loop.measure_growth():+.1f} MB, suite {suite.measure_growth():+.1f} MB"
-            )
+            long_project, count = Path(folder) / "long", options.memory_documents
+            print_growth(Bench(long_project, checkpoint, options.tokens, count))
     return 0 if ratio <= options.limit else 1
 
 

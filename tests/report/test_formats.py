@@ -19,6 +19,7 @@ from vlm_lab.report import formats, plots, tables_csv
 from vlm_lab.report.html.changes import find_changes, write_changes
 from vlm_lab.report.markdown import escape_markdown
 from vlm_lab.report.plot_rendering import render_svg
+from vlm_lab.run.run_analysis import write_run_report
 
 AC, RI = "http://atlassian.com/content", "http://atlassian.com/resource/identifier"
 # https://confluence.atlassian.com/conf91/confluence-storage-format-1442847767.html: the elements
@@ -54,6 +55,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def markdown(run: Path) -> str:
     return formats.write_format("md", run).read_text()
+
+
+def test_the_page_that_somebody_waits_for_is_written_before_the_wiki_s(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    write_run_report(run, read_report(run), ())
+    page, wiki_text = ((run / formats.FILE_NAMES[name]).stat() for name in ("html", "md"))
+    assert page.st_mtime_ns < wiki_text.st_mtime_ns
 
 
 def test_confluence_is_xml_of_the_storage_format(run: Path) -> None:

@@ -106,6 +106,7 @@ class Stand:
         self.parallel_requests = parallel_requests
         self.answer = answer
         self.asked: list[list[str]] = []
+        self.announced: list[list[str]] = []
 
     def identity(self) -> dict[str, str]:
         return {"device": "cpu"}
@@ -117,6 +118,9 @@ class Stand:
 
     def generate(self, prompt: Prompt) -> Generation:
         return self.generate_batch([prompt])[0]
+
+    def announce_batch(self, prompts: Sequence[Prompt]) -> None:
+        self.announced.append([prompt.document_id for prompt in prompts])
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
         names = [prompt.document_id for prompt in prompts]
@@ -192,6 +196,15 @@ def test_without_room_batches_are_halved_and_stay_so() -> None:
     assert max(sizes[3:]) <= sizes[0] // 2
 
 
+def test_the_next_batch_is_announced_while_the_model_works() -> None:
+    stand = Stand(lambda names: time.sleep(0.1))
+    window, cases, _ = open_window(stand, 64)
+    for case in cases:
+        window.take(case)
+    window.close()
+    assert stand.announced == stand.asked[1:]
+
+
 def test_what_one_prompt_does_is_its_own_error() -> None:
     def answer(names: list[str]) -> None:
         if "d3" in names:
@@ -243,7 +256,7 @@ def test_a_run_scores_the_same_and_tells_what_it_got_done(pytester: pytest.Pytes
     assert summary["speed"]["timed"] == 0
     assert summary["speed"]["throughput"]["documents"] == len(DOCUMENTS)
     assert summary["scores"]["field_f1"]["value"] == 1
-    result.stdout.fnmatch_lines(["*Scenario offline: many requests at once*", "*documents/s*"])
+    result.stdout.fnmatch_lines(["*Scenario offline: many requests at once*", "*docs/s*"])
     result.stdout.no_fnmatch_line("*benchmark: * tests*")
     calls = [call for call in calls_of(pytester.path) if "batch" in call]
     assert 0 < len(calls) < len(DOCUMENTS)

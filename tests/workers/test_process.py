@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -41,16 +42,47 @@ def answer(do, pages):
     exec(do)
     return {"done": True}
 """
+CHECK_ENVIRONMENT = """
+import os
+assert (os.environ["TYPED"], os.environ["OURS"]) == ("typed", "ours")
+"""
 
 
 @pytest.fixture
-def worker(tmp_path: Path) -> Iterator[Worker]:
+def code(tmp_path: Path) -> WorkerCode:
     (tmp_path / "own_worker.py").write_text(WORKER)
-    worker = Worker(
-        WorkerCode(entry_module="own_worker", search_paths=[str(tmp_path), *sys.path]), {}
-    )
+    return WorkerCode(entry_module="own_worker", search_paths=[str(tmp_path), *sys.path])
+
+
+@pytest.fixture
+def worker(code: WorkerCode) -> Iterator[Worker]:
+    worker = Worker(code, {})
     yield worker
     worker.close()
+
+
+def test_a_start_neither_reads_nor_changes_the_environment_that_other_threads_change(
+    code: WorkerCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """numpy puts a variable into it and takes it out while it is imported."""
+    environments: list[dict[str, str] | None] = []
+
+    class WatchedPopen(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            environments.append(options.get("env"))
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", WatchedPopen)
+    monkeypatch.setenv("TYPED", "typed")
+    before = dict(os.environ)
+    worker = Worker(code, {"TYPED": "ours", "OURS": "ours"})
+    try:
+        assert worker.request_answer({"do": CHECK_ENVIRONMENT}, 60, ()) == {"done": True}
+    finally:
+        worker.close()
+    assert len(environments) == 2  # the worker and its guard
+    assert None not in environments
+    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,10 @@ class Backend:
         """The replies to prompts that are asked at once, in their order."""
         raise NotImplementedError
 
+    def announce_batch(self, prompts: Sequence[Prompt]) -> None:
+        """What `generate_batch` will be asked next, told while it answers: a backend may get ready
+        for it. Called from another thread."""
+
     def prepare(self) -> None:
         """Called before each case and not timed: brings back what a crash took."""
 

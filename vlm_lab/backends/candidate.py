@@ -113,6 +113,12 @@ class Candidate:
         replies = iter(self._ensure_backend().generate_batch(page_prompts))
         return [_join_page_replies(list(islice(replies, len(pages)))) for pages in split_prompts]
 
+    def announce_batch(self, prompts: Sequence[Prompt]) -> None:
+        """Tells the backend, while it answers, what `generate_batch` will be asked next."""
+        if self._backend is not None:
+            split_prompts = [self._split_by_page(prompt) for prompt in prompts]
+            self._backend.announce_batch(list(chain.from_iterable(split_prompts)))
+
     def _ensure_backend(self) -> Backend:
         self.load()
         assert self._backend is not None  # noqa: S101 - load() raises otherwise

@@ -13,16 +13,16 @@ THROUGHPUT_COLUMNS = (
     "model",
     "prompt",
     "documents",
-    "documents/s",
-    "output tokens/s",
+    "docs/s",
+    "tok/s",
     "busy",
-    "asked at once",
-    "values that flip, asked alone",
+    "at once",
+    "flips",
 )
 THROUGHPUT_LEGEND = (
     "Many requests at once, from the first of them to the last answer: no document has seconds of"
     " its own. Busy: the share of that time in which the model worked (of a server: in which it had"
-    " a request). Values that flip are counted by --probe, which asks documents again one by one."
+    " a request). Flips: values that are others when --probe asks documents again one by one."
 )
 
 

@@ -60,7 +60,9 @@ def choose_limits(candidate: Candidate) -> BatchLimits:
 def estimate_tokens(candidate: Candidate, prompt: Prompt) -> int:
     """Tokens of a prompt and of the longest reply to it; its pages are rendered."""
     sizes = [page.image.size for page in prompt.pages]
-    visual_tokens = candidate.predict_visual_tokens(sizes)
+    visual_tokens = None
+    if not candidate.model.has_own_backend:  # a class of one's own is busy answering
+        visual_tokens = candidate.predict_visual_tokens(sizes)
     if visual_tokens is None:
         visual_tokens = sum(width * height for width, height in sizes) // PIXELS_PER_TOKEN
     new_tokens = candidate.model.generation_kwargs.get("max_new_tokens", DEFAULT_NEW_TOKENS)

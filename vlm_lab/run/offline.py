@@ -54,6 +54,8 @@ class RequestWindow:
         self._next_index = 0  # of the case that is rendered next
         self._position = 0  # of the test that runs
         self._waiting: list[WaitingPrompt] = []
+        self._announced: list[WaitingPrompt] = []  # the next batch, which the backend knows
+        self._is_asking = False
         self._is_preparing = True
         self._scheduled: set[CaseKey] = set()
         self._outcomes: dict[CaseKey, Outcome] = {}
@@ -66,6 +68,8 @@ class RequestWindow:
 
     def _start_threads(self) -> list[threading.Thread]:
         targets = [self._prepare_cases, *[self._ask] * max(1, self.candidate.parallel_requests)]
+        if self._limits.prompts > 1:
+            targets.append(self._announce_batches)
         # Daemons: what a server still answers keeps no run from ending.
         threads = [threading.Thread(target=target, daemon=True) for target in targets]
         for thread in threads:
@@ -146,9 +150,31 @@ class RequestWindow:
             return error
         return WaitingPrompt(case, prompt, tokens, reply_key)
 
+    def _announce_batches(self) -> None:
+        """Chooses each next batch while the model works on the one before it, and tells it."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_closed or self._has_batch_to_announce())
+                if self._is_closed:
+                    return
+                self._announced = self._take_batch()
+                prompts = [waiting.prompt for waiting in self._announced]
+            with contextlib.suppress(Exception):  # what is wrong with it is said when it is asked
+                self.candidate.announce_batch(prompts)
+
+    def _has_batch_to_announce(self) -> bool:
+        return self._is_asking and not self._announced and self._has_batch()
+
+    def _take_batch(self) -> list[WaitingPrompt]:
+        batch = choose_batch(self._waiting, self._limits)
+        keys = {waiting.case.key for waiting in batch}
+        self._waiting = [waiting for waiting in self._waiting if waiting.case.key not in keys]
+        return batch
+
     def _ask(self) -> None:
         while batch := self._wait_for_batch():
             self._answer(batch)
+            self._is_asking = False
 
     def _wait_for_batch(self) -> list[WaitingPrompt]:
         """What is asked next; nothing at the end of the run. A batch waits for prompts that are
@@ -157,13 +183,14 @@ class RequestWindow:
             self._changed.wait_for(lambda: self._is_closed or self._has_batch())
             if self._is_closed:
                 return []
-            batch = choose_batch(self._waiting, self._limits)
-            keys = {waiting.case.key for waiting in batch}
-            self._waiting = [prompt for prompt in self._waiting if prompt.case.key not in keys]
+            batch, self._announced = self._announced or self._take_batch(), []
+            self._is_asking = True
             self._changed.notify_all()
             return batch
 
     def _has_batch(self) -> bool:
+        if self._announced:
+            return True
         if not self._waiting:
             return False
         return not self._is_preparing or is_batch_full(self._waiting, self._limits)
@@ -192,6 +219,8 @@ class RequestWindow:
 
     def _generate(self, prompts: Sequence[Prompt]) -> Sequence[Generation]:
         with self._load_lock:
+            if self._is_closed:
+                raise GenerationError("Cancelled", "the run has ended")
             self.candidate.load()
         if len(prompts) == 1:
             return [self.candidate.generate(prompts[0])]

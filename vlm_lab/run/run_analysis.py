@@ -83,9 +83,9 @@ def keep_own_notes(report: Report) -> list[str | Message]:
 
 
 def write_run_report(folder: Path, report: Report, records: Iterable[Record]) -> None:
-    """Writes report.json, report.md and report.html."""
+    """Writes report.json, report.html, which somebody waits for, and report.md."""
     write_report(folder / "report.json", report, records)
-    for format_name in ("md", "html"):
+    for format_name in ("html", "md"):
         write_format(format_name, folder)
 
 

@@ -23,6 +23,7 @@ class GroupGuard:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env={},  # as in `process.make_exec_model`; it needs none
             start_new_session=True,  # Ctrl-C is not for it
         )
 

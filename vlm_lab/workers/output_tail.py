@@ -4,7 +4,6 @@ It goes through a pipe and not into a file: one that prints without end would fi
 """
 
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ LAST_WORDS_SECONDS = 1.0  # a grandchild that left the group may hold the pipe o
 
 
 class OutputTail:
-    """The end of everything that the processes started inside `capture()` write to stderr."""
+    """The end of everything that processes write to the stderr that `lend_write_end()` gives."""
 
     def __init__(self) -> None:
         self._tail = b""
@@ -27,17 +26,12 @@ class OutputTail:
         self._thread.start()
 
     @contextmanager
-    def capture(self) -> Iterator[None]:
-        """A child started inside has its stderr here: what it prints before it can redirect itself
-        included. To be used once."""
-        sys.stderr.flush()
-        saved_stderr = os.dup(2)
-        os.dup2(self._write_end, 2)
+    def lend_write_end(self) -> Iterator[int]:
+        """The stderr of a child that is started inside: what it prints before it can redirect
+        itself included. To be used once."""
         try:
-            yield
+            yield self._write_end
         finally:
-            os.dup2(saved_stderr, 2)
-            os.close(saved_stderr)
             os.close(self._write_end)
 
     def _drain(self) -> None:

@@ -10,10 +10,13 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from vlm_lab.errors import GenerationError
@@ -72,8 +75,12 @@ class Worker:
 
         self._output = OutputTail()
         self._pixel_file = PixelFile()
-        self._group = execnet.Group()
-        with extend_environment({**WORKER_VARIABLES, **variables}), self._output.capture():
+        # In turns: what is announced next is written while the one before it may still be read.
+        self._announced_files: list[PixelFile] = []
+        self._send_lock = threading.Lock()
+        with self._output.lend_write_end() as stderr:
+            exec_model = make_exec_model({**WORKER_VARIABLES, **variables}, stderr)
+            self._group = execnet.Group(execmodel=exec_model)
             gateway: Any = self._group.makegateway(f"popen//python={shlex.quote(python)}")
         # execnet has no public way to the process, and its own ending of one waits for a busy
         # worker.
@@ -89,9 +96,19 @@ class Worker:
         self, request: Mapping[str, Any], seconds: float, pages: Sequence[PixelPage] = ()
     ) -> dict[str, Any]:
         """The worker's answer to a request and the pages that belong to it, within `seconds`."""
-        with self._report_end():
+        with self._report_end(), self._send_lock:
             self._channel.send({**request, **self._pixel_file.store_pages(pages)})
         return self._receive_answer(seconds)
+
+    def announce(self, request: Mapping[str, Any], pages: Sequence[PixelPage]) -> None:
+        """Sends what will be asked after the question that is open, so that the worker gets ready
+        for it; there is no answer. What breaks off over it is that question's matter."""
+        if len(self._announced_files) < 2:
+            self._announced_files.insert(0, PixelFile())
+        pixel_file = self._announced_files.pop(0)
+        self._announced_files.append(pixel_file)
+        with suppress(OSError), self._send_lock:
+            self._channel.send({**request, **pixel_file.store_pages(pages)})
 
     def _receive_answer(self, seconds: float) -> dict[str, Any]:
         with self._report_end():
@@ -123,7 +140,8 @@ class Worker:
         self._process.kill()
         status: int | None = self._process.wait()
         self._group.terminate(timeout=1)
-        self._pixel_file.close()
+        for pixel_file in (self._pixel_file, *self._announced_files):
+            pixel_file.close()
         return status
 
     def close(self) -> None:
@@ -158,14 +176,19 @@ def read_module_sources(packages: Sequence[str], modules: Sequence[str]) -> list
     return module_sources
 
 
-@contextmanager
-def extend_environment(defaults: Mapping[str, str]) -> Iterator[None]:
-    """Variables that a child started inside inherits, unless the environment already says
-    otherwise."""
-    added_names = [name for name in defaults if name not in os.environ]
-    os.environ.update({name: defaults[name] for name in added_names})
-    try:
-        yield
-    finally:
-        for name in added_names:
-            del os.environ[name]
+def make_exec_model(defaults: Mapping[str, str], stderr: int) -> Any:
+    """execnet's own way to start a process, with variables that the environment does not have and
+    a place for what it prints. What the whole of this process has is not touched: other threads
+    start processes, too.
+
+    The environment is a copy: numpy changes the real one while another thread imports it, and a
+    start in that moment ends with "Bad address".
+    """
+    from execnet.gateway_base import ThreadExecModel
+
+    start = partial(subprocess.Popen, env={**defaults, **os.environ}, stderr=stderr)
+
+    class WorkerExecModel(ThreadExecModel):
+        subprocess = SimpleNamespace(PIPE=subprocess.PIPE, Popen=start)
+
+    return WorkerExecModel()

@@ -4,6 +4,7 @@ What dies over one document costs that document. What dies over and over without
 is no matter of documents: the rest fails at once, with the last reason.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,12 @@ class Supervisor:
         self.worker: Worker | None = None
         self._name, self._start, self._max_deaths = name, start, max_deaths
         self._deaths: list[str] = []
+        self._lock = threading.Lock()
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a question of another thread is open."""
+        return self._lock.locked()
 
     def ensure_worker(self) -> Worker:
         """The worker, started where there is none. GenerationError where it died too often."""
@@ -43,19 +50,20 @@ class Supervisor:
     ) -> dict[str, Any]:
         """An answer. A worker that dies over it, or is ended in the middle, is given up. One that
         is the reply to a case ends a row of deaths; a death over a batch is not counted, since its
-        prompts are asked again one by one."""
-        worker = self.ensure_worker()
-        try:
-            answer = worker.request_answer(request, seconds, pages)
-        except BaseException as error:
-            if is_batch:
-                self.close()
-            else:
-                self.note_death(str(error))
-            raise
-        if is_reply:
-            self._deaths.clear()
-        return answer
+        prompts are asked again one by one. Threads ask one after the other."""
+        with self._lock:
+            worker = self.ensure_worker()
+            try:
+                answer = worker.request_answer(request, seconds, pages)
+            except BaseException as error:
+                if is_batch:
+                    self.close()
+                else:
+                    self.note_death(str(error))
+                raise
+            if is_reply:
+                self._deaths.clear()
+            return answer
 
     def note_death(self, reason: str) -> None:
         """Gives the worker up."""

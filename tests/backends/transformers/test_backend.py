@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from vlm_lab.backends.transformers.backend import Transformers
 from vlm_lab.backends.transformers.families import predict_visual_tokens
 from vlm_lab.errors import GenerationError, Skip, UserError
-from vlm_lab.types import Model, Page, Prompt, Runtime
+from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 
 TEXT = "Return the invoice as JSON. Verkäufer, Счёт №"
 
@@ -133,6 +133,36 @@ def test_a_reply_says_what_it_cost_and_was_made_with(qwen: Transformers) -> None
 
 def test_greedy_replies_do_not_change(qwen: Transformers) -> None:
     assert qwen.generate(prompt()).tokens == qwen.generate(prompt()).tokens
+
+
+def test_a_batch_says_what_its_prompts_say_alone_announced_or_not(qwen: Transformers) -> None:
+    prompts = [prompt(), prompt("What is the total?"), prompt(pages=2)]
+    alone = [qwen.generate(each) for each in prompts]
+    first: list[list[Generation]] = []
+    asking = threading.Thread(target=lambda: first.append(qwen.generate_batch(prompts)))
+    asking.start()
+    again = [replace(each) for each in prompts]
+    qwen.announce_batch(again)
+    asking.join()
+    for batch in (*first, qwen.generate_batch(again)):
+        for reply, single in zip(batch, alone, strict=True):
+            assert reply.raw_response == single.raw_response
+            assert reply.usage == single.usage
+            assert reply.image_sizes == single.image_sizes
+
+
+def test_a_batch_that_was_announced_to_a_worker_that_died_is_asked_whole(
+    qwen: Transformers,
+) -> None:
+    prompts = [prompt(), prompt("What is the total?")]
+    expected = [reply.raw_response for reply in qwen.generate_batch(prompts)]
+    qwen.announce_batch(prompts)
+    assert qwen.worker
+    os.kill(qwen.worker.pid, signal.SIGKILL)
+    with pytest.raises(GenerationError):
+        qwen.generate_batch(prompts)
+    qwen.prepare()
+    assert [reply.raw_response for reply in qwen.generate_batch(prompts)] == expected
 
 
 def test_visual_tokens_are_predicted_without_a_model(qwen: Transformers) -> None:

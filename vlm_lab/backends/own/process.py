@@ -91,7 +91,12 @@ class OwnProcess:
             all_pages += pages
         seconds = self._timeouts["reply_timeout"] * len(prompts)
         replies = self._ask(
-            "generate_batch", (bare_prompts,), all_pages, seconds=seconds, is_reply=True
+            "generate_batch",
+            (bare_prompts,),
+            all_pages,
+            seconds=seconds,
+            is_reply=True,
+            is_batch=len(prompts) > 1,
         )
         return [*map(transfer.decode_generation, replies)]
 
@@ -108,6 +113,7 @@ class OwnProcess:
         *,
         seconds: float,
         is_reply: bool = False,
+        is_batch: bool = False,
     ) -> Any:
         """What a call returns; raises what it raised, and GenerationError where the process died
         over it."""
@@ -115,7 +121,7 @@ class OwnProcess:
         request = {"call": call, "arguments": transfer.encode_arguments(arguments)}
         try:
             answer = self._supervisor.request_answer(
-                request, seconds, pixel_pages, is_reply=is_reply
+                request, seconds, pixel_pages, is_reply=is_reply, is_batch=is_batch
             )
         except GenerationError as death:
             raise WorkerLost(death.kind, f"{self.model.name}: in {call}: {death}") from None
@@ -125,7 +131,7 @@ class OwnProcess:
         """Lets the user's object close what it holds, then ends the worker."""
         worker = self._supervisor.worker
         try:
-            if worker and worker is self._loaded_worker:
+            if worker and worker is self._loaded_worker and not self._supervisor.is_asking:
                 # Where it hangs or crashes now, what it held is free all the same.
                 with suppress(WorkerLost):
                     self._ask("close", seconds=CLOSE_SECONDS)

@@ -8,6 +8,7 @@ has answered anything, the model's other cases fail at once.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -30,7 +31,7 @@ from vlm_lab.files import read_json_object
 from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
-from vlm_lab.workers.pixel_file import pack_pages
+from vlm_lab.workers.pixel_file import PixelPage, pack_pages
 from vlm_lab.workers.process import Worker
 from vlm_lab.workers.supervisor import Supervisor
 
@@ -39,6 +40,19 @@ DEVICE_SETTINGS = ("device", "dtype", "attn_implementation")
 WEIGHTS_ERRORS = ("MissingWeights", "UnusedWeights", "MismatchedWeights", "BrokenWeights")
 SAFETENSORS_ERROR = "SafetensorError"
 IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncedBatch:
+    """What a worker was told to get ready for, and the number that it is asked by."""
+
+    worker: Worker
+    prompts: Sequence[Prompt]
+    number: int
+
+    def is_of(self, worker: Worker | None, prompts: Sequence[Prompt]) -> bool:
+        """Whether that worker has these prompts."""
+        return worker is self.worker and list(prompts) == list(self.prompts)
 
 
 class Transformers(Backend):
@@ -54,6 +68,8 @@ class Transformers(Backend):
         self.weights = weights.require_checkpoint(model, runtime.cache)
         self.timeouts = parse_timeouts(model)
         self.environment: Mapping[str, Any] = {}
+        self._announced: AnnouncedBatch | None = None
+        self._announced_count = 0
         self._supervisor = Supervisor(model.name, self._start_worker, MAX_DEATHS)
         self.prepare()
 
@@ -111,16 +127,35 @@ class Transformers(Backend):
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """The replies to prompts that are padded to one batch. Their timing is the batch's."""
-        batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
-        answer = self._request_answer(prompts, {"batch_prompts": batch_prompts})
+        announced = self._announced
+        self._announced = None
+        if announced and announced.is_of(self.worker, prompts):
+            answer = self._request_answer(prompts, {"announced": announced.number}, pages=())
+        else:
+            batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
+            answer = self._request_answer(prompts, {"batch_prompts": batch_prompts})
         return [self._build_generation({**answer, **reply}) for reply in answer["replies"]]
 
+    def announce_batch(self, prompts: Sequence[Prompt]) -> None:
+        """Has the next batch preprocessed while the model works on this one."""
+        worker = self.worker
+        if worker is None:
+            return
+        self._announced_count += 1
+        batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
+        request = {"announce": self._announced_count, "batch_prompts": batch_prompts}
+        worker.announce(request, _pack_prompts(prompts))
+        self._announced = AnnouncedBatch(worker, prompts, self._announced_count)
+
     def _request_answer(
-        self, prompts: Sequence[Prompt], prompt_fields: Mapping[str, Any]
+        self,
+        prompts: Sequence[Prompt],
+        prompt_fields: Mapping[str, Any],
+        pages: Sequence[PixelPage] | None = None,
     ) -> dict[str, Any]:
-        """The worker's answer to `prompt_fields` about all the prompts' pages."""
-        all_pages = chain.from_iterable(prompt.pages for prompt in prompts)
-        pixel_pages = pack_pages(page.image for page in all_pages)
+        """The worker's answer to `prompt_fields` about all the prompts' pages, unless it has
+        them."""
+        pixel_pages = _pack_prompts(prompts) if pages is None else pages
         request = {
             "generation_kwargs": dict(self.model.generation_kwargs),
             "seed": self.runtime.seed,
@@ -229,6 +264,11 @@ class Transformers(Backend):
                 "library_messages": answer["library_messages"],
             },
         )
+
+
+def _pack_prompts(prompts: Sequence[Prompt]) -> list[PixelPage]:
+    all_pages = chain.from_iterable(prompt.pages for prompt in prompts)
+    return pack_pages(page.image for page in all_pages)
 
 
 def _describe_missing_settings(model: Model, runtime: Runtime) -> list[Message]:

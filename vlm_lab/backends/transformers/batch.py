@@ -22,7 +22,10 @@ def generate_replies(loaded_model: LoadedModel, request: Payload) -> Payload:
     torch.manual_seed(request["seed"])
     devices.reset_peak_memory(loaded_model.device)
     start_time = time.perf_counter()
-    inputs = build_padded_inputs(loaded_model, request)
+    inputs = (
+        request["inputs"] if "inputs" in request else build_padded_inputs(loaded_model, request)
+    )
+    inputs = inputs.to(loaded_model.device, dtype=loaded_model.model.dtype)
     inputs_time = time.perf_counter()
     observer = BatchObserver()
     with torch.inference_mode():
@@ -39,15 +42,16 @@ def generate_replies(loaded_model: LoadedModel, request: Payload) -> Payload:
     reply_start = seen.prompt_length or 0
     logprobs = observer.collect_logprobs(output) if seen is observer else [[] for _ in output]
     prompts = split_inputs(inputs, [count for _, count in request["batch_prompts"]])
-    replies = [
-        build_row(loaded_model, row[reply_start:].tolist(), row_logprobs, prompt)
-        for row, row_logprobs, prompt in zip(output, logprobs, prompts)  # noqa: B905 - 3.9
-    ]
+    with loaded_model.processor_lock:
+        replies = [
+            build_row(loaded_model, row[reply_start:].tolist(), row_logprobs, prompt)
+            for row, row_logprobs, prompt in zip(output, logprobs, prompts)  # noqa: B905 - 3.9
+        ]
     return {"replies": replies, "timing": timing, **loaded_model.describe_answer()}
 
 
 def build_padded_inputs(loaded_model: LoadedModel, request: Payload) -> Any:
-    """Ids and pixels of all prompts, on the model's device."""
+    """Ids and pixels of all prompts. One thread at a time has the processor."""
     if processors.has_numbered_images(loaded_model.processor):
         raise WorkerError("NoBatch", "this model's own code takes one prompt at a time")
     remaining_images, chat_prompts = loaded_model.build_page_images(request), []
@@ -56,8 +60,8 @@ def build_padded_inputs(loaded_model: LoadedModel, request: Payload) -> Any:
         images, remaining_images = remaining_images[:image_count], remaining_images[image_count:]
         chat_prompts.append(loaded_model.build_chat_prompt(text, image_count))
         images_by_prompt += [images] if loaded_model.family.multi_image else images
-    inputs = processors.encode_batch(loaded_model.processor, chat_prompts, images_by_prompt)
-    return inputs.to(loaded_model.device, dtype=loaded_model.model.dtype)
+    with loaded_model.processor_lock:
+        return processors.encode_batch(loaded_model.processor, chat_prompts, images_by_prompt)
 
 
 def split_inputs(inputs: Any, image_counts: list[int]) -> list[Payload]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ class LoadedModel:
         self.config = read_json_object(self.folder / "config.json")
         self.family = families.get_family(self.config)
         self.library_messages = LibraryMessages()
+        # A fast tokenizer that pads in one thread and decodes in another raises "Already borrowed".
+        self.processor_lock = threading.Lock()
         loader = ModelLoader(load_request, self.config)
         with self.library_messages.listen():
             self.processor = self.load_processor()

@@ -8,6 +8,8 @@ failure is {"error": [kind, message]}.
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -30,13 +32,54 @@ def serve_requests(channel: Any) -> None:
 
     load_answer = run_guarded(load)
     channel.send(load_answer)
-    while loaded_models:
-        request = child.receive_request(channel)
+    if not loaded_models:
+        return
+    questions = Questions(channel, loaded_models[0])
+    while (request := questions.wait_for_next()) is not None:
         channel.send(run_guarded(lambda request=request: answer_request(loaded_models[0], request)))
 
 
+class Questions:
+    """What the parent asks, in its order. What it announces (`announce`) is preprocessed by a
+    thread of its own while the model works, and is there when it is asked (`announced`)."""
+
+    def __init__(self, channel: Any, loaded_model: LoadedModel) -> None:
+        self._channel, self._loaded_model = channel, loaded_model
+        self._queue: queue.SimpleQueue[Payload | None] = queue.SimpleQueue()
+        self._announced: dict[int, Payload] = {}
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def wait_for_next(self) -> Payload | None:
+        """A question; None where the channel closed."""
+        request = self._queue.get()
+        if request is not None and "announced" in request:
+            return {**request, **self._announced.pop(request["announced"])}
+        return request
+
+    def _read(self) -> None:
+        while True:
+            try:
+                request = child.receive_request(self._channel)
+            except EOFError:
+                return self._queue.put(None)
+            if "announce" in request:
+                # One is open at a time: what was announced before and never asked is forgotten.
+                self._announced = {request["announce"]: self._prepare(request)}
+            else:
+                self._queue.put(request)
+
+    def _prepare(self, request: Payload) -> Payload:
+        inputs = run_guarded(
+            lambda: {"inputs": batch.build_padded_inputs(self._loaded_model, request)}
+        )
+        return {"batch_prompts": request["batch_prompts"], **inputs}
+
+
 def answer_request(loaded_model: LoadedModel, request: Payload) -> Payload:
-    """One prompt's reply, or those of a batch (`batch_prompts`)."""
+    """One prompt's reply, or those of a batch (`batch_prompts`); or what went wrong with it when it
+    was prepared."""
+    if "error" in request:
+        return {"error": request["error"]}
     if "batch_prompts" in request:
         return batch.generate_replies(loaded_model, request)
     return loaded_model.generate_reply(request)
