@@ -1,6 +1,7 @@
 """pytest tests/suite/test_pages.py: real files' pages; what is broken says so in a line."""
 
 from pathlib import Path
+from typing import Any
 
 import pypdfium2
 import pytest
@@ -9,8 +10,10 @@ from PIL import Image, ImageDraw
 from vlm_lab.errors import DocumentError
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite import document_files
+from vlm_lab.suite import pages as suite_pages
 from vlm_lab.suite.document_files import is_document
-from vlm_lab.suite.pages import Pages
+from vlm_lab.suite.pages import Pages, count_ahead
+from vlm_lab.suite.rendering import process
 
 RED, WHITE, BLACK = (255, 0, 0), (255, 255, 255), (0, 0, 0)
 
@@ -36,6 +39,48 @@ def pages(path: Path, max_pages: int = 4, dpi: int = 72) -> list[Image.Image]:
 
 def near(pixel: object, colour: tuple[int, int, int]) -> bool:
     return all(abs(a - b) < 40 for a, b in zip(pixel, colour, strict=True))  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        # What is asked of the worker: about two files, or about one.
+        ("none", [2]),
+        ("broken", [2, "d1.pdf"]),
+        ("ends the process", [2, "d0.pdf", "d1.pdf", "d2.pdf", "d3.pdf"]),
+    ],
+)
+def test_pages_of_many_are_counted_together_and_one_fault_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, expected: list[int | str]
+) -> None:
+    paths = [pdf(tmp_path / f"d{number}.pdf", [(72, 72)] * (number + 1)) for number in range(4)]
+    if fault == "broken":
+        paths[1].write_bytes(b"%PDF-1.7 and no more than that")
+    asked: list[int | str] = []
+    exchange = process.PageWorker._exchange
+
+    def note_request(
+        self: process.PageWorker,
+        path: Path,
+        operation: str,
+        arguments: dict[str, Any],
+        place: Any,
+    ) -> Any:
+        asked.append(len(arguments["paths"]) if "paths" in arguments else path.name)
+        if operation == "count_each" and fault == "ends the process":
+            raise EOFError
+        return exchange(self, path, operation, arguments, place)
+
+    monkeypatch.setattr(process.PageWorker, "_exchange", note_request)
+    monkeypatch.setattr(suite_pages, "COUNTED_TOGETHER", 2)
+    count_ahead(tmp_path, paths)
+    for number, path in enumerate(paths):
+        if fault == "broken" and path.name == "d1.pdf":
+            with pytest.raises(DocumentError, match="^d1.pdf: "):
+                Pages(path, 4, 72).total  # noqa: B018
+        else:
+            assert Pages(path, 4, 72).total == number + 1
+    assert list(dict.fromkeys(asked)) == expected
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])

@@ -6,14 +6,15 @@ Said before the run, in the report and on the field: a value that no model could
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, list_first_names
 from vlm_lab.sanitize import terminal_safe
-from vlm_lab.suite.pages import Pages
+from vlm_lab.suite.pages import Pages, count_ahead
 from vlm_lab.suite.prompts import get_page_limit
 from vlm_lab.suite.unseen_values import find_unseen_paths
-from vlm_lab.types import Case, Document
+from vlm_lab.types import Case, Document, Suite
 
 MAX_NAMES = 10
 DocumentLimit = tuple[str, str, int]  # suite, document id, pages shown
@@ -35,6 +36,7 @@ class LeftOutPages:
 
     def _find_notes(self, cases: Sequence[Case]) -> Iterator[Message]:
         names_by_limit: dict[int, list[str]] = {}
+        _count_ahead(cases)
         for case in cases:
             key = self._build_key(case)
             if key in self._totals:
@@ -63,6 +65,15 @@ class LeftOutPages:
         suite = case.document.suite
         limit = get_page_limit(case.model, suite, self.max_pages)
         return suite.name, case.document.id, limit
+
+
+def _count_ahead(cases: Sequence[Case]) -> None:
+    paths_by_suite: dict[Suite, dict[Path, None]] = {}
+    for case in cases:
+        document = case.document
+        paths_by_suite.setdefault(document.suite, {})[document.path] = None
+    for suite, paths in paths_by_suite.items():
+        count_ahead(suite.documents, paths)
 
 
 def _count_pages(document: Document) -> int:

@@ -7,17 +7,19 @@ to a model: e-invoices carry the answer in them.
 
 import hashlib
 import threading
-from collections.abc import Sequence
-from functools import cache, cached_property, lru_cache
+from collections.abc import Iterable, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, overload
 
+from vlm_lab.errors import DocumentError
 from vlm_lab.messages import Message
 from vlm_lab.suite.document_files import detect_format
 from vlm_lab.suite.rendering.process import PAGE_WORKER
 from vlm_lab.types import Page
 
 RENDERING = 2  # raised when a page of the same file would get other pixels
+COUNTED_TOGETHER = 100  # files: a request takes several times as long as to count
 Location = tuple[int, float, float]  # page index, top and bottom as shares of the page's height
 Place = tuple[int, float, float, float, float]  # page index; left, top, right, bottom as shares
 
@@ -56,11 +58,7 @@ class Pages(Sequence[Page]):
 
     @cached_property
     def total(self) -> int:
-        try:
-            modified = self.path.stat().st_mtime_ns
-        except OSError:
-            modified = 0  # counting says why it cannot be read
-        return _count_pages(self.path, modified)
+        return _count_pages(self.path)
 
     @property
     def indices(self) -> tuple[int, ...]:
@@ -119,8 +117,36 @@ def stop_rendering() -> None:
     PAGE_WORKER.interrupt()
 
 
-@cache  # all of a run are counted before its first case, and once more in each
-def _count_pages(path: Path, modified: int) -> int:
-    detect_format(path)
-    total: int = PAGE_WORKER.request(path, "count").result
-    return total
+def count_ahead(folder: Path, paths: Iterable[Path]) -> None:
+    """Counts the pages of thousands of documents, many in one request; what is wrong with one of
+    them is said when it is asked for alone. Few documents are not worth that."""
+    keys = [key for key in map(_identify, paths) if key not in _counts]
+    if len(keys) < COUNTED_TOGETHER:
+        return
+    for start in range(0, len(keys), COUNTED_TOGETHER):
+        batch = keys[start : start + COUNTED_TOGETHER]
+        names = [str(path) for path, _ in batch]
+        try:
+            totals = PAGE_WORKER.request(folder, "count_each", paths=names).result
+        except DocumentError:
+            return
+        _counts.update((key, total) for key, total in zip(batch, totals, strict=True) if total)
+
+
+# All of a run are counted before its first case, and asked for once more in each.
+_counts: dict[tuple[Path, int], int] = {}
+
+
+def _count_pages(path: Path) -> int:
+    key = _identify(path)
+    if key not in _counts:
+        detect_format(path)
+        _counts[key] = PAGE_WORKER.request(path, "count").result
+    return _counts[key]
+
+
+def _identify(path: Path) -> tuple[Path, int]:
+    try:
+        return path, path.stat().st_mtime_ns
+    except OSError:
+        return path, 0  # counting says why it cannot be read

@@ -87,6 +87,8 @@ def _answer(request: Mapping[str, Any], answers: BinaryIO) -> Answer:
     match request["operation"]:
         case "count":
             return {"result": documents.count_pages(path)}
+        case "count_each":
+            return {"result": [*map(_count_guarded, map(Path, request["paths"]))]}
         case "render":
             for page in documents.render_pages(path, request["indices"], request["dpi"]):
                 _send_page(answers, page)
@@ -100,6 +102,14 @@ def _answer(request: Mapping[str, Any], answers: BinaryIO) -> Answer:
             return {"result": documents.locate_values(path, forms_by_value, page_count)}
         case operation:
             raise ValueError(f"unknown operation {operation!r}")
+
+
+def _count_guarded(path: Path) -> int | None:
+    """None where they cannot be counted: a request for this file alone says why."""
+    try:
+        return documents.count_pages(path)
+    except Exception:
+        return None
 
 
 def _send_page(answers: BinaryIO, page: RenderedPage) -> None:
