@@ -16,7 +16,7 @@ FIRST = 20  # by then what is made once is made
 # Notes each file that is opened while a case runs, and what of vlm_lab's objects stays after it.
 PROBE = f"""
 import gc, json, os, sys, tracemalloc
-seen = {{"opened": [], "kept": [], "running": False}}
+seen = {{"opened": [], "kept": [], "running": False, "collector": []}}
 
 def note_opening(event, arguments):
     # Beside the cases a thread imports what the report is drawn with.
@@ -26,7 +26,12 @@ def note_opening(event, arguments):
 sys.addaudithook(note_opening)
 tracemalloc.start()
 
+def pytest_collection_modifyitems(items):
+    seen["collector"].append(gc.isenabled())
+    seen["parameters"] = [sorted(item.callspec.params) for item in items]
+
 def pytest_runtest_logstart():
+    seen["collector"].append(gc.isenabled())
     seen["opened"].append([])
     seen["running"] = True
 
@@ -73,3 +78,12 @@ def test_a_case_opens_each_file_once(seen: dict[str, Any]) -> None:
 def test_a_finished_case_leaves_next_to_nothing(seen: dict[str, Any]) -> None:
     first, last = seen["kept"]
     assert (last - first) / (COUNT - FIRST) < 1000
+
+
+def test_no_cycles_are_looked_for_while_cases_are_collected(seen: dict[str, Any]) -> None:
+    while_collecting, *while_running = seen["collector"]
+    assert (while_collecting, all(while_running)) == (False, True)
+
+
+def test_a_case_is_no_parameter_that_pytest_remembers_and_sorts_by(seen: dict[str, Any]) -> None:
+    assert seen["parameters"] == [["model"]] * COUNT

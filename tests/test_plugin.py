@@ -57,6 +57,27 @@ def test_ids_are_model_prompt_document_in_the_files_order_and_k_selects(
     assert calls_of(pytester.path)[1] == "b: terse inv_2 1 pages (32, 32)"
 
 
+def test_nothing_that_lies_among_documents_or_references_is_executed(
+    pytester: pytest.Pytester,
+) -> None:
+    write_project(pytester.path, "models:\n" + echo("a"))
+    for folder in ("documents", "references"):
+        for name in ("conftest.py", "test_own.py", "__init__.py"):
+            path = pytester.path / "benchmarks" / "invoices" / folder / name
+            path.write_text(f"raise SystemExit({folder!r})")
+    run(pytester).assert_outcomes(passed=3)
+
+
+def test_tests_in_a_folder_of_documents_that_is_no_suites_are_found(
+    pytester: pytest.Pytester,
+) -> None:
+    write_project(pytester.path, "models:\n" + echo("a"))
+    folder = pytester.path / "benchmarks" / "documents"
+    folder.mkdir()
+    (folder / "test_own.py").write_text("def test_own(): pass")
+    run(pytester).assert_outcomes(passed=4)
+
+
 def test_other_prompts_have_folders_of_their_own(pytester: pytest.Pytester) -> None:
     prompts = "prompts: {terse: {text: 'JSON: {{ schema }}'}}\n"
     write_project(pytester.path, prompts + "models:\n" + echo("b", ", prompts: [default, terse]"))

@@ -7,10 +7,12 @@ options before it looks at a path, or `--documents ../docs` would execute the co
 beside the documents.
 """
 
+import gc
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,9 +41,12 @@ except ModuleNotFoundError as error:
 
 SESSION = pytest.StashKey[Session]()
 CASE = pytest.StashKey[Case]()
+CASES = pytest.StashKey[dict[str, list[Case]]]()  # of a file or class, by test function
 ANSWERED = pytest.StashKey[list[Case]]()  # by the run that is resumed
 USAGE_ERROR = pytest.StashKey[bool]()
 NO_SESSION = pytest.StashKey[bool]()  # what was typed allows no run: said once, not for each file
+DATA_FOLDERS = ("documents", "references")
+SUITE_FILES = ("suite.yaml", "schema.json")
 NO_TESTS_LEFT = pytest.ExitCode.NO_TESTS_COLLECTED
 ADD_JUNIT_PROPERTY = pytest.StashKey[Callable[[str, object], None]]()
 
@@ -113,6 +118,28 @@ def read_options_and_suite(config: pytest.Config) -> Options:
     return options
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Python looks through all objects for cycles whenever they are a quarter more. Of cases by the
+    hundred thousand none is in one: it looks once, afterwards."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """No tests are looked for among a suite's documents and references: what lies there is other
+    people's, may be thousands of files, and is never executed."""
+    if collection_path.name not in DATA_FOLDERS:
+        return None
+    is_of_suite = any((collection_path.parent / name).is_file() for name in SUITE_FILES)
+    return is_of_suite or None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One case per model x prompt x document, for tests that use all three; `-k` selects ids."""
     if not {"model", "prompt", "document"} <= set(metafunc.fixturenames):
@@ -125,11 +152,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     with raise_usage_errors(metafunc.config):
         cases = [] if is_left_out else session.plan.build_cases(get_suite_folder(path))
     marks = [pytest.mark.dry_run] if session.options.dry_run else []
-    rows = [pytest.param(case.model, case, id=case.id, marks=marks) for case in cases]
-    # Session scope keeps a model loaded from case to case. A direct parameter of that scope would
-    # be remembered by pytest to the end, for every case, so `document` is a fixture that looks at
-    # the case instead.
-    metafunc.parametrize(("model", "prompt"), rows, indirect=True, scope="session")
+    rows = [pytest.param(case.model, id=case.id, marks=marks) for case in cases]
+    # Session scope keeps a model loaded from case to case. It is all that has this scope: pytest
+    # puts tests that share such a parameter side by side, and remembers each value of it. The
+    # case is found by the row's number.
+    metafunc.parametrize("model", rows, indirect=True, scope="session")
+    definition = metafunc.definition
+    assert definition.parent  # noqa: S101 - a test stands in a file or a class
+    definition.parent.stash.setdefault(CASES, {})[definition.name] = cases
+
+
+def find_cases(item: pytest.Item) -> Sequence[Case] | None:
+    """The cases of an item's test function, in its rows' order; None of any other test."""
+    if not isinstance(item, pytest.Function) or not item.parent:
+        return None
+    return item.parent.stash.get(CASES, {}).get(item.originalname)
 
 
 def mark_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -137,12 +174,11 @@ def mark_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
     leaves out have none and go."""
     without_case = []
     for item in items:
-        params = item.callspec.params if hasattr(item, "callspec") else {}
-        case = params.get("prompt")
-        if isinstance(case, Case):
-            item.stash[CASE] = case
+        cases = find_cases(item)
+        if cases:
+            case = item.stash[CASE] = cases[item.callspec.indices["model"]]  # type: ignore[attr-defined]
             item.extra_keyword_matches.add(build_suite_keyword(case.document.suite.name))
-        elif {"model", "prompt"} <= set(params):
+        elif cases is not None:
             without_case.append(item)
     if without_case:
         config.hook.pytest_deselected(items=without_case)
@@ -235,7 +271,7 @@ def document(request: pytest.FixtureRequest) -> Document:
 def prompt(request: pytest.FixtureRequest) -> Prompt:
     """What this case sends: the words and, when somebody looks at them, the pages."""
     with convert_errors():
-        return get_session(request.config).runner.build_prompt(request.param)
+        return get_session(request.config).runner.build_prompt(request.node.stash[CASE])
 
 
 @pytest.fixture
