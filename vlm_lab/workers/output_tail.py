@@ -6,7 +6,7 @@ It goes through a pipe and not into a file: one that prints without end would fi
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from vlm_lab.sanitize import terminal_safe
@@ -18,9 +18,12 @@ LAST_WORDS_SECONDS = 1.0  # a grandchild that left the group may hold the pipe o
 
 
 class OutputTail:
-    """The end of everything that the processes started inside `capture()` write to stderr."""
+    """The end of everything that is written into it: by the processes started inside `capture()`
+    to their stderr, or by whoever was given the `open_end()`."""
 
-    def __init__(self) -> None:
+    def __init__(self, hide: Callable[[str], str] = str) -> None:
+        """`hide` takes out what an error must not quote."""
+        self._hide = hide
         self._tail = b""
         self._read_end, self._write_end = os.pipe()
         self._thread = threading.Thread(target=self._drain, name="worker-output", daemon=True)
@@ -31,13 +34,21 @@ class OutputTail:
         """A child started inside has its stderr here: what it prints before it can redirect itself
         included. To be used once."""
         sys.stderr.flush()
-        saved_stderr = os.dup(2)
-        os.dup2(self._write_end, 2)
+        with self.open_end() as write_end:
+            saved_stderr = os.dup(2)
+            os.dup2(write_end, 2)
+            try:
+                yield
+            finally:
+                os.dup2(saved_stderr, 2)
+                os.close(saved_stderr)
+
+    @contextmanager
+    def open_end(self) -> Iterator[int]:
+        """The descriptor to write to, for a child that is started inside. To be used once."""
         try:
-            yield
+            yield self._write_end
         finally:
-            os.dup2(saved_stderr, 2)
-            os.close(saved_stderr)
             os.close(self._write_end)
 
     def _drain(self) -> None:
@@ -48,7 +59,15 @@ class OutputTail:
     def read(self) -> str:
         """The last words of a process that has ended, safe for a terminal, on one line."""
         self.wait()
-        return format_tail(self._tail.decode("utf-8", "replace"))
+        return self.peek()
+
+    def peek(self) -> str:
+        """The last words so far of one that may go on."""
+        tail = self._tail
+        text = tail.decode("utf-8", "replace")
+        if len(tail) == TAIL_BYTES:
+            text = text.split(maxsplit=1)[-1]  # half a word may be half of what is to be hidden
+        return format_tail(self._hide(text))
 
     def wait(self) -> None:
         """Until all that was printed is read."""
