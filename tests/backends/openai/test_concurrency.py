@@ -14,7 +14,7 @@ from PIL import Image
 from tests.servers import Step, completion, running, send, serving
 from vlm_lab.backends.openai import client
 from vlm_lab.backends.openai.backend import OpenAI
-from vlm_lab.backends.openai.concurrency import RequestWindow
+from vlm_lab.backends.openai.concurrency import AdaptiveLimit
 from vlm_lab.errors import GenerationError
 from vlm_lab.types import Model, Page, Prompt, Runtime
 
@@ -95,8 +95,8 @@ def test_a_server_that_takes_few_loses_none_of_many(crowded: tuple[CrowdedServer
     assert ask_at_once(backend, 32, 64) == ["{}"] * 64
     assert server.refusals > 0
     assert server.peak == server.capacity
-    assert backend.client.window.size is not None
-    assert backend.client.window.size <= 2 * server.capacity + 1
+    assert backend.client.limit.size is not None
+    assert backend.client.limit.size <= 2 * server.capacity + 1
     # What it has learnt holds for the next ones: hardly any is refused.
     server.refusals = 0
     ask_at_once(backend, 32, 32)
@@ -111,7 +111,7 @@ def test_one_that_takes_all_is_asked_by_all_each_with_its_connection(
     server, url = crowded
     backend = make_backend(url)
     ask_at_once(backend, 24, 72)
-    assert (server.refusals, backend.client.window.size) == (0, None)
+    assert (server.refusals, backend.client.limit.size) == (0, None)
     assert 1 < len(server.clients) <= 25
     backend.close()
 
@@ -129,7 +129,7 @@ def test_one_alone_is_tried_again_as_often_as_ever(
             backend.generate(PROMPT)
         assert caught.value.kind == kind
         assert len(server.asked) == 3
-        assert backend.client.window.size is None
+        assert backend.client.limit.size is None
 
 
 @pytest.mark.parametrize(
@@ -144,36 +144,36 @@ def test_one_alone_is_tried_again_as_often_as_ever(
 def test_what_speaks_of_too_many_narrows_the_window(step: Step, narrows: bool) -> None:
     with serving(step, Step(completion(), delay=0.05)) as server:
         backend = make_backend(server.url)
-        backend.client.window.enter()  # another one is in flight, for a while
-        threading.Timer(0.2, backend.client.window.leave).start()
+        backend.client.limit.enter()  # another one is in flight, for a while
+        threading.Timer(0.2, backend.client.limit.leave).start()
         backend.generate(PROMPT)
-        assert (backend.client.window.size is not None) is narrows
+        assert (backend.client.limit.size is not None) is narrows
         backend.close()
 
 
 def test_a_window_halves_once_a_round_and_widens_by_one_when_it_was_answered_whole() -> None:
-    window = RequestWindow()
-    rounds = [window.enter() for _ in range(8)]
-    assert [window.note_overload(sent) for sent in rounds] == [True] * 8
-    assert window.size == 4
+    limit = AdaptiveLimit()
+    rounds = [limit.enter() for _ in range(8)]
+    assert [limit.note_overload(sent) for sent in rounds] == [True] * 8
+    assert limit.size == 4
     for _ in range(4):
-        window.leave()
+        limit.leave()
     for _ in range(4):
-        window.note_success()
-    assert window.size == 5
-    window.leave()
-    window.note_success()  # 3 of 5 are in flight: more room would not be used
-    assert window.size == 5
+        limit.note_success()
+    assert limit.size == 5
+    limit.leave()
+    limit.note_success()  # 3 of 5 are in flight: more room would not be used
+    assert limit.size == 5
 
 
 def test_who_waits_is_let_go_when_it_is_closed() -> None:
-    window = RequestWindow()
-    sent = [window.enter() for _ in range(2)]
-    window.note_overload(sent[0])
+    limit = AdaptiveLimit()
+    sent = [limit.enter() for _ in range(2)]
+    limit.note_overload(sent[0])
     with ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(window.enter), pool.submit(window.pause, 60)]
+        waiting = [pool.submit(limit.enter), pool.submit(limit.pause, 60)]
         time.sleep(0.05)
-        window.close()
+        limit.close()
         for future in waiting:
             with pytest.raises(GenerationError, match="the run ended") as caught:
                 future.result(timeout=5)

@@ -22,7 +22,7 @@ from vlm_lab.backends.openai.answers import (
     find_refusal_kind,
     parse_retry_after,
 )
-from vlm_lab.backends.openai.concurrency import RequestWindow
+from vlm_lab.backends.openai.concurrency import AdaptiveLimit
 from vlm_lab.backends.openai.key_mask import KeyMask
 from vlm_lab.backends.openai.settings import ServerSettings, format_refusal, parse_networks
 from vlm_lab.commands import format_install_command
@@ -76,7 +76,7 @@ class HttpClient:
             command = format_install_command("server")
             raise Skip(f"the backend `openai` needs httpx2: {command}") from None
         self.settings, self.key_mask, self._httpx = settings, KeyMask(key), httpx2
-        self.window = RequestWindow()
+        self.limit = AdaptiveLimit()
         self._prefix = ""
         self._served_models: list[str] = []
         guard = ConnectionGuard(parse_networks(settings, "backend_kwargs"))
@@ -96,7 +96,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Ends the connections; who waits for one is told so."""
-        self.window.close()
+        self.limit.close()
         self._connection.close()
 
     def is_ready(self) -> bool:
@@ -150,20 +150,20 @@ class HttpClient:
         waited_seconds, attempts, failures = 0.0, 0, 0
         while True:
             attempts += 1
-            sent_round = self.window.enter()
+            sent_round = self.limit.enter()
             try:
                 chunks = self._send_once(path, body)
-                self.window.note_success()
+                self.limit.note_success()
                 return TimedResponse(chunks, attempts, waited_seconds)
             except _RetryableError as error:
-                is_crowded = error.is_overload and self.window.note_overload(sent_round)
+                is_crowded = error.is_overload and self.limit.note_overload(sent_round)
                 failures += not is_crowded
                 if failures > self.settings.retries:
                     raise GenerationError(error.kind, f"{error} ({attempts} attempts)") from None
                 wait_seconds = compute_backoff_seconds(attempts, error.wait_seconds)
             finally:
-                self.window.leave()
-            self.window.pause(wait_seconds)
+                self.limit.leave()
+            self.limit.pause(wait_seconds)
             waited_seconds += wait_seconds
 
     def _send_once(self, path: str, body: Mapping[str, Any]) -> tuple[tuple[float, bytes], ...]:

@@ -10,7 +10,7 @@ import threading
 from vlm_lab.errors import GenerationError
 
 
-class RequestWindow:
+class AdaptiveLimit:
     """`size` is how many requests may be in flight; None as long as no server complained."""
 
     def __init__(self) -> None:
