@@ -3,6 +3,7 @@ by. No engine is here: programs are scripts that say a version."""
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from vlm_lab.backends.openai.backend import OpenAI
+from vlm_lab.backends.openai.engine_arguments import build_vllm_arguments
 from vlm_lab.backends.openai.engine_launch import describe_engine, find_not_sent, plan_launch
 from vlm_lab.errors import Skip, UserError
 from vlm_lab.types import Model, Runtime
@@ -48,7 +50,6 @@ def build_model(model_id: object, serve: str | tuple[str, ...] = "vllm", **keys:
     [
         ({}, "auto", ["--load-format", "safetensors"]),
         ({"dtype": "bfloat16"}, "auto", ["--load-format", "safetensors", "--dtype", "bfloat16"]),
-        ({"use_safetensors": False}, "auto", []),
         (
             {"pages": "each", "serve_args": ("--max-num-seqs", "16")},
             "cuda:1",
@@ -73,6 +74,13 @@ def test_vllm_gets_what_the_entry_says(
     ]
     assert launch.variables.get("CUDA_VISIBLE_DEVICES") == ("1" if device == "cuda:1" else None)
     assert launch.variables["PATH"].split(os.pathsep)[0] == str(python.parent)
+
+
+def test_pickles_are_loaded_only_where_the_entry_allows_them(folder: Path) -> None:
+    for allowed in (True, False):
+        model = build_model(folder, use_safetensors=allowed)
+        arguments = list(build_vllm_arguments(model, Runtime(Path("cache")), folder))
+        assert ("safetensors" in arguments) is allowed
 
 
 def test_a_pixel_budget_is_told_in_the_familys_words(tmp_path: Path, folder: Path) -> None:
@@ -172,7 +180,9 @@ def test_what_is_missing_skips_with_the_next_command(
         plan_launch(build_model(folder, serve, **keys), Runtime(tmp_path / "cache"))
 
 
-def test_missing_weights_skip_and_code_runs_only_where_it_is_pinned(tmp_path: Path) -> None:
+def test_missing_weights_skip_and_code_runs_only_where_it_is_pinned(
+    tmp_path: Path, folder: Path
+) -> None:
     write_environment(tmp_path / "env", "vllm", "1")
     runtime = Runtime(tmp_path / "cache")
     keys: dict[str, Any] = {"python": "env/bin/python"}
@@ -181,10 +191,7 @@ def test_missing_weights_skip_and_code_runs_only_where_it_is_pinned(tmp_path: Pa
     with pytest.raises(Skip, match="no weights of acme/reader.*weights fetch m"):
         plan_launch(model, runtime)
     snapshot = tmp_path / "cache" / "hub" / "models--acme--reader" / "snapshots" / COMMIT
-    snapshot.mkdir(parents=True)
-    for name in ("config.json", "tokenizer.json", "preprocessor_config.json"):
-        (snapshot / name).write_text("{}")
-    (snapshot / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    shutil.copytree(folder, snapshot)
     (snapshot.parents[1] / "refs").mkdir()
     (snapshot.parents[1] / "refs" / "main").write_text(COMMIT)
     with pytest.raises(Skip, match="trust_remote_code runs code from acme/reader"):
