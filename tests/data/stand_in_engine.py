@@ -71,6 +71,10 @@ if __name__ == "__main__":
     print(f"loading {MODEL_ID}; key {KEY}", flush=True)
     if BEHAVIOUR == "dies at start":
         sys.exit("ValueError: no room for the cache; give it less")
+    if BEHAVIOUR == "dies after a traceback":
+        print("(core pid=7) ERROR [core.py:9] ValueError: 9 tokens do not fit")
+        print("  and what stands below it\n" + "(server) Traceback\n" * 200)
+        sys.exit("RuntimeError: Engine failed. See root cause above.")
     if BEHAVIOUR == "is never ready":
         time.sleep(600)
     READY_TIME = time.monotonic() + 0.5

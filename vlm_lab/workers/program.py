@@ -16,6 +16,7 @@ from vlm_lab.workers.group_guard import GroupGuard
 from vlm_lab.workers.output_tail import OutputTail
 from vlm_lab.workers.process import format_exit
 
+LOG_BYTES = 1 << 16  # of its log that are looked through for what ended it
 END_SECONDS = 10  # for a server to let go of what no kernel frees: files in /dev/shm
 
 
@@ -32,7 +33,7 @@ class Program:
         hide: Callable[[str], str] = str,
     ) -> None:
         self._name = name
-        self._output = OutputTail(hide)
+        self._output = OutputTail(hide, LOG_BYTES)
         with self._output.open_end() as write_end:
             self._process = subprocess.Popen(
                 list(command),
@@ -61,9 +62,9 @@ class Program:
         return self._output.peek()
 
     def describe_end(self) -> str:
-        """How one that has ended did, and the last that it said."""
+        """How one that has ended did, and what it said of that."""
         self._kill_group()  # a child may hold the pipe open
-        return format_exit(self._name, self._process.wait(), self._output.read())
+        return format_exit(self._name, self._process.wait(), self._output.read_cause())
 
     def close(self) -> None:
         """Asks it to end, and then ends it and its children, whatever they do; twice is once."""

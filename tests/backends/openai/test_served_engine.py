@@ -108,7 +108,13 @@ def test_a_death_at_start_is_one_sentence_with_the_end_of_its_log(
     assert message.startswith("m: while starting: python")
     assert "exited with status 1" in message
     assert message.endswith("ValueError: no room for the cache; give it less")
-    assert "loading org/reader; key ***" in message
+
+
+def test_what_an_engine_died_of_is_found_above_its_last_words(start: Callable[..., OpenAI]) -> None:
+    with pytest.raises(GenerationError) as caught:
+        start("dies after a traceback")
+    cause = "the last it said: ValueError: 9 tokens do not fit and what stands below it (server)"
+    assert cause in str(caught.value)
 
 
 def test_one_that_never_answers_is_given_up(start: Callable[..., OpenAI], tmp_path: Path) -> None:
@@ -116,7 +122,7 @@ def test_one_that_never_answers_is_given_up(start: Callable[..., OpenAI], tmp_pa
         start("is never ready", load_timeout=1.5)
     assert caught.value.kind == "Timeout"
     assert "load_timeout" in str(caught.value)
-    assert "loading org/reader" in str(caught.value)
+    assert "loading org/reader; key ***" in str(caught.value)
     assert all(has_ended(pid) for pid in read_starts(tmp_path)[0]["pids"])
 
 
