@@ -290,6 +290,9 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         " would take {needed} for {n} candidates",
     ),
     "lacks_settings": ("{model}: still lacks {settings}; {command} prints what to type",),
+    "starts_server": (
+        "{model}: {engine} is started for it when its first case comes, which may take minutes",
+    ),
     "not_counted": (
         "{n} model that is not on this machine is not counted in that: {models}",
         "{n} models that are not on this machine are not counted in that: {models}",

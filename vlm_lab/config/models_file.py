@@ -12,6 +12,7 @@ from typing import Any
 
 from vlm_lab.commands import format_command
 from vlm_lab.config.chat_template_keys import CHAT_TEMPLATE_KEY, check_chat_template_kwargs
+from vlm_lab.config.serve_keys import check_serve, normalize_serve
 from vlm_lab.config.setting_names import check_setting_names
 from vlm_lab.config.strict_yaml import (
     YamlKey,
@@ -210,7 +211,7 @@ def _parse_model(
     for key in MERGED_KEYS:
         if isinstance(entry.get(key), Mapping) and isinstance(defaults.get(key), Mapping):
             merged[key] = {**defaults[key], **entry[key]}
-    model = parse_dataclass(Model, source, keys, merged)
+    model = parse_dataclass(Model, source, keys, normalize_serve(source, keys, merged))
     if not NAME_PATTERN.fullmatch(model.name) or model.name.endswith(RESERVED_SUFFIXES):
         raise source.make_error(
             [*keys, "name"],
@@ -224,6 +225,7 @@ def _parse_model(
             f"backend {model.backend} needs no such key",
         )
     check_setting_names(source, keys, model)
+    check_serve(source, keys, model)
     for key in ("model_id", "python"):
         if fault := find_path_fault(getattr(model, key) or ""):
             raise source.make_error(

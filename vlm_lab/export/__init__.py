@@ -170,6 +170,11 @@ def render_readme(candidate: ExportedCandidate) -> str:
 
 def _describe_weights(candidate: ExportedCandidate) -> str:
     """Where the script finds what answers."""
+    if candidate.model.serve is not None:
+        return (
+            "It asks a server at base_url in settings.json; start one with the engine and the "
+            "arguments that stand there under measured_with."
+        )
     if EXPORTERS[candidate.model.backend].find_checkpoint is None:
         return "It asks the server that settings.json names."
     if _find_carried_checkpoint(candidate):

@@ -154,13 +154,16 @@ class Model:
     (replay: a path). `chat_template_kwargs` are variables of its chat template. `only` names tags
     and the values of them that the model is meant for: it is not asked about other documents.
     `incumbent` says that this is what the team uses today. `isolate` is for a backend of one's own:
-    whether it has a process of its own, which is what it has unless it is told otherwise."""
+    whether it has a process of its own, which is what it has unless it is told otherwise. `serve`
+    is the engine, or the command, that a run starts to serve the model, with `serve_args`."""
 
     name: str
     model_id: str
     revision: str = "main"
     backend: str = "transformers"
     isolate: bool | None = None
+    serve: str | tuple[str, ...] | None = None
+    serve_args: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ("default",)
     generation_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     dtype: str = "auto"

@@ -156,14 +156,17 @@ class Worker:
         # The pipe closes a moment before the process can be waited for.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=2)
-        status = self.kill()
-        exit_description = f"exited with status {status}"
-        if status is not None and status < 0:
-            exit_description = f"was killed by {signal.Signals(-status).name}"
-        if status == -signal.SIGKILL:
-            exit_description += " (out of memory? the kernel's log says)"
-        last_words = self._output.read() or "nothing"
-        return f"the worker {exit_description}; the last it said: {last_words}"
+        return format_exit("the worker", self.kill(), self._output.read())
+
+
+def format_exit(name: str, status: int | None, last_words: str) -> str:
+    """How a process ended and the last that it printed."""
+    exit_description = f"exited with status {status}"
+    if status is not None and status < 0:
+        exit_description = f"was killed by {signal.Signals(-status).name}"
+    if status == -signal.SIGKILL:
+        exit_description += " (out of memory? the kernel's log says)"
+    return f"{name} {exit_description}; the last it said: {last_words or 'nothing'}"
 
 
 def read_module_sources(packages: Sequence[str], modules: Sequence[str]) -> list[ModuleSource]:

@@ -18,6 +18,8 @@ from vlm_lab.backends.openai.addresses import Network, is_private_host
 from vlm_lab.errors import Skip, UserError
 from vlm_lab.types import Model, Runtime
 
+EXAMPLE_URL = "http://127.0.0.1:8000/v1"
+LOAD_TIMEOUT = "load_timeout"  # of a server that is started; backends.timeouts reads it
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -41,21 +43,30 @@ class ServerSettings:
 _settings_adapter = TypeAdapter(ServerSettings)
 
 
-def load_server_settings(model: Model) -> ServerSettings:
-    """The model's settings. UserError names the first key that is wrong, never its value: it may be
-    a key typed in the wrong place."""
+def load_server_settings(model: Model, base_url: str = EXAMPLE_URL) -> ServerSettings:
+    """The model's settings; `base_url` is where its server was started, for one with `serve`.
+    UserError names the first key that is wrong, never its value: it may be a key typed in the wrong
+    place."""
     location = f"{model.name}: backend_kwargs"
+    kwargs = dict(model.backend_kwargs)
     known_keys = [setting.name for setting in fields(ServerSettings)]
+    if model.serve is not None:
+        known_keys += [LOAD_TIMEOUT]
+        kwargs = {**kwargs, "base_url": base_url}
+        kwargs.pop(LOAD_TIMEOUT, None)
     for key in model.backend_kwargs:
         if key not in known_keys:
             is_api_key = "key" in key.lower()
             hint = "; name the variable that holds it with api_key_env" if is_api_key else ""
             known = ", ".join(known_keys)
             raise UserError(f"{location}: unknown key {key!r}{hint}; known: {known}")
-    if "base_url" not in model.backend_kwargs:
-        raise UserError(f"{location}: base_url is missing, for example http://127.0.0.1:8000/v1")
+    if "base_url" not in kwargs:
+        raise UserError(
+            f"{location}: base_url is missing, for example {EXAMPLE_URL}; "
+            "or let the run start a server: serve: vllm"
+        )
     try:
-        settings: ServerSettings = _settings_adapter.validate_python(dict(model.backend_kwargs))
+        settings: ServerSettings = _settings_adapter.validate_python(kwargs)
     except ValidationError as error:
         first_error = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(map(str, first_error["loc"]))
@@ -99,7 +110,7 @@ def split_base_url(base_url: str, location: str) -> SplitResult:
     except ValueError:
         is_valid = False
     if not is_valid:
-        raise UserError(f"{location}: base_url must look like http://127.0.0.1:8000/v1")
+        raise UserError(f"{location}: base_url must look like {EXAMPLE_URL}")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise UserError(
             f"{location}: base_url may hold neither a password nor a query; "

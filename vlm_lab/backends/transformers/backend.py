@@ -60,7 +60,6 @@ class Transformers(Backend):
     GenerationError where loading fails."""
 
     can_batch = True
-    needs_weights = True
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
@@ -77,6 +76,10 @@ class Transformers(Backend):
     def worker(self) -> Worker | None:
         """The process that holds the model; None between two of them."""
         return self._supervisor.worker
+
+    @classmethod
+    def needs_weights(cls, model: Model) -> bool:
+        return True
 
     @classmethod
     def is_here(cls, model: Model, runtime: Runtime) -> bool:

@@ -40,6 +40,11 @@ def read_package_versions(python: str | None) -> dict[str, str | None]:
     return {name: _find_version(name, search_paths) for name in VERSIONED_PACKAGES}
 
 
+def find_package_version(package: str, program: str) -> str | None:
+    """Of a package in the environment that an interpreter, or a script beside it, belongs to."""
+    return _find_version(package, list(map(str, find_site_packages(program))))
+
+
 def _find_version(package: str, search_paths: list[str]) -> str | None:
     """Of what `import` finds first. One package is looked up by its name: to read the metadata of
     all takes as long as several documents."""
@@ -60,7 +65,12 @@ def read_installed_names(python: str) -> set[str]:
 def find_site_packages(python: str) -> list[Path]:
     """Where an interpreter's packages lie, by the layout that venv and the system use."""
     prefix = Path(python).expanduser().absolute().parent.parent
-    return [*prefix.glob("lib/python3*/site-packages"), *prefix.glob("Lib/site-packages")]
+    patterns = (
+        "lib/python3*/site-packages",
+        "lib/python3*/dist-packages",  # Debian's, and of images that are made from it
+        "Lib/site-packages",
+    )
+    return [path for pattern in patterns for path in prefix.glob(pattern)]
 
 
 def compute_choice_key(model: Model, runtime: Runtime, digest: str) -> str:

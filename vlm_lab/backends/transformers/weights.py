@@ -216,10 +216,13 @@ def read_fetched_commit(folder: Path) -> str | None:
 
 
 def compute_digest(folder: Path, cache: Path) -> str:
-    """sha256 over the names and contents of a folder's files; remembered by path, size and time of
-    change."""
+    """sha256 over the names and contents of a folder's files."""
     visible_paths = (path for path in folder.iterdir() if not path.name.startswith("."))
-    paths = sorted(path for path in visible_paths if path.is_file())
+    return compute_files_digest(sorted(path for path in visible_paths if path.is_file()), cache)
+
+
+def compute_files_digest(paths: Sequence[Path], cache: Path) -> str:
+    """sha256 over the names and contents of files; remembered by path, size and time of change."""
     hashes_path = cache / "weights.json"
     known_hashes = read_json_object(hashes_path)
     hashes = {path.name: _hash_file(path, known_hashes) for path in paths}
