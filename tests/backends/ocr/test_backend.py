@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from vlm_lab.backends.ocr import backend, rules
+from vlm_lab.backends.ocr import rules
 from vlm_lab.backends.ocr.backend import Ocr
+from vlm_lab.backends.ocr.text_lines import build_text_line, deskew_lines
 from vlm_lab.errors import Skip
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 
@@ -33,7 +34,7 @@ def read(*rows: str, languages: tuple[str, ...] = ("en", "de", "fr", "ru")) -> d
             place, at, text = cell.strip().rpartition("@ ")
             left = float(place) if at else left
             right = left + LETTER * len(text)
-            lines += [rules.build_text_line(0, (left, top, right, top + 24), text)] if text else []
+            lines += [build_text_line(0, (left, top, right, top + 24), text)] if text else []
             left = right + 5 * LETTER
     return rules.extract_fields(lines, languages)
 
@@ -250,7 +251,7 @@ def test_lines_that_say_nothing_give_no_values(rows: list[str]) -> None:
 def test_a_skewed_page_is_turned_level() -> None:
     corners = [(0.0, 0.0), (200.0, 20.0), (198.0, 40.0), (-2.0, 20.0)]
     far = [(x + 600, y + 60) for x, y in corners]
-    left, right = backend.deskew_lines(0, [(corners, "Total amount"), (far, "EUR 120.00")])
+    left, right = deskew_lines(0, [(corners, "Total amount"), (far, "EUR 120.00")])
     assert left.is_in_row_of(right)
 
 
