@@ -30,6 +30,7 @@ from vlm_lab.backends.ocr import suite_keys
 from vlm_lab.commands import format_install_command
 from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.fields.schema import collect_schema_fields
+from vlm_lab.messages import Message
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 
 # Four corners, clockwise from the top left, and what is written there.
@@ -77,10 +78,7 @@ class Ocr(Backend):
         schema where the prompt has none. Raises Skip where the schema has no field for them."""
         keys = _choose_keys(prompt)
         if keys is not None and not keys:
-            raise Skip(
-                "the suite has no field that the OCR rules know "
-                f"({suite_keys.KNOWN_NAMES}) by its key and type in schema.json"
-            )
+            raise Skip(Message("ocr_no_field", {"fields": suite_keys.KNOWN_NAMES}))
         engine, engine_reason, read_page = self._choose_reader(prompt)
         lines: list[ocr_rules.TextLine] = []
         for index, page in enumerate(prompt.pages):
@@ -175,16 +173,14 @@ def load_rapidocr_engine() -> Any:
         import rapidocr
     except ImportError as error:
         command = format_install_command("ocr")
-        raise Skip(f"the OCR baseline needs RapidOCR: {command}") from error
+        raise Skip(Message("ocr_not_installed", {"command": command})) from error
     models = Path(rapidocr.__file__).parent / "models"
     settings: dict[str, Any] = {}
     for stage in ("Det", "Cls", "Rec"):
         model_path = next(models.glob(f"*_{stage.lower()}_*.onnx"), None)
         if model_path is None:
-            raise Skip(
-                f"RapidOCR's package has not all of its models in {models}: "
-                f"{format_install_command('ocr')} --force-reinstall"
-            )
+            command = f"{format_install_command('ocr')} --force-reinstall"
+            raise Skip(Message("ocr_lacks_models", {"path": str(models), "command": command}))
         settings[f"{stage}.model_path"] = str(model_path)
     settings["EngineConfig.onnxruntime.intra_op_num_threads"] = min(os.cpu_count() or 1, 8)
     return rapidocr.RapidOCR(params=settings | {"Global.log_level": "critical"})
@@ -197,10 +193,12 @@ def _run_tesseract(scripts: Sequence[tuple[str, str]], page: Page) -> list[TextB
     joined_languages = "+".join(languages)
     if not {*languages} <= {*_query_tesseract("--list-langs")}:
         packages = " ".join(f"tesseract-ocr-{language}" for language in languages)
-        raise Skip(
-            f"RapidOCR reads no {scripts[0][0]} and Tesseract is not installed with "
-            f"{joined_languages}: apt-get install tesseract-ocr {packages}"
-        )
+        figures = {
+            "script": scripts[0][0],
+            "languages": joined_languages,
+            "command": f"apt-get install tesseract-ocr {packages}",
+        }
+        raise Skip(Message("ocr_no_language", figures))
     page.image.save(image := io.BytesIO(), "PNG")
     command = ["tesseract", "stdin", "stdout", "-l", joined_languages, "--psm", "11", "tsv"]
     # Its own threads wait for each other: 5 s a page instead of 1.
@@ -216,9 +214,9 @@ def _run_tesseract(scripts: Sequence[tuple[str, str]], page: Page) -> list[TextB
         )
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         stderr_tail = (error.stderr or b"").decode(errors="replace").strip()[-300:]
-        raise GenerationError(
-            "OcrFailed", f"page {page.index + 1}: {type(error).__name__} {stderr_tail}"
-        ) from error
+        said = f"{type(error).__name__} {stderr_tail}"
+        reason = Message("ocr_failed", {"page": page.index + 1, "said": said})
+        raise GenerationError("OcrFailed", reason) from error
     return _parse_tesseract_tsv(completed.stdout.decode(errors="replace"))
 
 

@@ -38,6 +38,7 @@ from vlm_lab.backends.openai.token_counts import (
 )
 from vlm_lab.errors import Skip
 from vlm_lab.fields.schema import build_grammar_schema
+from vlm_lab.messages import Message
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing
 
 MAX_PARALLEL_REQUESTS = 16  # prompts that are sent at the same time, at most
@@ -60,13 +61,12 @@ class OpenAI(Backend):
         is_private = check_host(model, self.settings, runtime)
         self.client = HttpClient(self.settings, read_api_key(model, self.settings), is_private)
         try:
-            self.client.check_server(
-                f"start one (for example: vllm serve {model.model_id}) "
-                "or correct base_url in models.yaml"
-            )
+            command = f"vllm serve {model.model_id}"
+            self.client.check_server(Message("start_server", {"command": command}))
         except Skip as reason:
             self.close()
-            raise Skip(f"{model.name}: {reason}") from None
+            figures = {"model": model.name, "what": reason.message}
+            raise Skip(Message("of_model", figures)) from None
 
     @classmethod
     def server_address(cls, model: Model) -> str:
