@@ -10,8 +10,10 @@ which is meant. A sentence `* 2` is the same for one and many in English and is 
 import gettext
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
+from vlm_lab.failure_messages import FAILURE_MESSAGES
 from vlm_lab.localization import localize_argument
 
 
@@ -23,9 +25,12 @@ class Message:
     kind: str
     figures: Mapping[str, Any] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return in_english(self)
+
 
 ENGLISH = gettext.NullTranslations()  # a msgid is its own translation
-MESSAGES: dict[str, tuple[str, ...]] = {
+MESSAGES: dict[str, tuple[str, ...]] = FAILURE_MESSAGES | {
     # a rule held against a candidate
     "none_met": ("no rule is met for certain",),
     "interval": (
@@ -155,6 +160,50 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "gate_ok": ("Not worse than the run that was accepted ({run}).",),
     "gate_regressed": ("Worse than the run that was accepted ({run}).",),
     "gate_not_comparable": ("Cannot be held against the run that was accepted ({run}).",),
+    "gate_none_run": ("no candidate of the baseline ({run}) was run",),
+    "gate_absent": ("left out: {candidate} was not in this run",),
+    "gate_other_schema": ("{candidate}: not comparable: the schema is another one",),
+    "gate_other_prompt": ("{candidate}: not comparable: the prompt is another one",),
+    "gate_one_document": (
+        "{candidate}: not comparable: the baseline has one document, which can tell nothing",
+    ),
+    "gate_none_answered": (
+        "{candidate}: not comparable: it answered no document in the run that was accepted",
+    ),
+    "gate_few_documents": (
+        "{candidate}: not comparable: {n} of the baseline's {documents} documents remain, 80 % are"
+        " needed",
+    )
+    * 2,
+    "gate_failures": ("{candidate}: regressed: {failures}",),
+    "score_fell": (
+        "{name} fell by {value:.3f} ({low:.3f} to {high:.3f}) on {n} document, allowed is"
+        " {limit:g}",
+        "{name} fell by {value:.3f} ({low:.3f} to {high:.3f}) on {n} documents, allowed is"
+        " {limit:g}",
+    ),
+    "errors_now": ("now an error, answered before: {names}",),
+    "fields_lost": ("fields that were right are not",),
+    "gate_lost": ("{candidate}: lost {fields}",),
+    "lost_field": ("{field} on {names}",),
+    "gate_compared": (
+        "{candidate}: {n} document compared with the baseline; median seconds {before:.2f} ->"
+        " {now:.2f}",
+        "{candidate}: {n} documents compared with the baseline; median seconds {before:.2f} ->"
+        " {now:.2f}",
+    ),
+    "gate_compared_untimed": (
+        "{candidate}: {n} document compared with the baseline; seconds are not known",
+        "{candidate}: {n} documents compared with the baseline; seconds are not known",
+    ),
+    "gate_power": ("{candidate}: a fall {falls} may not be seen (80 % power)",),
+    "fall_of": ("of {name} by less than {value:.3f}",),
+    "either": ("{what} or {other}",),
+    "gate_changed": (
+        "{candidate}: left out (not comparable: the document, its reference, a correction or a"
+        " rule of suite.yaml changed): {names}",
+    ),
+    "gate_gone": ("{candidate}: left out (gone or not answered): {names}",),
     # what to do next
     "next": ("next: {what}",),
     "holds_for_all": ("For all candidates: {what}.",),
@@ -289,6 +338,12 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{suite}: {name} {rule:g} cannot be shown with {documents} documents; were all right, it"
         " would take {needed} for {n} candidates",
     ),
+    "labelling": (
+        "{suite}: {n} more document to label, about {hours:.1f} hours at {minutes:g} minutes each;"
+        " {command} says it for each rule",
+        "{suite}: {n} more documents to label, about {hours:.1f} hours at {minutes:g} minutes each;"
+        " {command} says it for each rule",
+    ),
     "lacks_settings": ("{model}: still lacks {settings}; {command} prints what to type",),
     "starts_server": (
         "{model}: {engine} is started for it when its first case comes, which may take minutes",
@@ -366,6 +421,21 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "not_itself": (
         "{document}: its reference does not score 1.0 against itself; see the case's file",
     ),
+    "more_no_weights": (
+        "the weights of {n} model are not here: {names}; {command} says how each is had",
+        "the weights of {n} models are not here: {names}; {command} says how each is had",
+    ),
+    "more_too_long": (
+        "{n} document needs more tokens than its limit (max_new_tokens), up to {most:,} of"
+        " {limit:,}: {names}",
+        "{n} documents need more tokens than their limit (max_new_tokens), up to {most:,} of"
+        " {limit:,}: {names}",
+    ),
+    "more_not_itself": (
+        "the references of {n} document do not score 1.0 against themselves: {names}",
+        "the references of {n} documents do not score 1.0 against themselves: {names}",
+    ),
+    "each_in": ("each of them is in {path}",),
     # replies that say something and nothing that was asked for
     "other_keys": (
         "{candidate}: {n} of {documents} replies has none of the schema's keys; its score does not"
@@ -475,11 +545,21 @@ def list_first_names(names: Sequence[str], limit: int = 3) -> Message | str:
     )
 
 
+def list_alternatives(alternatives: Sequence[Message | str]) -> Message | str:
+    """`ru or en`"""
+
+    def join(first: Message | str, other: Message | str) -> Message:
+        return Message("either", {"what": first, "other": other})
+
+    return reduce(join, alternatives)
+
+
 def _translate_argument(value: Any, catalogue: gettext.NullTranslations) -> Any:
     """A reason may stand within another, alone or in a list; read back from JSON, it is a
-    mapping."""
+    mapping. What has a comma of its own in a list is set off by semicolons."""
     if isinstance(value, list | tuple):
-        return ", ".join(str(_translate_argument(item, catalogue)) for item in value)
+        texts = [str(_translate_argument(item, catalogue)) for item in value]
+        return ("; " if any("," in text for text in texts) else ", ").join(texts)
     if isinstance(value, Mapping) and value.keys() == {"kind", "figures"}:
         value = Message(**value)
     if isinstance(value, Message):

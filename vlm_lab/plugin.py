@@ -17,6 +17,7 @@ import pytest
 
 from vlm_lab.errors import DiskError, Skip, UserError, explain_missing_module
 from vlm_lab.exit_status import ExitStatus
+from vlm_lab.messages import translate_messages
 from vlm_lab.sanitize import terminal_safe, terminal_safe_lines
 
 try:
@@ -404,7 +405,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             add_property(
                 "vlm-lab gate",
                 "; ".join(
-                    [benchmark_session.gate_result.status, *benchmark_session.gate_result.lines]
+                    [
+                        benchmark_session.gate_result.status,
+                        *translate_messages(benchmark_session.gate_result.lines),
+                    ]
                 ),
             )
 
@@ -425,7 +429,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Ends the thread that renders ahead, and lets others go on with the run."""
+    """Says last which candidates failed; ends the thread that renders ahead, and lets others go on
+    with the run."""
     if SESSION in config.stash:
-        config.stash[SESSION].close()
+        session = config.stash[SESSION]
+        write_last_line(config, session)
+        session.close()
         restore_signals()
+
+
+def write_last_line(config: pytest.Config, session: Session) -> None:
+    """The candidates that pytest's last line counts and does not name."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None or not session.checks:
+        return
+    # Brings numpy, which collection can do without.
+    from vlm_lab.run.candidate_checks import format_last_line
+
+    last_line = format_last_line(session.checks)
+    if last_line:
+        terminal.write_line(terminal_safe(last_line), red=True)

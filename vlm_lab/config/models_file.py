@@ -13,7 +13,7 @@ from typing import Any
 from vlm_lab.commands import format_command
 from vlm_lab.config.chat_template_keys import CHAT_TEMPLATE_KEY, check_chat_template_kwargs
 from vlm_lab.config.serve_keys import check_serve, normalize_serve
-from vlm_lab.config.setting_names import check_setting_names
+from vlm_lab.config.setting_names import check_backend_keys, check_setting_names
 from vlm_lab.config.strict_yaml import (
     YamlKey,
     YamlSource,
@@ -232,6 +232,7 @@ def _parse_model(
                 [*keys, key], f"{fault} (got {quote_value(getattr(model, key))})"
             )
     _check_reserved_keys(source, keys, model)
+    check_backend_keys(source, keys, model, entry.get("backend_kwargs") or ())
     check_chat_template_kwargs(source, keys, model)
     if not model.prompts:
         raise source.make_error([*keys, "prompts"], "must name at least one prompt (got none)")

@@ -36,7 +36,13 @@ from vlm_lab.report.formatting import (
     format_unmatched,
     is_unasked,
 )
-from vlm_lab.report.headline import build_conditions, format_gate, format_headlines, format_run_name
+from vlm_lab.report.headline import (
+    build_conditions,
+    format_gate,
+    format_gate_lines,
+    format_headlines,
+    format_run_name,
+)
 from vlm_lab.report.images.crops import ErrorCrop
 from vlm_lab.report.tables import Translator
 from vlm_lab.report.throughput_table import (
@@ -106,8 +112,8 @@ def _build_evidence_blocks(
     """The figures that the decisions were made by."""
     gettext = catalogue.gettext
     yield Heading(2, gettext("Evidence"))
-    if report.gate:
-        yield from _build_list_blocks(gettext("Accepted run"), report.gate.lines)
+    gate_lines = format_gate_lines(report, catalogue)
+    yield from _build_list_blocks(gettext("Accepted run"), gate_lines)
     for suite, summaries in tables.group_by_suite(report).items():
         rows = [
             (

@@ -26,6 +26,7 @@ from vlm_lab.report.formatting import (
     has_run,
 )
 from vlm_lab.report.headline import format_headline
+from vlm_lab.report.next_steps import find_run_argument
 from vlm_lab.report.tables import group_by_suite
 from vlm_lab.report.throughput_table import THROUGHPUT_COLUMNS, build_throughput_rows
 from vlm_lab.sanitize import terminal_safe
@@ -98,7 +99,7 @@ def format_label_errors(report: Report) -> list[str]:
     label_errors = report.suspects
     if not label_errors:
         return []
-    command = format_command("corrections", "last")
+    command = format_command("corrections", _name_run(report))
     figures = {"n": len(label_errors), "command": command}
     lines = ["", in_english(Message("doubtful", figures))]
     lines += [f"  {format_label_error(error)}" for error in label_errors[:MAX_LABEL_ERRORS]]
@@ -111,6 +112,12 @@ def format_label_errors(report: Report) -> list[str]:
             label = summary.candidate.label
             lines.append(f"  without them: {label} F1 {format_estimate(score)}")
     return lines
+
+
+def _name_run(report: Report) -> str:
+    """`last`, as this is the end of it; its folder where commands do not look for runs."""
+    run_argument = find_run_argument(report)
+    return "last" if run_argument == report.run["id"] else run_argument
 
 
 def format_decision_lines(decision: Decision) -> list[str]:
@@ -169,6 +176,6 @@ def format_dry_run_lines(
     return ["", "dry run: no model was called", *forecast, "", *map(in_english, messages)]
 
 
-def format_gate_lines(baseline: Path | None, status: str, lines: Sequence[str]) -> list[str]:
+def format_gate_lines(baseline: Path | None, status: str, lines: Sequence[Message]) -> list[str]:
     """How the run compares with `baseline`, and why."""
-    return ["", f"baseline {baseline}: {status.replace('_', ' ')}", *lines]
+    return ["", f"baseline {baseline}: {status.replace('_', ' ')}", *map(in_english, lines)]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from vlm_lab.commands import rebuild_command, remove_options
 from vlm_lab.errors import UserError
-from vlm_lab.run.options import rebuild_command, remove_options
 
 XDIST_OPTIONS = ("-n", "--numprocesses", "--dist", "--tx", "--maxprocesses")
 STARTS_WORKERS = re.compile(r"--(numprocesses|dist|tx)|-[a-zA-Z]*n")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlm_lab.analysis import repeatability
 from vlm_lab.backends.candidate import Candidate
+from vlm_lab.commands import format_resume_command
 from vlm_lab.config.setting_names import BACKENDS
 from vlm_lab.errors import DiskError, UserError
 from vlm_lab.exit_status import ExitStatus
@@ -25,7 +26,7 @@ from vlm_lab.records.run_settings import RunSettings
 from vlm_lab.run import dry_run, repeat
 from vlm_lab.run.environment import collect_environment, describe_device
 from vlm_lab.run.inference import InferenceRunner
-from vlm_lab.run.options import Options, rebuild_command
+from vlm_lab.run.options import Options
 from vlm_lab.run.plan import Plan
 from vlm_lab.run.progress import Progress
 from vlm_lab.run.record import build_answered_record, build_failed_record
@@ -46,7 +47,8 @@ from vlm_lab.types import (
 )
 
 if TYPE_CHECKING:
-    from vlm_lab.decision.regression_gate import Baseline, GateResult
+    from vlm_lab.decision.baseline import Baseline
+    from vlm_lab.decision.regression_gate import GateResult
     from vlm_lab.run.candidate_checks import CandidateCheck
     from vlm_lab.types import Report
 
@@ -215,7 +217,8 @@ class Session:
     def _compare_with_baseline(self, folder: Path, report: Report) -> GateOutcome | None:
         if self.baseline is None or self.options.dry_run:
             return None
-        from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
+        from vlm_lab.decision.baseline import build_run_baseline
+        from vlm_lab.decision.regression_gate import check_regression
 
         records = run_folder.read_records(folder, [case.key for case in self.plan.cases])
         current_baseline = build_run_baseline(report, records)
@@ -244,7 +247,7 @@ class Session:
             "id": folder.name,
             "started": settings.started,
             "command": list(settings.command),
-            "options": describe_options(self.options),
+            "options": describe_options(replace(self.options, output_dir=folder.parent)),
             "dry_run": self.options.dry_run,
             "partial": self.plan.find_partial_suites(),
             "looks": looks,
@@ -310,7 +313,8 @@ class Session:
             forecast_lines = dry_run.format_forecast(
                 run_folder.read_records(folder), self.options.output_dir
             )
-            lines = format_dry_run_lines(forecast_lines, self.dry_run_warnings, self.report.probes)
+            warnings = dry_run.fold_warnings(self.dry_run_warnings, folder / "report.md")
+            lines = format_dry_run_lines(forecast_lines, warnings, self.report.probes)
         left_out_lines = [in_english(note) for note in self.plan.left_out.notes]
         lines += ["", *left_out_lines] if left_out_lines else []
         if self.runner.reply_cache.refusal:
@@ -331,13 +335,7 @@ class Session:
         return f"interrupted before the report was written; go on with: {command}"
 
     def _build_resume_command(self, folder: Path) -> str:
-        """What was typed, with the run to go on with: its id where it lies in results/."""
-        is_in_results = folder.parent == self.options.project / "results"
-        run_argument = folder.name if is_in_results else str(folder)
-        options = self.options
-        return rebuild_command(
-            options.command, options.project, ["--resume"], "--resume", run_argument
-        )
+        return format_resume_command(self.options.command, self.options.project, folder)
 
     def close(self) -> None:
         """Stops rendering ahead, and lets others go on with the run."""
@@ -357,6 +355,6 @@ def _read_baseline(path: Path | None) -> Baseline | None:
     if path is None:
         return None
     # Brings numpy, which collection can do without.
-    from vlm_lab.decision.regression_gate import load_baseline
+    from vlm_lab.decision.baseline import load_baseline
 
     return load_baseline(path)

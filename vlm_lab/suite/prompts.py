@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from vlm_lab.errors import UserError
 from vlm_lab.fields.schema import build_prompt_schema
 from vlm_lab.files import read_bounded_text
+from vlm_lab.messages import Message
 from vlm_lab.sanitize import shorten, terminal_safe
 from vlm_lab.suite.pages import Pages
 from vlm_lab.types import Document, Model, Prompt, Suite
@@ -39,7 +40,8 @@ def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
     is_own = suite.prompts.get(prompt_id) == template
     place = suite.prompt_files.get(prompt_id, suite.name) if is_own else suite.name
     if "\N{REPLACEMENT CHARACTER}" in template and not _is_utf8(Path(place)):
-        raise UserError(f"{place}: prompt {prompt_id!r}: is not UTF-8 text; save it as UTF-8")
+        figures = {"file": str(place), "prompt": prompt_id}
+        raise UserError(Message("prompt_not_utf8", figures))
     return _render_template(template, schema, f"{place}: prompt {prompt_id!r}")
 
 

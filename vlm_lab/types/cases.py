@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vlm_lab.messages import Message
+from vlm_lab.types.reply_reasons import find_reply_reason
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -362,10 +363,12 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the harness has no answer for a cell."""
+    """Why the harness has no answer for a cell, in English; `reason` is the same as data where it
+    is a sentence of ours and no text of somebody else's code."""
 
     type: str
     message: str
+    reason: Message | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -428,9 +431,11 @@ class Record(HasCandidate):
         return self.suite, self.model, self.prompt_id, self.document
 
     @property
-    def failure_reason(self) -> str:
+    def failure_reason(self) -> Message | str:
         """Why there is no usable answer, as the harness or the reply says it; "" where there is."""
-        return (self.error.message if self.error else "") or self.reason
+        error = self.error
+        said = (error.reason or error.message) if error else ""
+        return said or find_reply_reason(self.reason)
 
 
 # Shares of what is right, over all documents; how each is counted stands in analysis.statistics.

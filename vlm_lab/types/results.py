@@ -296,7 +296,7 @@ class GateOutcome:
     status: Literal["ok", "regressed", "not_comparable"]
     baseline: str
     run: str
-    lines: tuple[str, ...] = ()
+    lines: tuple[Message | str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from vlm_lab.messages import Message
 from vlm_lab.workers.group_guard import GroupGuard
 from vlm_lab.workers.output_tail import OutputTail
-from vlm_lab.workers.process import format_exit
+from vlm_lab.workers.process import describe_exit
 
 LOG_BYTES = 1 << 16  # of its log that are looked through for what ended it
 END_SECONDS = 10  # for a server to let go of what no kernel frees: files in /dev/shm
@@ -61,10 +62,10 @@ class Program:
         """The last that it said so far."""
         return self._output.peek()
 
-    def describe_end(self) -> str:
+    def describe_end(self) -> Message:
         """How one that has ended did, and what it said of that."""
         self._kill_group()  # a child may hold the pipe open
-        return format_exit(self._name, self._process.wait(), self._output.read_cause())
+        return describe_exit(self._name, self._process.wait(), self._output.read_cause())
 
     def close(self) -> None:
         """Asks it to end, and then ends it and its children, whatever they do; twice is once."""

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from vlm_lab.errors import GenerationError
+from vlm_lab.errors import GenerationError, UserError
+from vlm_lab.messages import Message
 from vlm_lab.workers.pixel_file import PixelPage
 from vlm_lab.workers.process import Worker
 
@@ -26,17 +27,18 @@ class Restarts(Generic[Process]):
     def __init__(self, name: str, start: Callable[[], Process], max_deaths: int) -> None:
         self.worker: Process | None = None
         self._name, self._start, self._max_deaths = name, start, max_deaths
-        self._deaths: list[str] = []
+        self._deaths: list[Message | str] = []
 
     def ensure_worker(self) -> Process:
         """The process, started where there is none. GenerationError where it died too often."""
         if self.worker is None:
             if len(self._deaths) >= self._max_deaths:
-                raise GenerationError(
-                    "WorkerDied",
-                    f"{self._name}: not started again after {len(self._deaths)} deaths: "
-                    f"{self._deaths[-1]}",
-                )
+                figures = {
+                    "name": self._name,
+                    "n": len(self._deaths),
+                    "what": self._deaths[-1],
+                }
+                raise GenerationError("WorkerDied", Message("not_started_again", figures))
             self.worker = self._start()
         return self.worker
 
@@ -44,7 +46,7 @@ class Restarts(Generic[Process]):
         """A reply to a case ends a row of deaths."""
         self._deaths.clear()
 
-    def note_death(self, reason: str) -> None:
+    def note_death(self, reason: Message | str) -> None:
         """Gives the process up."""
         self._deaths.append(reason)
         self.close()
@@ -88,7 +90,7 @@ class Supervisor(Restarts[Worker]):
                 if is_batch:
                     self.close()
                 else:
-                    self.note_death(str(error))
+                    self.note_death(error.message if isinstance(error, UserError) else str(error))
                 raise
             if is_reply:
                 self.note_reply()

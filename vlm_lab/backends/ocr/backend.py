@@ -24,6 +24,7 @@ from vlm_lab.backends.ocr.text_lines import TextBox, TextLine, deskew_lines
 from vlm_lab.backends.ocr.words import WORDS
 from vlm_lab.errors import Skip
 from vlm_lab.fields.schema import collect_schema_fields
+from vlm_lab.messages import Message
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 
 PageReader = Callable[[Page], list[TextBox]]
@@ -67,10 +68,7 @@ class Ocr(Backend):
         schema where the prompt has none. Raises Skip where the schema has no field for them."""
         keys = _choose_keys(prompt)
         if keys is not None and not keys:
-            raise Skip(
-                "the suite has no field that the OCR rules know "
-                f"({suite_keys.KNOWN_NAMES}) by its key and type in schema.json"
-            )
+            raise Skip(Message("ocr_no_field", {"fields": suite_keys.KNOWN_NAMES}))
         engine, engine_reason, read_page = self._choose_reader(prompt)
         lines: list[TextLine] = []
         for index, page in enumerate(prompt.pages):

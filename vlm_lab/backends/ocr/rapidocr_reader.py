@@ -11,6 +11,7 @@ from PIL.Image import Image
 from vlm_lab.backends.ocr.text_lines import TextBox
 from vlm_lab.commands import format_install_command
 from vlm_lab.errors import Skip
+from vlm_lab.messages import Message
 
 RUNTIME = "EngineConfig.onnxruntime"
 SPEED: Mapping[str, Any] = {
@@ -27,16 +28,14 @@ def load_rapidocr_engine() -> Any:
         import rapidocr
     except ImportError as error:
         command = format_install_command("ocr")
-        raise Skip(f"the OCR baseline needs RapidOCR: {command}") from error
+        raise Skip(Message("ocr_not_installed", {"command": command})) from error
     models = Path(rapidocr.__file__).parent / "models"
     settings: dict[str, Any] = {**SPEED, f"{RUNTIME}.intra_op_num_threads": _count_threads()}
     for stage in ("Det", "Cls", "Rec"):
         model_path = next(models.glob(f"*_{stage.lower()}_*.onnx"), None)
         if model_path is None:
-            raise Skip(
-                f"RapidOCR's package has not all of its models in {models}: "
-                f"{format_install_command('ocr')} --force-reinstall"
-            )
+            command = f"{format_install_command('ocr')} --force-reinstall"
+            raise Skip(Message("ocr_lacks_models", {"path": str(models), "command": command}))
         settings[f"{stage}.model_path"] = str(model_path)
     return rapidocr.RapidOCR(params=settings | {"Global.log_level": "critical"})
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from vlm_lab.backends.ocr.text_lines import TextBox
 from vlm_lab.errors import GenerationError, Skip
+from vlm_lab.messages import Message
 from vlm_lab.types import Page
 
 TIMEOUT = 300  # seconds for one page; Tesseract can hang on noise
@@ -20,10 +21,12 @@ def run_tesseract(scripts: Sequence[tuple[str, str]], page: Page) -> list[TextBo
     joined_languages = "+".join(languages)
     if not {*languages} <= {*query_tesseract("--list-langs")}:
         packages = " ".join(f"tesseract-ocr-{language}" for language in languages)
-        raise Skip(
-            f"RapidOCR reads no {scripts[0][0]} and Tesseract is not installed with "
-            f"{joined_languages}: apt-get install tesseract-ocr {packages}"
-        )
+        figures = {
+            "script": scripts[0][0],
+            "languages": joined_languages,
+            "command": f"apt-get install tesseract-ocr {packages}",
+        }
+        raise Skip(Message("ocr_no_language", figures))
     page.image.save(image := io.BytesIO(), "PNG")
     command = ["tesseract", "stdin", "stdout", "-l", joined_languages, "--psm", "11", "tsv"]
     # Its own threads wait for each other: 5 s a page instead of 1.
@@ -39,9 +42,9 @@ def run_tesseract(scripts: Sequence[tuple[str, str]], page: Page) -> list[TextBo
         )
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         stderr_tail = (error.stderr or b"").decode(errors="replace").strip()[-300:]
-        raise GenerationError(
-            "OcrFailed", f"page {page.index + 1}: {type(error).__name__} {stderr_tail}"
-        ) from error
+        said = f"{type(error).__name__} {stderr_tail}"
+        reason = Message("ocr_failed", {"page": page.index + 1, "said": said})
+        raise GenerationError("OcrFailed", reason) from error
     return _parse_tesseract_tsv(completed.stdout.decode(errors="replace"))
 
 

@@ -81,13 +81,12 @@ class OpenAI(Backend):
             self.client = HttpClient(self.settings, self.engine.key, private=True)
         try:
             self.prepare()
-            self.client.check_server(
-                f"start one (for example: vllm serve {model.model_id}) "
-                "or correct base_url in models.yaml"
-            )
+            start_command = f"vllm serve {model.model_id}"
+            self.client.check_server(Message("start_server", {"command": start_command}))
         except Skip as reason:
             self.close()
-            raise Skip(f"{model.name}: {reason}") from None
+            figures = {"model": model.name, "what": reason.message}
+            raise Skip(Message("of_model", figures)) from None
         except BaseException:
             self.close()
             raise

@@ -24,9 +24,10 @@ from vlm_lab.backends.openai.answers import (
 )
 from vlm_lab.backends.openai.concurrency import AdaptiveLimit
 from vlm_lab.backends.openai.key_mask import KeyMask
-from vlm_lab.backends.openai.settings import ServerSettings, format_refusal, parse_networks
+from vlm_lab.backends.openai.settings import ServerSettings, describe_refusal, parse_networks
 from vlm_lab.commands import format_install_command
 from vlm_lab.errors import GenerationError, Skip
+from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
 
 if TYPE_CHECKING:
@@ -57,12 +58,13 @@ class _RetryableError(Exception):
     def __init__(
         self,
         kind: str,
-        message: str,
+        message: Message,
         wait_seconds: float | None = None,
         is_overload: bool = False,
     ) -> None:
         super().__init__(message)
-        self.kind, self.wait_seconds, self.is_overload = kind, wait_seconds, is_overload
+        self.kind, self.message = kind, message
+        self.wait_seconds, self.is_overload = wait_seconds, is_overload
 
 
 class HttpClient:
@@ -74,7 +76,7 @@ class HttpClient:
             import httpx2
         except ImportError:
             command = format_install_command("server")
-            raise Skip(f"the backend `openai` needs httpx2: {command}") from None
+            raise Skip(Message("client_not_installed", {"command": command})) from None
         self.settings, self.key_mask, self._httpx = settings, KeyMask(key), httpx2
         self.limit = AdaptiveLimit()
         self._prefix = ""
@@ -115,33 +117,35 @@ class HttpClient:
                 break
         return status < 500
 
-    def check_server(self, start_hint: str) -> None:
+    def check_server(self, start_hint: Message) -> None:
         """Skip where nobody answers (`start_hint` says how a server is started) or the key is
         refused. Finds out where the API lies, and what is served there."""
         url = self.settings.base_url
         response = self._get_models("", start_hint)
         if response.status_code in (401, 403):
-            problem = "it wants a key; name its variable with api_key_env"
+            figures = {"url": url, "status": str(response.status_code)}
             if self.settings.api_key_env:
-                problem = f"the key in {self.settings.api_key_env} is refused"
-            raise Skip(f"{url} answered {response.status_code}: {problem}")
+                figures["variable"] = self.settings.api_key_env
+                raise Skip(Message("key_refused", figures))
+            raise Skip(Message("key_wanted", figures))
         served_models = extract_model_names(response)
         if served_models is None and not url.endswith("/v1"):
             served_models = extract_model_names(self._get_models(API_PREFIX, start_hint))
             self._prefix = API_PREFIX if served_models is not None else ""
         self._served_models = [self._sanitize_text(name) for name in served_models or []]
 
-    def _get_models(self, prefix: str, start_hint: str) -> "httpx2.Response":
+    def _get_models(self, prefix: str, start_hint: Message) -> "httpx2.Response":
         url, timeout = self.settings.base_url, min(CONNECT_SECONDS, self.settings.timeout)
         try:
             return self._connection.get(
                 f"{prefix}models", timeout=timeout, extensions=dict(self._extensions)
             )
         except NotPrivateError as error:
-            raise Skip(format_refusal(str(error))) from None
+            raise Skip(describe_refusal(str(error))) from None
         except self._httpx.HTTPError as error:
-            problem = self._sanitize_text(str(error))
-            raise Skip(f"no server answers at {url} ({problem}); {start_hint}") from None
+            said = self._sanitize_text(str(error))
+            figures = {"url": url, "said": said, "remedy": start_hint}
+            raise Skip(Message("no_server", figures)) from None
 
     def post(self, path: str, body: Mapping[str, Any]) -> TimedResponse:
         """The answer to one request. GenerationError says why there is none, after how many
@@ -159,7 +163,8 @@ class HttpClient:
                 is_crowded = error.is_overload and self.limit.note_overload(sent_round)
                 failures += not is_crowded
                 if failures > self.settings.retries:
-                    raise GenerationError(error.kind, f"{error} ({attempts} attempts)") from None
+                    figures = {"what": error.message, "n": attempts}
+                    raise GenerationError(error.kind, Message("attempts", figures)) from None
                 wait_seconds = compute_backoff_seconds(attempts, error.wait_seconds)
             finally:
                 self.limit.leave()
@@ -193,13 +198,11 @@ class HttpClient:
             seconds = time.perf_counter() - start_time
             received_bytes += len(chunk)
             if seconds > self.settings.timeout:
-                raise GenerationError(
-                    "Timeout", f"no whole reply within {self.settings.timeout:g} s"
-                )
+                limit = {"seconds": self.settings.timeout}
+                raise GenerationError("Timeout", Message("no_whole_reply_within", limit))
             if received_bytes > MAX_REPLY_BYTES:
-                raise GenerationError(
-                    "BadReply", f"more than {MAX_REPLY_BYTES} bytes; it was not read to its end"
-                )
+                reason = Message("reply_too_long", {"limit": MAX_REPLY_BYTES})
+                raise GenerationError("BadReply", reason)
             yield seconds, chunk
 
     @contextmanager
@@ -209,19 +212,14 @@ class HttpClient:
         try:
             yield
         except NotPrivateError as error:
-            raise GenerationError("NotPrivate", format_refusal(str(error))) from None
+            raise GenerationError("NotPrivate", describe_refusal(str(error))) from None
         except self._httpx.ConnectTimeout as error:
-            raise _RetryableError(
-                "ConnectionLost", f"{self.settings.base_url}: {self._sanitize_text(str(error))}"
-            ) from None
+            raise _RetryableError("ConnectionLost", self._describe_error(error)) from None
         except self._httpx.TimeoutException:
-            raise GenerationError(
-                "Timeout", f"no reply within {self.settings.timeout:g} s"
-            ) from None
+            limit = {"seconds": self.settings.timeout}
+            raise GenerationError("Timeout", Message("no_reply_within", limit)) from None
         except self._httpx.TransportError as error:
-            raise _RetryableError(
-                "ConnectionLost", f"{self.settings.base_url}: {self._sanitize_text(str(error))}"
-            ) from None
+            raise _RetryableError("ConnectionLost", self._describe_error(error)) from None
         except self._httpx.HTTPError as error:
             raise GenerationError("BadReply", self._sanitize_text(str(error))) from None
 
@@ -229,7 +227,12 @@ class HttpClient:
         """Raises what a status other than 200 means."""
         status = response.status_code
         server_message = self._sanitize_text(extract_error_message(data))
-        message = f"{self.settings.base_url} answered {status}: {server_message or 'nothing more'}"
+        figures = {
+            "url": self.settings.base_url,
+            "status": str(status),
+            "said": server_message or Message("nothing_more"),
+        }
+        message = Message("server_answered", figures)
         if status in RETRY_STATUSES or status >= 500:
             kind = "RateLimited" if status == 429 else "ServerError"
             wait_seconds = parse_retry_after(response.headers.get("Retry-After"))
@@ -237,13 +240,15 @@ class HttpClient:
             raise _RetryableError(kind, message, wait_seconds, is_overload)
         kind = find_refusal_kind(server_message)
         if kind == CONTEXT_OVERFLOW:
-            message += (
-                ": send fewer pages, ask for fewer tokens, or give the server a larger window"
-            )
+            message = Message("window_too_small", {"what": message})
         if kind == REFUSED and status == 404 and self._served_models:
-            names = ", ".join(self._served_models[:MAX_LISTED_MODELS])
-            message += f"; it serves {names}: correct model_id in models.yaml"
+            names = self._served_models[:MAX_LISTED_MODELS]
+            message = Message("serves_others", {"what": message, "names": names})
         raise GenerationError(kind, message)
+
+    def _describe_error(self, error: Exception) -> Message:
+        said = self._sanitize_text(str(error))
+        return Message("at_server", {"url": self.settings.base_url, "said": said})
 
     def _sanitize_text(self, text: str) -> str:
         """Text of a server on one line, short, without the key that some repeat."""

@@ -8,6 +8,7 @@ answered (additive increase, multiplicative decrease, as in TCP). One thread alo
 import threading
 
 from vlm_lab.errors import GenerationError
+from vlm_lab.messages import Message
 
 
 class AdaptiveLimit:
@@ -76,4 +77,4 @@ class AdaptiveLimit:
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise GenerationError("Cancelled", "the run ended before it was asked")
+            raise GenerationError("Cancelled", Message("not_asked_any_more"))

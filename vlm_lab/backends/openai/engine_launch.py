@@ -30,6 +30,7 @@ from vlm_lab.backends.transformers.process import check_interpreter
 from vlm_lab.commands import format_command
 from vlm_lab.config.serve_keys import MODEL_ID, PORT
 from vlm_lab.errors import Skip
+from vlm_lab.messages import Message
 from vlm_lab.telemetry import NO_TELEMETRY
 from vlm_lab.types import Model, Runtime
 from vlm_lab.workers.process import OFFLINE_VARIABLES
@@ -149,10 +150,7 @@ def _find_weights(model: Model, runtime: Runtime) -> tuple[Path, str]:
         return checkpoint.folder, checkpoint.digest
     path = _find_gguf(model, runtime)
     if path is None:
-        raise Skip(
-            f"{model.name}: no file {model.model_id}; llama.cpp loads a GGUF file: "
-            "correct `model_id` in models.yaml"
-        )
+        raise Skip(Message("no_gguf", {"model": model.name, "path": model.model_id}))
     files = [file for file in (path, find_projector(path)) if file]
     return path, weights.compute_files_digest(files, runtime.cache)
 
@@ -174,17 +172,22 @@ def _require_program(kind: EngineKind, model: Model, runtime: Runtime) -> str:
             raise make_interpreter_error(model, str(error)) from None
     program = _find_program(kind, model, runtime)
     if program is None:
-        raise Skip(f"{model.name}: no program {kind.program} {_describe_places(model)}")
+        raise Skip(_describe_absence(kind.program, model))
     is_python = bool(model.python) or kind.program.startswith("python")
     if kind.package and is_python and _find_version(kind, program) is None:
         raise make_interpreter_error(model, f"python: {program} has no package {kind.package}")
     return program
 
 
-def _describe_places(model: Model) -> str:
-    command = format_command("models", "env", model.name)
-    where = f"beside python: {model.python} or on PATH" if model.python else "on PATH"
-    return f"{where}; name the interpreter that has it under `python:` ({command} says how)"
+def _describe_absence(program: str, model: Model) -> Message:
+    figures = {
+        "model": model.name,
+        "program": program,
+        "command": format_command("models", "env", model.name),
+    }
+    if model.python:
+        return Message("no_program_beside", {**figures, "python": model.python})
+    return Message("no_program", figures)
 
 
 def _find_program(kind: EngineKind, model: Model, runtime: Runtime) -> str | None:
@@ -202,7 +205,7 @@ def _find_own_program(program: str, model: Model, runtime: Runtime) -> str:
         return os.path.expanduser(program)
     found = _look_up(program, resolve_interpreter(model, runtime))
     if found is None:
-        raise Skip(f"{model.name}: no program {program} {_describe_places(model)}")
+        raise Skip(_describe_absence(program, model))
     return found
 
 

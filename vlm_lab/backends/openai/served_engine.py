@@ -16,6 +16,7 @@ from vlm_lab.backends.openai.engine_arguments import HOST
 from vlm_lab.backends.openai.engine_launch import list_key_variables, plan_launch
 from vlm_lab.backends.openai.key_mask import KeyMask
 from vlm_lab.errors import GenerationError
+from vlm_lab.messages import Message
 from vlm_lab.types import Model, Runtime
 from vlm_lab.workers.program import Program
 from vlm_lab.workers.supervisor import Restarts
@@ -59,15 +60,14 @@ class ServedEngine:
             command = launch.fill_command(self.port)
             program = Program(launch.engine, command, variables, launch.folder, self._hide_key)
         except OSError as error:
-            raise GenerationError(
-                "WorkerDied", f"{name}: {launch.engine} does not start ({error})"
-            ) from None
+            figures = {"model": name, "engine": launch.engine, "said": str(error)}
+            raise GenerationError("WorkerDied", Message("engine_not_started", figures)) from None
         try:
             self._wait_until_ready(program)
         except BaseException as error:
             program.close()
             if isinstance(error, GenerationError):
-                self._restarts.note_death(str(error))
+                self._restarts.note_death(error.message)
             raise
         return program
 
@@ -76,18 +76,19 @@ class ServedEngine:
         end = time.monotonic() + self._load_seconds
         while not self._is_ready():
             if program.has_ended():
-                report = program.describe_end()
-                raise GenerationError("WorkerDied", f"{name}: while starting: {report}")
+                figures = {"model": name, "what": program.describe_end()}
+                raise GenerationError("WorkerDied", Message("engine_ended", figures))
             if time.monotonic() > end:
-                last_words = program.peek_output() or "nothing"
-                raise GenerationError(
-                    "Timeout",
-                    f"{name}: {label} did not answer within {self._load_seconds:g} s "
-                    "(backend_kwargs: load_timeout gives it more); the last it said: "
-                    f"{last_words}",
-                )
+                figures = {
+                    "model": name,
+                    "engine": label,
+                    "seconds": self._load_seconds,
+                    "said": program.peek_output() or Message("said_nothing"),
+                }
+                raise GenerationError("Timeout", Message("engine_too_late", figures))
             if self._is_closed.wait(POLL_SECONDS):
-                raise GenerationError("Cancelled", f"{name}: the run ended while {label} started")
+                figures = {"model": name, "engine": label}
+                raise GenerationError("Cancelled", Message("engine_cancelled", figures))
 
     def note_reply(self) -> None:
         """A reply to a case ends a row of deaths."""
@@ -104,9 +105,8 @@ class ServedEngine:
         last_words = program.peek_output()
         if not last_words:
             return error
-        return GenerationError(
-            error.kind, f"{error}; the last that {self.launch.engine} said: {last_words}"
-        )
+        figures = {"what": error.message, "engine": self.launch.engine, "said": last_words}
+        return GenerationError(error.kind, Message("engine_said", figures))
 
     def describe(self) -> Mapping[str, Any]:
         """What a record says of it: the arguments are without the place of weights and the port."""

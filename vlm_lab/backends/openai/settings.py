@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from vlm_lab.backends.openai.addresses import Network, is_private_host
 from vlm_lab.errors import Skip, UserError
+from vlm_lab.messages import Message
 from vlm_lab.types import Model, Runtime
 
 EXAMPLE_URL = "http://127.0.0.1:8000/v1"
@@ -124,15 +125,11 @@ def read_api_key(model: Model, settings: ServerSettings) -> str | None:
     if settings.api_key_env is None:
         return None
     key = os.environ.get(settings.api_key_env, "").strip()
+    figures = {"model": model.name, "variable": settings.api_key_env}
     if not key:
-        raise Skip(
-            f"{model.name}: {settings.api_key_env} is not set; "
-            f"export {settings.api_key_env}=... first"
-        )
+        raise Skip(Message("key_not_set", figures))
     if not (key.isascii() and key.isprintable()):
-        raise Skip(
-            f"{model.name}: {settings.api_key_env} holds characters that no header can carry"
-        )
+        raise Skip(Message("key_not_sent", figures))
     return key
 
 
@@ -142,14 +139,10 @@ def check_host(model: Model, settings: ServerSettings, runtime: Runtime) -> bool
     host = split_base_url(settings.base_url, model.name).hostname or ""
     is_private = is_private_host(host, parse_networks(settings, model.name))
     if not is_private and not runtime.online:
-        raise Skip(f"{model.name}: {format_refusal(host)}")
+        raise Skip(Message("of_model", {"model": model.name, "what": describe_refusal(host)}))
     return is_private
 
 
-def format_refusal(host: str) -> str:
+def describe_refusal(host: str) -> Message:
     """Why a server is not asked, and what to do where it should be."""
-    return (
-        f"documents would leave this machine: {host} is not known to be on a private network; "
-        "list its network in private_networks (backend_kwargs), "
-        "or run with --online to send them there"
-    )
+    return Message("not_private", {"host": host})

@@ -12,6 +12,7 @@ from pathlib import Path
 from vlm_lab.backends.transformers import devices
 from vlm_lab.commands import format_command
 from vlm_lab.errors import Skip
+from vlm_lab.messages import Message
 from vlm_lab.types import Model, Runtime
 
 VERSIONED_PACKAGES = ("torch", "transformers", "tokenizers", "pillow")
@@ -25,12 +26,11 @@ def resolve_interpreter(model: Model, runtime: Runtime) -> str | None:
     return str(runtime.cache.absolute().parent / Path(model.python).expanduser())
 
 
-def make_interpreter_error(model: Model, reason: str) -> Skip:
+def make_interpreter_error(model: Model, reason: Message | str) -> Skip:
     """What is wrong with the interpreter that `python:` names, and how to get one that works."""
-    return Skip(
-        f"{model.name}: {reason}; correct it in models.yaml, "
-        f"or make one: {format_command('models', 'env', model.name)}"
-    )
+    command = format_command("models", "env", model.name)
+    figures = {"model": model.name, "what": reason, "command": command}
+    return Skip(Message("interpreter_unfit", figures))
 
 
 def read_package_versions(python: str | None) -> dict[str, str | None]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from vlm_lab.errors import Skip
+from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.workers import process
 from vlm_lab.workers.process import (
@@ -70,8 +71,9 @@ def check_interpreter(python: str) -> str:
             [path, "-c", "print(7)"], capture_output=True, text=True, timeout=START_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Skip(f"python: {python} does not start ({error})") from None
+        figures = {"path": str(python), "said": str(error)}
+        raise Skip(Message("interpreter_not_started", figures)) from None
     if completed.stdout.strip() != "7":
         stderr_tail = terminal_safe(completed.stderr.strip())[-200:]
-        raise Skip(f"python: {python} is no Python that works ({stderr_tail})")
+        raise Skip(Message("interpreter_broken", {"path": str(python), "said": stderr_tail}))
     return path

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from vlm_lab.analysis.evidence import Evidence, build_evidence
 from vlm_lab.analysis.label_errors import translate_label_error_reasons
+from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.files import atomic_private_file
 from vlm_lab.messages import translate_message
@@ -42,6 +43,7 @@ from vlm_lab.report.formatting import (
 from vlm_lab.report.html.data import build_page_data, encode_script_json
 from vlm_lab.report.images.pages import render_page_images
 from vlm_lab.report.images.places import add_value_places
+from vlm_lab.report.next_steps import find_run_argument
 from vlm_lab.report.plot_rendering import DrawPlot, render_svg
 from vlm_lab.report.throughput_table import (
     THROUGHPUT_COLUMNS,
@@ -82,7 +84,8 @@ def write_html(run: Path, language: str = "en", output: Path | None = None) -> P
     path = output or run / HTML_FILE
     report = read_report(run)
     images = render_page_images(report, path.parent)
-    data = build_page_data(report, read_report_records(run), path.parent)
+    records = read_report_records(run)
+    data = build_page_data(report, records, path.parent, load_catalogue(language))
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
     add_value_places(report, data["documents"], path.parent)
@@ -123,6 +126,8 @@ def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, lan
                 for name, summaries in tables.group_by_suite(report).items()
             ],
             gate_line=headline.format_gate(report, catalogue),
+            corrections_command=format_command("corrections", find_run_argument(report), "--serve"),
+            gate_lines=headline.format_gate_lines(report, catalogue),
             trade_legend=TRADE_LEGEND,
             cost_legend=COST_LEGEND,
             label_error_count=len(data["label_errors"]),
