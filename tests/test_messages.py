@@ -24,7 +24,7 @@ NAMES = (
     r"|peft: merge_and_unload|save_pretrained|backend_kwargs: {model: |\(backend_kwargs\)|`openai`"
     r"|private_networks|--online|base_url|export 7=|api_key_env|choices\[0\]\.message|httpx2"
     r"|vlm_lab\.types\.Generation|Generation|python: |Python|RapidOCR|Tesseract|OCR|schema\.json"
-    r"|model_id"
+    r"|model_id|llama\.cpp|GGUF|PATH|`python:`"
 )
 
 

@@ -140,8 +140,8 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
     "engine_not_started": ("{model}: {engine} does not start ({said})",),
     "engine_ended": ("{model}: while starting: {what}",),
     "engine_too_late": (
-        "{model}: {engine} did not answer within {seconds:g} s (backend_kwargs: load_timeout gives"
-        " it more); the last it said: {said}",
+        "{model}: {engine} did not answer within {seconds:g} s ({setting} gives it more); the last"
+        " it said: {said}",
     ),
     "engine_cancelled": ("{model}: the run ended while {engine} started",),
     "engine_said": ("{what}; the last that {engine} said: {said}",),

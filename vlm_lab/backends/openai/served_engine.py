@@ -83,6 +83,7 @@ class ServedEngine:
                     "model": name,
                     "engine": label,
                     "seconds": self._load_seconds,
+                    "setting": "backend_kwargs: load_timeout",
                     "said": program.peek_output() or Message("said_nothing"),
                 }
                 raise GenerationError("Timeout", Message("engine_too_late", figures))
