@@ -147,8 +147,10 @@ def _build_document_baseline(record: Record) -> DocumentBaseline:
 
 
 def encode_baseline(baseline: Baseline) -> bytes:
-    """As it is written: JSON, indented so that git shows what changed."""
-    return _BASELINE_ADAPTER.dump_json(baseline, indent=1) + b"\n"
+    """As it is written: JSON, indented so that git shows what changed. Half a character from a
+    hostile report is written as its escape."""
+    text = json.dumps(_BASELINE_ADAPTER.dump_python(baseline), ensure_ascii=False, indent=1)
+    return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
 def load_baseline(path: Path) -> Baseline:

@@ -13,14 +13,18 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from pydantic import TypeAdapter
 
-from vlm_lab.errors import DiskError
+from vlm_lab.errors import DiskError, UserError
 from vlm_lab.files import (
+    MAX_DATA_BYTES,
     atomic_private_file,
     make_private_folder,
+    open_regular_file,
+    read_bounded_bytes,
+    read_bounded_lines,
     read_json_object,
     remove_abandoned_parts,
 )
@@ -136,7 +140,7 @@ def complete_folder(folder: Path, places: Mapping[CaseKey, str]) -> None:
     positions = _index_lines(path)
     if not positions:
         return
-    with path.open("rb") as file:
+    with _open_records(path) as file:
         for key, position in positions.items():
             if key not in places:
                 continue
@@ -148,7 +152,7 @@ def complete_folder(folder: Path, places: Mapping[CaseKey, str]) -> None:
 
 def _read_case_file(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bounded_bytes(path, MAX_DATA_BYTES)
     except OSError:
         return b""
 
@@ -165,7 +169,7 @@ def read_records(folder: Path, order: Sequence[CaseKey] | None = None) -> Iterat
     if not positions:
         return
     selected = positions if order is None else [key for key in order if key in positions]
-    with path.open("rb") as file:
+    with _open_records(path) as file:
         for key in selected:
             position = positions[key]
             file.seek(position.offset)
@@ -194,7 +198,7 @@ def remove_records(folder: Path, is_removed: Callable[[RecordHead], bool]) -> No
     may be of any. Whoever removes records holds the run's lock."""
     path = folder / RECORDS_FILE
     kept = [each for each in _read_heads(path) if not is_removed(each.head)]
-    with path.open("rb") as source, atomic_private_file(path, durable=True) as file:
+    with _open_records(path) as source, atomic_private_file(path, durable=True) as file:
         for position in kept:
             source.seek(position.offset)
             file.write(source.readline().rstrip(b"\n") + b"\n")
@@ -219,9 +223,27 @@ def _index_lines(path: Path) -> dict[CaseKey, _LinePosition]:
 def _read_heads(path: Path) -> Iterator[_LinePosition]:
     if not path.exists():
         return
-    with path.open("rb") as file:
+    with _open_records(path) as file:
         offset = 0
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(_read_lines(file, path), 1):
             with contextlib.suppress(ValueError):  # a line that a crash tore off
                 yield _LinePosition(offset, number, validate_json_line(_HEAD_ADAPTER, line))
             offset += len(line)
+
+
+def _open_records(path: Path) -> BinaryIO:
+    try:
+        return open_regular_file(path)
+    except OSError as error:
+        raise _make_unreadable_error(path, error) from None
+
+
+def _read_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    try:
+        yield from read_bounded_lines(file)
+    except OSError as error:
+        raise _make_unreadable_error(path, error) from None
+
+
+def _make_unreadable_error(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: cannot be read ({error.strerror})")
