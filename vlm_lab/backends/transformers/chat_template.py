@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.backends.transformers import families
+from vlm_lab.backends.transformers.family import Family
+from vlm_lab.backends.transformers.family_table import UNKNOWN_FAMILY
 from vlm_lab.backends.transformers.worker_error import WorkerError
 from vlm_lab.files import read_json_object
 
@@ -125,7 +126,7 @@ def _read_templates(value: Any, source: str) -> Iterator[ChatTemplate]:
             yield ChatTemplate(str(text), named_source or SETTINGS_FILES[1], str(name))
 
 
-def choose_content(template: ChatTemplate, processor: Any, family: families.Family) -> ChatTemplate:
+def choose_content(template: ChatTemplate, processor: Any, family: Family) -> ChatTemplate:
     """The template with the form of content that shows words and pages. WorkerError where neither
     shows the words."""
     image_tokens = {family.image_placeholder, *_list_image_tokens(processor)} - {""}
@@ -162,7 +163,7 @@ def _list_image_tokens(processor: Any) -> list[str]:
 
 
 def render(
-    template: ChatTemplate, processor: Any, family: families.Family, text: str, image_count: int
+    template: ChatTemplate, processor: Any, family: Family, text: str, image_count: int
 ) -> str:
     """A prompt of the user's with its pages, up to where the model goes on."""
     content: Any = [{"type": "image"} for _ in range(image_count)]
@@ -189,10 +190,10 @@ def apply(template: ChatTemplate, processor: Any, content: Any) -> str:
     )
 
 
-def format_plain_pages(processor: Any, family: families.Family, image_count: int) -> str:
+def format_plain_pages(processor: Any, family: Family, image_count: int) -> str:
     """The pages' tokens of a message that is plain text, each on a line of its own."""
     placeholder = family.image_placeholder
     image_tokens = _list_image_tokens(processor)
-    if family is families.UNKNOWN_FAMILY and image_tokens:
+    if family is UNKNOWN_FAMILY and image_tokens:
         placeholder = image_tokens[0]
     return f"{placeholder}\n" * image_count

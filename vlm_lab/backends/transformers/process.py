@@ -20,17 +20,27 @@ from vlm_lab.workers.process import (
 )
 
 ENTRY_MODULE = "vlm_lab.backends.transformers.worker"
+VISUAL_TOKENS = "vlm_lab.backends.transformers.visual_tokens"
 WORKER_PACKAGES = (
     "vlm_lab",
     "vlm_lab.backends",
     "vlm_lab.backends.transformers",
+    VISUAL_TOKENS,
     "vlm_lab.workers",
 )
 WORKER_MODULES = (
     "vlm_lab.files",
     "vlm_lab.workers.child",
     "vlm_lab.backends.transformers.devices",
-    "vlm_lab.backends.transformers.visual_tokens",
+    f"{VISUAL_TOKENS}.sizes",
+    f"{VISUAL_TOKENS}.squares",
+    f"{VISUAL_TOKENS}.anyres",
+    f"{VISUAL_TOKENS}.minicpm",
+    f"{VISUAL_TOKENS}.mllama",
+    f"{VISUAL_TOKENS}.pixel_budgets",
+    f"{VISUAL_TOKENS}.tiles",
+    "vlm_lab.backends.transformers.family",
+    "vlm_lab.backends.transformers.family_table",
     "vlm_lab.backends.transformers.families",
     "vlm_lab.backends.transformers.worker_error",
     "vlm_lab.backends.transformers.chat_template",
