@@ -142,6 +142,14 @@ def test_what_the_chat_template_is_told_is_sent_where_there_is_any() -> None:
     assert "chat_template_kwargs" not in build_request(model("x"), OFFLINE, settings, prompt())
 
 
+def test_a_prompt_is_sent_as_the_variable_that_asks_for_it() -> None:
+    settings = load_server_settings(model("http://127.0.0.1:9/v1"))
+    told = replace(model("x"), chat_template_kwargs={"template": "{{ prompt }}", "mode": "x"})
+    body = build_request(told, OFFLINE, settings, prompt())
+    assert body["chat_template_kwargs"] == {"template": prompt().text, "mode": "x"}
+    assert [part["type"] for part in body["messages"][0]["content"]] == ["image_url"]
+
+
 def test_greedy_by_transformers_words_is_a_temperature_of_nothing() -> None:
     from vlm_lab.backends.openai.backend import build_sampling_parameters
 

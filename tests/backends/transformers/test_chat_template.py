@@ -166,6 +166,19 @@ def test_variables_of_models_yaml_reach_the_template(folder: Path) -> None:
     assert prompt.startswith('# Template:\n{"number": "string"}\n<|im_start|>')
 
 
+def test_a_prompt_goes_into_the_variable_that_asks_for_it(folder: Path) -> None:
+    """NuExtract's way: the message has the pages alone."""
+    in_file("chat_template.jinja", WITH_TEMPLATE)(folder)
+    processor, template = find(folder, template="{{ prompt }}")
+    assert template is not None
+    assert template.describe()["variables"] == {"template": "{{ prompt }}"}
+    asked = '{"number": "verbatim-string"}'
+    prompt = chat_template.render(template, processor, QWEN, asked, 2)
+    assert prompt.startswith(f"# Template:\n{asked}\n<|im_start|>")
+    assert prompt.count(PAGE) == 2
+    assert prompt.count(asked) == 1
+
+
 def test_a_variable_that_no_template_reads_is_refused(folder: Path) -> None:
     in_file("chat_template.jinja", THINKING)(folder)
     with pytest.raises(WorkerError, match=r"chat_template.jinja has no variable 'enable_thinkin'"):

@@ -45,6 +45,7 @@ from vlm_lab.backends.openai.token_counts import (
     parse_token_logprobs,
     parse_usage,
 )
+from vlm_lab.backends.prompt_variable import fill_prompt_in, takes_prompt
 from vlm_lab.backends.timeouts import read_timeouts
 from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.fields.schema import build_grammar_schema
@@ -204,13 +205,15 @@ class OpenAI(Backend):
 def build_request(
     model: Model, runtime: Runtime, settings: ServerSettings, prompt: Prompt
 ) -> dict[str, Any]:
-    """The body of one request: the pages in their order, then the text. `extra_body` overrules all
-    of it; a null there takes a key out, for servers that refuse one."""
+    """The body of one request: the pages in their order, then the text, unless it is a variable of
+    the chat template. `extra_body` overrules all of it; a null there takes a key out, for servers
+    that refuse one."""
     content: list[dict[str, Any]] = []
     for page in prompt.pages:
         url = encode_data_url(page.image, settings.image)
         content.append({"type": "image_url", "image_url": {"url": url}})
-    content.append({"type": "text", "text": prompt.text})
+    if not takes_prompt(model.chat_template_kwargs):
+        content.append({"type": "text", "text": prompt.text})
     body: dict[str, Any] = {
         "model": model.model_id,
         "messages": [{"role": "user", "content": content}],
@@ -220,7 +223,7 @@ def build_request(
     if model.serve is not None and not model.generation_kwargs.get("do_sample"):
         body.setdefault("temperature", 0.0)  # as a model that is loaded here: greedy unless told
     if model.chat_template_kwargs:
-        body["chat_template_kwargs"] = dict(model.chat_template_kwargs)
+        body["chat_template_kwargs"] = fill_prompt_in(model.chat_template_kwargs, prompt.text)
     if settings.logprobs:
         body["logprobs"] = True
     body |= build_response_format(settings, prompt)

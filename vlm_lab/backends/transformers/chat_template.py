@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.backends.prompt_variable import fill_prompt_in, takes_prompt
 from vlm_lab.backends.transformers.family import Family
 from vlm_lab.backends.transformers.family_table import UNKNOWN_FAMILY
 from vlm_lab.backends.transformers.worker_error import WorkerError
@@ -166,10 +167,13 @@ def render(
     template: ChatTemplate, processor: Any, family: Family, text: str, image_count: int
 ) -> str:
     """A prompt of the user's with its pages, up to where the model goes on."""
+    message_text = "" if takes_prompt(template.variables) else text
+    template = replace(template, variables=fill_prompt_in(template.variables, text))
     content: Any = [{"type": "image"} for _ in range(image_count)]
-    content.append({"type": "text", "text": text})
+    if message_text:
+        content.append({"type": "text", "text": message_text})
     if not template.takes_parts:
-        content = format_plain_pages(processor, family, image_count) + text
+        content = format_plain_pages(processor, family, image_count) + message_text
     return apply(template, processor, content)
 
 

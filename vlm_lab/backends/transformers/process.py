@@ -31,6 +31,7 @@ WORKER_PACKAGES = (
 WORKER_MODULES = (
     "vlm_lab.files",
     "vlm_lab.workers.child",
+    "vlm_lab.backends.prompt_variable",
     "vlm_lab.backends.transformers.devices",
     f"{VISUAL_TOKENS}.sizes",
     f"{VISUAL_TOKENS}.squares",
