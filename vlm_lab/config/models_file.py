@@ -32,6 +32,10 @@ from vlm_lab.types import UPPER_LIMITS, CostRates, Model, Rules
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 # A model's name is a folder beside files of these kinds.
 RESERVED_SUFFIXES = (".json", ".jsonl", ".md", ".html")
+QUANTIZATION_HINT = (
+    "belongs under `load_kwargs`, with the method: "
+    "`load_kwargs: {quantization_config: {quant_method: bitsandbytes, load_in_4bit: true}}`"
+)
 MISPLACED_KEYS = {
     "torch_dtype": "is spelt `dtype`",
     "use_flash_attention_2": "is spelt `attn_implementation: flash_attention_2`",
@@ -39,8 +43,8 @@ MISPLACED_KEYS = {
     "temperature": "belongs under `generation_kwargs`",
     "max_pixels": "belongs under `processor_kwargs`",
     "enable_thinking": "belongs under `chat_template_kwargs`",
-    "load_in_4bit": "belongs under `load_kwargs`",
-    "load_in_8bit": "belongs under `load_kwargs`",
+    "load_in_4bit": QUANTIZATION_HINT,
+    "load_in_8bit": QUANTIZATION_HINT,
 }
 KWARGS_KEYS = ("generation_kwargs", "processor_kwargs", "load_kwargs")
 MERGED_KEYS = (*KWARGS_KEYS, CHAT_TEMPLATE_KEY, "backend_kwargs")  # with those of `defaults`
