@@ -32,6 +32,7 @@ DECISIVE_OPTIONS = {
     "dry_run": "--dry-run",
     "prompts": "--prompt",
     "status": "--status",
+    "sweep": "--sweep",
     "sample": "--sample",
     "holdout": "--holdout",
     "scenario": "--scenario",

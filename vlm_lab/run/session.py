@@ -250,6 +250,7 @@ class Session:
             "options": describe_options(replace(self.options, output_dir=folder.parent)),
             "dry_run": self.options.dry_run,
             "partial": self.plan.find_partial_suites(),
+            "sweeps": list(self.plan.sweep.curves),
             "looks": looks,
             "holdout": holdouts,
         }
