@@ -399,6 +399,10 @@ MESSAGES: dict[str, tuple[str, ...]] = FAILURE_MESSAGES | {
     )
     * 2,
     # how a run was started
+    "distributed": (
+        "{plugin}: several models ran at once, seconds are what each took beside the others;"
+        " {timer} and its table are off, the suite's own clock timed the replies",
+    ),
     "repeated": (
         "{n} case came more than once (a plugin that repeats, or a path named twice): it counts"
         " once, with its first answer",

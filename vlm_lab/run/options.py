@@ -115,7 +115,7 @@ def _add_selection(add_option: AddOption) -> None:
     add_option(
         "--sweep",
         metavar="SETTING=A,B,...",
-        type=parse_sweep,
+        type=check_sweep,
         action=StoreOnce,
         help="each candidate once with each value of a numeric setting: dpi=100,150",
     )
@@ -215,6 +215,11 @@ class StoreOnce(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+def check_sweep(text: str) -> str:
+    """A sweep as it is typed: pytest-xdist hands on no option but text and numbers."""
+    return str(parse_sweep(text))
+
+
 def parse_count(text: str, minimum: int = 1) -> int:
     """A number of `minimum` or more."""
     if not text.isdecimal() or int(text) < minimum:
@@ -252,7 +257,7 @@ def read_options(config: pytest.Config) -> Options:
         dry_run=get_option("dry_run"),
         prompts=tuple(get_option("prompt")),
         status=tuple(get_option("status")),
-        sweep=get_option("sweep"),
+        sweep=parse_sweep(get_option("sweep")) if get_option("sweep") else None,
         sample=get_option("sample"),
         holdout=config.getoption("holdout"),
         replies=get_option("replies"),

@@ -51,6 +51,7 @@ class Plan:
         self._asked_cases: list[Case] = []
         self._next_cases: dict[CaseKey, Case] = {}
         self.former_answers = FormerAnswers()
+        self.records_end: int | None = None  # of those that a resumed run had; all, where None
         self.left_out = LeftOutPages(options.max_pages, self.sweep.page_limit)
 
     def build_cases(self, folder: Path) -> list[Case]:
@@ -186,7 +187,7 @@ class Plan:
             return self.former_answers
         selected_keys = {case.key for case in cases}
         notes = check_selection(self.options.resume, self.begun, {*self._ranks}, selected_keys)
-        self.former_answers = find_former_answers(self.options.resume, cases)
+        self.former_answers = find_former_answers(self.options.resume, cases, self.records_end)
         self.notes = [*self.former_answers.notes, *notes, *self.notes]
         return self.former_answers
 
