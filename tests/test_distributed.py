@@ -101,7 +101,7 @@ def test_the_report_is_that_of_one_process(
 def test_a_model_is_loaded_by_one_worker_and_two_run_at_once(pytester: pytest.Pytester) -> None:
     models = "".join(echo(name, seconds=0.2) for name in "abcd")
     write_project(pytester.path, "models:\n" + models, DOCUMENTS)
-    run(pytester, *BY_MODEL).assert_outcomes(passed=16)
+    run(pytester, *BY_MODEL, "--replies=off").assert_outcomes(passed=16)
     loads = [line for line in calls_of(pytester.path) if line.endswith(": load")]
     assert sorted(loads) == [f"{name}: load" for name in "abcd"]
     asked = defaultdict(list)
@@ -161,10 +161,9 @@ def test_a_regression_ends_it_as_it_ends_one_process(pytester: pytest.Pytester) 
 
     write_project(pytester.path, "models:\n" + echo("a") + echo("b"), DOCUMENTS)
     run(pytester, "--output-dir=good")
-    good = only(pytester.path / "good")
-    baseline = pytester.path / "baseline.json"
-    os.chdir(pytester.path)
-    main(["accept", str(good), "--output", str(baseline)])
+    results = pytester.path / "good"
+    assert main(["accept", "last", "--output-dir", str(results)]) == 0
+    baseline = results / "baseline.json"
     (pytester.path / "models.yaml").write_text("models:\n" + echo("a") + echo("b", answer=WRONG))
     options = [f"--baseline={baseline}", "--replies=off"]
     alone = run(pytester, *options, "--output-dir=alone")

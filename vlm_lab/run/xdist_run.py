@@ -22,6 +22,7 @@ from vlm_lab.errors import UserError
 from vlm_lab.files import atomic_private_file
 from vlm_lab.messages import Message
 from vlm_lab.records.run_folder import RECORDS_FILE
+from vlm_lab.run.rule_names import check_rules
 from vlm_lab.run.selection import find_suites
 from vlm_lab.run.session import Session
 from vlm_lab.sanitize import terminal_safe, terminal_safe_lines
@@ -114,10 +115,12 @@ class Controller:
             if options.suite_test in (None, test_file):
                 cases = self.session.plan.build_cases(folder)
                 self.cases |= {case.key: case for case in cases}
+        plan = self.session.plan
+        check_rules(plan.candidates.rules, [suite for suite, _ in plan.suites.values()])
         writer = self.session.writer
         writer.make_folder(options.output_dir, self.session.started)
         assert writer.folder is not None  # noqa: S101 - just made
-        self.session.plan.records_end = (writer.folder / RECORDS_FILE).stat().st_size
+        plan.records_end = (writer.folder / RECORDS_FILE).stat().st_size
         self._collected_path = writer.folder / COLLECTED_FILE
         self._collected_path.unlink(missing_ok=True)  # of a run that broke off
 
