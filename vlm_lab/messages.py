@@ -100,6 +100,28 @@ MESSAGES: dict[str, tuple[str, ...]] = FAILURE_MESSAGES | {
         "its answers are the files that the references are; where a person has verified a"
         " reference, it is judged",
     ),
+    # the cheapest value of a setting that was swept
+    "sweep_cheapest": ("{candidate}: {setting} {value} is the best of {n}, and the cheapest",) * 2,
+    "sweep_best": (
+        "{candidate}: {setting} {value} is the best of {n}, and each cheaper one is worse",
+    )
+    * 2,
+    "sweep_alike": (
+        "{candidate}: {setting} {value} is the cheapest of {n} that is shown to be as good as the"
+        " best, within {limit:g}: {what}",
+    )
+    * 2,
+    "sweep_not_worse": (
+        "{candidate}: {setting} {value} is the cheapest of {n} that is not shown to be worse than"
+        " the best; nor is it shown to be as good: {what}",
+    )
+    * 2,
+    "sweep_no_margin": ("{what} ({key} says which difference does not matter)",),
+    "sweep_left_out": ("{what}; not compared, as documents were not answered: {setting} {values}",),
+    "sweep_too_few": (
+        "{candidate}: no two values of {setting} were answered on all documents: nothing is"
+        " compared",
+    ),
     "beside": ("beside {model}, {what}",),
     "not_compared": ("not compared with {model}: no document that both answered",),
     # what weakens a word
@@ -377,6 +399,10 @@ MESSAGES: dict[str, tuple[str, ...]] = FAILURE_MESSAGES | {
     )
     * 2,
     # how a run was started
+    "distributed": (
+        "{plugin}: several models ran at once, seconds are what each took beside the others;"
+        " {timer} and its table are off, the suite's own clock timed the replies",
+    ),
     "repeated": (
         "{n} case came more than once (a plugin that repeats, or a path named twice): it counts"
         " once, with its first answer",

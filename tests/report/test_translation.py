@@ -56,6 +56,7 @@ def texts() -> Iterator[str]:
     )
     yield from (*tables_csv.FIELD_COLUMNS, *tables_csv.RESULT_COLUMNS, *OUTCOMES)
     yield from (*contents.DECISION_COLUMNS, *contents.EVIDENCE_COLUMNS, "format")
+    yield from tables.SWEEP_COLUMNS
     yield from (*trade_table.TRADE_COLUMNS, trade_table.TRADE_LEGEND, trade_table.COST_LEGEND)
     yield from (
         *headline.CONDITION_LABELS,

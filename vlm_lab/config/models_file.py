@@ -47,6 +47,7 @@ MISPLACED_KEYS = {
     "load_in_8bit": QUANTIZATION_HINT,
 }
 KWARGS_KEYS = ("generation_kwargs", "processor_kwargs", "load_kwargs")
+PAGE_SETTINGS = ("dpi", "max_pages")  # whole numbers
 MERGED_KEYS = (*KWARGS_KEYS, CHAT_TEMPLATE_KEY, "backend_kwargs")  # with those of `defaults`
 # What decides which code runs, and from where weights come, stands in its own key, where it is
 # checked.
@@ -230,6 +231,10 @@ def _parse_model(
         )
     check_setting_names(source, keys, model)
     check_serve(source, keys, model)
+    for key in PAGE_SETTINGS:
+        value = getattr(model, key)
+        if value is not None and value < 1:
+            raise source.make_error([*keys, key], f"must be 1 or more (got {value})")
     for key in ("model_id", "python"):
         if fault := find_path_fault(getattr(model, key) or ""):
             raise source.make_error(

@@ -10,7 +10,7 @@ a crash left out are written from them.
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -74,7 +74,8 @@ def write_record(folder: Path, place: str, record: Record) -> None:
     # A power failure may take what was read from a file: it is had again without a model.
     is_new = bool(record.rounds) and not record.cached
     try:
-        append_line(folder / RECORDS_FILE, line, durable=is_new)
+        with _lock_appending(folder):
+            append_line(folder / RECORDS_FILE, line, durable=is_new)
     except OSError as error:
         raise _end_full_run(folder, line, error) from None
     try:
@@ -84,6 +85,21 @@ def write_record(folder: Path, place: str, record: Record) -> None:
             f"{folder / place}: cannot be written ({error.strerror});"
             " what was written before is safe, this answer too: it is in records.jsonl"
         ) from None
+
+
+@contextlib.contextmanager
+def _lock_appending(folder: Path) -> Iterator[None]:
+    """One process at a time appends, where several write a run. The lock is the folder's: that of
+    records.jsonl is the whole run's."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(ImportError, OSError):  # Windows, a file system without locks
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def append_line(path: Path, line: bytes, durable: bool = True) -> None:
@@ -157,15 +173,28 @@ def _read_case_file(path: Path) -> bytes:
         return b""
 
 
-def read_records(folder: Path, order: Sequence[CaseKey] | None = None) -> Iterator[Record]:
+def sort_records(folder: Path, order: Sequence[CaseKey]) -> None:
+    """Brings records.jsonl into the run's order, several lines of a case as they were written;
+    what is not in the order comes last. Whoever does so holds the run's lock."""
+    path = folder / RECORDS_FILE
+    ranks = {key: rank for rank, key in enumerate(order)}
+    positions = list(_read_heads(path))
+    in_order = sorted(positions, key=lambda each: ranks.get(each.head.key, len(ranks)))
+    if in_order != positions:
+        _write_lines(path, in_order)
+
+
+def read_records(
+    folder: Path, order: Sequence[CaseKey] | None = None, end: int | None = None
+) -> Iterator[Record]:
     """The cases of a run, in the order of their first line or in the `order` given, which then also
-    selects.
+    selects. Lines behind byte `end` are not looked at.
 
     Of several lines for a case the last one counts; a torn line, left by a crash, is passed over.
     UserError where a line is whole and no record of this version.
     """
     path = folder / RECORDS_FILE
-    positions = _index_lines(path)
+    positions = _index_lines(path, end)
     if not positions:
         return
     selected = positions if order is None else [key for key in order if key in positions]
@@ -197,9 +226,12 @@ def remove_records(folder: Path, is_removed: Callable[[RecordHead], bool]) -> No
     """Writes records.jsonl without the lines of some cases, and without what a crash tore off: it
     may be of any. Whoever removes records holds the run's lock."""
     path = folder / RECORDS_FILE
-    kept = [each for each in _read_heads(path) if not is_removed(each.head)]
+    _write_lines(path, [each for each in _read_heads(path) if not is_removed(each.head)])
+
+
+def _write_lines(path: Path, positions: Iterable[_LinePosition]) -> None:
     with _open_records(path) as source, atomic_private_file(path, durable=True) as file:
-        for position in kept:
+        for position in positions:
             source.seek(position.offset)
             file.write(source.readline().rstrip(b"\n") + b"\n")
 
@@ -213,9 +245,11 @@ def remove_case_files(folder: Path, documents: Collection[str], suites: Collecti
                 path.unlink(missing_ok=True)
 
 
-def _index_lines(path: Path) -> dict[CaseKey, _LinePosition]:
+def _index_lines(path: Path, end: int | None = None) -> dict[CaseKey, _LinePosition]:
     positions: dict[CaseKey, _LinePosition] = {}
     for position in _read_heads(path):
+        if end is not None and position.offset >= end:
+            break
         positions[position.head.key] = position
     return positions
 

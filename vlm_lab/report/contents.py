@@ -44,6 +44,7 @@ from vlm_lab.report.headline import (
     format_run_name,
 )
 from vlm_lab.report.images.crops import ErrorCrop
+from vlm_lab.report.plots import format_sweep_title
 from vlm_lab.report.tables import Translator
 from vlm_lab.report.throughput_table import (
     THROUGHPUT_COLUMNS,
@@ -154,8 +155,15 @@ def _build_condition_blocks(
 def _build_comparison_blocks(
     report: Report, suite: str, catalogue: NullTranslations
 ) -> Iterator[Block]:
-    """A suite's candidates without suspect references, and each two of them compared."""
+    """What each value of a swept setting comes to; a suite's candidates without suspect references,
+    and each two of them compared."""
     gettext = catalogue.gettext
+    for curve in report.sweeps:
+        if curve.suite == suite:
+            yield Heading(3, format_sweep_title(curve, gettext))
+            yield Paragraph(translate_message(curve.conclusion, catalogue))
+            sweep_rows = tables.build_sweep_rows(curve, catalogue)
+            yield from _build_table_blocks(tables.SWEEP_COLUMNS, sweep_rows, gettext)
     label_error_rows = tables.build_label_error_rows(report, suite, catalogue)
     yield from _build_table_blocks(tables.LABEL_ERROR_COLUMNS, label_error_rows, gettext)
     difference_rows = tables.build_difference_rows(report, suite, catalogue)

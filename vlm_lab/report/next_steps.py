@@ -101,6 +101,9 @@ def _list_run_options(report: Report, decision: Decision) -> Iterator[str]:
     about this suite alone."""
     yield f"--suite={decision.suite}"
     options = report.run.get("options", {})
+    for sweep in report.run.get("sweeps") or ():
+        if decision.model in sweep["values"]:
+            yield f"--sweep={sweep['setting']}={','.join(map(str, sweep['values'].values()))}"
     default_file = Path(options.get("project", ""), "models.yaml")
     for models_file in options.get("models_files", ()):
         if Path(models_file) != default_file:

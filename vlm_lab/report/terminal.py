@@ -61,6 +61,8 @@ def format_summary_lines(report: Report) -> list[str]:
         lines += [""] if decisions else []
         for decision in decisions:
             lines += format_decision_lines(decision)
+    if report.sweeps:
+        lines += ["", *(in_english(curve.conclusion) for curve in report.sweeps)]
     if report.probes:
         lines += ["", *map(in_english, repeatability.summarize_probes(report.probes))]
     lines += format_closing_lines(report)

@@ -70,6 +70,8 @@ class InferenceRunner:
     ) -> Generation:
         """A cached reply, or one that `timer` was given to time; in a dry run a perfect one, with
         what it found out. Raises Skip, GenerationError and DocumentError."""
+        if reason := self.plan.sweep.reasons.get(case.model.name):
+            raise NotApplicable(reason)
         if self.options.dry_run:
             reply_key = self._find_reply_key(case, candidate, prompt)
             is_cached = self.reply_cache.get(reply_key) is not None

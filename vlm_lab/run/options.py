@@ -18,6 +18,7 @@ from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.records.runs import find_run
 from vlm_lab.run.reply_cache import CacheMode
+from vlm_lab.run.sweep import Sweep, parse_sweep
 
 Scenario = Literal["single-stream", "offline"]
 AddOption = Callable[..., None]  # of a pytest group
@@ -40,6 +41,7 @@ class Options:
     dry_run: bool = False
     prompts: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
+    sweep: Sweep | None = None
     sample: int | None = None
     holdout: bool = False
     replies: CacheMode = "use"
@@ -109,6 +111,13 @@ def _add_selection(add_option: AddOption) -> None:
         default=[],
         choices=("chosen", "rejected", "needs_more_data"),
         help="only candidates marked so in models.yaml; repeatable",
+    )
+    add_option(
+        "--sweep",
+        metavar="SETTING=A,B,...",
+        type=check_sweep,
+        action=StoreOnce,
+        help="each candidate once with each value of a numeric setting: dpi=100,150",
     )
     add_option(
         "--sample", metavar="N", type=parse_count, help="N documents, seeded, stratified by tag"
@@ -189,6 +198,28 @@ def _add_checks(add_option: AddOption) -> None:
     )
 
 
+class StoreOnce(argparse.Action):
+    """An option that says something else where it is typed a second time."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Refuses the second one."""
+        present = getattr(namespace, self.dest, None)
+        if present not in (None, values):
+            raise argparse.ArgumentError(self, f"one at a time (got {present} and {values})")
+        setattr(namespace, self.dest, values)
+
+
+def check_sweep(text: str) -> str:
+    """A sweep as it is typed: pytest-xdist hands on no option but text and numbers."""
+    return str(parse_sweep(text))
+
+
 def parse_count(text: str, minimum: int = 1) -> int:
     """A number of `minimum` or more."""
     if not text.isdecimal() or int(text) < minimum:
@@ -226,6 +257,7 @@ def read_options(config: pytest.Config) -> Options:
         dry_run=get_option("dry_run"),
         prompts=tuple(get_option("prompt")),
         status=tuple(get_option("status")),
+        sweep=parse_sweep(get_option("sweep")) if get_option("sweep") else None,
         sample=get_option("sample"),
         holdout=config.getoption("holdout"),
         replies=get_option("replies"),

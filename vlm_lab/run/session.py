@@ -30,7 +30,7 @@ from vlm_lab.run.options import Options
 from vlm_lab.run.plan import Plan
 from vlm_lab.run.progress import Progress
 from vlm_lab.run.record import build_answered_record, build_failed_record
-from vlm_lab.run.resume import describe_options, restore_options
+from vlm_lab.run.resume import NOT_ANSWERED, describe_options, restore_options
 from vlm_lab.run.run_writer import RunWriter
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import (
@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 class Session:
     """Everything a run needs, read once: `plan` says what is asked, `runner` how it is answered."""
 
-    def __init__(self, typed: Options) -> None:
-        self.writer = RunWriter(typed.resume)
+    def __init__(self, typed: Options, writer: RunWriter | None = None) -> None:
+        self.writer = writer or RunWriter(typed.resume)
         options = restore_options(typed, self.writer.settings)
         self.options = options
         self.plan = Plan(options, self.writer.settings)
@@ -72,7 +72,7 @@ class Session:
         self.checks: list[CandidateCheck] = []
         self._last_written: CaseKey | None = None
         self._answered: set[CaseKey] = set()
-        self._new_probes: dict[repeatability.ProbeKey, Repeatability] = {}
+        self.new_probes: dict[repeatability.ProbeKey, Repeatability] = {}
 
     def schedule_cases(self, cases: Sequence[Case]) -> None:
         """What was selected, in the order in which it will be asked."""
@@ -162,7 +162,11 @@ class Session:
             candidate, model_cases, folder, build_prompt, options.probe, options.seed
         )
         for probe in probes:  # one by one: Ctrl-C leaves what was found out
-            self._new_probes |= repeatability.index_probes([probe])
+            self.add_probes([probe])
+
+    def add_probes(self, probes: Sequence[Repeatability]) -> None:
+        """What second answers came to, of this process or another one of the run."""
+        self.new_probes |= repeatability.index_probes(probes)
 
     def _collect_probes(self) -> list[Repeatability]:
         """Those of this run, those of the run that it goes on with, and why there is no other."""
@@ -171,8 +175,32 @@ class Session:
             return list(former_probes.values())
         option = self.options.no_model_option
         reason = Message("calls_no_model", {"option": option}) if option else Message("too_late")
-        probes = {**former_probes, **self._new_probes}
+        probes = {**former_probes, **self.new_probes}
         return repeatability.complete_probes(probes, self.plan.cases, reason)
+
+    def read_answered(self) -> set[CaseKey]:
+        """The cases that have an answer on disk, whichever process wrote it."""
+        if self.writer.folder is None:
+            return set()
+        heads = run_folder.read_heads(self.writer.folder)
+        return {head.key for head in heads if head.status not in NOT_ANSWERED}
+
+    def gather_records(self) -> None:
+        """What several processes wrote becomes what one would have left: records in the run's
+        order. DiskError where they cannot be written anew."""
+        folder = self.writer.folder
+        if not self.writer.has_begun:
+            self.writer.discard()
+        if folder is None or not self.writer.has_begun:
+            return
+        self._answered = self.read_answered()
+        order = [case.key for case in self.plan.cases]
+        try:
+            run_folder.sort_records(folder, order)
+        except OSError as error:
+            raise DiskError(
+                f"{folder}: cannot be written ({error.strerror}); every answer is in records.jsonl"
+            ) from None
 
     def finish(self) -> None:
         """Builds the report from what was written, and compares it with the baseline. DiskError
@@ -250,6 +278,7 @@ class Session:
             "options": describe_options(replace(self.options, output_dir=folder.parent)),
             "dry_run": self.options.dry_run,
             "partial": self.plan.find_partial_suites(),
+            "sweeps": list(self.plan.sweep.curves),
             "looks": looks,
             "holdout": holdouts,
         }

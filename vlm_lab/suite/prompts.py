@@ -128,8 +128,9 @@ def make_prompt(
 
 
 def get_page_limit(model: Model, suite: Suite, max_pages: int | None) -> int:
-    """How many of a document's pages a model is shown; `max_pages` overrules the suite's."""
-    return 1 if model.pages == "first" else max_pages or suite.max_pages
+    """How many of a document's pages a model is shown; `max_pages` overrules its own and the
+    suite's."""
+    return 1 if model.pages == "first" else max_pages or model.max_pages or suite.max_pages
 
 
 def get_languages(document: Document) -> tuple[str, ...]:

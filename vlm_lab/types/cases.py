@@ -174,6 +174,7 @@ class Model:
     python: str | None = None
     pages: PageMode = "together"
     dpi: int | None = None
+    max_pages: int | None = None
     processor_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     load_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)

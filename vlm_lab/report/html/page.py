@@ -213,7 +213,7 @@ def _build_suite_context(
     gettext = catalogue.gettext
     asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
     plots_by_title = {
-        **plots.plot_suite(summaries, evidence, gettext),
+        **plots.plot_suite(report, summaries, evidence, gettext),
         gettext("How long replies take"): plots.plot_latency(_collect_seconds(data, name), gettext),
     }
     return {
@@ -239,6 +239,15 @@ def _build_suite_context(
             "rows": build_throughput_rows(report, asked_summaries, catalogue),
             "legend": THROUGHPUT_LEGEND,
         },
+        "sweeps": [
+            (
+                plots.format_sweep_title(curve, gettext),
+                translate_message(curve.conclusion, catalogue),
+                tables.build_sweep_rows(curve, catalogue),
+            )
+            for curve in report.sweeps
+            if curve.suite == name
+        ],
         "label_error_rows": tables.build_label_error_rows(report, name, catalogue),
         "difference_rows": tables.build_difference_rows(report, name, catalogue),
         "paths": tables.collect_field_paths(asked_summaries),
