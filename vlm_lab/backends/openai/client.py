@@ -154,13 +154,13 @@ class HttpClient:
         waited_seconds, attempts, failures = 0.0, 0, 0
         while True:
             attempts += 1
-            sent_round = self.limit.enter()
+            ticket = self.limit.enter()
             try:
                 chunks = self._send_once(path, body)
                 self.limit.note_success()
                 return TimedResponse(chunks, attempts, waited_seconds)
             except _RetryableError as error:
-                is_crowded = error.is_overload and self.limit.note_overload(sent_round)
+                is_crowded = error.is_overload and self.limit.note_overload(ticket)
                 failures += not is_crowded
                 if failures > self.settings.retries:
                     figures = {"what": error.message, "n": attempts}

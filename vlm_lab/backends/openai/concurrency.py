@@ -6,9 +6,18 @@ answered (additive increase, multiplicative decrease, as in TCP). One thread alo
 """
 
 import threading
+from typing import NamedTuple
 
 from vlm_lab.errors import GenerationError
 from vlm_lab.messages import Message
+
+
+class Ticket(NamedTuple):
+    """When a request was sent: how often the limit had been narrowed, and how many were in flight
+    with it."""
+
+    round: int
+    crowd: int
 
 
 class AdaptiveLimit:
@@ -22,14 +31,13 @@ class AdaptiveLimit:
         self._is_closed = False
         self._condition = threading.Condition()
 
-    def enter(self) -> int:
-        """Waits until there is room for one more. The round in which it is sent, for
-        `note_overload`."""
+    def enter(self) -> Ticket:
+        """Waits until there is room for one more."""
         with self._condition:
             self._condition.wait_for(lambda: self._is_closed or self._has_room())
             self._check_open()
             self._in_flight += 1
-            return self._round
+            return Ticket(self._round, self._in_flight)
 
     def leave(self) -> None:
         """The request that entered has its answer, or none will come."""
@@ -47,15 +55,16 @@ class AdaptiveLimit:
                 self.size, self._successes = self.size + 1, 0
                 self._condition.notify()
 
-    def note_overload(self, sent_round: int) -> bool:
+    def note_overload(self, ticket: Ticket) -> bool:
         """Called before it leaves. Whether there were too many at a time: the requests of one round
         narrow the window once. False where a request was alone, so that fewer cannot help."""
         with self._condition:
-            if sent_round < self._round:
+            if ticket.round < self._round:
                 return True
-            if self._in_flight == 1:
+            crowd = max(ticket.crowd, self._in_flight)
+            if crowd == 1:
                 return False
-            self.size = self._in_flight // 2
+            self.size = crowd // 2
             self._successes = 0
             self._round += 1
             return True
