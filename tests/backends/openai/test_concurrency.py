@@ -87,32 +87,33 @@ def ask_at_once(backend: OpenAI, threads: int, requests: int) -> list[str]:
         return [reply.raw_response for reply in replies]
 
 
-@pytest.mark.parametrize("crowded", [1, 3], indirect=True)
+@pytest.mark.parametrize("crowded", [1, 2], indirect=True)
 def test_a_server_that_takes_few_loses_none_of_many(crowded: tuple[CrowdedServer, str]) -> None:
     """Being one too many is no failed attempt, of which none is left."""
     server, url = crowded
     backend = make_backend(url, retries=0)
-    assert ask_at_once(backend, 32, 64) == ["{}"] * 64
+    # No more than the stand-in's queue of connections takes.
+    assert ask_at_once(backend, 6, 36) == ["{}"] * 36
     assert server.refusals > 0
     assert server.peak == server.capacity
     assert backend.client.limit.size is not None
     assert backend.client.limit.size <= 2 * server.capacity + 1
-    # What it has learnt holds for the next ones: hardly any is refused.
+    # What it has learnt holds for the next ones: fewer are refused.
     server.refusals = 0
-    ask_at_once(backend, 32, 32)
-    assert server.refusals < 32
+    ask_at_once(backend, 6, 36)
+    assert server.refusals < 36
     backend.close()
 
 
-@pytest.mark.parametrize("crowded", [24], indirect=True)
+@pytest.mark.parametrize("crowded", [6], indirect=True)
 def test_one_that_takes_all_is_asked_by_all_each_with_its_connection(
     crowded: tuple[CrowdedServer, str],
 ) -> None:
     server, url = crowded
     backend = make_backend(url)
-    ask_at_once(backend, 24, 72)
+    ask_at_once(backend, 6, 36)
     assert (server.refusals, backend.client.limit.size) == (0, None)
-    assert 1 < len(server.clients) <= 25
+    assert 1 < len(server.clients) <= 7
     backend.close()
 
 
