@@ -52,6 +52,7 @@ from vlm_lab.report.throughput_table import (
     build_throughput_rows,
 )
 from vlm_lab.report.trade_table import TRADE_LEGEND, build_trade_table
+from vlm_lab.report.variant_table import VARIANT_COLUMNS, VARIANT_LEGEND, build_variant_rows
 from vlm_lab.types import Report, Summary
 
 DECISION_COLUMNS = ("decision", "candidate", "what it reads", "what to do next")
@@ -164,6 +165,12 @@ def _build_comparison_blocks(
             yield Paragraph(translate_message(curve.conclusion, catalogue))
             sweep_rows = tables.build_sweep_rows(curve, catalogue)
             yield from _build_table_blocks(tables.SWEEP_COLUMNS, sweep_rows, gettext)
+    suite_summaries = tables.group_by_suite(report)[suite]
+    variant_rows = build_variant_rows(report, suite_summaries, catalogue)
+    if variant_rows:
+        yield Heading(3, gettext("Variants"))
+        yield from _build_table_blocks(VARIANT_COLUMNS, variant_rows, gettext)
+        yield Paragraph(gettext(VARIANT_LEGEND))
     label_error_rows = tables.build_label_error_rows(report, suite, catalogue)
     yield from _build_table_blocks(tables.LABEL_ERROR_COLUMNS, label_error_rows, gettext)
     difference_rows = tables.build_difference_rows(report, suite, catalogue)

@@ -29,6 +29,7 @@ from vlm_lab.report.headline import format_headline
 from vlm_lab.report.next_steps import find_run_argument
 from vlm_lab.report.tables import group_by_suite
 from vlm_lab.report.throughput_table import THROUGHPUT_COLUMNS, build_throughput_rows
+from vlm_lab.report.variant_table import VARIANT_COLUMNS, build_variant_rows
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Decision, Repeatability, Report, Summary
 
@@ -55,6 +56,7 @@ def format_summary_lines(report: Report) -> list[str]:
                     get_terminal_width(TERMINAL_WIDTH),
                 ),
                 *format_throughput_lines(report, run_summaries),
+                *format_variant_lines(report, run_summaries),
                 *format_unmatched(run_summaries),
             ]
         decisions = [decision for decision in report.decisions if decision.suite == suite]
@@ -76,6 +78,14 @@ def format_throughput_lines(report: Report, summaries: Sequence[Summary]) -> lis
         return []
     width = get_terminal_width(TERMINAL_WIDTH)
     return ["", *format_table(THROUGHPUT_COLUMNS, rows, width)]
+
+
+def format_variant_lines(report: Report, summaries: Sequence[Summary]) -> list[str]:
+    """Each variant of a model beside the model as it is; nothing where there is none."""
+    rows = build_variant_rows(report, summaries)
+    if not rows:
+        return []
+    return ["", *format_table(VARIANT_COLUMNS, rows, get_terminal_width(TERMINAL_WIDTH))]
 
 
 def format_first_unanswered(summaries: Sequence[Summary]) -> list[str]:

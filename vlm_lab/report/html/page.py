@@ -52,6 +52,7 @@ from vlm_lab.report.throughput_table import (
 )
 from vlm_lab.report.trade_table import COST_LEGEND, TRADE_LEGEND, build_trade_table
 from vlm_lab.report.translation import format_more_documents, load_catalogue
+from vlm_lab.report.variant_table import VARIANT_COLUMNS, VARIANT_LEGEND, build_variant_rows
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scoring.error_types import ERROR_TYPES
 from vlm_lab.scoring.missing_values import MISSING_ERROR_TYPES
@@ -238,6 +239,11 @@ def _build_suite_context(
             "columns": THROUGHPUT_COLUMNS,
             "rows": build_throughput_rows(report, asked_summaries, catalogue),
             "legend": THROUGHPUT_LEGEND,
+        },
+        "variants": {
+            "columns": VARIANT_COLUMNS,
+            "rows": build_variant_rows(report, asked_summaries, catalogue),
+            "legend": VARIANT_LEGEND,
         },
         "sweeps": [
             (
