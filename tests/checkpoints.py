@@ -415,17 +415,18 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
 }
 
 
-def made_by(family: str) -> Callable[[Path], None]:
-    from tests import more_checkpoints
+def collect_families() -> dict[str, Callable[[Path], None]]:
+    """What makes a checkpoint of each family, of all files."""
+    from tests import more_checkpoints, newer_checkpoints
 
-    return {**FAMILIES, **more_checkpoints.FAMILIES}[family]
+    return {**FAMILIES, **more_checkpoints.FAMILIES, **newer_checkpoints.FAMILIES}
 
 
 def build(family: str, folder: Path) -> Path:
     """The checkpoint of one family in `folder` (made, kept when it is complete already)."""
     if not (folder / "processor_config.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        made_by(family)(folder)
+        collect_families()[family](folder)
     return folder
 
 

@@ -5,10 +5,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 PROJECT = Path(__file__).parents[1]
+CHROMIUM = Path("/usr/bin/chromium")
 
 XDIST_VARIABLES = (
     "PYTEST_XDIST_WORKER",
@@ -68,3 +70,17 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
     folder = tmp_path_factory.mktemp("checkpoints")
     return lambda family: checkpoints.build(family, folder / family)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, in which tests open pages of their own."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    api = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: pip install playwright"
+    )
+    with api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield opened
+        opened.close()

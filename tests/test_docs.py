@@ -16,7 +16,7 @@ import yaml
 
 from tests.test_readme import Group
 from vlm_lab.backends.transformers.process import TORCH_VARIABLES
-from vlm_lab.decision.regression_gate import Baseline, encode_baseline
+from vlm_lab.decision.baseline import Baseline, encode_baseline
 from vlm_lab.exit_status import EXIT_STATUS_MEANINGS, ExitStatus
 from vlm_lab.fields.comparison import FIELD_TYPES, compare_values
 from vlm_lab.report.translation import load_catalogue

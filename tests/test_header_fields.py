@@ -16,14 +16,8 @@ from tests.case_records import record
 from vlm_lab.analysis.label_errors import find_label_errors
 from vlm_lab.analysis.rescoring import exclude_label_errors, rescore_fields
 from vlm_lab.analysis.statistics import summarize_records
-from vlm_lab.decision.regression_gate import (
-    GATED_SCORES,
-    Baseline,
-    build_baseline,
-    check_regression,
-    encode_baseline,
-    load_baseline,
-)
+from vlm_lab.decision.baseline import Baseline, build_baseline, encode_baseline, load_baseline
+from vlm_lab.decision.regression_gate import GATED_SCORES, check_regression
 from vlm_lab.decision.requirements import evaluate_rule
 from vlm_lab.messages import in_english
 from vlm_lab.scoring import score_values
@@ -61,8 +55,8 @@ def test_a_lost_list_of_plain_values_is_lost_for_the_gate_too(tmp_path: Path) ->
     assert scored(lost, LISTED).scores["field_f1"] == pytest.approx(2 / 3)
     result = check_regression(load_baseline(path), run(lost, LISTED), max_drop=0.1)
     assert result.status == "regressed"
-    assert "field_f1 fell by 0.333" in result.lines[0]
-    assert "lost tags[] on inv_0" in result.lines[1]
+    assert "field_f1 fell by 0.333" in in_english(result.lines[0])
+    assert "lost tags[] on inv_0" in in_english(result.lines[1])
 
 
 BRACKETS = {"Total [EUR]": "9", "Total [USD]": "10", "no": "1"}
@@ -86,7 +80,7 @@ def test_a_column_with_a_bracket_in_its_key_is_one_field_in_the_gate() -> None:
     lost = {"rows": [{**row, "Price [EUR]": "0.5"} for row in rows["rows"]]}
     result = check_regression(run(rows, rows), run(lost, rows))
     assert result.status == "regressed"
-    assert "lost rows[].Price [EUR] on inv_0" in result.lines[1]
+    assert "lost rows[].Price [EUR] on inv_0" in in_english(result.lines[1])
 
 
 def test_where_nothing_is_suspected_figures_stay() -> None:

@@ -20,6 +20,17 @@ NAMES = (
     r"`price`|models\.yaml|--replies=refresh|\(verified: false\)"
     r"|vlm-lab corrections last|JSON|\(max_new_tokens\)|\(isolate: false\)"
     r"|pages\.max|suite\.yaml|--max-pages|\(decide: looks\)|`cluster`|cluster: 7|--holdout"
+    r"|PDF|PNG|HEIC|XFA|Adobe|UTF-8|`only`|`model_id`|`revision`|--replies=only|auto_map|adapter_"
+    r"|peft: merge_and_unload|save_pretrained|backend_kwargs: {model: |\(backend_kwargs\)|`openai`"
+    r"|private_networks|--online|base_url|export 7=|api_key_env|choices\[0\]\.message|httpx2"
+    r"|vlm_lab\.types\.Generation|Generation|python: |Python|RapidOCR|Tesseract|OCR|schema\.json"
+    r"|model_id|llama\.cpp|GGUF|PATH|`python:`"
+)
+
+
+NUMBERS = (
+    *("low", "high", "value", "rule", "target", "limit"),
+    *("before", "now", "seconds", "size", "across", "down", "hours", "minutes", "most"),
 )
 
 
@@ -34,18 +45,20 @@ def filled(kind: str, n: int) -> Message:
         "n": n,
         "what": Message("no_date"),
     }
-    return Message(
-        kind, {**known, **dict.fromkeys(("low", "high", "value", "rule", "target", "limit"), 0.5)}
-    )
+    return Message(kind, {**known, **dict.fromkeys(NUMBERS, 0.5)})
 
 
-CASES = [
-    pytest.param(filled(kind, n), id=f"{kind} {n}") for kind in MESSAGES for n in (1, 2, 5, 21)
-]
+def has_words(kind: str) -> bool:
+    """Whether a sentence says anything of its own: some only join what others say."""
+    return bool(re.search("[a-z]", re.sub(r"{[^}]*}", "", MESSAGES[kind][0])))
+
+
+WORDED = [*filter(has_words, MESSAGES)]
+CASES = [pytest.param(filled(kind, n), id=f"{kind} {n}") for kind in WORDED for n in (1, 2, 5, 21)]
 
 
 @pytest.mark.parametrize("language", OTHERS)
-@pytest.mark.parametrize("kind", MESSAGES)
+@pytest.mark.parametrize("kind", WORDED)
 def test_a_translation_has_the_same_figures_in_each_of_its_forms(kind: str, language: str) -> None:
     forms, words = MESSAGES[kind], load_catalogue(language)
     for n in (1, 2, 5):

@@ -14,7 +14,7 @@ from tests.suites import REFERENCE, write_suite
 from tools.fuzz_inputs import KINDS, MAX_SENTENCE, Fuzzer, build_record
 from vlm_lab.backends.replay import Replay
 from vlm_lab.config.models_file import load_candidates
-from vlm_lab.decision.regression_gate import load_baseline
+from vlm_lab.decision.baseline import load_baseline
 from vlm_lab.errors import UserError
 from vlm_lab.files import MAX_SETTINGS_BYTES, read_bounded_bytes
 from vlm_lab.metrics.pairs import read_pairs

@@ -376,7 +376,8 @@ def test_a_candidate_that_got_worse_is_named_and_the_run_fails(journey: Journey)
     (lost,) = journey.list_lines(step, ": lost ")
     assert lost.startswith("reader (default): lost Итого.Всего on ")
     assert lost.endswith(" and 22 more")
-    assert "90 passed, 1 regressed in" in journey.list_lines(step)[-1]
+    assert "90 passed, 1 regressed in" in journey.list_lines(step)[-2]
+    assert journey.list_lines(step)[-1] == "regressed: reader"
     (word,) = journey.list_lines(step, "reader (default), needs more data: 0 of 30 documents")
     assert word.endswith("worse than today's pipeline")
 

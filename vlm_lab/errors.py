@@ -17,12 +17,18 @@ from vlm_lab.commands import (
     format_run_command,
     has_scripts,
 )
+from vlm_lab.messages import Message, in_english
 
 
 class UserError(Exception):
-    """What was wanted, what came, where, and the next command to type."""
+    """What was wanted, what came, where, and the next command to type. `message` keeps a sentence
+    as data, for a report in another language."""
 
     kind = "UserError"
+
+    def __init__(self, message: Message | str) -> None:
+        super().__init__(in_english(message))
+        self.message = message
 
 
 class DocumentError(UserError):
@@ -59,7 +65,7 @@ class GenerationError(UserError):
     """No reply for one case. `kind` is what a table shows: OutOfMemory, Timeout, ContextOverflow,
     WorkerDied, ..."""
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: str, message: Message | str) -> None:
         super().__init__(message)
         self.kind = kind
 

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -164,11 +164,20 @@ def read_bounded_text(
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def read_bounded_lines(file: BinaryIO, limit: int = MAX_DATA_BYTES) -> Iterator[bytes]:
+    """The lines of an open file, one at a time in memory. OSError where one has more bytes than
+    `limit`."""
+    while line := file.readline(limit + 1):
+        if len(line) > limit:
+            raise OSError(errno.EFBIG, f"has a line of more than {limit:,} bytes, the limit")
+        yield line
+
+
 def read_json_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file; {} where there is no such file, or no object in it."""
     try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        value = json.loads(read_bounded_bytes(path, MAX_DATA_BYTES))
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -10,8 +10,10 @@ which is meant. A sentence `* 2` is the same for one and many in English and is 
 import gettext
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
+from vlm_lab.failure_messages import FAILURE_MESSAGES
 from vlm_lab.localization import localize_argument
 
 
@@ -23,9 +25,12 @@ class Message:
     kind: str
     figures: Mapping[str, Any] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return in_english(self)
+
 
 ENGLISH = gettext.NullTranslations()  # a msgid is its own translation
-MESSAGES: dict[str, tuple[str, ...]] = {
+MESSAGES: dict[str, tuple[str, ...]] = FAILURE_MESSAGES | {
     # a rule held against a candidate
     "none_met": ("no rule is met for certain",),
     "interval": (
@@ -95,6 +100,28 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "its answers are the files that the references are; where a person has verified a"
         " reference, it is judged",
     ),
+    # the cheapest value of a setting that was swept
+    "sweep_cheapest": ("{candidate}: {setting} {value} is the best of {n}, and the cheapest",) * 2,
+    "sweep_best": (
+        "{candidate}: {setting} {value} is the best of {n}, and each cheaper one is worse",
+    )
+    * 2,
+    "sweep_alike": (
+        "{candidate}: {setting} {value} is the cheapest of {n} that is shown to be as good as the"
+        " best, within {limit:g}: {what}",
+    )
+    * 2,
+    "sweep_not_worse": (
+        "{candidate}: {setting} {value} is the cheapest of {n} that is not shown to be worse than"
+        " the best; nor is it shown to be as good: {what}",
+    )
+    * 2,
+    "sweep_no_margin": ("{what} ({key} says which difference does not matter)",),
+    "sweep_left_out": ("{what}; not compared, as documents were not answered: {setting} {values}",),
+    "sweep_too_few": (
+        "{candidate}: no two values of {setting} were answered on all documents: nothing is"
+        " compared",
+    ),
     "beside": ("beside {model}, {what}",),
     "not_compared": ("not compared with {model}: no document that both answered",),
     # what weakens a word
@@ -155,6 +182,50 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "gate_ok": ("Not worse than the run that was accepted ({run}).",),
     "gate_regressed": ("Worse than the run that was accepted ({run}).",),
     "gate_not_comparable": ("Cannot be held against the run that was accepted ({run}).",),
+    "gate_none_run": ("no candidate of the baseline ({run}) was run",),
+    "gate_absent": ("left out: {candidate} was not in this run",),
+    "gate_other_schema": ("{candidate}: not comparable: the schema is another one",),
+    "gate_other_prompt": ("{candidate}: not comparable: the prompt is another one",),
+    "gate_one_document": (
+        "{candidate}: not comparable: the baseline has one document, which can tell nothing",
+    ),
+    "gate_none_answered": (
+        "{candidate}: not comparable: it answered no document in the run that was accepted",
+    ),
+    "gate_few_documents": (
+        "{candidate}: not comparable: {n} of the baseline's {documents} documents remain, 80 % are"
+        " needed",
+    )
+    * 2,
+    "gate_failures": ("{candidate}: regressed: {failures}",),
+    "score_fell": (
+        "{name} fell by {value:.3f} ({low:.3f} to {high:.3f}) on {n} document, allowed is"
+        " {limit:g}",
+        "{name} fell by {value:.3f} ({low:.3f} to {high:.3f}) on {n} documents, allowed is"
+        " {limit:g}",
+    ),
+    "errors_now": ("now an error, answered before: {names}",),
+    "fields_lost": ("fields that were right are not",),
+    "gate_lost": ("{candidate}: lost {fields}",),
+    "lost_field": ("{field} on {names}",),
+    "gate_compared": (
+        "{candidate}: {n} document compared with the baseline; median seconds {before:.2f} ->"
+        " {now:.2f}",
+        "{candidate}: {n} documents compared with the baseline; median seconds {before:.2f} ->"
+        " {now:.2f}",
+    ),
+    "gate_compared_untimed": (
+        "{candidate}: {n} document compared with the baseline; seconds are not known",
+        "{candidate}: {n} documents compared with the baseline; seconds are not known",
+    ),
+    "gate_power": ("{candidate}: a fall {falls} may not be seen (80 % power)",),
+    "fall_of": ("of {name} by less than {value:.3f}",),
+    "either": ("{what} or {other}",),
+    "gate_changed": (
+        "{candidate}: left out (not comparable: the document, its reference, a correction or a"
+        " rule of suite.yaml changed): {names}",
+    ),
+    "gate_gone": ("{candidate}: left out (gone or not answered): {names}",),
     # what to do next
     "next": ("next: {what}",),
     "holds_for_all": ("For all candidates: {what}.",),
@@ -289,7 +360,16 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{suite}: {name} {rule:g} cannot be shown with {documents} documents; were all right, it"
         " would take {needed} for {n} candidates",
     ),
+    "labelling": (
+        "{suite}: {n} more document to label, about {hours:.1f} hours at {minutes:g} minutes each;"
+        " {command} says it for each rule",
+        "{suite}: {n} more documents to label, about {hours:.1f} hours at {minutes:g} minutes each;"
+        " {command} says it for each rule",
+    ),
     "lacks_settings": ("{model}: still lacks {settings}; {command} prints what to type",),
+    "starts_server": (
+        "{model}: {engine} is started for it when its first case comes, which may take minutes",
+    ),
     "not_counted": (
         "{n} model that is not on this machine is not counted in that: {models}",
         "{n} models that are not on this machine are not counted in that: {models}",
@@ -325,6 +405,10 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         " references and examples of errors first; {command} draws others as they are opened",
     ),
     # how a run was started
+    "distributed": (
+        "{plugin}: several models ran at once, seconds are what each took beside the others;"
+        " {timer} and its table are off, the suite's own clock timed the replies",
+    ),
     "repeated": (
         "{n} case came more than once (a plugin that repeats, or a path named twice): it counts"
         " once, with its first answer",
@@ -369,6 +453,21 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "not_itself": (
         "{document}: its reference does not score 1.0 against itself; see the case's file",
     ),
+    "more_no_weights": (
+        "the weights of {n} model are not here: {names}; {command} says how each is had",
+        "the weights of {n} models are not here: {names}; {command} says how each is had",
+    ),
+    "more_too_long": (
+        "{n} document needs more tokens than its limit (max_new_tokens), up to {most:,} of"
+        " {limit:,}: {names}",
+        "{n} documents need more tokens than their limit (max_new_tokens), up to {most:,} of"
+        " {limit:,}: {names}",
+    ),
+    "more_not_itself": (
+        "the references of {n} document do not score 1.0 against themselves: {names}",
+        "the references of {n} documents do not score 1.0 against themselves: {names}",
+    ),
+    "each_in": ("each of them is in {path}",),
     # replies that say something and nothing that was asked for
     "other_keys": (
         "{candidate}: {n} of {documents} replies has none of the schema's keys; its score does not"
@@ -478,11 +577,21 @@ def list_first_names(names: Sequence[str], limit: int = 3) -> Message | str:
     )
 
 
+def list_alternatives(alternatives: Sequence[Message | str]) -> Message | str:
+    """`ru or en`"""
+
+    def join(first: Message | str, other: Message | str) -> Message:
+        return Message("either", {"what": first, "other": other})
+
+    return reduce(join, alternatives)
+
+
 def _translate_argument(value: Any, catalogue: gettext.NullTranslations) -> Any:
     """A reason may stand within another, alone or in a list; read back from JSON, it is a
-    mapping."""
+    mapping. What has a comma of its own in a list is set off by semicolons."""
     if isinstance(value, list | tuple):
-        return ", ".join(str(_translate_argument(item, catalogue)) for item in value)
+        texts = [str(_translate_argument(item, catalogue)) for item in value]
+        return ("; " if any("," in text for text in texts) else ", ").join(texts)
     if isinstance(value, Mapping) and value.keys() == {"kind", "figures"}:
         value = Message(**value)
     if isinstance(value, Message):

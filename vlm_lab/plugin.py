@@ -19,11 +19,20 @@ import pytest
 
 from vlm_lab.errors import DiskError, Skip, UserError, explain_missing_module
 from vlm_lab.exit_status import ExitStatus
+from vlm_lab.messages import translate_messages
 from vlm_lab.sanitize import terminal_safe, terminal_safe_lines
 
 try:
-    from vlm_lab.run.distribution import make_distribution_error, refuse_distribution
+    from vlm_lab.run.distribution import (
+        BY_MODEL,
+        find_test_files,
+        has_benchmark,
+        is_distributing,
+        make_distribution_error,
+        refuse_distribution,
+    )
     from vlm_lab.run.options import Options, add_options, read_options
+    from vlm_lab.run.run_writer import SharedRunWriter
     from vlm_lab.run.selection import (
         build_suite_keyword,
         check_suite_options,
@@ -35,6 +44,15 @@ try:
     from vlm_lab.run.session import Session
     from vlm_lab.run.signals import interrupt_on_signals, restore_signals
     from vlm_lab.run.stopwatch import StopwatchPlugin, check_benchmark_plugin
+    from vlm_lab.run.xdist_run import (
+        FINDINGS_KEY,
+        Controller,
+        SharedRun,
+        dump_findings,
+        read_shared_run,
+        see_own_devices,
+        write_collected,
+    )
     from vlm_lab.types import Case, Document, Generation, Prediction, Prompt, Record, Score, Status
 except ModuleNotFoundError as error:
     raise pytest.UsageError(explain_missing_module(error)) from None
@@ -43,6 +61,7 @@ SESSION = pytest.StashKey[Session]()
 CASE = pytest.StashKey[Case]()
 CASES = pytest.StashKey[dict[str, list[Case]]]()  # of a file or class, by test function
 ANSWERED = pytest.StashKey[list[Case]]()  # by the run that is resumed
+SHARED_RUN = pytest.StashKey[SharedRun]()  # in a worker of pytest-xdist
 USAGE_ERROR = pytest.StashKey[bool]()
 NO_SESSION = pytest.StashKey[bool]()  # what was typed allows no run: said once, not for each file
 DATA_FOLDERS = ("documents", "references")
@@ -69,6 +88,10 @@ def pytest_configure(config: pytest.Config) -> None:
         refuse_distribution(config)
     except UserError as error:
         raise pytest.UsageError(terminal_safe_lines(str(error))) from None
+    shared_run = read_shared_run(config)
+    if shared_run:
+        config.stash[SHARED_RUN] = shared_run
+        see_own_devices(shared_run)
     if config.pluginmanager.is_blocked("benchmark"):
         config.pluginmanager.register(StopwatchPlugin())
     config.addinivalue_line("markers", "dry_run: the model is not called (--dry-run)")
@@ -78,6 +101,23 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("benchmark_storage", None) == "file://./.benchmarks":
         # Its folder is made wherever pytest is started, even inside the project beside us.
         config.option.benchmark_storage = f"file://{config.rootpath / 'cache' / 'benchmarks'}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Where pytest-xdist hands out benchmarks: makes the run that its workers will write."""
+    config = session.config
+    if not is_distributing(config) or config.getoption("dist") != BY_MODEL:
+        return
+    if not any(map(has_benchmark, find_test_files(config))):
+        return
+    with stop_on_usage_errors(config):
+        check_benchmark_plugin(config)
+        run = config.stash[SESSION] = Session(read_options_and_suite(config))
+        controller = Controller(config, run)
+        controller.begin()
+    config.pluginmanager.register(controller)
+    interrupt_on_signals()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -99,11 +139,24 @@ def get_session(config: pytest.Config) -> Session:
         config.stash[NO_SESSION] = True
         with raise_usage_errors(config):
             check_benchmark_plugin(config)
+            shared_run = config.stash.get(SHARED_RUN, None)
             # A worker of pytest-xdist, where a file did not show that it has benchmarks.
-            if hasattr(config, "workerinput"):
+            if hasattr(config, "workerinput") and shared_run is None:
                 raise make_distribution_error(config, config.workerinput["mainargv"][1:])
-            session = config.stash[SESSION] = Session(read_options_and_suite(config))
+            session = config.stash[SESSION] = make_session(config, shared_run)
         del config.stash[NO_SESSION]
+    return session
+
+
+def make_session(config: pytest.Config, shared_run: SharedRun | None) -> Session:
+    """The run, or this worker's part in one."""
+    options = read_options_and_suite(config)
+    if shared_run is None:
+        return Session(options)
+    resume = shared_run.folder if shared_run.is_resumed else None
+    writer = SharedRunWriter(shared_run.folder, shared_run.is_resumed)
+    session = Session(replace(options, command=shared_run.command, resume=resume), writer)
+    session.plan.records_end = shared_run.records_end
     return session
 
 
@@ -242,6 +295,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         except UserError as error:
             stash[USAGE_ERROR] = True
             raise pytest.UsageError(terminal_safe_lines(str(error))) from None
+        if SHARED_RUN in stash:
+            tests = {item.nodeid: item.stash[CASE] for item in session.items if CASE in item.stash}
+            write_collected(stash[SHARED_RUN], stash[SESSION].plan.cases, tests)
 
 
 @pytest.fixture(scope="session")
@@ -284,7 +340,12 @@ def generate(
 
     def timer(call: Callable[[], Generation]) -> None:
         timed_calls.append(call)
-        benchmark.pedantic(call, rounds=session.options.rounds, iterations=1)
+        rounds = session.options.rounds
+        if SHARED_RUN in request.config.stash:
+            # It has switched itself off, and would ask once alone: the clock is ours in any case.
+            benchmark.pedantic(lambda: [call() for _ in range(rounds)])
+        else:
+            benchmark.pedantic(call, rounds=rounds, iterations=1)
 
     def ask(model: Any, prompt: Prompt) -> Generation:
         with convert_errors():
@@ -413,19 +474,27 @@ def pytest_report_teststatus(
 def is_live(config: pytest.Config) -> bool:
     """Whether somebody watches: a terminal, and neither -v nor -q."""
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
-    return bool(terminal and terminal.isatty and config.option.verbose == 0)
+    is_watched = terminal and terminal.isatty and config.option.verbose == 0
+    return bool(is_watched) and not is_distributing(config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Builds the report from what was written, however the run ended."""
-    if session.config.stash.get(USAGE_ERROR, False):
+    is_unusable = session.exitstatus == ExitStatus.USAGE_ERROR
+    if is_unusable or session.config.stash.get(USAGE_ERROR, False):
         session.exitstatus = ExitStatus.USAGE_ERROR
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput["vlm_lab_mistake"] = True
+    elif SHARED_RUN in session.config.stash:
+        if SESSION in session.config.stash:
+            findings = dump_findings(session.config.stash[SESSION])
+            session.config.workeroutput[FINDINGS_KEY] = findings  # type: ignore[attr-defined]
     elif SESSION in session.config.stash and not session.config.option.collectonly:
         benchmark_session = session.config.stash[SESSION]
         with convert_errors():
+            if is_distributing(session.config):
+                benchmark_session.gather_records()
             benchmark_session.finish()
         if benchmark_session.options.resume and session.exitstatus == NO_TESTS_LEFT:
             session.exitstatus = pytest.ExitCode.OK
@@ -440,7 +509,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             add_property(
                 "vlm-lab gate",
                 "; ".join(
-                    [benchmark_session.gate_result.status, *benchmark_session.gate_result.lines]
+                    [
+                        benchmark_session.gate_result.status,
+                        *translate_messages(benchmark_session.gate_result.lines),
+                    ]
                 ),
             )
 
@@ -448,7 +520,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """What a worker of pytest-xdist refused ends the whole run as it would have ended its own."""
-    if node.workeroutput.get("vlm_lab_mistake"):
+    if getattr(node, "workeroutput", {}).get("vlm_lab_mistake"):  # one that died left none
         node.config.stash[USAGE_ERROR] = True
 
 
@@ -461,7 +533,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Ends the thread that renders ahead, and lets others go on with the run."""
+    """Says last which candidates failed; ends the thread that renders ahead, and lets others go on
+    with the run."""
     if SESSION in config.stash:
-        config.stash[SESSION].close()
+        session = config.stash[SESSION]
+        write_last_line(config, session)
+        session.close()
         restore_signals()
+
+
+def write_last_line(config: pytest.Config, session: Session) -> None:
+    """The candidates that pytest's last line counts and does not name."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None or not session.checks:
+        return
+    # Brings numpy, which collection can do without.
+    from vlm_lab.run.candidate_checks import format_last_line
+
+    last_line = format_last_line(session.checks)
+    if last_line:
+        terminal.write_line(terminal_safe(last_line), red=True)

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from typing import Any
 
+from vlm_lab.messages import Message
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_QUOTED = 200  # characters of a value that a sentence quotes
 
@@ -21,6 +23,20 @@ def terminal_safe(text: str) -> str:
 def terminal_safe_lines(text: str) -> str:
     """As `terminal_safe`, line by line."""
     return "\n".join(map(terminal_safe, text.split("\n")))
+
+
+def make_message_safe(message: Message) -> Message:
+    """A sentence whose figures, alone, in lists or in sentences within it, are safe texts."""
+    figures = {key: _make_figure_safe(value) for key, value in message.figures.items()}
+    return Message(message.kind, figures)
+
+
+def _make_figure_safe(value: Any) -> Any:
+    if isinstance(value, str):
+        return terminal_safe(value)
+    if isinstance(value, Message):
+        return make_message_safe(value)
+    return [*map(_make_figure_safe, value)] if isinstance(value, list | tuple) else value
 
 
 def quote_value(value: Any) -> str:

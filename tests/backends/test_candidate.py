@@ -85,7 +85,7 @@ def test_what_a_backend_does_not_define_is_the_default(name: str, isolate: bool)
     assert own.cache_inputs(prompt()) == {}
     assert own.predict_visual_tokens([(10, 10)]) is None
     backend = resolve_backend(own.model.backend)
-    assert (backend.needs_weights, backend.server_address(own.model)) == (False, None)
+    assert (backend.needs_weights(own.model), backend.server_address(own.model)) == (False, None)
     assert own.generate(prompt()).raw_response.endswith("Read.")
     assert (own.recorded, own.supports_batches) == (False, False)
     own.close()

@@ -8,7 +8,8 @@ import pytest
 
 from tests.case_records import failed, record
 from tests.runs import write_run
-from vlm_lab.decision.regression_gate import build_run_baseline, check_regression, load_baseline
+from vlm_lab.decision.baseline import build_run_baseline, load_baseline
+from vlm_lab.decision.regression_gate import check_regression
 from vlm_lab.errors import UserError
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -108,20 +109,36 @@ def fetch(address: str) -> str:
     return content.decode()
 
 
-def test_the_page_is_served_until_ctrl_c(run: Path) -> None:
+@pytest.mark.parametrize(
+    ("ending", "shell", "told"),
+    [
+        (signal.SIGINT, "", "Ctrl-C ends it"),
+        (signal.SIGTERM, "", "Ctrl-C ends it"),
+        (signal.SIGHUP, "", "Ctrl-C ends it"),
+        (signal.SIGTERM, "trap '' INT; exec ", "`kill PID` ends it"),  # as what a shell runs with &
+    ],
+)
+def test_the_page_is_served_until_it_is_ended(
+    run: Path, ending: signal.Signals, shell: str, told: str
+) -> None:
     command = [sys.executable, "-m", "vlm_lab", "corrections", run.name, "--serve", "--lang=ru"]
     environment = {"PYTHONPATH": str(PROJECT), "PATH": "/usr/bin:/bin", "HOME": str(run)}
     with subprocess.Popen(
-        command, cwd=run.parents[1], stdout=subprocess.PIPE, text=True, env=environment
+        ["sh", "-c", f"{shell or 'exec '}{shlex.join(command)}"],
+        cwd=run.parents[1],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     ) as server:
         try:
             assert server.stdout is not None
             said = server.stdout.readline() + server.stdout.readline()
             (address,) = re.findall(r"http://127\.0\.0\.1:\d+/\S{43}/", said)
+            assert told.replace("PID", str(server.pid)) in server.stdout.readline()
             assert "Кто решил" in fetch(address)
             document = json.loads(fetch(f"{address}documents/inv_1"))
             assert document["pages"] == ["pages/inv_1/1"]
         finally:
-            server.send_signal(signal.SIGINT)
+            server.send_signal(ending)
         assert server.wait(30) == 0
         assert "0 decided" in server.stdout.read()

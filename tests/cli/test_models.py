@@ -116,6 +116,31 @@ def test_env_from_another_folder(
     assert "\n    python: envs/phi-3-vision/bin/python\n" in output
 
 
+def test_env_of_an_engine(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "models.yaml").write_text(
+        "models:\n"
+        "  - {name: v, model_id: acme/v, backend: openai, serve: vllm}\n"
+        "  - {name: s, model_id: acme/s, backend: openai, serve: sglang}\n"
+        "  - {name: l, model_id: l.gguf, backend: openai, serve: llama.cpp}\n"
+        "  - {name: c, model_id: c, backend: openai, serve: [x, '{port}']}\n"
+    )
+    shell, _, lines = run(capsys, "env", "v").partition("# models.yaml, in its entry:\n")
+    commands = [shlex.split(line, comments=True) for line in shell.splitlines()]
+    assert [command for command in commands if command] == [
+        ["python3", "-m", "venv", "envs/vllm"],
+        ["envs/vllm/bin/python", "-m", "pip", "install", "vllm"],
+        [f"{PROJECT}/scripts/vlm-lab", "weights", "fetch", "v"],
+    ]
+    assert yaml.safe_load(lines) == {"python": "envs/vllm/bin/python"}
+    assert "install 'sglang[all]'" in run(capsys, "env", "s")
+    assert "is a program, llama-server" in run(capsys, "env", "l", status=2)
+    assert "a command of your own" in run(capsys, "env", "c", status=2)
+    rows = [re.split(r"\s{2,}", line) for line in run(capsys).splitlines()]
+    engines = ("vllm", "sglang", "llama.cpp", "x")
+    assert [row[-1] for row in rows[1:]] == [f"{engine}, started for it" for engine in engines]
+    assert [row[-2] for row in rows[1:3]] == ["not here"] * 2
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -1,10 +1,14 @@
 """pytest tests/config/test_models_file.py: no misspelt key is a setting that was ignored."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from vlm_lab.backends.openai.settings import ServerSettings
+from vlm_lab.backends.timeouts import DEFAULT_TIMEOUTS
 from vlm_lab.config.models_file import check_prompts, load_candidates
+from vlm_lab.config.setting_names import BACKEND_KEYS, BACKENDS
 from vlm_lab.errors import UserError
 from vlm_lab.types import CostRates
 
@@ -295,3 +299,39 @@ def test_a_rate_that_is_none_is_said(tmp_path: Path, rates: str, complaint: str)
     value = f"{{{rates}}}" if ":" in rates else rates
     with pytest.raises(UserError, match=f"models.yaml:\\d+.*{complaint}"):
         load_candidates([write(tmp_path, f"decide:\n  cost: {value}\n")])
+
+
+@pytest.mark.parametrize(
+    ("backend", "kwargs", "said"),
+    [
+        ("transformers", "{reply_timout: 60}", "no key 'reply_timout'; did you mean 'reply_t"),
+        ("openai", "{api_key: sk-1}", "no key 'api_key'; did you mean 'api_key_env'?"),
+        ("replay", "{unwarp: a}", "no key 'unwarp'; did you mean 'unwrap'?"),
+        ("ocr", "{lang: ru}", "no key 'lang'; it takes none"),
+    ],
+)
+def test_a_typo_in_backend_kwargs_is_found_where_the_file_is_read(
+    tmp_path: Path, backend: str, kwargs: str, said: str
+) -> None:
+    lines = f"model_id: hub/a\n    backend: {backend}\n    backend_kwargs: {kwargs}"
+    with pytest.raises(UserError) as error:
+        load_candidates([write(tmp_path, GOOD.replace("model_id: hub/a", lines, 1))])
+    assert f"models.yaml:10: models[0].backend_kwargs.{kwargs[1:].split(':')[0]}: " in str(
+        error.value
+    )
+    assert f"backend {backend} has {said}" in str(error.value)
+    assert "sk-1" not in str(error.value), "a key that was typed in the wrong place"
+
+
+def test_backend_kwargs_of_defaults_are_for_every_backend(tmp_path: Path) -> None:
+    shared = "defaults:\n  backend_kwargs: {KEY: 60}\nmodels:\n"
+    entries = "  - {name: a, model_id: x}\n  - {name: b, model_id: x, backend: ocr}\n"
+    load_candidates([write(tmp_path, (shared + entries).replace("KEY", "reply_timeout"))])
+    with pytest.raises(UserError, match=r"models\.yaml:2: defaults\.backend_kwargs\.reply: "):
+        load_candidates([write(tmp_path, (shared + entries).replace("KEY", "reply"))])
+
+
+def test_the_keys_of_each_backend_are_those_that_it_reads() -> None:
+    assert BACKEND_KEYS.keys() == BACKENDS.keys()
+    assert [*BACKEND_KEYS["openai"]] == [setting.name for setting in fields(ServerSettings)]
+    assert [*BACKEND_KEYS["transformers"]] == [*DEFAULT_TIMEOUTS]

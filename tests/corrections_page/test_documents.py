@@ -17,7 +17,7 @@ def test_every_value_has_a_row_and_each_candidates_answer(tmp_path: Path) -> Non
     assert (gross.reference, gross.doubt is not None) == ("119.00", True)
     assert [answer.value for answer in reviewed.rows["rows[1].name"].answers] == [None, "Lamps"]
     assert reviewed.extra_rows == {"phi (default)": 2}
-    assert reviewed.failures == {"llava (default)": "error: needs 9 GB"}
+    assert reviewed.failures == {"llava (default)": ("error", "needs 9 GB")}
 
 
 def test_a_value_that_neither_reference_nor_candidate_has(tmp_path: Path) -> None:

@@ -11,25 +11,11 @@ from tests.corrections_page.sessions import HOSTILE, make_session, serve
 from vlm_lab.corrections_page import PageServer
 
 PROJECT = Path(__file__).parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
 AXE = PROJECT / "cache" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = pytest.mark.slow  # a browser
 ROW = ".value-row:has-text('{}')"
 LOADING = "Failed to load resource"  # a stale version, or a server that has ended
 GROSS = ROW.format("totals.gross")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
-    api = pytest.importorskip(
-        "playwright.sync_api", reason="needs playwright: pip install playwright"
-    )
-    with api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

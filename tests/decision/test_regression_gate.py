@@ -9,14 +9,10 @@ from typing import Any
 import pytest
 
 from tests.case_records import failed, record
-from vlm_lab.decision.regression_gate import (
-    Baseline,
-    build_baseline,
-    check_regression,
-    encode_baseline,
-    load_baseline,
-)
+from vlm_lab.decision.baseline import Baseline, build_baseline, encode_baseline, load_baseline
+from vlm_lab.decision.regression_gate import GateResult, check_regression
 from vlm_lab.errors import UserError
+from vlm_lab.messages import translate_messages
 from vlm_lab.types import Record
 
 HEADER_FIELDS, CELLS = ("number", "date", "gross"), ("rows[].sum",)
@@ -45,10 +41,14 @@ def records(wrong: Mapping[int, tuple[str, ...]], n: int = 20) -> list[Record]:
     return made
 
 
+def list_lines(result: GateResult) -> tuple[str, ...]:
+    return tuple(translate_messages(result.lines))
+
+
 def test_the_same_answers_are_ok() -> None:
     result = check_regression(run(), run())
     assert result.status == "ok"
-    assert result.lines == (
+    assert list_lines(result) == (
         "m (default): 20 documents compared with the baseline; median seconds 2.00 -> 2.00",
     )
 
@@ -56,14 +56,14 @@ def test_the_same_answers_are_ok() -> None:
 def test_one_document_can_tell_nothing() -> None:
     result = check_regression(run(n=1), run({0: HEADER_FIELDS}, n=1))
     assert (result.status, result.exit_status) == ("not_comparable", 6)
-    assert "the baseline has one document, which can tell nothing" in result.lines[0]
+    assert "the baseline has one document, which can tell nothing" in list_lines(result)[0]
 
 
 def test_what_could_have_been_missed_is_said_where_nothing_was_found() -> None:
     result = check_regression(run({3: ("date",)}), run({7: ("gross",)}))
     assert result.status == "ok"
-    assert "a fall of field_f1 by less than 0.06" in result.lines[1]
-    assert "may not be seen (80 % power)" in result.lines[1]
+    assert "a fall of field_f1 by less than 0.06" in list_lines(result)[1]
+    assert "may not be seen (80 % power)" in list_lines(result)[1]
 
 
 def test_documents_of_one_supplier_are_one_loss() -> None:
@@ -102,9 +102,10 @@ def test_a_drop_beyond_chance_names_fields_and_documents() -> None:
         ),
     )
     assert result.status == "regressed"
-    assert result.lines[0].startswith("m (default): regressed: field_f1 fell by 0.117 (")
+    assert list_lines(result)[0].startswith("m (default): regressed: field_f1 fell by 0.117 (")
     assert (
-        "lost gross on inv_1, inv_3, inv_5, inv_9; date on inv_2, inv_3, inv_7" in result.lines[1]
+        "lost gross on inv_1, inv_3, inv_5, inv_9; date on inv_2, inv_3, inv_7"
+        in list_lines(result)[1]
     )
 
 
@@ -112,7 +113,10 @@ def test_a_drop_within_chance_is_ok_unless_every_field_counts() -> None:
     now = run({1: ("gross",)})
     assert check_regression(run(), now).status == "ok"
     strict = check_regression(run(), now, fail_on_lost_field=True)
-    assert (strict.status, strict.lines[1]) == ("regressed", "m (default): lost gross on inv_1")
+    assert (strict.status, list_lines(strict)[1]) == (
+        "regressed",
+        "m (default): lost gross on inv_1",
+    )
     assert check_regression(now, now, fail_on_lost_field=True).status == "ok", (
         "what was wrong before is not lost"
     )
@@ -128,14 +132,14 @@ def test_a_real_drop_that_is_allowed() -> None:
 def test_line_items_are_gated() -> None:
     result = check_regression(run(), run(dict.fromkeys(range(10), ("rows[].sum",))))
     assert result.status == "regressed"
-    assert "cell_f1 fell by 0.500" in result.lines[0]
+    assert "cell_f1 fell by 0.500" in list_lines(result)[0]
 
 
 def test_a_document_that_now_ends_in_an_error() -> None:
     now = build_baseline(HEAD, [*records({})[:19], failed("inv_19")])
     same = build_baseline(HEAD, [*records({})[:19], failed("inv_19")])
     assert check_regression(run(), now).status == "regressed"
-    assert "now an error, answered before: inv_19" in check_regression(run(), same).lines[0]
+    assert "now an error, answered before: inv_19" in list_lines(check_regression(run(), same))[0]
     assert check_regression(same, same).status == "ok", "it was an error before"
 
 
@@ -149,7 +153,9 @@ def test_changed_documents_are_left_out(changed: int, status: str, what: str) ->
     ]
     result = check_regression(run(), build_baseline(HEAD, rows))
     assert result.status == status
-    assert any("left out" in line and "inv_0" in line for line in result.lines) == (changed > 0)
+    assert any("left out" in line and "inv_0" in line for line in list_lines(result)) == (
+        changed > 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +189,7 @@ def test_a_corrected_reference_is_no_regression() -> None:
     rows_now[19] = failed("inv_19", status="skipped", scoring_sha256="a")
     result = check_regression(build_baseline(HEAD, rows_before), build_baseline(HEAD, rows_now))
     assert result.status == "ok"
-    assert result.lines[1:] == (
+    assert list_lines(result)[1:] == (
         "m (default): left out (not comparable: the document, its reference, a correction or a rule"
         " of suite.yaml changed): inv_0, inv_1",
         "m (default): left out (gone or not answered): inv_19",
@@ -206,14 +212,14 @@ def test_a_corrected_reference_is_no_regression() -> None:
 def test_another_schema_or_prompt_is_not_comparable(head: Mapping[str, Any], why: str) -> None:
     result = check_regression(run(), run(head=head))
     assert result.status == "not_comparable"
-    assert why in result.lines[0]
+    assert why in list_lines(result)[0]
 
 
 def test_other_candidates_are_not_comparable() -> None:
     other = build_baseline(HEAD, [replace(row, model="n") for row in records({})])
     result = check_regression(run(), other)
     assert result.status == "not_comparable"
-    assert "left out: m (default) was not in this run" in result.lines
+    assert "left out: m (default) was not in this run" in list_lines(result)
 
 
 def test_no_values_and_no_replies_are_written(tmp_path: Path) -> None:
@@ -250,4 +256,12 @@ def test_an_older_baseline_is_refused_with_what_to_do(tmp_path: Path) -> None:
         f"{path}: is no baseline of this version (schema_version 2 is wanted, it has 1);"
         " write it anew:"
         " scripts/vlm-lab accept"
+    )
+
+
+def test_a_candidate_that_answered_nothing_before_has_nothing_to_be_held_against() -> None:
+    unanswered = [replace(each, status="skipped") for each in records({}, 5)]
+    result = check_regression(build_baseline(HEAD, unanswered), run(n=5))
+    assert list_lines(result) == (
+        "m (default): not comparable: it answered no document in the run that was accepted",
     )

@@ -230,7 +230,10 @@ def server(url: str, **kwargs: Any) -> Model:
     return Model(name="m", model_id="served/m", backend="openai", backend_kwargs=settings, **kwargs)
 
 
-def test_the_script_asks_a_server_as_the_suite_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("variables", [{}, {"template": "{{ prompt }}"}])
+def test_the_script_asks_a_server_as_the_suite_does(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
     document = project(tmp_path)
     answer = json.dumps(
         {"choices": [{"message": {"content": '{"invoice_number": "A-17"}'}}]}
@@ -239,6 +242,7 @@ def test_the_script_asks_a_server_as_the_suite_does(tmp_path: Path) -> None:
         model = server(
             running.url.removesuffix("/v1"),
             generation_kwargs={"max_new_tokens": 9, "temperature": 0.0},
+            chat_template_kwargs=variables,
         )
         run = run_of(tmp_path, model, document)
         folder = write_export(

@@ -128,6 +128,16 @@ def test_a_bank_account_beside_known_keys_is_not_the_seller() -> None:
     assert fit_to_fields(value, fields).value == value
 
 
+NULLS = {"number": None, "date": None, "totals": {"net": None, "gross": None}}
+
+
+@pytest.mark.parametrize("key", ["", "template", "data"])
+def test_an_object_inside_replaces_known_keys_only_where_it_says_something(key: str) -> None:
+    said = {"number": "R-0815", key: NULLS}
+    assert fit_to_fields(said, FIELDS).value == said
+    assert fit_to_fields({"number": "R-1", key: ANSWER}, FIELDS).value == ANSWER
+
+
 @pytest.mark.parametrize(
     ("said", "kept"),
     [

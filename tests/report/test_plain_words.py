@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.case_records import failed, record
 from vlm_lab.analysis.statistics import summarize_records
+from vlm_lab.commands import format_resume_command
 from vlm_lab.messages import ENGLISH, Message
 from vlm_lab.report.cards import build_cards, describe_common_reasons, describe_lead
 from vlm_lab.report.next_steps import find_next_steps
@@ -233,6 +235,26 @@ def test_cells_without_an_answer_come_first() -> None:
     assert [step.message.kind for step in steps] == ["finish_run", "see_skips", "check_references"]
     assert steps[0].command.endswith("--resume 20260102T030405Z")
     assert steps[1].command.endswith("vlm-lab weights")
+
+
+@pytest.mark.parametrize(
+    ("folder", "named"),
+    [("/house/results", "20260102T030405Z"), ("/far/runs", "/far/runs/20260102T030405Z")],
+)
+def test_a_step_names_a_run_as_it_can_be_found(folder: str, named: str) -> None:
+    """And resumes it as it was begun."""
+    options = {"project": "/house", "output_dir": folder}
+    command = ["--sample", "3", f"--output-dir={folder}"]
+    run_id = "20260102T030405Z"
+    run = {"id": run_id, "dry_run": False, "options": options, "command": command}
+    (summary,) = summarize([failed("b", model="perfect")])
+    resume = find_next_steps(make_report([summary], run=run), summary)[0]
+    assert resume.command == format_resume_command(command, Path("/house"), Path(folder, run_id))
+    assert resume.command.endswith(f"--sample 3 --output-dir={folder} --resume {named}")
+    (summary,) = summarize([answer("a", "exact")])
+    chosen = make_report([summary], run=run, decisions=[decide("perfect", "chosen")])
+    commands = [step.command for step in find_next_steps(chosen, summary)]
+    assert [command for command in commands if command.endswith(f"accept {named}")]
 
 
 def test_a_step_names_what_brings_its_answers_and_its_candidates() -> None:

@@ -13,7 +13,8 @@ from jinja2.ext import babel_extract
 
 from tests.projects import echo, run_folder_of, write_project
 from tests.report.made import write_run
-from tests.test_messages import filled
+from tests.test_messages import WORDED, filled
+from vlm_lab.cli.main import main
 from vlm_lab.corrections_page import page as corrections_page
 from vlm_lab.localization import SOURCE_LANGUAGE
 from vlm_lab.messages import MESSAGES, in_english, translate_message
@@ -55,6 +56,7 @@ def texts() -> Iterator[str]:
     )
     yield from (*tables_csv.FIELD_COLUMNS, *tables_csv.RESULT_COLUMNS, *OUTCOMES)
     yield from (*contents.DECISION_COLUMNS, *contents.EVIDENCE_COLUMNS, "format")
+    yield from tables.SWEEP_COLUMNS
     yield from (*trade_table.TRADE_COLUMNS, trade_table.TRADE_LEGEND, trade_table.COST_LEGEND)
     yield from (
         *headline.CONDITION_LABELS,
@@ -128,7 +130,8 @@ def test_a_report_in_russian(tmp_path: Path, form: str, said: str) -> None:
 
 
 def every_reason(folder: Path) -> Path:
-    """A run whose decisions, doubts and notes have each sentence that there is."""
+    """A run whose decisions, doubts, notes, gate and unanswered cells have each sentence that there
+    is."""
     run = write_run(folder)
     report = json.loads((run / "report.json").read_text())
     reasons = json.loads(encode_json([filled(kind, 5) for kind in MESSAGES]))
@@ -136,6 +139,9 @@ def every_reason(folder: Path) -> Path:
     first |= {"reasons": {"evidence": reasons, "against": [], "pipeline": []}, "more_documents": 5}
     second |= {"reasons": {"evidence": [], "against": reasons, "pipeline": reasons[-2:]}}
     report["suspects"][0]["reasons"] = report["notes"] = reasons
+    report["gate"] = {"status": "ok", "baseline": "", "run": "", "lines": reasons}
+    unanswered = {f"document-{number}": ["error", each] for number, each in enumerate(reasons)}
+    report["summaries"][0]["unanswered"] = unanswered
     lines = [
         f"{json.dumps(key)}: {json.dumps(value)}"
         for key, value in report.items()
@@ -152,7 +158,7 @@ def test_no_reason_stays_english_in_russian(tmp_path: Path, form: str) -> None:
     said = re.sub(
         r'("why":\[.*?\](?=,"verdict"))|\\|&#39;|&#34;|\u2060', "", written
     )  # corrections.json has English
-    for kind in MESSAGES:
+    for kind in WORDED:
         reason = filled(kind, 5)
         pieces = re.split(r"[\d.'`()*_:]+", in_english(reason))
         assert not [
@@ -289,6 +295,56 @@ def test_a_real_run_is_told_in_russian(
         shown = visible(formats.write_format(form, run, "ru").read_text())
         assert said in shown
         assert re.findall(r"(?<![\w./-])[A-Za-z']+(?:,? [a-z']+){2,}", shown) == [], form
+
+
+def gated_run(folder: Path) -> Path:
+    """A run that is worse than an accepted one, beside candidates that cannot be asked, documents
+    that cannot be read and replies that say nothing."""
+    answer = {"number": "A-2", "date": "2024-03-12", "gross": "10.00"}
+    references = {f"inv_{number:02}": answer for number in range(20)}
+    left_out = (
+        echo("other", ", only: {language: [ru, en]}")
+        + "  - {name: gone, model_id: org/gone, backend: transformers}\n"
+        + "  - {name: replayed, model_id: nowhere.jsonl, backend: replay}\n"
+        + "  - {name: keyless, model_id: m, backend: openai,"
+        + " backend_kwargs: {base_url: 'http://127.0.0.1:9/v1', api_key_env: NO_SUCH_KEY}}\n"
+    )
+    write_project(folder, "models:\n" + echo("m", answer=answer) + left_out, references)
+    suite = folder / "benchmarks" / "invoices"
+    (suite / "schema.json").write_text(json.dumps(SCHEMA))
+    return suite
+
+
+def test_gate_and_unanswered_cells_are_told_in_russian(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = gated_run(pytester.path)
+    pytester.runpytest("benchmarks", "-p", "no:cacheprovider")
+    results = ["--output-dir", str(pytester.path / "results")]
+    assert main(["accept", "last", *results]) == 0
+    wrong = {f"inv_{number:02}": {"number": "B-1"} for number in range(12)}
+    models = (pytester.path / "models.yaml").read_text()
+    entries = "models:\n" + echo("m", answers=wrong) + models[models.index("  - {name: other") :]
+    (pytester.path / "models.yaml").write_text(entries)
+    (suite / "documents" / "inv_19.png").write_bytes(b"torn")
+    options = ("--baseline=results/baseline.json", "--replies=refresh")
+    pytester.runpytest("benchmarks", "-p", "no:cacheprovider", *options)
+    run = max((pytester.path / "results").glob("2*"))
+    report = json.loads((run / "report.json").read_text())
+    assert {"gate_failures", "gate_lost", "gate_compared", "gate_gone"} <= {
+        line["kind"] for line in report["gate"]["lines"]
+    }
+    reasons = [record["error"]["reason"] for record in report["records"] if record["error"]]
+    assert {"meant_for_others", "no_weights", "no_replay", "key_not_set", "file_too_small"} <= {
+        reason["kind"] for reason in reasons
+    }
+    for form in ("md", "confluence", "html"):
+        page = formats.write_format(form, run, "ru").read_text()
+        shown = re.sub(r"vlm-lab [\w -]+", "", visible(page))
+        assert "стало хуже: " in shown, form
+        assert re.findall(r"(?<![\w./-])[A-Za-z']+(?:,? [a-z']+){2,}", shown) == [], form
+        told = map(json.loads, re.findall(r'"reason":("[^"]*")', page))
+        assert all(re.search("[а-я]", text) for text in told), form
 
 
 def visible(page: str) -> str:

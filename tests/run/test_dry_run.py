@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from tests.conftest import PROJECT
 from tests.projects import records_of, write_project
 from tests.suites import REFERENCE, write_suite
-from vlm_lab.run.dry_run import PageInspector
+from vlm_lab.messages import Message, in_english
+from vlm_lab.run.dry_run import PageInspector, fold_warnings
 from vlm_lab.suite import load_documents, load_suite, make_prompt
 from vlm_lab.suite.rendering.process import PAGE_WORKER
 from vlm_lab.types import Model
@@ -90,3 +92,62 @@ def test_a_chat_model_without_a_chat_template_is_named_in_header_and_report(
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["nano: the checkpoint has no chat template; *"])
     assert "the checkpoint has no chat template" in (folder / "report.md").read_text("utf-8")
+
+
+def make_warnings(models: int, documents: int) -> list[Message | str]:
+    weights = {"model_id": "org/x", "revision": "main", "command": "fetch"}
+    return [
+        *(Message("no_weights", {"model": f"m{number}", **weights}) for number in range(models)),
+        *(
+            Message("too_long", {"document": f"d{number}", "n": 900 + number, "limit": 800})
+            for number in range(documents)
+        ),
+        "no server answers",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("models", "documents", "lines"),
+    [
+        (
+            1,
+            2,
+            [
+                "m0: no weights of org/x (main) here; fetch",
+                "d0 needs about 900 tokens, the limit is 800 (max_new_tokens)",
+                "d1 needs about 901 tokens, the limit is 800 (max_new_tokens)",
+                "no server answers",
+            ],
+        ),
+        (
+            4,
+            5,
+            [
+                "no server answers",
+                "the weights of 4 models are not here: m0, m1, m2, m3; *weights says how each is"
+                " had",
+                "5 documents need more tokens than their limit (max_new_tokens), up to 904 of 800:"
+                " d0, d1, d2 and 2 more",
+                "each of them is in report.md",
+            ],
+        ),
+    ],
+)
+def test_many_warnings_of_a_kind_are_one_line(
+    models: int, documents: int, lines: list[str]
+) -> None:
+    folded = fold_warnings(make_warnings(models, documents), Path("report.md"))
+    for line, pattern in zip(map(in_english, folded), lines, strict=True):
+        assert fnmatch(line, pattern)
+
+
+def test_each_warning_that_the_terminal_folds_is_in_the_report(pytester: pytest.Pytester) -> None:
+    absent = "".join(f"  - {{name: far{number}, model_id: org/x}}\n" for number in range(3))
+    write_project(pytester.path, f"models:\n{absent}", {"inv_1": REFERENCE})
+    result, folder = run(pytester, "dry", "--dry-run")
+    lines = [line for line in result.outlines if "weights" in line]
+    assert [line.split(";")[0] for line in lines] == [
+        "the weights of 3 models are not here: far0, far1, far2"
+    ]
+    report = (folder / "report.md").read_text("utf-8")
+    assert all(f"far{number}: no weights of org/x" in report for number in range(3))

@@ -1,5 +1,7 @@
 """Rules that so few documents cannot show are said before the run."""
 
+import re
+
 import pytest
 
 from tests.projects import echo, write_project
@@ -33,7 +35,14 @@ def test_what_so_few_documents_cannot_show_is_said_before_the_run(
     if words is None:
         assert "cannot be shown" not in lines
     else:
-        result.stdout.fnmatch_lines(f"*{words}")
+        missing = int(re.findall(r"take (\d+)", words)[0]) - 5
+        hours = f"{missing * 3 / 60:.1f}"
+        result.stdout.fnmatch_lines(
+            [
+                f"*{words}",
+                f"*: {missing} more documents to label, about {hours} hours at 3 minutes each; *",
+            ]
+        )
 
 
 def test_models_that_are_not_here_are_named_and_not_counted(pytester: pytest.Pytester) -> None:

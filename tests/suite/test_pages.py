@@ -1,5 +1,6 @@
 """pytest tests/suite/test_pages.py: real files' pages; what is broken says so in a line."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import pytest
 from PIL import Image, ImageDraw
 
 from vlm_lab.errors import DocumentError
+from vlm_lab.messages import in_english
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite import document_files
 from vlm_lab.suite import pages as suite_pages
 from vlm_lab.suite.document_files import is_document
-from vlm_lab.suite.pages import Pages, count_ahead
+from vlm_lab.suite.pages import Pages, count_ahead, draw_pictures
 from vlm_lab.suite.rendering import process
 
 RED, WHITE, BLACK = (255, 0, 0), (255, 255, 255), (0, 0, 0)
@@ -224,3 +226,37 @@ def test_real_files_that_mislead_pipelines(shared: Path, name: str, expected: in
     else:
         with pytest.raises(DocumentError, match=expected):
             pages.render_pages()
+
+
+@pytest.mark.parametrize(("longest_side", "size"), [(400, (40, 20)), (20, (20, 10))])
+def test_small_pictures_of_pages_are_what_the_pages_show(
+    tmp_path: Path, longest_side: int, size: tuple[int, int]
+) -> None:
+    path = tmp_path / "scan.tiff"
+    picture().save(path, save_all=True, append_images=[Image.new("RGB", (40, 20), "black")])
+    first, second = (
+        Image.open(io.BytesIO(data)) for data in draw_pictures(Pages(path, 4, 72), longest_side, 90)
+    )
+    assert (first.format, first.size, second.size) == ("JPEG", size, size)
+    assert near(first.getpixel((2, 2)), RED)
+    assert near(second.getpixel((2, 2)), BLACK)
+
+
+@pytest.mark.parametrize(
+    ("marks", "note"),
+    [
+        ([], "page 1: came out white"),
+        ([(0, 7, 60, 7)], None),  # between the rows that are looked at first
+        ([(0, 0, 60, 63)], "page 1: came out black"),
+    ],
+)
+def test_one_line_of_print_is_seen_wherever_it_stands(
+    tmp_path: Path, marks: list[tuple[int, int, int, int]], note: str | None
+) -> None:
+    image = Image.new("RGB", (61, 64), "white")
+    for box in marks:
+        ImageDraw.Draw(image).rectangle(box, fill="black")
+    image.save(tmp_path / "a.png")
+    shown = Pages(tmp_path / "a.png", 1, 72)
+    shown.render_pages()
+    assert [in_english(each) for each in shown.notes] == ([note] if note else [])

@@ -29,13 +29,21 @@ def test_the_schema_is_shown_without_our_own_keys(document: Document) -> None:
     assert "x-vlm-lab" not in text
 
 
+def test_the_template_shows_the_fields_with_the_types_that_nuextract_knows(
+    document: Document,
+) -> None:
+    asked = json.loads(ask(document, "{{ template }}").text)
+    assert asked["invoice_number"] == "verbatim-string"
+
+
 @pytest.mark.parametrize(
     "template", ["{{ shema }}", "{% if %}", "{{ schema.__class__.__mro__ }}", "{{ ''.__class__ }}"]
 )
 def test_a_template_that_asks_for_more_than_it_may_is_refused(
     document: Document, template: str
 ) -> None:
-    with pytest.raises(UserError, match="prompt 'default'.*a template may use {{ schema }} alone"):
+    known = "a template may use {{ schema }} and {{ template }} alone"
+    with pytest.raises(UserError, match=f"prompt 'default'.*{known}"):
         ask(document, template)
 
 

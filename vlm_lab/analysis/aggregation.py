@@ -57,7 +57,7 @@ class CandidateCounts:
     cluster: str = ""
     statuses: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str | Message] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, Message | str] = field(default_factory=dict)
     answered_documents: list[str] = field(default_factory=list)
     document_counts: list[list[int]] = field(default_factory=list)
     tags: dict[str, Mapping[str, str]] = field(default_factory=dict)

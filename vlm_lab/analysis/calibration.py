@@ -146,51 +146,77 @@ def _compute_document_confidence(
     return FAILED if check == FAILED else lowest_confidence or FAILED
 
 
+@dataclass(frozen=True, slots=True)
+class _Thresholds:
+    """Documents from the surest on, and what each confidence would book as a threshold: `ends` are
+    the last documents that it lets through."""
+
+    confidence: Array
+    right: Array
+    ends: NDArray[np.intp]
+    correct_counts: Array
+    booked_counts: Array
+
+    @property
+    def coverages(self) -> Array:
+        return self.booked_counts / len(self.right)
+
+
 def _estimate_straight_through(
     confidence: Array, right: Array, seed: int, units: Units | None
 ) -> dict[str, Any]:
     """The part of a Calibration that is about documents. Where no share is shown to be right often
     enough the interval of what can be booked begins at nothing, whatever the resamples say."""
     order = np.argsort(-confidence, kind="stable")
-    confidence, right = confidence[order], right[order]
     unit_indices = np.arange(len(right)) if units is None else units
-    threshold_ends = np.flatnonzero(
-        np.append(confidence[:-1] != confidence[1:], True) & (confidence > FAILED)
-    )
-    documents, correct_counts = len(right), np.cumsum(right)[threshold_ends]
-    booked_counts = (threshold_ends + 1).astype(np.float64)
-    coverages, shares_right = booked_counts / documents, correct_counts / booked_counts
-    curve = tuple(zip(coverages.tolist(), shares_right.tolist(), strict=True))
+    thresholds = _list_thresholds(confidence[order], right[order])
+    shares_right = thresholds.correct_counts / thresholds.booked_counts
+    curve = tuple(zip(thresholds.coverages.tolist(), shares_right.tolist(), strict=True))
     resampled_low, resampled_high = _resample_straight_through_rate(
-        right, unit_indices[order], threshold_ends, seed
+        thresholds.right, unit_indices[order], thresholds.ends, seed
     )
-    thresholds_on_target = np.flatnonzero(correct_counts >= TARGET_PRECISION * booked_counts)
-    if not len(thresholds_on_target):
-        note = Message("never_sure", {"target": TARGET_PRECISION})
+    chosen = _choose_threshold(thresholds, is_each_alone=units is None)
+    if chosen is None:
         return {
             "curve": curve,
-            "unseen": Estimate(0.0, 0.0, resampled_high, documents),
-            "note": note,
+            "unseen": Estimate(0.0, 0.0, resampled_high, len(right)),
+            "note": Message("never_sure", {"target": TARGET_PRECISION}),
         }
-    chosen = thresholds_on_target[-1]
-    if units is None:
-        lower_bounds, _ = compute_exact_bounds(correct_counts, booked_counts, ONE_SIDED_TAIL)
-        shown_thresholds = np.flatnonzero(lower_bounds >= TARGET_PRECISION)
-        chosen = shown_thresholds[-1] if len(shown_thresholds) else chosen
-    share = float(coverages[chosen])
-    booked_count = int(booked_counts[chosen])
+    booked_count = int(thresholds.booked_counts[chosen])
     booked_units = None if units is None else number_units(units[order][:booked_count].tolist())
-    booked = _estimate_booked(right[:booked_count], booked_units)
+    booked = _estimate_booked(thresholds.right[:booked_count], booked_units)
+    share = float(thresholds.coverages[chosen])
     is_shown = (booked.low or 0) >= TARGET_PRECISION
     low = min(share, resampled_low) if is_shown else 0.0
-    unseen = Estimate(share, low, max(share, resampled_high), documents)
     return {
         "curve": curve,
-        "unseen": unseen,
-        "threshold": float(confidence[threshold_ends[chosen]]),
+        "unseen": Estimate(share, low, max(share, resampled_high), len(right)),
+        "threshold": float(thresholds.confidence[thresholds.ends[chosen]]),
         "booked": booked,
-        "note": _build_note(booked, int(booked_counts[chosen] - correct_counts[chosen])),
+        "note": _build_note(booked, booked_count - int(thresholds.correct_counts[chosen])),
     }
+
+
+def _list_thresholds(confidence: Array, right: Array) -> _Thresholds:
+    """Of documents in the order of their confidence; what failed is booked at none."""
+    is_last_of_its_kind = np.append(confidence[:-1] != confidence[1:], True)
+    ends = np.flatnonzero(is_last_of_its_kind & (confidence > FAILED))
+    booked_counts = (ends + 1).astype(np.float64)
+    return _Thresholds(confidence, right, ends, np.cumsum(right)[ends], booked_counts)
+
+
+def _choose_threshold(thresholds: _Thresholds, is_each_alone: bool) -> int | None:
+    """The lowest that is shown to be on target, else the lowest that is on target; None where none
+    is. Of documents in groups it is not known here what is shown."""
+    correct_counts, booked_counts = thresholds.correct_counts, thresholds.booked_counts
+    on_target = np.flatnonzero(correct_counts >= TARGET_PRECISION * booked_counts)
+    if not len(on_target):
+        return None
+    if is_each_alone:
+        lower_bounds, _ = compute_exact_bounds(correct_counts, booked_counts, ONE_SIDED_TAIL)
+        shown = np.flatnonzero(lower_bounds >= TARGET_PRECISION)
+        on_target = shown if len(shown) else on_target
+    return int(on_target[-1])
 
 
 def _estimate_booked(right: Array, units: Units | None) -> Estimate:

@@ -13,7 +13,7 @@ from vlm_lab.types import Record
 def explain_left_out(record: Record) -> str | Message | None:
     """Why a candidate is not judged by this document; None where it is."""
     if record.error and record.error.type == NotApplicable.kind:
-        return record.error.message
+        return record.failure_reason
     if is_own_reference(record):
         return Message("own_reference")
     return None

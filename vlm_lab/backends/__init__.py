@@ -36,13 +36,11 @@ class Backend:
     `can_batch` is true where `generate_batch` takes several prompts at once.
     `parallel_requests` is how many calls of `generate` it takes at the same time, from as many
     threads.
-    `needs_weights` is true where `model_id` names weights that must lie on this machine.
     """
 
     recorded: bool = False
     can_batch: bool = False
     parallel_requests: int = 1
-    needs_weights: bool = False
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         """Loads the model. Raises Skip where it cannot be here, UserError for a wrong setting."""
@@ -69,6 +67,11 @@ class Backend:
     def server_address(cls, model: Model) -> str | None:
         """Where the server is that answers; None where this machine does."""
         return None
+
+    @classmethod
+    def needs_weights(cls, model: Model) -> bool:
+        """Whether `model_id` names weights that must lie on this machine."""
+        return False
 
     @classmethod
     def is_here(cls, model: Model, runtime: Runtime) -> bool:

@@ -26,7 +26,7 @@ from typing import Any
 from vlm_lab.backends import Backend
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.files import MAX_DATA_BYTES, open_regular_file, read_bounded_text
-from vlm_lab.messages import Message, in_english, list_first_names
+from vlm_lab.messages import Message, list_first_names
 from vlm_lab.records.run_folder import RECORDS_FILE, read_records
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.json_values import measure_depth
@@ -50,9 +50,8 @@ class Replay(Backend):
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.path = model, find_path(model, runtime)
         if not self.path.exists():
-            raise Skip(
-                f"{model.name}: nothing to replay at {self.path}; correct `model_id` in models.yaml"
-            )
+            figures = {"model": model.name, "path": str(self.path)}
+            raise Skip(Message("no_replay", figures))
         self.generations: dict[tuple[str | None, str], Generation] | None = None
         if (self.path / RECORDS_FILE).is_file():
             answers = (_convert_record(record) for record in read_records(self.path))
@@ -78,23 +77,22 @@ class Replay(Backend):
             generation = self.generations.get((prompt_id, prompt.document_id))
             if generation is not None:
                 return generation
-        raise Skip(f"{self.path} has no answer for this document (prompt {prompt.id!r})")
+        figures = {"path": str(self.path), "prompt": prompt.id}
+        raise Skip(Message("not_replayed", figures))
 
     def _replay_file(self, prompt: Prompt) -> Generation:
         if prompt.suite is None:
-            raise Skip(
-                f"{self.path}: a folder of JSON files needs a suite that says how they are matched"
-            )
+            raise Skip(Message("replay_without_suite", {"path": str(self.path)}))
         if prompt.suite not in self._reference_indices:
             self._reference_indices[prompt.suite] = ReferenceIndex(
                 replace(prompt.suite, references=self.path)
             )
         found = self._reference_indices[prompt.suite].find(prompt.document_name)
         if found is None:
-            raise Skip(f"{self.path} has no JSON file for this document")
+            raise Skip(Message("no_replay_file", {"path": str(self.path)}))
         value, messages = read_reference(found, self._get_suite(prompt.suite), finds_envelope=True)
         if value is None:
-            raise GenerationError("BadReply", " ".join(map(in_english, messages)))
+            raise GenerationError("BadReply", Message("bad_replay_file", {"messages": messages}))
         return Generation(
             raw_response=json.dumps(value, ensure_ascii=False),
             finish_reason="stop",
@@ -117,10 +115,8 @@ class Replay(Backend):
             key = (prompt_id if isinstance(prompt_id, str) else None), document_id
             generations[key] = _build_generation(row)
         if not generations:
-            raise Skip(
-                f"{self.path}: has no answer of {self._source_model!r}; "
-                "set backend_kwargs: {model: NAME}"
-            )
+            figures = {"path": str(self.path), "model": self._source_model}
+            raise Skip(Message("replay_of_others", figures))
         return generations
 
     @property

@@ -9,12 +9,13 @@ import argparse
 from collections.abc import Iterator
 
 from vlm_lab.cli.run_argument import add_run_argument
-from vlm_lab.commands import format_command, format_run_command
-from vlm_lab.decision.regression_gate import build_run_baseline, encode_baseline
+from vlm_lab.commands import format_command
+from vlm_lab.decision.baseline import build_run_baseline, encode_baseline
 from vlm_lab.files import atomic_private_file
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
+from vlm_lab.report.next_steps import build_resume_command, find_run_argument
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import ANSWERED, Report
 
@@ -40,8 +41,8 @@ def main(args: argparse.Namespace) -> int:
         print(
             "\n".join(["warning: a later run is not held against what has no answer here:", *gaps])
         )
-        resume = format_run_command("--resume", run.name)
-        print(f"to fill it in: {resume}; then: {format_command('accept', run.name)}")
+        accept = format_command("accept", find_run_argument(report))
+        print(f"to fill it in: {build_resume_command(report)}; then: {accept}")
     return 0
 
 

@@ -8,7 +8,9 @@ vlm-lab compare A last --max-drop 0.02
 import argparse
 
 from vlm_lab.cli.run_argument import add_output_dir
-from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
+from vlm_lab.decision.baseline import build_run_baseline
+from vlm_lab.decision.regression_gate import check_regression
+from vlm_lab.messages import translate_messages
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
@@ -37,6 +39,6 @@ def main(args: argparse.Namespace) -> int:
     runs = [find_run(name, args.output_dir) for name in (args.before, args.after)]
     before, after = (build_run_baseline(read_report(run), read_records(run)) for run in runs)
     result = check_regression(before, after, args.max_drop, args.fail_on_lost_field)
-    lines = [*result.lines, result.status.replace("_", " ")]
+    lines = [*translate_messages(result.lines), result.status.replace("_", " ")]
     print("\n".join(map(terminal_safe, lines)))
     return result.exit_status

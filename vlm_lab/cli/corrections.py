@@ -13,6 +13,8 @@ vlm-lab corrections last --write benchmarks/schet/corrections.json
 """
 
 import argparse
+import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from vlm_lab.errors import UserError
 from vlm_lab.localization import SOURCE_LANGUAGE
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
+from vlm_lab.run.signals import interrupt_on_signals
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.corrections import CORRECTIONS_FILE, merge_entries
 from vlm_lab.suite.corrections_file import read_saved_entries, update_entries
@@ -100,7 +103,8 @@ def _serve(
     session = open_session(run, suites[name], path, label_errors, args.lang)
     with PageServer(session, render_page(session, args.lang)) as server:
         print(f"{len(label_errors)} doubtful values; decisions are saved into {path}")
-        print(f"open {server.address}\n(this machine alone can; Ctrl-C ends it)", flush=True)
+        print(f"open {server.address}\n(this machine alone can; {_explain_ending()})", flush=True)
+        interrupt_on_signals()
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -111,6 +115,13 @@ def _serve(
                 "from the cache"
             )
     return 0
+
+
+def _explain_ending() -> str:
+    """How the server is ended: a shell starts what it runs in the background without Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        return f"`kill {os.getpid()}` ends it"
+    return "Ctrl-C ends it"
 
 
 def _select_names(names: list[str], wanted: str | None) -> list[str]:

@@ -17,7 +17,7 @@ from vlm_lab.cli.clean import confirm_deletion
 from vlm_lab.commands import locate_in_project
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.config.strict_yaml import format_suggestion
-from vlm_lab.decision.regression_gate import forget_in_baseline
+from vlm_lab.decision.baseline import forget_in_baseline
 from vlm_lab.errors import UserError
 from vlm_lab.exit_status import ExitStatus
 from vlm_lab.files import remove_abandoned_parts

@@ -8,6 +8,7 @@ import argparse
 import importlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -63,6 +64,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitStatus.UNUSABLE_INPUT
     except BrokenPipeError:
         return _close_broken_pipe()
+    except OSError as error:  # a folder where a file is wanted, a full disk
+        place = f"{error.filename2 or error.filename}: " if error.filename else ""
+        reason = terminal_safe_lines(f"{place}{error.strerror or error}")
+        print(f"vlm-lab {name}: {reason}", file=sys.stderr)
+        return ExitStatus.UNUSABLE_INPUT
+    except KeyboardInterrupt:
+        print(f"vlm-lab {name}: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 def _run_command(name: str, arguments: Sequence[str]) -> int:

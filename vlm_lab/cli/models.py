@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from vlm_lab.backends.openai.engine_arguments import ENGINE_KINDS
 from vlm_lab.backends.transformers import devices, weights
 from vlm_lab.backends.transformers.recipes import RECIPES
 from vlm_lab.cli.weights import add_models_file, find_backend, select_model
@@ -60,7 +61,7 @@ def format_row(model: Model, runtime: Runtime) -> tuple[str, ...]:
 
 def describe_weights(model: Model, cache: Path) -> str:
     """Whether its weights are here."""
-    if not find_backend(model).needs_weights:
+    if not find_backend(model).needs_weights(model):
         return "none needed"
     checkpoint = weights.find_checkpoint(model, cache)
     if checkpoint is None:
@@ -73,7 +74,7 @@ def find_device(model: Model, runtime: Runtime) -> str:
     backend = find_backend(model)
     if address := backend.server_address(model):
         return terminal_safe(address)
-    if not backend.needs_weights:
+    if not backend.needs_weights(model):
         return "this process"
     try:
         identity = backend.identity(model, runtime) or {}
@@ -91,6 +92,9 @@ def guess_device() -> str:
 
 def format_recipe(model: Model, cache: Path) -> Iterator[str]:
     """Shell commands for the folder that one types in, then lines for models.yaml."""
+    if model.serve is not None:
+        yield from format_engine_recipe(model, cache)
+        return
     if model.model_id not in RECIPES:
         known_ids = ", ".join(RECIPES)
         raise UserError(
@@ -117,3 +121,27 @@ def format_recipe(model: Model, cache: Path) -> Iterator[str]:
         "# runs the code of that commit, in its own process: read it first"
     )
     yield f"    revision: {commit or '<the commit>'}"
+
+
+def format_engine_recipe(model: Model, cache: Path) -> Iterator[str]:
+    """As `format_recipe`, for the engine that serves the model; all that it serves share one."""
+    kind = ENGINE_KINDS.get(model.serve) if isinstance(model.serve, str) else None
+    if kind is None:
+        raise UserError(
+            f"{model.name}: `serve` is a command of your own; make the environment that it needs, "
+            "and set `python: PATH/bin/python` in models.yaml to have its programs found there"
+        )
+    if kind.requirement is None:
+        raise UserError(
+            f"{model.name}: {model.serve} is a program, {kind.program}, and no package of Python: "
+            "build or install it (https://github.com/ggml-org/llama.cpp) so that it is on PATH"
+        )
+    folder = f"envs/{model.serve}"
+    quoted_folder = shlex.quote(os.path.relpath(cache.parent / folder))
+    yield f"# {model.name}: {model.serve} pins its own torch and transformers"
+    yield f"python3 -m venv {quoted_folder}"
+    yield f"{quoted_folder}/bin/python -m pip install {shlex.quote(kind.requirement)}"
+    if weights.find_checkpoint(model, cache) is None:
+        yield format_command("weights", "fetch", model.name)
+    yield "\n# models.yaml, in its entry:"
+    yield f"    python: {folder}/bin/python"

@@ -16,9 +16,8 @@ from vlm_lab.config.strict_yaml import format_suggestion
 from vlm_lab.errors import UserError
 from vlm_lab.run.options import Options
 from vlm_lab.run.plan import Plan
-from vlm_lab.run.rule_forecast import forecast_rules, format_forecast
+from vlm_lab.run.rule_forecast import MINUTES_PER_LABEL, forecast_rules, format_forecast
 
-MINUTES_PER_LABEL = 3.0
 TERMINAL_WIDTH = 80
 
 

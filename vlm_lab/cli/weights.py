@@ -85,7 +85,7 @@ def select_model(models: Sequence[Model], name: str) -> Model:
 
 def fetch_weights(model: Model, cache: Path, plan_only: bool) -> Iterator[str]:
     """Brings one model here; what to tell about it."""
-    if not find_backend(model).needs_weights:
+    if not find_backend(model).needs_weights(model):
         raise UserError(f"{model.name}: backend {model.backend} needs no weights")
     if weights.is_local_path(model.model_id) or weights.find_local_folder(model, cache):
         raise UserError(
@@ -118,7 +118,7 @@ def format_row(
 ) -> tuple[str, ...]:
     """One candidate's line. What is not known is a dash."""
     backend = find_backend(model)
-    if not backend.needs_weights:
+    if not backend.needs_weights(model):
         address = terminal_safe(backend.server_address(model) or "-")
         return model.name, "none needed", "-", "-", "-", "-", address
     checkpoint = weights.find_checkpoint(model, cache)

@@ -12,7 +12,8 @@ from typing import Any
 
 from vlm_lab.commands import format_command
 from vlm_lab.config.chat_template_keys import CHAT_TEMPLATE_KEY, check_chat_template_kwargs
-from vlm_lab.config.setting_names import check_setting_names
+from vlm_lab.config.serve_keys import check_serve, normalize_serve
+from vlm_lab.config.setting_names import check_backend_keys, check_setting_names
 from vlm_lab.config.strict_yaml import (
     YamlKey,
     YamlSource,
@@ -22,6 +23,7 @@ from vlm_lab.config.strict_yaml import (
     parse_value,
     read_yaml,
 )
+from vlm_lab.config.variants import SEPARATOR, Entry, expand_variants
 from vlm_lab.errors import UserError
 from vlm_lab.files import find_path_fault
 from vlm_lab.registry import allow_plugins
@@ -31,6 +33,10 @@ from vlm_lab.types import UPPER_LIMITS, CostRates, Model, Rules
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 # A model's name is a folder beside files of these kinds.
 RESERVED_SUFFIXES = (".json", ".jsonl", ".md", ".html")
+QUANTIZATION_HINT = (
+    "belongs under `load_kwargs`, with the method: "
+    "`load_kwargs: {quantization_config: {quant_method: bitsandbytes, load_in_4bit: true}}`"
+)
 MISPLACED_KEYS = {
     "torch_dtype": "is spelt `dtype`",
     "use_flash_attention_2": "is spelt `attn_implementation: flash_attention_2`",
@@ -38,10 +44,11 @@ MISPLACED_KEYS = {
     "temperature": "belongs under `generation_kwargs`",
     "max_pixels": "belongs under `processor_kwargs`",
     "enable_thinking": "belongs under `chat_template_kwargs`",
-    "load_in_4bit": "belongs under `load_kwargs`",
-    "load_in_8bit": "belongs under `load_kwargs`",
+    "load_in_4bit": QUANTIZATION_HINT,
+    "load_in_8bit": QUANTIZATION_HINT,
 }
 KWARGS_KEYS = ("generation_kwargs", "processor_kwargs", "load_kwargs")
+PAGE_SETTINGS = ("dpi", "max_pages")  # whole numbers
 MERGED_KEYS = (*KWARGS_KEYS, CHAT_TEMPLATE_KEY, "backend_kwargs")  # with those of `defaults`
 # What decides which code runs, and from where weights come, stands in its own key, where it is
 # checked.
@@ -110,14 +117,14 @@ def load_candidates(paths: Sequence[Path]) -> Candidates:
 def _load_file(path: Path) -> Candidates:
     source = read_yaml(path)
     check_keys(source, [], source.data, ["defaults", "prompts", "models", "decide", "plugins"])
-    models = _parse_models(source)
+    numbered_models = _parse_models(source)
     return Candidates(
-        models=models,
+        models=tuple(model for _, model in numbered_models),
         prompts=_parse_prompts(source),
         rules=_parse_rules(source),
         locations={
             model.name: f"{path}:{source.find_line(['models', index])}"
-            for index, model in enumerate(models)
+            for index, model in numbered_models
         },
         plugins=_parse_plugins(source),
     )
@@ -177,32 +184,36 @@ def _check_cost_rates(source: YamlSource, rules: Rules) -> None:
             )
 
 
-def _parse_models(source: YamlSource) -> tuple[Model, ...]:
+def _parse_models(source: YamlSource) -> list[tuple[int, Model]]:
+    """The models and their variants, each with the number of its entry."""
     defaults = source.data.get("defaults") or {}
     keys_with_defaults = set(Model.__dataclass_fields__) - {"name", "model_id", "revision"}
     check_keys(source, ["defaults"], defaults, keys_with_defaults)
     entries = parse_value(list[dict[str, Any]], source, ["models"], source.data.get("models") or [])
-    models = [_parse_model(source, index, entry, defaults) for index, entry in enumerate(entries)]
-    names = [model.name for model in models]
-    for index, model in enumerate(models):
-        if model.name in names[:index]:
+    models = [
+        (index, _parse_model(source, expanded, defaults))
+        for index, entry in enumerate(entries)
+        for expanded in expand_variants(source, ["models", index], entry, MERGED_KEYS)
+    ]
+    names: set[str] = set()
+    for index, model in models:
+        if model.name in names:
             raise source.make_error(
                 ["models", index, "name"], f"two models are named {model.name!r}; rename one"
             )
-    incumbents = [index for index, model in enumerate(models) if model.incumbent]
+        names.add(model.name)
+    incumbents = [(index, model.name) for index, model in models if model.incumbent]
     if len(incumbents) > 1:
-        both = " and ".join(models[index].name for index in incumbents)
+        both = " and ".join(name for _, name in incumbents)
         raise source.make_error(
-            ["models", incumbents[1], "incumbent"],
+            ["models", incumbents[1][0], "incumbent"],
             f"one candidate is what is used today, not several ({both})",
         )
-    return tuple(models)
+    return models
 
 
-def _parse_model(
-    source: YamlSource, index: int, entry: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> Model:
-    keys: list[YamlKey] = ["models", index]
+def _parse_model(source: YamlSource, expanded: Entry, defaults: Mapping[str, Any]) -> Model:
+    keys, entry, variant = expanded
     for misplaced_key, advice in MISPLACED_KEYS.items():
         if misplaced_key in entry:
             raise source.make_error([*keys, misplaced_key], f"the key {misplaced_key!r} {advice}")
@@ -210,7 +221,7 @@ def _parse_model(
     for key in MERGED_KEYS:
         if isinstance(entry.get(key), Mapping) and isinstance(defaults.get(key), Mapping):
             merged[key] = {**defaults[key], **entry[key]}
-    model = parse_dataclass(Model, source, keys, merged)
+    model = parse_dataclass(Model, source, keys, normalize_serve(source, keys, merged))
     if not NAME_PATTERN.fullmatch(model.name) or model.name.endswith(RESERVED_SUFFIXES):
         raise source.make_error(
             [*keys, "name"],
@@ -224,16 +235,25 @@ def _parse_model(
             f"backend {model.backend} needs no such key",
         )
     check_setting_names(source, keys, model)
+    check_serve(source, keys, model)
+    for key in PAGE_SETTINGS:
+        value = getattr(model, key)
+        if value is not None and value < 1:
+            raise source.make_error([*keys, key], f"must be 1 or more (got {value})")
     for key in ("model_id", "python"):
         if fault := find_path_fault(getattr(model, key) or ""):
             raise source.make_error(
                 [*keys, key], f"{fault} (got {quote_value(getattr(model, key))})"
             )
     _check_reserved_keys(source, keys, model)
+    check_backend_keys(source, keys, model, entry.get("backend_kwargs") or ())
     check_chat_template_kwargs(source, keys, model)
     if not model.prompts:
         raise source.make_error([*keys, "prompts"], "must name at least one prompt (got none)")
-    return replace(model, prompts=tuple(dict.fromkeys(model.prompts)))
+    model = replace(model, prompts=tuple(dict.fromkeys(model.prompts)))
+    if not variant:
+        return model
+    return replace(model, name=f"{model.name}{SEPARATOR}{variant}", incumbent=False)
 
 
 def _check_reserved_keys(source: YamlSource, keys_of_model: list[YamlKey], model: Model) -> None:

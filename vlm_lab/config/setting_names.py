@@ -7,8 +7,11 @@ know more than stands here: only what is nearly one of these names is taken for 
 
 import difflib
 import re
+from collections.abc import Collection, Mapping
+from itertools import chain
 
 from vlm_lab.config.strict_yaml import YamlKey, YamlSource, format_suggestion
+from vlm_lab.sanitize import quote_value
 from vlm_lab.types import Model
 
 BACKENDS = {
@@ -16,6 +19,24 @@ BACKENDS = {
     "openai": "vlm_lab.backends.openai.backend:OpenAI",
     "replay": "vlm_lab.backends.replay:Replay",
     "transformers": "vlm_lab.backends.transformers.backend:Transformers",
+}
+# What `backend_kwargs` of each may say; of a backend of one's own nobody knows.
+BACKEND_KEYS: Mapping[str, tuple[str, ...]] = {
+    "ocr": (),
+    "openai": (
+        "base_url",
+        "api_key_env",
+        "timeout",
+        "retries",
+        "image",
+        "logprobs",
+        "response_format",
+        "stream",
+        "private_networks",
+        "extra_body",
+    ),
+    "replay": ("model", "unwrap"),
+    "transformers": ("load_timeout", "reply_timeout"),
 }
 OWN_BACKEND = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 # What is surely meant as it is written, and what a typo may have been.
@@ -46,4 +67,24 @@ def check_setting_names(source: YamlSource, keys: list[YamlKey], model: Model) -
         if close_names and not known_pattern.fullmatch(name):
             raise source.make_error(
                 [*keys, key], f"no {key} {name!r}; did you mean {close_names[0]!r}?"
+            )
+
+
+def check_backend_keys(
+    source: YamlSource, keys: list[YamlKey], model: Model, own_keys: Collection[str]
+) -> None:
+    """UserError with its line where a key of `backend_kwargs` is none of its backend's. What comes
+    from `defaults` is for models of every backend: it may be a key of another."""
+    if model.backend not in BACKEND_KEYS:
+        return
+    any_keys = list(dict.fromkeys(chain.from_iterable(BACKEND_KEYS.values())))
+    for key in model.backend_kwargs:
+        is_own = key in own_keys
+        known_keys = BACKEND_KEYS[model.backend] if is_own else any_keys
+        if key not in known_keys:
+            parent_keys = keys if is_own else ["defaults"]
+            suggestion = format_suggestion(key, known_keys) if known_keys else "; it takes none"
+            raise source.make_error(
+                [*parent_keys, "backend_kwargs", key],
+                f"backend {model.backend} has no key {quote_value(key)}{suggestion}",
             )

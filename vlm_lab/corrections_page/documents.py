@@ -11,7 +11,8 @@ from typing import Any
 
 from vlm_lab.fields.paths import MISSING, find_value
 from vlm_lab.fields.schema import collect_reference_fields
-from vlm_lab.types import ANSWERED, Document, LabelError, Record
+from vlm_lab.messages import Message
+from vlm_lab.types import ANSWERED, Document, LabelError, Record, Status
 
 Column = tuple[str, str]  # a field's path and its type
 
@@ -44,7 +45,7 @@ class ReviewedDocument:
 
     document: Document
     rows: dict[str, Row]
-    failures: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, tuple[Status, Message | str]] = field(default_factory=dict)
     extra_rows: dict[str, int] = field(default_factory=dict)
 
 
@@ -101,7 +102,7 @@ def _add_record(reviewed: ReviewedDocument, record: Record) -> None:
     """What one candidate said of each value, or why it said nothing."""
     candidate = record.candidate.label
     if record.status not in ANSWERED:
-        reviewed.failures[candidate] = f"{record.status}: {record.failure_reason}"
+        reviewed.failures[candidate] = record.status, record.failure_reason
         return
     judged_paths = set()
     for result in record.fields:

@@ -15,6 +15,7 @@ from vlm_lab.analysis.label_errors import translate_label_error_reasons
 from vlm_lab.corrections_page.documents import ReviewedDocument, Row
 from vlm_lab.corrections_page.request_checks import Refusal
 from vlm_lab.errors import UserError
+from vlm_lab.messages import translate_message
 from vlm_lab.suite.corrections import make_open_entry, parse_entry
 from vlm_lab.suite.corrections_file import (
     Entry,
@@ -60,11 +61,15 @@ class CorrectionsSession:
         """One document with all its values. Refusal where there is no such document."""
         reviewed = self._find_document(document_id)
         page_count = len(self.list_pages(reviewed))
+        gettext = self.catalogue.gettext
         return {
             "id": document_id,
             "pages": [f"pages/{document_id}/{number}" for number in range(1, page_count + 1)],
             "rows": [self._describe_row(row) for row in reviewed.rows.values()],
-            "failures": reviewed.failures,
+            "failures": {
+                candidate: f"{gettext(status)}: {translate_message(reason, self.catalogue)}"
+                for candidate, (status, reason) in reviewed.failures.items()
+            },
             "extra_rows": reviewed.extra_rows,
         }
 

@@ -45,7 +45,7 @@ def is_worse(
     return bool(
         comparison
         and comparison.is_significant
-        and (comparison.difference.value or 0) * _get_sign(comparison, leader.comparison_key) > 0
+        and (comparison.difference.value or 0) * get_sign(comparison, leader.comparison_key) > 0
     )
 
 
@@ -83,10 +83,19 @@ def describe_difference(
 ) -> Message:
     """`a differs by +0.031 (+0.012 to +0.050) in field_f1 on 120 documents`"""
     comparison = find_comparison(comparisons, first.comparison_key, second.comparison_key, score)
-    arguments: dict[str, Any] = {"model": first.summary.candidate.label, "name": score}
+    return describe_comparison(
+        comparison, first.comparison_key, first.summary.candidate.label, score
+    )
+
+
+def describe_comparison(
+    comparison: Comparison | None, first: tuple[str, str], label: str, score: str
+) -> Message:
+    """What a comparison says of the candidate `first`, which is called `label`."""
+    arguments: dict[str, Any] = {"model": label, "name": score}
     if comparison is None or comparison.difference.value is None:
         return Message("better", arguments)
-    sign = _get_sign(comparison, first.comparison_key)
+    sign = get_sign(comparison, first)
     arguments |= {"value": sign * comparison.difference.value, "n": comparison.difference.n}
     interval_ends = [
         sign * end
@@ -100,5 +109,6 @@ def describe_difference(
     return message if comparison.is_significant else Message("chance", {"what": message})
 
 
-def _get_sign(comparison: Comparison, first: tuple[str, str]) -> int:
+def get_sign(comparison: Comparison, first: tuple[str, str]) -> int:
+    """By what a difference is multiplied to be that of `first` minus the other."""
     return 1 if comparison.first == first else -1

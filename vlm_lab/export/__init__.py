@@ -170,6 +170,11 @@ def render_readme(candidate: ExportedCandidate) -> str:
 
 def _describe_weights(candidate: ExportedCandidate) -> str:
     """Where the script finds what answers."""
+    if candidate.model.serve is not None:
+        return (
+            "It asks a server at base_url in settings.json; start one with the engine and the "
+            "arguments that stand there under measured_with."
+        )
     if EXPORTERS[candidate.model.backend].find_checkpoint is None:
         return "It asks the server that settings.json names."
     if _find_carried_checkpoint(candidate):
@@ -241,7 +246,8 @@ def _collect_page_settings(candidate: ExportedCandidate) -> dict[str, Any]:
     """How many pages of a document became images, and how finely, in this run."""
     page_limits = _find_suite_entry(candidate.report, candidate.suite.name).get("pages", {})
     options = candidate.report.run.get("options") or {}
-    max_pages = options.get("max_pages") or page_limits.get("max", candidate.suite.max_pages)
+    suite_limit = page_limits.get("max", candidate.suite.max_pages)
+    max_pages = options.get("max_pages") or candidate.model.max_pages or suite_limit
     return {
         "pages": 1 if candidate.model.pages == "first" else max_pages,
         "page_by_page": candidate.model.pages == "each",

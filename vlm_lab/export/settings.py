@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.backends.prompt_variable import PROMPT_VALUE
 from vlm_lab.backends.transformers import images_only, weights
 from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
@@ -98,7 +99,9 @@ def build_server_settings(
     from vlm_lab.backends.openai.settings import load_server_settings
 
     settings = replace(load_server_settings(model), stream=False, logprobs=False)
-    prompt = Prompt(id="", text="", pages=(), document_id="", document_name="", schema=schema)
+    prompt = Prompt(
+        id="", text=PROMPT_VALUE, pages=(), document_id="", document_name="", schema=schema
+    )
     body = build_request(model, build_runtime(report), settings, prompt)
     return {
         **{name: getattr(settings, name) for name in SERVER_SETTINGS},

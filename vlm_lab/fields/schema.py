@@ -113,17 +113,20 @@ def _list_parents(path: str) -> Iterator[str]:
 
 def flatten_json(value: Any) -> Iterator[tuple[str, Any]]:
     """(path, value) of each leaf; rows of a list share their paths. A list without objects is one
-    leaf, `tags[]`. A loop and no recursion: data may be nested deeper than Python calls."""
+    leaf, `tags[]`. A key may be empty: `.a` is no `a`. A loop and no recursion: data may be nested
+    deeper than Python calls."""
     stack = [("", value)]
+    is_root = True
     while stack:
         path, node = stack.pop()
         if isinstance(node, Mapping):
-            prefix = f"{path}." if path else ""
+            prefix = "" if is_root else f"{path}."
             stack += [(f"{prefix}{key}", child) for key, child in reversed(list(node.items()))]
         elif isinstance(node, list) and any(isinstance(item, Mapping | list) for item in node):
             stack += [(f"{path}[]", item) for item in reversed(node)]
         else:
             yield f"{path}[]" if isinstance(node, list) else path, node
+        is_root = False
 
 
 def _rewrite_schema(

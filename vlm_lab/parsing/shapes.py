@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from vlm_lab.fields.nothing import says_nothing
 from vlm_lab.fields.schema import flatten_json
 from vlm_lab.parsing.fitted_value import (
     MAX_SEARCH_DEPTH,
@@ -144,12 +145,17 @@ def _hoist(
         return known
     if not known.paths:
         return inner.mark_reshaped()
-    if len(inner.paths) > 2 * len(known.paths) and inner.paths & known.paths:
+    is_fuller = len(inner.paths) > 2 * len(known.paths) and inner.paths & known.paths
+    if is_fuller and _says_something(inner.value):  # a template of nulls replaces no value
         return inner.mark_reshaped()
     extra = merge_disjoint(
         [known] + [page for (key, page) in found if _is_part_of_record(value[key], page, known)]
     )
     return known if extra is None or extra.paths == known.paths else extra.mark_reshaped()
+
+
+def _says_something(value: Any) -> bool:
+    return any(not says_nothing(leaf) for _, leaf in flatten_json(value))
 
 
 def _is_part_of_record(raw: Any, page: FittedValue, known: FittedValue) -> bool:

@@ -72,9 +72,22 @@ def _join_run_facts(reports: Sequence[Report], differing_suites: set[str]) -> di
         "joined": ids,
         "command": ["vlm-lab", "report", ids[0], *(f"--with={run}" for run in ids[1:])],
         "partial": sorted(partial | differing_suites),
+        "sweeps": _join_sweeps(heads),
         "looks": looks,
         "holdout": holdouts,
     }
+
+
+def _join_sweeps(heads: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The values of one model's setting make one curve, whichever run asked them."""
+    values: dict[tuple[str, str], dict[str, Any]] = {}
+    for head in heads:
+        for sweep in head.get("sweeps") or ():
+            values.setdefault((sweep["model"], sweep["setting"]), {}).update(sweep["values"])
+    return [
+        {"model": model, "setting": setting, "values": values_by_name}
+        for (model, setting), values_by_name in values.items()
+    ]
 
 
 def _choose_holdout(first: Mapping[str, Any], second: Mapping[str, Any]) -> Mapping[str, Any]:

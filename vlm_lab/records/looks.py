@@ -8,10 +8,14 @@ a team shares it.
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
+
+from vlm_lab.files import MAX_DATA_BYTES, read_bounded_text
+from vlm_lab.records.run_folder import append_line
 
 LOOKS_FILE = "looks.jsonl"
 
@@ -40,7 +44,7 @@ def hash_documents(ids: Iterable[str]) -> str:
 def read_looks(results: Path) -> list[Look]:
     """All that were noted, in order; a line that is none is read past."""
     try:
-        lines = (results / LOOKS_FILE).read_text("utf-8").splitlines()
+        lines = read_bounded_text(results / LOOKS_FILE, "utf-8", MAX_DATA_BYTES).splitlines()
     except (OSError, UnicodeDecodeError):
         return []
     looks = []
@@ -58,11 +62,9 @@ def add_look(results: Path, look: Look) -> list[Look]:
     looks = read_looks(results)
     if any((noted.suite, noted.run) == (look.suite, look.run) for noted in looks):
         return looks
-    try:
-        with (results / LOOKS_FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(look)) + "\n")
-    except OSError:
-        pass
+    line = json.dumps(asdict(look)).encode() + b"\n"
+    with suppress(OSError):
+        append_line(results / LOOKS_FILE, line, durable=False)
     return [*looks, look]
 
 

@@ -44,7 +44,7 @@ def decode_record(line: bytes, path: Path, line_number: int) -> Record:
         record = validate_json_line(_RECORD_ADAPTER, line)
         check_names(record.key)
         return record
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(
             f"{path}:{line_number}: is no record of this version ({_describe_error(error)});"
             " run the benchmark again: its replies come from the cache"
@@ -52,14 +52,17 @@ def decode_record(line: bytes, path: Path, line_number: int) -> Record:
 
 
 def validate_json_line(adapter: TypeAdapter[Line], line: bytes) -> Line:
-    """What the line holds. ValueError where it is no JSON of that type."""
+    """What the line holds. ValueError where it is no JSON of that type, or nested too deeply."""
     try:
         return adapter.validate_json(line)
     except ValidationError as error:
         if error.errors()[0]["type"] != "json_invalid":
             raise
+    try:
         # pydantic's own parser knows no half character
         return adapter.validate_python(json.loads(line))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def check_names(names: Iterable[object]) -> None:

@@ -6,17 +6,22 @@ this file says what stands in it.
 """
 
 import dataclasses
-import io
 import json
 from collections.abc import Iterable, Iterator
+from errno import EFBIG
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic import TypeAdapter
 
 from vlm_lab.commands import format_run_command
 from vlm_lab.errors import UserError
-from vlm_lab.files import atomic_private_file, open_regular_file
+from vlm_lab.files import (
+    MAX_DATA_BYTES,
+    atomic_private_file,
+    open_regular_file,
+    read_bounded_lines,
+)
 from vlm_lab.records.record_lines import check_names, decode_record, encode_record
 from vlm_lab.types import Record, Report
 
@@ -66,8 +71,8 @@ def read_report(run: Path) -> Report:
     memory."""
     path = run / "report.json"
     try:
-        with io.TextIOWrapper(open_regular_file(path), "utf-8") as file:
-            data = json.loads("".join(_skip_records(file)))
+        with open_regular_file(path) as file:
+            data = json.loads(_read_beside_records(file))
         if "schema_version" in data and data["schema_version"] != SCHEMA_VERSION:
             raise ValueError(
                 f"schema_version {SCHEMA_VERSION} is wanted, it has {data['schema_version']}"
@@ -100,15 +105,26 @@ def _list_names(report: Report) -> Iterator[object]:
         yield from summary.candidate
 
 
-def _skip_records(lines: Iterable[str]) -> Iterator[str]:
+def _read_beside_records(file: BinaryIO) -> str:
+    """report.json without what is between the brackets of `records`. OSError where that is more
+    than a program of ours writes."""
+    content = bytearray()
+    for line in _skip_records(read_bounded_lines(file)):
+        content += line
+        if len(content) > MAX_DATA_BYTES:
+            raise OSError(EFBIG, f"has more than {MAX_DATA_BYTES:,} bytes beside its records")
+    return content.decode()
+
+
+def _skip_records(lines: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of report.json without those between the brackets of `records`, one a line as they
     are written."""
     in_records = False
     for line in lines:
-        in_records = in_records and not line.startswith("]")
+        in_records = in_records and not line.startswith(b"]")
         if not in_records:
             yield line
-        in_records = in_records or line.startswith('"records": [')
+        in_records = in_records or line.startswith(b'"records": [')
 
 
 def read_report_records(folder: Path) -> Iterator[Record]:
@@ -117,7 +133,7 @@ def read_report_records(folder: Path) -> Iterator[Record]:
     path = folder / "report.json"
     in_records = False
     with open_regular_file(path) as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(read_bounded_lines(file), 1):
             if line.startswith(b'"records": ['):
                 in_records = True
             elif line.startswith(b"]"):

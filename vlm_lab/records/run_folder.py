@@ -10,17 +10,21 @@ a crash left out are written from them.
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from pydantic import TypeAdapter
 
-from vlm_lab.errors import DiskError
+from vlm_lab.errors import DiskError, UserError
 from vlm_lab.files import (
+    MAX_DATA_BYTES,
     atomic_private_file,
     make_private_folder,
+    open_regular_file,
+    read_bounded_bytes,
+    read_bounded_lines,
     read_json_object,
     remove_abandoned_parts,
 )
@@ -70,7 +74,8 @@ def write_record(folder: Path, place: str, record: Record) -> None:
     # A power failure may take what was read from a file: it is had again without a model.
     is_new = bool(record.rounds) and not record.cached
     try:
-        append_line(folder / RECORDS_FILE, line, durable=is_new)
+        with _lock_appending(folder):
+            append_line(folder / RECORDS_FILE, line, durable=is_new)
     except OSError as error:
         raise _end_full_run(folder, line, error) from None
     try:
@@ -80,6 +85,21 @@ def write_record(folder: Path, place: str, record: Record) -> None:
             f"{folder / place}: cannot be written ({error.strerror});"
             " what was written before is safe, this answer too: it is in records.jsonl"
         ) from None
+
+
+@contextlib.contextmanager
+def _lock_appending(folder: Path) -> Iterator[None]:
+    """One process at a time appends, where several write a run. The lock is the folder's: that of
+    records.jsonl is the whole run's."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(ImportError, OSError):  # Windows, a file system without locks
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def append_line(path: Path, line: bytes, durable: bool = True) -> None:
@@ -136,7 +156,7 @@ def complete_folder(folder: Path, places: Mapping[CaseKey, str]) -> None:
     positions = _index_lines(path)
     if not positions:
         return
-    with path.open("rb") as file:
+    with _open_records(path) as file:
         for key, position in positions.items():
             if key not in places:
                 continue
@@ -148,24 +168,37 @@ def complete_folder(folder: Path, places: Mapping[CaseKey, str]) -> None:
 
 def _read_case_file(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bounded_bytes(path, MAX_DATA_BYTES)
     except OSError:
         return b""
 
 
-def read_records(folder: Path, order: Sequence[CaseKey] | None = None) -> Iterator[Record]:
+def sort_records(folder: Path, order: Sequence[CaseKey]) -> None:
+    """Brings records.jsonl into the run's order, several lines of a case as they were written;
+    what is not in the order comes last. Whoever does so holds the run's lock."""
+    path = folder / RECORDS_FILE
+    ranks = {key: rank for rank, key in enumerate(order)}
+    positions = list(_read_heads(path))
+    in_order = sorted(positions, key=lambda each: ranks.get(each.head.key, len(ranks)))
+    if in_order != positions:
+        _write_lines(path, in_order)
+
+
+def read_records(
+    folder: Path, order: Sequence[CaseKey] | None = None, end: int | None = None
+) -> Iterator[Record]:
     """The cases of a run, in the order of their first line or in the `order` given, which then also
-    selects.
+    selects. Lines behind byte `end` are not looked at.
 
     Of several lines for a case the last one counts; a torn line, left by a crash, is passed over.
     UserError where a line is whole and no record of this version.
     """
     path = folder / RECORDS_FILE
-    positions = _index_lines(path)
+    positions = _index_lines(path, end)
     if not positions:
         return
     selected = positions if order is None else [key for key in order if key in positions]
-    with path.open("rb") as file:
+    with _open_records(path) as file:
         for key in selected:
             position = positions[key]
             file.seek(position.offset)
@@ -193,9 +226,12 @@ def remove_records(folder: Path, is_removed: Callable[[RecordHead], bool]) -> No
     """Writes records.jsonl without the lines of some cases, and without what a crash tore off: it
     may be of any. Whoever removes records holds the run's lock."""
     path = folder / RECORDS_FILE
-    kept = [each for each in _read_heads(path) if not is_removed(each.head)]
-    with path.open("rb") as source, atomic_private_file(path, durable=True) as file:
-        for position in kept:
+    _write_lines(path, [each for each in _read_heads(path) if not is_removed(each.head)])
+
+
+def _write_lines(path: Path, positions: Iterable[_LinePosition]) -> None:
+    with _open_records(path) as source, atomic_private_file(path, durable=True) as file:
+        for position in positions:
             source.seek(position.offset)
             file.write(source.readline().rstrip(b"\n") + b"\n")
 
@@ -209,9 +245,11 @@ def remove_case_files(folder: Path, documents: Collection[str], suites: Collecti
                 path.unlink(missing_ok=True)
 
 
-def _index_lines(path: Path) -> dict[CaseKey, _LinePosition]:
+def _index_lines(path: Path, end: int | None = None) -> dict[CaseKey, _LinePosition]:
     positions: dict[CaseKey, _LinePosition] = {}
     for position in _read_heads(path):
+        if end is not None and position.offset >= end:
+            break
         positions[position.head.key] = position
     return positions
 
@@ -219,9 +257,27 @@ def _index_lines(path: Path) -> dict[CaseKey, _LinePosition]:
 def _read_heads(path: Path) -> Iterator[_LinePosition]:
     if not path.exists():
         return
-    with path.open("rb") as file:
+    with _open_records(path) as file:
         offset = 0
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(_read_lines(file, path), 1):
             with contextlib.suppress(ValueError):  # a line that a crash tore off
                 yield _LinePosition(offset, number, validate_json_line(_HEAD_ADAPTER, line))
             offset += len(line)
+
+
+def _open_records(path: Path) -> BinaryIO:
+    try:
+        return open_regular_file(path)
+    except OSError as error:
+        raise _make_unreadable_error(path, error) from None
+
+
+def _read_lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    try:
+        yield from read_bounded_lines(file)
+    except OSError as error:
+        raise _make_unreadable_error(path, error) from None
+
+
+def _make_unreadable_error(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: cannot be read ({error.strerror})")

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from vlm_lab.errors import UserError
-from vlm_lab.files import atomic_private_file
+from vlm_lab.files import MAX_DATA_BYTES, atomic_private_file, read_bounded_bytes
 from vlm_lab.types import CaseKey
 
 SETTINGS_FILE = "run.json"
@@ -47,7 +47,8 @@ def read_settings(folder: Path) -> RunSettings:
     """UserError where the run cannot be gone on with, since nobody knows what it was."""
     path = folder / SETTINGS_FILE
     try:
-        return _SETTINGS_ADAPTER.validate_python(json.loads(path.read_bytes()))
+        content = read_bounded_bytes(path, MAX_DATA_BYTES)
+        return _SETTINGS_ADAPTER.validate_python(json.loads(content))
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
     except ValidationError as error:

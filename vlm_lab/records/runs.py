@@ -17,6 +17,7 @@ from vlm_lab.files import (
     lock_file,
     make_missing_folders,
     make_private_folder,
+    open_regular_file,
     sync_folder,
 )
 from vlm_lab.records.run_folder import RECORDS_FILE
@@ -96,7 +97,7 @@ def _remove_unbegun_runs(output_dir: Path) -> None:
     for folder in output_dir.glob("*"):
         if not RUN_NAME_PATTERN.fullmatch(folder.name):
             continue
-        with suppress(OSError), (folder / RECORDS_FILE).open("rb") as file:
+        with suppress(OSError), open_regular_file(folder / RECORDS_FILE) as file:
             lock_file(file)  # OSError where another process is about to begin it
             names = {path.name for path in folder.iterdir() if path.suffix != PART_SUFFIX}
             if names == {RECORDS_FILE} and not is_run(folder):

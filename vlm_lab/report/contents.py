@@ -36,8 +36,15 @@ from vlm_lab.report.formatting import (
     format_unmatched,
     is_unasked,
 )
-from vlm_lab.report.headline import build_conditions, format_gate, format_headlines, format_run_name
+from vlm_lab.report.headline import (
+    build_conditions,
+    format_gate,
+    format_gate_lines,
+    format_headlines,
+    format_run_name,
+)
 from vlm_lab.report.images.crops import ErrorCrop
+from vlm_lab.report.plots import format_sweep_title
 from vlm_lab.report.tables import Translator
 from vlm_lab.report.throughput_table import (
     THROUGHPUT_COLUMNS,
@@ -45,6 +52,7 @@ from vlm_lab.report.throughput_table import (
     build_throughput_rows,
 )
 from vlm_lab.report.trade_table import TRADE_LEGEND, build_trade_table
+from vlm_lab.report.variant_table import VARIANT_COLUMNS, VARIANT_LEGEND, build_variant_rows
 from vlm_lab.types import Report, Summary
 
 DECISION_COLUMNS = ("decision", "candidate", "what it reads", "what to do next")
@@ -106,8 +114,8 @@ def _build_evidence_blocks(
     """The figures that the decisions were made by."""
     gettext = catalogue.gettext
     yield Heading(2, gettext("Evidence"))
-    if report.gate:
-        yield from _build_list_blocks(gettext("Accepted run"), report.gate.lines)
+    gate_lines = format_gate_lines(report, catalogue)
+    yield from _build_list_blocks(gettext("Accepted run"), gate_lines)
     for suite, summaries in tables.group_by_suite(report).items():
         rows = [
             (
@@ -148,8 +156,21 @@ def _build_condition_blocks(
 def _build_comparison_blocks(
     report: Report, suite: str, catalogue: NullTranslations
 ) -> Iterator[Block]:
-    """A suite's candidates without suspect references, and each two of them compared."""
+    """What each value of a swept setting comes to; a suite's candidates without suspect references,
+    and each two of them compared."""
     gettext = catalogue.gettext
+    for curve in report.sweeps:
+        if curve.suite == suite:
+            yield Heading(3, format_sweep_title(curve, gettext))
+            yield Paragraph(translate_message(curve.conclusion, catalogue))
+            sweep_rows = tables.build_sweep_rows(curve, catalogue)
+            yield from _build_table_blocks(tables.SWEEP_COLUMNS, sweep_rows, gettext)
+    suite_summaries = tables.group_by_suite(report)[suite]
+    variant_rows = build_variant_rows(report, suite_summaries, catalogue)
+    if variant_rows:
+        yield Heading(3, gettext("Variants"))
+        yield from _build_table_blocks(VARIANT_COLUMNS, variant_rows, gettext)
+        yield Paragraph(gettext(VARIANT_LEGEND))
     label_error_rows = tables.build_label_error_rows(report, suite, catalogue)
     yield from _build_table_blocks(tables.LABEL_ERROR_COLUMNS, label_error_rows, gettext)
     difference_rows = tables.build_difference_rows(report, suite, catalogue)

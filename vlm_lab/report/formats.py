@@ -132,7 +132,7 @@ def _write_plots(
 ) -> Iterator[Block]:
     """Each plot as a PNG under report_files/plots/; where one cannot be drawn, why."""
     for suite_number, (suite, summaries) in enumerate(tables.group_by_suite(report).items(), 1):
-        plots_by_title = plots.plot_suite(summaries, evidence, gettext)
+        plots_by_title = plots.plot_suite(report, summaries, evidence, gettext)
         for plot_number, (title, draw) in enumerate(plots_by_title.items(), 1):
             if draw:
                 address = f"{REPORT_FILES}/plots/suite-{suite_number}-plot-{plot_number}.png"

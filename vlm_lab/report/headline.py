@@ -56,6 +56,12 @@ def format_gate(report: Report, catalogue: NullTranslations) -> str:
     return translate_message(message, catalogue)
 
 
+def format_gate_lines(report: Report, catalogue: NullTranslations) -> list[str]:
+    """What was compared, and what got worse; none where there was no baseline."""
+    lines = report.gate.lines if report.gate else ()
+    return [translate_message(line, catalogue) for line in lines]
+
+
 def format_run_name(report: Report) -> str:
     """The run's id; those of all runs that a report joins."""
     return " + ".join(report.run.get("joined") or [report.run["id"]])

@@ -1,11 +1,19 @@
 """A candidate -> what is to be done next about it, the most urgent first, and the command that
-does it."""
+does it.
+
+A command names the run as it can be found: by its id in results/, else by its folder.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlm_lab.commands import format_command, format_run_command
+from vlm_lab.commands import (
+    format_command,
+    format_resume_command,
+    format_run_argument,
+    format_run_command,
+)
 from vlm_lab.messages import Message
 from vlm_lab.report.plain_words import find_incumbents
 from vlm_lab.types import Decision, Report, Summary
@@ -39,8 +47,7 @@ def _find_run_steps(report: Report, summary: Summary) -> Iterator[NextStep]:
     """Cells that have no answer."""
     unfinished = summary.statuses.get("error", 0) + summary.statuses.get("not_run", 0)
     if unfinished:
-        command = format_run_command("--resume", report.run["id"])
-        yield NextStep(Message("finish_run", {"n": unfinished}), command)
+        yield NextStep(Message("finish_run", {"n": unfinished}), build_resume_command(report))
     skipped = summary.statuses.get("skipped", 0)
     if skipped:
         backends = {model.backend for model in report.models if model.name == summary.model}
@@ -52,14 +59,14 @@ def _find_reference_steps(report: Report, suite: str) -> Iterator[NextStep]:
     """References that nobody has looked at: they decide what is right."""
     doubtful = sum(label_error.suite == suite for label_error in report.suspects)
     if doubtful:
-        command = format_command("corrections", report.run["id"])
+        command = format_command("corrections", find_run_argument(report))
         yield NextStep(Message("check_doubtful", {"n": doubtful}), command)
     elif not all(each["verified"] for each in report.suites if each["name"] == suite):
         yield NextStep(Message("check_references"))
 
 
 def _find_decision_steps(report: Report, decision: Decision) -> Iterator[NextStep]:
-    run = report.run["id"]
+    run = find_run_argument(report)
     if decision.verdict == "chosen":
         names = ["--model", decision.model, "--prompt", decision.prompt_id]
         yield NextStep(Message("hand_over"), format_command("export", run, *names))
@@ -73,11 +80,30 @@ def _find_decision_steps(report: Report, decision: Decision) -> Iterator[NextSte
         yield NextStep(Message("see_errors"), command)
 
 
+def build_resume_command(report: Report) -> str:
+    """What was typed, with the run to go on with; of joined runs, nobody typed anything."""
+    options = report.run.get("options", {})
+    if "joined" in report.run or not {"project", "output_dir"} <= options.keys():
+        return format_run_command("--resume", find_run_argument(report))
+    run = Path(options["output_dir"], report.run["id"])
+    return format_resume_command(report.run["command"], Path(options["project"]), run)
+
+
+def find_run_argument(report: Report) -> str:
+    """How a command is told which run is meant."""
+    options = report.run.get("options", {})
+    run = Path(options.get("output_dir", ""), report.run["id"])
+    return format_run_argument(run, Path(options.get("project", run.parent.parent)))
+
+
 def _list_run_options(report: Report, decision: Decision) -> Iterator[str]:
     """What a run like this one is to be typed with, so that it finds the candidate and asks it
     about this suite alone."""
     yield f"--suite={decision.suite}"
     options = report.run.get("options", {})
+    for sweep in report.run.get("sweeps") or ():
+        if decision.model in sweep["values"]:
+            yield f"--sweep={sweep['setting']}={','.join(map(str, sweep['values'].values()))}"
     default_file = Path(options.get("project", ""), "models.yaml")
     for models_file in options.get("models_files", ()):
         if Path(models_file) != default_file:

@@ -3,12 +3,13 @@
 What has nothing to show is None. `vlm_lab.report.plot_rendering` makes pictures of them.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vlm_lab.analysis.evidence import Evidence
 from vlm_lab.report.plot_rendering import MUTED, SERIES_COLOURS, DrawPlot
-from vlm_lab.types import Summary
+from vlm_lab.types import Estimate, Report, Summary, SweepCurve, SweepPoint
 
 SERIES_MARKERS = "osD^vPX*<>"
 MAX_LEGEND_LETTERS = 30  # two columns of them fit under a plot
@@ -91,8 +92,12 @@ def _choose_colour(position: int) -> str:
 
 
 def _get_interval(summary: Summary) -> tuple[float, float, float]:
-    """Low end, value and high end of F1; the value alone where there is no interval."""
-    estimate = summary.scores["field_f1"]
+    """Low end, value and high end of F1."""
+    return _get_ends(summary.scores["field_f1"])
+
+
+def _get_ends(estimate: Estimate) -> tuple[float, float, float]:
+    """Low end, value and high end; the value alone where there is no interval."""
     value = estimate.value or 0.0
     low = value if estimate.low is None else estimate.low
     high = value if estimate.high is None else estimate.high
@@ -178,6 +183,47 @@ def plot_prompts(summaries: Sequence[Summary], gettext: Callable[[str], str]) ->
     return draw
 
 
+def format_sweep_title(curve: SweepCurve, gettext: Callable[[str], str]) -> str:
+    """`Sweep of dpi: ocr (default)`"""
+    return gettext("Sweep of %s: %s") % (curve.setting, curve.candidate.label)
+
+
+def plot_sweep(curve: SweepCurve, gettext: Callable[[str], str]) -> DrawPlot | None:
+    """F1 with its interval by the value of a setting, with the visual tokens under each value and
+    the seconds on an axis of their own."""
+    points = [point for point in curve.points if point.score.value is not None]
+    if len(points) < 2:
+        return None
+
+    def draw(axes: Any) -> None:
+        positions = range(len(points))
+        intervals = [_get_ends(point.score) for point in points]
+        below = [value - low for low, value, _ in intervals]
+        above = [high - value for _, value, high in intervals]
+        values = [value for _, value, _ in intervals]
+        colour, seconds_colour = _choose_colour(0), _choose_colour(1)
+        axes.errorbar(positions, values, [below, above], fmt="o-", color=colour, capsize=3)
+        axes.set_xticks(positions, [_format_tick(point, gettext) for point in points])
+        axes.set_xlabel(curve.setting)
+        axes.set_ylabel(gettext("field F1, 95 % interval"), color=colour)
+        seconds_axes = axes.twinx()
+        seconds_axes.grid(visible=False)
+        seconds = [point.median_seconds for point in points]
+        known_seconds = [math.nan if value is None else value for value in seconds]
+        seconds_axes.plot(positions, known_seconds, "s--", color=seconds_colour, linewidth=1)
+        seconds_axes.set_ylim(bottom=0)
+        seconds_axes.set_ylabel(gettext("seconds a document, median"), color=seconds_colour)
+
+    return draw
+
+
+def _format_tick(point: SweepPoint, gettext: Callable[[str], str]) -> str:
+    if point.visual_tokens is None:
+        return str(point.value)
+    visual_tokens = gettext("%s visual tokens") % round(point.visual_tokens)
+    return f"{point.value}\n{visual_tokens}"
+
+
 def plot_risk_coverage(
     curves: Mapping[str, Sequence[tuple[float, float]]], gettext: Callable[[str], str]
 ) -> DrawPlot | None:
@@ -201,15 +247,25 @@ def plot_risk_coverage(
 
 
 def plot_suite(
-    summaries: Sequence[Summary], evidence: Evidence, gettext: Callable[[str], str]
+    report: Report,
+    summaries: Sequence[Summary],
+    evidence: Evidence,
+    gettext: Callable[[str], str],
 ) -> dict[str, DrawPlot | None]:
     """Title -> plot of one suite's candidates; None where there is nothing to show."""
+    suites = {summary.suite for summary in summaries}
     candidates = [
         summary.candidate for summary in summaries if summary.candidate in evidence.calibrations
     ]
+    sweeps = {
+        format_sweep_title(curve, gettext): plot_sweep(curve, gettext)
+        for curve in report.sweeps
+        if curve.suite in suites
+    }
     curves = {candidate.label: evidence.calibrations[candidate].curve for candidate in candidates}
     return {
         gettext("Accuracy against seconds"): plot_accuracy_by_seconds(summaries, gettext),
+        **sweeps,
         gettext("Prompts compared"): plot_prompts(summaries, gettext),
         gettext("Risk and coverage"): plot_risk_coverage(curves, gettext),
     }

@@ -96,6 +96,10 @@ class _Redaction:
                 for comparison in report.comparisons
             ],
             decisions=[self._redact_decision(decision) for decision in report.decisions],
+            sweeps=[
+                replace(curve, conclusion=self._redact_message(curve.conclusion))
+                for curve in report.sweeps
+            ],
             suspects=[self._redact_label_error(error) for error in report.suspects],
             without_suspects=[self._redact_summary(each) for each in report.without_suspects],
             probes=[self._redact_probe(probe) for probe in report.probes],
@@ -230,7 +234,11 @@ def _find_measures(kind: str) -> frozenset[str]:
 
 
 def _list_known_names(report: Report) -> Iterator[str]:
-    """Suites, candidates, fields, scores and limits."""
+    """Suites, candidates, fields, scores, limits, and what was swept."""
+    for curve in report.sweeps:
+        yield from (curve.setting, curve.candidate.label)
+        for point in curve.points:
+            yield from (str(point.value), f"{curve.setting} {point.value}")
     for summary in report.summaries:
         yield from (*summary.candidate, summary.candidate.label)
         yield from (*summary.scores, *summary.fields)

@@ -19,7 +19,16 @@ from vlm_lab.report.formatting import (
     format_interval,
     format_number,
 )
-from vlm_lab.types import Calibration, CandidateKey, Comparison, Estimate, Report, Summary
+from vlm_lab.types import (
+    Calibration,
+    CandidateKey,
+    Comparison,
+    Estimate,
+    Report,
+    Summary,
+    SweepCurve,
+    SweepPoint,
+)
 
 Translator = Callable[[str], str]
 MODEL_COLUMNS = (
@@ -27,6 +36,9 @@ MODEL_COLUMNS = (
     "memory GB", "answered", "errors",
 )  # fmt: skip
 LABEL_ERROR_COLUMNS = ("model", "field F1", "without suspect references")
+SWEEP_COLUMNS = (
+    "value", "field F1", "95 %", "visual tokens", "median s", "answered", "beside the best",
+)  # fmt: skip
 DIFFERENCE_COLUMNS = ("first", "second", "field F1", "95 %", "p, Holm", "documents", "word")
 AMOUNT_ERROR_COLUMNS = (
     "model", "prompt", "field", "currency", "wrong", "off by, median", "off by, worst",
@@ -133,6 +145,27 @@ def _format_signed_interval(estimate: Estimate, catalogue: NullTranslations) -> 
     if estimate.low is None or estimate.high is None:
         return "-"
     return localize_figure(f"{estimate.low:+.3f} … {estimate.high:+.3f}", catalogue)
+
+
+def build_sweep_rows(curve: SweepCurve, catalogue: NullTranslations) -> list[list[str]]:
+    """The values of a setting under SWEEP_COLUMNS."""
+    return [_build_sweep_row(point, curve.cheapest, catalogue) for point in curve.points]
+
+
+def _build_sweep_row(
+    point: SweepPoint, cheapest: float | None, catalogue: NullTranslations
+) -> list[str]:
+    gettext = catalogue.gettext
+    word = gettext("worse") if point.is_worse else ""
+    return [
+        str(point.value),
+        format_estimate(point.score, catalogue),
+        format_interval(point.score, catalogue),
+        format_number(point.visual_tokens, ".0f", catalogue),
+        format_number(point.median_seconds, ".2f", catalogue),
+        f"{point.documents - point.unasked}/{point.documents}",
+        gettext("to take") if point.value == cheapest else word,
+    ]
 
 
 def build_label_error_rows(

@@ -26,8 +26,10 @@ from vlm_lab.report.formatting import (
     has_run,
 )
 from vlm_lab.report.headline import format_headline
+from vlm_lab.report.next_steps import find_run_argument
 from vlm_lab.report.tables import group_by_suite
 from vlm_lab.report.throughput_table import THROUGHPUT_COLUMNS, build_throughput_rows
+from vlm_lab.report.variant_table import VARIANT_COLUMNS, build_variant_rows
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Decision, Repeatability, Report, Summary
 
@@ -54,12 +56,15 @@ def format_summary_lines(report: Report) -> list[str]:
                     get_terminal_width(TERMINAL_WIDTH),
                 ),
                 *format_throughput_lines(report, run_summaries),
+                *format_variant_lines(report, run_summaries),
                 *format_unmatched(run_summaries),
             ]
         decisions = [decision for decision in report.decisions if decision.suite == suite]
         lines += [""] if decisions else []
         for decision in decisions:
             lines += format_decision_lines(decision)
+    if report.sweeps:
+        lines += ["", *(in_english(curve.conclusion) for curve in report.sweeps)]
     if report.probes:
         lines += ["", *map(in_english, repeatability.summarize_probes(report.probes))]
     lines += format_closing_lines(report)
@@ -73,6 +78,14 @@ def format_throughput_lines(report: Report, summaries: Sequence[Summary]) -> lis
         return []
     width = get_terminal_width(TERMINAL_WIDTH)
     return ["", *format_table(THROUGHPUT_COLUMNS, rows, width)]
+
+
+def format_variant_lines(report: Report, summaries: Sequence[Summary]) -> list[str]:
+    """Each variant of a model beside the model as it is; nothing where there is none."""
+    rows = build_variant_rows(report, summaries)
+    if not rows:
+        return []
+    return ["", *format_table(VARIANT_COLUMNS, rows, get_terminal_width(TERMINAL_WIDTH))]
 
 
 def format_first_unanswered(summaries: Sequence[Summary]) -> list[str]:
@@ -98,7 +111,7 @@ def format_label_errors(report: Report) -> list[str]:
     label_errors = report.suspects
     if not label_errors:
         return []
-    command = format_command("corrections", "last")
+    command = format_command("corrections", _name_run(report))
     figures = {"n": len(label_errors), "command": command}
     lines = ["", in_english(Message("doubtful", figures))]
     lines += [f"  {format_label_error(error)}" for error in label_errors[:MAX_LABEL_ERRORS]]
@@ -111,6 +124,12 @@ def format_label_errors(report: Report) -> list[str]:
             label = summary.candidate.label
             lines.append(f"  without them: {label} F1 {format_estimate(score)}")
     return lines
+
+
+def _name_run(report: Report) -> str:
+    """`last`, as this is the end of it; its folder where commands do not look for runs."""
+    run_argument = find_run_argument(report)
+    return "last" if run_argument == report.run["id"] else run_argument
 
 
 def format_decision_lines(decision: Decision) -> list[str]:
@@ -169,6 +188,6 @@ def format_dry_run_lines(
     return ["", "dry run: no model was called", *forecast, "", *map(in_english, messages)]
 
 
-def format_gate_lines(baseline: Path | None, status: str, lines: Sequence[str]) -> list[str]:
+def format_gate_lines(baseline: Path | None, status: str, lines: Sequence[Message]) -> list[str]:
     """How the run compares with `baseline`, and why."""
-    return ["", f"baseline {baseline}: {status.replace('_', ' ')}", *lines]
+    return ["", f"baseline {baseline}: {status.replace('_', ' ')}", *map(in_english, lines)]

@@ -21,6 +21,8 @@ InputKind = Literal["prompt", "document", "reference", "settings"]
 INPUT_KINDS: tuple[InputKind, ...] = ("prompt", "document", "reference", "settings")
 # What a model is called, what it costs and what was decided on it change no answer.
 UNDECISIVE_SETTINGS = ("name", "prompts", "status", "notes", "price")
+# Of models that have none, runs from before there were these keys say nothing.
+LATER_SETTINGS = ("serve", "serve_args")
 
 
 def compute_case_inputs(case: Case) -> Mapping[str, str]:
@@ -72,6 +74,9 @@ def _hash_settings(model: Model, max_pages: int, dpi: int) -> str:
     settings = asdict(model)
     for name in UNDECISIVE_SETTINGS:
         del settings[name]
+    for name in LATER_SETTINGS:
+        if not settings[name]:
+            del settings[name]
     return _hash_value([settings, max_pages, dpi])
 
 

@@ -1,7 +1,8 @@
-"""pytest-xdist and a run of models: refused before a worker starts, with the command that works.
+"""pytest-xdist and a run of models: a model's documents stay with one process (`--dist loadgroup`);
+what is distributed otherwise is refused before a worker starts, with the command that works.
 
-In: pytest's configuration. Out: UserError where tests would be handed out to several processes and
-benchmarks are among them. The project's own tests may be distributed, so files are looked into.
+In: pytest's configuration. Out: UserError where benchmarks would be handed out test by test.
+The project's own tests may be distributed, so files are looked into.
 """
 
 import ast
@@ -14,17 +15,23 @@ from pathlib import Path
 
 import pytest
 
+from vlm_lab.commands import rebuild_command, remove_options
 from vlm_lab.errors import UserError
-from vlm_lab.run.options import rebuild_command, remove_options
 
 XDIST_OPTIONS = ("-n", "--numprocesses", "--dist", "--tx", "--maxprocesses")
 STARTS_WORKERS = re.compile(r"--(numprocesses|dist|tx)|-[a-zA-Z]*n")
+BY_MODEL = "loadgroup"
 BENCHMARK_FIXTURES = {"model", "prompt", "document"}
 
 
 def refuse_distribution(config: pytest.Config) -> None:
-    """UserError where pytest-xdist would distribute benchmarks."""
-    if is_distributing(config) and any(map(has_benchmark, find_test_files(config))):
+    """UserError where pytest-xdist would distribute benchmarks otherwise than by model."""
+    by_model = config.getoption("dist", "no") == BY_MODEL
+    if (
+        is_distributing(config)
+        and not by_model
+        and any(map(has_benchmark, find_test_files(config)))
+    ):
         raise make_distribution_error(config, config.invocation_params.args)
 
 
@@ -79,5 +86,6 @@ def make_distribution_error(config: pytest.Config, typed_arguments: Sequence[str
     added = ("-n", "0") if are_distributing else ()  # the last one counts
     command = rebuild_command(typed_arguments, config.rootpath, XDIST_OPTIONS, *added)
     return UserError(
-        f"models are loaded once and timed one by one, so -n is not for them; type: {command}"
+        f"--dist {BY_MODEL} beside -n gives each model to one process; otherwise models are loaded"
+        f" once and timed one by one, so -n is not for them; type: {command}"
     )

@@ -6,7 +6,7 @@ reference is longer than the token limit. Starts no model, imports no torch.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,8 +15,9 @@ from statistics import median
 from typing import Any
 
 from vlm_lab.backends.candidate import Candidate
+from vlm_lab.commands import format_command
 from vlm_lab.errors import Skip, UserError
-from vlm_lab.messages import Message, in_english
+from vlm_lab.messages import Message, in_english, list_first_names
 from vlm_lab.records.report_json import read_report
 from vlm_lab.run.progress import format_duration
 from vlm_lab.run.record import build_base_record, collect_page_fields
@@ -34,6 +35,7 @@ from vlm_lab.types import (
 
 # Of JSON with numbers in it; Cyrillic needs more tokens, see `estimate_tokens`.
 CHARACTERS_PER_TOKEN = 2.5
+MAX_OF_A_KIND = 2  # lines on the terminal; more of a kind become one
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +112,12 @@ def estimate_tokens(reference: Mapping[str, Any] | None) -> int | None:
     return round(len(json.dumps(reference, ensure_ascii=False).encode()) / CHARACTERS_PER_TOKEN)
 
 
-def _describe_weights(candidate: Candidate) -> str:
+def _describe_weights(candidate: Candidate) -> Message | str:
     """`here`, or why not and what to type."""
     try:
         candidate.identity()
     except Skip as skip:
-        return str(skip)
+        return skip.message
     return "here"
 
 
@@ -174,6 +176,51 @@ def collect_warnings(records: Iterable[Record]) -> list[Message | str]:
             warnings.append(Message("too_long", figures))
         if forecast.get("perfect", {}).get("document_right") is False:
             warnings.append(Message("not_itself", {"document": document}))
-        if forecast.get("weights", "here") != "here":
-            warnings.append(forecast["weights"])
+        weights = forecast.get("weights", "here")
+        if weights != "here":
+            warnings.append(weights if isinstance(weights, str) else Message(**weights))
     return list({in_english(warning): warning for warning in warnings}.values())
+
+
+def fold_warnings(warnings: Sequence[Message | str], report: Path) -> list[Message | str]:
+    """A few of a kind as they are, many of them as one line; the last line says where each is."""
+    by_kind: dict[str, list[Message]] = {}
+    for warning in warnings:
+        if isinstance(warning, Message):
+            by_kind.setdefault(warning.kind, []).append(warning)
+    many = {kind: each for kind, each in by_kind.items() if len(each) > MAX_OF_A_KIND}
+    folded: list[Message | str] = [
+        warning
+        for warning in warnings
+        if isinstance(warning, str) or warning.kind not in many or warning.kind not in FOLDERS
+    ]
+    lines = [FOLDERS[kind](messages) for kind, messages in many.items() if kind in FOLDERS]
+    return [*folded, *lines, Message("each_in", {"path": str(report)})] if lines else folded
+
+
+def _fold_weights(messages: Sequence[Message]) -> Message:
+    names = [message.figures["model"] for message in messages]
+    figures = {"n": len(names), "names": names, "command": format_command("weights")}
+    return Message("more_no_weights", figures)
+
+
+def _fold_too_long(messages: Sequence[Message]) -> Message:
+    longest = max(messages, key=lambda message: message.figures["n"])
+    figures = {"most": longest.figures["n"], "limit": longest.figures["limit"]}
+    return Message("more_too_long", {**_list_documents(messages), **figures})
+
+
+def _fold_not_itself(messages: Sequence[Message]) -> Message:
+    return Message("more_not_itself", _list_documents(messages))
+
+
+def _list_documents(messages: Sequence[Message]) -> dict[str, Any]:
+    names = list(dict.fromkeys(message.figures["document"] for message in messages))
+    return {"n": len(names), "names": list_first_names(names)}
+
+
+FOLDERS: Mapping[str, Callable[[Sequence[Message]], Message]] = {
+    "no_weights": _fold_weights,
+    "too_long": _fold_too_long,
+    "not_itself": _fold_not_itself,
+}

@@ -16,7 +16,7 @@ from typing import Any
 
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import NotApplicable, Skip, UserError
-from vlm_lab.messages import Message
+from vlm_lab.messages import Message, list_alternatives
 from vlm_lab.run import dry_run
 from vlm_lab.run.offline import RequestWindow
 from vlm_lab.run.options import Options
@@ -70,6 +70,8 @@ class InferenceRunner:
     ) -> Generation:
         """A cached reply, or one that `timer` was given to time; in a dry run a perfect one, with
         what it found out. Raises Skip, GenerationError and DocumentError."""
+        if reason := self.plan.sweep.reasons.get(case.model.name):
+            raise NotApplicable(reason)
         if self.options.dry_run:
             reply_key = self._find_reply_key(case, candidate, prompt)
             is_cached = self.reply_cache.get(reply_key) is not None
@@ -82,10 +84,8 @@ class InferenceRunner:
         if cached := self.reply_cache.get(reply_key):
             return cached
         if self.options.replies == "only":
-            raise Skip(
-                f"{case.model.name}: no cached reply for {case.document.id}; "
-                "run without --replies=only"
-            )
+            figures = {"model": case.model.name, "document": case.document.id}
+            raise Skip(Message("no_cached_reply", figures))
         self._import_ahead()
         candidate.load()
         if candidate.recorded:
@@ -200,10 +200,12 @@ def check_applicable(case: Case) -> None:
     tags, only = case.document.tags, case.model.only
     if all(tags.get(name) in values for name, values in only.items()):
         return
-    wanted_tags = "; ".join(f"{name} {' or '.join(values)}" for name, values in only.items())
-    raise NotApplicable(
-        f"{case.model.name}: meant for other documents (`only` in models.yaml: {wanted_tags})"
-    )
+    wanted_tags = [
+        Message("wanted_tag", {"tag": name, "values": list_alternatives(values)})
+        for name, values in only.items()
+    ]
+    figures = {"model": case.model.name, "tags": wanted_tags}
+    raise NotApplicable(Message("meant_for_others", figures))
 
 
 def _render_quietly(pages: Any) -> None:

@@ -21,10 +21,11 @@ DocumentLimit = tuple[str, str, int]  # suite, document id, pages shown
 
 
 class LeftOutPages:
-    """What is left out of the documents of a run; each is opened once for each limit."""
+    """What is left out of the documents of a run; each is opened once for each limit. Where limits
+    are compared, all are judged by the values on the `judged_pages` first pages."""
 
-    def __init__(self, max_pages: int | None) -> None:
-        self.max_pages = max_pages
+    def __init__(self, max_pages: int | None, judged_pages: int = 0) -> None:
+        self.max_pages, self.judged_pages = max_pages, judged_pages
         self.notes: list[Message] = []
         self._totals: dict[DocumentLimit, int] = {}
         self._documents: dict[DocumentLimit, Document] = {}
@@ -63,7 +64,7 @@ class LeftOutPages:
 
     def _build_key(self, case: Case) -> DocumentLimit:
         suite = case.document.suite
-        limit = get_page_limit(case.model, suite, self.max_pages)
+        limit = max(get_page_limit(case.model, suite, self.max_pages), self.judged_pages)
         return suite.name, case.document.id, limit
 
 

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import GenerationError
+from vlm_lab.messages import Message
 from vlm_lab.run.batching import (
     WaitingPrompt,
     choose_batch,
@@ -86,7 +87,7 @@ class RequestWindow:
             self._changed.notify_all()
         if isinstance(outcome, Generation):
             return outcome
-        raise outcome or GenerationError("Cancelled", f"{case.id}: the run has ended")
+        raise outcome or GenerationError("Cancelled", Message("not_asked_any_more"))
 
     def _move_to(self, case: Case) -> None:
         """The window goes with the tests: cases that they passed by are dropped from it, and one
@@ -220,7 +221,7 @@ class RequestWindow:
     def _generate(self, prompts: Sequence[Prompt]) -> Sequence[Generation]:
         with self._load_lock:
             if self._is_closed:
-                raise GenerationError("Cancelled", "the run has ended")
+                raise GenerationError("Cancelled", Message("not_asked_any_more"))
             self.candidate.load()
         if len(prompts) == 1:
             return [self.candidate.generate(prompts[0])]

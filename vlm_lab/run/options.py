@@ -6,7 +6,7 @@ scripts/bench works from any folder.
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,18 +14,14 @@ from typing import Any, Literal
 
 import pytest
 
-from vlm_lab.commands import (
-    find_current_project,
-    format_command,
-    format_pytest_command,
-    format_run_command,
-)
+from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.records.runs import find_run
 from vlm_lab.run.reply_cache import CacheMode
+from vlm_lab.run.sweep import Sweep, parse_sweep
 
 Scenario = Literal["single-stream", "offline"]
-SCRIPT_OPTIONS = ("-c", "--rootdir")  # what scripts/bench adds to what was typed
+AddOption = Callable[..., None]  # of a pytest group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +41,7 @@ class Options:
     dry_run: bool = False
     prompts: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
+    sweep: Sweep | None = None
     sample: int | None = None
     holdout: bool = False
     replies: CacheMode = "use"
@@ -71,7 +68,14 @@ class Options:
 
 def add_options(group: Any) -> None:
     """Declares the options in a pytest group. ValueError where another plugin owns one of them."""
-    add_option = group.addoption
+    _add_inputs(group.addoption)
+    _add_selection(group.addoption)
+    _add_asking(group.addoption)
+    _add_checks(group.addoption)
+
+
+def _add_inputs(add_option: AddOption) -> None:
+    """Where documents, candidates and results are."""
     add_option(
         "--suite",
         metavar="NAME",
@@ -93,14 +97,10 @@ def add_options(group: Any) -> None:
         type=parse_count,
         help="pages of a document that become images (default: the suite's)",
     )
-    add_option(
-        "--device",
-        metavar="D",
-        type=parse_device,
-        default="auto",
-        help="auto, cpu, cuda, cuda:N or mps (default: auto)",
-    )
-    add_option("--dry-run", action="store_true", help="everything except calling the model")
+
+
+def _add_selection(add_option: AddOption) -> None:
+    """Which documents, prompts and candidates are asked."""
     add_option(
         "--prompt", metavar="ID", action="append", default=[], help="only these prompts; repeatable"
     )
@@ -113,6 +113,13 @@ def add_options(group: Any) -> None:
         help="only candidates marked so in models.yaml; repeatable",
     )
     add_option(
+        "--sweep",
+        metavar="SETTING=A,B,...",
+        type=check_sweep,
+        action=StoreOnce,
+        help="each candidate once with each value of a numeric setting: dpi=100,150",
+    )
+    add_option(
         "--sample", metavar="N", type=parse_count, help="N documents, seeded, stratified by tag"
     )
     add_option(
@@ -120,6 +127,18 @@ def add_options(group: Any) -> None:
         action="store_true",
         help="the documents that suite.yaml's `holdout` keeps apart: the word comes from them",
     )
+
+
+def _add_asking(add_option: AddOption) -> None:
+    """How they are asked."""
+    add_option(
+        "--device",
+        metavar="D",
+        type=parse_device,
+        default="auto",
+        help="auto, cpu, cuda, cuda:N or mps (default: auto)",
+    )
+    add_option("--dry-run", action="store_true", help="everything except calling the model")
     add_option(
         "--replies",
         choices=("use", "refresh", "only", "off"),
@@ -150,6 +169,11 @@ def add_options(group: Any) -> None:
         default=0,
         help="ask each model N of its documents again: do its answers stay the same? (default: 0)",
     )
+    add_option("--online", action="store_true", help="allow downloads from the hub for this run")
+
+
+def _add_checks(add_option: AddOption) -> None:
+    """What fails the run."""
     add_option(
         "--baseline",
         metavar="PATH",
@@ -172,7 +196,28 @@ def add_options(group: Any) -> None:
         action="store_true",
         help="exit 1 when a candidate was skipped on all documents",
     )
-    add_option("--online", action="store_true", help="allow downloads from the hub for this run")
+
+
+class StoreOnce(argparse.Action):
+    """An option that says something else where it is typed a second time."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Refuses the second one."""
+        present = getattr(namespace, self.dest, None)
+        if present not in (None, values):
+            raise argparse.ArgumentError(self, f"one at a time (got {present} and {values})")
+        setattr(namespace, self.dest, values)
+
+
+def check_sweep(text: str) -> str:
+    """A sweep as it is typed: pytest-xdist hands on no option but text and numbers."""
+    return str(parse_sweep(text))
 
 
 def parse_count(text: str, minimum: int = 1) -> int:
@@ -212,6 +257,7 @@ def read_options(config: pytest.Config) -> Options:
         dry_run=get_option("dry_run"),
         prompts=tuple(get_option("prompt")),
         status=tuple(get_option("status")),
+        sweep=parse_sweep(get_option("sweep")) if get_option("sweep") else None,
         sample=get_option("sample"),
         holdout=config.getoption("holdout"),
         replies=get_option("replies"),
@@ -243,45 +289,6 @@ def _check_scenario(config: pytest.Config) -> None:
             "--replies off: with --scenario offline the cache keeps each reply until its test"
             " takes it, so that a crash loses none; type --replies refresh to ask for all anew"
         )
-
-
-def rebuild_command(
-    command: Sequence[str], project: Path, options_to_remove: Sequence[str], *added: str
-) -> str:
-    """What was typed as it can be typed again, without some options and their values: for
-    scripts/bench, or for pytest where test files were named or another folder's pytest.ini."""
-    typed_again = remove_options(command, options_to_remove)
-    if any(map(_is_test_file, typed_again)) or find_current_project() != project.resolve():
-        return format_pytest_command(*typed_again, *added)
-    benchmark_paths = ("benchmarks", str(project / "benchmarks"))
-    arguments = remove_options(typed_again, SCRIPT_OPTIONS)
-    kept_arguments = [argument for argument in arguments if argument not in benchmark_paths]
-    return format_run_command(*kept_arguments, *added)
-
-
-def remove_options(command: Sequence[str], options: Sequence[str]) -> list[str]:
-    """The arguments without these options and their values."""
-    arguments: list[str] = []
-    is_option_value = False
-    for argument in command:
-        if not is_option_value and not _matches_option(argument, options):
-            arguments.append(argument)
-        is_option_value = argument in options
-    return arguments
-
-
-def _is_test_file(argument: str) -> bool:
-    path = Path(argument.partition("::")[0])
-    return path.suffix == ".py" and path.is_file()
-
-
-def _matches_option(argument: str, options: Sequence[str]) -> bool:
-    """Whether an argument is one of these options: `--resume`, `--resume=last`, `-n2`."""
-    with_value_prefixes = tuple(f"{option}=" for option in options)
-    if argument in options or argument.startswith(with_value_prefixes):
-        return True
-    short_options = [option for option in options if len(option) == 2]
-    return any(re.match(rf"{option}\w", argument) for option in short_options)
 
 
 def _resolve_path(base: Path, text: str | None) -> Path | None:

@@ -19,6 +19,7 @@ from vlm_lab.run.resume import FormerAnswers, check_selection, find_former_answe
 from vlm_lab.run.rule_forecast import find_unprovable_rules
 from vlm_lab.run.rule_names import check_rules
 from vlm_lab.run.selection import select_suites
+from vlm_lab.run.sweep import sweep_candidates
 from vlm_lab.run.unsound_references import leave_unscored
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite.holdout import split_holdout
@@ -35,8 +36,12 @@ class Plan:
     def __init__(self, options: Options, begun: RunSettings | None = None) -> None:
         self.options, self.begun = options, begun
         self._begun_keys = frozenset(begun.cases) if begun else None
-        self.candidates: Candidates = load_candidates(options.models_files)
-        allow_plugins(self.candidates.plugins)
+        written = load_candidates(options.models_files)
+        allow_plugins(written.plugins)
+        if options.max_pages and options.sweep and options.sweep.setting == "max_pages":
+            raise UserError("--max-pages: --sweep says how many; leave --max-pages away")
+        self.sweep = sweep_candidates(written, options.sweep, options.cache)
+        self.candidates: Candidates = self.sweep.candidates
         self.suites: dict[Path, tuple[Suite, tuple[Document, ...]]] = {}
         self.notes: list[Message | str] = []
         self.cases: list[Case] = []
@@ -46,7 +51,8 @@ class Plan:
         self._asked_cases: list[Case] = []
         self._next_cases: dict[CaseKey, Case] = {}
         self.former_answers = FormerAnswers()
-        self.left_out = LeftOutPages(options.max_pages)
+        self.records_end: int | None = None  # of those that a resumed run had; all, where None
+        self.left_out = LeftOutPages(options.max_pages, self.sweep.page_limit)
 
     def build_cases(self, folder: Path) -> list[Case]:
         """Every model x prompt x document of `folder`, in order; `--suite` may
@@ -141,6 +147,9 @@ class Plan:
         if repeated_count:
             self.notes.append(Message("repeated", {"n": repeated_count}))
         models = list_models(self.cases)
+        self.notes += [
+            self.sweep.reasons[model.name] for model in models if model.name in self.sweep.reasons
+        ]
         not_isolated = [
             model.name for model in models if model.has_own_backend and not model.is_isolated
         ]
@@ -179,7 +188,7 @@ class Plan:
             return self.former_answers
         selected_keys = {case.key for case in cases}
         notes = check_selection(self.options.resume, self.begun, {*self._ranks}, selected_keys)
-        self.former_answers = find_former_answers(self.options.resume, cases)
+        self.former_answers = find_former_answers(self.options.resume, cases, self.records_end)
         self.notes = [*self.former_answers.notes, *notes, *self.notes]
         return self.former_answers
 
@@ -214,8 +223,9 @@ class Plan:
     def _find_unprovable_rules(self) -> list[Message]:
         if self.find_partial_suites():
             return []
-        absent_models = self.find_absent_models(self.cases)
-        return find_unprovable_rules(self.cases, self.candidates.rules, absent_models)
+        asked = [case for case in self.cases if case.model.name not in self.sweep.reasons]
+        absent_models = self.find_absent_models(asked)
+        return find_unprovable_rules(asked, self.candidates.rules, absent_models)
 
     def find_whole_suites(self) -> dict[str, list[str]]:
         """The ids of the documents of each suite that no option left any out of."""

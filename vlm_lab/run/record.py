@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
+from vlm_lab.messages import Message, in_english
 from vlm_lab.run.case_inputs import compute_case_inputs
-from vlm_lab.sanitize import terminal_safe
+from vlm_lab.sanitize import make_message_safe, terminal_safe
 from vlm_lab.scoring.consistency import check_consistency
 from vlm_lab.scoring.inputs import hash_scoring_inputs
 from vlm_lab.suite.pages import Pages, compute_sha256
@@ -50,11 +51,15 @@ def build_answered_record(
 
 def build_failed_record(case: Case, status: Status, error: BaseException | str) -> Record:
     """The record of a case without an answer: an `error`, or `skipped`, with its reason."""
+    return replace(build_base_record(case, status), error=_describe_failure(error))
+
+
+def _describe_failure(error: BaseException | str) -> Failure:
+    if isinstance(error, UserError) and isinstance(error.message, Message):
+        reason = make_message_safe(error.message)
+        return Failure(error.kind, terminal_safe(in_english(reason)), reason)
     error_type = error.kind if isinstance(error, UserError) else type(error).__name__
-    return replace(
-        build_base_record(case, status),
-        error=Failure("Skip" if isinstance(error, str) else error_type, terminal_safe(str(error))),
-    )
+    return Failure("Skip" if isinstance(error, str) else error_type, terminal_safe(str(error)))
 
 
 def build_base_record(case: Case, status: Status) -> Record:

@@ -14,7 +14,13 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from vlm_lab.files import atomic_private_file, make_private_folder, remove_abandoned_parts
+from vlm_lab.files import (
+    MAX_DATA_BYTES,
+    atomic_private_file,
+    make_private_folder,
+    read_bounded_bytes,
+    remove_abandoned_parts,
+)
 from vlm_lab.messages import Message
 from vlm_lab.records.record_lines import encode_json_line, validate_json_line
 from vlm_lab.records.run_folder import read_reply_keys
@@ -88,8 +94,10 @@ class ReplyCache:
         if key is None or self.mode == "off":
             return None
         try:
-            stored = validate_json_line(self._adapter, self._build_path(key).read_bytes())
-        except (OSError, ValueError, RecursionError):
+            stored = validate_json_line(
+                self._adapter, read_bounded_bytes(self._build_path(key), MAX_DATA_BYTES)
+            )
+        except (OSError, ValueError):
             return None
         is_own = stored.run == self._run != "" and key not in self._recorded_keys
         if self.mode == "refresh" and not is_own:

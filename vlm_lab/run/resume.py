@@ -32,6 +32,7 @@ DECISIVE_OPTIONS = {
     "dry_run": "--dry-run",
     "prompts": "--prompt",
     "status": "--status",
+    "sweep": "--sweep",
     "sample": "--sample",
     "holdout": "--holdout",
     "scenario": "--scenario",
@@ -128,13 +129,16 @@ class FormerAnswers:
     notes: tuple[Message, ...] = ()
 
 
-def find_former_answers(folder: Path, cases: Sequence[Case]) -> FormerAnswers:
-    """Which of the cases the run has answered with the inputs of today. Failed and skipped ones
-    are tried again without a word."""
+def find_former_answers(
+    folder: Path, cases: Sequence[Case], records_end: int | None = None
+) -> FormerAnswers:
+    """Which of the cases the run has answered with the inputs of today, as far as that stands
+    before byte `records_end` of its records. Failed and skipped ones are tried again without a
+    word."""
     cases_by_key = {case.key: case for case in cases}
     answered: set[CaseKey] = set()
     changed: dict[InputKind, dict[str, None]] = {}
-    for record in read_records(folder, [*cases_by_key]):
+    for record in read_records(folder, [*cases_by_key], records_end):
         if record.status in NOT_ANSWERED:
             continue
         case = cases_by_key[record.key]

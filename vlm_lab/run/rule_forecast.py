@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vlm_lab.analysis.power import count_units_all_right
+from vlm_lab.commands import format_command
 from vlm_lab.messages import Message, list_first_names
 from vlm_lab.suite.tags import label_group, split_by_tag
 from vlm_lab.types import UPPER_LIMITS, Case, Document, Rules
 
 MINUTES_PER_HOUR = 60
+MINUTES_PER_LABEL = 3.0  # of one document, where nobody says otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class RuleForecast:
     @property
     def is_provable(self) -> bool:
         return self.needed is not None and self.units >= self.needed
+
+    @property
+    def missing(self) -> int:
+        """How many units are still to be labelled."""
+        return max(0, (self.needed or 0) - self.units)
 
 
 def forecast_rules(
@@ -62,11 +69,8 @@ def find_unprovable_rules(
 ) -> list[Message]:
     """One message for each rule that even documents that are all right would not show."""
     forecasts = forecast_rules(cases, rules, absent_models)
-    messages = [
-        _describe_unprovable(forecast)
-        for forecast in forecasts
-        if forecast.needed and not forecast.is_provable
-    ]
+    unprovable = [each for each in forecasts if each.needed and not each.is_provable]
+    messages = [*map(_describe_unprovable, unprovable), *_describe_labelling(unprovable)]
     planned_models = {case.model.name for case in cases}
     if messages and absent_models and planned_models > set(absent_models):
         names = list_first_names(list(absent_models))
@@ -86,10 +90,9 @@ def format_forecast(forecast: RuleForecast, minutes_per_label: float) -> str:
     line += f": {forecast.needed_alone} without an error at the least"
     if forecast.needed != forecast.needed_alone:
         line += f", {forecast.needed} with {forecast.candidates} candidates"
-    missing_count = forecast.needed - forecast.units
-    if missing_count > 0:
-        hours = missing_count * minutes_per_label / MINUTES_PER_HOUR
-        line += f"; {missing_count} more to label"
+    if forecast.missing:
+        hours = forecast.missing * minutes_per_label / MINUTES_PER_HOUR
+        line += f"; {forecast.missing} more to label"
         line += f", about {hours:.1f} hours" if not forecast.cluster else ", one document each"
     return line
 
@@ -131,3 +134,24 @@ def _describe_unprovable(forecast: RuleForecast) -> Message:
     if forecast.cluster:
         return Message("unprovable_by_groups", {**figures, "groups": forecast.units})
     return Message("unprovable", figures)
+
+
+def _describe_labelling(unprovable: Sequence[RuleForecast]) -> Iterator[Message]:
+    """For each place the documents that its hardest rule still takes, and the hours for them; of
+    groups, documents are not known."""
+    missing_by_place: dict[str, int] = {}
+    for forecast in unprovable:
+        if not forecast.cluster:
+            known = missing_by_place.get(forecast.place, 0)
+            missing_by_place[forecast.place] = max(known, forecast.missing)
+    for place, missing in missing_by_place.items():
+        yield Message(
+            "labelling",
+            {
+                "suite": place,
+                "n": missing,
+                "hours": missing * MINUTES_PER_LABEL / MINUTES_PER_HOUR,
+                "minutes": MINUTES_PER_LABEL,
+                "command": format_command("plan"),
+            },
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 from vlm_lab.config.strict_yaml import format_suggestion
 from vlm_lab.errors import UserError
 from vlm_lab.fields.schema import collect_schema_fields
+from vlm_lab.files import read_bounded_text
 from vlm_lab.types import SCORE_NAMES, UPPER_LIMITS, Report, Rules, Suite
 
 FIGURES = (*SCORE_NAMES, *UPPER_LIMITS)
@@ -59,7 +60,7 @@ def _collect_neighbours_fields(suites: Iterable[Suite]) -> set[str]:
 
 def _read_field_paths(schema: Path) -> set[str]:
     try:
-        fields = collect_schema_fields(json.loads(schema.read_text("utf-8-sig")))
+        fields = collect_schema_fields(json.loads(read_bounded_text(schema)))
     except (OSError, ValueError, UserError, AttributeError, TypeError):
         return set()
     return {field.path for field in fields}

@@ -23,6 +23,7 @@ from vlm_lab.analysis.rescoring import exclude_label_errors
 from vlm_lab.analysis.statistics import summarize_counts
 from vlm_lab.commands import format_command
 from vlm_lab.decision.run_decisions import decide_counts, find_clusters
+from vlm_lab.decision.sweep import build_sweep_curves
 from vlm_lab.messages import Message
 from vlm_lab.records.report_json import write_report
 from vlm_lab.report.formats import write_format
@@ -110,14 +111,14 @@ def _analyze_records(
         kept_counts = aggregate_records(kept_records, clusters)
         summaries_without_errors = summarize_counts(kept_counts, report.models, planned_documents)
     comparisons, decisions = decide_counts(report, counts, rules)
+    report = replace(report, comparisons=tuple(comparisons), decisions=tuple(decisions))
     evidence = collect_evidence(read_records(), clusters)
     expected_costs = (
         estimate_expected_costs(read_records(), summaries, rules.cost) if rules.cost else ()
     )
     return replace(
         report,
-        comparisons=tuple(comparisons),
-        decisions=tuple(decisions),
+        sweeps=tuple(build_sweep_curves(report, rules)),
         suspects=tuple(label_errors),
         notes=find_cluster_warnings(counts),
         without_suspects=tuple(summaries_without_errors),

@@ -26,9 +26,16 @@ class RunWriter:
         self.settings: RunSettings | None = None
         self._lock: BinaryIO | None = None
         self.has_begun = False
+        self._is_resumed = resumed_run is not None
         if resumed_run:
             self._lock = lock_run(resumed_run)
             self.settings = read_settings(resumed_run)
+
+    def make_folder(self, output_dir: Path, started: datetime) -> None:
+        """The folder of a new run, before it begins, where others must know of it."""
+        if self.folder is None:
+            self.folder = create_folder(output_dir, started)
+            self._lock = lock_run(self.folder)
 
     def begin(
         self,
@@ -39,25 +46,30 @@ class RunWriter:
     ) -> Path:
         """Before the first case: makes the folder of a new run, or makes whole what a crash left
         of a resumed one. UserError where it cannot be written."""
-        folder = self.folder or create_folder(output_dir, started)
+        self.make_folder(output_dir, started)
+        assert self.folder is not None  # noqa: S101 - just made
+        folder = self.folder
         try:
-            if self.folder is None:
-                self._lock = lock_run(folder)
+            if self._is_resumed:
+                self.complete_folder(cases)
+            else:
                 self.settings = describe_settings()
                 write_settings(folder, self.settings)
-            else:
-                self.complete_folder(cases)
             run_folder.make_reserve(folder)
         except OSError as error:
-            if self.folder is None:
-                shutil.rmtree(folder, ignore_errors=True)
+            self.discard()
             raise UserError(
                 f"{folder}: cannot be written ({error.strerror}); make room, or give another place"
                 " with --output-dir"
             ) from None
-        self.folder = folder
         self.has_begun = True
         return folder
+
+    def discard(self) -> None:
+        """Deletes the folder of a new run that has not begun."""
+        if self.folder and not self._is_resumed and not self.has_begun:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
 
     def write_record(self, case: Case, record: Record) -> None:
         """Writes one case. DiskError where the disk takes no more."""
@@ -83,5 +95,33 @@ class RunWriter:
 
     def close(self) -> None:
         """Lets other processes go on with the run."""
+        self.discard()
         if self._lock:
             self._lock.close()
+
+
+class SharedRunWriter(RunWriter):
+    """The run's folder in one of several processes that write its records: another one made it,
+    has its lock, and makes it whole at the end."""
+
+    def __init__(self, folder: Path, is_resumed: bool) -> None:
+        super().__init__(None)
+        self.folder = folder
+        if is_resumed:
+            self.settings = read_settings(folder)
+
+    def begin(
+        self,
+        output_dir: Path,
+        started: datetime,
+        describe_settings: Callable[[], RunSettings],
+        cases: Iterable[Case],
+    ) -> Path:
+        """Reads what the run is: it has begun."""
+        assert self.folder is not None  # noqa: S101 - it was given
+        self.settings = read_settings(self.folder)
+        self.has_begun = True
+        return self.folder
+
+    def discard(self) -> None:
+        """It is not this process's to delete."""

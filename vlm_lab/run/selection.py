@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from vlm_lab.commands import locate_in_project
+from vlm_lab.commands import locate_in_project, rebuild_command
 from vlm_lab.config.strict_yaml import format_suggestion
 from vlm_lab.errors import UserError
 from vlm_lab.messages import in_english, list_first_names
 from vlm_lab.run.distribution import find_test_files, has_benchmark
-from vlm_lab.run.options import Options, rebuild_command
+from vlm_lab.run.options import Options
 from vlm_lab.types import Case
 
 SUITE_OPTIONS = ("documents", "references", "schema")  # each is for one suite

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlm_lab.analysis import repeatability
 from vlm_lab.backends.candidate import Candidate
+from vlm_lab.commands import format_resume_command
 from vlm_lab.config.setting_names import BACKENDS
 from vlm_lab.errors import DiskError, UserError
 from vlm_lab.exit_status import ExitStatus
@@ -25,11 +26,11 @@ from vlm_lab.records.run_settings import RunSettings
 from vlm_lab.run import dry_run, repeat
 from vlm_lab.run.environment import collect_environment, describe_device
 from vlm_lab.run.inference import InferenceRunner
-from vlm_lab.run.options import Options, rebuild_command
+from vlm_lab.run.options import Options
 from vlm_lab.run.plan import Plan, list_models
 from vlm_lab.run.progress import Progress
 from vlm_lab.run.record import build_answered_record, build_failed_record
-from vlm_lab.run.resume import describe_options, restore_options
+from vlm_lab.run.resume import NOT_ANSWERED, describe_options, restore_options
 from vlm_lab.run.run_writer import RunWriter
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import (
@@ -46,7 +47,8 @@ from vlm_lab.types import (
 )
 
 if TYPE_CHECKING:
-    from vlm_lab.decision.regression_gate import Baseline, GateResult
+    from vlm_lab.decision.baseline import Baseline
+    from vlm_lab.decision.regression_gate import GateResult
     from vlm_lab.run.candidate_checks import CandidateCheck
     from vlm_lab.types import Report
 
@@ -54,8 +56,8 @@ if TYPE_CHECKING:
 class Session:
     """Everything a run needs, read once: `plan` says what is asked, `runner` how it is answered."""
 
-    def __init__(self, typed: Options) -> None:
-        self.writer = RunWriter(typed.resume)
+    def __init__(self, typed: Options, writer: RunWriter | None = None) -> None:
+        self.writer = writer or RunWriter(typed.resume)
         options = restore_options(typed, self.writer.settings)
         self.options = options
         self.plan = Plan(options, self.writer.settings)
@@ -70,7 +72,7 @@ class Session:
         self.checks: list[CandidateCheck] = []
         self._last_written: CaseKey | None = None
         self._answered: set[CaseKey] = set()
-        self._new_probes: dict[repeatability.ProbeKey, Repeatability] = {}
+        self.new_probes: dict[repeatability.ProbeKey, Repeatability] = {}
 
     def schedule_cases(self, cases: Sequence[Case]) -> None:
         """What was selected, in the order in which it will be asked."""
@@ -160,7 +162,11 @@ class Session:
             candidate, model_cases, folder, build_prompt, options.probe, options.seed
         )
         for probe in probes:  # one by one: Ctrl-C leaves what was found out
-            self._new_probes |= repeatability.index_probes([probe])
+            self.add_probes([probe])
+
+    def add_probes(self, probes: Sequence[Repeatability]) -> None:
+        """What second answers came to, of this process or another one of the run."""
+        self.new_probes |= repeatability.index_probes(probes)
 
     def _collect_probes(self) -> list[Repeatability]:
         """Those of this run, those of the run that it goes on with, and why there is no other."""
@@ -169,8 +175,32 @@ class Session:
             return list(former_probes.values())
         option = self.options.no_model_option
         reason = Message("calls_no_model", {"option": option}) if option else Message("too_late")
-        probes = {**former_probes, **self._new_probes}
+        probes = {**former_probes, **self.new_probes}
         return repeatability.complete_probes(probes, self.plan.cases, reason)
+
+    def read_answered(self) -> set[CaseKey]:
+        """The cases that have an answer on disk, whichever process wrote it."""
+        if self.writer.folder is None:
+            return set()
+        heads = run_folder.read_heads(self.writer.folder)
+        return {head.key for head in heads if head.status not in NOT_ANSWERED}
+
+    def gather_records(self) -> None:
+        """What several processes wrote becomes what one would have left: records in the run's
+        order. DiskError where they cannot be written anew."""
+        folder = self.writer.folder
+        if not self.writer.has_begun:
+            self.writer.discard()
+        if folder is None or not self.writer.has_begun:
+            return
+        self._answered = self.read_answered()
+        order = [case.key for case in self.plan.cases]
+        try:
+            run_folder.sort_records(folder, order)
+        except OSError as error:
+            raise DiskError(
+                f"{folder}: cannot be written ({error.strerror}); every answer is in records.jsonl"
+            ) from None
 
     def finish(self) -> None:
         """Builds the report from what was written, and compares it with the baseline. DiskError
@@ -215,7 +245,8 @@ class Session:
     def _compare_with_baseline(self, folder: Path, report: Report) -> GateOutcome | None:
         if self.baseline is None or self.options.dry_run:
             return None
-        from vlm_lab.decision.regression_gate import build_run_baseline, check_regression
+        from vlm_lab.decision.baseline import build_run_baseline
+        from vlm_lab.decision.regression_gate import check_regression
 
         records = run_folder.read_records(folder, [case.key for case in self.plan.cases])
         current_baseline = build_run_baseline(report, records)
@@ -244,9 +275,10 @@ class Session:
             "id": folder.name,
             "started": settings.started,
             "command": list(settings.command),
-            "options": describe_options(self.options),
+            "options": describe_options(replace(self.options, output_dir=folder.parent)),
             "dry_run": self.options.dry_run,
             "partial": self.plan.find_partial_suites(),
+            "sweeps": list(self.plan.sweep.curves),
             "looks": looks,
             "holdout": holdouts,
         }
@@ -310,7 +342,8 @@ class Session:
             forecast_lines = dry_run.format_forecast(
                 run_folder.read_records(folder), self.options.output_dir
             )
-            lines = format_dry_run_lines(forecast_lines, self.dry_run_warnings, self.report.probes)
+            warnings = dry_run.fold_warnings(self.dry_run_warnings, folder / "report.md")
+            lines = format_dry_run_lines(forecast_lines, warnings, self.report.probes)
         left_out_lines = [in_english(note) for note in self.plan.left_out.notes]
         lines += ["", *left_out_lines] if left_out_lines else []
         if self.runner.reply_cache.refusal:
@@ -331,13 +364,7 @@ class Session:
         return f"interrupted before the report was written; go on with: {command}"
 
     def _build_resume_command(self, folder: Path) -> str:
-        """What was typed, with the run to go on with: its id where it lies in results/."""
-        is_in_results = folder.parent == self.options.project / "results"
-        run_argument = folder.name if is_in_results else str(folder)
-        options = self.options
-        return rebuild_command(
-            options.command, options.project, ["--resume"], "--resume", run_argument
-        )
+        return format_resume_command(self.options.command, self.options.project, folder)
 
     def close(self) -> None:
         """Stops rendering ahead, and lets others go on with the run."""
@@ -357,6 +384,6 @@ def _read_baseline(path: Path | None) -> Baseline | None:
     if path is None:
         return None
     # Brings numpy, which collection can do without.
-    from vlm_lab.decision.regression_gate import load_baseline
+    from vlm_lab.decision.baseline import load_baseline
 
     return load_baseline(path)

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from vlm_lab.commands import format_install_command
+from vlm_lab.commands import format_install_command, rebuild_command
 from vlm_lab.errors import UserError
-from vlm_lab.run.options import rebuild_command
 
 BENCHMARK_PLUGINS = ("benchmark", "pytest_benchmark.plugin")  # by its entry point, by `-p`
 

@@ -8,8 +8,9 @@ Everything here is a guess that a person checks; nothing that is there already i
 import difflib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,18 @@ class Proposal:
         return self.folder.with_name(f"test_{self.folder.name}.py")
 
 
+@dataclass(frozen=True, slots=True)
+class _References:
+    """What the pipeline's files hold, as `suite.yaml` will read them: the objects in their
+    envelopes, without technical keys, under the keys of the suite."""
+
+    objects: list[dict[str, Any]]
+    envelope_keys: tuple[str, ...]
+    ignored_patterns: tuple[str, ...]
+    field_map: dict[str, str]
+    joined_paths: tuple[str, ...]
+
+
 def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
     """Reads everything, writes nothing. UserError where the folders do not fit each other."""
     check_path_exists(documents, "--documents", "PDF, JPEG, PNG, TIFF and WEBP files")
@@ -87,53 +100,66 @@ def propose_suite(folder: Path, documents: Path, references: Path) -> Proposal:
     raw_references, notes = read_references(suite, matching)
     if not matching.found:
         raise UserError(format_no_match(suite, names, matching))
-    styles = find_styles([value for value in raw_references if isinstance(value, Mapping)])
-    for style in styles:
-        raw_references = [unflatten_keys(value, style) for value in raw_references]
-    envelope = find_envelope(raw_references)
-    unwrapped_references = [unwrap_envelope(reference, envelope) for reference in raw_references]
-    objects = [reference for reference in unwrapped_references if isinstance(reference, dict)]
-    if not objects:
-        raise UserError(
-            f"{references}: no file holds a JSON object (got {type(raw_references[0]).__name__}); "
-            f"{EXPECTED_REFERENCE}"
-        )
-    ignored_patterns = tuple(find_technical_keys(overlay_references(objects)))
-    field_references = [drop_keys(reference, ignored_patterns) for reference in objects]
-    field_map = build_value_map(overlay_references(field_references))
-    mapped_references = [map_fields(reference, field_map) for reference in field_references]
-    mapped_references, joined_paths = simplify_shapes(mapped_references)
-    conventions = guess_conventions(mapped_references)
-    key_tree = overlay_references(mapped_references)
-    guesses = tuple(guess_field(column, conventions) for column in collect_columns(key_tree))
+    simplified = _simplify_references(references, raw_references)
+    key_tree = overlay_references(simplified.objects)
+    guesses, conventions = _guess_fields(simplified.objects, key_tree)
     if not guesses:
         raise UserError(
             f"{references}: {len(raw_references)} files, and not one field in them; "
             f"{EXPECTED_REFERENCE}"
         )
-    amounts = [
-        value for guess in guesses if guess.field.type == "amount" for value in guess.column.values
-    ]
-    decimal_mark = guess_decimal_mark(amounts, conventions.languages)
-    conventions = replace(conventions, decimal_mark=decimal_mark)
-    guesses = tuple(guess_field(guess.column, conventions) for guess in guesses)
     proposal = Proposal(
         folder=folder,
         file_texts={},
         matching=matching,
         reference_count=len(raw_references),
         reading_notes=notes,
-        joined_paths=joined_paths,
-        envelope_keys=envelope,
-        ignored_patterns=ignored_patterns,
+        joined_paths=simplified.joined_paths,
+        envelope_keys=simplified.envelope_keys,
+        ignored_patterns=simplified.ignored_patterns,
         guesses=guesses,
-        empty_counts=Counter(_find_empty_values(mapped_references)),
-        field_map=field_map,
+        empty_counts=Counter(_find_empty_values(simplified.objects)),
+        field_map=simplified.field_map,
     )
     guesses_by_path = {guess.column.path: guess for guess in guesses}
     schema = files.render_schema_json(key_tree, guesses_by_path)
     proposal.file_texts.update(_build_file_texts(proposal, suite, conventions, schema))
     return proposal
+
+
+def _simplify_references(references: Path, raw_references: Sequence[Any]) -> _References:
+    """UserError where no file holds an object."""
+    values = list(raw_references)
+    for style in find_styles([value for value in values if isinstance(value, Mapping)]):
+        values = [unflatten_keys(value, style) for value in values]
+    envelope = find_envelope(values)
+    unwrapped_values = [unwrap_envelope(value, envelope) for value in values]
+    objects = [value for value in unwrapped_values if isinstance(value, dict)]
+    if not objects:
+        raise UserError(
+            f"{references}: no file holds a JSON object (got {type(values[0]).__name__}); "
+            f"{EXPECTED_REFERENCE}"
+        )
+    ignored_patterns = tuple(find_technical_keys(overlay_references(objects)))
+    field_objects = [drop_keys(value, ignored_patterns) for value in objects]
+    field_map = build_value_map(overlay_references(field_objects))
+    mapped_objects = [map_fields(value, field_map) for value in field_objects]
+    simple_objects, joined_paths = simplify_shapes(mapped_objects)
+    return _References(simple_objects, envelope, ignored_patterns, field_map, joined_paths)
+
+
+def _guess_fields(
+    objects: Sequence[dict[str, Any]], key_tree: Any
+) -> tuple[tuple[FieldGuess, ...], Conventions]:
+    """The fields, and how values are written: the decimal mark is seen in what is an amount, and
+    types are guessed once more when it is known."""
+    conventions = guess_conventions(objects)
+    guesses = [guess_field(column, conventions) for column in collect_columns(key_tree)]
+    amount_columns = [guess.column for guess in guesses if guess.field.type == "amount"]
+    amounts = [*chain.from_iterable(column.values for column in amount_columns)]
+    decimal_mark = guess_decimal_mark(amounts, conventions.languages)
+    conventions = replace(conventions, decimal_mark=decimal_mark)
+    return tuple(guess_field(guess.column, conventions) for guess in guesses), conventions
 
 
 def check_path_exists(path: Path, option: str, expected_content: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.errors import UserError
-from vlm_lab.files import atomic_private_file
+from vlm_lab.files import MAX_DATA_BYTES, atomic_private_file, read_bounded_bytes
 from vlm_lab.suite.corrections import parse_entries
 from vlm_lab.suite.private_files import write_missing_gitignore
 
@@ -42,7 +42,7 @@ class StaleVersion(Exception):
 def read_saved_entries(path: Path) -> SavedEntries:
     """The file as it is. UserError where it cannot be used."""
     try:
-        content = path.read_bytes()
+        content = read_bounded_bytes(path, MAX_DATA_BYTES)
     except FileNotFoundError:
         return SavedEntries()
     except OSError as error:

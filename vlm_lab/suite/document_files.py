@@ -6,6 +6,7 @@ Names lie (JPEG called .png), and a folder of documents holds other things besid
 from pathlib import Path
 
 from vlm_lab.errors import DocumentError
+from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
 
 MAX_FILE_BYTES = 100 * 2**20
@@ -96,11 +97,11 @@ def detect_format(path: Path) -> str:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:
-        raise DocumentError(f"{name}: cannot be read ({error.strerror})") from None
+        reason = Message("file_not_read", {"name": name, "said": error.strerror})
+        raise DocumentError(reason) from None
     if size > MAX_FILE_BYTES:
-        raise DocumentError(
-            f"{name}: is {size:,} bytes, the limit is {MAX_FILE_BYTES:,}; split the file"
-        )
+        figures = {"name": name, "size": size, "limit": MAX_FILE_BYTES}
+        raise DocumentError(Message("file_too_large", figures))
     if size < MIN_FILE_BYTES:
-        raise DocumentError(f"{name}: has {size} bytes, too few for a document; replace the file")
+        raise DocumentError(Message("file_too_small", {"name": name, "n": size}))
     return "pdf" if is_pdf(head) else "picture"

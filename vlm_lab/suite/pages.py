@@ -90,6 +90,13 @@ class Pages(Sequence[Page]):
         return self.render_pages()[index]
 
 
+def draw_pictures(pages: Pages, longest_side: int, quality: int) -> list[bytes]:
+    """The pages as small JPEG files. Their pixels stay in the process that renders them."""
+    arguments = {"dpi": pages.dpi, "longest_side": longest_side, "quality": quality}
+    request = PAGE_WORKER.request(pages.path, "pictures", indices=pages.indices, **arguments)
+    return request.pictures
+
+
 def read_page_texts(path: Path) -> list[str | None]:
     """Each page's text as it is seen; None for a page whose text layer does not say all of it."""
     texts: list[str | None] = PAGE_WORKER.request(path, "texts").result

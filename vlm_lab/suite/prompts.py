@@ -1,7 +1,8 @@
 """Template + schema + document -> the prompt that a model is sent.
 
 Templates are Jinja2 in its sandbox, strict about names: `{{ schema }}` is the suite's JSON Schema
-without the keys that are ours alone. A template is the user's own, yet a typing error in it must
+without the keys that are ours alone, `{{ template }}` its fields as NuExtract's models want them. A
+template is the user's own, yet a typing error in it must
 not become an empty prompt. It may show the schema and choose between texts; what could run without
 an end (loops, macros, arithmetic, filters) is refused before it is compiled, for Jinja computes
 `{{ 9 ** 9 ** 9 }}` while it compiles.
@@ -15,12 +16,15 @@ from jinja2 import StrictUndefined, TemplateAssertionError, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from vlm_lab.errors import UserError
+from vlm_lab.fields.extraction_template import build_extraction_template
 from vlm_lab.fields.schema import build_prompt_schema
 from vlm_lab.files import read_bounded_text
+from vlm_lab.messages import Message
 from vlm_lab.sanitize import shorten, terminal_safe
 from vlm_lab.suite.pages import Pages
 from vlm_lab.types import Document, Model, Prompt, Suite
 
+Variables = tuple[tuple[str, str], ...]
 MAX_PROMPT_CHARACTERS = 1_000_000  # more than any model reads
 # What shows texts and chooses between them.
 ALLOWED_NODES = (
@@ -35,12 +39,13 @@ _jinja_environment = ImmutableSandboxedEnvironment(
 def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
     """The words of one prompt, the same for all documents. UserError names file, prompt and
     line."""
-    schema = _format_prompt_schema(suite)
+    variables = _format_variables(suite)
     is_own = suite.prompts.get(prompt_id) == template
     place = suite.prompt_files.get(prompt_id, suite.name) if is_own else suite.name
     if "\N{REPLACEMENT CHARACTER}" in template and not _is_utf8(Path(place)):
-        raise UserError(f"{place}: prompt {prompt_id!r}: is not UTF-8 text; save it as UTF-8")
-    return _render_template(template, schema, f"{place}: prompt {prompt_id!r}")
+        figures = {"file": str(place), "prompt": prompt_id}
+        raise UserError(Message("prompt_not_utf8", figures))
+    return _render_template(template, variables, f"{place}: prompt {prompt_id!r}")
 
 
 def _is_utf8(path: Path) -> bool:
@@ -55,32 +60,37 @@ def _is_utf8(path: Path) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _format_prompt_schema(suite: Suite) -> str:
-    return json.dumps(build_prompt_schema(suite.schema), ensure_ascii=False, indent=1)
+def _format_variables(suite: Suite) -> Variables:
+    """What a template may show, by name: pairs, which can be the key of a cache."""
+    schema = json.dumps(build_prompt_schema(suite.schema), ensure_ascii=False, indent=1)
+    extraction_template = build_extraction_template(suite.fields)
+    template = json.dumps(extraction_template, ensure_ascii=False, indent=4)
+    return ("schema", schema), ("template", template)
 
 
 @lru_cache(maxsize=256)
-def _render_template(template: str, schema: str, location: str) -> str:
+def _render_template(template: str, variables: Variables, location: str) -> str:
     try:
         tree = _jinja_environment.parse(template)
         _check_nodes(tree)
-        return _render_tree(tree, schema).strip()
+        return _render_tree(tree, variables).strip()
     except TemplateError as error:
         line = getattr(error, "lineno", None)
         location_with_line = f"{location}, line {line}" if line else location
         problem = terminal_safe(shorten(error.message or type(error).__name__))
         raise UserError(
-            f"{location_with_line}: {problem}; a template may use {{{{ schema }}}} alone"
+            f"{location_with_line}: {problem}; "
+            "a template may use {{ schema }} and {{ template }} alone"
         ) from None
     except Exception as error:  # whatever a template's own arithmetic does
         description = terminal_safe(shorten(f"{type(error).__name__}: {error}"))
         raise UserError(f"{location}: cannot be rendered ({description})") from None
 
 
-def _render_tree(tree: nodes.Template, schema: str) -> str:
+def _render_tree(tree: nodes.Template, variables: Variables) -> str:
     """The text. TemplateError where it grows beyond every model."""
     pieces, length = [], 0
-    for piece in _jinja_environment.from_string(tree).generate(schema=schema):
+    for piece in _jinja_environment.from_string(tree).generate(dict(variables)):
         length += len(piece)
         if length > MAX_PROMPT_CHARACTERS:
             raise TemplateError(f"makes more than {MAX_PROMPT_CHARACTERS:,} characters")
@@ -118,8 +128,9 @@ def make_prompt(
 
 
 def get_page_limit(model: Model, suite: Suite, max_pages: int | None) -> int:
-    """How many of a document's pages a model is shown; `max_pages` overrules the suite's."""
-    return 1 if model.pages == "first" else max_pages or suite.max_pages
+    """How many of a document's pages a model is shown; `max_pages` overrules its own and the
+    suite's."""
+    return 1 if model.pages == "first" else max_pages or model.max_pages or suite.max_pages
 
 
 def get_languages(document: Document) -> tuple[str, ...]:

@@ -56,6 +56,8 @@ from vlm_lab.types.results import (
     Speed,
     StratumVerdict,
     Summary,
+    SweepCurve,
+    SweepPoint,
     Throughput,
     ValueChange,
 )
@@ -111,6 +113,8 @@ __all__ = [
     "StratumVerdict",
     "Suite",
     "Summary",
+    "SweepCurve",
+    "SweepPoint",
     "Throughput",
     "Timing",
     "Usage",

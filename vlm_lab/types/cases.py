@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vlm_lab.messages import Message
+from vlm_lab.types.reply_reasons import find_reply_reason
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -154,13 +155,16 @@ class Model:
     (replay: a path). `chat_template_kwargs` are variables of its chat template. `only` names tags
     and the values of them that the model is meant for: it is not asked about other documents.
     `incumbent` says that this is what the team uses today. `isolate` is for a backend of one's own:
-    whether it has a process of its own, which is what it has unless it is told otherwise."""
+    whether it has a process of its own, which is what it has unless it is told otherwise. `serve`
+    is the engine, or the command, that a run starts to serve the model, with `serve_args`."""
 
     name: str
     model_id: str
     revision: str = "main"
     backend: str = "transformers"
     isolate: bool | None = None
+    serve: str | tuple[str, ...] | None = None
+    serve_args: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ("default",)
     generation_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     dtype: str = "auto"
@@ -170,6 +174,7 @@ class Model:
     python: str | None = None
     pages: PageMode = "together"
     dpi: int | None = None
+    max_pages: int | None = None
     processor_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     load_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -365,10 +370,12 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the harness has no answer for a cell."""
+    """Why the harness has no answer for a cell, in English; `reason` is the same as data where it
+    is a sentence of ours and no text of somebody else's code."""
 
     type: str
     message: str
+    reason: Message | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -431,9 +438,11 @@ class Record(HasCandidate):
         return self.suite, self.model, self.prompt_id, self.document
 
     @property
-    def failure_reason(self) -> str:
+    def failure_reason(self) -> Message | str:
         """Why there is no usable answer, as the harness or the reply says it; "" where there is."""
-        return (self.error.message if self.error else "") or self.reason
+        error = self.error
+        said = (error.reason or error.message) if error else ""
+        return said or find_reply_reason(self.reason)
 
 
 # Shares of what is right, over all documents; how each is counted stands in analysis.statistics.

@@ -227,6 +227,36 @@ class StratumVerdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SweepPoint:
+    """One value of a setting that was swept: the candidate `model` that has it, its F1, how many of
+    its documents have no answer by the harness's fault or the user's choice, and what a document
+    costs in the middle. `is_worse` says whether it is told from the best."""
+
+    value: int | float
+    model: str
+    score: Estimate
+    documents: int
+    unasked: int
+    visual_tokens: float | None = None
+    median_seconds: float | None = None
+    is_worse: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepCurve(HasCandidate):
+    """What the values of one setting come to for one model of models.yaml. `cheapest` is the value
+    to take, None where nothing can be said; `conclusion` says how sure that is."""
+
+    suite: str
+    model: str
+    prompt_id: str
+    setting: str
+    points: tuple[SweepPoint, ...]
+    conclusion: Message
+    cheapest: int | float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision(HasCandidate):
     """A model's word, which is that of its best prompt.
 
@@ -296,7 +326,7 @@ class GateOutcome:
     status: Literal["ok", "regressed", "not_comparable"]
     baseline: str
     run: str
-    lines: tuple[str, ...] = ()
+    lines: tuple[Message | str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,6 +340,7 @@ class Report:
     summaries: Sequence[Summary]
     comparisons: Sequence[Comparison] = ()
     decisions: Sequence[Decision] = ()
+    sweeps: Sequence[SweepCurve] = ()
     suspects: Sequence[LabelError] = ()
     without_suspects: Sequence[Summary] = ()
     probes: Sequence[Repeatability] = ()

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from vlm_lab.errors import GenerationError
+from vlm_lab.messages import Message
 from vlm_lab.workers.group_guard import GroupGuard
 from vlm_lab.workers.output_tail import OutputTail, format_tail
 from vlm_lab.workers.pixel_file import PixelFile, PixelPage
@@ -115,7 +116,8 @@ class Worker:
             try:
                 answer: dict[str, Any] = self._channel.receive(timeout=seconds)
             except self._channel.TimeoutError:
-                raise GenerationError("Timeout", f"no answer within {seconds:g} s") from None
+                reason = Message("no_answer_within", {"seconds": seconds})
+                raise GenerationError("Timeout", reason) from None
         return answer
 
     @contextmanager
@@ -125,7 +127,7 @@ class Worker:
         try:
             yield
         except (EOFError, OSError, self._channel.RemoteError) as error:
-            raise GenerationError("WorkerDied", self._format_exit_report(error)) from None
+            raise GenerationError("WorkerDied", self._describe_exit(error)) from None
         except BaseException:
             self.kill()
             raise
@@ -148,22 +150,25 @@ class Worker:
         self.kill()
         self._output.wait()
 
-    def _format_exit_report(self, error: Exception) -> str:
+    def _describe_exit(self, error: Exception) -> Message:
         """How it ended and the last that it printed."""
         if not isinstance(error, EOFError | OSError):
             self.kill()
-            return f"the worker failed: {format_tail(str(error))}"
+            return Message("worker_failed", {"said": format_tail(str(error))})
         # The pipe closes a moment before the process can be waited for.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=2)
         status = self.kill()
-        exit_description = f"exited with status {status}"
-        if status is not None and status < 0:
-            exit_description = f"was killed by {signal.Signals(-status).name}"
-        if status == -signal.SIGKILL:
-            exit_description += " (out of memory? the kernel's log says)"
-        last_words = self._output.read() or "nothing"
-        return f"the worker {exit_description}; the last it said: {last_words}"
+        return describe_exit(Message("the_worker"), status, self._output.read())
+
+
+def describe_exit(name: Message | str, status: int | None, last_words: str) -> Message:
+    """How a process ended and the last that it printed."""
+    said = last_words or Message("said_nothing")
+    if status is None or status >= 0:
+        return Message("process_exited", {"name": name, "status": str(status), "said": said})
+    kind = "process_out_of_memory" if status == -signal.SIGKILL else "process_killed"
+    return Message(kind, {"name": name, "status": signal.Signals(-status).name, "said": said})
 
 
 def read_module_sources(packages: Sequence[str], modules: Sequence[str]) -> list[ModuleSource]:

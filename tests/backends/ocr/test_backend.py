@@ -2,6 +2,7 @@
 can read."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vlm_lab.backends.ocr import backend, rules
 from vlm_lab.backends.ocr.backend import Ocr
+from vlm_lab.backends.ocr.rapidocr_reader import load_rapidocr_engine
+from vlm_lab.backends.ocr.text_lines import build_text_line, deskew_lines
 from vlm_lab.errors import Skip
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 
@@ -33,7 +36,7 @@ def read(*rows: str, languages: tuple[str, ...] = ("en", "de", "fr", "ru")) -> d
             place, at, text = cell.strip().rpartition("@ ")
             left = float(place) if at else left
             right = left + LETTER * len(text)
-            lines += [rules.build_text_line(0, (left, top, right, top + 24), text)] if text else []
+            lines += [build_text_line(0, (left, top, right, top + 24), text)] if text else []
             left = right + 5 * LETTER
     return rules.extract_fields(lines, languages)
 
@@ -250,7 +253,7 @@ def test_lines_that_say_nothing_give_no_values(rows: list[str]) -> None:
 def test_a_skewed_page_is_turned_level() -> None:
     corners = [(0.0, 0.0), (200.0, 20.0), (198.0, 40.0), (-2.0, 20.0)]
     far = [(x + 600, y + 60) for x, y in corners]
-    left, right = backend.deskew_lines(0, [(corners, "Total amount"), (far, "EUR 120.00")])
+    left, right = deskew_lines(0, [(corners, "Total amount"), (far, "EUR 120.00")])
     assert left.is_in_row_of(right)
 
 
@@ -390,3 +393,28 @@ def test_another_set_of_tesseract_languages_is_another_identity(
         monkeypatch.setenv("PATH", str(tmp_path))
         seen.append(Ocr.identity(MODEL, runtime)["tesseract"])
     assert seen[0] != seen[1]
+
+
+@pytest.mark.parametrize("name", ["rapidocr_reader.py", "totals.py", "ocr_words.yaml"])
+def test_another_setting_or_rule_is_another_identity(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "ocr"
+    shutil.copytree(Path(backend.__file__).parent, folder)
+    monkeypatch.setattr(backend, "OWN_FOLDER", folder)
+    before = Ocr.identity(MODEL, Runtime(cache=tmp_path))
+    with (folder / name).open("a") as file:
+        file.write("# another\n")
+    after = Ocr.identity(MODEL, Runtime(cache=tmp_path))
+    assert {key for key in before if before[key] != after[key]} == {"rules"}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are not assigned here")
+def test_rapidocr_has_a_thread_for_each_core_that_the_process_may_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2})
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    settings = load_rapidocr_engine().cfg.EngineConfig.onnxruntime
+    assert settings.intra_op_num_threads == 3
+    assert settings.enable_cpu_mem_arena

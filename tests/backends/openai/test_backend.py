@@ -27,7 +27,7 @@ from tests.projects import records_of, run_folder_of, write_project
 from tests.servers import Server, Step, chunk, completion, serving
 from tests.suites import REFERENCE
 from vlm_lab.backends.candidate import Candidate
-from vlm_lab.backends.openai import client
+from vlm_lab.backends.openai import answers, client
 from vlm_lab.backends.openai.backend import OpenAI, build_request
 from vlm_lab.backends.openai.chat_stream import parse_reply
 from vlm_lab.backends.openai.settings import check_host, load_server_settings
@@ -140,6 +140,14 @@ def test_what_the_chat_template_is_told_is_sent_where_there_is_any() -> None:
         "enable_thinking": False
     }
     assert "chat_template_kwargs" not in build_request(model("x"), OFFLINE, settings, prompt())
+
+
+def test_a_prompt_is_sent_as_the_variable_that_asks_for_it() -> None:
+    settings = load_server_settings(model("http://127.0.0.1:9/v1"))
+    told = replace(model("x"), chat_template_kwargs={"template": "{{ prompt }}", "mode": "x"})
+    body = build_request(told, OFFLINE, settings, prompt())
+    assert body["chat_template_kwargs"] == {"template": prompt().text, "mode": "x"}
+    assert [part["type"] for part in body["messages"][0]["content"]] == ["image_url"]
 
 
 def test_greedy_by_transformers_words_is_a_temperature_of_nothing() -> None:
@@ -439,12 +447,12 @@ def test_no_answer_raises_anything_but_a_generation_error(value: Any) -> None:
     ],
 )
 def test_retry_after(header: str | None, seconds: float | None) -> None:
-    assert client.parse_retry_after(header) == seconds
+    assert answers.parse_retry_after(header) == seconds
 
 
 def test_retry_after_as_a_date() -> None:
     header = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    assert client.parse_retry_after(header) == pytest.approx(90, abs=2)
+    assert answers.parse_retry_after(header) == pytest.approx(90, abs=2)
 
 
 def test_a_pause_doubles_and_has_an_end() -> None:
@@ -634,3 +642,26 @@ def test_transformers_serve_answers_about_a_page(
     assert reply.usage.prompt_tokens is not None
     assert reply.usage.prompt_tokens > 64  # the page's own: 112 / 14 squared
     assert (reply.timing.first_token is not None) is stream
+
+
+@pytest.mark.slow
+def test_transformers_serve_is_started_by_a_command(checkpoint: Any, tmp_path: Path) -> None:
+    if importlib.util.find_spec("fastapi") is None:
+        pytest.skip("fastapi is not installed (transformers[serving])")
+    model = Model(
+        name="m",
+        model_id=str(checkpoint("llava")),
+        backend="openai",
+        serve=("transformers", "serve", "--host", "127.0.0.1", "--port", "{port}"),
+        python=sys.executable,
+        generation_kwargs={"max_new_tokens": 8},
+        backend_kwargs={"timeout": 120},
+    )
+    candidate = Candidate(model, Runtime(tmp_path / "cache"))
+    try:
+        candidate.load()
+        replies = [candidate.generate(prompt((120, 160))).raw_response for _ in range(2)]
+    finally:
+        candidate.close()
+    assert replies[0]
+    assert replies[0] == replies[1]  # greedy, though nothing says so

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
+import psutil
 import pytest
 
+from tests.processes import has_ended
 from tests.projects import records_of, run_folder_of, write_project
-from tests.vllm_server import copy_nano, make_environment, serve, widen_heads
+from tests.vllm_server import VERSION, copy_nano, make_environment, serve, widen_heads
 from training.nano import FOLDER, batches, test_set
 from training.nano.rendering import FIELDS
 from vlm_lab.backends.openai.backend import OpenAI
@@ -228,3 +231,59 @@ def test_an_ordinary_random_checkpoint_is_served(
         backend.close()
     assert answer.usage.output_tokens
     assert 0 < answer.usage.output_tokens <= 8
+
+
+def test_one_that_a_run_starts_answers_as_the_same_weights_do_here(
+    prompts: list[Prompt],
+    own_answers: list[Generation],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only what models.yaml says of it: dtype, interpreter, weights."""
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    nano = copy_nano(FOLDER, tmp_path / "nano")
+    model = Model(
+        name="m",
+        model_id=str(nano),
+        backend="openai",
+        serve="vllm",
+        serve_args=("--enforce-eager", "--max-num-seqs", "16"),
+        python=str(make_environment()),
+        dtype="float32",
+        pages="each",
+        generation_kwargs={"max_new_tokens": 256},
+    )
+    backend = OpenAI(model, Runtime(tmp_path / "cache", device="cpu"))
+    try:
+        assert backend.engine is not None
+        program = backend.engine._restarts.worker
+        assert program is not None
+        processes = [psutil.Process(program.pid), *psutil.Process(program.pid).children(True)]
+        assert len(processes) > 1
+        commands = [" ".join(process.cmdline()) for process in processes]
+        assert not [command for command in commands if backend.engine.key in command]
+        answers = [backend.generate(prompt) for prompt in prompts]
+        assert [answer.raw_response for answer in answers] == [
+            answer.raw_response for answer in own_answers
+        ]
+        served = answers[0].environment["served"]
+        assert (served["engine"], served["engine_version"]) == ("vllm", f"{VERSION}+cpu")
+        asked = httpx2.get(f"{backend.engine.base_url}/models", trust_env=False)
+        assert asked.status_code == 401  # without its key
+    finally:
+        backend.close()
+    assert all(has_ended(process.pid) for process in processes)
+
+
+def test_why_it_does_not_come_up_is_in_the_sentence(tmp_path: Path) -> None:
+    model = Model(
+        name="m",
+        model_id=str(copy_nano(FOLDER, tmp_path / "nano")),
+        backend="openai",
+        serve="vllm",
+        serve_args=("--max-model-len", "9000000"),
+        python=str(make_environment()),
+    )
+    with pytest.raises(GenerationError, match="m: while starting: vllm exited.*9000000") as caught:
+        OpenAI(model, Runtime(tmp_path / "cache", device="cpu"))
+    print(caught.value)

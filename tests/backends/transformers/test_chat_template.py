@@ -12,6 +12,7 @@ import pytest
 from tests.backends.transformers.test_broken_checkpoints import NANO, job
 from vlm_lab.backends.transformers import chat_template, families, processors
 from vlm_lab.backends.transformers.backend import Transformers
+from vlm_lab.backends.transformers.family_table import QWEN
 from vlm_lab.backends.transformers.loaded_model import LoadedModel
 from vlm_lab.backends.transformers.worker_error import WorkerError
 from vlm_lab.messages import in_english
@@ -114,7 +115,7 @@ def test_a_template_is_found_wherever_a_checkpoint_keeps_it(folder: Path, case: 
         "variables": {},
         "reason": "the checkpoint's own",
     }
-    prompt = chat_template.render(template, processor, families.QWEN, "Read it.", 2)
+    prompt = chat_template.render(template, processor, QWEN, "Read it.", 2)
     assert prompt.endswith(
         f"<|im_start|>user\n{PAGE * 2}Read it.<|im_end|>\n<|im_start|>assistant\n"
     )
@@ -129,7 +130,7 @@ def test_of_several_the_one_is_taken_that_models_yaml_names(folder: Path) -> Non
     processor, template = find(folder, chat_template="rag")
     assert template is not None
     assert template.name == "rag"
-    assert chat_template.render(template, processor, families.QWEN, "x", 0).startswith("rag <|im")
+    assert chat_template.render(template, processor, QWEN, "x", 0).startswith("rag <|im")
 
 
 def test_a_template_of_text_gets_the_pages_in_the_text(folder: Path) -> None:
@@ -139,7 +140,7 @@ def test_a_template_of_text_gets_the_pages_in_the_text(folder: Path) -> None:
         processor, template = find(folder)
         assert template is not None
         assert template.describe()["content"] == "text"
-        prompt = chat_template.render(template, processor, families.QWEN, "Read it.", 2)
+        prompt = chat_template.render(template, processor, QWEN, "Read it.", 2)
         assert prompt.startswith(f"User: {PAGE}\n{PAGE}\nRead it.")
 
 
@@ -155,14 +156,27 @@ def test_variables_of_models_yaml_reach_the_template(folder: Path) -> None:
     for variables, ends in (({}, "assistant\n"), ({"enable_thinking": False}, "<no_think>")):
         processor, template = find(folder, **variables)
         assert template is not None
-        prompt = chat_template.render(template, processor, families.QWEN, "Read it.", 1)
+        prompt = chat_template.render(template, processor, QWEN, "Read it.", 1)
         assert prompt.endswith(ends)
         assert template.describe()["variables"] == variables
     in_file("chat_template.jinja", WITH_TEMPLATE)(folder)
     processor, template = find(folder, template='{"number": "string"}')
     assert template is not None
-    prompt = chat_template.render(template, processor, families.QWEN, "Read it.", 1)
+    prompt = chat_template.render(template, processor, QWEN, "Read it.", 1)
     assert prompt.startswith('# Template:\n{"number": "string"}\n<|im_start|>')
+
+
+def test_a_prompt_goes_into_the_variable_that_asks_for_it(folder: Path) -> None:
+    """NuExtract's way: the message has the pages alone."""
+    in_file("chat_template.jinja", WITH_TEMPLATE)(folder)
+    processor, template = find(folder, template="{{ prompt }}")
+    assert template is not None
+    assert template.describe()["variables"] == {"template": "{{ prompt }}"}
+    asked = '{"number": "verbatim-string"}'
+    prompt = chat_template.render(template, processor, QWEN, asked, 2)
+    assert prompt.startswith(f"# Template:\n{asked}\n<|im_start|>")
+    assert prompt.count(PAGE) == 2
+    assert prompt.count(asked) == 1
 
 
 def test_a_variable_that_no_template_reads_is_refused(folder: Path) -> None:

@@ -4,6 +4,7 @@ counted."""
 import ast
 import json
 import runpy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,16 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from tests import checkpoints, more_checkpoints
-from vlm_lab.backends.transformers import batch, families, visual_tokens
+from tests import checkpoints
+from vlm_lab.backends.transformers import batch, families
+from vlm_lab.backends.transformers.family_table import NEED_TORCHVISION
 from vlm_lab.backends.transformers.loaded_model import LoadedModel
 from vlm_lab.backends.transformers.process import (
     WORKER_MODULES,
     WORKER_PACKAGES,
     read_module_sources,
 )
+from vlm_lab.backends.transformers.visual_tokens import mllama, pixel_budgets
 from vlm_lab.backends.transformers.worker_error import WorkerError
 from vlm_lab.files import read_json_object
 from vlm_lab.types import Model
@@ -27,9 +30,12 @@ from vlm_lab.types import Model
 # worker's log has it.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-FAMILIES = sorted({**checkpoints.FAMILIES, **more_checkpoints.FAMILIES})
+FAMILIES = sorted(checkpoints.collect_families())
 # What is asked of families whose smallest page has more than 100 tokens.
 BUDGETS = {
+    "deepseek_ocr2": 700,
+    "gemma4": 150,
+    "granite4_vision": 210,
     "granite_vision": 210,
     "idefics2": 79,
     "llava_next": 210,
@@ -142,7 +148,81 @@ def test_a_budget_of_visual_tokens_is_kept(loaded: LoadedModel) -> None:
     assert 15 < kept < free, "no more is given away than must be"
 
 
-@pytest.mark.parametrize("name", sorted(set(families.NEED_TORCHVISION.values())))
+PAN_AND_SCAN = [
+    {"do_pan_and_scan": True},
+    {"do_pan_and_scan": True, "pan_and_scan_min_crop_size": 400},
+    {"do_pan_and_scan": True, "pan_and_scan_max_num_crops": 2},
+    {"do_pan_and_scan": True, "pan_and_scan_min_ratio_to_activate": 2.0},
+]
+
+
+@pytest.mark.parametrize("settings", PAN_AND_SCAN, ids=lambda settings: [*settings][-1])
+def test_gemma_3s_crops_are_counted(
+    checkpoint: Callable[[str], Path], settings: dict[str, Any]
+) -> None:
+    gemma = LoadedModel(job(checkpoint("gemma3"), processor_kwargs=settings))
+    model = Model(name="tiny", model_id=str(gemma.folder), processor_kwargs=settings)
+    counted = [gemma.generate_reply(request_of(size))["visual_tokens"] for size in SIZES]
+    assert max(counted) > 16
+    predicted = [families.predict_visual_tokens(gemma.folder, model, [size]) for size in SIZES]
+    assert predicted == counted
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("gemma3", {"do_pan_and_scan": True}),
+        ("deepseek_ocr2", {"max_patches": 3}),
+        ("internvl", {"crop_to_patches": False}),
+    ],
+)
+def test_what_a_processors_class_sets_is_not_taken_from_a_file(
+    checkpoint: Callable[[str], Path], tmp_path: Path, name: str, settings: dict[str, Any]
+) -> None:
+    folder = Path(shutil.copytree(checkpoint(name), tmp_path / name))
+    file = folder / "preprocessor_config.json"
+    checkpoints.write(file, {**read_json_object(file), **settings})
+    changed = LoadedModel(job(folder))
+    counted = changed.generate_reply(request_of(SIZES[1]))["visual_tokens"]
+    model = Model(name="tiny", model_id=str(folder))
+    assert families.predict_visual_tokens(folder, model, [SIZES[1]]) == counted
+
+
+A4_SIZE = (1654, 2339)  # 200 dpi
+HUB_SETTINGS = [
+    # SmolVLM2-2.2B: 12 tiles and the page as a whole, 81 tokens each.
+    (
+        {
+            "model_type": "smolvlm",
+            "scale_factor": 3,
+            "vision_config": {"image_size": 384, "patch_size": 14},
+        },
+        {"size": {"longest_edge": 1536}, "max_image_size": {"longest_edge": 384}},
+        {},
+        1053,
+    ),
+    ({"model_type": "gemma3"}, {}, {}, 256),
+    ({"model_type": "gemma3"}, {}, {"do_pan_and_scan": True}, 768),
+    ({"model_type": "gemma4"}, {}, {"max_visual_tokens": 1120}, 1092),
+    ({"model_type": "deepseek_ocr2"}, {}, {}, 1121),
+]
+
+
+@pytest.mark.parametrize(("config", "preprocessor", "processor_kwargs", "tokens"), HUB_SETTINGS)
+def test_an_a4_page_under_the_hubs_own_settings(
+    tmp_path: Path,
+    config: dict[str, Any],
+    preprocessor: dict[str, Any],
+    processor_kwargs: dict[str, Any],
+    tokens: int,
+) -> None:
+    checkpoints.write(tmp_path / "config.json", config)
+    checkpoints.write(tmp_path / "preprocessor_config.json", preprocessor)
+    model = Model(name="hub", model_id="x", processor_kwargs=processor_kwargs)
+    assert families.predict_visual_tokens(tmp_path, model, [A4_SIZE]) == tokens
+
+
+@pytest.mark.parametrize("name", sorted(set(NEED_TORCHVISION.values())))
 def test_what_is_said_to_need_torchvision_does(name: str) -> None:
     import transformers
 
@@ -153,6 +233,10 @@ def test_what_is_said_to_need_torchvision_does(name: str) -> None:
 LEAST = [
     ("internvl", 16),
     ("smolvlm", 32),
+    ("deepseek_ocr2", 401),
+    ("gemma4", 70),
+    ("granite_docling", 16),
+    ("minicpmv4_6", 32),
     ("mllama", 65),
     ("llava_next", 200),
     ("llava_onevision", 136),
@@ -222,7 +306,7 @@ def test_qwen2_vl_makes_a_page_the_tokens_that_are_published(
 ) -> None:
     """An A4 page at 200 and 150 dpi under the hub's own settings."""
     published = {"min_pixels": 3136, "max_pixels": 12845056}
-    assert visual_tokens.count_qwen_tokens({}, published, size) == tokens
+    assert pixel_budgets.count_qwen_tokens({}, published, size) == tokens
 
 
 @pytest.mark.parametrize(
@@ -259,16 +343,13 @@ def test_mllama_chooses_tiles_as_its_processor_does(checkpoint: Callable[[str], 
             rows, columns = (
                 side // 112 for side in get_optimal_tiled_canvas(height, width, 4, 112)
             )
-            assert (
-                visual_tokens.count_mllama_tokens(config, {}, (width, height))
-                == rows * columns * 65
-            ), (
+            assert mllama.count_mllama_tokens(config, {}, (width, height)) == rows * columns * 65, (
                 width,
                 height,
             )
             for tiles in (1, 2, 3):
-                small = visual_tokens.resize_mllama_page(config, {}, tiles * 65, (width, height))
-                assert visual_tokens.count_mllama_tokens(config, {}, small) <= tiles * 65, (
+                small = mllama.resize_mllama_page(config, {}, tiles * 65, (width, height))
+                assert mllama.count_mllama_tokens(config, {}, small) <= tiles * 65, (
                     width,
                     height,
                     tiles,

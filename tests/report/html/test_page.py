@@ -15,7 +15,6 @@ from vlm_lab.report.images.pages import REPORT_FILES
 from vlm_lab.suite.corrections import read_corrections
 
 PROJECT = Path(__file__).parents[3]
-CHROMIUM = Path("/usr/bin/chromium")
 AXE = PROJECT / "cache" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = pytest.mark.slow  # a browser
 ROWS = ".fields tbody tr"
@@ -26,19 +25,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_run(tmp_path_factory.mktemp("run"))
     write_html(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
-    api = pytest.importorskip(
-        "playwright.sync_api", reason="needs playwright: pip install playwright"
-    )
-    with api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

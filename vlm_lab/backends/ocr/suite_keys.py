@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vlm_lab.backends.ocr.rules import WORDS, fold_text
+from vlm_lab.backends.ocr.words import WORDS, fold_text
 from vlm_lab.fields.paths import MISSING, find_value, set_value
 from vlm_lab.fields.roles import find_row_total_column, infer_role, split_key
 from vlm_lab.types import Field

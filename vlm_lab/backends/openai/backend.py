@@ -6,9 +6,9 @@ a hosted one.
       backend: openai
       backend_kwargs: {base_url: "http://127.0.0.1:8000/v1", stream: true, logprobs: true}
 
-docs/servers.md has all settings. One case is asked at a time, so that its seconds are its own: a
-server's throughput under load is another question than which model to choose. `--probe` alone sends
-several at once.
+With `serve: vllm` in place of base_url the run starts the server. docs/servers.md has all settings.
+One case is asked at a time, so that its seconds are its own: a server's throughput under load is
+another question than which model to choose. `--probe` alone sends several at once.
 """
 
 import base64
@@ -25,7 +25,16 @@ from vlm_lab.backends import Backend
 from vlm_lab.backends.openai.chat_reply import CONTENT, ChatReply
 from vlm_lab.backends.openai.chat_stream import parse_reply
 from vlm_lab.backends.openai.client import HttpClient
+from vlm_lab.backends.openai.engine_launch import (
+    describe_engine,
+    find_not_sent,
+    format_engine_name,
+    has_weights,
+    loads_checkpoint,
+)
+from vlm_lab.backends.openai.served_engine import ServedEngine
 from vlm_lab.backends.openai.settings import (
+    LOAD_TIMEOUT,
     ServerSettings,
     check_host,
     load_server_settings,
@@ -36,8 +45,11 @@ from vlm_lab.backends.openai.token_counts import (
     parse_token_logprobs,
     parse_usage,
 )
-from vlm_lab.errors import Skip
+from vlm_lab.backends.prompt_variable import fill_prompt_in, takes_prompt
+from vlm_lab.backends.timeouts import read_timeouts
+from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.fields.schema import build_grammar_schema
+from vlm_lab.messages import Message
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing
 
 MAX_PARALLEL_REQUESTS = 16  # prompts that are sent at the same time, at most
@@ -48,52 +60,93 @@ LOCAL_ONLY_SETTINGS = ("processor_kwargs", "load_kwargs")
 
 
 class OpenAI(Backend):
-    """One served model. UserError for settings that cannot be used; Skip without a server, without
-    a key, and for a server outside the private network unless the run is `--online`."""
+    """One served model; `generate` may be called by several threads at once. UserError for settings
+    that cannot be used; Skip without a server, without a key, and for a server outside the private
+    network unless the run is `--online`; GenerationError where a server that is started for it does
+    not come up."""
 
     can_batch = True
     parallel_requests = MAX_PARALLEL_REQUESTS
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
-        self.settings = load_server_settings(model)
-        is_private = check_host(model, self.settings, runtime)
-        self.client = HttpClient(self.settings, read_api_key(model, self.settings), is_private)
+        self.engine: ServedEngine | None = None
+        if model.serve is None:
+            self.settings = load_server_settings(model)
+            is_private = check_host(model, self.settings, runtime)
+            self.client = HttpClient(self.settings, read_api_key(model, self.settings), is_private)
+        else:
+            load_server_settings(model)  # a wrong key is said before anything is started
+            self.engine = ServedEngine(model, runtime, read_timeouts(model)[LOAD_TIMEOUT])
+            self.settings = load_server_settings(model, self.engine.base_url)
+            self.client = HttpClient(self.settings, self.engine.key, private=True)
         try:
-            self.client.check_server(
-                f"start one (for example: vllm serve {model.model_id}) "
-                "or correct base_url in models.yaml"
-            )
+            self.prepare()
+            start_command = f"vllm serve {model.model_id}"
+            self.client.check_server(Message("start_server", {"command": start_command}))
         except Skip as reason:
             self.close()
-            raise Skip(f"{model.name}: {reason}") from None
+            figures = {"model": model.name, "what": reason.message}
+            raise Skip(Message("of_model", figures)) from None
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def server_address(cls, model: Model) -> str:
-        """`base_url`; a dash where it is missing, which a run says."""
+        """`base_url`, or what is started; a dash where both are missing, which a run says."""
+        if model.serve is not None:
+            return f"{format_engine_name(model)}, started for it"
         return str(model.backend_kwargs.get("base_url", "-"))
 
     @classmethod
+    def needs_weights(cls, model: Model) -> bool:
+        """Where an engine is started that loads a checkpoint as transformers does."""
+        return loads_checkpoint(model)
+
+    @classmethod
+    def is_here(cls, model: Model, runtime: Runtime) -> bool:
+        """Whether its weights are, where a server is started with them."""
+        return has_weights(model, runtime)
+
+    @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> dict[str, Any]:
-        """What decides a reply, as far as it can be known from here; the server is not asked."""
+        """What decides a reply, as far as it can be known from here; the server is not asked. Of a
+        server that is started, its port and its key are no part of it."""
         settings = load_server_settings(model)
         reply_settings = asdict(settings)
         base_url = reply_settings.pop("base_url")
         del reply_settings["api_key_env"]
-        return {"base_url": base_url, "served_model": model.model_id, "settings": reply_settings}
+        server: dict[str, Any] = {"base_url": base_url}
+        if model.serve is not None:
+            server = {"server": describe_engine(model, runtime)}
+        return {**server, "served_model": model.model_id, "settings": reply_settings}
 
     @classmethod
     def cache_inputs(cls, model: Model, prompt: Prompt) -> dict[str, Any]:
         """The schema, where the server is made to keep to it."""
         return build_response_format(load_server_settings(model), prompt)
 
+    @classmethod
+    def find_warnings(cls, model: Model, runtime: Runtime) -> Sequence[Message]:
+        """That a server will be started, which nothing shows while it loads."""
+        if model.serve is None:
+            return ()
+        figures = {"model": model.name, "engine": format_engine_name(model)}
+        return [Message("starts_server", figures)]
+
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none."""
         start_time = time.perf_counter()
         body = build_request(self.model, self.runtime, self.settings, prompt)
         preprocess_seconds = time.perf_counter() - start_time
-        response = self.client.post("chat/completions", body)
-        reply = parse_reply(response.chunks)
+        try:
+            response = self.client.post("chat/completions", body)
+            reply = parse_reply(response.chunks)
+        except GenerationError as error:
+            raise (self.engine.explain_error(error) if self.engine else error) from None
+        if self.engine:
+            self.engine.note_reply()
         first_token_seconds, decode_seconds = reply.first_token_seconds, None
         if first_token_seconds is not None and reply.last_token_seconds is not None:
             decode_seconds = reply.last_token_seconds - first_token_seconds
@@ -120,14 +173,26 @@ class OpenAI(Backend):
         with ThreadPoolExecutor(min(len(prompts), MAX_PARALLEL_REQUESTS)) as pool:
             return list(pool.map(self.generate, prompts))
 
+    def prepare(self) -> None:
+        """Starts the server, where a run has to, also after it died."""
+        if self.engine:
+            self.engine.ensure_started(self.client.is_ready)
+
     def close(self) -> None:
-        """Ends the connection."""
+        """Ends the connections, and the server where it was started for them."""
         self.client.close()
+        if self.engine:
+            self.engine.close()
 
     def _describe_environment(self, reply: ChatReply) -> dict[str, Any]:
-        device = {"value": "server", "reason": f"the model runs behind {self.settings.base_url}"}
+        place = f"the model runs behind {self.settings.base_url}"
         not_sent = [name for name in LOCAL_ONLY_SETTINGS if getattr(self.model, name)]
         served = dict(reply.server_info)
+        if self.engine:
+            place = f"the model runs in {self.engine.launch.label}, started for this run"
+            not_sent = [*find_not_sent(self.model)]
+            served |= self.engine.describe()
+        device = {"value": "server", "reason": place}
         if reply.text_place != CONTENT:
             served["text_from"] = reply.text_place
         return {
@@ -140,21 +205,25 @@ class OpenAI(Backend):
 def build_request(
     model: Model, runtime: Runtime, settings: ServerSettings, prompt: Prompt
 ) -> dict[str, Any]:
-    """The body of one request: the pages in their order, then the text. `extra_body` overrules all
-    of it; a null there takes a key out, for servers that refuse one."""
+    """The body of one request: the pages in their order, then the text, unless it is a variable of
+    the chat template. `extra_body` overrules all of it; a null there takes a key out, for servers
+    that refuse one."""
     content: list[dict[str, Any]] = []
     for page in prompt.pages:
         url = encode_data_url(page.image, settings.image)
         content.append({"type": "image_url", "image_url": {"url": url}})
-    content.append({"type": "text", "text": prompt.text})
+    if not takes_prompt(model.chat_template_kwargs):
+        content.append({"type": "text", "text": prompt.text})
     body: dict[str, Any] = {
         "model": model.model_id,
         "messages": [{"role": "user", "content": content}],
         "seed": runtime.seed,
         **build_sampling_parameters(model.generation_kwargs),
     }
+    if model.serve is not None and not model.generation_kwargs.get("do_sample"):
+        body.setdefault("temperature", 0.0)  # as a model that is loaded here: greedy unless told
     if model.chat_template_kwargs:
-        body["chat_template_kwargs"] = dict(model.chat_template_kwargs)
+        body["chat_template_kwargs"] = fill_prompt_in(model.chat_template_kwargs, prompt.text)
     if settings.logprobs:
         body["logprobs"] = True
     body |= build_response_format(settings, prompt)

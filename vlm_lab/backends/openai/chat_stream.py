@@ -11,6 +11,7 @@ from typing import Any
 
 from vlm_lab.backends.openai.chat_reply import CONTENT_FILTER, ChatReply
 from vlm_lab.errors import GenerationError
+from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
 
 Chunks = Sequence[tuple[float, bytes]]
@@ -23,9 +24,7 @@ def parse_reply(chunks: Chunks) -> ChatReply:
     is_stream = b"".join(chunk for _, chunk in chunks).lstrip().startswith(STREAM_FIELDS)
     reply = _parse_stream(chunks) if is_stream else _parse_response(chunks)
     if reply.finish_reason == CONTENT_FILTER and not reply.text:
-        raise GenerationError(
-            "ContentFilter", "the server's content filter withheld the answer; nothing was judged"
-        )
+        raise GenerationError("ContentFilter", Message("withheld"))
     return reply
 
 
@@ -34,10 +33,10 @@ def _parse_response(chunks: Chunks) -> ChatReply:
     data = b"".join(chunk for _, chunk in chunks)
     payload = _parse_object(data)
     choice = _find_choice(payload) or {}
-    _raise_for_error(payload, choice, "the server answered 200 with")
+    _raise_for_error(payload, choice, "answered_error")
     message = choice.get("message")
     if not isinstance(message, Mapping):
-        raise _make_bad_reply_error("no choices[0].message", data)
+        raise _make_bad_reply_error("no_choice", data)
     reply = ChatReply()
     _add_message(reply, message, data)
     reply.add_metadata(payload, choice)
@@ -52,10 +51,11 @@ def _parse_stream(chunks: Chunks) -> ChatReply:
             is_complete = True
             break
         if event == b"error":
-            raise GenerationError("ServerError", f"the stream ended with {_format_excerpt(data)}")
+            figures = {"said": _format_excerpt(data)}
+            raise GenerationError("ServerError", Message("stream_failed", figures))
         payload = _parse_object(data)
         choice = _find_choice(payload) or {}
-        _raise_for_error(payload, choice, "the stream ended with")
+        _raise_for_error(payload, choice, "stream_failed")
         delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, Mapping) and _add_message(reply, delta, data):
             if reply.first_token_seconds is None:
@@ -63,9 +63,7 @@ def _parse_stream(chunks: Chunks) -> ChatReply:
             reply.last_token_seconds = seconds
         reply.add_metadata(payload, choice)
     if not is_complete and reply.finish_reason is None:
-        raise GenerationError(
-            "BadReply", f"the stream breaks off after {len(reply.text)} characters"
-        )
+        raise GenerationError("BadReply", Message("stream_broke", {"n": len(reply.text)}))
     return reply
 
 
@@ -91,29 +89,28 @@ def _add_message(reply: ChatReply, message: Mapping[str, Any], data: bytes) -> b
     try:
         return reply.add_message(message)
     except TypeError:
-        raise _make_bad_reply_error("content that is no text", data) from None
+        raise _make_bad_reply_error("no_text", data) from None
 
 
 def _raise_for_error(
-    payload: Mapping[str, Any], choice: Mapping[str, Any], introduction: str
+    payload: Mapping[str, Any], choice: Mapping[str, Any], message_kind: str
 ) -> None:
     """An error that came with status 200, in the forms of vLLM, SGLang and OpenRouter."""
     is_error_object = "error" in (payload.get("object"), payload.get("type"))
     error = payload.get("error") or choice.get("error") or (payload if is_error_object else None)
     if error:
         text = json.dumps(error, ensure_ascii=False)
-        raise GenerationError(
-            "ServerError", f"{introduction} {_format_excerpt(text.encode('utf-8', 'replace'))}"
-        )
+        figures = {"said": _format_excerpt(text.encode("utf-8", "replace"))}
+        raise GenerationError("ServerError", Message(message_kind, figures))
 
 
 def _parse_object(data: bytes) -> Mapping[str, Any]:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        raise _make_bad_reply_error("no JSON", data) from None
+        raise _make_bad_reply_error("no_json", data) from None
     if not isinstance(value, Mapping):
-        raise _make_bad_reply_error("no JSON object", data)
+        raise _make_bad_reply_error("no_json_object", data)
     return value
 
 
@@ -128,11 +125,10 @@ def _find_choice(payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _make_bad_reply_error(problem: str, data: bytes) -> GenerationError:
-    return GenerationError(
-        "BadReply",
-        f"the server answered 200 with {problem} ({len(data)} bytes): {_format_excerpt(data)}",
-    )
+    figures = {"what": Message(problem), "n": len(data), "said": _format_excerpt(data)}
+    return GenerationError("BadReply", Message("bad_answer", figures))
 
 
-def _format_excerpt(data: bytes) -> str:
-    return terminal_safe(" ".join(data[:400].decode("utf-8", "replace").split()))[:200] or "nothing"
+def _format_excerpt(data: bytes) -> Message | str:
+    text = terminal_safe(" ".join(data[:400].decode("utf-8", "replace").split()))
+    return text[:200] or Message("said_nothing")

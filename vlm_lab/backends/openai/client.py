@@ -1,4 +1,4 @@
-"""One request after another to a server that may be slow, busy, broken or hostile.
+"""Requests to a server that may be slow, busy, broken or hostile; of one thread or of several.
 
 Waits and tries again where that can help (429, 5xx, a lost connection), never after a timeout: a
 model that was too slow once would cost the same again. `Retry-After` is honoured up to MAX_WAIT.
@@ -6,21 +6,28 @@ Redirects are not followed and, on a private network, no proxy of the environmen
 would send documents elsewhere. Each connection's address is looked at before anything is sent.
 """
 
-import json
-import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from vlm_lab.backends.openai.addresses import ConnectionGuard, NotPrivateError
+from vlm_lab.backends.openai.answers import (
+    CONTEXT_OVERFLOW,
+    REFUSED,
+    extract_error_message,
+    extract_model_names,
+    find_refusal_kind,
+    parse_retry_after,
+)
+from vlm_lab.backends.openai.concurrency import AdaptiveLimit
 from vlm_lab.backends.openai.key_mask import KeyMask
-from vlm_lab.backends.openai.settings import ServerSettings, format_refusal, parse_networks
+from vlm_lab.backends.openai.settings import ServerSettings, describe_refusal, parse_networks
 from vlm_lab.commands import format_install_command
 from vlm_lab.errors import GenerationError, Skip
+from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
 
 if TYPE_CHECKING:
@@ -33,16 +40,6 @@ MAX_REPLY_BYTES = 64 * 1024 * 1024
 RETRY_STATUSES = (408, 425, 429)
 API_PREFIX = "v1/"  # where the API lies when base_url ends before it
 MAX_LISTED_MODELS = 5  # names of served models in a message
-CONTENT_FILTER_PHRASES = ("content_filter", "content management policy", "responsibleai")
-CONTEXT_OVERFLOW_PHRASES = (
-    "context_length_exceeded",
-    "context length",
-    "context size",
-    "maximum context",
-    "maximum model length",
-    "max_model_len",
-    "too many tokens",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,82 +53,123 @@ class TimedResponse:
 
 
 class _RetryableError(Exception):
-    """What went wrong, and how long to wait if the server said so."""
+    """What went wrong, how long to wait if the server said so, and whether it has too many."""
 
-    def __init__(self, kind: str, message: str, wait_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        message: Message,
+        wait_seconds: float | None = None,
+        is_overload: bool = False,
+    ) -> None:
         super().__init__(message)
-        self.kind, self.wait_seconds = kind, wait_seconds
+        self.kind, self.message = kind, message
+        self.wait_seconds, self.is_overload = wait_seconds, is_overload
 
 
 class HttpClient:
-    """A connection that is kept open between cases. The key is in its headers and nowhere else."""
+    """Connections that are kept open between cases, one a thread. The key is in their headers and
+    nowhere else."""
 
     def __init__(self, settings: ServerSettings, key: str | None, private: bool) -> None:
         try:
             import httpx2
         except ImportError:
             command = format_install_command("server")
-            raise Skip(f"the backend `openai` needs httpx2: {command}") from None
+            raise Skip(Message("client_not_installed", {"command": command})) from None
         self.settings, self.key_mask, self._httpx = settings, KeyMask(key), httpx2
+        self.limit = AdaptiveLimit()
         self._prefix = ""
         self._served_models: list[str] = []
         guard = ConnectionGuard(parse_networks(settings, "backend_kwargs"))
         self._extensions = {"trace": guard} if private else {}
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
         self._connection = httpx2.Client(
             base_url=settings.base_url.rstrip("/") + "/",
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx2.Timeout(
                 settings.timeout, connect=min(CONNECT_SECONDS, settings.timeout)
             ),
-            transport=httpx2.HTTPTransport() if private else None,  # an own transport: no proxies
+            # A transport of our own uses no proxies.
+            transport=httpx2.HTTPTransport(limits=limits) if private else None,
+            limits=limits,
             follow_redirects=False,
         )
 
     def close(self) -> None:
+        """Ends the connections; who waits for one is told so."""
+        self.limit.close()
         self._connection.close()
 
-    def check_server(self, start_hint: str) -> None:
+    def is_ready(self) -> bool:
+        """Whether a server that was started answers yet: `/health`, or its list of models where it
+        has none."""
+        base_url = self.settings.base_url.rstrip("/") + "/"
+        timeout = min(CONNECT_SECONDS, self.settings.timeout)
+        for url in (urljoin(base_url, "/health"), urljoin(base_url, "models")):
+            try:
+                status = self._connection.get(
+                    url, timeout=timeout, extensions=dict(self._extensions)
+                ).status_code
+            except (NotPrivateError, self._httpx.HTTPError):
+                return False
+            if status != 404:
+                break
+        return status < 500
+
+    def check_server(self, start_hint: Message) -> None:
         """Skip where nobody answers (`start_hint` says how a server is started) or the key is
         refused. Finds out where the API lies, and what is served there."""
         url = self.settings.base_url
         response = self._get_models("", start_hint)
         if response.status_code in (401, 403):
-            problem = "it wants a key; name its variable with api_key_env"
+            figures = {"url": url, "status": str(response.status_code)}
             if self.settings.api_key_env:
-                problem = f"the key in {self.settings.api_key_env} is refused"
-            raise Skip(f"{url} answered {response.status_code}: {problem}")
+                figures["variable"] = self.settings.api_key_env
+                raise Skip(Message("key_refused", figures))
+            raise Skip(Message("key_wanted", figures))
         served_models = extract_model_names(response)
         if served_models is None and not url.endswith("/v1"):
             served_models = extract_model_names(self._get_models(API_PREFIX, start_hint))
             self._prefix = API_PREFIX if served_models is not None else ""
         self._served_models = [self._sanitize_text(name) for name in served_models or []]
 
-    def _get_models(self, prefix: str, start_hint: str) -> "httpx2.Response":
+    def _get_models(self, prefix: str, start_hint: Message) -> "httpx2.Response":
         url, timeout = self.settings.base_url, min(CONNECT_SECONDS, self.settings.timeout)
         try:
             return self._connection.get(
                 f"{prefix}models", timeout=timeout, extensions=dict(self._extensions)
             )
         except NotPrivateError as error:
-            raise Skip(format_refusal(str(error))) from None
+            raise Skip(describe_refusal(str(error))) from None
         except self._httpx.HTTPError as error:
-            problem = self._sanitize_text(str(error))
-            raise Skip(f"no server answers at {url} ({problem}); {start_hint}") from None
+            said = self._sanitize_text(str(error))
+            figures = {"url": url, "said": said, "remedy": start_hint}
+            raise Skip(Message("no_server", figures)) from None
 
     def post(self, path: str, body: Mapping[str, Any]) -> TimedResponse:
         """The answer to one request. GenerationError says why there is none, after how many
-        attempts."""
-        waited_seconds = 0.0
-        for attempt in range(1, self.settings.retries + 2):
+        attempts. What was too many at a time is asked again among fewer, and is no attempt of its
+        own."""
+        waited_seconds, attempts, failures = 0.0, 0, 0
+        while True:
+            attempts += 1
+            ticket = self.limit.enter()
             try:
-                return TimedResponse(self._send_once(path, body), attempt, waited_seconds)
+                chunks = self._send_once(path, body)
+                self.limit.note_success()
+                return TimedResponse(chunks, attempts, waited_seconds)
             except _RetryableError as error:
-                if attempt > self.settings.retries:
-                    raise GenerationError(error.kind, f"{error} ({attempt} attempts)") from None
-                wait_seconds = compute_backoff_seconds(attempt, error.wait_seconds)
-                time.sleep(wait_seconds)
-                waited_seconds += wait_seconds
-        raise AssertionError("unreachable: the loop returns or raises")
+                is_crowded = error.is_overload and self.limit.note_overload(ticket)
+                failures += not is_crowded
+                if failures > self.settings.retries:
+                    figures = {"what": error.message, "n": attempts}
+                    raise GenerationError(error.kind, Message("attempts", figures)) from None
+                wait_seconds = compute_backoff_seconds(attempts, error.wait_seconds)
+            finally:
+                self.limit.leave()
+            self.limit.pause(wait_seconds)
+            waited_seconds += wait_seconds
 
     def _send_once(self, path: str, body: Mapping[str, Any]) -> tuple[tuple[float, bytes], ...]:
         start_time = time.perf_counter()
@@ -160,13 +198,11 @@ class HttpClient:
             seconds = time.perf_counter() - start_time
             received_bytes += len(chunk)
             if seconds > self.settings.timeout:
-                raise GenerationError(
-                    "Timeout", f"no whole reply within {self.settings.timeout:g} s"
-                )
+                limit = {"seconds": self.settings.timeout}
+                raise GenerationError("Timeout", Message("no_whole_reply_within", limit))
             if received_bytes > MAX_REPLY_BYTES:
-                raise GenerationError(
-                    "BadReply", f"more than {MAX_REPLY_BYTES} bytes; it was not read to its end"
-                )
+                reason = Message("reply_too_long", {"limit": MAX_REPLY_BYTES})
+                raise GenerationError("BadReply", reason)
             yield seconds, chunk
 
     @contextmanager
@@ -176,19 +212,14 @@ class HttpClient:
         try:
             yield
         except NotPrivateError as error:
-            raise GenerationError("NotPrivate", format_refusal(str(error))) from None
+            raise GenerationError("NotPrivate", describe_refusal(str(error))) from None
         except self._httpx.ConnectTimeout as error:
-            raise _RetryableError(
-                "ConnectionLost", f"{self.settings.base_url}: {self._sanitize_text(str(error))}"
-            ) from None
+            raise _RetryableError("ConnectionLost", self._describe_error(error)) from None
         except self._httpx.TimeoutException:
-            raise GenerationError(
-                "Timeout", f"no reply within {self.settings.timeout:g} s"
-            ) from None
+            limit = {"seconds": self.settings.timeout}
+            raise GenerationError("Timeout", Message("no_reply_within", limit)) from None
         except self._httpx.TransportError as error:
-            raise _RetryableError(
-                "ConnectionLost", f"{self.settings.base_url}: {self._sanitize_text(str(error))}"
-            ) from None
+            raise _RetryableError("ConnectionLost", self._describe_error(error)) from None
         except self._httpx.HTTPError as error:
             raise GenerationError("BadReply", self._sanitize_text(str(error))) from None
 
@@ -196,52 +227,32 @@ class HttpClient:
         """Raises what a status other than 200 means."""
         status = response.status_code
         server_message = self._sanitize_text(extract_error_message(data))
-        message = f"{self.settings.base_url} answered {status}: {server_message or 'nothing more'}"
+        figures = {
+            "url": self.settings.base_url,
+            "status": str(status),
+            "said": server_message or Message("nothing_more"),
+        }
+        message = Message("server_answered", figures)
         if status in RETRY_STATUSES or status >= 500:
             kind = "RateLimited" if status == 429 else "ServerError"
             wait_seconds = parse_retry_after(response.headers.get("Retry-After"))
-            raise _RetryableError(kind, message, wait_seconds)
-        if any(phrase in server_message.lower() for phrase in CONTEXT_OVERFLOW_PHRASES):
-            raise GenerationError(
-                "ContextOverflow",
-                f"{message}: send fewer pages, ask for fewer tokens, "
-                "or give the server a larger window",
-            )
-        if any(phrase in server_message.lower() for phrase in CONTENT_FILTER_PHRASES):
-            raise GenerationError("ContentFilter", message)
-        if status == 404 and self._served_models:
-            names = ", ".join(self._served_models[:MAX_LISTED_MODELS])
-            message += f"; it serves {names}: correct model_id in models.yaml"
-        raise GenerationError("Refused", message)
+            is_overload = status == 429 or (status == 503 and wait_seconds is not None)
+            raise _RetryableError(kind, message, wait_seconds, is_overload)
+        kind = find_refusal_kind(server_message)
+        if kind == CONTEXT_OVERFLOW:
+            message = Message("window_too_small", {"what": message})
+        if kind == REFUSED and status == 404 and self._served_models:
+            names = self._served_models[:MAX_LISTED_MODELS]
+            message = Message("serves_others", {"what": message, "names": names})
+        raise GenerationError(kind, message)
+
+    def _describe_error(self, error: Exception) -> Message:
+        said = self._sanitize_text(str(error))
+        return Message("at_server", {"url": self.settings.base_url, "said": said})
 
     def _sanitize_text(self, text: str) -> str:
         """Text of a server on one line, short, without the key that some repeat."""
         return terminal_safe(" ".join(self.key_mask.mask(text).split()))[:300]
-
-
-def extract_model_names(response: "httpx2.Response") -> list[str] | None:
-    """The names in a server's list of models; None where it did not answer with one."""
-    try:
-        listing = response.json() if response.status_code == 200 else None
-    except (ValueError, RecursionError):
-        return None
-    entries = listing.get("data") if isinstance(listing, Mapping) else None
-    if not isinstance(entries, list):
-        return None
-    return [str(entry["id"]) for entry in entries if isinstance(entry, Mapping) and "id" in entry]
-
-
-def extract_error_message(data: bytes) -> str:
-    """What an error's body says: the OpenAI form, FastAPI's, or its plain text."""
-    text = data[:100_000].decode("utf-8", "replace")
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    for key in ("error", "message", "detail"):
-        if isinstance(value, Mapping) and key in value:
-            value = value[key]
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def compute_backoff_seconds(attempt: int, requested_seconds: float | None) -> float:
@@ -250,20 +261,3 @@ def compute_backoff_seconds(attempt: int, requested_seconds: float | None) -> fl
     if requested_seconds is None:
         requested_seconds = FIRST_WAIT * 2 ** (attempt - 1)
     return min(MAX_WAIT, requested_seconds)
-
-
-def parse_retry_after(header: str | None) -> float | None:
-    """Seconds that a `Retry-After` asks for (a number or a date, RFC 9110 10.2.3); None where it
-    says nothing."""
-    if header is None:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(header)
-        except (ValueError, TypeError):
-            return None
-        until = until if until.tzinfo else until.replace(tzinfo=UTC)
-        seconds = (until - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -16,8 +16,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from vlm_lab.backends.openai.addresses import Network, is_private_host
 from vlm_lab.errors import Skip, UserError
+from vlm_lab.messages import Message
 from vlm_lab.types import Model, Runtime
 
+EXAMPLE_URL = "http://127.0.0.1:8000/v1"
+LOAD_TIMEOUT = "load_timeout"  # of a server that is started; backends.timeouts reads it
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -41,21 +44,30 @@ class ServerSettings:
 _settings_adapter = TypeAdapter(ServerSettings)
 
 
-def load_server_settings(model: Model) -> ServerSettings:
-    """The model's settings. UserError names the first key that is wrong, never its value: it may be
-    a key typed in the wrong place."""
+def load_server_settings(model: Model, base_url: str = EXAMPLE_URL) -> ServerSettings:
+    """The model's settings; `base_url` is where its server was started, for one with `serve`.
+    UserError names the first key that is wrong, never its value: it may be a key typed in the wrong
+    place."""
     location = f"{model.name}: backend_kwargs"
+    kwargs = dict(model.backend_kwargs)
     known_keys = [setting.name for setting in fields(ServerSettings)]
+    if model.serve is not None:
+        known_keys += [LOAD_TIMEOUT]
+        kwargs = {**kwargs, "base_url": base_url}
+        kwargs.pop(LOAD_TIMEOUT, None)
     for key in model.backend_kwargs:
         if key not in known_keys:
             is_api_key = "key" in key.lower()
             hint = "; name the variable that holds it with api_key_env" if is_api_key else ""
             known = ", ".join(known_keys)
             raise UserError(f"{location}: unknown key {key!r}{hint}; known: {known}")
-    if "base_url" not in model.backend_kwargs:
-        raise UserError(f"{location}: base_url is missing, for example http://127.0.0.1:8000/v1")
+    if "base_url" not in kwargs:
+        raise UserError(
+            f"{location}: base_url is missing, for example {EXAMPLE_URL}; "
+            "or let the run start a server: serve: vllm"
+        )
     try:
-        settings: ServerSettings = _settings_adapter.validate_python(dict(model.backend_kwargs))
+        settings: ServerSettings = _settings_adapter.validate_python(kwargs)
     except ValidationError as error:
         first_error = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(map(str, first_error["loc"]))
@@ -99,7 +111,7 @@ def split_base_url(base_url: str, location: str) -> SplitResult:
     except ValueError:
         is_valid = False
     if not is_valid:
-        raise UserError(f"{location}: base_url must look like http://127.0.0.1:8000/v1")
+        raise UserError(f"{location}: base_url must look like {EXAMPLE_URL}")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise UserError(
             f"{location}: base_url may hold neither a password nor a query; "
@@ -113,15 +125,11 @@ def read_api_key(model: Model, settings: ServerSettings) -> str | None:
     if settings.api_key_env is None:
         return None
     key = os.environ.get(settings.api_key_env, "").strip()
+    figures = {"model": model.name, "variable": settings.api_key_env}
     if not key:
-        raise Skip(
-            f"{model.name}: {settings.api_key_env} is not set; "
-            f"export {settings.api_key_env}=... first"
-        )
+        raise Skip(Message("key_not_set", figures))
     if not (key.isascii() and key.isprintable()):
-        raise Skip(
-            f"{model.name}: {settings.api_key_env} holds characters that no header can carry"
-        )
+        raise Skip(Message("key_not_sent", figures))
     return key
 
 
@@ -131,14 +139,10 @@ def check_host(model: Model, settings: ServerSettings, runtime: Runtime) -> bool
     host = split_base_url(settings.base_url, model.name).hostname or ""
     is_private = is_private_host(host, parse_networks(settings, model.name))
     if not is_private and not runtime.online:
-        raise Skip(f"{model.name}: {format_refusal(host)}")
+        raise Skip(Message("of_model", {"model": model.name, "what": describe_refusal(host)}))
     return is_private
 
 
-def format_refusal(host: str) -> str:
+def describe_refusal(host: str) -> Message:
     """Why a server is not asked, and what to do where it should be."""
-    return (
-        f"documents would leave this machine: {host} is not known to be on a private network; "
-        "list its network in private_networks (backend_kwargs), "
-        "or run with --online to send them there"
-    )
+    return Message("not_private", {"host": host})

@@ -19,6 +19,7 @@ from vlm_lab.backends.own import transfer
 from vlm_lab.backends.own.worker import BarePrompt
 from vlm_lab.backends.timeouts import read_timeouts
 from vlm_lab.errors import GenerationError
+from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe_lines
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 from vlm_lab.workers.pixel_file import pack_pages
@@ -124,7 +125,8 @@ class OwnProcess:
                 request, seconds, pixel_pages, is_reply=is_reply, is_batch=is_batch
             )
         except GenerationError as death:
-            raise WorkerLost(death.kind, f"{self.model.name}: in {call}: {death}") from None
+            figures = {"model": self.model.name, "call": call, "what": death.message}
+            raise WorkerLost(death.kind, Message("in_call", figures)) from None
         return read_answer(answer["text"])
 
     def close(self) -> None:

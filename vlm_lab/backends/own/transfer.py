@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from vlm_lab.errors import DiskError, DocumentError, GenerationError, Skip, UserError
+from vlm_lab.messages import Message
 from vlm_lab.types import Generation
 from vlm_lab.workers import child
 
@@ -52,17 +53,14 @@ def encode_generation(generation: object) -> Any:
     """A reply as plain data. GenerationError where it is no Generation, or holds what is no
     data."""
     if not isinstance(generation, Generation):
-        raise GenerationError(
-            BAD_REPLY,
-            f"a backend must return a vlm_lab.types.Generation (got {type(generation).__name__})",
-        )
+        type_name = type(generation).__name__
+        raise GenerationError(BAD_REPLY, Message("no_generation", {"type": type_name}))
     plain = _GENERATION_ADAPTER.dump_python(generation, warnings=False)
     try:
         return json.loads(json.dumps(plain, default=to_jsonable_python))
     except (TypeError, ValueError) as error:
-        raise GenerationError(
-            BAD_REPLY, f"the Generation holds an object that is no data ({error})"
-        ) from None
+        figures = {"said": str(error)}
+        raise GenerationError(BAD_REPLY, Message("generation_no_data", figures)) from None
 
 
 def decode_generation(plain: object) -> Generation:
@@ -72,9 +70,8 @@ def decode_generation(plain: object) -> Generation:
     except ValidationError as error:
         first_error = error.errors()[0]
         location = ".".join(map(str, first_error["loc"]))
-        raise GenerationError(
-            BAD_REPLY, f"the Generation's {location}: {first_error['msg']}"
-        ) from None
+        figures = {"key": location, "said": first_error["msg"]}
+        raise GenerationError(BAD_REPLY, Message("generation_field", figures)) from None
 
 
 def describe_error(error: BaseException) -> list[str]:

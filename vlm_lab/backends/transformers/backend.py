@@ -60,7 +60,6 @@ class Transformers(Backend):
     GenerationError where loading fails."""
 
     can_batch = True
-    needs_weights = True
 
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model, self.runtime = model, runtime
@@ -77,6 +76,10 @@ class Transformers(Backend):
     def worker(self) -> Worker | None:
         """The process that holds the model; None between two of them."""
         return self._supervisor.worker
+
+    @classmethod
+    def needs_weights(cls, model: Model) -> bool:
+        return True
 
     @classmethod
     def is_here(cls, model: Model, runtime: Runtime) -> bool:
@@ -186,16 +189,16 @@ class Transformers(Backend):
                 resolve_interpreter(self.model, self.runtime), self.runtime.online
             )
         except Skip as error:
-            raise make_interpreter_error(self.model, str(error)) from None
+            raise make_interpreter_error(self.model, error.message) from None
         try:
             answer = worker.request_answer(
                 self._build_load_request(), self.timeouts["load_timeout"]
             )
         except GenerationError as error:
-            self._supervisor.note_death(f"while loading: {error}")
-            raise GenerationError(
-                error.kind, f"{self.model.name}: while loading: {error}"
-            ) from None
+            figures = {"model": self.model.name, "what": error.message}
+            death = Message("while_loading", figures)
+            self._supervisor.note_death(death)
+            raise GenerationError(error.kind, death) from None
         if "error" in answer:
             worker.close()
             raise self._make_load_error(*answer["error"])
@@ -207,21 +210,20 @@ class Transformers(Backend):
         if kind == "Unavailable":
             return UserError(f"{name}: {message}")
         if python and kind in IMPORT_ERRORS:
-            return make_interpreter_error(
-                self.model, f"python: {python} lacks what this model needs ({message})"
-            )
+            reason = Message("interpreter_lacks", {"path": python, "said": message})
+            return make_interpreter_error(self.model, reason)
+        reason = Message("load_failed", {"model": name, "said": message})
+        remedy = weights.describe_renewal(self.weights, name)
         if kind == SAFETENSORS_ERROR:
             names = find_unreadable_files(self.weights.folder)
-            message = f"{message}; {', '.join(names)}: {weights.format_renewal(self.weights, name)}"
+            figures = {"what": reason, "files": list(names), "remedy": remedy}
+            reason = Message("load_failed_files", figures)
         if kind in WEIGHTS_ERRORS:
-            message = f"{message}; {weights.format_renewal(self.weights, name)}"
-        hint = ""
+            reason = Message("load_failed_remedy", {"what": reason, "remedy": remedy})
         if read_json_object(self.weights.folder / "config.json").get("auto_map"):
-            hint = (
-                "; it brings code of its own, which may need other versions: "
-                f"{format_command('models', 'env', name)}"
-            )
-        return GenerationError(kind, f"{name}: could not be loaded: {message}{hint}")
+            command = format_command("models", "env", name)
+            reason = Message("load_failed_own_code", {"what": reason, "command": command})
+        return GenerationError(kind, reason)
 
     def _build_load_request(self) -> dict[str, Any]:
         return {

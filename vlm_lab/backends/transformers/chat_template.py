@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.backends.transformers import families
+from vlm_lab.backends.prompt_variable import fill_prompt_in, takes_prompt
+from vlm_lab.backends.transformers.family import Family
+from vlm_lab.backends.transformers.family_table import UNKNOWN_FAMILY
 from vlm_lab.backends.transformers.worker_error import WorkerError
 from vlm_lab.files import read_json_object
 
@@ -125,7 +127,7 @@ def _read_templates(value: Any, source: str) -> Iterator[ChatTemplate]:
             yield ChatTemplate(str(text), named_source or SETTINGS_FILES[1], str(name))
 
 
-def choose_content(template: ChatTemplate, processor: Any, family: families.Family) -> ChatTemplate:
+def choose_content(template: ChatTemplate, processor: Any, family: Family) -> ChatTemplate:
     """The template with the form of content that shows words and pages. WorkerError where neither
     shows the words."""
     image_tokens = {family.image_placeholder, *_list_image_tokens(processor)} - {""}
@@ -162,13 +164,16 @@ def _list_image_tokens(processor: Any) -> list[str]:
 
 
 def render(
-    template: ChatTemplate, processor: Any, family: families.Family, text: str, image_count: int
+    template: ChatTemplate, processor: Any, family: Family, text: str, image_count: int
 ) -> str:
     """A prompt of the user's with its pages, up to where the model goes on."""
+    message_text = "" if takes_prompt(template.variables) else text
+    template = replace(template, variables=fill_prompt_in(template.variables, text))
     content: Any = [{"type": "image"} for _ in range(image_count)]
-    content.append({"type": "text", "text": text})
+    if message_text:
+        content.append({"type": "text", "text": message_text})
     if not template.takes_parts:
-        content = format_plain_pages(processor, family, image_count) + text
+        content = format_plain_pages(processor, family, image_count) + message_text
     return apply(template, processor, content)
 
 
@@ -189,10 +194,10 @@ def apply(template: ChatTemplate, processor: Any, content: Any) -> str:
     )
 
 
-def format_plain_pages(processor: Any, family: families.Family, image_count: int) -> str:
+def format_plain_pages(processor: Any, family: Family, image_count: int) -> str:
     """The pages' tokens of a message that is plain text, each on a line of its own."""
     placeholder = family.image_placeholder
     image_tokens = _list_image_tokens(processor)
-    if family is families.UNKNOWN_FAMILY and image_tokens:
+    if family is UNKNOWN_FAMILY and image_tokens:
         placeholder = image_tokens[0]
     return f"{placeholder}\n" * image_count

@@ -5,7 +5,7 @@ Makers tune generation_config.json for conversation: sampling, and penalties on 
 before, which on an invoice are penalties on digits (a repetition_penalty of 1.05 prefers another
 zero's place to a third zero). Ordinary chat models are therefore decoded greedily and without them,
 all alike; a family that was trained with its maker's settings keeps them (`Family.decodes_as_made`,
-families.py). What models.yaml says wins over both.
+family_table.py). What models.yaml says wins over both.
 
 The dry run and the reply cache ask here, too: valid on Python 3.9, needs neither torch nor
 transformers.

@@ -7,6 +7,9 @@ Stands alone: workers get its source, and `vlm-lab export` copies it as it stand
 from types import SimpleNamespace
 from typing import Any
 
+# What templates (SmolVLM) and processors (MiniCPM-V) ask of a video half, videos or not.
+VIDEO_SETTINGS = ("num_frames", "fps", "slice_mode", "downsample_mode")
+
 
 def load_processor(source: Any, class_name: str, **settings: Any) -> Any:
     """The processor of `source`, a folder or a name of the hub, whose files name its class. Raises
@@ -27,14 +30,22 @@ def make_images_only_class(processor_class: Any) -> Any:
     """A model's own processor class without its video half, the only one that needs torchvision.
 
     transformers loads the parts that `get_attributes` names and hands them over in the order of
-    `__init__`: the class is the model's own, one part is None (transformers #48558).
+    `__init__`: the class is the model's own, one part is None (transformers #48558), and the part
+    is left out where the model's own `__init__` passes all of them on.
     """
+    from transformers import ProcessorMixin
+
     attributes = processor_class.get_attributes()
     video_index = attributes.index("video_processor")
 
-    class ImagesOnly(processor_class):  # type: ignore[misc]
-        # SmolVLM's template asks for both.
-        video_processor = SimpleNamespace(num_frames=None, fps=None)
+    class WithoutVideo(ProcessorMixin):
+        def __init__(self, *parts: Any, **named_parts: Any) -> None:
+            named_parts.pop("video_processor", None)
+            super_init: Any = super().__init__
+            super_init(*parts[:video_index], *parts[video_index + 1 :], **named_parts)
+
+    class ImagesOnly(processor_class, WithoutVideo):  # type: ignore[misc]
+        video_processor = SimpleNamespace(**dict.fromkeys(VIDEO_SETTINGS))
 
         @classmethod
         def get_attributes(cls) -> list[str]:

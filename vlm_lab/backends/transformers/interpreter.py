@@ -12,6 +12,7 @@ from pathlib import Path
 from vlm_lab.backends.transformers import devices
 from vlm_lab.commands import format_command
 from vlm_lab.errors import Skip
+from vlm_lab.messages import Message
 from vlm_lab.types import Model, Runtime
 
 VERSIONED_PACKAGES = ("torch", "transformers", "tokenizers", "pillow")
@@ -25,12 +26,11 @@ def resolve_interpreter(model: Model, runtime: Runtime) -> str | None:
     return str(runtime.cache.absolute().parent / Path(model.python).expanduser())
 
 
-def make_interpreter_error(model: Model, reason: str) -> Skip:
+def make_interpreter_error(model: Model, reason: Message | str) -> Skip:
     """What is wrong with the interpreter that `python:` names, and how to get one that works."""
-    return Skip(
-        f"{model.name}: {reason}; correct it in models.yaml, "
-        f"or make one: {format_command('models', 'env', model.name)}"
-    )
+    command = format_command("models", "env", model.name)
+    figures = {"model": model.name, "what": reason, "command": command}
+    return Skip(Message("interpreter_unfit", figures))
 
 
 def read_package_versions(python: str | None) -> dict[str, str | None]:
@@ -38,6 +38,11 @@ def read_package_versions(python: str | None) -> dict[str, str | None]:
     or started."""
     search_paths = sys.path if python is None else list(map(str, find_site_packages(python)))
     return {name: _find_version(name, search_paths) for name in VERSIONED_PACKAGES}
+
+
+def find_package_version(package: str, program: str) -> str | None:
+    """Of a package in the environment that an interpreter, or a script beside it, belongs to."""
+    return _find_version(package, list(map(str, find_site_packages(program))))
 
 
 def _find_version(package: str, search_paths: list[str]) -> str | None:
@@ -60,7 +65,12 @@ def read_installed_names(python: str) -> set[str]:
 def find_site_packages(python: str) -> list[Path]:
     """Where an interpreter's packages lie, by the layout that venv and the system use."""
     prefix = Path(python).expanduser().absolute().parent.parent
-    return [*prefix.glob("lib/python3*/site-packages"), *prefix.glob("Lib/site-packages")]
+    patterns = (
+        "lib/python3*/site-packages",
+        "lib/python3*/dist-packages",  # Debian's, and of images that are made from it
+        "Lib/site-packages",
+    )
+    return [path for pattern in patterns for path in prefix.glob(pattern)]
 
 
 def compute_choice_key(model: Model, runtime: Runtime, digest: str) -> str:

@@ -13,12 +13,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.backends.transformers import devices, families, processors, visual_tokens
+from vlm_lab.backends.transformers import devices, families, processors
 from vlm_lab.backends.transformers.beams import BeamObserver
 from vlm_lab.backends.transformers.generation_settings import Decoding, resolve_decoding
 from vlm_lab.backends.transformers.library_messages import LibraryMessages
 from vlm_lab.backends.transformers.model_loading import ModelLoader
 from vlm_lab.backends.transformers.streamer import TokenStreamer, decode_token_texts
+from vlm_lab.backends.transformers.visual_tokens.mllama import count_mllama_tile_tokens
 from vlm_lab.backends.transformers.worker_error import WorkerError
 from vlm_lab.files import read_json_object
 
@@ -248,7 +249,7 @@ class LoadedModel:
         # Mllama's one token stands for all that its cross attention looks at.
         if "aspect_ratio_mask" in inputs:
             tile_count = int(inputs["aspect_ratio_mask"].sum())
-            return tile_count * visual_tokens.count_mllama_tile_tokens(self.config)
+            return tile_count * count_mllama_tile_tokens(self.config)
         prompt_ids = inputs["input_ids"]
         for key in self.family.visual_token_keys:
             if self.config.get(key) is not None:

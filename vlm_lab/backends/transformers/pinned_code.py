@@ -10,6 +10,7 @@ from typing import Any
 
 from vlm_lab.errors import Skip
 from vlm_lab.files import read_json_object
+from vlm_lab.messages import Message
 from vlm_lab.types import Model
 
 COMMIT_PATTERN = re.compile(r"[0-9a-f]{40}")
@@ -25,17 +26,16 @@ def check_pinned_code(model: Model, folder: Path, revision: str | None) -> None:
             (not model.use_safetensors, PICKLE_SETTING),
         ):
             if runs_code:
-                raise Skip(
-                    f"{model.name}: {setting} runs code from {model.model_id}, so `revision` must "
-                    f"be a commit of 40 hexadecimal digits (got {model.revision!r}); "
-                    f"here is {revision or 'none known'}"
-                )
+                figures = {
+                    "model": model.name,
+                    "setting": setting,
+                    "model_id": model.model_id,
+                    "revision": model.revision,
+                    "found": revision or Message("none_known"),
+                }
+                raise Skip(Message("code_not_pinned", figures))
     if model.trust_remote_code and (classes := sorted(find_foreign_code(folder))):
-        raise Skip(
-            f"{model.name}: its auto_map runs code of another repository, which `revision` does "
-            f"not pin: {', '.join(classes)}; copy that code into a local folder with the weights, "
-            "and name its files in auto_map"
-        )
+        raise Skip(Message("foreign_code", {"model": model.name, "classes": classes}))
 
 
 def find_foreign_code(folder: Path) -> set[str]:

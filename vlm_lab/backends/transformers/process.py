@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from vlm_lab.errors import Skip
+from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.workers import process
 from vlm_lab.workers.process import (
@@ -19,17 +20,28 @@ from vlm_lab.workers.process import (
 )
 
 ENTRY_MODULE = "vlm_lab.backends.transformers.worker"
+VISUAL_TOKENS = "vlm_lab.backends.transformers.visual_tokens"
 WORKER_PACKAGES = (
     "vlm_lab",
     "vlm_lab.backends",
     "vlm_lab.backends.transformers",
+    VISUAL_TOKENS,
     "vlm_lab.workers",
 )
 WORKER_MODULES = (
     "vlm_lab.files",
     "vlm_lab.workers.child",
+    "vlm_lab.backends.prompt_variable",
     "vlm_lab.backends.transformers.devices",
-    "vlm_lab.backends.transformers.visual_tokens",
+    f"{VISUAL_TOKENS}.sizes",
+    f"{VISUAL_TOKENS}.squares",
+    f"{VISUAL_TOKENS}.anyres",
+    f"{VISUAL_TOKENS}.minicpm",
+    f"{VISUAL_TOKENS}.mllama",
+    f"{VISUAL_TOKENS}.pixel_budgets",
+    f"{VISUAL_TOKENS}.tiles",
+    "vlm_lab.backends.transformers.family",
+    "vlm_lab.backends.transformers.family_table",
     "vlm_lab.backends.transformers.families",
     "vlm_lab.backends.transformers.worker_error",
     "vlm_lab.backends.transformers.chat_template",
@@ -70,8 +82,9 @@ def check_interpreter(python: str) -> str:
             [path, "-c", "print(7)"], capture_output=True, text=True, timeout=START_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Skip(f"python: {python} does not start ({error})") from None
+        figures = {"path": str(python), "said": str(error)}
+        raise Skip(Message("interpreter_not_started", figures)) from None
     if completed.stdout.strip() != "7":
         stderr_tail = terminal_safe(completed.stderr.strip())[-200:]
-        raise Skip(f"python: {python} is no Python that works ({stderr_tail})")
+        raise Skip(Message("interpreter_broken", {"path": str(python), "said": stderr_tail}))
     return path

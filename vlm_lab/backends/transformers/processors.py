@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends.transformers import chat_template, families
+from vlm_lab.backends.transformers.family import Family
 from vlm_lab.backends.transformers.images_only import load_processor
 
 
@@ -36,7 +37,7 @@ def has_numbered_images(processor: Any) -> bool:
 
 
 def find_chat_template(
-    processor: Any, folder: Path, family: families.Family, variables: dict[str, Any]
+    processor: Any, folder: Path, family: Family, variables: dict[str, Any]
 ) -> chat_template.ChatTemplate | None:
     """The template that this checkpoint's prompts are made with, and how; None where it has
     none."""
@@ -50,7 +51,7 @@ def find_chat_template(
 
 def build_chat_prompt(
     processor: Any,
-    family: families.Family,
+    family: Family,
     template: chat_template.ChatTemplate | None,
     text: str,
     image_count: int,

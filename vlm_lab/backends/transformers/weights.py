@@ -24,6 +24,7 @@ from vlm_lab.backends.transformers.pinned_code import COMMIT_PATTERN, check_pinn
 from vlm_lab.commands import format_command
 from vlm_lab.errors import Skip
 from vlm_lab.files import read_json_object, write_json_object
+from vlm_lab.messages import Message
 from vlm_lab.types import Model
 
 SHOWN_FILES = 3
@@ -60,51 +61,74 @@ def require_checkpoint(model: Model, cache: Path) -> Weights:
     checkpoint = find_checkpoint(model, cache)
     fetch_command = format_command("weights", "fetch", model.name)
     if checkpoint is None and is_local_path(model.model_id):
-        raise Skip(f"{model.name}: no folder {model.model_id}; correct `model_id` in models.yaml")
+        figures = {"model": model.name, "path": model.model_id}
+        raise Skip(Message("no_weights_folder", figures))
     if checkpoint is None:
-        raise Skip(
-            f"{model.name}: no weights of {model.model_id} ({model.revision}) here; {fetch_command}"
-        )
+        figures = {
+            "model": model.name,
+            "model_id": model.model_id,
+            "revision": model.revision,
+            "command": fetch_command,
+        }
+        raise Skip(Message("no_weights", figures))
     if not checkpoint.is_complete:
-        raise Skip(_format_incomplete(model, checkpoint, fetch_command))
+        raise Skip(_describe_incomplete(model, checkpoint, fetch_command))
     check_pinned_code(model, checkpoint.folder, checkpoint.revision)
     return checkpoint
 
 
-def _format_incomplete(model: Model, checkpoint: Weights, fetch_command: str) -> str:
+def _describe_incomplete(model: Model, checkpoint: Weights, fetch_command: str) -> Message:
     """What of a checkpoint is not there or not whole, and what to do about it."""
-    folder, damage = checkpoint.folder, checkpoint.damage
-    parts = [f"{model.name}: {folder} is incomplete"]
     # Where an adapter lies alone, a model's files are not what is missing.
-    is_adapter = any("is an adapter of" in complaint for complaint in damage)
-    if checkpoint.missing and not is_adapter:
-        hidden = " ..." if len(checkpoint.missing) > SHOWN_FILES else ""
-        parts[0] += f", it lacks {', '.join(checkpoint.missing[:SHOWN_FILES])}{hidden}"
+    missing = () if _is_adapter(checkpoint) else checkpoint.missing
+    figures: dict[str, Any] = {
+        "model": model.name,
+        "path": str(checkpoint.folder),
+        "remedy": _describe_remedy(model, checkpoint, fetch_command),
+    }
+    if missing:
+        hidden = " ..." if len(missing) > SHOWN_FILES else ""
+        figures["files"] = f"{', '.join(missing[:SHOWN_FILES])}{hidden}"
+    if checkpoint.damage:
+        shown_damage = "; ".join(checkpoint.damage[:SHOWN_FILES])
+        hidden_count = len(checkpoint.damage) - SHOWN_FILES
+        and_more = Message("more_damage", {"damage": shown_damage, "n": hidden_count})
+        figures["damage"] = and_more if hidden_count > 0 else shown_damage
+    kinds = {
+        (False, False): "weights_incomplete",
+        (True, False): "weights_lack",
+        (False, True): "weights_damaged",
+        (True, True): "weights_lack_and_damaged",
+    }
+    return Message(kinds["files" in figures, "damage" in figures], figures)
+
+
+def _is_adapter(checkpoint: Weights) -> bool:
+    return any("is an adapter of" in complaint for complaint in checkpoint.damage)
+
+
+def _describe_remedy(model: Model, checkpoint: Weights, fetch_command: str) -> Message | str:
+    """What to do about a checkpoint that is not whole."""
+    damage = checkpoint.damage
+    if _is_adapter(checkpoint):
+        return Message("merge_adapter")
+    if any("Git LFS" in complaint for complaint in damage):
+        return f"git -C {shlex.quote(str(checkpoint.folder))} lfs pull"
     if damage:
-        hidden = f" (and {len(damage) - SHOWN_FILES} more)" if len(damage) > SHOWN_FILES else ""
-        parts[0] += f": {'; '.join(damage[:SHOWN_FILES])}{hidden}"
-    if is_adapter:
-        parts.append(
-            "merge it into its base (peft: merge_and_unload, then save_pretrained) and name that "
-            "folder in models.yaml; where that was done here, remove adapter_*"
-        )
-    elif any("Git LFS" in complaint for complaint in damage):
-        parts.append(f"git -C {shlex.quote(str(folder))} lfs pull")
-    elif damage:
         names = list(dict.fromkeys(complaint.split()[0] for complaint in damage))
-        parts.append(format_renewal(checkpoint, model.name, names))
-    elif is_local_path(model.model_id):
-        parts.append(f"correct or complete it: `model_id` in models.yaml is {model.model_id}")
-    else:
-        parts.append(fetch_command)
-    return "; ".join(parts)
+        return describe_renewal(checkpoint, model.name, names)
+    if is_local_path(model.model_id):
+        return Message("correct_folder", {"path": model.model_id})
+    return fetch_command
 
 
-def format_renewal(checkpoint: Weights, model_name: str, names: Sequence[str] = ()) -> str:
+def describe_renewal(
+    checkpoint: Weights, model_name: str, names: Sequence[str] = ()
+) -> Message | str:
     """How files that are here and wrong are had anew: a hub's cache keeps a file that it has, so
     that it must go first."""
     if checkpoint.revision is None:
-        return f"copy {checkpoint.folder} anew from where it was made"
+        return Message("copy_anew", {"path": str(checkpoint.folder)})
     paths = [shlex.quote(str((checkpoint.folder / name).resolve())) for name in names]
     removal = f"rm {' '.join(paths)} && " if paths else ""
     return f"{removal}{format_command('weights', 'fetch', model_name)}"
@@ -216,10 +240,13 @@ def read_fetched_commit(folder: Path) -> str | None:
 
 
 def compute_digest(folder: Path, cache: Path) -> str:
-    """sha256 over the names and contents of a folder's files; remembered by path, size and time of
-    change."""
+    """sha256 over the names and contents of a folder's files."""
     visible_paths = (path for path in folder.iterdir() if not path.name.startswith("."))
-    paths = sorted(path for path in visible_paths if path.is_file())
+    return compute_files_digest(sorted(path for path in visible_paths if path.is_file()), cache)
+
+
+def compute_files_digest(paths: Sequence[Path], cache: Path) -> str:
+    """sha256 over the names and contents of files; remembered by path, size and time of change."""
     hashes_path = cache / "weights.json"
     known_hashes = read_json_object(hashes_path)
     hashes = {path.name: _hash_file(path, known_hashes) for path in paths}

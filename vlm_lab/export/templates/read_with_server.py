@@ -11,6 +11,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 FOLDER = Path(__file__).resolve().parent
+PROMPT_VALUE = "{{ prompt }}"  # of a variable of the chat template: the prompt belongs there
 sys.path.insert(0, str(FOLDER))  # pages.py, under `python -I`, too
 
 
@@ -44,8 +45,16 @@ def read(invoice, settings):
 
 def generate(images, settings):
     content = [build_image_part(image, settings["image"]) for image in images]
-    content.append({"type": "text", "text": (FOLDER / "prompt.txt").read_text("utf-8")})
-    body = {"messages": [{"role": "user", "content": content}], **settings["body"]}
+    prompt = (FOLDER / "prompt.txt").read_text("utf-8")
+    body = dict(settings["body"])
+    variables = body.get("chat_template_kwargs") or {}
+    if PROMPT_VALUE in variables.values():
+        body["chat_template_kwargs"] = {
+            name: prompt if value == PROMPT_VALUE else value for name, value in variables.items()
+        }
+    else:
+        content.append({"type": "text", "text": prompt})
+    body["messages"] = [{"role": "user", "content": content}]
     base_url = settings["base_url"].rstrip("/")
     try:
         return post(f"{base_url}/chat/completions", body, settings)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
+PROMPT_VALUE = "{{ prompt }}"  # of a variable of the chat template: the prompt belongs there
 sys.path.insert(0, str(FOLDER))  # pages.py and images_only.py, under `python -I`, too
 # As it was measured: what is installed beside it must not choose another image processor.
 os.environ.setdefault("TRANSFORMERS_NO_TORCHVISION_IMPORT", "1")
@@ -76,9 +77,16 @@ class Reader:
         template, image_token = self.settings["chat_template"], self.settings["image"]
         if not template["value"]:
             return self.settings["form"].format(images=image_token * image_count, text=self.prompt)
-        content = [{"type": "image"}] * image_count + [{"type": "text", "text": self.prompt}]
+        variables, words = template["variables"], self.prompt
+        if PROMPT_VALUE in variables.values():
+            variables = {
+                name: words if value == PROMPT_VALUE else value for name, value in variables.items()
+            }
+            words = ""
+        content = [{"type": "image"}] * image_count
+        content += [{"type": "text", "text": words}] if words else []
         if template["content"] == "text":
-            content = f"{image_token}\n" * image_count + self.prompt
+            content = f"{image_token}\n" * image_count + words
         template_text = self.processor.chat_template or self.processor.tokenizer.chat_template
         if isinstance(template_text, dict):
             template_text = template_text[template["name"]]
@@ -87,7 +95,7 @@ class Reader:
             chat_template=template_text,
             add_generation_prompt=True,
             tokenize=False,
-            **template["variables"],
+            **variables,
         )
 
 

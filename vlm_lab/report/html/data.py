@@ -12,11 +12,13 @@ it beside the replies.
 
 import json
 from collections.abc import Iterable, Mapping
+from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
 
 from vlm_lab.analysis.judged_records import is_own_reference
 from vlm_lab.files import atomic_private_file, make_private_folder
+from vlm_lab.messages import ENGLISH, translate_message
 from vlm_lab.report.images.pages import REPORT_FILES, DocumentKey
 from vlm_lab.suite.document_ids import make_slug
 from vlm_lab.types import Record, Report
@@ -51,7 +53,12 @@ class _DocumentTexts:
         return text[:MAX_VALUE_LENGTH]
 
 
-def build_page_data(report: Report, records: Iterable[Record], folder: Path) -> dict[str, Any]:
+def build_page_data(
+    report: Report,
+    records: Iterable[Record],
+    folder: Path,
+    catalogue: NullTranslations = ENGLISH,
+) -> dict[str, Any]:
     """The tables; replies and prompts are written into `folder` on the way."""
     candidates = [summary.candidate for summary in report.summaries]
     column_by_candidate = {candidate: column for column, candidate in enumerate(candidates)}
@@ -65,6 +72,9 @@ def build_page_data(report: Report, records: Iterable[Record], folder: Path) -> 
         column, key = column_by_candidate[record.candidate], (record.suite, record.document)
         texts = texts_by_document.setdefault(key, _DocumentTexts())
         cell = _build_cell(record, column, documents[key], field_numbers, texts)
+        if record.failure_reason:
+            reason = translate_message(record.failure_reason, catalogue)
+            cell["reason"] = reason.removeprefix(f"{record.model}: ")  # which stands above it
         documents[key]["cells"][column] = cell
         texts.replies[column] = record.raw_response, record.prompt
     for key, texts in texts_by_document.items():
@@ -127,7 +137,6 @@ def _build_cell(
         "confidences": confidences,
         "lengths": lengths,
         "seconds": record.elapsed_seconds and round(record.elapsed_seconds, 3),
-        "reason": record.failure_reason,
         "own_reference": is_own_reference(record),
     }
     present_entries = {key: value for key, value in optional_entries.items() if value}

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from vlm_lab.analysis.evidence import Evidence, build_evidence
 from vlm_lab.analysis.label_errors import translate_label_error_reasons
+from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.files import atomic_private_file
 from vlm_lab.messages import translate_message
@@ -42,6 +43,7 @@ from vlm_lab.report.formatting import (
 from vlm_lab.report.html.data import build_page_data, encode_script_json
 from vlm_lab.report.images.pages import render_page_images
 from vlm_lab.report.images.places import add_value_places
+from vlm_lab.report.next_steps import find_run_argument
 from vlm_lab.report.plot_rendering import DrawPlot, render_svg
 from vlm_lab.report.throughput_table import (
     THROUGHPUT_COLUMNS,
@@ -50,6 +52,7 @@ from vlm_lab.report.throughput_table import (
 )
 from vlm_lab.report.trade_table import COST_LEGEND, TRADE_LEGEND, build_trade_table
 from vlm_lab.report.translation import format_more_documents, load_catalogue
+from vlm_lab.report.variant_table import VARIANT_COLUMNS, VARIANT_LEGEND, build_variant_rows
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scoring.error_types import ERROR_TYPES
 from vlm_lab.scoring.missing_values import MISSING_ERROR_TYPES
@@ -82,7 +85,8 @@ def write_html(run: Path, language: str = "en", output: Path | None = None) -> P
     path = output or run / HTML_FILE
     report = read_report(run)
     images = render_page_images(report, path.parent)
-    data = build_page_data(report, read_report_records(run), path.parent)
+    records = read_report_records(run)
+    data = build_page_data(report, records, path.parent, load_catalogue(language))
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
     add_value_places(report, data["documents"], path.parent)
@@ -123,6 +127,8 @@ def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, lan
                 for name, summaries in tables.group_by_suite(report).items()
             ],
             gate_line=headline.format_gate(report, catalogue),
+            corrections_command=format_command("corrections", find_run_argument(report), "--serve"),
+            gate_lines=headline.format_gate_lines(report, catalogue),
             trade_legend=TRADE_LEGEND,
             cost_legend=COST_LEGEND,
             label_error_count=len(data["label_errors"]),
@@ -208,7 +214,7 @@ def _build_suite_context(
     gettext = catalogue.gettext
     asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
     plots_by_title = {
-        **plots.plot_suite(summaries, evidence, gettext),
+        **plots.plot_suite(report, summaries, evidence, gettext),
         gettext("How long replies take"): plots.plot_latency(_collect_seconds(data, name), gettext),
     }
     return {
@@ -234,6 +240,20 @@ def _build_suite_context(
             "rows": build_throughput_rows(report, asked_summaries, catalogue),
             "legend": THROUGHPUT_LEGEND,
         },
+        "variants": {
+            "columns": VARIANT_COLUMNS,
+            "rows": build_variant_rows(report, asked_summaries, catalogue),
+            "legend": VARIANT_LEGEND,
+        },
+        "sweeps": [
+            (
+                plots.format_sweep_title(curve, gettext),
+                translate_message(curve.conclusion, catalogue),
+                tables.build_sweep_rows(curve, catalogue),
+            )
+            for curve in report.sweeps
+            if curve.suite == name
+        ],
         "label_error_rows": tables.build_label_error_rows(report, name, catalogue),
         "difference_rows": tables.build_difference_rows(report, name, catalogue),
         "paths": tables.collect_field_paths(asked_summaries),

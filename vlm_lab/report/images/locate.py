@@ -133,22 +133,22 @@ def _compute_similarity(form: str, text: str) -> tuple[float, int]:
 
 def _load_engine() -> Any:
     """RapidOCR as the OCR baseline has it; None where it is not installed."""
-    from vlm_lab.backends.ocr import backend
+    from vlm_lab.backends.ocr import rapidocr_reader
     from vlm_lab.errors import Skip
 
     with contextlib.suppress(Skip):
-        return backend.load_rapidocr_engine()
+        return rapidocr_reader.load_rapidocr_engine()
     return None
 
 
 def _recognize_lines(engine: Any, image: Image.Image) -> Iterator[TextLine]:
-    from vlm_lab.backends.ocr import backend
+    from vlm_lab.backends.ocr import rapidocr_reader
 
     image = image.convert("RGB")
     image.thumbnail((OCR_LONGEST_SIDE, OCR_LONGEST_SIDE))
     with contextlib.suppress(
         Exception
     ):  # whatever an engine makes of a hostile page: the report is written
-        for corners, text in backend.run_rapidocr(engine, image):
+        for corners, text in rapidocr_reader.run_rapidocr(engine, image):
             heights = [y / image.height for _, y in corners]
             yield text, min(heights), max(heights)

@@ -5,24 +5,21 @@ cannot be opened, the images that an earlier report drew are shown, or none. A r
 draws those of MAX_DOCUMENTS: to draw a page takes longer than to judge its replies.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.suite.document_ids import make_slug
-from vlm_lab.suite.pages import Pages
+from vlm_lab.suite.pages import Pages, draw_pictures
 from vlm_lab.types import Report
 
 REPORT_FILES = "report_files"
 LONGEST_SIDE = 1800  # pixels: A4 at 150 dpi stays as the models saw it
 JPEG_QUALITY = 72
-THREADS = min(4, os.cpu_count() or 1)
+THREADS = 2
 DocumentKey = tuple[str, str]  # suite, document id
 MAX_DOCUMENTS = 1000  # whose pages a report draws: some hundred megabytes, half a minute
 
@@ -45,7 +42,7 @@ def render_page_images(report: Report, folder: Path) -> dict[DocumentKey, list[s
                 document, page_settings[document["suite"]], max_pages, image_folder / stem
             )
 
-    with ThreadPoolExecutor(THREADS) as pool:  # Pillow works beside Python
+    with ThreadPoolExecutor(THREADS) as pool:  # one page is drawn while another is written
         list(pool.map(draw, choose_drawn_documents(report)))
     return {key: list(_find_images(image_folder, stem)) for key, stem in stems.items()}
 
@@ -68,14 +65,11 @@ def _render_pages(
     try:
         pages = Pages(
             Path(document.get("path", "")), max_pages or page_settings["max"], page_settings["dpi"]
-        ).render_pages()
-        for number, page in reversed(list(enumerate(pages, 1))):
-            image = page.image
-            image.thumbnail(
-                (LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0
-            )
+        )
+        pictures = draw_pictures(pages, LONGEST_SIDE, JPEG_QUALITY)
+        for number, picture in reversed(list(enumerate(pictures, 1))):
             with atomic_private_file(stem.with_name(f"{stem.name}-{number}.jpg")) as file:
-                image.save(file, "JPEG", quality=JPEG_QUALITY)
+                file.write(picture)
     except Exception:  # whatever one document does costs its own pictures
         return
 

@@ -1,5 +1,6 @@
 """How large a page may be, and what is to be said of one that came out odd."""
 
+import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ MAX_PAGE_PIXELS = 36_000_000  # A4 at 600 dpi is 35 million
 MAX_DOCUMENT_PIXELS = 80_000_000  # of all its pages: they are held together while a model is asked
 MAX_PAGE_SIDE = 20_000
 MIN_PAGE_SIDE = 16  # pixels: no letter can be told on less
+SAMPLED_ROWS = 16  # each of these is looked at first; pages have as many rows at the least
 WHITE_FROM, BLACK_TO = 248, 16  # the darkest of a page without print; the lightest of a black one
 
 
@@ -26,6 +28,15 @@ class RenderedPage:
     pixels: Any  # anything with the buffer protocol: PDFium's own memory is not copied
     stride: int
     notes: list[Message] = field(default_factory=list)
+
+
+def encode_picture(page: RenderedPage, longest_side: int, quality: int) -> bytes:
+    """The page as a JPEG file, no side longer than `longest_side`."""
+    image = Image.frombuffer("RGB", page.size, page.pixels, "raw", "RGB", page.stride, 1)
+    image.thumbnail((longest_side, longest_side), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return file.getvalue()
 
 
 def compute_reduction(width: float, height: float, page_count: int) -> float:
@@ -48,6 +59,9 @@ def _find_oddities(page: RenderedPage) -> Iterator[Message]:
     if min(width, height) < MIN_PAGE_SIDE:
         yield Message("page_tiny", {"page": number, "width": width, "height": height})
         return
+    darkest, lightest = _find_extrema(page, SAMPLED_ROWS)
+    if darkest < WHITE_FROM and lightest > BLACK_TO:
+        return  # so have the other rows
     darkest, lightest = _find_extrema(page)
     if darkest >= WHITE_FROM:
         yield Message("page_white", {"page": number})
@@ -55,12 +69,13 @@ def _find_oddities(page: RenderedPage) -> Iterator[Message]:
         yield Message("page_black", {"page": number})
 
 
-def _find_extrema(page: RenderedPage) -> tuple[int, int]:
-    """The least and the greatest value of any colour: the bytes are looked at as if they were
-    greys."""
+def _find_extrema(page: RenderedPage, step: int = 1) -> tuple[int, int]:
+    """The least and the greatest value of any colour in each row, or each `step`th: the bytes are
+    looked at as if they were greys."""
     width, height = page.size
-    greys = Image.frombuffer("L", (page.stride, height), page.pixels, "raw", "L", 0, 1)
+    size, row_bytes = (page.stride, height // step), page.stride * step
+    greys = Image.frombuffer("L", size, page.pixels, "raw", "L", row_bytes, 1)
     if page.stride > 3 * width:
-        greys = greys.crop((0, 0, 3 * width, height))
+        greys = greys.crop((0, 0, 3 * width, height // step))
     darkest, lightest = greys.getextrema()
     return int(darkest), int(lightest)  # type: ignore[arg-type]

@@ -43,8 +43,9 @@ def open_pdf(path: Path) -> Iterator[Any]:
         pdf = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower() or "security" in str(error).lower():
-            raise HiddenDocument(f"{name}: needs a password; save it without one first") from None
-        raise DocumentError(f"{name}: is not a readable PDF ({error}); replace the file") from None
+            raise HiddenDocument(Message("pdf_locked", {"name": name})) from None
+        reason = Message("pdf_broken", {"name": name, "said": str(error)})
+        raise DocumentError(reason) from None
     try:
         yield pdf
     finally:
@@ -55,7 +56,7 @@ def count_pages(path: Path) -> int:
     """How many pages there are. HiddenDocument where none of them shows what the file holds."""
     with open_pdf(path) as pdf:
         if len(pdf) == 0:
-            raise DocumentError(f"{terminal_safe(path.name)}: is a PDF without pages; replace it")
+            raise DocumentError(Message("pdf_empty", {"name": terminal_safe(path.name)}))
         _refuse_hidden(pdf, path)
         return len(pdf)
 
@@ -91,10 +92,9 @@ def _render_page(
         bitmap = page.render(scale=scale * reduction, rev_byteorder=True, maybe_alpha=False)
         page.close()
     except pypdfium2.PdfiumError as error:
-        raise DocumentError(
-            f"{terminal_safe(path.name)}: page {index + 1} cannot be rendered ({error}); "
-            "save it anew as PDF or PNG"
-        ) from None
+        name = terminal_safe(path.name)
+        reason = Message("page_not_rendered", {"name": name, "page": index + 1, "said": str(error)})
+        raise DocumentError(reason) from None
     return RenderedPage(index, (bitmap.width, bitmap.height), bitmap.buffer, bitmap.stride, notes)
 
 
@@ -125,16 +125,10 @@ def _refuse_hidden(pdf: Any, path: Path) -> None:
     if form_type in (raw.FORMTYPE_XFA_FULL, raw.FORMTYPE_XFA_FOREGROUND):
         is_placeholder = form_type == raw.FORMTYPE_XFA_FULL and not _has_widgets(pdf)
         if is_placeholder or _WAITS.search(_read_first_text(pdf)):
-            raise HiddenDocument(
-                f"{name}: is an XFA form that only Adobe's viewers show; "
-                "open it there and print it to a PDF"
-            )
+            raise HiddenDocument(Message("pdf_form", {"name": name}))
     if pdf.count_attachments() and _is_cover(pdf, path):
         attached = ", ".join(_list_attachments(pdf))
-        raise HiddenDocument(
-            f"{name}: holds its documents as attachments ({attached}) behind a page that says "
-            "nothing; save them as files of their own"
-        )
+        raise HiddenDocument(Message("pdf_cover", {"name": name, "attachments": attached}))
 
 
 def _is_cover(pdf: Any, path: Path) -> bool:

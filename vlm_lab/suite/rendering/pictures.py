@@ -49,9 +49,10 @@ def render_pages(path: Path, indices: Sequence[int], dpi: int) -> Iterator[Rende
             try:
                 yield _render_frame(image, path, index, frames, len(indices))
             except UNREADABLE as error:
+                figures = {"page": index + 1, "said": terminal_safe(str(error)[:200])}
+                name = terminal_safe(path.name)
                 raise DocumentError(
-                    f"{terminal_safe(path.name)}: page {index + 1} is broken "
-                    f"({terminal_safe(str(error)[:200])}); replace the file"
+                    Message("picture_page_broken", {"name": name, **figures})
                 ) from None
 
 
@@ -74,16 +75,13 @@ def _identify_picture(path: Path, file: BinaryIO) -> Image.Image:
             return Image.open(file, formats=[each for each in formats if each in _known_formats()])
     except UnidentifiedImageError:
         if not can_read_heif and _is_heif(path):
-            raise HiddenDocument(
-                f"{name}: is a HEIC picture; {format_install_command('heif')} to read it"
-            ) from None
-        raise DocumentError(
-            f"{name}: is no {READABLE_FORMATS}, whatever its name says; replace the file"
-        ) from None
+            figures = {"name": name, "command": format_install_command("heif")}
+            raise HiddenDocument(Message("picture_heic", figures)) from None
+        figures = {"name": name, "formats": READABLE_FORMATS}
+        raise DocumentError(Message("no_picture", figures)) from None
     except (Image.DecompressionBombError, *UNREADABLE) as error:
-        raise DocumentError(
-            f"{name}: is not a readable image ({terminal_safe(str(error)[:200])}); replace the file"
-        ) from None
+        figures = {"name": name, "said": terminal_safe(str(error)[:200])}
+        raise DocumentError(Message("picture_broken", figures)) from None
 
 
 def _register_heif() -> bool:
@@ -143,10 +141,12 @@ def _render_frame(
     notes: list[Message] = []
     density = _read_density(image)
     # Of a TIFF turned when it is loaded, of others here: what was across is then down.
-    if image.getexif().get(ORIENTATION_TAG) in TURNED_ORIENTATIONS:
+    orientation = image.getexif().get(ORIENTATION_TAG)
+    if orientation in TURNED_ORIENTATIONS:
         density = density[::-1]
     image.load()
-    seen = _square_pixels(ImageOps.exif_transpose(image), density, index, notes)
+    upright = ImageOps.exif_transpose(image) if orientation else image
+    seen = _square_pixels(upright, density, index, notes)
     reduction = compute_reduction(*seen.size, page_count)
     if reduction < 1:
         width, height = (max(1, int(side * reduction)) for side in seen.size)
@@ -163,10 +163,9 @@ def _limit_decoding(image: Image.Image, path: Path, index: int) -> None:
     if width * height > MAX_DECODED_PIXELS and image.format in ("JPEG", "MPO"):
         image.draft(None, (width // 2, height // 2))
     if image.width * image.height > MAX_DECODED_PIXELS:
-        raise DocumentError(
-            f"{terminal_safe(path.name)}: page {index + 1} is {width:,} x {height:,} pixels, "
-            f"the limit is {MAX_DECODED_PIXELS:,}; save it smaller"
-        )
+        figures = {"page": index + 1, "across": width, "down": height, "limit": MAX_DECODED_PIXELS}
+        name = terminal_safe(path.name)
+        raise DocumentError(Message("picture_too_large", {"name": name, **figures}))
 
 
 def _square_pixels(

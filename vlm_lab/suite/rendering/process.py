@@ -46,11 +46,13 @@ BARE_PACKAGES = ("vlm_lab", "vlm_lab.suite")
 
 
 class Answer(NamedTuple):
-    """All that came of one request; the notes are on its pages and on the file."""
+    """All that came of one request; the notes are on its pages and on the file, the pictures are
+    JPEG files."""
 
     result: Any
     pages: list[Page]
     notes: list[Message]
+    pictures: list[bytes]
 
 
 FileKey = tuple[str, int, int]  # a path, and the size and time of what lies there
@@ -65,7 +67,7 @@ class PageWorker:
         self._stderr_file: Any = None
         self._served_count = 0
         self._is_interrupted = False
-        self._failures: dict[FileKey, str] = {}
+        self._failures: dict[FileKey, Message] = {}
         self._buffer = bytearray()  # kept: fresh memory for each page takes as long as the pipe
 
     @property
@@ -99,31 +101,28 @@ class PageWorker:
                 return self._exchange(path, operation, arguments, place)
             except TimeoutError:
                 self.kill()
-                reason = (
-                    f"{name}: {place} was not done within {DOCUMENT_SECONDS:g} s, the limit for a "
-                    "document; print it to a new PDF or save it as PNG"
-                )
+                figures = {"name": name, "place": place.describe(), "seconds": DOCUMENT_SECONDS}
+                reason = Message("page_too_late", figures)
             except MemoryError:
                 self.kill()
-                reason = (
-                    f"{name}: {place} needs more than {_format_memory()} of memory, the limit "
-                    "for a document; print it to a new PDF or save it as PNG"
-                )
+                figures = {"name": name, "place": place.describe(), "limit": MEMORY_BYTES / 2**30}
+                reason = Message("page_needs_memory", figures)
                 if not is_first:
                     continue
             except (EOFError, OSError):
-                how = self._describe_exit()
-                reason = (
-                    f"{name}: {place} ended the process that renders pages ({how}); "
-                    "print it to a new PDF or save it as PNG"
-                )
+                figures = {
+                    "name": name,
+                    "place": place.describe(),
+                    "said": self._describe_exit(),
+                }
+                reason = Message("page_ended_process", figures)
                 if self._is_interrupted:
-                    reason = f"{name}: was interrupted while it was rendered"
+                    reason = Message("page_interrupted", {"name": name})
                 elif not is_first:
                     continue
             except KeyboardInterrupt:  # in the middle of an answer: the rest of it is nobody's
                 self.kill()
-                self._failures[key] = f"{name}: was interrupted while it was rendered"
+                self._failures[key] = Message("page_interrupted", {"name": name})
                 raise
             self._failures[key] = reason
             raise DocumentError(reason)
@@ -136,19 +135,24 @@ class PageWorker:
         self._send({**request, **arguments})
         indices: Sequence[int] = arguments.get("indices", ())
         pages: list[Page] = []
+        pictures: list[bytes] = []
         notes: list[Message] = []
         while True:
-            if len(pages) < len(indices):
-                place.page = indices[len(pages)]
+            received_count = len(pages) + len(pictures)
+            if received_count < len(indices):
+                place.page = indices[received_count]
             header, pixels = self._receive(deadline)
             notes += [Message(kind, figures) for kind, figures in header.get("notes", ())]
-            if "page" not in header:
+            if "page" in header:
+                pages.append(Page(header["page"], _make_image(header, pixels)))
+            elif "picture" in header:
+                pictures.append(bytes(pixels))
+            else:
                 break
-            pages.append(Page(header["page"], _make_image(header, pixels)))
         if len(self._buffer) > MAX_KEPT_BYTES:
             self._buffer = bytearray()
         _raise_error(header)
-        return Answer(header.get("result"), pages, notes)
+        return Answer(header.get("result"), pages, notes, pictures)
 
     def _ensure_started(self) -> None:
         if self._process and self._process.poll() is None:
@@ -239,17 +243,21 @@ class _Place:
 
     page: int | None = None
 
-    def __str__(self) -> str:
-        return "reading it" if self.page is None else f"page {self.page + 1}"
+    def describe(self) -> Message:
+        """`page 2`, or that the file itself was being read."""
+        if self.page is None:
+            return Message("reading")
+        return Message("on_page", {"page": self.page + 1})
 
 
 def _raise_error(header: dict[str, Any]) -> None:
     """The error in a closing frame, where there is one."""
     if "error" not in header:
         return
-    kind, message = header["error"]
+    kind, encoded_message = header["error"]
     if kind == "MemoryError":
         raise MemoryError
+    message = Message(*encoded_message)
     raise HiddenDocument(message) if kind == "HiddenDocument" else DocumentError(message)
 
 
@@ -261,9 +269,8 @@ def _identify_file(path: Path) -> FileKey:
     try:
         status = path.stat()
     except OSError as error:
-        raise DocumentError(
-            f"{terminal_safe(path.name)}: cannot be read ({error.strerror})"
-        ) from None
+        figures = {"name": terminal_safe(path.name), "said": error.strerror}
+        raise DocumentError(Message("file_not_read", figures)) from None
     return str(path), status.st_size, status.st_mtime_ns
 
 

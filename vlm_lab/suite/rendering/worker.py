@@ -20,7 +20,7 @@ from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.rendering import documents
 from vlm_lab.suite.rendering.frames import encode_frame, read_frame
-from vlm_lab.suite.rendering.page_images import RenderedPage
+from vlm_lab.suite.rendering.page_images import RenderedPage, encode_picture
 
 ALARM_MARGIN = 5  # seconds after the parent should have ended us
 MAX_NOTES = 3  # of a library's own warnings over one document
@@ -74,7 +74,7 @@ def answer_request(request: Mapping[str, Any], answers: BinaryIO) -> None:
         try:
             closing = _answer(request, answers)
         except MemoryError:
-            closing = {"error": ["MemoryError", ""]}
+            closing = {"error": ["MemoryError", None]}
         except Exception as error:
             closing = {"error": describe_error(error, Path(request["path"]))}
     said = dict.fromkeys(terminal_safe(str(warning.message)[:200]) for warning in caught)
@@ -92,6 +92,11 @@ def _answer(request: Mapping[str, Any], answers: BinaryIO) -> Answer:
         case "render":
             for page in documents.render_pages(path, request["indices"], request["dpi"]):
                 _send_page(answers, page)
+            return {}
+        case "pictures":
+            for page in documents.render_pages(path, request["indices"], request["dpi"]):
+                picture = encode_picture(page, request["longest_side"], request["quality"])
+                send(answers, {"picture": page.index}, picture)
             return {}
         case "texts":
             return {"result": documents.read_page_texts(path)}
@@ -124,20 +129,21 @@ def _send_page(answers: BinaryIO, page: RenderedPage) -> None:
 
 def _encode_notes(notes: list[Message]) -> Iterator[list[Any]]:
     for note in notes:
-        yield [note.kind, dict(note.figures)]
+        yield _encode_message(note)
 
 
-def describe_error(error: Exception, path: Path) -> list[str]:
+def _encode_message(message: Message) -> list[Any]:
+    return [message.kind, dict(message.figures)]
+
+
+def describe_error(error: Exception, path: Path) -> list[Any]:
     """Whatever a library raises over one document is that document's error: none is foreseen."""
-    if isinstance(error, DocumentError):
+    if isinstance(error, DocumentError) and isinstance(error.message, Message):
         kind = "HiddenDocument" if isinstance(error, HiddenDocument) else "DocumentError"
-        return [kind, str(error)]
+        return [kind, _encode_message(error.message)]
     description = terminal_safe(f"{type(error).__name__}: {error}"[:200])
-    return [
-        "DocumentError",
-        f"{terminal_safe(path.name)}: cannot be rendered ({description}); "
-        "save it anew as PDF or PNG",
-    ]
+    figures = {"name": terminal_safe(path.name), "said": description}
+    return ["DocumentError", _encode_message(Message("not_rendered", figures))]
 
 
 def send(answers: BinaryIO, header: Mapping[str, Any], pixels: Any = b"") -> None:

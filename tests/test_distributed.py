@@ -1,0 +1,266 @@
+"""pytest tests/test_distributed.py: `-n 2 --dist loadgroup`: one run, several processes."""
+
+import json
+import os
+import re
+import signal
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.projects import (
+    calls_of,
+    echo,
+    read_figures,
+    records_of,
+    run_folder_of,
+    write_project,
+)
+from tests.suites import REFERENCE
+from vlm_lab.run.xdist_run import _DeviceShares
+
+pytest.importorskip("xdist")
+
+WRONG = {"invoice_number": "A-71", "totals": {"gross": "119,00"}}
+BY_MODEL = ("-n", "2", "--dist", "loadgroup")
+DOCUMENTS = dict.fromkeys(("inv_1", "inv_2", "inv_3", "inv_4"), REFERENCE)
+# Notes which process asked; one model's process is killed by its second document, once.
+KILLED = """
+import os, signal
+from pathlib import Path
+from echo import Echo
+class Killed(Echo):
+    def generate(self, prompt):
+        done = Path("killed.txt")
+        if prompt.document_id == "inv_2" and (not done.exists() or "always" in self.settings):
+            done.write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().generate(prompt)
+"""
+
+
+def run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
+    return pytester.runpytest("benchmarks", *options)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """A run's figures without what differs by time, and its notes."""
+    report = json.loads((folder / "report.json").read_text())
+    return {
+        **read_figures(folder),
+        "notes": [note for note in report["notes"] if "distributed" not in str(note)],
+        "looks": report["run"]["looks"],
+        "suspects": report["suspects"],
+    }
+
+
+def only(folder: Path) -> Path:
+    (run_folder,) = folder.glob("2*")
+    return run_folder
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--dry-run"], ["-k", "inv_2 or inv_3"], ["--sample", "2"], ["--rounds", "2"]]
+)
+def test_the_report_is_that_of_one_process(
+    pytester: pytest.Pytester, options: Sequence[str]
+) -> None:
+    answers = pytester.path / "answers"
+    answers.mkdir()
+    for name in DOCUMENTS:
+        (answers / f"{name}.json").write_text(json.dumps(WRONG))
+    replay = "  - {name: today, backend: replay, model_id: answers, incumbent: true}\n"
+    models = echo("a") + echo("b", answer=WRONG) + echo("c", fails=["inv_2"]) + replay
+    write_project(pytester.path, "models:\n" + models, DOCUMENTS)
+    alone = run(pytester, *options, "--replies=off", "--output-dir=alone")
+    shared = run(pytester, *options, "--replies=off", "--output-dir=shared", *BY_MODEL)
+    first, second = only(pytester.path / "alone"), only(pytester.path / "shared")
+    assert read_run(first) == read_run(second)
+    assert alone.ret == shared.ret
+    assert alone.parseoutcomes().get("passed") == shared.parseoutcomes().get("passed")
+    keys = ("model", "document", "status")
+    rows = [[[row[key] for key in keys] for row in records_of(each)] for each in (first, second)]
+    assert rows[0] == rows[1], "each case once, in the run's order"
+    rounds = [[len(row["rounds"]) for row in records_of(each)] for each in (first, second)]
+    assert rounds[0] == rounds[1], "our own clock times what pytest-benchmark does not"
+    names = {path.name for path in second.rglob("*.part")}
+    assert not names
+    note = next(
+        note
+        for note in json.loads((second / "report.json").read_text())["notes"]
+        if "distributed" in str(note)
+    )
+    assert note["figures"]["timer"] == "pytest-benchmark"
+    for line in (pytester.path / "shared" / "looks.jsonl", pytester.path / "alone" / "looks.jsonl"):
+        assert not line.exists() or len(line.read_text().splitlines()) == 1
+
+
+def test_a_model_is_loaded_by_one_worker_and_two_run_at_once(pytester: pytest.Pytester) -> None:
+    models = "".join(echo(name, seconds=0.2) for name in "abcd")
+    write_project(pytester.path, "models:\n" + models, DOCUMENTS)
+    run(pytester, *BY_MODEL, "--replies=off").assert_outcomes(passed=16)
+    loads = [line for line in calls_of(pytester.path) if line.endswith(": load")]
+    assert sorted(loads) == [f"{name}: load" for name in "abcd"]
+    asked = defaultdict(list)
+    for line in calls_of(pytester.path):
+        if " pages " in line:
+            asked[line[0]].append(line.split()[2])
+    assert all(documents == [*DOCUMENTS] for documents in asked.values())
+
+
+@pytest.mark.parametrize(("always", "outcomes"), [(False, 1), (True, 1)])
+def test_a_worker_that_is_killed_costs_its_case(
+    pytester: pytest.Pytester, always: bool, outcomes: int
+) -> None:
+    settings = {"always": 1} if always else {}
+    killed = echo("k", ", isolate: false", **settings).replace("echo:Echo", "killed:Killed")
+    write_project(pytester.path, "models:\n" + echo("a", seconds=0.3) + killed, DOCUMENTS)
+    (pytester.path / "killed.py").write_text(KILLED)
+    result = run(pytester, *BY_MODEL)
+    result.assert_outcomes(passed=7, failed=outcomes)
+    assert result.ret == 1
+    rows = {
+        (row["model"], row["document"]): row for row in records_of(run_folder_of(pytester.path))
+    }
+    assert len(rows) == 8
+    failed = [key for key, row in rows.items() if row["status"] == "error"]
+    assert failed == [("k", "inv_2")]
+    assert "died" in rows["k", "inv_2"]["error"]["message"]
+    again = run(pytester, "--resume", "last", *BY_MODEL)
+    again.assert_outcomes(**({"failed": 1} if always else {"passed": 1}))
+
+
+def test_a_run_that_broke_off_is_gone_on_with(pytester: pytest.Pytester) -> None:
+    """By several processes, or by one: what was answered is not asked again."""
+    write_project(pytester.path, "models:\n" + echo("a") + echo("b", answer=WRONG), DOCUMENTS)
+    run(pytester, *BY_MODEL).assert_outcomes(passed=8)
+    folder = run_folder_of(pytester.path)
+    whole = read_run(folder)
+    lines = (folder / "records.jsonl").read_bytes().splitlines(keepends=True)
+    for options in (BY_MODEL, ()):
+        calls = len(calls_of(pytester.path))
+        (folder / "records.jsonl").write_bytes(b"".join([*lines[:3], *lines[4:6]]))
+        result = run(pytester, "--resume", "last", *options)
+        result.assert_outcomes(passed=3)
+        assert len([line for line in calls_of(pytester.path)[calls:] if "pages" in line]) <= 3
+        again = read_run(folder)
+        for figures in (again, whole):
+            for row in figures["records"]:
+                row["cached"] = None
+            for summary in figures["summaries"]:
+                summary["cached"] = None
+        assert again == whole
+    assert run(pytester, "--resume", "last", *BY_MODEL).ret == 0, "nothing is left to do"
+
+
+def test_a_regression_ends_it_as_it_ends_one_process(pytester: pytest.Pytester) -> None:
+    from vlm_lab.cli.main import main
+
+    write_project(pytester.path, "models:\n" + echo("a") + echo("b"), DOCUMENTS)
+    run(pytester, "--output-dir=good")
+    results = pytester.path / "good"
+    assert main(["accept", "last", "--output-dir", str(results)]) == 0
+    baseline = results / "baseline.json"
+    (pytester.path / "models.yaml").write_text("models:\n" + echo("a") + echo("b", answer=WRONG))
+    options = [f"--baseline={baseline}", "--replies=off"]
+    alone = run(pytester, *options, "--output-dir=alone")
+    shared = run(pytester, *options, "--output-dir=shared", *BY_MODEL)
+    assert (alone.ret, shared.ret) == (1, 1)
+    gates = [
+        json.loads((only(pytester.path / name) / "report.json").read_text())["gate"]
+        for name in ("alone", "shared")
+    ]
+    assert gates[0] == gates[1]
+    shared.stdout.fnmatch_lines(["*8 passed, 1 regressed*"])
+
+
+def test_what_cannot_be_used_is_said_before_a_worker_starts(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo(), {"inv_1": REFERENCE})
+    schema = pytester.path / "benchmarks" / "invoices" / "schema.json"
+    schema.write_text('{"properties": {"nothing_of_it": {"type": "string"}}}')
+    refused = run(pytester, *BY_MODEL)
+    assert refused.ret == 4
+    said = refused.stdout.str() + refused.stderr.str()
+    assert len(re.findall("share no field", said)) == 1
+    assert "created:" not in said
+    assert not list((pytester.path).glob("results/2*"))
+
+
+def test_what_selects_nothing_leaves_no_run(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    result = run(pytester, *BY_MODEL, "-k", "nowhere")
+    assert result.ret == 5
+    result.stdout.fnmatch_lines(["-k 'nowhere' selects no case*"])
+    assert not list((pytester.path).glob("results/2*"))
+
+
+def test_second_answers_of_all_workers_are_in_the_report(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo("a") + echo("b"), DOCUMENTS)
+    run(pytester, *BY_MODEL, "--probe", "2")
+    report = json.loads((run_folder_of(pytester.path) / "report.json").read_text())
+    repeats = {(probe["model"], probe["how"]): probe["repeats"] for probe in report["probes"]}
+    assert repeats["a", "alone"] == repeats["b", "alone"] == 2
+
+
+@pytest.mark.parametrize(
+    ("visible", "workers", "shares"),
+    [
+        ("0,1,2,3", 2, ["0,2", "1,3"]),
+        ("4,7", 2, ["4", "7"]),
+        ("0,1", 3, ["0", "1", "0"]),
+        ("GPU-5", 2, ["", ""]),
+        ("", 2, ["", ""]),
+    ],
+)
+def test_gpus_are_dealt_out(
+    monkeypatch: pytest.MonkeyPatch, visible: str, workers: int, shares: Sequence[str]
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    dealt = _DeviceShares(workers)
+    assert [dealt.take(f"gw{number}") for number in range(workers)] == shares
+    dealt.give_back("gw1")
+    assert dealt.take("gw9") == shares[1], "a worker in the place of a dead one"
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_a_worker_sees_its_gpus(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    seer = "from echo import Echo\nimport os\nclass Seer(Echo):\n    def generate(self, prompt):\n"
+    seer += "        self.note('sees ' + os.environ['CUDA_VISIBLE_DEVICES'])\n"
+    seer += "        return super().generate(prompt)\n"
+    models = "".join(echo(name, seconds=0.5) for name in "ab").replace("echo:Echo", "seer:Seer")
+    write_project(pytester.path, "models:\n" + models)
+    (pytester.path / "seer.py").write_text(seer)
+    run(pytester, *BY_MODEL, "--device", device).assert_outcomes(passed=6)
+    seen: Mapping[str, set[str]] = defaultdict(set)
+    for line in calls_of(pytester.path):
+        if "sees" in line:
+            seen[line[0]].add(line.split()[-1])
+    assert all(len(each) == 1 for each in seen.values())
+    each_sees = sorted(next(iter(each)) for each in seen.values())
+    assert each_sees == (["0", "1"] if device == "auto" else ["0,1", "0,1"])
+
+
+def test_a_killed_controller_leaves_a_run_to_go_on_with(pytester: pytest.Pytester) -> None:
+    write_project(
+        pytester.path, "models:\n" + echo("a", seconds=0.5) + echo("b", seconds=0.5), DOCUMENTS
+    )
+    command = ["benchmarks", *BY_MODEL]
+    process = pytester.popen([*pytester._getpytestargs(), *command])
+    path = pytester.path / "calls.txt"
+    while process.poll() is None:
+        if path.exists() and path.read_text().count(" pages ") >= 4:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    kept = len(records_of(run_folder_of(pytester.path)))
+    assert kept >= 1
+    again = run(pytester, "--resume", "last", *BY_MODEL)
+    assert again.ret == 0
+    rows = records_of(run_folder_of(pytester.path))
+    assert len({(row["model"], row["document"]) for row in rows}) == 8

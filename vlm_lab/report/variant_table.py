@@ -1,0 +1,87 @@
+"""A model's variants beside the model as it is: rows of text for every form of the report.
+
+By the run's comparisons: paired over documents, corrected for all pairs of the suite.
+"""
+
+from collections.abc import Sequence
+from gettext import NullTranslations
+
+from vlm_lab.config.variants import find_base
+from vlm_lab.messages import ENGLISH
+from vlm_lab.report.formatting import format_estimate, format_number
+from vlm_lab.types import Comparison, Report, Summary
+
+VARIANT_COLUMNS = (
+    "variant",
+    "prompt",
+    "field F1",
+    "minus as it is",
+    "p, Holm",
+    "as good within",
+    "word",
+    "s/doc",
+    "memory GB",
+)
+VARIANT_LEGEND = (
+    "Each variant minus the same model as it is, paired over the documents that both answered."
+    " As good within: the smallest difference in F1 that is shown not to be exceeded, either way"
+    " (two one-sided tests); a p value alone never shows that two are as good as each other."
+)
+
+
+def build_variant_rows(
+    report: Report, summaries: Sequence[Summary], catalogue: NullTranslations = ENGLISH
+) -> list[list[str]]:
+    """The variants whose base was asked, too, under VARIANT_COLUMNS; a sweep has its own curve."""
+    swept = {point.model for curve in report.sweeps for point in curve.points}
+    asked = {summary.candidate for summary in summaries}
+    rows = []
+    for summary in summaries:
+        base = summary.candidate._replace(model=find_base(summary.model))
+        if base in asked and summary.model not in swept:
+            rows.append(_build_row(report, summary, base.model, catalogue))
+    return rows
+
+
+def _build_row(
+    report: Report, summary: Summary, base: str, catalogue: NullTranslations
+) -> list[str]:
+    speed = summary.speed
+    memory = None if speed.peak_memory_bytes is None else speed.peak_memory_bytes / 1e9
+    return [
+        summary.model,
+        summary.prompt_id,
+        format_estimate(summary.scores.get("field_f1"), catalogue),
+        *_describe_difference(_find_comparison(report, summary, base), summary, catalogue),
+        format_number(speed.median_seconds, ".2f", catalogue),
+        format_number(memory, ".1f", catalogue),
+    ]
+
+
+def _find_comparison(report: Report, summary: Summary, base: str) -> Comparison | None:
+    pair = {(summary.model, summary.prompt_id), (base, summary.prompt_id)}
+    for comparison in report.comparisons:
+        is_same_pair = {comparison.first, comparison.second} == pair
+        if is_same_pair and (comparison.suite, comparison.score) == (summary.suite, "field_f1"):
+            return comparison
+    return None
+
+
+def _describe_difference(
+    comparison: Comparison | None, summary: Summary, catalogue: NullTranslations
+) -> list[str]:
+    """Variant minus base, p, the margin that is shown, and the word for it."""
+    if comparison is None or comparison.difference.value is None:
+        return ["-"] * 4
+    sign = 1 if comparison.first == (summary.model, summary.prompt_id) else -1
+    difference = sign * comparison.difference.value + 0.0  # no -0.000
+    margin = max(map(abs, comparison.bounds)) if comparison.bounds else None
+    word = "may be chance"
+    if comparison.is_significant:
+        word = "better" if difference > 0 else "worse"
+    return [
+        format_number(difference, "+.3f", catalogue),
+        format_number(comparison.p_adjusted, ".3f", catalogue),
+        format_number(margin, ".3f", catalogue),
+        catalogue.gettext(word),
+    ]
