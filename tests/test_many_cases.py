@@ -21,7 +21,8 @@ seen = {{"opened": [], "kept": [], "running": False, "collector": []}}
 def note_opening(event, arguments):
     # Beside the cases a thread imports what the report is drawn with.
     if event == "open" and seen["running"] and str(arguments[0]).startswith(os.getcwd()):
-        seen["opened"][-1].append(str(arguments[0]))
+        if not os.path.isdir(arguments[0]):  # the run's folder is made to last, too
+            seen["opened"][-1].append(str(arguments[0]))
 
 sys.addaudithook(note_opening)
 tracemalloc.start()
@@ -34,6 +35,10 @@ def pytest_runtest_logstart():
     seen["collector"].append(gc.isenabled())
     seen["opened"].append([])
     seen["running"] = True
+
+def pytest_runtest_setup(item):
+    terminal = item.config.pluginmanager.get_plugin("terminalreporter")
+    seen["reports"] = sum(map(len, terminal.stats.values()))
 
 def pytest_runtest_logfinish():
     seen["running"] = False
@@ -87,3 +92,7 @@ def test_no_cycles_are_looked_for_while_cases_are_collected(seen: dict[str, Any]
 
 def test_a_case_is_no_parameter_that_pytest_remembers_and_sorts_by(seen: dict[str, Any]) -> None:
     assert seen["parameters"] == [["model"]] * COUNT
+
+
+def test_pytest_keeps_one_report_of_a_case_that_passed(seen: dict[str, Any]) -> None:
+    assert seen["reports"] == COUNT - 1

@@ -68,6 +68,27 @@ def test_nothing_that_lies_among_documents_or_references_is_executed(
     run(pytester).assert_outcomes(passed=3)
 
 
+def test_what_a_failed_cases_teardown_printed_is_shown_and_durations_are_of_all(
+    pytester: pytest.Pytester,
+) -> None:
+    write_project(pytester.path, "models:\n" + echo("a"))
+    pytester.makeconftest(
+        "import pytest\n"
+        "@pytest.fixture(autouse=True)\n"
+        "def noisy(request):\n"
+        "    yield\n"
+        "    print('said by', request.node.name)\n"
+    )
+    test = pytester.path / "benchmarks" / "test_invoices.py"
+    test.write_text(test.read_text() + "    assert document.id != 'inv_1'\n")
+    result = run(pytester, "--durations=0", "--durations-min=0", "-vv")
+    for phase in ("setup", "teardown"):
+        assert sum(f"s {phase} " in line for line in result.outlines) == 3
+    result = run(pytester)
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["said by test_invoice[[]a-default-inv_1]"])
+
+
 def test_tests_in_a_folder_of_documents_that_is_no_suites_are_found(
     pytester: pytest.Pytester,
 ) -> None:

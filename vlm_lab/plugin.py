@@ -446,9 +446,21 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
     with stop_on_usage_errors(item.config):
         get_session(item.config).begin()
     interrupt_on_signals()
+    forget_passed_phases(item.config)
     if is_live(item.config):
         terminal: Any = item.config.pluginmanager.get_plugin("terminalreporter")
         terminal.rewrite(get_session(item.config).progress.start_case(item.stash[CASE]), erase=True)
+
+
+def forget_passed_phases(config: pytest.Config) -> None:
+    """Drops what pytest keeps to the end of each setup and teardown that passed, two reports a
+    case: --durations reads them, and of a failed test what they have captured is shown."""
+    terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None or config.getoption("durations") is not None:
+        return
+    reports = terminal.stats.get("", [])
+    while reports and not reports[-1].sections:
+        reports.pop()
 
 
 @pytest.hookimpl(tryfirst=True)

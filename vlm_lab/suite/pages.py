@@ -14,12 +14,13 @@ from typing import Any, overload
 
 from vlm_lab.errors import DocumentError
 from vlm_lab.messages import Message
-from vlm_lab.suite.document_files import detect_format
+from vlm_lab.suite import document_files
 from vlm_lab.suite.rendering.process import PAGE_WORKER
 from vlm_lab.types import Page
 
 RENDERING = 2  # raised when a page of the same file would get other pixels
 COUNTED_TOGETHER = 100  # files: a request takes several times as long as to count
+FileState = tuple[Path, int, int]  # changed at, bytes
 Location = tuple[int, float, float]  # page index, top and bottom as shares of the page's height
 Place = tuple[int, float, float, float, float]  # page index; left, top, right, bottom as shares
 
@@ -132,7 +133,7 @@ def count_ahead(folder: Path, paths: Iterable[Path]) -> None:
         return
     for start in range(0, len(keys), COUNTED_TOGETHER):
         batch = keys[start : start + COUNTED_TOGETHER]
-        names = [str(path) for path, _ in batch]
+        names = [str(path) for path, *_ in batch]
         try:
             totals = PAGE_WORKER.request(folder, "count_each", paths=names).result
         except DocumentError:
@@ -141,19 +142,20 @@ def count_ahead(folder: Path, paths: Iterable[Path]) -> None:
 
 
 # All of a run are counted before its first case, and asked for once more in each.
-_counts: dict[tuple[Path, int], int] = {}
+_counts: dict[FileState, int] = {}
 
 
 def _count_pages(path: Path) -> int:
     key = _identify(path)
-    if key not in _counts:
-        detect_format(path)
+    if key not in _counts or key[-1] > document_files.MAX_FILE_BYTES:
+        document_files.detect_format(path)
         _counts[key] = PAGE_WORKER.request(path, "count").result
     return _counts[key]
 
 
-def _identify(path: Path) -> tuple[Path, int]:
+def _identify(path: Path) -> FileState:
     try:
-        return path, path.stat().st_mtime_ns
+        status = path.stat()
     except OSError:
-        return path, 0  # counting says why it cannot be read
+        return path, 0, 0  # counting says why it cannot be read
+    return path, status.st_mtime_ns, status.st_size
