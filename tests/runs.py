@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.case_records import lines
 from vlm_lab.analysis.statistics import summarize_records
@@ -23,11 +24,27 @@ def write_run(
     for each in records:
         planned.setdefault(each.candidate, []).append(each.document)
     report = Report(
-        run={"id": folder.name, "dry_run": dry_run},
-        suites=[{"name": "invoices", "schema_sha256": "s", "verified": True}],
+        run=describe_run(folder.name, dry_run),
+        suites=[describe_suite("invoices")],
         models=list(models),
         prompts=[{"suite": "invoices", "id": "default", "sha256": prompt}],
         summaries=summarize_records(records, models, planned),
     )
     write_report(folder / "report.json", report, records)
     return folder
+
+
+def describe_run(run: str, dry_run: bool = False) -> dict[str, Any]:
+    """What a report must say of its run."""
+    return {"id": run, "started": "", "dry_run": dry_run, "command": [], "options": {}}
+
+
+def describe_suite(name: str) -> dict[str, Any]:
+    """What a report must say of a suite."""
+    return {
+        "name": name,
+        "schema_sha256": "s",
+        "verified": True,
+        "pages": {"max": 4, "dpi": 100},
+        "conventions": {"date_order": "dmy", "languages": ["en"]},
+    }

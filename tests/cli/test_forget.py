@@ -196,3 +196,18 @@ def test_a_document_of_several_suites_is_told_by_its_suite(
     assert "'d7' is in several suites; name one: --suite invoices" in capsys.readouterr().err
     assert main(["forget", "d7", "--suite", "invoices", "--yes"]) == 0
     assert [each.suite for each in read_heads(receipts) if each.document == "d7"] == ["receipts"]
+
+
+def test_a_long_name_is_cut_where_it_is_said(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = project / "results" / OLD / "records.jsonl"
+    long_name = "n" * 5000
+    records.write_text(records.read_text().replace("Scan 7 geheim.png", long_name))
+    capsys.readouterr()
+    assert main(["forget", "d7", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert "n" * 200 + "..." in said
+    assert "n" * 201 not in said
+    assert main(["forget", "n" * 5000, "--yes"]) == 2
+    assert "n" * 201 not in capsys.readouterr().err

@@ -51,7 +51,9 @@ def write(
     folder = results / name
     folder.mkdir(parents=True)
     plan = made.plan(folder)
-    documents = [{**plan["documents"][0], "id": f"d{n}", "tags": {}} for n in range(COUNT)]
+    described_suite = {**plan["suites"][0], "verified": True, **(suite or {})}
+    document = {**plan["documents"][0], "suite": described_suite["name"], "tags": {}}
+    documents = [{**document, "id": f"d{number}"} for number in range(COUNT)]
     run = {**plan["run"], "id": name, "started": name, "partial": [], **facts}
     names = dict.fromkeys(each.model for each in records)
     report = Report(
@@ -59,7 +61,7 @@ def write(
             **plan,
             "run": run,
             "documents": documents,
-            "suites": [{**plan["suites"][0], "verified": True, **(suite or {})}],
+            "suites": [described_suite],
             "notes": [],
         },
         models=[*models] or [Model(name=each, model_id=f"hub/{each}") for each in names],

@@ -20,6 +20,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from tests.case_records import lines, record
+from tests.runs import describe_run
 from tests.servers import Step, completion, serving
 from tests.suites import REFERENCE, write_suite
 from vlm_lab.analysis.statistics import summarize_records
@@ -80,7 +81,7 @@ def run_of(folder: Path, model: Model, document: Document, **answer: Any) -> Pat
         [row], [model], {CandidateKey("invoices", model.name, "default"): [document.id]}
     )
     report = Report(
-        run={"id": run.name, "dry_run": False, "options": options},
+        run={**describe_run(run.name), "options": options},
         suites=[described(document.suite, [document])],
         models=[model],
         prompts=[],

@@ -31,7 +31,7 @@ from vlm_lab.run.forgetting import (
     list_run_documents,
     remove_comparisons,
 )
-from vlm_lab.sanitize import terminal_safe
+from vlm_lab.sanitize import quote_value, shorten, terminal_safe
 from vlm_lab.suite.corrections_file import Entry, read_saved_entries, update_entries
 
 RunDocuments = dict[Path, set[tuple[str, str, str]]]  # run -> suite, id, name
@@ -87,13 +87,14 @@ def _find_document(documents: RunDocuments, argument: str, suite: str | None) ->
     }
     suites = sorted({each[0] for each in found})
     ids = frozenset(each[1] for each in found)
+    quoted = quote_value(argument)
     if not found:
         hint = format_suggestion(argument, sorted({each[1] for each in known}))
-        raise UserError(f"no run has a document of the id or file name {argument!r}{hint}")
+        raise UserError(f"no run has a document of the id or file name {quoted}{hint}")
     if len(suites) > 1:
-        raise UserError(f"{argument!r} is in several suites; name one: --suite {suites[0]}")
+        raise UserError(f"{quoted} is in several suites; name one: --suite {suites[0]}")
     if len(ids) > 1:
-        raise UserError(f"{argument!r} is several documents; name one: {', '.join(sorted(ids))}")
+        raise UserError(f"{quoted} is several documents; name one: {', '.join(sorted(ids))}")
     names = {each[2] for each in known if (each[0], each[1]) == (suites[0], *ids) and each[2]}
     same_name = {each[1] for each in known if each[0] == suites[0] and each[2] in names}
     return ForgottenDocument(suites[0], ids | same_name, frozenset(names))
@@ -118,7 +119,7 @@ def _find_cached_files(
 def _describe(
     document: ForgottenDocument, runs: Sequence[Path], cached_files: Sequence[Path]
 ) -> str:
-    names = ", ".join(sorted({*document.ids, *document.names}))
+    names = ", ".join(map(shorten, sorted({*document.ids, *document.names})))
     where = ", ".join(run.name for run in runs)
     return terminal_safe(
         f"the document {names} of {document.suite}: its answers in {len(runs)} runs ({where}),"

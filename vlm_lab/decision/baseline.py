@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.files import MAX_DATA_BYTES, atomic_private_file, read_bounded_bytes
+from vlm_lab.sanitize import quote_value, shorten
 from vlm_lab.suite.tags import label_group
 from vlm_lab.types import (
     CORRECT,
@@ -168,11 +169,11 @@ def load_baseline(path: Path) -> Baseline:
         if version not in (None, BASELINE_SCHEMA_VERSION):
             raise UserError(
                 f"{path}: is no baseline of this version (schema_version"
-                f" {BASELINE_SCHEMA_VERSION} is wanted, it has {version});"
+                f" {BASELINE_SCHEMA_VERSION} is wanted, it has {quote_value(version)});"
                 f" write it anew: {format_command('accept')}"
             ) from None
         first_error = error.errors()[0]
-        location = ".".join(map(str, first_error["loc"]))
+        location = shorten(".".join(map(str, first_error["loc"])))
         raise UserError(
             f"{path}: is no baseline ({location}: {first_error['msg']});"
             f" write it anew: {format_command('accept')}"

@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError
 
 from vlm_lab.errors import UserError
 from vlm_lab.files import is_path_part
-from vlm_lab.sanitize import quote_value, shorten
+from vlm_lab.sanitize import quote_value, shorten, terminal_safe
 from vlm_lab.types import Record
 
 _RECORD_ADAPTER = TypeAdapter(Record)
@@ -46,7 +46,7 @@ def decode_record(line: bytes, path: Path, line_number: int) -> Record:
         return record
     except ValueError as error:
         raise UserError(
-            f"{path}:{line_number}: is no record of this version ({_describe_error(error)});"
+            f"{path}:{line_number}: is no record of this version ({describe_error(error)});"
             " run the benchmark again: its replies come from the cache"
         ) from None
 
@@ -73,11 +73,11 @@ def check_names(names: Iterable[object]) -> None:
             raise ValueError(f"{quote_value(name)} cannot be the name of a file")
 
 
-def _describe_error(error: Exception) -> str:
-    """`fields.0.outcome: Field required`"""
+def describe_error(error: Exception) -> str:
+    """Why something was refused, in one line: `fields.0.outcome: Field required`."""
     if not isinstance(error, ValidationError):
-        return shorten(str(error))
+        return shorten(" ".join(str(error).split()))
     first_error = error.errors()[0]
     location = ".".join(map(str, first_error["loc"]))
     message: Any = first_error["msg"]
-    return f"{location}: {message}" if location else str(message)
+    return terminal_safe(shorten(f"{location}: {message}" if location else str(message)))

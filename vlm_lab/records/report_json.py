@@ -22,7 +22,8 @@ from vlm_lab.files import (
     open_regular_file,
     read_bounded_lines,
 )
-from vlm_lab.records.record_lines import check_names, decode_record, encode_record
+from vlm_lab.records.record_lines import decode_record, describe_error, encode_record
+from vlm_lab.records.report_parts import check_free_parts, check_report_names
 from vlm_lab.types import Record, Report
 
 _REPORT_ADAPTER = TypeAdapter(Report)
@@ -80,29 +81,18 @@ def read_report(run: Path) -> Report:
         report = _REPORT_ADAPTER.validate_python(
             {key: data[key] for key in Report.__dataclass_fields__ if key in data}
         )
-        check_names(_list_names(report))
+        check_free_parts(data)
+        check_report_names(report)
         return report
     except OSError as error:
         raise UserError(
             f"{path}: cannot be read ({error.strerror}); {format_run_command('--resume', run)}"
         ) from None
     except (ValueError, TypeError, LookupError, RecursionError) as error:
-        why = " ".join(str(error).split())[:200]
         raise UserError(
-            f"{path}: is no report of this version ({why}); {format_run_command('--resume', run)}"
+            f"{path}: is no report of this version ({describe_error(error)});"
+            f" {format_run_command('--resume', run)}"
         ) from None
-
-
-def _list_names(report: Report) -> Iterator[object]:
-    """Whatever of a report becomes a part of a path."""
-    for suite in report.suites:
-        yield suite["name"]
-    for model in report.models:
-        yield model.name
-    for document in report.documents:
-        yield from (document["suite"], document["id"])
-    for summary in report.summaries:
-        yield from summary.candidate
 
 
 def _read_beside_records(file: BinaryIO) -> str:

@@ -19,6 +19,7 @@ from vlm_lab.config.setting_names import BACKENDS
 from vlm_lab.config.strict_yaml import format_suggestion
 from vlm_lab.errors import UserError
 from vlm_lab.files import read_json_object
+from vlm_lab.sanitize import quote_value, shorten
 from vlm_lab.types import Model
 
 BUDGET = "max_visual_tokens"
@@ -84,7 +85,7 @@ def parse_sweep(text: str) -> Sweep:
     values = tuple(_parse_number(setting, each) for each in values_text.split(",") if each.strip())
     if not setting.strip() or len(set(values)) < 2:
         raise argparse.ArgumentTypeError(
-            f"must be a setting and two or more values, dpi=100,150 (got {text!r})"
+            f"must be a setting and two or more values, dpi=100,150 (got {quote_value(text)})"
         )
     if setting.strip() in PAGE_SETTINGS:
         for value in values:
@@ -101,7 +102,9 @@ def _parse_number(setting: str, text: str) -> Number:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"{setting}: {text.strip()!r} is no number")
+        raise argparse.ArgumentTypeError(
+            f"{shorten(setting)}: {quote_value(text.strip())} is no number"
+        )
     return int(text) if number.is_integer() and text.strip().lstrip("+-").isdecimal() else number
 
 
@@ -135,7 +138,7 @@ def _check_setting(models: Sequence[Model], setting: str) -> None:
         known |= {name for key in MERGED_KEYS for name in _list_numbers(getattr(model, key))}
     if setting not in known:
         raise UserError(
-            f"--sweep: no model has a numeric setting {setting!r}"
+            f"--sweep: no model has a numeric setting {quote_value(setting)}"
             f"{format_suggestion(setting, sorted(known))}"
         )
 
