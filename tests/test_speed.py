@@ -1,11 +1,14 @@
 """A document takes the suite about as long as a loop written by hand takes for it."""
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 
 from tests import checkpoints
-from tools import bench_speed
+from tools import bench_speed, bench_throughput
+from tools.bench_throughput import BATCH, LOOP, OFFLINE, SINGLE, Outcome
 
 LIMIT = 1.5  # wide: other work on the machine must not fail it
 
@@ -39,6 +42,29 @@ def test_the_short_form_asks_for_less_and_takes_what_is_typed() -> None:
     )
     assert (short.tokens, short.documents, short.rounds, short.memory_documents) == (32, 12, 3, 0)
     assert (typed.tokens, typed.documents, typed.limit) == (9, 12, 1.5)
+
+
+def test_an_answer_counts_when_its_batch_is_on_disk(tmp_path: Path) -> None:
+    folder = tmp_path / "run" / "tiny"
+    folder.mkdir(parents=True)
+    for name, written, end in (("a", 10, 2.5), ("b", 11, 2.5), ("c", 20, 5.0), ("d", 13, None)):
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps({"batch": {"end": end} if end else None}))
+        os.utime(path, (written, written))
+    assert bench_throughput.read_batch_times(tmp_path) == [11, 11, 13, 20]
+
+
+def test_the_table_counts_from_the_first_way(capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = {LOOP: 1.0, BATCH: 0.5, SINGLE: 1.1, OFFLINE: 0.25}
+    replies = {LOOP: "x", BATCH: "y", SINGLE: "x", OFFLINE: "x"}
+    outcomes = {
+        way: Outcome(build_timeline(each), {"d": replies[way]}, 0.9 if way == OFFLINE else None)
+        for way, each in seconds.items()
+    }
+    assert bench_throughput.print_table([outcomes]) == pytest.approx(0.25)
+    rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert rows[2] == "batch of 8 0.5000 0.50 2.00 8.5 1.0 - 1"
+    assert rows[4] == "offline 0.2500 0.25 4.00 6.8 1.0 90% 0"
 
 
 @pytest.mark.soak  # six processes, one after the other

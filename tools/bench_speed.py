@@ -32,6 +32,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -67,10 +68,11 @@ class ImagesOnly(Qwen2VLProcessor):
     def __init__(self, image_processor=None, tokenizer=None, chat_template=None):
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
 
-folder, documents, answers, text, tokens, size = sys.argv[1:]
+folder, documents, answers, text, tokens, size, device, dtype = sys.argv[1:]
 processor = ImagesOnly.from_pretrained(folder)
 processor.tokenizer.padding_side = "left"
-model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+model = AutoModelForImageTextToText.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
+model.to(device)
 content = [{"type": "image"}, {"type": "text", "text": text}]
 messages = [{"role": "user", "content": content}]
 words = processor.apply_chat_template(messages, add_generation_prompt=True)
@@ -83,7 +85,7 @@ with open(answers, "w") as file:
                 pages.append(pdf[0].render(scale=150 / 72).to_pil().convert("RGB"))
         texts = [words] * len(pages)
         inputs = processor(images=pages, text=texts, padding=True, return_tensors="pt")
-        inputs = inputs.to(dtype=model.dtype)
+        inputs = inputs.to(device, dtype=model.dtype)
         with torch.inference_mode():
             output = model.generate(**inputs, max_new_tokens=int(tokens), do_sample=False)
         ids = output[:, inputs["input_ids"].shape[1] :]
@@ -157,14 +159,14 @@ def write_documents(folder: Path, count: int) -> None:
     (folder / "prompt.md").write_text(TEXT)
 
 
-def write_project(folder: Path, checkpoint: Path, tokens: int, count: int) -> None:
+def write_project(folder: Path, checkpoint: Path, tokens: int, count: int, dtype: str) -> None:
     """What a user has: pytest.ini, models.yaml, the test file and a suite."""
     write_documents(folder / "benchmarks" / "invoices", count)
     ini = (PROJECT / "pytest.ini").read_text()
     (folder / "pytest.ini").write_text(ini.replace("pythonpath = .", f"pythonpath = {PROJECT}"))
     test = (PROJECT / "benchmarks" / "test_invoices.py").read_text()
     (folder / "benchmarks" / "test_invoices.py").write_text(test)
-    settings = f"generation_kwargs: {{max_new_tokens: {tokens}}}, dtype: float32"
+    settings = f"generation_kwargs: {{max_new_tokens: {tokens}}}, dtype: {dtype}"
     models = f"models:\n  - {{name: tiny, model_id: {checkpoint}, {settings}}}\n"
     (folder / "models.yaml").write_text(models)
 
@@ -205,9 +207,18 @@ def measure_memory(pid: int) -> int:
 class Bench:
     """One folder of documents, asked as often as wanted."""
 
-    def __init__(self, folder: Path, checkpoint: Path, tokens: int, count: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        checkpoint: Path,
+        tokens: int,
+        count: int,
+        device: str = "cpu",
+        dtype: str = "float32",
+    ) -> None:
         self.folder, self.checkpoint, self.tokens = folder, checkpoint, tokens
-        write_project(folder, checkpoint, tokens, count)
+        self.device, self.dtype = device, dtype
+        write_project(folder, checkpoint, tokens, count, dtype)
         self._round = 0
 
     def run_round(self, with_batch: bool) -> dict[str, Timeline]:
@@ -219,38 +230,57 @@ class Bench:
 
     def run_loop(self, batch_size: int = 1) -> Timeline:
         documents = self.folder / "benchmarks" / "invoices" / "documents"
-        answers = self.folder / f"answers-{batch_size}.jsonl"
+        answers = self.find_answers(batch_size)
         arguments = [str(self.checkpoint), str(documents), str(answers)]
-        arguments += [TEXT, str(self.tokens), str(batch_size)]
+        arguments += [TEXT, str(self.tokens), str(batch_size), self.device, self.dtype]
         command = [sys.executable, "-c", LOOP, *arguments]
         return run_process(
             command, self.folder, lambda: [answer["time"] for answer in read_lines(answers)]
         )
 
+    def find_answers(self, batch_size: int = 1) -> Path:
+        """What the loop writes its answers to."""
+        return self.folder / f"answers-{batch_size}.jsonl"
+
     def run_suite(self) -> Timeline:
-        self._round += 1
-        output = self.folder / f"results-{self._round}"
-        # The cache would answer the second time.
-        command = [sys.executable, "-m", "pytest", "benchmarks", "-q", "--replies=refresh"]
-        command += [f"--output-dir={output}", *TEST_PLUGINS_OFF]
-        timeline = run_process(
-            command,
-            self.folder,
-            lambda: sorted(path.stat().st_mtime for path in output.glob("*/tiny/*.json")),
-        )
-        self._check_same_replies(output)
+        output = self.make_output_folder()
+        timeline = self.ask_suite(output, lambda: read_record_times(output))
+        if read_replies(output) != read_loop_replies(self.find_answers()):
+            sys.exit("the two do not do the same: their replies differ")
         return timeline
 
-    def _check_same_replies(self, output: Path) -> None:
-        """Stops where the suite and the loop did not do the same work."""
-        (records,) = output.glob("*/records.jsonl")
-        of_suite = {row["document"]: row["raw_response"] for row in read_lines(records)}
-        answers = read_lines(self.folder / "answers-1.jsonl")
-        if of_suite != {answer["document"]: answer["reply"] for answer in answers}:
-            sys.exit("the two do not do the same: their replies differ")
+    def make_output_folder(self) -> Path:
+        """For one run of the suite."""
+        self._round += 1
+        return self.folder / f"results-{self._round}"
+
+    def ask_suite(
+        self, output: Path, read_times: Callable[[], list[float]], *options: str
+    ) -> Timeline:
+        """A run of the suite, all documents asked anew."""
+        # The cache would answer the second time.
+        command = [sys.executable, "-m", "pytest", "benchmarks", "-q", "--replies=refresh"]
+        command += [f"--device={self.device}", f"--output-dir={output}", *options]
+        return run_process([*command, *TEST_PLUGINS_OFF], self.folder, read_times)
 
 
-def read_lines(path: Path) -> list[dict[str, object]]:
+def read_record_times(output: Path) -> list[float]:
+    """When each record of a run was on disk."""
+    return sorted(path.stat().st_mtime for path in output.glob("*/tiny/*.json"))
+
+
+def read_replies(output: Path) -> dict[str, str]:
+    """What the suite's only run under `output` was answered, by document."""
+    (records,) = output.glob("*/records.jsonl")
+    return {row["document"]: row["raw_response"] for row in read_lines(records)}
+
+
+def read_loop_replies(answers: Path) -> dict[str, str]:
+    """The same of a loop."""
+    return {answer["document"]: answer["reply"] for answer in read_lines(answers)}
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
