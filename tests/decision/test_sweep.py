@@ -13,7 +13,7 @@ from vlm_lab.analysis.statistics import summarize_counts
 from vlm_lab.decision.run_decisions import compare_for_decision
 from vlm_lab.decision.sweep import build_sweep_curves
 from vlm_lab.messages import in_english
-from vlm_lab.types import CandidateKey, Record, Report, Rules, SweepCurve, Usage
+from vlm_lab.types import Batch, CandidateKey, Record, Report, Rules, SweepCurve, Usage
 
 DOCUMENTS = 60
 NAMES = {64: "m+budget-64", 128: "m+budget-128", 256: "m+budget-256"}
@@ -126,3 +126,20 @@ def test_seconds_rank_what_takes_the_same_tokens() -> None:
     slower = {NAMES[64]: 3.0, NAMES[128]: 2.0}
     rows = [replace(row, elapsed_seconds=slower[row.model]) for row in rows]
     assert build(rows).cheapest == 128
+
+
+def test_documents_a_second_rank_what_no_seconds_are_known_of() -> None:
+    rows = [replace(row, usage=Usage(100, 7, 20)) for row in [*ask(64), *ask(128)]]
+    ends = {NAMES[64]: 9.0, NAMES[128]: 3.0}
+    rows = [
+        replace(row, elapsed_seconds=None, rounds=(), batch=build_batch(ends[row.model]))
+        for row in rows
+    ]
+    curve = build(rows)
+    assert [point.documents_per_second for point in curve.points] == [60 / 9, 60 / 3]
+    assert curve.cheapest == 128
+
+
+def build_batch(end: float) -> Batch:
+    """One that all documents were asked in."""
+    return Batch(opened_at="2026-01-02T03:04:05", start=0.0, end=end, size=60)

@@ -59,20 +59,24 @@ def build_sweep_curves(report: Report, rules: Rules) -> list[SweepCurve]:
 
 
 def rank_by_cost(points: Sequence[SweepPoint]) -> list[SweepPoint]:
-    """The cheapest first: by visual tokens, where these are alike by seconds, then by the value
-    itself. What is not known of all of them ranks none."""
+    """The cheapest first: by visual tokens, where these are alike by seconds (of the scenario
+    `offline`: by its documents a second), then by the value itself. What is not known of all of
+    them ranks none."""
     has_tokens = all(point.visual_tokens is not None for point in points)
     has_seconds = all(point.median_seconds is not None for point in points)
+    has_rates = all(point.documents_per_second is not None for point in points)
 
-    def get_cost(point: SweepPoint) -> tuple[float, float, float]:
+    def get_cost(point: SweepPoint) -> tuple[float, float, float, float]:
         tokens = (point.visual_tokens or 0.0) if has_tokens else 0.0
         seconds = (point.median_seconds or 0.0) if has_seconds else 0.0
-        return tokens, seconds, point.value
+        rate = (point.documents_per_second or 0.0) if has_rates else 0.0
+        return tokens, seconds, -rate, point.value
 
     return sorted(points, key=get_cost)
 
 
 def _build_point(summary: Summary, value: int | float) -> SweepPoint:
+    throughput = summary.speed.throughput
     return SweepPoint(
         value=value,
         model=summary.model,
@@ -81,6 +85,7 @@ def _build_point(summary: Summary, value: int | float) -> SweepPoint:
         unasked=sum(summary.statuses.get(status, 0) for status in UNASKED_STATUSES),
         visual_tokens=summary.speed.visual_tokens,
         median_seconds=summary.speed.median_seconds,
+        documents_per_second=throughput.documents_per_second if throughput else None,
     )
 
 

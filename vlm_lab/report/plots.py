@@ -190,7 +190,7 @@ def format_sweep_title(curve: SweepCurve, gettext: Callable[[str], str]) -> str:
 
 def plot_sweep(curve: SweepCurve, gettext: Callable[[str], str]) -> DrawPlot | None:
     """F1 with its interval by the value of a setting, with the visual tokens under each value and
-    the seconds on an axis of their own."""
+    the seconds, where any are known, on an axis of their own."""
     points = [point for point in curve.points if point.score.value is not None]
     if len(points) < 2:
         return None
@@ -206,9 +206,11 @@ def plot_sweep(curve: SweepCurve, gettext: Callable[[str], str]) -> DrawPlot | N
         axes.set_xticks(positions, [_format_tick(point, gettext) for point in points])
         axes.set_xlabel(curve.setting)
         axes.set_ylabel(gettext("field F1, 95 % interval"), color=colour)
+        seconds = [point.median_seconds for point in points]
+        if not any(seconds):  # of batches
+            return
         seconds_axes = axes.twinx()
         seconds_axes.grid(visible=False)
-        seconds = [point.median_seconds for point in points]
         known_seconds = [math.nan if value is None else value for value in seconds]
         seconds_axes.plot(positions, known_seconds, "s--", color=seconds_colour, linewidth=1)
         seconds_axes.set_ylim(bottom=0)

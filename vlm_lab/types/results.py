@@ -230,7 +230,8 @@ class StratumVerdict:
 class SweepPoint:
     """One value of a setting that was swept: the candidate `model` that has it, its F1, how many of
     its documents have no answer by the harness's fault or the user's choice, and what a document
-    costs in the middle. `is_worse` says whether it is told from the best."""
+    costs in the middle; in the scenario `offline` how many were read in a second. `is_worse` says
+    whether it is told from the best."""
 
     value: int | float
     model: str
@@ -239,6 +240,7 @@ class SweepPoint:
     unasked: int
     visual_tokens: float | None = None
     median_seconds: float | None = None
+    documents_per_second: float | None = None
     is_worse: bool = False
 
 
