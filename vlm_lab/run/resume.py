@@ -63,7 +63,8 @@ def restore_options(typed: Options, settings: RunSettings | None) -> Options:
     defaults = _find_defaults(typed)
     for name, option in DECISIVE_OPTIONS.items():
         value, begun_value = getattr(typed, name), getattr(begun, name)
-        if value not in (defaults[name], begun_value):
+        is_typed = value != defaults[name] or _is_among(typed.command, option)
+        if is_typed and value != begun_value:
             raise UserError(_describe_conflict(folder, option, value, begun_value))
     typed_again = {
         name: getattr(typed, name)
@@ -79,6 +80,11 @@ def restore_options(typed: Options, settings: RunSettings | None) -> Options:
         project=typed.project,
         command=typed.command,
     )
+
+
+def _is_among(command: Sequence[str], option: str) -> bool:
+    """Whether an option was typed, though it be what stands where it is not."""
+    return any(argument.partition("=")[0] == option for argument in command)
 
 
 def _read_options(folder: Path, settings: RunSettings) -> Options:
