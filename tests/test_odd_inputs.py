@@ -1,5 +1,6 @@
 """Odd input is a sentence: one line with file and key, in bounded time, and the rest goes on."""
 
+import argparse
 import json
 import os
 import random
@@ -21,7 +22,9 @@ from vlm_lab.metrics.pairs import read_pairs
 from vlm_lab.records.record_lines import encode_record
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
+from vlm_lab.records.run_settings import read_settings
 from vlm_lab.run.preflight import check_suite
+from vlm_lab.run.sweep import parse_sweep
 from vlm_lab.suite import load_documents, load_suite, make_prompt
 from vlm_lab.suite.corrections import read_corrections
 from vlm_lab.types import Generation, Model, Runtime
@@ -259,6 +262,16 @@ def test_names_in_a_report_of_others_lead_nowhere_else(
     report = {"run": {}, "suites": [], "models": [], "prompts": [], "summaries": []}
     (tmp_path / "report.json").write_text(json.dumps({**report, **part}))
     assert "cannot be the name of a file" in say(lambda: read_report(tmp_path))
+
+
+def test_what_was_read_is_quoted_in_part(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"first_prompts": {"9" * 5000: 1}}))
+    assert "run.json" in say(lambda: read_settings(tmp_path))
+    (tmp_path / "baseline.json").write_text(json.dumps({"schema_version": "9" * 5000}))
+    assert "schema_version 2 is wanted" in say(lambda: load_baseline(tmp_path / "baseline.json"))
+    with pytest.raises(argparse.ArgumentTypeError) as refusal:
+        parse_sweep(f"dpi={'x' * 5000}")
+    assert len(str(refusal.value)) < 1000
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"document"}))  # tools/fuzz_documents.py

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vlm_lab.errors import UserError
 from vlm_lab.files import MAX_DATA_BYTES, atomic_private_file, read_bounded_bytes
+from vlm_lab.records.record_lines import describe_error
 from vlm_lab.types import CaseKey
 
 SETTINGS_FILE = "run.json"
@@ -52,8 +53,7 @@ def read_settings(folder: Path) -> RunSettings:
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
     except ValidationError as error:
-        location = ".".join(map(str, error.errors()[0]["loc"]))
-        reason = f"{location}: {error.errors()[0]['msg']}"
+        reason = describe_error(error)
     except (ValueError, RecursionError) as error:
         reason = f"is no JSON ({error})"
     raise UserError(

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, list_first_names
+from vlm_lab.records.record_lines import describe_error
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.run_settings import SETTINGS_FILE, RunSettings
 from vlm_lab.run.case_inputs import InputKind, compute_case_inputs, find_changed_inputs
@@ -92,8 +93,7 @@ def _read_options(folder: Path, settings: RunSettings) -> Options:
     try:
         options = _OPTIONS_ADAPTER.validate_python(settings.options)
     except ValidationError as error:
-        location = ".".join(map(str, error.errors()[0]["loc"]))
-        raise UserError(f"{path}: options.{location}: {error.errors()[0]['msg']}") from None
+        raise UserError(f"{path}: options.{describe_error(error)}") from None
     # models.yaml and suites may name code: a folder of results from somebody else runs none.
     named_paths = [*options.models_files, options.suite, options.schema]
     for named_path in filter(None, named_paths):
