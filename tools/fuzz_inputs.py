@@ -2,9 +2,10 @@
 
     python tools/fuzz_inputs.py --count 10000 --seed 7
 
-Each is a sound file of one kind (a document, a reply, a reference, schema.json, suite.yaml,
-models.yaml, a prompt, tags.csv, replayed lines, corrections.json, a run's records and report) after
-some changes, by a seed: the same arguments make the same inputs. It may be read, or refused by a
+Each is a sound input of one kind (a document, a reply, a reference, schema.json, suite.yaml,
+models.yaml, a prompt, tags.csv, replayed lines, corrections.json, records, report.json, run.json,
+looks.jsonl, baseline.json, values of --sweep, a request to the corrections page) after some
+changes, by a seed: the same arguments make the same inputs. It may be read, or refused by a
 sentence that names its file; anything else, an input that takes longer than its limit, or more than
 a gigabyte of memory ends with exit status 1 and keeps the input under --keep.
 """
@@ -21,22 +22,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tools.fuzz_documents import MUTATIONS, open_document, read_sources
+from tools.fuzz_documents import open_document, read_sources
+from tools.fuzz_run_files import RUN_KINDS
+from tools.odd_values import encode, mutate_bytes, mutate_json, mutate_text, mutate_yaml
 from vlm_lab import parse, score
 from vlm_lab.backends.replay import Replay
 from vlm_lab.config.models_file import check_prompts, load_candidates
 from vlm_lab.errors import UserError
 from vlm_lab.records.record_lines import encode_record
-from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.run.preflight import check_suite
 from vlm_lab.run.record import build_answered_record
@@ -112,9 +114,19 @@ models:
     price: {per_hour: 1.5}
     prompts: [default, terse]
     chat_template_kwargs: {enable_thinking: false}
+  - {name: three, model_id: acme/three, backend: openai, serve: vllm, serve_args: [--seed, 1]}
+  - name: four
+    model_id: acme/four
+    backend: openai
+    serve: [server, "{model_id}", --port, "{port}"]
 decide:
   require: {field_f1: 0.95, max_error_rate: 0.01}
   prefer: [field_f1, p95_seconds]
+  familywise_error_rate: 0.05
+  looks: 3
+  by: language
+  equivalence_margin: 0.02
+  cost: {minutes_per_field: 1.5, wage_per_hour: 30, missed_total: 80}
 """
 PROMPT = (
     "Read it.{# note #}\n{% if schema %}Answer as {{ schema }}{% endif %}{% raw %}{x}{% endraw %}\n"
@@ -144,39 +156,6 @@ REPLAY_ROW: dict[str, Any] = {
     "prompt_id": "default",
 }
 MODEL = Model(name="m", model_id="m", backend="replay")
-
-# What a text may be made of that somebody's program did not expect.
-ODD_TEXTS = (
-    *("\x00", "\x1b[31m", "\u202e", "\ud800", "\ufeff", "\u2028", "\r", "\ufffd", "💥", "٣", "½"),
-    *(
-        '"',
-        "'",
-        "{",
-        "}",
-        "[",
-        "]",
-        ":",
-        ",",
-        "\\",
-        "\\u",
-        "\\ud83d",
-        "&a",
-        "*a",
-        "<<: *a",
-        "!!int",
-    ),
-    *("NaN", "Infinity", "1e999", "-0", "0x" + "f" * 5000, "9" * 5000, "1" * 300, "null", "~"),
-    *("[" * 3000, '{"a":' * 3000, "- " * 500, "{{", "}}", "{%", "%}", "{{ 1/0 }}", "{#"),
-    *("{{ 9**9**9 }}", "{% for i in range(99999999) %}x{% endfor %}", "{stem:>99999999}"),
-    *("../../x", "/dev/zero", "/dev/stdin", "con", "a" * 5000, "é" * 300, "2024-13-45", "1:60"),
-    *("!!timestamp x", "!!python/object:os.system", "os:system", "builtins:print", "#/properties"),
-    *("```json", "<think>", "</think>", "|---|", "<table><tr><td>", "\t", "\n\n\n", "  "),
-)
-ODD_VALUES: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 2**70, 1e308, float("nan"), float("inf"), "", " ", [], {}, [[]]),
-    *([{}], [None], {"": None}, {"a.b": [1]}, [1, "a", {}], "\ud800", "x" * 20_000, ["x"] * 2000),
-    *([["a"], ["b"]], {"$ref": "#"}, {"anyOf": 5}, {"value": 1, "currency": "EUR"}, 10**400),
-)
 
 
 def main() -> int:
@@ -296,16 +275,13 @@ class Fuzzer:
         return load(self.folder)
 
     def try_run(self, rng: random.Random) -> str:
-        """Records and report of somebody else's run."""
+        """Records of somebody else's run; its report is a kind of its own."""
         document = load_documents(load_suite(self.folder))[0][0]
         generation = Generation(raw_response=json.dumps(REFERENCE))
         record = json.loads(encode_record(build_record(document, generation)))
         (self.folder / "records.jsonl").write_bytes(mutate_json(rng, record))
-        report = {"run": {"id": "x"}, "suites": [], "models": [], "prompts": [], "summaries": []}
-        (self.folder / "report.json").write_bytes(mutate_json(rng, report))
         for record in read_records(self.folder):
             encode_record(record)
-        read_report(self.folder)
         return "read"
 
 
@@ -345,6 +321,7 @@ def write_suite(folder: Path) -> None:
         Image.new("RGB", (32, 32)).save(folder / "documents" / f"{name}.png")
         (folder / "references" / f"{name}.json").write_text(json.dumps(REFERENCE))
     (folder / "suite.yaml").write_text("languages: [de]\n")
+    (folder / "models.yaml").write_text("models: [{name: m, model_id: a/m}]\n")
     (folder / "schema.json").write_text(json.dumps(SCHEMA))
     (folder / "corrections.json").write_text("[]")
     (folder / "prompt.md").write_text(PROMPT)
@@ -393,89 +370,10 @@ def make_reply(rng: random.Random) -> str:
     return rng.choice(forms)
 
 
-def mutate_text(rng: random.Random, text: str) -> str:
-    """The text after one to four changes."""
-    for _ in range(rng.choice((1, 1, 2, 4))):
-        place = rng.randint(0, len(text))
-        end = place + rng.choice((0, 0, 1, 5, 50))
-        piece = rng.choice(ODD_TEXTS) * rng.choice((1, 1, 1, 2, 50))
-        change = rng.randrange(5)
-        if change == 0:
-            text = text[:place] + text[end:]
-        elif change == 1:
-            text = text[:place] + text[place : end + 100] * rng.choice((2, 200)) + text[end:]
-        else:
-            text = text[:place] + piece[:200_000] + text[end:]
-    return text
-
-
-def mutate_json(rng: random.Random, value: Any) -> bytes:
-    """JSON of the value after changes of its nodes, its text or its bytes."""
-    value = json.loads(json.dumps(value))
-    for _ in range(rng.randint(0, 3)):
-        change_node(rng, value)
-    text = json.dumps(value, ensure_ascii=rng.random() < 0.7)
-    if rng.random() < 0.4:
-        text = mutate_text(rng, text)
-    return encode(rng, text)
-
-
-def mutate_yaml(rng: random.Random, text: str) -> bytes:
-    """The YAML after changes of its text, or of its values."""
-    if rng.random() < 0.4:
-        return encode(rng, mutate_text(rng, text))
-    value = yaml.safe_load(text)
-    for _ in range(rng.choice((1, 1, 2))):
-        change_node(rng, value)
-    try:
-        return encode(rng, yaml.safe_dump(value, allow_unicode=rng.random() < 0.5))
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return encode(rng, mutate_text(rng, text))
-
-
-def change_node(rng: random.Random, value: Any) -> None:
-    """Puts an odd value, or the value itself, at a place somewhere in it."""
-    node = value
-    while True:
-        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
-        if not keys:
-            return
-        key = rng.choice(keys)
-        if isinstance(node[key], dict | list) and node[key] and rng.random() < 0.7:
-            node = node[key]
-            continue
-        odd = rng.choice(ODD_VALUES) if rng.random() < 0.8 else rng.choice(ODD_TEXTS)
-        odd = json.loads(json.dumps(odd)) if rng.random() < 0.9 else nest(odd, rng)
-        if isinstance(node, dict) and rng.random() < 0.2:
-            node[rng.choice(ODD_TEXTS)] = odd
-        else:
-            node[key] = odd
-        return
-
-
-def nest(value: Any, rng: random.Random) -> Any:
-    for _ in range(rng.choice((5, 90, 300))):
-        value = rng.choice(([value], {"a": value}))
-    return value
-
-
-def encode(rng: random.Random, text: str) -> bytes:
-    """The text's bytes: UTF-8, another encoding, or UTF-8 after some changes of its bytes."""
-    choice = rng.random()
-    if choice < 0.7:
-        return text.encode("utf-8", "surrogatepass")
-    if choice < 0.85:
-        encoding = rng.choice(("utf-16", "utf-8-sig", "cp1251", "latin-1", "utf-32", "cp1252"))
-        return text.encode(encoding, "replace")
-    data = text.encode("utf-8", "replace")
-    return mutate_bytes(rng, data, [data or b" "])
-
-
-def mutate_bytes(rng: random.Random, data: bytes, sources: list[bytes]) -> bytes:
-    changed = bytearray(data or b" ")
-    for _ in range(rng.randint(1, 6)):
-        rng.choice(MUTATIONS)(rng, changed, sources)
-    return bytes(changed)
+def _try_run_kind(
+    try_kind: Callable[[Path, random.Random], str], fuzzer: Fuzzer, rng: random.Random
+) -> str:
+    return try_kind(fuzzer.folder, rng)
 
 
 KINDS: dict[str, Callable[[Fuzzer, random.Random], str]] = {
@@ -490,6 +388,7 @@ KINDS: dict[str, Callable[[Fuzzer, random.Random], str]] = {
     "replay": Fuzzer.try_replay,
     "corrections": Fuzzer.try_corrections,
     "run": Fuzzer.try_run,
+    **{name: partial(_try_run_kind, try_kind) for name, try_kind in RUN_KINDS.items()},
 }
 
 
