@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from tests.projects import records_of, run_folder_of, write_project
+from vlm_lab.messages import in_english
+from vlm_lab.records.report_json import read_report
 
 # Kills the worker of one candidate in the middle of a reply, notes who answers, and the memory of
 # pytest and all its children: at the start (tests are collected, nothing of a model has been
@@ -130,8 +132,10 @@ def test_four_models_fail_and_the_fifth_is_complete(
     assert len(cells["well"]) == 3
     assert {kind for _, kind in cells["well"]} == {""}
     assert (run / "report.json").exists(), done.stdout + done.stderr
-    report = json.loads((run / "report.json").read_text())
-    told = {each["model"]: str(each["unanswered"]) for each in report["summaries"]}
+    told = {
+        summary.model: " ".join(in_english(reason) for _, reason in summary.unanswered.values())
+        for summary in read_report(run).summaries
+    }
     assert "no answer within 1 s" in told["hangs"]
     assert "killed by SIGKILL" in told["killed"]
     assert "vlm-lab weights fetch gone" in told["gone"]

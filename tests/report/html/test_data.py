@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.case_records import record
+from vlm_lab.errors import UserError
 from vlm_lab.report.html.data import MAX_VALUE_LENGTH, build_page_data
 from vlm_lab.types import Report, Summary
 
@@ -63,3 +64,20 @@ def test_each_place_has_its_field_whatever_its_key_looks_like(tmp_path: Path) ->
     assert first["paths"] == ["Total [1]", "Total [2]", "rows[0].x", "rows[1].x"]
     assert (first["fields"], second["fields"]) == ([0, 1, 2, 2], [1])
     assert first["cells"][0]["outcomes"] == "ewew"
+
+
+@pytest.mark.parametrize("unknown", [{"document": "b"}, {"model": "other"}, {"prompt_id": "z"}])
+def test_a_record_that_its_report_does_not_describe_is_a_sentence(
+    tmp_path: Path, unknown: dict[str, str]
+) -> None:
+    """As in the files of somebody else; a run of one's own describes each."""
+    summary = Summary(
+        suite="invoices", model="m", prompt_id="default", documents=1, statuses={"ok": 1}
+    )
+    documents = [{"suite": "invoices", "id": "a", "name": "a", "tags": {}}]
+    report = Report(
+        run={}, suites=[], models=[], prompts=[], summaries=[summary], documents=documents
+    )
+    rows = [replace(record("a", {"x": "wrong"}), **unknown)]
+    with pytest.raises(UserError, match=r"report\.json: has a record of"):
+        build_page_data(report, rows, tmp_path)

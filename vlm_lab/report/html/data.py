@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.analysis.judged_records import is_own_reference
+from vlm_lab.errors import UserError
 from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.messages import ENGLISH, translate_message
 from vlm_lab.report.images.pages import REPORT_FILES, DocumentKey
+from vlm_lab.sanitize import shorten
 from vlm_lab.suite.document_ids import make_slug
 from vlm_lab.types import Record, Report
 
@@ -69,7 +71,13 @@ def build_page_data(
     field_numbers: dict[str, int] = {}
     texts_by_document: dict[DocumentKey, _DocumentTexts] = {}
     for record in records:
-        column, key = column_by_candidate[record.candidate], (record.suite, record.document)
+        key = record.suite, record.document
+        if record.candidate not in column_by_candidate or key not in documents:
+            raise UserError(
+                f"{folder / 'report.json'}: has a record of {shorten(record.case)}, whose candidate"
+                " or document it does not describe; ask for the run's folder anew"
+            )
+        column = column_by_candidate[record.candidate]
         texts = texts_by_document.setdefault(key, _DocumentTexts())
         cell = _build_cell(record, column, documents[key], field_numbers, texts)
         if record.failure_reason:
