@@ -260,6 +260,8 @@ def test_a_killed_controller_leaves_a_run_to_go_on_with(pytester: pytest.Pyteste
             os.kill(process.pid, signal.SIGKILL)
             break
     process.wait()
+    for pipe in (process.stdout, process.stderr):
+        pipe.close()  # type: ignore[union-attr]
     kept = len(records_of(run_folder_of(pytester.path)))
     assert kept >= 1
     again = run(pytester, "--resume", "last", *BY_MODEL)

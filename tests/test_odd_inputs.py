@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.runs import describe_run, describe_suite
 from tests.suites import REFERENCE, write_suite
 from tools.fuzz_inputs import KINDS, MAX_SENTENCE, Fuzzer, build_record
 from vlm_lab.backends.replay import Replay
@@ -250,16 +251,22 @@ def test_names_in_runs_of_others_lead_nowhere_else(tmp_path: Path, key: str) -> 
 @pytest.mark.parametrize(
     "part",
     [
-        {"documents": [{"suite": "s", "id": "../../up"}]},
-        {"documents": [{"suite": "../s", "id": "a"}]},
-        {"suites": [{"name": "../.."}]},
+        {"documents": [{"suite": "s", "id": "../../up", "name": "a", "tags": {}}]},
+        {"documents": [{"suite": "../s", "id": "a", "name": "a", "tags": {}}]},
+        {"suites": [describe_suite("../..")]},
         {"models": [{"name": "a/../..", "model_id": "m"}]},
     ],
 )
 def test_names_in_a_report_of_others_lead_nowhere_else(
     tmp_path: Path, part: dict[str, Any]
 ) -> None:
-    report = {"run": {}, "suites": [], "models": [], "prompts": [], "summaries": []}
+    report = {
+        "run": describe_run("r"),
+        "suites": [describe_suite("s")],
+        "models": [],
+        "prompts": [],
+        "summaries": [],
+    }
     (tmp_path / "report.json").write_text(json.dumps({**report, **part}))
     assert "cannot be the name of a file" in say(lambda: read_report(tmp_path))
 

@@ -70,7 +70,7 @@ class Session:
         self.report: Report | None = None
         self.gate_result: GateResult | None = None
         self.checks: list[CandidateCheck] = []
-        self._last_written: CaseKey | None = None
+        self._failed: set[CaseKey] = set()
         self._answered: set[CaseKey] = set()
         self.new_probes: dict[repeatability.ProbeKey, Repeatability] = {}
 
@@ -136,17 +136,17 @@ class Session:
         """Writes a case that has no answer, with the reason."""
         record = build_failed_record(case, status, error)
         self._write_record(case, record)
+        self._failed.add(case.key)
         self.progress.add_record(record)
         return record
 
     def _write_record(self, case: Case, record: Record) -> None:
         self.begin()
         self.writer.write_record(case, record)
-        self._last_written = case.key
 
     def has_written(self, case: Case) -> bool:
         """Whether this case is written already: what goes wrong after that takes no answer away."""
-        return case.key in self._answered or case.key == self._last_written
+        return case.key in self._answered or case.key in self._failed
 
     def repeat_cases(self, candidate: Candidate) -> None:
         """`--probe`, when a model's cases have run and it is open, unless the run has ended."""

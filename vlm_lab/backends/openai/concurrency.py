@@ -13,11 +13,12 @@ from vlm_lab.messages import Message
 
 
 class Ticket(NamedTuple):
-    """When a request was sent: how often the limit had been narrowed, and how many were in flight
-    with it."""
+    """When a request was sent: how often the limit had been narrowed, how many were in flight with
+    it, and how many had entered."""
 
     round: int
     crowd: int
+    entered: int
 
 
 class AdaptiveLimit:
@@ -28,6 +29,7 @@ class AdaptiveLimit:
         self._in_flight = 0
         self._successes = 0
         self._round = 0  # counts the times that it was narrowed
+        self._entered = 0
         self._is_closed = False
         self._condition = threading.Condition()
 
@@ -37,7 +39,8 @@ class AdaptiveLimit:
             self._condition.wait_for(lambda: self._is_closed or self._has_room())
             self._check_open()
             self._in_flight += 1
-            return Ticket(self._round, self._in_flight)
+            self._entered += 1
+            return Ticket(self._round, self._in_flight, self._entered)
 
     def leave(self) -> None:
         """The request that entered has its answer, or none will come."""
@@ -61,7 +64,9 @@ class AdaptiveLimit:
         with self._condition:
             if ticket.round < self._round:
                 return True
-            crowd = max(ticket.crowd, self._in_flight)
+            # One that came later may have had its answer already.
+            met_another = self._entered > ticket.entered
+            crowd = max(ticket.crowd, self._in_flight, 1 + met_another)
             if crowd == 1:
                 return False
             self.size = crowd // 2
