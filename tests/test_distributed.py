@@ -111,6 +111,7 @@ def test_a_model_is_loaded_by_one_worker_and_two_run_at_once(pytester: pytest.Py
     assert all(documents == [*DOCUMENTS] for documents in asked.values())
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("always", "outcomes"), [(False, 1), (True, 1)])
 def test_a_worker_that_is_killed_costs_its_case(
     pytester: pytest.Pytester, always: bool, outcomes: int
@@ -133,6 +134,7 @@ def test_a_worker_that_is_killed_costs_its_case(
     again.assert_outcomes(**({"failed": 1} if always else {"passed": 1}))
 
 
+@pytest.mark.soak
 def test_a_run_that_broke_off_is_gone_on_with(pytester: pytest.Pytester) -> None:
     """By several processes, or by one: what was answered is not asked again."""
     write_project(pytester.path, "models:\n" + echo("a") + echo("b", answer=WRONG), DOCUMENTS)
@@ -199,6 +201,7 @@ def test_what_selects_nothing_leaves_no_run(pytester: pytest.Pytester) -> None:
     assert not list((pytester.path).glob("results/2*"))
 
 
+@pytest.mark.soak
 def test_second_answers_of_all_workers_are_in_the_report(pytester: pytest.Pytester) -> None:
     write_project(pytester.path, "models:\n" + echo("a") + echo("b"), DOCUMENTS)
     run(pytester, *BY_MODEL, "--probe", "2")
@@ -248,6 +251,7 @@ def test_a_worker_sees_its_gpus(
     assert each_sees == (["0", "1"] if device == "auto" else ["0,1", "0,1"])
 
 
+@pytest.mark.soak
 def test_a_killed_controller_leaves_a_run_to_go_on_with(pytester: pytest.Pytester) -> None:
     write_project(
         pytester.path, "models:\n" + echo("a", seconds=0.5) + echo("b", seconds=0.5), DOCUMENTS

@@ -149,7 +149,7 @@ def read_indented_block(first_line: str) -> list[str]:
     return "\n".join(block[:end]).rstrip().splitlines()
 
 
-@pytest.mark.slow
+@pytest.mark.soak  # the OCR of 26 documents
 def test_the_sample_is_what_comes_out(tmp_path: Path) -> None:
     """On a machine without weights and without Tesseract, which PATH hides. Seconds differ from
     machine to machine; the rest must be the same, F1 to within 0.02."""

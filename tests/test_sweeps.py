@@ -110,6 +110,7 @@ def test_what_cannot_be_swept_ends_the_run(
     assert not (pytester.path / "results").exists()
 
 
+@pytest.mark.soak
 def test_a_sweep_is_gone_on_with_and_its_replies_are_kept(pytester: pytest.Pytester) -> None:
     write_reader(pytester.path, documents=3)
     run(pytester, "--sweep", "dpi=75,100", "--maxfail=1")
@@ -132,6 +133,7 @@ def test_a_sweep_is_gone_on_with_and_its_replies_are_kept(pytester: pytest.Pytes
     assert [row["cached"] for row in records_of(folder)] == [True] * 6 + [False] * 3
 
 
+@pytest.mark.soak
 def test_two_runs_of_one_setting_make_one_curve(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +149,7 @@ def test_two_runs_of_one_setting_make_one_curve(
     assert re.findall(r"^\| (\d+) \| [01]\.", said, re.MULTILINE) == ["75", "100", "150", "200"]
 
 
+@pytest.mark.soak
 def test_limits_of_pages_are_compared_on_the_same_values(pytester: pytest.Pytester) -> None:
     """A value on the second page counts where one page is shown, too."""
     write_reader(pytester.path, documents=1)

@@ -78,7 +78,16 @@ def request_of(*sizes: tuple[int, int], text: str = "Read it.") -> dict[str, Any
     }
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+# Each takes seconds; together those of the newest file take a minute.
+MARKED_FAMILIES = [
+    pytest.param(name, marks=pytest.mark.soak)
+    if maker.__module__.endswith("newer_checkpoints")
+    else name
+    for name, maker in sorted(checkpoints.collect_families().items())
+]
+
+
+@pytest.fixture(scope="module", params=MARKED_FAMILIES)
 def loaded(request: pytest.FixtureRequest, checkpoint: Callable[[str], Path]) -> LoadedModel:
     return LoadedModel(job(checkpoint(request.param)))
 
