@@ -130,7 +130,8 @@ def plan(paths: list[Path]) -> dict[str, Any]:
         "name": "invoices",
         "verified": True,
         "pages": {"max": 4, "dpi": 150},
-        "conventions": {},
+        "conventions": {"date_order": "dmy", "languages": ["en"]},
+        "schema_sha256": "",
     }
     return {
         "run": {"id": "bench", "started": "2026-01-02T03:04:05+00:00", "command": [], "options": {},
