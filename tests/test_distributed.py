@@ -63,7 +63,14 @@ def only(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "options", [[], ["--dry-run"], ["-k", "inv_2 or inv_3"], ["--sample", "2"], ["--rounds", "2"]]
+    "options",
+    [
+        [],
+        ["--dry-run"],
+        pytest.param(["-k", "inv_2 or inv_3"], marks=pytest.mark.soak),
+        pytest.param(["--sample", "2"], marks=pytest.mark.soak),
+        pytest.param(["--rounds", "2"], marks=pytest.mark.soak),
+    ],
 )
 def test_the_report_is_that_of_one_process(
     pytester: pytest.Pytester, options: Sequence[str]

@@ -52,7 +52,7 @@ text = processor.decode(ids, skip_special_tokens=True)
 print(json.dumps({"text": text, "prompt": inputs["input_ids"].shape[1]}))
 """
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.engines]  # it makes an environment
 
 
 @pytest.fixture(scope="module")
