@@ -45,6 +45,21 @@ def compare_all_pairs(
     return adjust_p_values([compare_pair(*pair, score, models, tail, seed) for pair in pairs])
 
 
+def find_comparison(
+    comparisons: Sequence[Comparison], first: tuple[str, str], second: tuple[str, str], score: str
+) -> Comparison | None:
+    """That of two candidates on a figure, whichever of them is named first."""
+    return next(
+        (
+            comparison
+            for comparison in comparisons
+            if {comparison.first, comparison.second} == {first, second}
+            and comparison.score == score
+        ),
+        None,
+    )
+
+
 def compare_pair(
     first: CandidateCounts,
     second: CandidateCounts,

@@ -23,14 +23,19 @@ from vlm_lab.config.strict_yaml import (
     parse_value,
     read_yaml,
 )
-from vlm_lab.config.variants import SEPARATOR, Entry, expand_variants
+from vlm_lab.config.variants import (
+    NAME_PATTERN,
+    SEPARATOR,
+    Entry,
+    expand_variants,
+    overrule_entry,
+)
 from vlm_lab.errors import UserError
 from vlm_lab.files import find_path_fault
 from vlm_lab.registry import allow_plugins
 from vlm_lab.sanitize import quote_value
 from vlm_lab.types import UPPER_LIMITS, CostRates, Model, Rules
 
-NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 # A model's name is a folder beside files of these kinds.
 RESERVED_SUFFIXES = (".json", ".jsonl", ".md", ".html")
 QUANTIZATION_HINT = (
@@ -217,10 +222,7 @@ def _parse_model(source: YamlSource, expanded: Entry, defaults: Mapping[str, Any
     for misplaced_key, advice in MISPLACED_KEYS.items():
         if misplaced_key in entry:
             raise source.make_error([*keys, misplaced_key], f"the key {misplaced_key!r} {advice}")
-    merged = {**defaults, **entry}
-    for key in MERGED_KEYS:
-        if isinstance(entry.get(key), Mapping) and isinstance(defaults.get(key), Mapping):
-            merged[key] = {**defaults[key], **entry[key]}
+    merged = overrule_entry(defaults, entry, MERGED_KEYS)
     model = parse_dataclass(Model, source, keys, normalize_serve(source, keys, merged))
     if not NAME_PATTERN.fullmatch(model.name) or model.name.endswith(RESERVED_SUFFIXES):
         raise source.make_error(

@@ -56,7 +56,7 @@ def expand_variants(
         check_keys(source, variant_keys, changes, allowed)
         if not changes:
             raise source.make_error(variant_keys, "changes nothing; name a key and its value")
-        yield Entry(variant_keys, _overrule(own_values, changes, merged), str(name))
+        yield Entry(variant_keys, overrule_entry(own_values, changes, merged), str(name))
 
 
 def find_base(name: str) -> str:
@@ -65,9 +65,10 @@ def find_base(name: str) -> str:
     return base if separator else ""
 
 
-def _overrule(
+def overrule_entry(
     values: Mapping[str, Any], changes: Mapping[str, Any], merged: Sequence[str]
 ) -> dict[str, Any]:
+    """The values, overruled by the changes; the mappings under the `merged` keys are joined."""
     overruled = {**values, **changes}
     for key in merged:
         if isinstance(values.get(key), Mapping) and isinstance(changes.get(key), Mapping):

@@ -8,6 +8,7 @@ differs where it differs by a tenth; seconds and money must do both.
 from collections.abc import Sequence
 from typing import Any
 
+from vlm_lab.analysis.comparison import find_comparison
 from vlm_lab.decision.assessment import Assessment, compute_sort_value
 from vlm_lab.messages import Message
 from vlm_lab.types import UPPER_LIMITS, Comparison, Rules
@@ -61,21 +62,6 @@ def is_equivalent(comparison: Comparison, margin: float | None) -> bool:
         return False
     low, high = comparison.bounds
     return -margin < low and high < margin
-
-
-def find_comparison(
-    comparisons: Sequence[Comparison], first: tuple[str, str], second: tuple[str, str], score: str
-) -> Comparison | None:
-    """That of two candidates on a figure, whichever of them is named first."""
-    return next(
-        (
-            comparison
-            for comparison in comparisons
-            if {comparison.first, comparison.second} == {first, second}
-            and comparison.score == score
-        ),
-        None,
-    )
 
 
 def describe_difference(

@@ -4,11 +4,10 @@ the team uses today."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vlm_lab.analysis.comparison import HEADLINE_SCORE
+from vlm_lab.analysis.comparison import HEADLINE_SCORE, find_comparison
 from vlm_lab.decision.assessment import Assessment
 from vlm_lab.decision.preference import (
     describe_difference,
-    find_comparison,
     is_equivalent,
 )
 from vlm_lab.messages import Message

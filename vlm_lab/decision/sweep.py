@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from vlm_lab.analysis.comparison import HEADLINE_SCORE
+from vlm_lab.analysis.comparison import HEADLINE_SCORE, find_comparison
 from vlm_lab.decision.preference import (
     describe_comparison,
-    find_comparison,
     get_sign,
     is_equivalent,
 )

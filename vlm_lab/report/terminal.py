@@ -55,8 +55,10 @@ def format_summary_lines(report: Report) -> list[str]:
                     [format_summary_row(summary) for summary in run_summaries],
                     get_terminal_width(TERMINAL_WIDTH),
                 ),
-                *format_throughput_lines(report, run_summaries),
-                *format_variant_lines(report, run_summaries),
+                *format_optional_table(
+                    THROUGHPUT_COLUMNS, build_throughput_rows(report, run_summaries)
+                ),
+                *format_optional_table(VARIANT_COLUMNS, build_variant_rows(report, run_summaries)),
                 *format_unmatched(run_summaries),
             ]
         decisions = [decision for decision in report.decisions if decision.suite == suite]
@@ -71,21 +73,11 @@ def format_summary_lines(report: Report) -> list[str]:
     return [terminal_safe(summary) for summary in lines]  # reasons quote replies
 
 
-def format_throughput_lines(report: Report, summaries: Sequence[Summary]) -> list[str]:
-    """The table of what was asked many at once; nothing where each request was timed."""
-    rows = build_throughput_rows(report, summaries)
+def format_optional_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table after an empty line; nothing where it has no row."""
     if not rows:
         return []
-    width = get_terminal_width(TERMINAL_WIDTH)
-    return ["", *format_table(THROUGHPUT_COLUMNS, rows, width)]
-
-
-def format_variant_lines(report: Report, summaries: Sequence[Summary]) -> list[str]:
-    """Each variant of a model beside the model as it is; nothing where there is none."""
-    rows = build_variant_rows(report, summaries)
-    if not rows:
-        return []
-    return ["", *format_table(VARIANT_COLUMNS, rows, get_terminal_width(TERMINAL_WIDTH))]
+    return ["", *format_table(columns, rows, get_terminal_width(TERMINAL_WIDTH))]
 
 
 def format_first_unanswered(summaries: Sequence[Summary]) -> list[str]:

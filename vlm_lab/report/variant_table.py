@@ -6,6 +6,7 @@ By the run's comparisons: paired over documents, corrected for all pairs of the 
 from collections.abc import Sequence
 from gettext import NullTranslations
 
+from vlm_lab.analysis.comparison import HEADLINE_SCORE, find_comparison
 from vlm_lab.config.variants import find_base
 from vlm_lab.messages import ENGLISH
 from vlm_lab.report.formatting import format_estimate, format_number
@@ -48,23 +49,17 @@ def _build_row(
 ) -> list[str]:
     speed = summary.speed
     memory = None if speed.peak_memory_bytes is None else speed.peak_memory_bytes / 1e9
+    key, base_key = (summary.model, summary.prompt_id), (base, summary.prompt_id)
+    comparisons = [each for each in report.comparisons if each.suite == summary.suite]
+    comparison = find_comparison(comparisons, key, base_key, HEADLINE_SCORE)
     return [
         summary.model,
         summary.prompt_id,
         format_estimate(summary.scores.get("field_f1"), catalogue),
-        *_describe_difference(_find_comparison(report, summary, base), summary, catalogue),
+        *_describe_difference(comparison, summary, catalogue),
         format_number(speed.median_seconds, ".2f", catalogue),
         format_number(memory, ".1f", catalogue),
     ]
-
-
-def _find_comparison(report: Report, summary: Summary, base: str) -> Comparison | None:
-    pair = {(summary.model, summary.prompt_id), (base, summary.prompt_id)}
-    for comparison in report.comparisons:
-        is_same_pair = {comparison.first, comparison.second} == pair
-        if is_same_pair and (comparison.suite, comparison.score) == (summary.suite, "field_f1"):
-            return comparison
-    return None
 
 
 def _describe_difference(
