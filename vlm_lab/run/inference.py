@@ -50,10 +50,13 @@ class InferenceRunner:
     def build_prompt(self, case: Case) -> Prompt:
         """The case's prompt. Its pages may already be on their way: they are rendered while the
         model works."""
-        prompt = make_prompt(
+        prompt = self._make_prompt(case)
+        return replace(prompt, pages=self._share_pages(prompt.pages))
+
+    def _make_prompt(self, case: Case) -> Prompt:
+        return make_prompt(
             case.model, case.template, case.prompt_id, case.document, self.options.max_pages
         )
-        return replace(prompt, pages=self._share_pages(prompt.pages))
 
     def _share_pages(self, pages: Any) -> Pages:
         """The pages that are being rendered already, where they are these."""
@@ -107,9 +110,7 @@ class InferenceRunner:
     def _open_window(self, candidate: Candidate) -> RequestWindow:
         def prepare(case: Case) -> Generation | tuple[Prompt, str | None]:
             check_applicable(case)
-            prompt = make_prompt(
-                case.model, case.template, case.prompt_id, case.document, self.options.max_pages
-            )
+            prompt = self._make_prompt(case)
             reply_key = self._compute_reply_key(case, candidate, prompt)
             if cached := self.reply_cache.get(reply_key):
                 return cached
