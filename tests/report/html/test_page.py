@@ -597,6 +597,9 @@ def pdf_page(browser: Any, pdf_run: Path) -> Iterator[Any]:
 def test_the_value_is_boxed_where_its_place_is_known(pdf_page: Any) -> None:
     until(pdf_page, "document.querySelectorAll('.box').length === 1")
     until(pdf_page, "document.getElementById('page').naturalWidth > 0")
+    # The boxes take the size of the page once its picture has been laid out.
+    same = "['boxes', 'page'].map(id => Math.round(document.getElementById(id).offsetHeight))"
+    until(pdf_page, f"new Set({same}).size === 1 && {same}[0] > 100")
     inside = """() => {
       const box = document.querySelector('.box').getBoundingClientRect();
       const page = document.getElementById('page').getBoundingClientRect();
