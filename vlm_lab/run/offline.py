@@ -117,27 +117,29 @@ class RequestWindow:
     def _find_next_case(self) -> Case | None:
         """The next case that has room in the window; None at the end of the run."""
         with self._changed:
-            self._is_preparing = self._has_room()
+            self._is_preparing = self._find_open_index() is not None
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._is_closed or self._has_room())
-            if self._is_closed:
+            self._changed.wait_for(lambda: self._is_closed or self._find_open_index() is not None)
+            index = self._find_open_index()
+            if self._is_closed or index is None:
                 return None
-            case = self._cases[self._next_index]
-            self._next_index += 1
+            case, self._next_index = self._cases[index], index + 1
             self._is_preparing = True
             self._scheduled.add(case.key)
             return case
 
-    def _has_room(self) -> bool:
-        # What was asked before is passed by, also where a case comes again.
-        while self._next_index < len(self._cases):
-            if self._cases[self._next_index].key not in self._scheduled:
-                break
-            self._next_index += 1
-        is_in_window = self._next_index < min(len(self._cases), self._position + CASES_AHEAD)
-        is_needed_now = self._next_index == self._position
-        waiting_pixels = sum(prompt.count_pixels() for prompt in self._waiting)
-        return is_in_window and (is_needed_now or waiting_pixels < PIXELS_AHEAD)
+    def _find_open_index(self) -> int | None:
+        """Of the next case in the window that was not scheduled before; None where there is none or
+        no room for its pages."""
+        end = min(len(self._cases), self._position + CASES_AHEAD)
+        for index in range(self._next_index, end):
+            if self._cases[index].key not in self._scheduled:
+                is_needed_now = index == self._position
+                return index if is_needed_now or self._has_room_for_pages() else None
+        return None
+
+    def _has_room_for_pages(self) -> bool:
+        return sum(prompt.count_pixels() for prompt in self._waiting) < PIXELS_AHEAD
 
     def _prepare_guarded(self, case: Case) -> WaitingPrompt | Outcome:
         """What is wrong with a document is its own test's matter."""
