@@ -51,7 +51,7 @@ def test_an_answer_counts_when_its_batch_is_on_disk(tmp_path: Path) -> None:
         path = folder / f"{name}.json"
         path.write_text(json.dumps({"batch": {"end": end} if end else None}))
         os.utime(path, (written, written))
-    assert bench_throughput.read_batch_times(tmp_path) == [11, 11, 13, 20]
+    assert bench_throughput.read_batch_times(tmp_path, "tiny") == [11, 11, 13, 20]
 
 
 def test_the_table_counts_from_the_first_way(capsys: pytest.CaptureFixture[str]) -> None:

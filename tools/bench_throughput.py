@@ -3,10 +3,13 @@ the same checkpoint and the same PDF files.
 
     .venv/bin/python tools/bench_throughput.py [--model FOLDER] [--tokens 64] [--documents 48]
                                                [--rounds 3] [--limit 0.35]
+    .venv/bin/python tools/bench_throughput.py --vllm PYTHON
     .venv/bin/python tools/bench_throughput.py --gpu
 
 A loop (one page at a time), the same in batches of 8, the suite's two scenarios. Each starts from
 nothing and ends with its answers on disk; what is the same for all stands in bench_speed.py.
+`--vllm`: the two scenarios also of the same weights in a vLLM that each run starts itself, with the
+interpreter PYTHON, which has it.
 
 Seconds a document are those between the first batch's answers and the last ones, by the other
 documents; an answer counts when its whole batch is on disk. `busy` is the report's share of time in
@@ -37,6 +40,8 @@ from tools import bench_speed  # noqa: E402
 from tools.bench_speed import BATCH_SIZE, Bench, Timeline  # noqa: E402
 
 LOOP, BATCH, SINGLE, OFFLINE = "loop", f"batch of {BATCH_SIZE}", "single-stream", "offline"
+SERVED = {"vLLM, 1 at once": SINGLE, "vLLM, 16 at once": OFFLINE}
+MODEL, SERVED_MODEL = "tiny", "served"
 GPU_FORM = {
     "device": "cuda",
     "dtype": "bfloat16",
@@ -77,19 +82,35 @@ class Outcome:
 class ThroughputBench(Bench):
     """One folder of documents, asked in one way after another."""
 
+    def serve_too(self, python: Path) -> None:
+        """Adds the same weights in a vLLM of the interpreter to the project's models.yaml."""
+        entry = {
+            "name": SERVED_MODEL,
+            "model_id": str(self.checkpoint),
+            "backend": "openai",
+            "serve": "vllm",
+            "serve_args": ["--enforce-eager", "--max-num-seqs", "16", "--max-model-len", "4096"],
+            "python": str(python),
+            "dtype": self.dtype,
+            "generation_kwargs": {"max_new_tokens": self.tokens},
+        }
+        with (self.folder / "models.yaml").open("a") as file:
+            file.write(f"  - {json.dumps(entry)}\n")
+
     def ask(self, way: str) -> Outcome:
         """One process."""
         if way in (LOOP, BATCH):
             batch_size = 1 if way == LOOP else BATCH_SIZE
             timeline = self.run_loop(batch_size)
             return Outcome(timeline, bench_speed.read_loop_replies(self.find_answers(batch_size)))
-        return self._ask_scenario(way)
+        if way in SERVED:
+            return self._ask_scenario(SERVED[way], SERVED_MODEL)
+        return self._ask_scenario(way, MODEL)
 
-    def _ask_scenario(self, scenario: str) -> Outcome:
+    def _ask_scenario(self, scenario: str, model: str) -> Outcome:
         output = self.make_output_folder()
-        timeline = self.ask_suite(
-            output, lambda: read_batch_times(output), f"--scenario={scenario}"
-        )
+        options = (f"--scenario={scenario}", "-k", model)
+        timeline = self.ask_suite(output, lambda: read_batch_times(output, model), *options)
         (path,) = output.glob("*/report.json")
         (summary,) = json.loads(path.read_text())["summaries"]
         throughput = summary["speed"]["throughput"]
@@ -97,10 +118,10 @@ class ThroughputBench(Bench):
         return Outcome(timeline, bench_speed.read_replies(output), busy_share)
 
 
-def read_batch_times(output: Path) -> list[float]:
+def read_batch_times(output: Path, model: str) -> list[float]:
     """For each record when all of its batch were on disk, in order; a record of none is alone."""
     written: dict[object, list[float]] = defaultdict(list)
-    for file in output.glob("*/tiny/*.json"):
+    for file in output.glob(f"*/{model}/*.json"):
         batch = json.loads(file.read_text())["batch"]
         written[batch["end"] if batch else file].append(file.stat().st_mtime)
     return sorted(max(times) for times in written.values() for _ in times)
@@ -111,7 +132,7 @@ def print_table(rounds: Sequence[Mapping[str, Outcome]]) -> float:
     by one. How much of its seconds `offline` takes."""
     base, *_ = rounds[0]
     titles = ("s a document", f"to {base}", "documents/s", "whole process", "CPU s")
-    print(f"  {'':<14}" + "".join(f"{title:>18}" for title in titles) + f"{'busy':>6}{'differ':>8}")
+    print(f"  {'':<16}" + "".join(f"{title:>18}" for title in titles) + f"{'busy':>6}{'differ':>8}")
     ratios = {}
     for way in rounds[0]:
         timelines = [outcomes[way].timeline for outcomes in rounds]
@@ -126,7 +147,7 @@ def print_table(rounds: Sequence[Mapping[str, Outcome]]) -> float:
         cells = "".join(f"{figure:>18}" for figure in (*figures, f"{cpu:.1f}"))
         differing = max(count_differing(outcomes[way], outcomes[base]) for outcomes in rounds)
         busy = format_busy([outcomes[way].busy_share for outcomes in rounds])
-        print(f"  {way:<14}{cells}{busy:>6}{differing:8}")
+        print(f"  {way:<16}{cells}{busy:>6}{differing:8}")
     return ratios[OFFLINE]
 
 
@@ -167,6 +188,7 @@ def draw_checkpoint(folder: Path, size: str, dtype: str) -> None:
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--gpu", action="store_true")
+    parser.add_argument("--vllm", type=Path, metavar="PYTHON")
     parser.add_argument("--model", type=Path)
     parser.add_argument("--size", choices=("tiny", "2b"), default="tiny")
     parser.add_argument("--device", default="cpu")
@@ -196,7 +218,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.device,
             options.dtype,
         )
-        rounds = [{way: bench.ask(way) for way in options.ways} for _ in range(options.rounds)]
+        ways = options.ways
+        if options.vllm:
+            bench.serve_too(options.vllm)
+            ways = (*ways, *SERVED)
+        rounds = [{way: bench.ask(way) for way in ways} for _ in range(options.rounds)]
     now, load = datetime.now(UTC).date(), os.getloadavg()[1]
     print(
         f"{options.documents} documents, {options.tokens} new tokens, {options.rounds} rounds; "
