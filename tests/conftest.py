@@ -45,8 +45,10 @@ def pytester(
     """pytest's own, but what a test imported stays.
 
     pytester forgets it at the test's end, and parts of numpy, scipy and torch cannot be imported
-    twice in a process. Modules that the test wrote itself are forgotten.
+    twice in a process. Modules that the test wrote itself are forgotten. A run of a user's loads no
+    hypothesis, which costs each of them 0.2 s.
     """
+    pytester.plugins.append("no:hypothesispytest")
     yield pytester
     for name, module in sys.modules.items():
         file = getattr(module, "__file__", None) or ""

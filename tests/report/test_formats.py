@@ -3,6 +3,7 @@ included."""
 
 import csv
 import json
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -277,12 +278,17 @@ def test_svg_is_deterministic_and_has_no_style_of_its_own(run: Path) -> None:
     assert "var(--s0)" in one
 
 
-def test_one_reply_is_no_line_and_one_candidate_no_front(run: Path) -> None:
-    assert plots.plot_latency({"sharp (default)": [1.5]}, str) is None
-    assert plots.plot_latency({"sharp (default)": [1.5, 2.5]}, str) is not None
-    alone = plots.plot_accuracy_by_seconds(read_report(run).summaries[:1], str)
-    assert alone is not None
-    assert "Pareto front" not in render_svg(alone, "title")
+def test_few_replies_are_no_line_and_one_candidate_is_no_comparison(run: Path) -> None:
+    assert plots.plot_latency({"sharp (default)": [1.5] * 4}, str) is None
+    line = plots.plot_latency({"sharp (default)": [1.5] * 5, "new (default)": [2.5]}, str)
+    assert line is not None
+    labels = re.findall(r">([^<>]+ \(default\))<", render_svg(line, "title"))
+    assert labels == ["sharp (default)"]
+    summaries = read_report(run).summaries
+    assert plots.plot_accuracy_by_seconds(summaries[:1], str) is None
+    both = plots.plot_accuracy_by_seconds(summaries, str)
+    assert both is not None
+    assert "Pareto front" not in render_svg(both, "title"), "one is better in both"
 
 
 def test_pareto_front_has_what_nothing_beats(run: Path) -> None:

@@ -12,6 +12,7 @@ from vlm_lab.report.plot_rendering import MUTED, SERIES_COLOURS, DrawPlot
 from vlm_lab.types import Estimate, Report, Summary, SweepCurve, SweepPoint
 
 SERIES_MARKERS = "osD^vPX*<>"
+MIN_REPLIES = 5  # of a candidate, of which a line of seconds says more than the table does
 MAX_LEGEND_LETTERS = 30  # two columns of them fit under a plot
 
 
@@ -52,9 +53,10 @@ def _select_measured(summaries: Sequence[Summary]) -> list[Summary]:
 def plot_accuracy_by_seconds(
     summaries: Sequence[Summary], gettext: Callable[[str], str]
 ) -> DrawPlot | None:
-    """F1 with its interval against the median seconds a document, and the Pareto front."""
+    """F1 with its interval against the median seconds a document, and the Pareto front. One
+    candidate alone is a row of the table and no comparison."""
     measured = _select_measured(summaries)
-    if not measured:
+    if len(measured) < 2:
         return None
 
     def draw(axes: Any) -> None:
@@ -138,9 +140,10 @@ def _shorten(label: str) -> str:
 def plot_latency(
     seconds: Mapping[str, Sequence[float]], gettext: Callable[[str], str]
 ) -> DrawPlot | None:
-    """Share of documents that were answered within so many seconds, a step line a candidate; one
-    reply is no line."""
-    sorted_seconds = {label: sorted(values) for label, values in seconds.items() if len(values) > 1}
+    """Share of documents that were answered within so many seconds, a step line a candidate."""
+    sorted_seconds = {
+        label: sorted(values) for label, values in seconds.items() if len(values) >= MIN_REPLIES
+    }
     if not sorted_seconds:
         return None
 
