@@ -11,11 +11,19 @@ TOOL = Path(__file__).parents[1] / "tools" / "crash_rounds.py"
 
 
 @pytest.mark.parametrize(
-    "rounds",
-    [pytest.param(4, marks=pytest.mark.slow), pytest.param(200, marks=pytest.mark.soak)],
+    ("scenario", "rounds"),
+    [
+        pytest.param("single-stream", 4, marks=pytest.mark.slow),
+        pytest.param("offline", 2, marks=pytest.mark.slow),
+        pytest.param("single-stream", 200, marks=pytest.mark.soak),
+        pytest.param("offline", 100, marks=pytest.mark.soak),
+    ],
 )
-def test_killed_and_resumed_it_is_the_unbroken_run(tmp_path: Path, rounds: int) -> None:
+def test_killed_and_resumed_it_is_the_unbroken_run(
+    tmp_path: Path, scenario: str, rounds: int
+) -> None:
     command = [sys.executable, str(TOOL), "--rounds", str(rounds), "--documents", "8"]
+    command += ["--scenario", scenario]
     done = subprocess.run(
         [*command, "--folder", str(tmp_path / "project")], capture_output=True, text=True
     )

@@ -4,6 +4,9 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -279,3 +282,79 @@ def test_a_killed_controller_leaves_a_run_to_go_on_with(pytester: pytest.Pyteste
     assert again.ret == 0
     rows = records_of(run_folder_of(pytester.path))
     assert len({(row["model"], row["document"]) for row in rows}) == 8
+
+
+# The disk is full from the second record on, and has room again where the reserve was.
+FULL_DISK = """
+import vlm_lab.records.run_folder as run_folder
+append = run_folder.append_line
+def append_line(path, line, durable=True):
+    is_full = path.name == "records.jsonl" and path.stat().st_size > 0
+    if is_full and (path.parent / "reserve.part").exists():
+        raise OSError(28, "No space left on device")
+    append(path, line, durable)
+run_folder.append_line = append_line
+"""
+
+
+def test_a_full_disk_ends_all_workers_with_their_answers(pytester: pytest.Pytester) -> None:
+    models = echo("a", seconds=0.3) + echo("b", seconds=0.3)
+    write_project(pytester.path, "models:\n" + models, DOCUMENTS)
+    (pytester.path / "conftest.py").write_text(FULL_DISK)
+    result = run(pytester, *BY_MODEL, "--replies=off")
+    output = result.stdout.str() + result.stderr.str()
+    assert result.ret == 1, output
+    assert "this answer too" in output
+    assert "INTERNALERROR" not in output
+    assert "Traceback" not in output
+    (pytester.path / "conftest.py").unlink()
+    folder = run_folder_of(pytester.path)
+    asked = [call for call in calls_of(pytester.path) if " pages " in call]
+    assert len(asked) == len(records_of(folder)) < 8, "each answer that was paid for is there"
+    assert run(pytester, "--resume", "last", *BY_MODEL).ret == 0
+    asked = [call for call in calls_of(pytester.path) if " pages " in call]
+    assert len(asked) == len(records_of(folder)) == 8
+    assert not [*folder.rglob("*.part")]
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.soak),
+        pytest.param(signal.SIGINT, marks=pytest.mark.soak),
+    ],
+)
+def test_a_signal_to_the_controller_leaves_all_that_workers_wrote(
+    pytester: pytest.Pytester, ending: signal.Signals
+) -> None:
+    models = echo("a", seconds=0.4) + echo("b", seconds=0.4)
+    write_project(
+        pytester.path, "models:\n" + models, dict.fromkeys(map(str, range(40)), REFERENCE)
+    )
+    command = [sys.executable, "-m", "pytest", "benchmarks", *BY_MODEL]
+    with subprocess.Popen(
+        command, cwd=pytester.path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as process:
+        wait_for_calls(pytester.path, 4)
+        process.send_signal(ending)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, output
+    assert b"go on with:" in output
+    calls = len(calls_of(pytester.path))
+    folder = run_folder_of(pytester.path)
+    report = json.loads((folder / "report.json").read_text())
+    answered = [row["document"] for row in report["records"] if row["status"] == "ok"]
+    lines = records_of(folder)
+    assert len(answered) == len(lines) >= 2
+    time.sleep(1)
+    assert (len(calls_of(pytester.path)), records_of(folder)) == (calls, lines), "all have ended"
+    asked = [call for call in calls_of(pytester.path) if " pages " in call]
+    assert len(asked) <= len(lines) + 2, "no more than one a worker is lost"
+
+
+def wait_for_calls(folder: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while len([call for call in calls_of(folder) if " pages " in call]) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

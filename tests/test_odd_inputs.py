@@ -49,6 +49,7 @@ SUITE_TEXTS = {
     "long-path": (f"documents: {'d' * 5000}", "documents: is too long"),
     "nul-in-a-path": ('tags: {file: "a\\0b"}', "tags.file: holds a character"),
     "prompt-outside": ("prompts: {../../up: prompt.md}", "prompts.../../up: a prompt's id"),
+    "prompt-too-long": (f"prompts: {{{'щ' * 31}: prompt.md}}", "a prompt's id becomes a folder's"),
     "control-characters": ('"\\e[31m": 1', "unknown key"),
     "large": ("#" * 300_000, "has more than 262,144 bytes"),
 }

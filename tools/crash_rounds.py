@@ -2,14 +2,15 @@
 with a run that nothing broke.
 
     .venv/bin/python tools/crash_rounds.py [--rounds 200] [--seed 0] [--documents 20]
-                                           [--folder PATH]
+                                           [--scenario offline] [--folder PATH]
 
-Each round starts a run over two candidates (answers replayed from a file, and a stand-in that notes
-what it is asked), kills its process group with SIGKILL once or twice, at moments drawn from its
-whole length, and resumes it to its end. Compared are report.json, records.jsonl and the cases'
-files, without what a clock says. Counted are differences, documents that were asked twice beyond
-those in hand when a kill came, `.part` files left in results and cache, and resumes that did not
-end with 0. Exit status 1 when one of them is not 0; the first such round stays in the folder.
+Each round starts a run over three candidates (answers replayed from a file, and two stand-ins that
+note what they are asked, one of which takes batches), kills its process group with SIGKILL once or
+twice, at moments drawn from its whole length, and resumes it to its end. Compared are report.json,
+records.jsonl and the cases' files, without what a clock says. Counted are differences, documents
+that were asked again though they were not in hand when a kill came, `.part` files left in results
+and cache, and resumes that did not end with 0. Exit status 1 when one of them is not 0; the first
+such round stays in the folder.
 
 The processes are forked from one that has imported everything: most of a short run is imports.
 """
@@ -36,9 +37,19 @@ from tests.projects import calls_of, echo, write_project  # noqa: E402
 
 # What a clock, a folder's name or the command line decides.
 VOLATILE_KEYS = {"id", "started", "command", "options", "elapsed_seconds", "rounds", "measured_at"}
-VOLATILE_KEYS |= {"speed", "timing"}
+VOLATILE_KEYS |= {"speed", "timing", "batch"}
 RUN_OPTIONS = ("benchmarks", "-p", "no:cacheprovider", "-q")
 LONGEST_RUN = 120.0  # seconds; a run that takes longer hangs
+BATCHES = """
+from echo import Echo
+
+class Batches(Echo):
+    def generate_batch(self, prompts):
+        self.note("batch " + " ".join(prompt.document_id for prompt in prompts))
+        return [self.generate(prompt) for prompt in prompts]
+"""
+SCENARIOS = ("single-stream", "offline")
+Question = tuple[str, str]  # model, document
 
 
 @dataclass
@@ -63,14 +74,20 @@ class Findings:
 
 
 def make_project(folder: Path, document_count: int) -> None:
-    """A project of two candidates; each document has values of its own."""
+    """A project of three candidates; each document has values of its own."""
     folder.mkdir(parents=True)
     references = {
         f"inv_{number:03}": {"invoice_number": f"A-{number}", "totals": {"gross": f"{number}.50"}}
         for number in range(document_count)
     }
     models = "models:\n  - {name: replayed, backend: replay, model_id: answers.jsonl}\n"
-    write_project(folder, models + echo("asked", ", isolate: false", seconds=0.01), references)
+    models += echo("asked", ", isolate: false", seconds=0.01)
+    # One answer is right: of two that read equally well the clock would say which is better.
+    answers = {"inv_000": references["inv_000"]}
+    batched = echo("batched", ", isolate: false", seconds=0.01, answers=answers)
+    models += batched.replace("echo:Echo", "batches:Batches")
+    write_project(folder, models, references)
+    (folder / "batches.py").write_text(BATCHES)
     rows = [
         {"document": name, "raw_response": json.dumps(reference)}
         for name, reference in references.items()
@@ -207,34 +224,56 @@ def find_differences(first: Any, second: Any, place: str = "") -> list[str]:
     return [] if first == second else [f"{place}: {str(first)[:80]} | {str(second)[:80]}"]
 
 
-def count_repeats(folder: Path) -> int:
-    """How often the stand-in was asked what it had been asked before."""
-    questions = Counter(line for line in calls_of(folder) if "inv_" in line)
-    return sum(count - 1 for count in questions.values())
+def read_questions(calls: Sequence[str]) -> tuple[Counter[Question], set[Question]]:
+    """What the stand-ins were asked, how often each, and what was asked together last: what is in
+    hand where these calls break off."""
+    asked: Counter[Question] = Counter()
+    in_hand: set[Question] = set()
+    for call in calls:
+        model, _, words = call.partition(": ")
+        if words.startswith("batch "):
+            in_hand = {(model, document) for document in words.split()[1:]}
+        elif " pages " in words:
+            question = (model, words.split()[1])
+            asked[question] += 1
+            in_hand = in_hand if question in in_hand else {question}
+    return asked, in_hand
+
+
+def count_repeats(folder: Path, lost: Counter[Question]) -> int:
+    """How often a stand-in was asked again what was not lost as often."""
+    asked, _ = read_questions(calls_of(folder))
+    return sum(max(0, count - 1 - lost[question]) for question, count in asked.items())
 
 
 def run_round(
-    folder: Path, unbroken: Any, seconds: float, generator: random.Random, findings: Findings
+    folder: Path,
+    scenario: str,
+    unbroken: Any,
+    seconds: float,
+    generator: random.Random,
+    findings: Findings,
 ) -> list[str]:
     """Kills and resumes one run; what is wrong with what it left."""
     clear_project(folder)
     findings.rounds += 1
-    kill_count = generator.choice((1, 1, 2))
-    for _ in range(kill_count):
-        process_id = start_run(folder, *choose_options(folder))
+    lost: Counter[Question] = Counter()
+    for _ in range(generator.choice((1, 1, 2))):
+        calls_before = len(calls_of(folder))
+        process_id = start_run(folder, *choose_options(folder, scenario))
         if wait_for_end(process_id, generator.uniform(0, seconds)) is None:
             kill_group(process_id)
             findings.kills += 1
+            lost.update(read_questions(calls_of(folder)[calls_before:])[1])
         else:
             findings.kills_too_late += 1
         findings.killed_before_folder += not has_begun(folder)
-    status = run_to_end(folder, *choose_options(folder))
+    status = run_to_end(folder, *choose_options(folder, scenario))
     problems = [f"failed resumes: exit status {status}"] if status else []
     differences = find_differences(unbroken, read_run(folder))
     problems += [f"differences: {difference}" for difference in differences]
-    repeats = count_repeats(folder)
-    if repeats > kill_count:
-        problems.append(f"asked twice: {repeats} with {kill_count} kills")
+    if repeats := count_repeats(folder, lost):
+        problems.append(f"asked twice: {repeats} that were not in hand")
     parts = [*(folder / "results").rglob("*.part"), *(folder / "cache").rglob("*.part")]
     problems += [f"parts left: {part}" for part in parts]
     findings.counts.update({problem.partition(":")[0] for problem in problems})
@@ -246,27 +285,30 @@ def has_begun(folder: Path) -> bool:
     return any((folder / "results").glob("*/run.json"))
 
 
-def choose_options(folder: Path) -> Sequence[str]:
-    """Those that go on with the project's run; none where it has not begun."""
-    return ("--resume", "last") if has_begun(folder) else ()
+def choose_options(folder: Path, scenario: str) -> Sequence[str]:
+    """Those that go on with the project's run; where it has not begun, those that begin it."""
+    return ("--resume", "last") if has_begun(folder) else ("--scenario", scenario)
 
 
-def run_rounds(folder: Path, rounds: int, seed: int, document_count: int) -> Findings:
+def run_rounds(
+    folder: Path, scenario: str, rounds: int, seed: int, document_count: int
+) -> Findings:
     """All rounds; stops nothing when one of them is wrong, and keeps the first such."""
     make_project(folder, document_count)
     import_everything()
-    run_to_end(folder)  # later ones find what it left in caches of libraries
+    options = choose_options(folder, scenario)
+    run_to_end(folder, *options)  # later ones find what it left in caches of libraries
     clear_project(folder)
     started = time.monotonic()
-    status = run_to_end(folder)
+    status = run_to_end(folder, *options)
     seconds = time.monotonic() - started
     unbroken = read_run(folder)
-    if status or count_repeats(folder):
+    if status or count_repeats(folder, Counter()):
         raise SystemExit(f"the unbroken run ended with {status}: {folder / 'output.txt'}")
     print(f"the unbroken run took {seconds:.1f} s", flush=True)
     generator, findings = random.Random(seed), Findings()  # noqa: S311 - reproducible
     for number in range(1, rounds + 1):
-        problems = run_round(folder, unbroken, seconds, generator, findings)
+        problems = run_round(folder, scenario, unbroken, seconds, generator, findings)
         for problem in problems[:5]:
             print(f"round {number}: {problem}", flush=True)
         kept = folder.with_name(f"{folder.name}-round-{number}")
@@ -285,11 +327,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--documents", type=int, default=20)
+    parser.add_argument("--scenario", choices=SCENARIOS, default=SCENARIOS[0])
     parser.add_argument("--folder", type=Path, help="a new folder (default: a temporary one)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="crash-rounds-") as temporary:
         folder = args.folder or Path(temporary) / "project"
-        findings = run_rounds(folder.absolute(), args.rounds, args.seed, args.documents)
+        findings = run_rounds(
+            folder.absolute(), args.scenario, args.rounds, args.seed, args.documents
+        )
     print("\n".join(findings.format_lines()))
     return int(findings.counts.total() > 0)
 

@@ -245,7 +245,7 @@ def _ask(server: PageServer, content: bytes) -> str:
             client.sendall(content)
             client.shutdown(socket.SHUT_WR)
             answer = client.recv(4096)
-        except (ConnectionError, TimeoutError):  # refused before all of it was sent
+        except OSError:  # refused, and closed, before all of it was sent
             return ""
     words = answer.split(b" ", 2)
     return words[1].decode("latin-1") if len(words) > 2 else ""

@@ -122,6 +122,9 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
         "{name}: not started again after {n} deaths: {what}",
     ),
     # a backend of one's own
+    "replies_of_batch": (
+        "a backend must return a reply for each of the {wanted} prompts of a batch (got {count})",
+    ),
     "no_generation": ("a backend must return a vlm_lab.types.Generation (got {type})",),
     "generation_no_data": ("the Generation holds an object that is no data ({said})",),
     "generation_field": ("the Generation's {key}: {said}",),
@@ -159,6 +162,10 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
     ),
     # servers
     "client_not_installed": ("the backend `openai` needs httpx2: {command}",),
+    "port_of_others": (
+        "a process of another user listens on port {port}, which was meant for the server that is"
+        " started; nothing was sent to it; run it again",
+    ),
     "not_private": (
         "documents would leave this machine: {host} is not known to be on a private network; list"
         " its network in private_networks (backend_kwargs), or run with --online to send them"

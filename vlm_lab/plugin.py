@@ -45,10 +45,10 @@ try:
     from vlm_lab.run.signals import interrupt_on_signals, restore_signals
     from vlm_lab.run.stopwatch import StopwatchPlugin, check_benchmark_plugin
     from vlm_lab.run.xdist_run import (
-        FINDINGS_KEY,
         Controller,
         SharedRun,
-        dump_findings,
+        end_workers,
+        hand_in_findings,
         read_shared_run,
         see_own_devices,
         write_collected,
@@ -500,14 +500,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             session.config.workeroutput["vlm_lab_mistake"] = True
     elif SHARED_RUN in session.config.stash:
         if SESSION in session.config.stash:
-            findings = dump_findings(session.config.stash[SESSION])
-            session.config.workeroutput[FINDINGS_KEY] = findings  # type: ignore[attr-defined]
+            output = session.config.workeroutput  # type: ignore[attr-defined]
+            hand_in_findings(session.config.stash[SESSION], output)
     elif SESSION in session.config.stash and not session.config.option.collectonly:
         benchmark_session = session.config.stash[SESSION]
         with convert_errors():
             if is_distributing(session.config):
+                end_workers(session.config)
                 benchmark_session.gather_records()
             benchmark_session.finish()
+        if benchmark_session.disk_error:  # pytest-xdist would call it an interruption
+            session.exitstatus = ExitStatus.FAILED
         if benchmark_session.options.resume and session.exitstatus == NO_TESTS_LEFT:
             session.exitstatus = pytest.ExitCode.OK
         session.exitstatus = session.exitstatus or benchmark_session.exit_status

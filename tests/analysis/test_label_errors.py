@@ -283,3 +283,17 @@ def test_true_references_are_rarely_doubted(shared: Path) -> None:
 @pytest.mark.parametrize("kind", ["tax_id", "inn", "iban", "text"])
 def test_nothing_escapes_from_check_digits(kind: str, value: Any) -> None:
     assert isinstance(find_code_error(kind, value, "ИНН"), Message | None)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1" * 5000, "\x1b[2J" + "x" * 5000, ["y" * 5000], 10**5000],
+    ids=["text", "escapes", "list", "number"],
+)
+def test_long_values_and_names_are_cut_where_they_are_said(value: object) -> None:
+    reason = Message("agreed", {"n": 2, "value": "z" * 5000})
+    said = format_label_error(LabelError("s", "d" * 5000, "p" * 5000, value, {}, (reason,)))
+    assert len(said) < 1000
+    assert said.isprintable()
+    if not isinstance(value, int):
+        assert said.count("...") == 4, "each is seen to be cut"

@@ -1,7 +1,9 @@
 """A user's own backend beside ours: what it does not define is the default, whether it inherits or
 not."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from vlm_lab.backends import Backend, resolve_backend
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.config.setting_names import BACKENDS
-from vlm_lab.errors import UserError
+from vlm_lab.errors import GenerationError, UserError
 from vlm_lab.types import Generation, Model, Prompt, Runtime
 
 
@@ -65,6 +67,16 @@ class Inherits(Backend):
         return Generation(raw_response=prompt.text)
 
 
+class AnswersSome(OnlyTheNeeded):
+    """One reply too few, or too many, or what is none."""
+
+    def generate_batch(self, prompts: Sequence[Prompt]) -> Any:
+        replies = [self.generate(prompt) for prompt in prompts]
+        return {"few": replies[1:], "many": [*replies, *replies], "none": [None] * len(prompts)}[
+            prompts[0].id
+        ]
+
+
 def candidate(name: str, isolate: bool = False) -> Candidate:
     backend = f"tests.backends.test_candidate:{name}"
     model = Model(name="m", model_id="x", backend=backend, isolate=isolate)
@@ -112,3 +124,23 @@ def test_ours_are_known_by_name_and_inherit() -> None:
         assert issubclass(resolve_backend(name), Backend)
     with pytest.raises(UserError, match="no backend 'nano'; known: ocr, openai, replay"):
         resolve_backend("nano")
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("few", "each of the 2 prompts of a batch (got 1)"),
+        ("many", "each of the 2 prompts of a batch (got 4)"),
+        ("none", "must return a vlm_lab.types.Generation (got NoneType)"),
+    ],
+)
+def test_a_batch_that_is_not_answered_as_it_was_asked_is_a_sentence(
+    isolate: bool, how: str, words: str
+) -> None:
+    answering = candidate("AnswersSome", isolate)
+    answering.load()
+    prompts = [replace(prompt(), id=how), replace(prompt(), id=how)]
+    with pytest.raises(GenerationError, match=re.escape(words)):
+        answering.generate_batch(prompts)
+    answering.close()

@@ -16,6 +16,7 @@ from tests.case_records import lines, record
 from tests.projects import PROJECT, echo, run_folder_of, write_project
 from tests.suites import REFERENCE
 from vlm_lab.cli.main import main
+from vlm_lab.types import FieldResult
 
 OTHER = {"invoice_number": "A-17", "totals": {"gross": "120.00"}}
 
@@ -101,6 +102,34 @@ def test_several_suites_are_served_one_by_one(
     assert "has the suites one, two" in capsys.readouterr().err
     assert main(["corrections", "1", "--serve", "--suite=two"]) == 2
     assert "no folder benchmarks/two here" in capsys.readouterr().err
+
+
+def test_a_long_value_of_a_reference_is_cut_on_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file has the whole of it."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results" / "1"
+    folder.mkdir(parents=True)
+    long_value = "9\x1b[2J" * 3000
+    doubted = FieldResult(
+        path="number",
+        field="number",
+        type="identifier",
+        expected=long_value,
+        actual="A-17",
+        outcome="wrong",
+    )
+    rows = [record("a", model=name, model_id=name, fields=(doubted,)) for name in ("qwen", "phi")]
+    (folder / "records.jsonl").write_bytes(lines(rows))
+    assert main(["corrections", "1", "--write=mine.json"]) == 0
+    said = capsys.readouterr().out
+    assert "a number = '9" in said
+    assert "...: 2 families say 'A-17'" in said
+    assert len(said) < 1000
+    assert "\x1b" not in said
+    (entry,) = json.loads(Path("mine.json").read_text())
+    assert entry["reference"] == long_value
 
 
 def fetch(address: str) -> str:

@@ -91,6 +91,9 @@ def test_defaults_are_merged_key_by_key(tmp_path: Path) -> None:
         ("    model_id: hub/a\n", "", "models[0].model_id: is missing"),
         ("name: a", "name: A/b", "models.yaml:7: models[0].name: must match"),
         ("name: a", "name: a.json", "not end in .json"),
+        ("name: a", "name: report_files", "report_files (got 'report_files')"),
+        ("name: a", "name: reserve.part", "report_files (got 'reserve.part')"),
+        ("name: a", f"name: {'a' * 61}", "models.yaml:7: models[0].name: must match"),
         ("name: b", "name: a", "models.yaml:10: models[1].name: two models are named 'a'"),
         (
             "    model_id: hub/a",

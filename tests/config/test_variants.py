@@ -50,6 +50,8 @@ def test_a_variant_is_the_model_with_what_it_changes(tmp_path: Path) -> None:
         ("x: {}", "changes nothing"),
         ("Big One: {dpi: 200}", "a variant's name must match"),
         ("x+y: {dpi: 200}", "a variant's name must match"),
+        ("x.json: {dpi: 200}", "a variant's name must match"),
+        (f"{'x' * 61}: {{dpi: 200}}", "a variant's name must match"),
         ("x: {dpi: 0}", "models[0].variants.x.dpi: must be 1 or more"),
         ("x: 7", "models[0].variants"),
         ("x: {trust_remote_code: perhaps}", "models[0].variants.x.trust_remote_code"),

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -130,7 +131,10 @@ class Stand:
 
 
 def open_window(
-    stand: Stand, count: int, prepared: list[str] | None = None
+    stand: Stand,
+    count: int,
+    prepared: list[str] | None = None,
+    store: Callable[[Generation], None] | None = None,
 ) -> tuple[RequestWindow, list[Case], list[Generation]]:
     cases: list[Any] = [
         SimpleNamespace(key=f"d{number}", id=f"d{number}") for number in range(count)
@@ -146,7 +150,7 @@ def open_window(
         return prompt, f"key of {name}"
 
     candidate: Any = stand
-    return RequestWindow(candidate, cases, prepare, stored.append), cases, stored
+    return RequestWindow(candidate, cases, prepare, store or stored.append), cases, stored
 
 
 def test_each_test_takes_its_own_reply_and_the_cache_has_it_before() -> None:
@@ -220,6 +224,34 @@ def test_what_one_prompt_does_is_its_own_error() -> None:
     window.close()
 
 
+def find_errors(window: RequestWindow, cases: Sequence[Case]) -> list[BaseException | None]:
+    """What each case raises; TimeoutError where its test would wait for ever."""
+    with ThreadPoolExecutor(1) as executor:
+        try:
+            return [executor.submit(window.take, case).exception(timeout=5) for case in cases]
+        finally:
+            window.close()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), ValueError("odd")], ids=repr)
+def test_whatever_ends_a_batch_no_test_waits_for_ever(error: BaseException) -> None:
+    def answer(names: list[str]) -> None:
+        raise error
+
+    window, cases, _ = open_window(Stand(answer), 20)
+    assert {*find_errors(window, cases)} == {error}
+
+
+def test_a_reply_that_cannot_be_stored_is_its_own_error() -> None:
+    def store(reply: Generation) -> None:
+        if reply.raw_response == "d3":
+            raise TypeError("keys must be str")
+
+    window, cases, _ = open_window(Stand(lambda names: None), 20, store=store)
+    errors = find_errors(window, cases)
+    assert [case.id for case, error in zip(cases, errors, strict=True) if error] == ["d3"]
+
+
 def test_a_server_gets_as_many_requests_as_it_takes() -> None:
     together = threading.Barrier(4, timeout=5)  # breaks unless four wait at the same time
     stand = Stand(lambda names: bool(together.wait()) and None, parallel_requests=4)
@@ -242,6 +274,21 @@ def test_the_end_of_a_run_asks_nothing_more() -> None:
     asked = len(stand.asked)
     time.sleep(0.2)
     assert len(stand.asked) == asked < 20
+
+
+def test_the_end_waits_for_no_request_that_takes_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offline, "JOIN_SECONDS", 0.3)
+    is_over = threading.Event()
+    stand = Stand(lambda names: bool(is_over.wait(60)) and None, parallel_requests=16)
+    window, _, _ = open_window(stand, 40)
+    deadline = time.monotonic() + 10
+    while len(stand.asked) < 16 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    window.close()
+    started = time.monotonic()
+    window.join()
+    assert time.monotonic() - started < 2
+    is_over.set()
 
 
 def test_a_run_scores_the_same_and_tells_what_it_got_done(pytester: pytest.Pytester) -> None:

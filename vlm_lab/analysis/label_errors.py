@@ -22,7 +22,7 @@ from vlm_lab.fields.check_digits import find_code_error
 from vlm_lab.fields.nothing import says_nothing
 from vlm_lab.fields.roles import find_row_total_column, infer_role
 from vlm_lab.messages import ENGLISH, Message, translate_message
-from vlm_lab.sanitize import shorten, terminal_safe
+from vlm_lab.sanitize import quote_value, shorten, terminal_safe
 from vlm_lab.scoring.consistency import check_consistency
 from vlm_lab.types import (
     CORRECT,
@@ -94,7 +94,7 @@ def derive_model_family(record: Record) -> str:
 
 def format_label_error(error: LabelError, catalogue: gettext.NullTranslations = ENGLISH) -> str:
     """`scheta-17 Итого.Всего = '100,00': 2 families say '110,00'`, cut and safe for a terminal."""
-    reference = repr(error.reference)[:60]
+    reference = quote_value(error.reference)
     if error.reference is None:
         reference = catalogue.gettext("nothing")
     reasons = "; ".join(map(shorten, translate_label_error_reasons(error, catalogue)))

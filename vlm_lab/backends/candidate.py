@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from vlm_lab.backends import Backend, resolve_backend
 from vlm_lab.backends.own.process import OwnProcess, isolate_backend
-from vlm_lab.errors import UserError
+from vlm_lab.errors import GenerationError, UserError
 from vlm_lab.messages import Message
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 
@@ -110,7 +110,9 @@ class Candidate:
         page by page, all pages of all prompts. Needs a backend that `supports_batches`."""
         split_prompts = [self._split_by_page(prompt) for prompt in prompts]
         page_prompts = list(chain.from_iterable(split_prompts))
-        replies = iter(self._ensure_backend().generate_batch(page_prompts))
+        page_replies = list(self._ensure_backend().generate_batch(page_prompts))
+        _check_batch(page_replies, len(page_prompts))
+        replies = iter(page_replies)
         return [_join_page_replies(list(islice(replies, len(pages)))) for pages in split_prompts]
 
     def announce_batch(self, prompts: Sequence[Prompt]) -> None:
@@ -137,6 +139,17 @@ class Candidate:
             self._backend = None
         if self._own_process:  # it may have been asked without being loaded
             self._own_process.close()
+
+
+def _check_batch(replies: Sequence[object], wanted_count: int) -> None:
+    """GenerationError where a class of the user's own did not answer each prompt of a batch."""
+    figures: dict[str, Any] = {"count": len(replies), "wanted": wanted_count}
+    if len(replies) != wanted_count:
+        raise GenerationError("BadReply", Message("replies_of_batch", figures))
+    for reply in replies:
+        if not isinstance(reply, Generation):
+            figures = {"type": type(reply).__name__}
+            raise GenerationError("BadReply", Message("no_generation", figures))
 
 
 def _join_page_replies(replies: Sequence[Generation]) -> Generation:

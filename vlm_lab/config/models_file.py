@@ -27,6 +27,7 @@ from vlm_lab.config.variants import (
     NAME_PATTERN,
     SEPARATOR,
     Entry,
+    check_name,
     expand_variants,
     overrule_entry,
 )
@@ -36,8 +37,6 @@ from vlm_lab.registry import allow_plugins
 from vlm_lab.sanitize import quote_value
 from vlm_lab.types import UPPER_LIMITS, CostRates, Model, Rules
 
-# A model's name is a folder beside files of these kinds.
-RESERVED_SUFFIXES = (".json", ".jsonl", ".md", ".html")
 QUANTIZATION_HINT = (
     "belongs under `load_kwargs`, with the method: "
     "`load_kwargs: {quantization_config: {quant_method: bitsandbytes, load_in_4bit: true}}`"
@@ -224,12 +223,7 @@ def _parse_model(source: YamlSource, expanded: Entry, defaults: Mapping[str, Any
             raise source.make_error([*keys, misplaced_key], f"the key {misplaced_key!r} {advice}")
     merged = overrule_entry(defaults, entry, MERGED_KEYS)
     model = parse_dataclass(Model, source, keys, normalize_serve(source, keys, merged))
-    if not NAME_PATTERN.fullmatch(model.name) or model.name.endswith(RESERVED_SUFFIXES):
-        raise source.make_error(
-            [*keys, "name"],
-            f"must match {NAME_PATTERN.pattern} and not end in {', '.join(RESERVED_SUFFIXES)} "
-            f"(got {quote_value(model.name)})",
-        )
+    check_name(source, [*keys, "name"], model.name)
     if entry.get("isolate") is not None and not model.has_own_backend:
         raise source.make_error(
             [*keys, "isolate"],

@@ -21,7 +21,10 @@ from vlm_lab.types import Model
 
 VARIANTS_KEY = "variants"
 SEPARATOR = "+"
-NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
+# Of models, variants and prompts: together, and with a swept setting, still a folder's name.
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
+# A candidate's folder lies beside files of these kinds, and the report's folder.
+RESERVED_SUFFIXES = (".json", ".jsonl", ".md", ".html", ".part", "report_files")
 # What a candidate is, and not how it is asked.
 FIXED_KEYS = ("name", "incumbent", "status", "notes")
 
@@ -48,15 +51,21 @@ def expand_variants(
     allowed = [name for name in Model.__dataclass_fields__ if name not in FIXED_KEYS]
     for name, changes in variants.items():
         variant_keys = [*variants_keys, name]
-        if not NAME_PATTERN.fullmatch(str(name)):
-            raise source.make_error(
-                variant_keys,
-                f"a variant's name must match {NAME_PATTERN.pattern} (got {quote_value(name)})",
-            )
+        check_name(source, variant_keys, str(name), "a variant's name ")
         check_keys(source, variant_keys, changes, allowed)
         if not changes:
             raise source.make_error(variant_keys, "changes nothing; name a key and its value")
         yield Entry(variant_keys, overrule_entry(own_values, changes, merged), str(name))
+
+
+def check_name(source: YamlSource, keys: Sequence[YamlKey], name: str, whose: str = "") -> None:
+    """UserError where a name cannot be a folder's beside what else a run leaves."""
+    if not NAME_PATTERN.fullmatch(name) or name.endswith(RESERVED_SUFFIXES):
+        raise source.make_error(
+            keys,
+            f"{whose}must match {NAME_PATTERN.pattern} and not end in"
+            f" {', '.join(RESERVED_SUFFIXES)} (got {quote_value(name)})",
+        )
 
 
 def find_base(name: str) -> str:

@@ -8,25 +8,25 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from vlm_lab.fields import wrapper_keys
 from vlm_lab.fields.flattening import reduce_spelling, unflatten_dotted_keys
 from vlm_lab.parsing.json_extraction import decode_json_string, extract_json, load_json
 
-# Keys of a value itself, the first that is there; by their letters and digits.
+# Keys of a value itself, the first that is there, and of what is said about it. Asked only where
+# the schema wants a plain value, so they are generous: `text`, `amount` and `type` are fields of
+# their own in references.
 VALUE_KEYS = (
-    "value", "val", "v", "extractedvalue", "fieldvalue", "answer", "text", "content", "result",
-    "rawvalue", "raw", "normalizedvalue", "normalized", "mentiontext", "valuetext", "valuestring",
-    "wert", "valeur", "valor", "valore", "waarde", "значение", "amount", "code",
+    *wrapper_keys.VALUE_KEYS, "v", "extractedvalue", "fieldvalue", "answer", "text", "content",
+    "result", "rawvalue", "raw", "normalizedvalue", "normalized", "mentiontext", "valuetext",
+    "valuestring", "amount", "code",
 )  # fmt: skip
-# Keys of what is said about a value.
-ABOUT_KEYS = frozenset(
+ABOUT_KEYS = wrapper_keys.CONFIDENCE_KEYS | wrapper_keys.PLACE_KEYS | frozenset(
     (
-        "confidence", "conf", "confidencescore", "score", "probability", "prob", "certainty",
-        "logprob", "bbox", "box", "boundingbox", "boundingpoly", "bbox2d", "box2d", "bounds",
-        "polygon", "quad", "coordinates", "coords", "position", "location", "region", "page",
-        "pagenumber", "pageindex", "pageno", "source", "sourcetext", "evidence", "reason",
-        "reasoning", "explanation", "comment", "note", "notes", "type", "datatype", "label", "key",
-        "id", "x", "y", "w", "h", "x0", "y0", "x1", "y1", "left", "top", "width", "height", "span",
-        "offset", "start", "end", "line", "status", "found", "present", "isnull",
+        "score", "bounds", "position", "location", "region", "page", "pagenumber", "pageindex",
+        "pageno", "source", "sourcetext", "evidence", "reason", "reasoning", "explanation",
+        "comment", "note", "notes", "type", "datatype", "label", "key", "id", "x", "y", "w", "h",
+        "x0", "y0", "x1", "y1", "left", "top", "width", "height", "span", "offset", "start", "end",
+        "line", "status", "found", "present", "isnull",
     )
 )  # fmt: skip
 # Keys of a key in a list of keys and values.

@@ -30,6 +30,7 @@ from vlm_lab.types import Batch, Case, CaseKey, Generation, Prompt, Timing
 
 CASES_AHEAD = 64  # that are rendered, asked or answered, and not taken yet
 PIXELS_AHEAD = 100_000_000  # of pages that wait: 300 MB
+JOIN_SECONDS = 5.0  # for all threads together
 OUT_OF_MEMORY = "OutOfMemory"
 Outcome = Generation | BaseException
 # A case -> a reply that is there already, or its prompt, rendered, and the key of its reply.
@@ -149,7 +150,7 @@ class RequestWindow:
                 return prepared
             prompt, reply_key = prepared
             tokens = estimate_tokens(self.candidate, prompt)
-        except Exception as error:
+        except BaseException as error:  # nothing ends the thread that others wait for
             return error
         return WaitingPrompt(case, prompt, tokens, reply_key)
 
@@ -200,15 +201,17 @@ class RequestWindow:
 
     def _answer(self, batch: Sequence[WaitingPrompt]) -> None:
         """Asks, and asks again in smaller batches what failed together: each case has its own
-        answer or its own error."""
+        answer or its own error, whatever it is: a test waits for it."""
         started = time.perf_counter()
         try:
             replies = self._generate([waiting.prompt for waiting in batch])
-        except Exception as error:
-            for part in self._split_batch(batch, error):
+        except BaseException as error:
+            parts = self._split_batch(batch, error)
+            for part in parts:
                 self._answer(part)
-            if len(batch) == 1:
-                self._settle(batch[0], error)
+            if not parts:
+                for waiting in batch:
+                    self._settle(waiting, error)
             return
         shared_time = Batch(
             opened_at=self._opened_at,
@@ -218,7 +221,7 @@ class RequestWindow:
             model_seconds=self._find_model_seconds(replies[0].timing),
         )
         for waiting, reply in zip(batch, replies, strict=True):
-            self._settle(waiting, self._complete(waiting, reply, shared_time))
+            self._settle(waiting, self._complete_guarded(waiting, reply, shared_time))
 
     def _generate(self, prompts: Sequence[Prompt]) -> Sequence[Generation]:
         with self._load_lock:
@@ -237,16 +240,24 @@ class RequestWindow:
         return (timing.first_token or 0.0) + timing.decode
 
     def _split_batch(
-        self, batch: Sequence[WaitingPrompt], error: Exception
+        self, batch: Sequence[WaitingPrompt], error: BaseException
     ) -> list[Sequence[WaitingPrompt]]:
-        """Halves where there was no room, and less for each later batch, too; else one by one."""
-        if len(batch) == 1 or self._is_closed:
+        """Halves where there was no room, and less for each later batch, too; else one by one.
+        Nothing where it was asked alone, or is to end."""
+        if len(batch) == 1 or self._is_closed or not isinstance(error, Exception):
             return []
         if getattr(error, "kind", "") != OUT_OF_MEMORY:
             return [[waiting] for waiting in batch]
         self._limits = self._limits.halve_tokens()
         middle = len(batch) // 2
         return [batch[:middle], batch[middle:]]
+
+    def _complete_guarded(self, waiting: WaitingPrompt, reply: Generation, batch: Batch) -> Outcome:
+        """The reply with what is known of it, once it is stored; or why it cannot be."""
+        try:
+            return self._complete(waiting, reply, batch)
+        except Exception as error:
+            return error
 
     def _complete(self, waiting: WaitingPrompt, reply: Generation, batch: Batch) -> Generation:
         completed = replace(
@@ -272,7 +283,8 @@ class RequestWindow:
             self._changed.notify_all()
 
     def join(self) -> None:
-        """Waits until what was in flight has ended."""
+        """Waits until what was in flight has ended, but not long: a server may answer for
+        minutes what nobody wants any more."""
+        deadline = time.monotonic() + JOIN_SECONDS
         for thread in self._threads:
-            with contextlib.suppress(RuntimeError):
-                thread.join(timeout=5)
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))

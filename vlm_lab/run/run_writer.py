@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from vlm_lab.errors import UserError
+from vlm_lab.errors import DiskError, UserError
 from vlm_lab.records import run_folder
 from vlm_lab.records.run_settings import RunSettings, read_settings, write_settings
 from vlm_lab.records.runs import create_folder, lock_run
@@ -122,6 +122,15 @@ class SharedRunWriter(RunWriter):
         self.settings = read_settings(self.folder)
         self.has_begun = True
         return self.folder
+
+    def write_record(self, case: Case, record: Record) -> None:
+        """As one process does; DiskError also after another one has met a full disk."""
+        super().write_record(case, record)
+        assert self.folder is not None  # noqa: S101 - it was given
+        if not (self.folder / run_folder.RESERVE_FILE).exists():
+            raise DiskError(
+                f"{self.folder}: has no room left; what was written before is safe, this answer too"
+            )
 
     def discard(self) -> None:
         """It is not this process's to delete."""

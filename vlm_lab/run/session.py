@@ -70,6 +70,7 @@ class Session:
         self.report: Report | None = None
         self.gate_result: GateResult | None = None
         self.checks: list[CandidateCheck] = []
+        self.disk_error = ""  # why the run ended, where the disk took no more
         self._failed: set[CaseKey] = set()
         self._answered: set[CaseKey] = set()
         self.new_probes: dict[repeatability.ProbeKey, Repeatability] = {}
@@ -142,7 +143,11 @@ class Session:
 
     def _write_record(self, case: Case, record: Record) -> None:
         self.begin()
-        self.writer.write_record(case, record)
+        try:
+            self.writer.write_record(case, record)
+        except DiskError as error:
+            self.disk_error = terminal_safe(str(error))
+            raise
 
     def has_written(self, case: Case) -> bool:
         """Whether this case is written already: what goes wrong after that takes no answer away."""

@@ -8,6 +8,7 @@ place in the entry where it stands is found: what decides which code runs is no 
 
 import argparse
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,6 +48,8 @@ MAPPINGS_BY_BACKEND: Mapping[str, Sequence[str]] = {
     "replay": (),
     "transformers": ("processor_kwargs", "generation_kwargs", "chat_template_kwargs"),
 }
+# It becomes a part of a folder's name.
+SETTING_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 Number = int | float
 
 
@@ -83,7 +86,7 @@ def parse_sweep(text: str) -> Sweep:
     """`dpi=100,150`, as it is typed."""
     setting, _, values_text = text.partition("=")
     values = tuple(_parse_number(setting, each) for each in values_text.split(",") if each.strip())
-    if not setting.strip() or len(set(values)) < 2:
+    if not SETTING_PATTERN.fullmatch(setting.strip()) or len(set(values)) < 2:
         raise argparse.ArgumentTypeError(
             f"must be a setting and two or more values, dpi=100,150 (got {quote_value(text)})"
         )

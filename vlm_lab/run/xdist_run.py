@@ -54,6 +54,7 @@ class Findings:
     probes: tuple[Repeatability, ...] = ()
     refusal: Message | None = None
     empty_selection: tuple[str, ...] = ()
+    disk_error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +86,24 @@ def write_collected(run: SharedRun, planned: Sequence[Case], tests: Mapping[str,
         file.write(_COLLECTED_ADAPTER.dump_json(collected))
 
 
-def dump_findings(session: Session) -> str:
-    """For `take_findings`, as pytest-xdist carries it."""
+def hand_in_findings(session: Session, output: dict[str, Any]) -> None:
+    """Writes into a worker's last word to its controller what it found out. A worker that stopped
+    with tests left says so, or pytest-xdist takes it for a broken one."""
     findings = Findings(
         probes=tuple(session.new_probes.values()),
         refusal=session.runner.reply_cache.refusal,
         empty_selection=tuple(session.empty_selection),
+        disk_error=session.disk_error,
     )
-    return json.dumps(asdict(findings))
+    output[FINDINGS_KEY] = json.dumps(asdict(findings))
+    if session.disk_error:
+        output["shouldstop"] = session.disk_error
+
+
+def end_workers(config: pytest.Config) -> None:
+    """After Ctrl-C they still ask: what they write until they end belongs to the run."""
+    distribution: Any = config.pluginmanager.get_plugin("dsession")
+    distribution.nodemanager.teardown_nodes()
 
 
 class Controller:
@@ -173,6 +184,7 @@ class Controller:
             cache = self.session.runner.reply_cache
             cache.refusal = cache.refusal or findings.refusal
             self.session.empty_selection = list(findings.empty_selection)
+            self.session.disk_error = self.session.disk_error or findings.disk_error
 
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
         """One that does not hand out again the case that a worker died in."""

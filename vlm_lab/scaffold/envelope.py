@@ -11,20 +11,20 @@ from typing import Any
 
 from vlm_lab.fields.nothing import is_null
 from vlm_lab.fields.roles import split_key
+from vlm_lab.fields.wrapper_keys import holds_value, is_remark
 from vlm_lab.scaffold.overlay import Node
 
 MAX_ENVELOPE_DEPTH = 6  # levels of wrapping that anybody uses
 MIN_ENVELOPE_SHARE = 0.9  # share of references that must have the envelope
 
-# Keys that hold a pipeline's own notes wherever they stand, and those that do so only beside or
-# above all fields.
+# Keys that hold a pipeline's own notes wherever they stand, beside those about one value
+# (`wrapper_keys`), and keys that do so only beside or above all fields. What stands here is never
+# scored, so that the words are few.
 TECHNICAL_KEY = re.compile(
-    r"confidences?|conf|probabilit(y|ies)|logprobs?"
-    r"|b?box(es)?|bounding ?box(es)?|bounding ?poly(gon)?|polygons?|coords|coordinates"
-    r"|page ?(index|no|num|number)|ocr ?text|raw ?(text|response|ocr)|full ?text"
+    r"page ?(index|no|num|number)|ocr ?text|raw ?(text|response|ocr)|full ?text"
     r"|processed ?at|processing ?(time|date|ms|seconds)|trace ?id|request ?id"
     r"|file ?(name|path|size|hash)|source ?file|sha ?256|md5"
-    r"|модель ?распознавания|уверенность|достоверность|координаты|имя ?файла|путь ?к ?файлу"
+    r"|модель ?распознавания|имя ?файла|путь ?к ?файлу"
     r"|обработан\w*|(дата|время) ?обработки"
 )
 TECHNICAL_TOP_KEY = re.compile(
@@ -37,7 +37,6 @@ TECHNICAL_TOP_KEY = re.compile(
 TECHNICAL_SUBTREE_KEY = re.compile(r"meta|metadata|usage|метаданные")
 # Notes above the fields only.
 ENVELOPE_KEY = re.compile(r"id|doc(ument)? ?id|lang|language|type|код|тип|страниц[аы]?")
-VALUE_KEY = re.compile(r"value|значение|wert|valeur")
 ANNOTATION_KEY = re.compile(
     r"page|type|value ?type|kind|source|score|spans?|raw|text|content|label|страница|тип|источник"
 )
@@ -94,7 +93,7 @@ def _map_paths(node: Node, our_prefix: str, their_prefix: str) -> Iterator[tuple
 def _find_value_key(node: Node) -> str | None:
     """The key of the value, where all beside it are remarks about it."""
     leaf_keys = [key for key, child in node.children.items() if not child.children]
-    value_keys = [key for key in leaf_keys if VALUE_KEY.fullmatch(split_key(key))]
+    value_keys = [key for key in leaf_keys if holds_value(key)]
     annotation_keys = [key for key in node.children if ANNOTATION_KEY.fullmatch(split_key(key))]
     if len(value_keys) == 1 and len(annotation_keys) == len(node.children) - 1:
         return value_keys[0]
@@ -104,7 +103,7 @@ def _find_value_key(node: Node) -> str | None:
 def _walk_technical_keys(node: Node, prefix: str, on_top: bool) -> Iterator[str]:
     for key, child in list(node.children.items()):
         child_path = f"{prefix}{key}"
-        if TECHNICAL_KEY.fullmatch(split_key(key)) or _is_bounding_box(child):
+        if is_remark(key) or TECHNICAL_KEY.fullmatch(split_key(key)) or _is_bounding_box(child):
             yield glob.escape(key)
         elif on_top and _is_technical_on_top(child, split_key(key)):
             yield glob.escape(child_path)
@@ -173,7 +172,7 @@ def _can_hold_fields(value: Any) -> bool:
 
 def _is_technical_key(key: str) -> bool:
     patterns = (TECHNICAL_KEY, TECHNICAL_TOP_KEY, TECHNICAL_SUBTREE_KEY, ENVELOPE_KEY)
-    return any(pattern.fullmatch(split_key(key)) for pattern in patterns)
+    return is_remark(key) or any(pattern.fullmatch(split_key(key)) for pattern in patterns)
 
 
 def _step_into(data: Any, key: str) -> Any:

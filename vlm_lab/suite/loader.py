@@ -44,6 +44,7 @@ from vlm_lab.suite.tags import (
 )
 from vlm_lab.types import Conventions, Document, Suite
 
+MAX_PROMPT_ID_BYTES = 60  # beside a candidate's name in that of a folder
 MAX_OTHER_NAMES = 20  # files that a note names: all of them, but in a folder that is no suite's
 
 
@@ -253,7 +254,7 @@ def _check_paths(source: YamlSource, suite_file: SuiteFile) -> None:
         if fault := find_path_fault(text):
             raise source.make_error(keys, f"{fault} (got {quote_value(text)})")
     for prompt_id in suite_file.prompts:
-        if not is_path_part(prompt_id):
+        if not is_path_part(prompt_id) or len(prompt_id.encode()) > MAX_PROMPT_ID_BYTES:
             raise source.make_error(
                 ["prompts", prompt_id],
                 f"a prompt's id becomes a folder's name, and cannot (got {quote_value(prompt_id)})",

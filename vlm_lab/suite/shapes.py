@@ -14,21 +14,22 @@ from typing import Any
 from vlm_lab.fields.comparison import CODE_TYPES
 from vlm_lab.fields.nothing import is_null
 from vlm_lab.fields.roles import split_key
+from vlm_lab.fields.wrapper_keys import holds_value, is_remark
 from vlm_lab.types import Field
 
-# Of the value in an object around it; an amount's only where nothing but its currency is beside it.
+# Beside those of `wrapper_keys`, of the value in an object around it where a field is plain; an
+# amount's only where nothing but its currency is beside it.
 VALUE_KEYS = re.compile(
-    r"value|value (string|number|date|amount|currency|integer|text)|val|text|content"
-    r"|normali[sz]ed ?(value|text)|raw ?value|mention ?text|значение|wert|valeur|valor"
+    r"value (string|number|date|amount|currency|integer|text)|text|content"
+    r"|normali[sz]ed ?(value|text)|raw ?value|mention ?text"
 )
 AMOUNT_KEYS = re.compile(r"amount|number|sum|сумма|betrag|montant|importe|importo")
 CURRENCY_KEYS = re.compile(
     r"currency( ?(code|id|symbol|iso))?|curr?|ccy|валюта|währung|waehrung|devise|moneda|valuta"
 )
 REMARK_KEYS = re.compile(
-    r"confidences?|conf|score|probability|page|pages?|page ?(no|num|number|index)|type|value ?type"
-    r"|kind|source|spans?|raw|label|unit ?code|scheme ?(id|name)|id|bounding ?(box|poly|regions?)"
-    r"|b?box|polygon|coordinates|страница|тип|источник|уверенность"
+    r"score|pages?|page ?(no|num|number|index)|type|value ?type|kind|source|spans?|raw|label"
+    r"|unit ?code|scheme ?(id|name)|id|страница|тип|источник"
 )
 ATTRIBUTE_MARKS = ("@", "_", "-", "$")  # before the names of XML's attributes
 TEXT_OF_ELEMENT = ("#text", "_text", "$t", "_", "$", "$text", "_value", "__text", "@value")
@@ -110,7 +111,7 @@ def unwrap_value(value: Mapping[str, Any]) -> Any:
     """The plain value of {"value": 12, "confidence": 0.9}, with its currency where one stands
     beside it (`12 EUR`); the object itself where it is no such thing."""
     value_keys = [key for key in value if key in TEXT_OF_ELEMENT]
-    value_keys = value_keys or [key for key in value if _matches(VALUE_KEYS, key)]
+    value_keys = value_keys or [key for key in value if _holds_value(key)]
     other_keys = [key for key in value if key not in value_keys]
     currency_keys = [key for key in other_keys if _matches(CURRENCY_KEYS, key)]
     remark_keys = [key for key in other_keys if key not in currency_keys]
@@ -130,8 +131,13 @@ def unwrap_value(value: Mapping[str, Any]) -> Any:
     return _add_currency(plain_value, [value[key] for key in currency_keys])
 
 
+def _holds_value(key: Any) -> bool:
+    return holds_value(_strip_marks(key)) or _matches(VALUE_KEYS, key)
+
+
 def _is_remark(key: Any) -> bool:
-    return str(key).startswith("@") or _matches(REMARK_KEYS, key)
+    is_attribute = str(key).startswith("@")
+    return is_attribute or is_remark(_strip_marks(key)) or _matches(REMARK_KEYS, key)
 
 
 def _add_currency(value: Any, currencies: Iterable[Any]) -> Any:
@@ -144,7 +150,11 @@ def _add_currency(value: Any, currencies: Iterable[Any]) -> Any:
 
 
 def _matches(pattern: re.Pattern[str], key: Any) -> bool:
-    return bool(pattern.fullmatch(split_key(str(key).lstrip("".join(ATTRIBUTE_MARKS)))))
+    return bool(pattern.fullmatch(split_key(_strip_marks(key))))
+
+
+def _strip_marks(key: Any) -> str:
+    return str(key).lstrip("".join(ATTRIBUTE_MARKS))
 
 
 def unwrap_rows(value: Mapping[str, Any], cells: Collection[str]) -> list[Any] | None:

@@ -211,3 +211,10 @@ def test_a_family_without_a_budget_refuses_one(
     )
     with pytest.raises(UserError, match="m: processor_kwargs: max_visual_tokens"):
         plan_launch(model, Runtime(tmp_path / "cache"))
+
+
+def test_what_a_value_says_is_no_placeholder(tmp_path: Path) -> None:
+    program = write_program(tmp_path / "server")
+    command = (str(program), "--model={model_id}", "--port={port}", "{other}")
+    launch = plan_launch(build_model("a{port}b", serve=command), Runtime(tmp_path / "cache"))
+    assert launch.fill_command(4711)[1:] == ["--model=a{port}b", "--port=4711", "{other}"]

@@ -17,8 +17,13 @@ from PIL import Image
 from tests.processes import has_ended
 from tests.projects import PROJECT, records_of, run_folder_of, write_project
 from tests.suites import REFERENCE
+from vlm_lab.backends.openai import served_engine
 from vlm_lab.backends.openai.backend import OpenAI
+from vlm_lab.backends.openai.client import HttpClient
+from vlm_lab.backends.openai.served_engine import find_free_port
+from vlm_lab.backends.openai.settings import ServerSettings
 from vlm_lab.errors import GenerationError, Skip
+from vlm_lab.messages import Message
 from vlm_lab.types import Model, Page, Prompt, Runtime
 
 ENGINE = PROJECT / "tests" / "data" / "stand_in_engine.py"
@@ -159,6 +164,50 @@ def test_a_program_that_is_not_there_skips_and_says_where_it_was_looked_for(
     )
     with pytest.raises(Skip, match="m: no program no-such-engine on PATH; .*`python:`"):
         OpenAI(model, Runtime(tmp_path / "cache"))
+
+
+@pytest.fixture
+def port_of_others() -> Iterator[int]:
+    """Where a process of another user listens; what it is sent it never answers."""
+    if os.getuid() != 0:
+        pytest.skip("only root can start a process of another user")
+    port = find_free_port()
+    script = (
+        "import os, socket, time\n"
+        "os.setuid(65534)\n"
+        f"listening = socket.create_server(('127.0.0.1', {port}))\n"
+        "print('listens', flush=True)\n"
+        "print(len(listening.accept()[0].recv(1)), flush=True); time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"listens\n"
+        try:
+            yield port
+        finally:
+            other.kill()
+        assert other.stdout.read() in (b"", b"0\n"), "it was sent something"
+
+
+def test_a_port_that_another_user_took_is_sent_nothing(
+    start: Callable[..., OpenAI], port_of_others: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served_engine, "find_free_port", lambda: port_of_others)
+    with pytest.raises(GenerationError, match="Address already in use"):
+        start()
+
+
+def test_one_that_takes_the_place_of_a_server_that_died_is_sent_nothing(
+    port_of_others: int,
+) -> None:
+    settings = ServerSettings(base_url=f"http://127.0.0.1:{port_of_others}/v1", retries=0)
+    client = HttpClient(settings, "secret", private=True, is_ours=True)
+    assert not client.is_ready()
+    with pytest.raises(GenerationError, match=f"another user listens on port {port_of_others}"):
+        client.post("chat/completions", {})
+    with pytest.raises(Skip, match="nothing was sent"):
+        client.check_server(Message("said_nothing"))
+    client.close()
 
 
 def write_served_project(folder: Path, behaviour: str = "") -> None:

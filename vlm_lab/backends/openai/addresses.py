@@ -2,13 +2,17 @@
 
 The question is asked twice: of the name, before anybody is called, and of the address that a
 connection really has, before a byte is sent over it. A name may stand for another address the
-second time (DNS rebinding).
+second time (DNS rebinding). Of a server that a run started, it is also asked whose it is.
 """
 
 import ipaddress
+import os
 import socket
 from collections.abc import Iterable
 from typing import Any
+
+from vlm_lab.backends.openai.port_owners import find_listener_users
+from vlm_lab.messages import Message
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -22,8 +26,17 @@ PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
 )
 
 
-class NotPrivateError(Exception):
-    """A connection was made to an address outside the private networks; nothing was sent."""
+class RefusedConnectionError(Exception):
+    """A connection was made and nothing was sent over it; `reason` says why."""
+
+    def __init__(self, reason: Message) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def describe_refusal(host: str) -> Message:
+    """Why a server is not asked, and what to do where it should be."""
+    return Message("not_private", {"host": host})
 
 
 def is_private_host(host: str, listed_networks: Iterable[Network] = ()) -> bool:
@@ -45,17 +58,22 @@ def is_private_address(address: str, listed_networks: Iterable[Network] = ()) ->
 
 
 class ConnectionGuard:
-    """An HTTP client's `trace`: ends a connection whose address is not private before anything is
-    sent over it."""
+    """An HTTP client's `trace`: ends a connection whose address is not private, or not that of a
+    process of this user where the server `is_ours`, before anything is sent over it."""
 
-    def __init__(self, listed_networks: Iterable[Network]) -> None:
-        self.listed_networks = tuple(listed_networks)
+    def __init__(self, listed_networks: Iterable[Network], is_ours: bool = False) -> None:
+        self.listed_networks, self.is_ours = tuple(listed_networks), is_ours
 
     def __call__(self, event: str, details: dict[str, Any]) -> None:
         if event != "connection.connect_tcp.complete":
             return
         connection = details["return_value"]
-        address = str(connection.get_extra_info("server_addr")[0])
-        if not is_private_address(address, self.listed_networks):
+        address, port, *_ = connection.get_extra_info("server_addr")
+        reason = None
+        if not is_private_address(str(address), self.listed_networks):
+            reason = describe_refusal(str(address))
+        elif self.is_ours and find_listener_users(port) - {os.getuid()}:
+            reason = Message("port_of_others", {"port": str(port)})
+        if reason:
             connection.close()
-            raise NotPrivateError(address)
+            raise RefusedConnectionError(reason)

@@ -79,7 +79,7 @@ class OpenAI(Backend):
             load_server_settings(model)  # a wrong key is said before anything is started
             self.engine = ServedEngine(model, runtime, read_timeouts(model)[LOAD_TIMEOUT])
             self.settings = load_server_settings(model, self.engine.base_url)
-            self.client = HttpClient(self.settings, self.engine.key, private=True)
+            self.client = HttpClient(self.settings, self.engine.key, private=True, is_ours=True)
         try:
             self.prepare()
             start_command = f"vllm serve {model.model_id}"

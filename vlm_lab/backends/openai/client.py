@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from vlm_lab.backends.openai.addresses import ConnectionGuard, NotPrivateError
+from vlm_lab.backends.openai.addresses import ConnectionGuard, RefusedConnectionError
 from vlm_lab.backends.openai.answers import (
     CONTEXT_OVERFLOW,
     REFUSED,
@@ -24,7 +24,7 @@ from vlm_lab.backends.openai.answers import (
 )
 from vlm_lab.backends.openai.concurrency import AdaptiveLimit
 from vlm_lab.backends.openai.key_mask import KeyMask
-from vlm_lab.backends.openai.settings import ServerSettings, describe_refusal, parse_networks
+from vlm_lab.backends.openai.settings import ServerSettings, parse_networks
 from vlm_lab.commands import format_install_command
 from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.messages import Message
@@ -69,9 +69,11 @@ class _RetryableError(Exception):
 
 class HttpClient:
     """Connections that are kept open between cases, one a thread. The key is in their headers and
-    nowhere else."""
+    nowhere else. `is_ours`: to a server that this user started."""
 
-    def __init__(self, settings: ServerSettings, key: str | None, private: bool) -> None:
+    def __init__(
+        self, settings: ServerSettings, key: str | None, private: bool, is_ours: bool = False
+    ) -> None:
         try:
             import httpx2
         except ImportError:
@@ -81,7 +83,7 @@ class HttpClient:
         self.limit = AdaptiveLimit()
         self._prefix = ""
         self._served_models: list[str] = []
-        guard = ConnectionGuard(parse_networks(settings, "backend_kwargs"))
+        guard = ConnectionGuard(parse_networks(settings, "backend_kwargs"), is_ours)
         self._extensions = {"trace": guard} if private else {}
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
         self._connection = httpx2.Client(
@@ -111,7 +113,7 @@ class HttpClient:
                 status = self._connection.get(
                     url, timeout=timeout, extensions=dict(self._extensions)
                 ).status_code
-            except (NotPrivateError, self._httpx.HTTPError):
+            except (RefusedConnectionError, self._httpx.HTTPError):
                 return False
             if status != 404:
                 break
@@ -140,8 +142,8 @@ class HttpClient:
             return self._connection.get(
                 f"{prefix}models", timeout=timeout, extensions=dict(self._extensions)
             )
-        except NotPrivateError as error:
-            raise Skip(describe_refusal(str(error))) from None
+        except RefusedConnectionError as error:
+            raise Skip(error.reason) from None
         except self._httpx.HTTPError as error:
             said = self._sanitize_text(str(error))
             figures = {"url": url, "said": said, "remedy": start_hint}
@@ -211,8 +213,8 @@ class HttpClient:
         come back."""
         try:
             yield
-        except NotPrivateError as error:
-            raise GenerationError("NotPrivate", describe_refusal(str(error))) from None
+        except RefusedConnectionError as error:
+            raise GenerationError("NotPrivate", error.reason) from None
         except self._httpx.ConnectTimeout as error:
             raise _RetryableError("ConnectionLost", self._describe_error(error)) from None
         except self._httpx.TimeoutException:

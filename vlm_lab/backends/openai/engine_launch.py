@@ -28,7 +28,7 @@ from vlm_lab.backends.transformers.interpreter import (
 )
 from vlm_lab.backends.transformers.process import check_interpreter
 from vlm_lab.commands import format_command
-from vlm_lab.config.serve_keys import MODEL_ID, PORT
+from vlm_lab.config.serve_keys import MODEL_ID, PLACEHOLDER, PORT
 from vlm_lab.errors import Skip
 from vlm_lab.messages import Message
 from vlm_lab.telemetry import NO_TELEMETRY
@@ -137,9 +137,8 @@ def _build_arguments(kind: EngineKind, model: Model, runtime: Runtime, path: Pat
 
 
 def _fill_placeholders(argument: str, values: Mapping[str, str]) -> str:
-    for placeholder, value in values.items():
-        argument = argument.replace(placeholder, value)
-    return argument
+    """In one pass: what a value says is no placeholder."""
+    return PLACEHOLDER.sub(lambda match: values.get(match[0], match[0]), argument)
 
 
 def _find_weights(model: Model, runtime: Runtime) -> tuple[Path, str]:

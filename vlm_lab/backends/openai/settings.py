@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from vlm_lab.backends.openai.addresses import Network, is_private_host
+from vlm_lab.backends.openai.addresses import Network, describe_refusal, is_private_host
 from vlm_lab.errors import Skip, UserError
 from vlm_lab.messages import Message
 from vlm_lab.types import Model, Runtime
@@ -141,8 +141,3 @@ def check_host(model: Model, settings: ServerSettings, runtime: Runtime) -> bool
     if not is_private and not runtime.online:
         raise Skip(Message("of_model", {"model": model.name, "what": describe_refusal(host)}))
     return is_private
-
-
-def describe_refusal(host: str) -> Message:
-    """Why a server is not asked, and what to do where it should be."""
-    return Message("not_private", {"host": host})
