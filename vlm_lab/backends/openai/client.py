@@ -81,7 +81,7 @@ class HttpClient:
         self.limit = AdaptiveLimit()
         self._prefix = ""
         self._served_models: list[str] = []
-        guard = ConnectionGuard(parse_networks(settings, "backend_kwargs"))
+        guard = ConnectionGuard(parse_networks(settings))
         self._extensions = {"trace": guard} if private else {}
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
         self._connection = httpx2.Client(
