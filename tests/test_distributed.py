@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -178,8 +179,9 @@ def test_a_regression_ends_it_as_it_ends_one_process(pytester: pytest.Pytester) 
     baseline = results / "baseline.json"
     (pytester.path / "models.yaml").write_text("models:\n" + echo("a") + echo("b", answer=WRONG))
     options = [f"--baseline={baseline}", "--replies=off"]
-    alone = run(pytester, *options, "--output-dir=alone")
-    shared = run(pytester, *options, "--output-dir=shared", *BY_MODEL)
+    alone = run(pytester, *options, "--output-dir=alone", "--junitxml=alone.xml")
+    shared_options = ("--output-dir=shared", "--junitxml=shared.xml")
+    shared = run(pytester, *options, *shared_options, *BY_MODEL)
     assert (alone.ret, shared.ret) == (1, 1)
     gates = [
         json.loads((only(pytester.path / name) / "report.json").read_text())["gate"]
@@ -189,6 +191,13 @@ def test_a_regression_ends_it_as_it_ends_one_process(pytester: pytest.Pytester) 
     outcomes = [(gate["status"], [line["kind"] for line in gate["lines"]]) for gate in gates]
     assert outcomes[0] == outcomes[1]
     shared.stdout.fnmatch_lines(["*8 passed, 1 regressed*"])
+    for name in ("alone", "shared"):
+        junit_file = ElementTree.parse(pytester.path / f"{name}.xml")  # noqa: S314 - our own
+        cases = junit_file.iter("testcase")
+        failed = [case.get("name") for case in cases if case.find("failure") is not None]
+        assert failed == ["no_worse[invoices-b-default]"]
+        (gate,) = junit_file.iter("property")
+        assert str(gate.get("value")).startswith("regressed; b (default): ")
 
 
 def test_what_cannot_be_used_is_said_before_a_worker_starts(pytester: pytest.Pytester) -> None:

@@ -1,12 +1,15 @@
-"""Why a cell has no answer, as sentences: what a document, a candidate or its server lacks.
+"""Why a cell has no answer, as sentences: what a document, a prompt, a server or a reply lacks.
 
 A part of `vlm_lab.messages.MESSAGES`. What a server or a library said itself is a figure (`said`)
-and stays as it was said.
+and stays as it was said. Sent to workers in other interpreters: valid on Python 3.9.
 """
+
+from __future__ import annotations
 
 FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
     # a file that cannot become pages
     "file_not_read": ("{name}: cannot be read ({said})",),
+    "file_not_utf8": ("{name}: is not UTF-8 text (byte {byte})",),
     "file_too_large": ("{name}: is {size:,} bytes, the limit is {limit:,}; split the file",),
     "file_too_small": (
         "{name}: has {n} byte, too few for a document; replace the file",
@@ -52,6 +55,17 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
     "no_picture": ("{name}: is no {formats}, whatever its name says; replace the file",),
     # a prompt that cannot be made
     "prompt_not_utf8": ("{file}: prompt {prompt!r}: is not UTF-8 text; save it as UTF-8",),
+    "prompt_broken": (
+        "{file}: prompt {prompt!r}: {what}; a template may use {{{{ schema }}}} and"
+        " {{{{ template }}}} alone",
+    ),
+    "prompt_line_broken": (
+        "{file}: prompt {prompt!r}, line {line}: {what}; a template may use {{{{ schema }}}} and"
+        " {{{{ template }}}} alone",
+    ),
+    "prompt_too_long": ("makes more than {limit:,} characters",),
+    "prompt_needs_less": ("{part} is more than a prompt needs",),
+    "prompt_not_rendered": ("{file}: prompt {prompt!r}: cannot be rendered ({said})",),
     # a case that is not asked
     "meant_for_others": ("{model}: meant for other documents (`only` in models.yaml: {tags})",),
     "wanted_tag": ("{tag} {values}",),
@@ -60,6 +74,11 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
     "no_replay": ("{model}: nothing to replay at {path}; correct `model_id` in models.yaml",),
     "not_replayed": ("{path} has no answer for this document (prompt {prompt!r})",),
     "no_replay_file": ("{path} has no JSON file for this document",),
+    "replay_not_json": ("{path}:{line}: is not JSON ({said})",),
+    "replay_nested": ("{path}:{line}: is nested too deeply to be read",),
+    "replay_no_object": (
+        "{path}:{line}: must be an object with `document` and `raw_response` (got {found})",
+    ),
     "bad_replay_file": ("its file cannot be replayed: {messages}",),
     "replay_without_suite": (
         "{path}: a folder of JSON files needs a suite that says how they are matched",
@@ -67,63 +86,13 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
     "replay_of_others": (
         "{path}: has no answer of {model!r}; set backend_kwargs: {{model: NAME}}",
     ),
-    # weights that are not here, or not whole
-    "no_weights_folder": ("{model}: no folder {path}; correct `model_id` in models.yaml",),
-    "no_weights": ("{model}: no weights of {model_id} ({revision}) here; {command}",),
-    "weights_incomplete": ("{model}: {path} is incomplete; {remedy}",),
-    "weights_lack": ("{model}: {path} is incomplete, it lacks {files}; {remedy}",),
-    "weights_damaged": ("{model}: {path} is incomplete: {damage}; {remedy}",),
-    "weights_lack_and_damaged": (
-        "{model}: {path} is incomplete, it lacks {files}: {damage}; {remedy}",
-    ),
-    "more_damage": ("{damage} (and {n} more)",) * 2,
-    "merge_adapter": (
-        "merge it into its base (peft: merge_and_unload, then save_pretrained) and name that folder"
-        " in models.yaml; where that was done here, remove adapter_*",
-    ),
-    "correct_folder": ("correct or complete it: `model_id` in models.yaml is {path}",),
-    "copy_anew": ("copy {path} anew from where it was made",),
-    # code that a checkpoint brings
-    "code_not_pinned": (
-        "{model}: {setting} runs code from {model_id}, so `revision` must be a commit of 40"
-        " hexadecimal digits (got {revision!r}); here is {found}",
-    ),
-    "none_known": ("none known",),
-    "foreign_code": (
-        "{model}: its auto_map runs code of another repository, which `revision` does not pin:"
-        " {classes}; copy that code into a local folder with the weights, and name its files in"
-        " auto_map",
-    ),
-    # the process of a model
-    "interpreter_unfit": ("{model}: {what}; correct it in models.yaml, or make one: {command}",),
-    "interpreter_not_started": ("python: {path} does not start ({said})",),
-    "interpreter_broken": ("python: {path} is no Python that works ({said})",),
-    "interpreter_lacks": ("python: {path} lacks what this model needs ({said})",),
-    "while_loading": ("{model}: while loading: {what}",),
-    "load_failed": ("{model}: could not be loaded: {said}",),
-    "load_failed_files": ("{what}; {files}: {remedy}",),
-    "load_failed_remedy": ("{what}; {remedy}",),
-    "load_failed_own_code": (
-        "{what}; it brings code of its own, which may need other versions: {command}",
-    ),
-    "in_call": ("{model}: in {call}: {what}",),
-    "no_answer_within": ("no answer within {seconds:g} s",),
-    "worker_failed": ("the worker failed: {said}",),
-    "the_worker": ("the worker",),
-    "process_exited": ("{name} exited with status {status}; the last it said: {said}",),
-    "process_killed": ("{name} was killed by {status}; the last it said: {said}",),
-    "process_out_of_memory": (
-        "{name} was killed by {status} (out of memory? the kernel's log says); the last it"
-        " said: {said}",
-    ),
-    "said_nothing": ("nothing",),
-    "not_started_again": (
-        "{name}: not started again after {n} death: {what}",
-        "{name}: not started again after {n} deaths: {what}",
-    ),
     # a backend of one's own
     "replies_of_batch": (
         "a backend must return a reply for each of the {wanted} prompts of a batch (got {count})",
+    ),
+    "argument_no_data": (
+        "what a backend of one's own is given must be data that can be pickled ({said}); isolate:"
+        " false in models.yaml runs it without a process of its own",
     ),
     "no_generation": ("a backend must return a vlm_lab.types.Generation (got {type})",),
     "generation_no_data": ("the Generation holds an object that is no data ({said})",),

@@ -1,8 +1,10 @@
 """Figures as Python formats them -> as a language writes them: decimal mark, thousands, per cent.
 
 The language is that of a gettext catalogue; one that names none is English, in which a figure stays
-as it is.
+as it is. Sent to workers in other interpreters: valid on Python 3.9.
 """
+
+from __future__ import annotations
 
 from functools import lru_cache
 from gettext import NullTranslations
@@ -30,7 +32,7 @@ def localize_argument(value: Any, catalogue: NullTranslations) -> Any:
     writes figures; anything else as it is."""
     if get_language(catalogue) == SOURCE_LANGUAGE or isinstance(value, bool):
         return value
-    return _Figure(value, catalogue) if isinstance(value, int | float) else value
+    return _Figure(value, catalogue) if isinstance(value, (int, float)) else value
 
 
 class _Figure:

@@ -5,19 +5,24 @@ is made of, so that each form of the report says it in its own language.
 
 A sentence is a msgid of `report/locale/*.po`; where it has two forms, `n` among its figures tells
 which is meant. A sentence `* 2` is the same for one and many in English and is not in others.
+
+Sent to workers in other interpreters, whose errors are sentences, too: valid on Python 3.9.
 """
+
+from __future__ import annotations
 
 import gettext
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import reduce
 from typing import Any
 
 from vlm_lab.failure_messages import FAILURE_MESSAGES
 from vlm_lab.localization import localize_argument
+from vlm_lab.model_messages import MODEL_MESSAGES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Message:
     """A sentence as data: `kind` names it among `vlm_lab.messages.MESSAGES`, `figures` are what
     stands in it."""
@@ -30,7 +35,9 @@ class Message:
 
 
 ENGLISH = gettext.NullTranslations()  # a msgid is its own translation
-MESSAGES: dict[str, tuple[str, ...]] = FAILURE_MESSAGES | {
+MESSAGES: dict[str, tuple[str, ...]] = {
+    **FAILURE_MESSAGES,
+    **MODEL_MESSAGES,
     # a rule held against a candidate
     "none_met": ("no rule is met for certain",),
     "interval": (
@@ -560,6 +567,16 @@ def translate_message(reason: Message | str, catalogue: gettext.NullTranslations
     )
 
 
+def encode_message(reason: Message | str) -> dict[str, Any] | str:
+    """A reason as JSON and pipes take it."""
+    return reason if isinstance(reason, str) else asdict(reason)
+
+
+def decode_message(value: Mapping[str, Any] | str) -> Message | str:
+    """What `encode_message` was given."""
+    return value if isinstance(value, str) else Message(**value)
+
+
 def translate_messages(
     reasons: Iterable[Message], catalogue: gettext.NullTranslations = ENGLISH
 ) -> list[str]:
@@ -589,7 +606,7 @@ def list_alternatives(alternatives: Sequence[Message | str]) -> Message | str:
 def _translate_argument(value: Any, catalogue: gettext.NullTranslations) -> Any:
     """A reason may stand within another, alone or in a list; read back from JSON, it is a
     mapping. What has a comma of its own in a list is set off by semicolons."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         texts = [str(_translate_argument(item, catalogue)) for item in value]
         return ("; " if any("," in text for text in texts) else ", ").join(texts)
     if isinstance(value, Mapping) and value.keys() == {"kind", "figures"}:

@@ -67,7 +67,6 @@ NO_SESSION = pytest.StashKey[bool]()  # what was typed allows no run: said once,
 DATA_FOLDERS = ("documents", "references")
 SUITE_FILES = ("suite.yaml", "schema.json")
 NO_TESTS_LEFT = pytest.ExitCode.NO_TESTS_COLLECTED
-ADD_JUNIT_PROPERTY = pytest.StashKey[Callable[[str, object], None]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -301,11 +300,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def model(
-    request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]
-) -> Generator[Any]:
+def model(request: pytest.FixtureRequest) -> Generator[Any]:
     """The candidate, loaded when its first case needs it and freed before the next one is."""
-    request.config.stash[ADD_JUNIT_PROPERTY] = record_testsuite_property
     session = get_session(request.config)
     candidate = session.runner.make_candidate(request.param)
     yield candidate
@@ -519,17 +515,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             from vlm_lab.run.candidate_checks import publish_checks
 
             publish_checks(session.config, benchmark_session.checks)
-        if benchmark_session.gate_result and ADD_JUNIT_PROPERTY in session.config.stash:
-            add_property = session.config.stash[ADD_JUNIT_PROPERTY]
-            add_property(
-                "vlm-lab gate",
-                "; ".join(
-                    [
-                        benchmark_session.gate_result.status,
-                        *translate_messages(benchmark_session.gate_result.lines),
-                    ]
-                ),
-            )
+        if gate_result := benchmark_session.gate_result:
+            lines = [gate_result.status, *translate_messages(gate_result.lines)]
+            add_junit_property(session.config, "vlm-lab gate", "; ".join(lines))
+
+
+def add_junit_property(config: pytest.Config, name: str, value: str) -> None:
+    """A property of the JUnit file, where one is written. pytest's own fixture for that writes
+    nothing where workers of pytest-xdist run the tests."""
+    for plugin in config.pluginmanager.get_plugins():
+        if hasattr(plugin, "add_global_property"):
+            plugin.add_global_property(name, value)
 
 
 @pytest.hookimpl(optionalhook=True)

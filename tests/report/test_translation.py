@@ -13,7 +13,8 @@ from jinja2.ext import babel_extract
 
 from tests.projects import echo, run_folder_of, write_project
 from tests.report.made import write_run
-from tests.test_messages import WORDED, filled
+from tests.suites import REFERENCE
+from tests.test_messages import NAMES, WORDED, filled
 from vlm_lab.cli.main import main
 from vlm_lab.corrections_page import page as corrections_page
 from vlm_lab.localization import SOURCE_LANGUAGE
@@ -160,7 +161,7 @@ def test_no_reason_stays_english_in_russian(tmp_path: Path, form: str) -> None:
     )  # corrections.json has English
     for kind in WORDED:
         reason = filled(kind, 5)
-        pieces = re.split(r"[\d.'`()*_:]+", in_english(reason))
+        pieces = re.split(r"[\d.'`()*_:]+", re.sub(NAMES, "7", in_english(reason)))
         assert not [
             piece
             for piece in pieces
@@ -308,10 +309,20 @@ def gated_run(folder: Path) -> Path:
         + "  - {name: replayed, model_id: nowhere.jsonl, backend: replay}\n"
         + "  - {name: keyless, model_id: m, backend: openai,"
         + " backend_kwargs: {base_url: 'http://127.0.0.1:9/v1', api_key_env: NO_SUCH_KEY}}\n"
+        + "  - {name: 1st, model_id: m, backend: openai, backend_kwargs: {base_url: nowhere}}\n"
+        + "  - {name: 2st, model_id: halved, backend: transformers}\n"
+        + "  - {name: 3st, model_id: nowhere, backend: transformers,"
+        + " load_kwargs: {torch_dtype: float16}}\n"
+        + "  - {name: 4st, model_id: list.jsonl, backend: replay}\n"
     )
     write_project(folder, "models:\n" + echo("m", answer=answer) + left_out, references)
     suite = folder / "benchmarks" / "invoices"
     (suite / "schema.json").write_text(json.dumps(SCHEMA))
+    (folder / "list.jsonl").write_text('{"raw_response": "{}"}\n[1]\n')
+    (folder / "halved").mkdir()
+    (folder / "halved" / "model.safetensors").write_bytes(b"")
+    for name, text in (("config.json", ""), ("tokenizer.json", "[]")):
+        (folder / "halved" / name).write_text(text)
     return suite
 
 
@@ -335,9 +346,11 @@ def test_gate_and_unanswered_cells_are_told_in_russian(
         line["kind"] for line in report["gate"]["lines"]
     }
     reasons = [record["error"]["reason"] for record in report["records"] if record["error"]]
-    assert {"meant_for_others", "no_weights", "no_replay", "key_not_set", "file_too_small"} <= {
-        reason["kind"] for reason in reasons
-    }
+    assert {
+        *("meant_for_others", "no_weights", "no_replay", "key_not_set", "file_too_small"),
+        *("bad_base_url", "setting_renamed", "replay_no_object"),
+        "weights_damaged",
+    } <= {reason["kind"] for reason in reasons}
     for form in ("md", "confluence", "html"):
         page = formats.write_format(form, run, "ru").read_text()
         shown = re.sub(r"vlm-lab [\w -]+", "", visible(page))
@@ -345,6 +358,31 @@ def test_gate_and_unanswered_cells_are_told_in_russian(
         assert re.findall(r"(?<![\w./-])[A-Za-z']+(?:,? [a-z']+){2,}", shown) == [], form
         told = map(json.loads, re.findall(r'"reason":("[^"]*")', page))
         assert all(re.search("[а-я]", text) for text in told), form
+
+
+@pytest.mark.parametrize(
+    ("template", "kind"),
+    [
+        ("{% for each in schema %}{{ each }}{% endfor %}", "prompt_line_broken"),
+        ("x" * 1_000_001, "prompt_broken"),
+    ],
+    ids=["a loop", "a long text"],
+)
+def test_a_prompt_that_cannot_be_made_is_told_in_russian(
+    pytester: pytest.Pytester, template: str, kind: str
+) -> None:
+    prompts = "prompts: {default: prompt.md, other: other.md}\n"
+    models = "models:\n" + echo("m", ", prompts: [default, other]")
+    write_project(pytester.path, models, {"inv_1": REFERENCE}, prompts)
+    (pytester.path / "benchmarks" / "invoices" / "other.md").write_text(template)
+    pytester.runpytest("benchmarks", "-p", "no:cacheprovider")
+    run = run_folder_of(pytester.path)
+    _, record = json.loads((run / "report.json").read_text())["records"]
+    assert record["error"]["reason"]["kind"] == kind
+    for form in ("md", "html"):
+        shown = visible(formats.write_format(form, run, "ru").read_text())
+        assert "в шаблоне можно использовать только {{ schema }} и {{ template }}" in shown, form
+        assert re.findall(r"(?<![\w./-])[A-Za-z']+(?:,? [a-z']+){2,}", shown) == [], form
 
 
 def visible(page: str) -> str:

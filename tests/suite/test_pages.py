@@ -1,6 +1,8 @@
 """pytest tests/suite/test_pages.py: real files' pages; what is broken says so in a line."""
 
 import io
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite import document_files
 from vlm_lab.suite import pages as suite_pages
 from vlm_lab.suite.document_files import is_document
-from vlm_lab.suite.pages import Pages, count_ahead, draw_pictures
+from vlm_lab.suite.pages import PAGE_WORKER, Pages, PicturePainter, count_ahead
 from vlm_lab.suite.rendering import process
 
 RED, WHITE, BLACK = (255, 0, 0), (255, 255, 255), (0, 0, 0)
@@ -234,12 +236,33 @@ def test_small_pictures_of_pages_are_what_the_pages_show(
 ) -> None:
     path = tmp_path / "scan.tiff"
     picture().save(path, save_all=True, append_images=[Image.new("RGB", (40, 20), "black")])
-    first, second = (
-        Image.open(io.BytesIO(data)) for data in draw_pictures(Pages(path, 4, 72), longest_side, 90)
-    )
+    with PicturePainter(1, longest_side, 90) as painter:
+        pictures = painter.draw_pictures(Pages(path, 4, 72))
+    first, second = (Image.open(io.BytesIO(data)) for data in pictures)
     assert (first.format, first.size, second.size) == ("JPEG", size, size)
     assert near(first.getpixel((2, 2)), RED)
     assert near(second.getpixel((2, 2)), BLACK)
+
+
+def test_pictures_of_many_documents_are_drawn_by_several_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each document by whichever is idle, to the same bytes; the processes of its own are gone."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    picture().save(tmp_path / "scan.png")
+    documents = [Pages(tmp_path / "scan.png", 1, 72) for _ in range(40)]
+    broken = Pages(tmp_path / "torn.png", 1, 72)
+    (tmp_path / "torn.png").write_bytes(b"torn " * 100)
+    with PicturePainter(len(documents), 400, 90) as painter, ThreadPoolExecutor(3) as pool:
+        pictures = list(pool.map(painter.draw_pictures, documents))
+        with pytest.raises(DocumentError, match=r"torn\.png"):
+            painter.draw_pictures(broken)
+        own_pids = {worker.pid for worker in painter._own_workers}
+    assert len(own_pids - {None, PAGE_WORKER.pid}) == 1
+    assert [worker.pid for worker in painter._own_workers] == [None]
+    assert pictures == [pictures[0]] * 40
+    with PicturePainter(19, 400, 90) as painter:
+        assert (painter.process_count, painter.draw_pictures(documents[0])) == (1, pictures[0])
 
 
 @pytest.mark.parametrize(

@@ -171,14 +171,15 @@ def _read_jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise UserError(f"{path}:{line_number}: is not JSON ({error})") from None
+            figures = {"path": str(path), "line": line_number, "said": str(error)}
+            raise UserError(Message("replay_not_json", figures)) from None
         except RecursionError:
-            raise UserError(f"{path}:{line_number}: is nested too deeply to be read") from None
+            figures = {"path": str(path), "line": line_number}
+            raise UserError(Message("replay_nested", figures)) from None
         if not isinstance(row, dict):
-            raise UserError(
-                f"{path}:{line_number}: must be an object with `document` and `raw_response` "
-                f"(got {terminal_safe(line[:40])})"
-            )
+            found = terminal_safe(line[:40])
+            figures = {"path": str(path), "line": line_number, "found": found}
+            raise UserError(Message("replay_no_object", figures))
         yield row
 
 
@@ -187,9 +188,11 @@ def _read_lines(path: Path) -> list[str]:
     try:
         return read_bounded_text(path, limit=MAX_DATA_BYTES).split("\n")
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        reason = Message("file_not_read", {"name": str(path), "said": error.strerror})
+        raise UserError(reason) from None
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 text (byte {error.start})") from None
+        reason = Message("file_not_utf8", {"name": str(path), "byte": error.start})
+        raise UserError(reason) from None
 
 
 def _build_generation(row: Mapping[str, Any]) -> Generation:

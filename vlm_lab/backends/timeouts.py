@@ -3,6 +3,7 @@
 import threading
 
 from vlm_lab.errors import UserError
+from vlm_lab.messages import Message
 from vlm_lab.sanitize import quote_value
 from vlm_lab.types import Model
 
@@ -17,9 +18,7 @@ def read_timeouts(model: Model) -> dict[str, float]:
         value = model.backend_kwargs.get(key, timeouts[key])
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not 0 < value < threading.TIMEOUT_MAX:
-            raise UserError(
-                f"{model.name}: backend_kwargs: {key} must be seconds above 0 "
-                f"(got {quote_value(value)})"
-            )
+            figures = {"model": model.name, "key": key, "value": quote_value(value)}
+            raise UserError(Message("no_seconds", figures))
         timeouts[key] = float(value)
     return timeouts

@@ -12,6 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ SEPARATORS = frozenset(",;|\t\r\n")  # behind each, some program takes a cell to
 BEFORE_FORMULA = frozenset(" \"'")  # may stand there before a formula
 FORMULA_SIGNS = frozenset("=@+-\uff1d\uff20\uff0b\uff0d")  # the last four are full-width
 PLAIN_NUMBER = re.compile(r"""[+-][\d.,\s]*(?=[,;|\t"']|$)""")
+MAX_NAME_LENGTH = 200  # characters of a text that is kept for other rows
 FIELD_COLUMNS = ("suite", "model", "prompt", "field", "right", "low", "high", "documents", *JUDGED)
 RESULT_KEYS = ("path", "outcome", "kind", "expected", "actual", "confidence")
 RESULT_COLUMNS = ("suite", "model", "prompt", "document", "status", *RESULT_KEYS)
@@ -99,7 +101,18 @@ def _format_cell(value: Any, catalogue: NullTranslations) -> Any:
         return value
     if isinstance(value, float):
         return localize_figure(str(value), catalogue)
-    return _defuse_formulas(terminal_safe(str(value)))
+    text = str(value)
+    return _format_name(text) if len(text) <= MAX_NAME_LENGTH else _format_text(text)
+
+
+@lru_cache(maxsize=1024)
+def _format_name(text: str) -> str:
+    """The text of a cell that many rows have: a model, a document, a path, an outcome."""
+    return _format_text(text)
+
+
+def _format_text(text: str) -> str:
+    return _defuse_formulas(terminal_safe(text))
 
 
 def _defuse_formulas(text: str) -> str:

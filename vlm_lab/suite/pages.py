@@ -6,20 +6,24 @@ to a model: e-invoices carry the answer in them.
 """
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, overload
 
 from vlm_lab.errors import DocumentError
 from vlm_lab.messages import Message
 from vlm_lab.suite import document_files
-from vlm_lab.suite.rendering.process import PAGE_WORKER
+from vlm_lab.suite.rendering.process import PAGE_WORKER, PageWorker
 from vlm_lab.types import Page
 
 RENDERING = 2  # raised when a page of the same file would get other pixels
 COUNTED_TOGETHER = 100  # files: a request takes several times as long as to count
+DRAWN_BY_ONE = 20  # documents: to start a process takes as long as to draw these
+MAX_PAINTERS = 4  # processes, each of a hundred megabytes
 FileState = tuple[Path, int, int]  # changed at, bytes
 Location = tuple[int, float, float]  # page index, top and bottom as shares of the page's height
 Place = tuple[int, float, float, float, float]  # page index; left, top, right, bottom as shares
@@ -91,11 +95,35 @@ class Pages(Sequence[Page]):
         return self.render_pages()[index]
 
 
-def draw_pictures(pages: Pages, longest_side: int, quality: int) -> list[bytes]:
-    """The pages as small JPEG files. Their pixels stay in the process that renders them."""
-    arguments = {"dpi": pages.dpi, "longest_side": longest_side, "quality": quality}
-    request = PAGE_WORKER.request(pages.path, "pictures", indices=pages.indices, **arguments)
-    return request.pictures
+class PicturePainter:
+    """Draws the pages of many documents as small JPEG files; their pixels stay in the processes
+    that render them. Several threads may ask at once: each waits for a process of its own."""
+
+    def __init__(self, document_count: int, longest_side: int, quality: int) -> None:
+        self._settings = {"longest_side": longest_side, "quality": quality}
+        self.process_count = max(1, min(document_count // DRAWN_BY_ONE, MAX_PAINTERS))
+        if hasattr(os, "sched_getaffinity"):
+            self.process_count = min(self.process_count, len(os.sched_getaffinity(0)))
+        self._own_workers = [PageWorker() for _ in range(self.process_count - 1)]
+        self._idle_workers: SimpleQueue[PageWorker] = SimpleQueue()
+
+    def __enter__(self) -> "PicturePainter":
+        for worker in (PAGE_WORKER, *self._own_workers):
+            self._idle_workers.put(worker)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for worker in self._own_workers:
+            worker.kill()
+
+    def draw_pictures(self, pages: Pages) -> list[bytes]:
+        """One file a page. DocumentError as `Pages` says."""
+        arguments = {"indices": pages.indices, "dpi": pages.dpi, **self._settings}
+        worker = self._idle_workers.get()
+        try:
+            return worker.request(pages.path, "pictures", **arguments).pictures
+        finally:
+            self._idle_workers.put(worker)
 
 
 def read_page_texts(path: Path) -> list[str | None]:

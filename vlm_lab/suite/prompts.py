@@ -11,8 +11,9 @@ an end (loops, macros, arithmetic, filters) is refused before it is compiled, fo
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from jinja2 import StrictUndefined, TemplateAssertionError, TemplateError, nodes
+from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from vlm_lab.errors import UserError
@@ -45,7 +46,11 @@ def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
     if "\N{REPLACEMENT CHARACTER}" in template and not _is_utf8(Path(place)):
         figures = {"file": str(place), "prompt": prompt_id}
         raise UserError(Message("prompt_not_utf8", figures))
-    return _render_template(template, variables, f"{place}: prompt {prompt_id!r}")
+    try:
+        return _render_template(template, variables)
+    except _TemplateRefusal as refusal:
+        figures = {"file": str(place), "prompt": prompt_id, **refusal.message.figures}
+        raise UserError(Message(refusal.message.kind, figures)) from None
 
 
 def _is_utf8(path: Path) -> bool:
@@ -68,44 +73,53 @@ def _format_variables(suite: Suite) -> Variables:
     return ("schema", schema), ("template", template)
 
 
+class _TemplateRefusal(Exception):
+    """What is wrong with a template, still without its file and name."""
+
+    def __init__(self, kind: str, **figures: Any) -> None:
+        super().__init__(kind)
+        self.message = Message(kind, figures)
+
+
 @lru_cache(maxsize=256)
-def _render_template(template: str, variables: Variables, location: str) -> str:
+def _render_template(template: str, variables: Variables) -> str:
     try:
         tree = _jinja_environment.parse(template)
         _check_nodes(tree)
         return _render_tree(tree, variables).strip()
+    except _TemplateRefusal:
+        raise
     except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        location_with_line = f"{location}, line {line}" if line else location
         problem = terminal_safe(shorten(error.message or type(error).__name__))
-        raise UserError(
-            f"{location_with_line}: {problem}; "
-            "a template may use {{ schema }} and {{ template }} alone"
-        ) from None
+        line = getattr(error, "lineno", None)
+        if line:
+            raise _TemplateRefusal("prompt_line_broken", line=line, what=problem) from None
+        raise _TemplateRefusal("prompt_broken", what=problem) from None
     except Exception as error:  # whatever a template's own arithmetic does
         description = terminal_safe(shorten(f"{type(error).__name__}: {error}"))
-        raise UserError(f"{location}: cannot be rendered ({description})") from None
+        raise _TemplateRefusal("prompt_not_rendered", said=description) from None
 
 
 def _render_tree(tree: nodes.Template, variables: Variables) -> str:
-    """The text. TemplateError where it grows beyond every model."""
+    """The text. _TemplateRefusal where it grows beyond every model."""
     pieces, length = [], 0
     for piece in _jinja_environment.from_string(tree).generate(dict(variables)):
         length += len(piece)
         if length > MAX_PROMPT_CHARACTERS:
-            raise TemplateError(f"makes more than {MAX_PROMPT_CHARACTERS:,} characters")
+            too_long = Message("prompt_too_long", {"limit": MAX_PROMPT_CHARACTERS})
+            raise _TemplateRefusal("prompt_broken", what=too_long)
         pieces.append(piece)
     return "".join(pieces)
 
 
 def _check_nodes(tree: nodes.Node) -> None:
-    """TemplateAssertionError at the first part of a template that is none of ALLOWED_NODES."""
+    """_TemplateRefusal at the first part of a template that is none of ALLOWED_NODES."""
     remaining = [tree]
     while remaining:
         node = remaining.pop()
         if not isinstance(node, ALLOWED_NODES):
-            kind = type(node).__name__.lower()
-            raise TemplateAssertionError(f"{kind} is more than a prompt needs", node.lineno)
+            surplus = Message("prompt_needs_less", {"part": type(node).__name__.lower()})
+            raise _TemplateRefusal("prompt_line_broken", line=node.lineno, what=surplus)
         remaining += node.iter_child_nodes()
 
 

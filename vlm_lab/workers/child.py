@@ -36,7 +36,7 @@ def receive_request(channel: Any) -> Payload:
 
 
 def run_guarded(
-    operation: Callable[[], Payload], describe_error: Callable[[BaseException], list[str]]
+    operation: Callable[[], Payload], describe_error: Callable[[BaseException], list[Any]]
 ) -> Payload:
     """What `operation` returns, or what `describe_error` makes of its error, the error's kind
     first: nothing ends the worker but its death."""

@@ -249,7 +249,7 @@ SEEN_WHEN_LOADED: Mapping[str, tuple[Breakage, str, str]] = {
     "a bias that the model has not": (
         tensors(lambda held: held.update({f"{UP}.bias": held[f"{UP}.weight"][:, 0].clone()})),
         "UnusedWeights",
-        "1 weights of the checkpoint .*layers.3.mlp.up_proj.bias",
+        "1 weight of the checkpoint .*layers.3.mlp.up_proj.bias",
     ),
     "an adapter that was not merged": (
         tensors(
@@ -261,7 +261,7 @@ SEEN_WHEN_LOADED: Mapping[str, tuple[Breakage, str, str]] = {
     "weights that are no numbers": (
         tensors(lambda held: held[f"{UP}.weight"].view(-1)[7:9].fill_(float("nan"))),
         "BrokenWeights",
-        "1 weights hold what is no finite number: .*layers.3.mlp.up_proj.weight",
+        "1 weight holds what is no finite number: .*layers.3.mlp.up_proj.weight",
     ),
 }
 

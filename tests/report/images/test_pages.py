@@ -1,5 +1,6 @@
 """Of which documents a report draws the pages."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from tests.report import made
 from vlm_lab.records.report_json import read_report
 from vlm_lab.report.images import pages
 from vlm_lab.run.run_analysis import analyze_run
+from vlm_lab.suite.pages import Pages, PicturePainter
 from vlm_lab.types import Report, Rules
 
 OF_EXAMPLES_OR_DOUBTS = {"one", "two", "three"}
@@ -34,6 +36,22 @@ def test_one_over_many_draws_first_those_that_it_leads_to(
     assert len(drawn) == limit
     assert drawn <= OF_EXAMPLES_OR_DOUBTS
     assert len(images) == len(made.DOCUMENTS)
+
+
+def test_what_ends_a_report_ends_the_drawing(
+    tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def draw_slowly(painter: PicturePainter, shown: Pages) -> list[bytes]:
+        asked.append(shown.path)
+        time.sleep(0.2)
+        return []
+
+    monkeypatch.setattr(PicturePainter, "draw_pictures", draw_slowly)
+    with pytest.raises(KeyboardInterrupt), pages.start_page_images(report, tmp_path):
+        raise KeyboardInterrupt
+    assert len(asked) < len(made.DOCUMENTS)
 
 
 def test_one_over_many_says_what_it_has_no_pages_of(

@@ -83,7 +83,7 @@ class HttpClient:
         self.limit = AdaptiveLimit()
         self._prefix = ""
         self._served_models: list[str] = []
-        guard = ConnectionGuard(parse_networks(settings, "backend_kwargs"), is_ours)
+        guard = ConnectionGuard(parse_networks(settings), is_ours)
         self._extensions = {"trace": guard} if private else {}
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
         self._connection = httpx2.Client(

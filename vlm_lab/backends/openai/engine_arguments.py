@@ -21,6 +21,7 @@ from vlm_lab.backends.transformers.families import (
 from vlm_lab.config.serve_keys import PORT
 from vlm_lab.errors import UserError
 from vlm_lab.files import read_json_object
+from vlm_lab.messages import Message
 from vlm_lab.types import Model, Runtime
 
 CHECKPOINT, PROJECTOR = "{checkpoint}", "{mmproj}"
@@ -95,7 +96,8 @@ def _resolve_processor(model: Model, folder: Path) -> dict[str, Any]:
             get_family(config), config, read_preprocessor(folder), model.processor_kwargs
         )
     except ValueError as error:
-        raise UserError(f"{model.name}: {error}") from None
+        figures = {"model": model.name, "what": error.args[0]}
+        raise UserError(Message("of_model", figures)) from None
 
 
 def _format_json(value: Any) -> str:

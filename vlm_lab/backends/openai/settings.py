@@ -48,7 +48,6 @@ def load_server_settings(model: Model, base_url: str = EXAMPLE_URL) -> ServerSet
     """The model's settings; `base_url` is where its server was started, for one with `serve`.
     UserError names the first key that is wrong, never its value: it may be a key typed in the wrong
     place."""
-    location = f"{model.name}: backend_kwargs"
     kwargs = dict(model.backend_kwargs)
     known_keys = [setting.name for setting in fields(ServerSettings)]
     if model.serve is not None:
@@ -57,29 +56,28 @@ def load_server_settings(model: Model, base_url: str = EXAMPLE_URL) -> ServerSet
         kwargs.pop(LOAD_TIMEOUT, None)
     for key in model.backend_kwargs:
         if key not in known_keys:
-            is_api_key = "key" in key.lower()
-            hint = "; name the variable that holds it with api_key_env" if is_api_key else ""
-            known = ", ".join(known_keys)
-            raise UserError(f"{location}: unknown key {key!r}{hint}; known: {known}")
+            kind = "unknown_secret_key" if "key" in key.lower() else "unknown_server_key"
+            raise _make_error(model, kind, key=key, known=known_keys)
     if "base_url" not in kwargs:
-        raise UserError(
-            f"{location}: base_url is missing, for example {EXAMPLE_URL}; "
-            "or let the run start a server: serve: vllm"
-        )
+        raise _make_error(model, "no_base_url", url=EXAMPLE_URL)
     try:
         settings: ServerSettings = _settings_adapter.validate_python(kwargs)
     except ValidationError as error:
         first_error = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(map(str, first_error["loc"]))
-        raise UserError(f"{location}: {key}: {first_error['msg']}") from None
+        raise _make_error(model, "bad_server_setting", key=key, said=first_error["msg"]) from None
     if settings.api_key_env is not None and not VARIABLE_NAME.fullmatch(settings.api_key_env):
-        raise UserError(
-            f"{location}: api_key_env must be the name of an environment variable, "
-            "not the key itself"
-        )
-    split_base_url(settings.base_url, location)
-    parse_networks(settings, location)
+        raise _make_error(model, "key_no_variable")
+    split_base_url(settings.base_url, model)
+    try:
+        parse_networks(settings)
+    except ValueError as error:
+        raise _make_error(model, "bad_network", said=str(error)) from None
     return replace(settings, base_url=strip_endpoint(settings.base_url))
+
+
+def _make_error(model: Model, kind: str, **figures: Any) -> UserError:
+    return UserError(Message(kind, {"model": model.name, **figures}))
 
 
 def strip_endpoint(base_url: str) -> str:
@@ -90,20 +88,12 @@ def strip_endpoint(base_url: str) -> str:
     return base_url
 
 
-def parse_networks(settings: ServerSettings, location: str) -> tuple[Network, ...]:
-    """`private_networks` as networks. UserError names the first that is none."""
-    networks = []
-    for text in settings.private_networks:
-        try:
-            networks.append(ipaddress.ip_network(text))
-        except ValueError as error:
-            raise UserError(
-                f"{location}: private_networks: {error}; write one like 100.64.0.0/10"
-            ) from None
-    return tuple(networks)
+def parse_networks(settings: ServerSettings) -> tuple[Network, ...]:
+    """`private_networks` as networks. ValueError for the first that is none."""
+    return tuple(map(ipaddress.ip_network, settings.private_networks))
 
 
-def split_base_url(base_url: str, location: str) -> SplitResult:
+def split_base_url(base_url: str, model: Model) -> SplitResult:
     """The parts of a base_url. UserError where it is none, or has a password in it."""
     try:
         parts = urlsplit(base_url)
@@ -111,12 +101,9 @@ def split_base_url(base_url: str, location: str) -> SplitResult:
     except ValueError:
         is_valid = False
     if not is_valid:
-        raise UserError(f"{location}: base_url must look like {EXAMPLE_URL}")
+        raise _make_error(model, "bad_base_url", url=EXAMPLE_URL)
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise UserError(
-            f"{location}: base_url may hold neither a password nor a query; "
-            "a key goes into api_key_env"
-        )
+        raise _make_error(model, "secret_in_base_url")
     return parts
 
 
@@ -136,8 +123,8 @@ def read_api_key(model: Model, settings: ServerSettings) -> str | None:
 def check_host(model: Model, settings: ServerSettings, runtime: Runtime) -> bool:
     """Whether the server is on this machine or a private network. Skip where it is elsewhere and
     not `--online`."""
-    host = split_base_url(settings.base_url, model.name).hostname or ""
-    is_private = is_private_host(host, parse_networks(settings, model.name))
+    host = split_base_url(settings.base_url, model).hostname or ""
+    is_private = is_private_host(host, parse_networks(settings))
     if not is_private and not runtime.online:
         raise Skip(Message("of_model", {"model": model.name, "what": describe_refusal(host)}))
     return is_private

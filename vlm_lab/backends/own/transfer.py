@@ -37,11 +37,8 @@ def encode_arguments(arguments: tuple[Any, ...]) -> bytes:
     try:
         return pickle.dumps(arguments)
     except Exception as error:
-        raise UserError(
-            "what a backend of one's own is given must be data that can be pickled "
-            f"({type(error).__name__}: {error}); isolate: false in models.yaml runs it without "
-            "a process of its own"
-        ) from None
+        figures = {"said": f"{type(error).__name__}: {error}"}
+        raise UserError(Message("argument_no_data", figures)) from None
 
 
 def decode_arguments(data: bytes) -> Any:

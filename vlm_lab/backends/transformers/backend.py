@@ -28,7 +28,7 @@ from vlm_lab.backends.transformers.settings import check_renamed_settings, parse
 from vlm_lab.commands import format_command
 from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.files import read_json_object
-from vlm_lab.messages import Message
+from vlm_lab.messages import Message, decode_message
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 from vlm_lab.workers.pixel_file import PixelPage, pack_pages
@@ -169,7 +169,8 @@ class Transformers(Backend):
             request, seconds, pixel_pages, is_batch=len(prompts) > 1
         )
         if "error" in answer:
-            raise GenerationError(*answer["error"])
+            kind, message = answer["error"]
+            raise GenerationError(kind, decode_message(message))
         return answer
 
     def prepare(self) -> None:
@@ -201,14 +202,15 @@ class Transformers(Backend):
             raise GenerationError(error.kind, death) from None
         if "error" in answer:
             worker.close()
-            raise self._make_load_error(*answer["error"])
+            kind, message = answer["error"]
+            raise self._make_load_error(kind, decode_message(message))
         self._store_environment(answer)
         return worker
 
-    def _make_load_error(self, kind: str, message: str) -> UserError:
+    def _make_load_error(self, kind: str, message: Message | str) -> UserError:
         name, python = self.model.name, self.model.python
         if kind == "Unavailable":
-            return UserError(f"{name}: {message}")
+            return UserError(Message("of_model", {"model": name, "what": message}))
         if python and kind in IMPORT_ERRORS:
             reason = Message("interpreter_lacks", {"path": python, "said": message})
             return make_interpreter_error(self.model, reason)

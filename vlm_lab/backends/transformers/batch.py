@@ -13,6 +13,7 @@ from vlm_lab.backends.transformers import devices, processors
 from vlm_lab.backends.transformers.batch_observer import BatchObserver
 from vlm_lab.backends.transformers.loaded_model import LoadedModel, Payload
 from vlm_lab.backends.transformers.worker_error import WorkerError
+from vlm_lab.messages import Message
 
 
 def generate_replies(loaded_model: LoadedModel, request: Payload) -> Payload:
@@ -53,7 +54,7 @@ def generate_replies(loaded_model: LoadedModel, request: Payload) -> Payload:
 def build_padded_inputs(loaded_model: LoadedModel, request: Payload) -> Any:
     """Ids and pixels of all prompts. One thread at a time has the processor."""
     if processors.has_numbered_images(loaded_model.processor):
-        raise WorkerError("NoBatch", "this model's own code takes one prompt at a time")
+        raise WorkerError("NoBatch", Message("no_batch_by_own_code"))
     remaining_images, chat_prompts = loaded_model.build_page_images(request), []
     images_by_prompt: list[Any] = []
     for text, image_count in request["batch_prompts"]:

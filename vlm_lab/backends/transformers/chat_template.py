@@ -22,6 +22,7 @@ from vlm_lab.backends.transformers.family import Family
 from vlm_lab.backends.transformers.family_table import UNKNOWN_FAMILY
 from vlm_lab.backends.transformers.worker_error import WorkerError
 from vlm_lab.files import read_json_object
+from vlm_lab.messages import Message
 
 DEFAULT_NAME = "default"
 NAME_VARIABLE = "chat_template"  # of chat_template_kwargs: which of several
@@ -74,27 +75,18 @@ def find_chat_template(
     templates = list(_list_templates(processor, folder))
     if not templates:
         if variables or wanted_name:
-            raise WorkerError(
-                "Unavailable",
-                "chat_template_kwargs: this checkpoint has no chat template; remove them",
-            )
+            raise WorkerError("Unavailable", Message("no_template_to_set"))
         return None
     names = list(dict.fromkeys(template.name for template in templates))
     name = str(wanted_name or (names[0] if len(names) == 1 else DEFAULT_NAME))
     if name not in names:
-        raise WorkerError(
-            "Unavailable",
-            f"the checkpoint has no chat template {name!r}; name one of them in models.yaml: "
-            f"chat_template_kwargs: {{chat_template: {names[0]}}} (known: {', '.join(names)})",
-        )
+        figures = {"name": name, "first": names[0], "known": names}
+        raise WorkerError("Unavailable", Message("no_template_of_name", figures))
     template = next(template for template in templates if template.name == name)
     for variable in variables:
         if not re.search(rf"\b{re.escape(variable)}\b", template.text):
-            raise WorkerError(
-                "Unavailable",
-                f"chat_template_kwargs: {template.source} has no variable {variable!r}; "
-                "correct or remove it in models.yaml",
-            )
+            figures = {"source": template.source, "variable": variable}
+            raise WorkerError("Unavailable", Message("no_template_variable", figures))
     return ChatTemplate(template.text, template.source, name, variables)
 
 
@@ -148,12 +140,9 @@ def choose_content(template: ChatTemplate, processor: Any, family: Family) -> Ch
         if any(token in rendered for token in image_tokens):
             return variant
     if not showing_words:
-        raise WorkerError(
-            "ChatTemplate",
-            f"the chat template in {template.source} does not show a prompt's words "
-            f"({'; '.join(reasons) or 'it leaves them out'}); "
-            "put a template that does into chat_template.jinja",
-        )
+        why = "; ".join(reasons) or Message("leaves_words_out")
+        figures = {"source": template.source, "why": why}
+        raise WorkerError("ChatTemplate", Message("template_hides_words", figures))
     return showing_words[0]
 
 

@@ -1,6 +1,6 @@
 """The files of a checkpoint's folder: which are missing, and which are not what they should be.
 
-In: a folder. Out: names of missing files, and sentences on files that are here and not whole: a
+In: a folder. Out: names of missing files, and a Message on each file that is here and not whole: a
 pointer of Git LFS, a copy that broke off, an empty shard, an index that does not fit, settings that
 are no JSON, an adapter without its base. Sizes are held against the headers of the safetensors
 files, so no weights are read, and neither torch nor transformers is needed.
@@ -15,9 +15,11 @@ import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from vlm_lab.backends.transformers.safetensors_header import identify_file, read_header
 from vlm_lab.files import read_json_object
+from vlm_lab.messages import Message, list_first_names
 
 INDEX_FILES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 # What is looked for and what is called missing, for safetensors and for pickles.
@@ -50,7 +52,8 @@ LFS_POINTER_START = b"version https://git-lfs.github.com/spec/"
 ZIP_START = b"PK\x03\x04"  # of torch's own files, whose table of contents stands at the end
 # A copy that broke off may have its full length already: what was not written is zeros.
 TAIL_BYTES = 65_536
-SHOWN_NAMES = 3
+LFS_POINTER = "lfs_pointer"
+ADAPTER_KINDS = ("adapter_alone", "adapter_beside")
 
 
 def find_missing_files(folder: Path, uses_pickles: bool) -> Iterator[str]:
@@ -80,16 +83,17 @@ def _has_own_code(folder: Path) -> bool:
     return any(read_json_object(folder / name).get("auto_map") for name in names)
 
 
-def find_damage(folder: Path, uses_pickles: bool) -> Iterator[str]:
-    """A sentence for each file that is here and not whole, the ones that say most first."""
+def find_damage(folder: Path, uses_pickles: bool) -> Iterator[Message]:
+    """A sentence for each file that is here and not whole, the ones that say most first; its
+    figures name the `file`."""
     if adapter := describe_adapter(folder, uses_pickles):
         yield adapter
     for name in (*SETTINGS_FILES, INDEX_FILES[uses_pickles]):
         if complaint := _find_settings_complaint(folder / name):
-            yield f"{name} {complaint}"
+            yield complaint
     for name in (*PLAIN_FILES, *list_weights_files(folder, uses_pickles)):
         if complaint := _find_file_complaint(folder / name):
-            yield f"{name} {complaint}"
+            yield complaint
     yield from _compare_with_index(folder, folder / INDEX_FILES[uses_pickles])
     yield from _find_unscaled_weights(folder, uses_pickles)
 
@@ -101,16 +105,16 @@ def list_weights_files(folder: Path, uses_pickles: bool) -> list[str]:
     return sorted(name for name in names if name not in ADAPTER_FILES)
 
 
-def describe_adapter(folder: Path, uses_pickles: bool) -> str:
-    """What is said of a folder with an adapter in it; "" where there is none. Beside a base's
+def describe_adapter(folder: Path, uses_pickles: bool) -> Message | None:
+    """What is said of a folder with an adapter in it; None where there is none. Beside a base's
     weights it is no better: without the package peft, transformers leaves it out."""
     adapter_names = [name for name in ADAPTER_FILES if (folder / name).is_file()]
     if not adapter_names:
-        return ""
+        return None
     base = read_json_object(folder / ADAPTER_FILES[0]).get("base_model_name_or_path")
-    base_name = str(base) if base else "a model that it does not name"
-    where = "beside the weights" if list_weights_files(folder, uses_pickles) else "without its base"
-    return f"{adapter_names[0]} is an adapter of {base_name} {where}, which is not loaded"
+    kind = ADAPTER_KINDS[bool(list_weights_files(folder, uses_pickles))]
+    figures = {"file": adapter_names[0], "base": str(base) if base else Message("unnamed_base")}
+    return Message(kind, figures)
 
 
 def read_weight_map(index_path: Path) -> dict[str, str]:
@@ -127,7 +131,7 @@ def find_unreadable_files(folder: Path) -> list[str]:
     return [name for name in names if read_header(folder / name) is None]
 
 
-def _compare_with_index(folder: Path, index_path: Path) -> Iterator[str]:
+def _compare_with_index(folder: Path, index_path: Path) -> Iterator[Message]:
     tensors_by_file: dict[str, list[str]] = {}
     for tensor, file_name in read_weight_map(index_path).items():
         tensors_by_file.setdefault(file_name, []).append(tensor)
@@ -140,10 +144,11 @@ def _compare_with_index(folder: Path, index_path: Path) -> Iterator[str]:
             continue
         absent = [tensor for tensor in tensors if tensor not in header.tensor_names]
         if absent:
-            yield f"{file_name} lacks {list_names(absent)}, which {index_path.name} says are in it"
+            figures = {"names": list_first_names(absent), "index": index_path.name}
+            yield Message("file_lacks_weights", {"file": file_name, **figures})
 
 
-def _find_unscaled_weights(folder: Path, uses_pickles: bool) -> Iterator[str]:
+def _find_unscaled_weights(folder: Path, uses_pickles: bool) -> Iterator[Message]:
     """Quantized weights of which config.json does not say how they were: as numbers they are
     nonsense."""
     if uses_pickles or "quantization_config" in read_json_object(folder / "config.json"):
@@ -151,41 +156,39 @@ def _find_unscaled_weights(folder: Path, uses_pickles: bool) -> Iterator[str]:
     for name in list_weights_files(folder, uses_pickles):
         header = read_header(folder / name)
         if header and header.byte_tensors:
-            yield (
-                f"{name} holds bytes in place of weights ({list_names([*header.byte_tensors])}), "
-                "and config.json has no quantization_config"
-            )
+            figures = {"file": name, "names": list_first_names(header.byte_tensors)}
+            yield Message("file_of_bytes", figures)
 
 
-def _find_settings_complaint(path: Path) -> str:
+def _find_settings_complaint(path: Path) -> Message | None:
     if not path.is_file():
-        return ""
+        return None
     return _find_file_complaint(path) or _find_json_complaint(*identify_file(path))
 
 
-def _find_file_complaint(path: Path) -> str:
-    """What is wrong with a file by its first bytes and its size; "" where nothing is."""
+def _find_file_complaint(path: Path) -> Message | None:
+    """What is wrong with a file by its first bytes and its size; None where nothing is."""
     if not path.is_file():
-        return ""
+        return None
     byte_count = path.stat().st_size
+    figures: dict[str, Any] = {"file": path.name, "size": byte_count}
     with path.open("rb") as file:
         start = file.read(len(LFS_POINTER_START))
     if start == LFS_POINTER_START:
-        return "is a pointer of Git LFS, not the file itself"
+        return Message(LFS_POINTER, figures)
     if not byte_count:
-        return "is empty"
+        return Message("file_empty", figures)
     if start.startswith(ZIP_START) and not zipfile.is_zipfile(path):
-        return f"has {byte_count:,} bytes and breaks off: it is an archive without its end"
+        return Message("file_broken_off", figures)
     header = read_header(path) if path.suffix == ".safetensors" else None
     if header is None:
-        return ""
-    if byte_count < header.byte_count:
-        return f"has {byte_count:,} of the {header.byte_count:,} bytes that its header promises"
-    if byte_count > header.byte_count:
-        return f"has {byte_count:,} bytes, its header knows of {header.byte_count:,}"
+        return None
+    if byte_count != header.byte_count:
+        kind = "file_too_short" if byte_count < header.byte_count else "file_too_long"
+        return Message(kind, {**figures, "wanted": header.byte_count})
     if not header.tensor_names:
-        return "holds no weights"
-    return "ends in zeros, as a copy that broke off" if _ends_in_zeros(path, byte_count) else ""
+        return Message("file_without_weights", figures)
+    return Message("file_ends_in_zeros", figures) if _ends_in_zeros(path, byte_count) else None
 
 
 def _ends_in_zeros(path: Path, byte_count: int) -> bool:
@@ -197,16 +200,12 @@ def _ends_in_zeros(path: Path, byte_count: int) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _find_json_complaint(path: Path, byte_count: int, changed: int) -> str:
+def _find_json_complaint(path: Path, byte_count: int, changed: int) -> Message | None:
     try:
         value = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        return f"is not JSON ({' '.join(str(error).split())[:100]})"
-    return "" if isinstance(value, dict) else f"holds no JSON object (got {type(value).__name__})"
-
-
-def list_names(names: list[str]) -> str:
-    """The first names, and how many more there are."""
-    shown = ", ".join(names[:SHOWN_NAMES])
-    hidden_count = len(names) - SHOWN_NAMES
-    return f"{shown} and {hidden_count} more" if hidden_count > 0 else shown
+        said = " ".join(str(error).split())[:100]
+        return Message("file_not_json", {"file": path.name, "said": said})
+    if isinstance(value, dict):
+        return None
+    return Message("file_no_object", {"file": path.name, "type": type(value).__name__})

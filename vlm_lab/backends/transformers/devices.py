@@ -1,8 +1,8 @@
 """Device, dtype and attention: the choice and its reason, and how much memory a reply took.
 
 The choosing functions need torch and run inside the worker, perhaps in another interpreter: this
-module imports of ours `files` alone, is valid on Python 3.9, and imports torch late. What is forced
-and cannot be had is a ValueError before anything is loaded. `detect_hardware` is the guess that the
+module is valid on Python 3.9, and imports torch late. What is forced and cannot be had is a
+ValueError of a Message before anything is loaded. `detect_hardware` is the guess that the
 run's header and the dry run make without torch.
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.files import read_json_object, write_json_object
+from vlm_lab.messages import Message
 
 ENVIRONMENTS_FILE = "environments.json"  # in the cache: what workers chose
 HALF_PRECISION = ("float16", "bfloat16")
@@ -57,13 +58,11 @@ def choose_device(requested: str) -> Choice:
     available = {"cpu": True, "cuda": cuda, "mps": mps}
     is_valid_index = not index or (device_type == "cuda" and index.isdigit())
     if device_type not in available or not is_valid_index:
-        raise ValueError(f"--device: no device {requested!r}; known: auto, cpu, cuda, cuda:N, mps")
+        raise ValueError(Message("no_such_device", {"requested": requested}))
     if not available[device_type] or (index and int(index) >= torch.cuda.device_count()):
         count = torch.cuda.device_count() if cuda else 0
-        raise ValueError(
-            f"--device {requested}: torch {torch.__version__} sees {count} CUDA devices; "
-            "use --device auto"
-        )
+        figures = {"requested": requested, "version": str(torch.__version__), "n": count}
+        raise ValueError(Message("device_not_here", figures))
     return Choice(requested, "asked for")
 
 
@@ -75,10 +74,7 @@ def choose_dtype(requested: str, device: str) -> Choice:
         name = DTYPE_ALIASES.get(requested, requested)
         torch_dtype = getattr(torch, name, None)
         if not isinstance(torch_dtype, torch.dtype) or not torch_dtype.is_floating_point:
-            raise ValueError(
-                f"dtype: torch cannot load weights as {requested!r}; "
-                "known: auto, float32, float16, bfloat16"
-            )
+            raise ValueError(Message("no_such_dtype", {"requested": requested}))
         return Choice(name, "asked for")
     if device.startswith("cuda"):
         if _has_gpu_bfloat16():
@@ -118,12 +114,11 @@ def choose_attention(
     obstacles = {"flash_attention_2": _find_flash_obstacle(device, dtype)}
     for name in ATTENTION_IMPLEMENTATIONS:
         if name not in supported:
-            obstacles[name] = "this model has none"
+            obstacles[name] = Message("attention_unknown_to_model")
     if requested != "auto":
         if obstacles.get(requested):
-            raise ValueError(
-                f"attn_implementation: {requested} cannot be had: {obstacles[requested]}; use auto"
-            )
+            figures = {"requested": requested, "why": obstacles[requested]}
+            raise ValueError(Message("no_attention", figures))
         return Choice(requested, "asked for")
     skipped_reasons: list[str] = []
     for name in ATTENTION_IMPLEMENTATIONS:
@@ -134,12 +129,12 @@ def choose_attention(
     return Choice("eager", "; ".join(skipped_reasons[:-1]))
 
 
-def _find_flash_obstacle(device: str, dtype: str) -> str:
+def _find_flash_obstacle(device: str, dtype: str) -> Message | None:
     if importlib.util.find_spec("flash_attn") is None:
-        return "package flash_attn is not installed"
+        return Message("flash_not_installed")
     if not device.startswith("cuda"):
-        return f"needs a CUDA device, not {device}"
-    return "" if dtype in HALF_PRECISION else f"needs float16 or bfloat16, not {dtype}"
+        return Message("flash_needs_cuda", {"device": device})
+    return None if dtype in HALF_PRECISION else Message("flash_needs_half", {"dtype": dtype})
 
 
 def read_cpu_flags() -> frozenset[str]:

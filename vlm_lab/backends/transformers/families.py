@@ -15,6 +15,7 @@ from vlm_lab.backends.transformers.family import Family
 from vlm_lab.backends.transformers.family_table import FAMILIES, UNKNOWN_FAMILY
 from vlm_lab.backends.transformers.visual_tokens.sizes import Config, Size
 from vlm_lab.files import read_json_object
+from vlm_lab.messages import Message
 
 
 def get_family(config: Config) -> Family:
@@ -35,16 +36,13 @@ def resolve_processor_kwargs(
 ) -> dict[str, Any]:
     """models.yaml's processor_kwargs with `max_visual_tokens` put into the family's own settings.
 
-    ValueError where the family has no budget to set.
+    ValueError of a Message where the family has no budget to set.
     """
     resolved_kwargs = dict(processor_kwargs)
     max_tokens = resolved_kwargs.pop("max_visual_tokens", None)
     if max_tokens is not None:
         if family.build_budget is None:
-            raise ValueError(
-                "processor_kwargs: max_visual_tokens: this family of models has no pixel budget; "
-                "remove it"
-            )
+            raise ValueError(Message("no_pixel_budget"))
         settings = {**preprocessor, **family.processor_settings, **resolved_kwargs}
         budget = family.build_budget(config, settings, int(max_tokens))
         resolved_kwargs = {**resolved_kwargs, **budget}

@@ -120,7 +120,7 @@ def _format_shortfall(checkpoint: weights.Weights | None) -> str:
         return "came without everything"
     if checkpoint.missing:
         return f"came without {', '.join(checkpoint.missing)}"
-    return f"did not come whole: {'; '.join(checkpoint.damage)}"
+    return f"did not come whole: {'; '.join(map(str, checkpoint.damage))}"
 
 
 @contextmanager

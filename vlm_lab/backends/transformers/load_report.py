@@ -16,15 +16,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from vlm_lab.backends.transformers.worker_error import WorkerError
+from vlm_lab.messages import Message, list_first_names
 
 NUMBER_PATTERN = re.compile(r"(?<=\.)\d+(?=\.)")
 LAYER_PATTERN = re.compile(r"\.layers\.(\d+)\.")
 ADAPTER_PATTERN = re.compile(r"\.(lora_[AB]|base_layer|lora_embedding_[AB]|modules_to_save)\.")
 # Constants that old checkpoints hold and new code computes.
 CONSTANT_NAMES = ("inv_freq", "position_ids", "num_batches_tracked", "relative_position_index")
-SHOWN_NAMES = 3
 RECORDED_NAMES = 10
-CONFIG_HINT = "does config.json belong to these weights?"
+SHOWN_SHAPES = 3
 
 
 def check_load_report(model: Any, loading_info: dict[str, Any], is_quantized: bool) -> Any:
@@ -33,20 +33,14 @@ def check_load_report(model: Any, loading_info: dict[str, Any], is_quantized: bo
     names = list(model.state_dict())
     missing = find_random_weights(model, loading_info["missing_keys"])
     if missing:
-        raise WorkerError(
-            "MissingWeights",
-            f"{count_weights(missing, len(names))} in the checkpoint and would be random: "
-            f"{list_names(missing)}; {CONFIG_HINT}",
-        )
+        figures = {"n": len(missing), "total": len(names), "names": list_first_names(missing)}
+        raise WorkerError("MissingWeights", Message("weights_random", figures))
     _check_shapes(loading_info.get("mismatched_keys") or ())
     unexpected = sorted(loading_info["unexpected_keys"])
     lost = [] if is_quantized else find_lost_weights(names, unexpected, model.config)
     if lost:
-        raise WorkerError(
-            "UnusedWeights",
-            f"{len(lost)} weights of the checkpoint belong to parts that the model has and were "
-            f"not loaded: {list_names(lost)}; {CONFIG_HINT}",
-        )
+        figures = {"n": len(lost), "names": list_first_names(lost)}
+        raise WorkerError("UnusedWeights", Message("weights_lost", figures))
     return {
         "weights": len(names),
         "tied": describe_names(getattr(model, "all_tied_weights_keys", None) or ()),
@@ -99,16 +93,16 @@ def _mask_numbers(name: str) -> str:
 
 
 def _check_shapes(mismatched: Iterable[Any]) -> None:
-    entries = [
-        f"{name} ({format_shape(in_file)} in the file, {format_shape(in_model)} by config.json)"
+    shapes = [
+        {"name": name, "in_file": format_shape(in_file), "in_model": format_shape(in_model)}
         for name, in_file, in_model in sorted(mismatched, key=lambda entry: str(entry[0]))
     ]
-    if entries:
-        raise WorkerError(
-            "MismatchedWeights",
-            f"{len(entries)} weights have another shape than the model: {list_names(entries)}; "
-            f"{CONFIG_HINT}",
-        )
+    if shapes:
+        names = [Message("weight_shapes", figures) for figures in shapes[:SHOWN_SHAPES]]
+        hidden_count = len(shapes) - len(names)
+        listed = Message("and_more", {"names": names, "n": hidden_count}) if hidden_count else names
+        figures = {"n": len(shapes), "names": listed}
+        raise WorkerError("MismatchedWeights", Message("weights_misshapen", figures))
 
 
 def check_values(model: Any) -> list[str]:
@@ -126,29 +120,15 @@ def check_values(model: Any) -> list[str]:
         elif not total and parameter.dim() > 1 and not parameter.any():
             zero_names.append(name)
     if not_numbers:
-        raise WorkerError(
-            "BrokenWeights",
-            f"{len(not_numbers)} weights hold what is no finite number: {list_names(not_numbers)}",
-        )
+        figures = {"n": len(not_numbers), "names": list_first_names(not_numbers)}
+        raise WorkerError("BrokenWeights", Message("weights_no_numbers", figures))
     return zero_names
-
-
-def count_weights(missing: Sequence[str], total: int) -> str:
-    verb = "is" if len(missing) == 1 else "are"
-    return f"{len(missing)} of {total} weights {verb} not"
 
 
 def describe_names(names: Iterable[str]) -> dict[str, Any]:
     """How many there are, and the first of them."""
     sorted_names = sorted(names)
     return {"count": len(sorted_names), "names": sorted_names[:RECORDED_NAMES]}
-
-
-def list_names(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    shown = ", ".join(names[:SHOWN_NAMES])
-    hidden_count = len(names) - SHOWN_NAMES
-    return f"{shown} and {hidden_count} more" if hidden_count > 0 else shown
 
 
 def format_shape(shape: Iterable[int]) -> str:

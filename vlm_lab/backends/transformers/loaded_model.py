@@ -20,8 +20,9 @@ from vlm_lab.backends.transformers.library_messages import LibraryMessages
 from vlm_lab.backends.transformers.model_loading import ModelLoader
 from vlm_lab.backends.transformers.streamer import TokenStreamer, decode_token_texts
 from vlm_lab.backends.transformers.visual_tokens.mllama import count_mllama_tile_tokens
-from vlm_lab.backends.transformers.worker_error import WorkerError
+from vlm_lab.backends.transformers.worker_error import WorkerError, make_unavailable_error
 from vlm_lab.files import read_json_object
+from vlm_lab.messages import Message
 
 Payload = dict[str, Any]
 
@@ -60,7 +61,7 @@ class LoadedModel:
                 self.family, self.config, preprocessor, self.load_request["processor_kwargs"]
             )
         except ValueError as error:
-            raise WorkerError("Unavailable", str(error)) from None
+            raise make_unavailable_error(error) from None
         processor_kwargs["trust_remote_code"] = self.load_request["trust_remote_code"]
         return processors.load_pretrained(self.folder, processor_kwargs)
 
@@ -109,10 +110,7 @@ class LoadedModel:
     def build_inputs(self, request: Payload) -> Any:
         pages = self.build_page_images(request)
         if len(pages) > 1 and not self.family.multi_image:
-            raise WorkerError(
-                "TooManyImages",
-                f"this model takes one image, the prompt has {len(pages)}; set `pages: each`",
-            )
+            raise WorkerError("TooManyImages", Message("one_image_alone", {"n": len(pages)}))
         chat_prompt = self.build_chat_prompt(request["prompt_text"], len(pages))
         inputs = processors.encode_prompt(self.processor, chat_prompt, pages)
         return inputs.to(self.device, dtype=self.model.dtype)
@@ -172,11 +170,8 @@ class LoadedModel:
         window = getattr(find_text_config(self.model.config), "max_position_embeddings", None)
         if window and prompt_length >= window:
             excess_tokens = prompt_length + 1 - window
-            raise WorkerError(
-                "ContextOverflow",
-                f"the prompt has {prompt_length:,} tokens, {excess_tokens:,} too many for this "
-                f"model's window of {window:,}: send fewer pages or fewer visual tokens",
-            )
+            figures = {"tokens": prompt_length, "excess": excess_tokens, "window": window}
+            raise WorkerError("ContextOverflow", Message("window_full", figures))
         if not window or window - prompt_length >= kwargs["max_new_tokens"]:
             return {}
         max_new_tokens = window - prompt_length

@@ -11,7 +11,7 @@ from typing import Any
 
 from vlm_lab.backends.transformers import devices, load_report
 from vlm_lab.backends.transformers.library_messages import LibraryMessages
-from vlm_lab.backends.transformers.worker_error import WorkerError
+from vlm_lab.backends.transformers.worker_error import WorkerError, make_unavailable_error
 
 # The first is of transformers 4.46.
 AUTO_CLASSES = ("AutoModelForImageTextToText", "AutoModelForCausalLM")
@@ -45,7 +45,7 @@ class ModelLoader:
                 request["attn_implementation"], device.value, dtype.value, supported_attention
             )
         except ValueError as error:
-            raise WorkerError("Unavailable", str(error)) from None
+            raise make_unavailable_error(error) from None
         return {"device": device, "dtype": dtype, "attn_implementation": attention}
 
     @property

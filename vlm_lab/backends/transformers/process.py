@@ -30,6 +30,10 @@ WORKER_PACKAGES = (
 )
 WORKER_MODULES = (
     "vlm_lab.files",
+    "vlm_lab.failure_messages",
+    "vlm_lab.model_messages",
+    "vlm_lab.localization",
+    "vlm_lab.messages",
     "vlm_lab.workers.child",
     "vlm_lab.backends.prompt_variable",
     "vlm_lab.backends.transformers.devices",

@@ -5,6 +5,7 @@ In: a model. Out: its time limits, or a UserError that names the setting.
 
 from vlm_lab.backends.timeouts import DEFAULT_TIMEOUTS, read_timeouts
 from vlm_lab.errors import UserError
+from vlm_lab.messages import Message
 from vlm_lab.sanitize import quote_value
 from vlm_lab.types import Model
 
@@ -15,16 +16,12 @@ def check_renamed_settings(model: Model) -> None:
     """Names that transformers 5 no longer has; UserError says what they are called now."""
     for value in (*model.load_kwargs, *model.load_kwargs.values(), *model.backend_kwargs.values()):
         if value == "AutoModelForVision2Seq":
-            raise UserError(
-                f"{model.name}: {value} is gone from transformers 5; "
-                "AutoModelForImageTextToText is used for every model, remove the setting"
-            )
+            figures = {"model": model.name, "value": value}
+            raise UserError(Message("setting_gone", figures))
     for old_name, new_name in RENAMED_SETTINGS.items():
         if old_name in model.load_kwargs:
-            raise UserError(
-                f"{model.name}: load_kwargs: {old_name} is spelt `{new_name}` "
-                "and stands beside load_kwargs"
-            )
+            figures = {"model": model.name, "old": old_name, "new": new_name}
+            raise UserError(Message("setting_renamed", figures))
 
 
 def parse_timeouts(model: Model) -> dict[str, float]:
@@ -32,9 +29,6 @@ def parse_timeouts(model: Model) -> dict[str, float]:
     number."""
     for key, value in model.backend_kwargs.items():
         if key not in DEFAULT_TIMEOUTS:
-            known_keys = f"{' and '.join(DEFAULT_TIMEOUTS)}, in seconds above 0"
-            raise UserError(
-                f"{model.name}: backend_kwargs: known are {known_keys} "
-                f"(got {key}: {quote_value(value)})"
-            )
+            figures = {"known": list(DEFAULT_TIMEOUTS), "key": key, "value": quote_value(value)}
+            raise UserError(Message("unknown_timeout", {"model": model.name, **figures}))
     return read_timeouts(model)

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends.transformers.checkpoint_files import (
+    ADAPTER_KINDS,
+    LFS_POINTER,
     find_damage,
     find_missing_files,
 )
@@ -42,7 +44,7 @@ class Weights:
     revision: str | None
     digest: str
     missing: tuple[str, ...] = ()
-    damage: tuple[str, ...] = ()
+    damage: tuple[Message, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -90,7 +92,7 @@ def _describe_incomplete(model: Model, checkpoint: Weights, fetch_command: str) 
         hidden = " ..." if len(missing) > SHOWN_FILES else ""
         figures["files"] = f"{', '.join(missing[:SHOWN_FILES])}{hidden}"
     if checkpoint.damage:
-        shown_damage = "; ".join(checkpoint.damage[:SHOWN_FILES])
+        shown_damage = list(checkpoint.damage[:SHOWN_FILES])
         hidden_count = len(checkpoint.damage) - SHOWN_FILES
         and_more = Message("more_damage", {"damage": shown_damage, "n": hidden_count})
         figures["damage"] = and_more if hidden_count > 0 else shown_damage
@@ -104,7 +106,7 @@ def _describe_incomplete(model: Model, checkpoint: Weights, fetch_command: str) 
 
 
 def _is_adapter(checkpoint: Weights) -> bool:
-    return any("is an adapter of" in complaint for complaint in checkpoint.damage)
+    return any(complaint.kind in ADAPTER_KINDS for complaint in checkpoint.damage)
 
 
 def _describe_remedy(model: Model, checkpoint: Weights, fetch_command: str) -> Message | str:
@@ -112,10 +114,10 @@ def _describe_remedy(model: Model, checkpoint: Weights, fetch_command: str) -> M
     damage = checkpoint.damage
     if _is_adapter(checkpoint):
         return Message("merge_adapter")
-    if any("Git LFS" in complaint for complaint in damage):
+    if any(complaint.kind == LFS_POINTER for complaint in damage):
         return f"git -C {shlex.quote(str(checkpoint.folder))} lfs pull"
     if damage:
-        names = list(dict.fromkeys(complaint.split()[0] for complaint in damage))
+        names = list(dict.fromkeys(complaint.figures["file"] for complaint in damage))
         return describe_renewal(checkpoint, model.name, names)
     if is_local_path(model.model_id):
         return Message("correct_folder", {"path": model.model_id})

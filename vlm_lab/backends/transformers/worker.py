@@ -3,7 +3,7 @@
 Started by `backend.py` through execnet, perhaps in another interpreter that has only torch,
 transformers and Pillow. Of ours it imports only what is sent along with it
 (`process.WORKER_MODULES`), all of it valid on Python 3.9. Requests and answers are plain dicts; a
-failure is {"error": [kind, message]}.
+failure is {"error": [kind, message]}, the message encoded where it is a sentence of ours.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from vlm_lab.backends.transformers import batch
 from vlm_lab.backends.transformers.loaded_model import LoadedModel, Payload
 from vlm_lab.backends.transformers.worker_error import WorkerError
+from vlm_lab.messages import encode_message
 from vlm_lab.workers import child
 
 
@@ -90,9 +91,9 @@ def run_guarded(operation: Callable[..., Payload]) -> Payload:
     return child.run_guarded(operation, describe_error)
 
 
-def describe_error(error: BaseException) -> list[str]:
+def describe_error(error: BaseException) -> list[Any]:
     """Its kind and message."""
     if isinstance(error, WorkerError):
-        return list(error.args)
+        return [error.kind, encode_message(error.message)]
     message = " ".join(f"{type(error).__name__}: {error}".split())[:2000]
     return [child.find_error_kind(error), message]

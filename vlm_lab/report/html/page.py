@@ -41,7 +41,7 @@ from vlm_lab.report.formatting import (
     is_unasked,
 )
 from vlm_lab.report.html.data import build_page_data, encode_script_json
-from vlm_lab.report.images.pages import render_page_images
+from vlm_lab.report.images.pages import start_page_images
 from vlm_lab.report.images.places import add_value_places
 from vlm_lab.report.next_steps import find_run_argument
 from vlm_lab.report.plot_rendering import DrawPlot, render_svg
@@ -84,9 +84,10 @@ def write_html(run: Path, language: str = "en", output: Path | None = None) -> P
     """Writes a run's page from its report.json, with report_files/ beside it; where it lies."""
     path = output or run / HTML_FILE
     report = read_report(run)
-    images = render_page_images(report, path.parent)
-    records = read_report_records(run)
-    data = build_page_data(report, records, path.parent, load_catalogue(language))
+    with start_page_images(report, path.parent) as wait_for_images:
+        records = read_report_records(run)
+        data = build_page_data(report, records, path.parent, load_catalogue(language))
+        images = wait_for_images()
     for document in data["documents"]:
         document["pages"] = images.get((document["suite"], document["id"]), [])
     add_value_places(report, data["documents"], path.parent)

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from vlm_lab.messages import Message
+
 Config = Mapping[str, Any]
 Size = tuple[int, int]
 TokenCounter = Callable[[Config, Config, Size], int]
@@ -15,12 +17,10 @@ SHRINKING = 0.97  # a step of a page that is still too large
 
 
 def check_budget(max_tokens: int, minimum: int) -> None:
-    """ValueError where a model's smallest page is larger than the budget."""
+    """ValueError of a Message where a model's smallest page is larger than the budget."""
     if max_tokens < minimum:
-        raise ValueError(
-            f"processor_kwargs: max_visual_tokens: this model needs {minimum} at least "
-            f"(got {max_tokens})"
-        )
+        figures = {"minimum": minimum, "tokens": max_tokens}
+        raise ValueError(Message("pixel_budget_too_small", figures))
 
 
 def get_first_side(setting: Any) -> Any:
