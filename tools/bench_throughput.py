@@ -42,6 +42,7 @@ from tools.bench_speed import BATCH_SIZE, Bench, Timeline  # noqa: E402
 LOOP, BATCH, SINGLE, OFFLINE = "loop", f"batch of {BATCH_SIZE}", "single-stream", "offline"
 SERVED = {"vLLM, 1 at once": SINGLE, "vLLM, 16 at once": OFFLINE}
 MODEL, SERVED_MODEL = "tiny", "served"
+MIN_DOCUMENTS = 24
 GPU_FORM = {
     "device": "cuda",
     "dtype": "bfloat16",
@@ -200,7 +201,10 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.set_defaults(ways=(LOOP, BATCH, SINGLE, OFFLINE))
     if "--gpu" in (sys.argv[1:] if arguments is None else arguments):
         parser.set_defaults(**GPU_FORM)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.documents < MIN_DOCUMENTS:
+        parser.error(f"--documents: {MIN_DOCUMENTS} at the least, so that several batches are seen")
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
