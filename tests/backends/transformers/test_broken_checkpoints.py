@@ -5,8 +5,10 @@ weight that the model wants, or does not) is said when it has loaded.
 """
 
 import json
+import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from vlm_lab.backends.transformers.backend import Transformers
 from vlm_lab.backends.transformers.loaded_model import LoadedModel
 from vlm_lab.backends.transformers.worker_error import WorkerError
 from vlm_lab.errors import GenerationError, Skip
+from vlm_lab.messages import MESSAGES, Message, translate_message
+from vlm_lab.report.translation import load_catalogue
 from vlm_lab.types import Model, Runtime
 
 NANO = PROJECT / "checkpoints" / "qwen2-vl-nano"
@@ -266,6 +270,28 @@ SEEN_WHEN_LOADED: Mapping[str, tuple[Breakage, str, str]] = {
 }
 
 
+def assert_told_in_russian(reason: Message | str) -> None:
+    """Of the sentences that are ours none is left in English; it crossed from the worker as one."""
+    assert isinstance(reason, Message)
+    told = translate_message(reason, load_catalogue("ru"))
+    pieces = [re.split(r"{[^}]*}", text) for kind in list_kinds(reason) for text in MESSAGES[kind]]
+    assert [piece for piece in chain(*pieces) if len(piece) > 12 and piece in told] == []
+
+
+def list_kinds(value: Any) -> Iterator[str]:
+    """The kinds of a message and of those that stand in it."""
+    if isinstance(value, Message):
+        yield value.kind
+        value = value.figures
+    if isinstance(value, Mapping) and value.keys() == {"kind", "figures"}:
+        yield value["kind"]
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from list_kinds(item)
+
+
 def job(folder: Path) -> dict[str, Any]:
     return {
         "folder": str(folder),
@@ -300,6 +326,7 @@ def test_what_is_broken_in_the_files_is_said_before_anything_is_loaded(
     with pytest.raises(Skip, match=said) as caught:
         weights.require_checkpoint(Model(name="m", model_id=str(nano)), tmp_path)
     assert str(caught.value).startswith(f"m: {nano} is incomplete")
+    assert_told_in_russian(caught.value.message)
 
 
 @pytest.mark.parametrize("case", SEEN_WHEN_LOADED)
@@ -309,6 +336,7 @@ def test_what_is_broken_in_the_weights_is_said_with_their_names(nano: Path, case
     with pytest.raises(WorkerError, match=said) as caught:
         LoadedModel(job(nano))
     assert caught.value.args[0] == kind
+    assert_told_in_russian(caught.value.message)
 
 
 @pytest.mark.parametrize(
@@ -395,3 +423,4 @@ def test_a_worker_says_it_to_every_case(
     with pytest.raises(GenerationError, match=said) as caught:
         Transformers(Model(name="m", model_id=str(nano)), runtime)
     assert caught.value.kind == kind
+    assert_told_in_russian(caught.value.message)
