@@ -212,6 +212,35 @@ def test_what_cannot_be_used_is_said_before_a_worker_starts(pytester: pytest.Pyt
     assert not list((pytester.path).glob("results/2*"))
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--output-dir=res\udcff"], "is not UTF-8, and pytest-xdist carries nothing else"),
+        (["--resume=last"], "collected.part: cannot be written (Is a directory); remove it"),
+    ],
+)
+def test_what_no_worker_can_be_told_is_one_line(
+    pytester: pytest.Pytester, options: Sequence[str], words: str
+) -> None:
+    write_project(pytester.path, "models:\n" + echo(), {"inv_1": REFERENCE})
+    (pytester.path / "results" / "1" / "collected.part").mkdir(parents=True)
+    settings = {
+        "started": "2026-01-02",
+        "command": [],
+        "options": {"models_files": ["models.yaml"], "output_dir": "results", "cache": "cache"},
+        "suites": ["invoices"],
+        "partial": [],
+        "first_prompts": {},
+        "cases": [],
+    }
+    (pytester.path / "results" / "1" / "run.json").write_text(json.dumps(settings))
+    result = run(pytester, *BY_MODEL, *options)
+    said = result.stdout.str() + result.stderr.str()
+    assert result.ret == 4, said
+    assert words in said
+    assert "INTERNALERROR" not in said
+
+
 def test_what_selects_nothing_leaves_no_run(pytester: pytest.Pytester) -> None:
     write_project(pytester.path, "models:\n" + echo())
     result = run(pytester, *BY_MODEL, "-k", "nowhere")

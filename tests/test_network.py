@@ -23,6 +23,7 @@ from tests.projects import ECHO, PROJECT, records_of, run_folder_of, write_proje
 from tests.servers import Step, completion, serving
 
 COMMAND = [sys.executable, "-m", "pytest", "benchmarks", "-q", "-p", "no:cacheprovider"]
+ENGINE = PROJECT / "tests" / "data" / "stand_in_engine.py"
 SUITE = PROJECT / "benchmarks" / "invoices"
 # A telemetry library reports some ten seconds after its first page: a run that ends earlier proves
 # nothing.
@@ -40,6 +41,8 @@ models:
       generation_kwargs: {{max_new_tokens: 4}}}}
   - {{name: today, model_id: {SUITE}/references, backend: replay}}
   - {{name: served, model_id: x, backend: openai, backend_kwargs: {{base_url: "URL"}}}}
+  - {{name: started, model_id: x, backend: openai,
+      serve: [{sys.executable}, {ENGINE}, "{{model_id}}", "{{port}}"]}}
   - {{name: own, model_id: x, backend: "echo:Echo", backend_kwargs: {{answer: "{{}}"}}}}
 """
 ASK_OUTSIDE = """
@@ -49,7 +52,10 @@ with contextlib.suppress(OSError), socket.socket() as connection:
     connection.connect(("192.0.2.1", 80))  # TEST-NET-1, which no machine has
 with contextlib.suppress(OSError):
     socket.getaddrinfo("telemetry.invalid", 443)
+with socket.create_server(("0.0.0.0", 0)):
+    pass
 """
+MANY_AT_ONCE = ("--scenario=offline", "-n", "2", "--dist", "loadgroup")
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def watch(command: list[str], folder: Path, environment: Mapping[str, str]) -> W
         "SOCKET_AUDIT": str(audit),
     }
     strace = find_strace()
-    watched = [strace, "-f", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", str(calls)]
+    watched = [strace, "-f", "-e", "trace=bind,connect,sendto,sendmsg,sendmmsg", "-o", str(calls)]
     done = subprocess.run(
         [*watched, *command] if strace else command,  # type: ignore[list-item]
         cwd=folder,
@@ -97,10 +103,12 @@ def find_strace() -> str | None:
 
 
 def find_outside(audit: list[dict[str, Any]]) -> Iterator[str]:
-    """What Python was asked for that is not loopback: addresses, and names to be looked up."""
+    """What Python was asked for that is not loopback: addresses, also those to listen at, and names
+    to be looked up."""
     for entry in audit:
         told = entry["told"]
-        if entry["event"] == "start" or (entry["event"] == "socket.connect" and is_local(told)):
+        is_socket = entry["event"] in ("socket.bind", "socket.connect")
+        if entry["event"] == "start" or (is_socket and is_local(told)):
             continue
         host = told[0] if isinstance(told, list) else told
         if not is_loopback(str(host)):
@@ -127,17 +135,23 @@ def find_outside_calls(system_calls: list[str]) -> list[str]:
     return [line for line in asked if not loopback.search(line) or "htons(53)" in line]
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> WatchedRun:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((), id="one process"),
+        pytest.param(MANY_AT_ONCE, id="many at once", marks=pytest.mark.soak),
+    ],
+)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> WatchedRun:
     """Two documents of the shipped suite, with every kind of backend."""
-    for module in ("onnxruntime", "torch", "transformers", "httpx2"):
+    for module in ("onnxruntime", "torch", "transformers", "httpx2", "xdist"):
         pytest.importorskip(module)
     folder = tmp_path_factory.mktemp("project")
     with serving(Step(completion("{}"))) as server:
         write_project(folder, MODELS.replace("URL", server.url))
         (folder / "echo.py").write_text(ECHO)
         (folder / "conftest.py").write_text(WAIT)
-        options = [f"--suite={SUITE}", "--sample=2", "--device=cpu"]
+        options = [f"--suite={SUITE}", "--sample=2", "--device=cpu", *request.param]
         return watch([*COMMAND, *options], folder, os.environ)
 
 
@@ -146,7 +160,7 @@ def test_every_backend_answered_and_every_process_was_watched(run: WatchedRun) -
     answered = {
         row["model"] for row in records_of(run_folder_of(run.project)) if row["error"] is None
     }
-    assert answered >= {"ocr", "nano", "today", "served", "own"}
+    assert answered >= {"ocr", "nano", "today", "served", "started", "own"}
     commands = [" ".join(entry["told"]) for entry in run.audit if entry["event"] == "start"]
     for part, count in (("-m pytest", 1), ("suite.rendering.worker", 1), ("import sys;exec", 2)):
         assert sum(part in command for command in commands) >= count, (part, commands)
@@ -177,9 +191,11 @@ def test_both_audits_see_who_asks_outside(tmp_path: Path) -> None:
     assert list(find_outside(seen.audit)) == [
         "socket.connect ['192.0.2.1', 80]",
         "socket.getaddrinfo telemetry.invalid",
+        "socket.bind ['0.0.0.0', 0]",
     ]
     if seen.system_calls is not None:
-        assert any("192.0.2.1" in line for line in find_outside_calls(seen.system_calls))
+        for address in ("192.0.2.1", "0.0.0.0"):  # noqa: S104 - looked for, not listened at
+            assert any(address in line for line in find_outside_calls(seen.system_calls))
 
 
 @pytest.mark.engines

@@ -54,6 +54,12 @@ def shorten(text: str) -> str:
     return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
 
 
+def is_utf8(text: str) -> bool:
+    """Whether it has no half of a character, such as stands for a byte of another encoding in the
+    name of a file."""
+    return not _SURROGATE.search(text)
+
+
 def replace_surrogates(value: Any) -> Any:
     """JSON's values without halves of characters, which its escapes can spell and no file could
     hold."""

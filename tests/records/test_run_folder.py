@@ -2,10 +2,13 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +24,7 @@ from vlm_lab.records.run_folder import (
     make_reserve,
     read_records,
     read_reply_keys,
+    sort_records,
     write_record,
 )
 from vlm_lab.records.runs import create_folder
@@ -228,3 +232,23 @@ def test_a_full_disk_tears_no_line_and_the_answer_in_hand_has_the_reserve(
     assert [row.document for row in read_records(tmp_path)] == ["a", *["b"] * has_reserve]
     lines = (tmp_path / "records.jsonl").read_bytes().splitlines(keepends=True)
     assert [line[-2:] for line in lines] == [b"}\n"] * len(lines), "no half line"
+
+
+def test_no_line_is_appended_to_records_that_are_being_sorted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process of a run that broke off may write its last answer while the run is gone on with."""
+    for name in ("b", "a"):
+        write_record(tmp_path, f"m/{name}.json", record(name))
+    write_lines = run_folder._write_lines
+    with ThreadPoolExecutor(1) as executor:
+
+        def write_while_another_appends(*arguments: Any) -> None:
+            late = executor.submit(write_record, tmp_path, "m/c.json", record("c"))
+            time.sleep(0.3)
+            assert not late.done()
+            write_lines(*arguments)
+
+        monkeypatch.setattr(run_folder, "_write_lines", write_while_another_appends)
+        sort_records(tmp_path, [("s", "m", "default", name) for name in "abc"])
+    assert [row.document for row in read_records(tmp_path)] == ["a", "b", "c"]

@@ -1,5 +1,5 @@
 """Found on PYTHONPATH by every interpreter of a run that is watched: notes which addresses it asks
-for, a JSON line each, in the file that SOCKET_AUDIT names."""
+for or listens at, a JSON line each, in the file that SOCKET_AUDIT names."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import sys
 
 # Event -> which of its arguments says where to.
 EVENTS = {
+    "socket.bind": 1,
     "socket.connect": 1,
     "socket.sendto": 1,
     "socket.sendmsg": 1,

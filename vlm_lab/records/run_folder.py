@@ -175,13 +175,15 @@ def _read_case_file(path: Path) -> bytes:
 
 def sort_records(folder: Path, order: Sequence[CaseKey]) -> None:
     """Brings records.jsonl into the run's order, several lines of a case as they were written;
-    what is not in the order comes last. Whoever does so holds the run's lock."""
+    what is not in the order comes last. Whoever does so holds the run's lock; a process of a run
+    that broke off may still append."""
     path = folder / RECORDS_FILE
     ranks = {key: rank for rank, key in enumerate(order)}
-    positions = list(_read_heads(path))
-    in_order = sorted(positions, key=lambda each: ranks.get(each.head.key, len(ranks)))
-    if in_order != positions:
-        _write_lines(path, in_order)
+    with _lock_appending(folder):
+        positions = list(_read_heads(path))
+        in_order = sorted(positions, key=lambda each: ranks.get(each.head.key, len(ranks)))
+        if in_order != positions:
+            _write_lines(path, in_order)
 
 
 def read_records(

@@ -19,13 +19,14 @@ from pydantic import TypeAdapter
 
 from vlm_lab.backends.transformers.devices import detect_hardware
 from vlm_lab.errors import UserError
-from vlm_lab.files import atomic_private_file
+from vlm_lab.files import MAX_DATA_BYTES, atomic_private_file, read_bounded_bytes
 from vlm_lab.messages import Message
+from vlm_lab.records.record_lines import encode_json_line, validate_json_line
 from vlm_lab.records.run_folder import RECORDS_FILE
 from vlm_lab.run.rule_names import check_rules
 from vlm_lab.run.selection import find_suites
 from vlm_lab.run.session import Session
-from vlm_lab.sanitize import terminal_safe, terminal_safe_lines
+from vlm_lab.sanitize import is_utf8, quote_value, terminal_safe, terminal_safe_lines
 from vlm_lab.types import Case, CaseKey, Repeatability
 
 RUN_KEY, FINDINGS_KEY = "vlm_lab_run", "vlm_lab_findings"
@@ -73,7 +74,7 @@ _COLLECTED_ADAPTER = TypeAdapter(Collected)
 def read_shared_run(config: pytest.Config) -> SharedRun | None:
     """What the controller told this worker; None in a process that is none."""
     text = getattr(config, "workerinput", {}).get(RUN_KEY)
-    return _RUN_ADAPTER.validate_json(text) if text else None
+    return validate_json_line(_RUN_ADAPTER, text.encode()) if text else None
 
 
 def write_collected(run: SharedRun, planned: Sequence[Case], tests: Mapping[str, Case]) -> None:
@@ -83,7 +84,7 @@ def write_collected(run: SharedRun, planned: Sequence[Case], tests: Mapping[str,
         tests={test_id: case.key for test_id, case in tests.items()},
     )
     with atomic_private_file(run.folder / COLLECTED_FILE) as file:
-        file.write(_COLLECTED_ADAPTER.dump_json(collected))
+        file.write(encode_json_line(_COLLECTED_ADAPTER, collected))
 
 
 def hand_in_findings(session: Session, output: dict[str, Any]) -> None:
@@ -122,6 +123,7 @@ class Controller:
     def begin(self) -> None:
         """Reads the suites, so that what is wrong with them is said once, and makes the folder."""
         options = self.session.options
+        self._check_names()
         for test_file, folder in find_suites(self.config).items():
             if options.suite_test in (None, test_file):
                 cases = self.session.plan.build_cases(folder)
@@ -133,7 +135,20 @@ class Controller:
         assert writer.folder is not None  # noqa: S101 - just made
         plan.records_end = (writer.folder / RECORDS_FILE).stat().st_size
         self._collected_path = writer.folder / COLLECTED_FILE
-        self._collected_path.unlink(missing_ok=True)  # of a run that broke off
+        try:
+            self._collected_path.unlink(missing_ok=True)  # of a run that broke off
+        except OSError as error:
+            path, said = self._collected_path, error.strerror
+            raise UserError(f"{path}: cannot be written ({said}); remove it") from None
+
+    def _check_names(self) -> None:
+        """UserError where pytest-xdist could not tell its workers what was typed, and where."""
+        for name in (*map(str, self.config.invocation_params.args), str(self.config.rootpath)):
+            if not is_utf8(name):
+                raise UserError(
+                    f"{quote_value(name)}: is not UTF-8, and pytest-xdist carries nothing else to"
+                    " its workers; rename it, or leave -n away"
+                )
 
     def pytest_configure_node(self, node: Any) -> None:
         """Tells a worker of the run, before it starts."""
@@ -145,13 +160,14 @@ class Controller:
             command=options.command,
             devices=self._shares.take(node.gateway.id) if self._has_share else "",
         )
-        node.workerinput[RUN_KEY] = _RUN_ADAPTER.dump_json(run).decode()
+        node.workerinput[RUN_KEY] = encode_json_line(_RUN_ADAPTER, run).decode()
 
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:
         """When the first worker has collected: plans the run as it did, and begins it."""
         if self._tests is not None or not self._collected_path.is_file():
             return
-        collected = _COLLECTED_ADAPTER.validate_json(self._collected_path.read_bytes())
+        text = read_bounded_bytes(self._collected_path, MAX_DATA_BYTES)
+        collected = validate_json_line(_COLLECTED_ADAPTER, text)
         self._tests = collected.tests
         planned = [self.cases[key] for key in collected.planned]
         try:
@@ -179,7 +195,7 @@ class Controller:
         self._shares.give_back(node.gateway.id)
         text = getattr(node, "workeroutput", {}).get(FINDINGS_KEY)
         if text:
-            findings = _FINDINGS_ADAPTER.validate_json(text)
+            findings = validate_json_line(_FINDINGS_ADAPTER, text.encode())
             self.session.add_probes(findings.probes)
             cache = self.session.runner.reply_cache
             cache.refusal = cache.refusal or findings.refusal
