@@ -126,10 +126,8 @@ class Ocr(Backend):
 def _gives_text(model: Model) -> bool:
     output, text = model.backend_kwargs.get("output"), OCR_GIVES_TEXT["output"]
     if output not in (None, text):
-        raise UserError(
-            f"{model.name}: backend_kwargs: output: must be {text!r}, the pages' text "
-            f"(got {quote_value(output)}); without it the reply has fields"
-        )
+        figures = {"model": model.name, "wanted": text, "found": quote_value(output)}
+        raise UserError(Message("ocr_output", figures))
     return output is not None
 
 
