@@ -58,8 +58,9 @@ class RecordHead(HasCandidate):
     def reply_keys(self) -> set[str]:
         """Under which the cache has its reply, and those by which its pages were read for it."""
         readings = self.page_text.get("readings") if isinstance(self.page_text, dict) else None
-        entries = [each for each in readings or () if isinstance(each, dict)]
-        return {str(self.reply_key), *(str(entry.get("reply_key")) for entry in entries)}
+        entries = readings if isinstance(readings, list) else []
+        reading_keys = [entry.get("reply_key") for entry in entries if isinstance(entry, dict)]
+        return {str(key) for key in (self.reply_key, *reading_keys)}
 
     @property
     def key(self) -> CaseKey:
