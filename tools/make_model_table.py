@@ -25,7 +25,14 @@ Made by `tools/make_model_table.py`; do not edit.
 
 **No weights of a hub have been run for this page**: the column *real weights* says `never` for all
 of them. It will say by whom, when, on which GPU and with which versions a model was run; until then
-its size, speed and quality are what others say.
+its size, speed and quality are what others say. Whoever has the weights fills it:
+
+    scripts/vlm-lab try NAME
+
+loads a candidate of models.yaml, reads three pages and holds the visual tokens that were predicted
+against those that were counted. It writes `try-NAME.json`, which has figures, versions and names of
+settings, no value, text or name of a document; its last line is what the column says, to be put
+behind the person's name as `real_weights` of the model in tools/model_facts.yaml.
 
 - **licence**: read in public pages in November 2026. One with a question mark was not verified:
   read the model's own card before you use it.

@@ -56,12 +56,12 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
     # a prompt that cannot be made
     "prompt_not_utf8": ("{file}: prompt {prompt!r}: is not UTF-8 text; save it as UTF-8",),
     "prompt_broken": (
-        "{file}: prompt {prompt!r}: {what}; a template may use {{{{ schema }}}} and"
-        " {{{{ template }}}} alone",
+        "{file}: prompt {prompt!r}: {what}; a template may use {{{{ schema }}}},"
+        " {{{{ template }}}} and {{{{ ocr_text }}}} alone",
     ),
     "prompt_line_broken": (
-        "{file}: prompt {prompt!r}, line {line}: {what}; a template may use {{{{ schema }}}} and"
-        " {{{{ template }}}} alone",
+        "{file}: prompt {prompt!r}, line {line}: {what}; a template may use {{{{ schema }}}},"
+        " {{{{ template }}}} and {{{{ ocr_text }}}} alone",
     ),
     "prompt_too_long": ("makes more than {limit:,} characters",),
     "prompt_needs_less": ("{part} is more than a prompt needs",),
@@ -70,6 +70,12 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
     "meant_for_others": ("{model}: meant for other documents (`only` in models.yaml: {tags})",),
     "wanted_tag": ("{tag} {values}",),
     "no_cached_reply": ("{model}: no cached reply for {document}; run without --replies=only",),
+    # pages that another model reads for a prompt
+    "ocr_output": (
+        "{model}: backend_kwargs: output: must be {wanted!r}, the pages' text (got {found});"
+        " without it the reply has fields",
+    ),
+    "pages_not_read": ("{model} read no text of the pages for the prompt: {what}",),
     # answers that were given before
     "no_replay": ("{model}: nothing to replay at {path}; correct `model_id` in models.yaml",),
     "not_replayed": ("{path} has no answer for this document (prompt {prompt!r})",),

@@ -454,6 +454,12 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{model}: the checkpoint has no chat template; it is asked in a plain form ({form}), which"
         " a model that was trained to chat may not understand; put its own into {file}",
     ),
+    # what was odd about the text of pages that another model read
+    "reading_cut": ("{model}: its text of the pages ends at its limit of tokens",),
+    "reading_too_long": (
+        "{model}: its text of the pages has more than {limit:,} characters, which no pages have;"
+        " the rest is left out",
+    ),
     # what a dry run foresees
     "too_long": ("{document} needs about {n:,} tokens, the limit is {limit:,} (max_new_tokens)",)
     * 2,

@@ -176,6 +176,10 @@ MODEL_MESSAGES: dict[str, tuple[str, ...]] = {
         " does into chat_template.jinja",
     ),
     "leaves_words_out": ("it leaves them out",),
+    "sees_no_pages": (
+        "this checkpoint is of a language model that sees no pages: set image: false in models.yaml"
+        " and {{{{ ocr_text }}}} in its prompt",
+    ),
     "one_image_alone": ("this model takes one image, the prompt has {n}; set `pages: each`",) * 2,
     "window_full": (
         "the prompt has {tokens:,} tokens, {excess:,} too many for this model's window of"

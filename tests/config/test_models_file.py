@@ -310,7 +310,7 @@ def test_a_rate_that_is_none_is_said(tmp_path: Path, rates: str, complaint: str)
         ("transformers", "{reply_timout: 60}", "no key 'reply_timout'; did you mean 'reply_t"),
         ("openai", "{api_key: sk-1}", "no key 'api_key'; did you mean 'api_key_env'?"),
         ("replay", "{unwarp: a}", "no key 'unwarp'; did you mean 'unwrap'?"),
-        ("ocr", "{lang: ru}", "no key 'lang'; it takes none"),
+        ("ocr", "{lang: ru}", "no key 'lang'; known: output"),
     ],
 )
 def test_a_typo_in_backend_kwargs_is_found_where_the_file_is_read(

@@ -28,6 +28,7 @@ from vlm_lab.backends.candidate import Candidate
 from vlm_lab.backends.openai.backend import build_request
 from vlm_lab.backends.openai.settings import load_server_settings
 from vlm_lab.cli import main
+from vlm_lab.errors import UserError
 from vlm_lab.export import README_TEMPLATE, find_candidate, write_export
 from vlm_lab.export.requirements import render_requirements
 from vlm_lab.export.templates.pages import render_pages
@@ -37,7 +38,16 @@ from vlm_lab.records.run_folder import read_records
 from vlm_lab.run.finalize import _describe_suite as described
 from vlm_lab.suite import load_documents, load_suite, make_prompt
 from vlm_lab.suite.pages import Pages
-from vlm_lab.types import CandidateKey, Decision, Document, Model, Report, Runtime
+from vlm_lab.types import (
+    CandidateKey,
+    Decision,
+    Document,
+    Model,
+    PageText,
+    Reading,
+    Report,
+    Runtime,
+)
 
 PROJECT = Path(__file__).parents[2]
 NANO = PROJECT / "checkpoints" / "qwen2-vl-nano"
@@ -206,6 +216,15 @@ def test_requirements_make_an_environment_in_which_the_scripts_start(tmp_path: P
         served_folder = write_export(exported, tmp_path / "served" / "out")
         python = make_environment(served_folder)
         assert read(served_folder, slip, python) == '{"currency": "GBP"}\n'
+
+
+def test_a_prompt_that_shows_text_of_pages_stays_here(tmp_path: Path) -> None:
+    document = project(tmp_path)
+    run = run_of(tmp_path, server("http://127.0.0.1:1"), document)
+    page_text = PageText(text="Total", readings=(Reading(reader="eyes"),))
+    records = [replace(record, page_text=page_text) for record in read_records(run)]
+    with pytest.raises(UserError, match="shows text that eyes reads from the pages"):
+        find_candidate(read_report(run), records, "m")
 
 
 def make_environment(folder: Path) -> str:

@@ -19,6 +19,7 @@ from vlm_lab.errors import DiskError, UserError
 from vlm_lab.records import run_folder
 from vlm_lab.records.record_lines import encode_record
 from vlm_lab.records.run_folder import (
+    RecordHead,
     append_line,
     complete_folder,
     make_reserve,
@@ -203,6 +204,25 @@ def test_keys_of_answers_that_others_replaced_are_cleaned_away_too(tmp_path: Pat
     for key in ("first", "second"):
         write_record(tmp_path, "m/a.json", record("a", reply_key=key))
     assert read_reply_keys(tmp_path) == {"first", "second"}
+
+
+@pytest.mark.parametrize(
+    ("page_text", "keys"),
+    [
+        (None, {"own"}),
+        (
+            {"readings": [{"reply_key": "first"}, {"reply_key": "second"}]},
+            {"own", "first", "second"},
+        ),
+        ({"readings": [{"reply_key": None}, {}]}, {"own", "None"}),
+        *((odd, {"own"}) for odd in (7, "x", [], {"readings": 7}, {"readings": [1, "x"]})),
+    ],
+)
+def test_a_lines_keys_are_those_of_its_reply_and_its_readings(
+    page_text: Any, keys: set[str]
+) -> None:
+    head = RecordHead("s", "m", "p", "d", reply_key="own", page_text=page_text)
+    assert head.reply_keys == keys
 
 
 @pytest.mark.parametrize("has_reserve", [True, False])

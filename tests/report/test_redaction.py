@@ -37,6 +37,8 @@ def write_secret_run(folder: Path) -> Path:
         record |= {"raw_response": MARK, "prompt": MARK, "tags": {"supplier": MARK}}
         record |= {"reason": MARK, "case": MARK, "model_id": MARK, "revision": MARK}
         record |= {"prediction": {"a": MARK}, "diff": {MARK: MARK}}
+        reading = {"reader": "eyes", "seconds": 1.5, "reply_key": MARK}
+        record["page_text"] = {"text": MARK, "readings": [reading], "notes": _fill_messages()}
         if record["error"]:
             record["error"]["message"] = MARK
         for result in record["fields"]:

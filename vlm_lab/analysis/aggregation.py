@@ -17,7 +17,7 @@ from vlm_lab.analysis.judged_records import explain_left_out
 from vlm_lab.analysis.units import Units, index_units
 from vlm_lab.messages import Message
 from vlm_lab.scoring.missing_values import UNMATCHED_ERROR_TYPES
-from vlm_lab.types import ANSWERED, JUDGED, Batch, CandidateKey, FieldResult, Record, Usage
+from vlm_lab.types import ANSWERED, JUDGED, Batch, CandidateKey, FieldResult, Reading, Record, Usage
 
 COUNT_COLUMNS = (
     *JUDGED,
@@ -36,7 +36,8 @@ SPEED_SETTINGS = ("device", "dtype", "attn_implementation")  # what decides how 
 @dataclass(frozen=True, slots=True)
 class ReplyCost:
     """What one reply took, and under which settings: these without the reasons and versions that an
-    environment has beside them."""
+    environment has beside them. `readings` are those by which the pages were read for the prompt;
+    their seconds are among the elapsed ones."""
 
     elapsed_seconds: float | None
     cached: bool
@@ -45,6 +46,15 @@ class ReplyCost:
     peak_memory_bytes: int | None
     settings: tuple[Any, ...]
     batch: Batch | None = None
+    readings: tuple[Reading, ...] = ()
+    reading_seconds: float | None = None
+
+    @property
+    def model_seconds(self) -> float | None:
+        """Without those in which the pages' text was read."""
+        if self.elapsed_seconds is None:
+            return None
+        return self.elapsed_seconds - (self.reading_seconds or 0.0)
 
 
 @dataclass(slots=True)
@@ -195,4 +205,6 @@ def _extract_cost(record: Record) -> ReplyCost:
         peak_memory_bytes=record.peak_memory_bytes,
         settings=settings,
         batch=record.batch,
+        readings=record.page_text.readings if record.page_text else (),
+        reading_seconds=record.page_text.seconds if record.page_text else None,
     )

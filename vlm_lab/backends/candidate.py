@@ -53,7 +53,10 @@ class Candidate:
         return self._backend_class.cache_inputs(self.model, prompt)
 
     def predict_visual_tokens(self, sizes: Sequence[tuple[int, int]]) -> int | None:
-        """Visual tokens of pages of these sizes (width, height); None where nobody knows."""
+        """Visual tokens of pages of these sizes (width, height); None where nobody knows, and where
+        the model is sent none."""
+        if not self.model.image:
+            return None
         return self._backend_class.predict_visual_tokens(self.model, self.runtime, sizes)
 
     def is_here(self) -> bool:
@@ -103,7 +106,8 @@ class Candidate:
         """One case's reply, page by page where the model is asked so."""
         backend = self._ensure_backend()
         page_prompts = self._split_by_page(prompt)
-        return _join_page_replies([backend.generate(page_prompt) for page_prompt in page_prompts])
+        replies = [backend.generate(page_prompt) for page_prompt in page_prompts]
+        return self._join_page_replies(replies)
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """The replies to prompts that are asked at once, in their order; of a model that is asked
@@ -113,7 +117,9 @@ class Candidate:
         page_replies = list(self._ensure_backend().generate_batch(page_prompts))
         _check_batch(page_replies, len(page_prompts))
         replies = iter(page_replies)
-        return [_join_page_replies(list(islice(replies, len(pages)))) for pages in split_prompts]
+        return [
+            self._join_page_replies(list(islice(replies, len(pages)))) for pages in split_prompts
+        ]
 
     def announce_batch(self, prompts: Sequence[Prompt]) -> None:
         """Tells the backend, while it answers, what `generate_batch` will be asked next."""
@@ -131,6 +137,14 @@ class Candidate:
         if self.model.pages != "each" or len(prompt.pages) < 2:
             return [prompt]
         return [replace(prompt, pages=[page]) for page in prompt.pages]
+
+    def _join_page_replies(self, replies: Sequence[Generation]) -> Generation:
+        """One reply of a prompt's. Of a prompt without pages no visual tokens are counted: not even
+        none."""
+        reply = replies[0] if len(replies) == 1 else merge_page_replies(replies)
+        if self.model.image:
+            return reply
+        return replace(reply, usage=replace(reply.usage, visual_tokens=None))
 
     def close(self) -> None:
         """Frees everything the model held."""
@@ -150,10 +164,6 @@ def _check_batch(replies: Sequence[object], wanted_count: int) -> None:
         if not isinstance(reply, Generation):
             figures = {"type": type(reply).__name__}
             raise GenerationError("BadReply", Message("no_generation", figures))
-
-
-def _join_page_replies(replies: Sequence[Generation]) -> Generation:
-    return replies[0] if len(replies) == 1 else merge_page_replies(replies)
 
 
 def merge_page_replies(replies: Sequence[Generation]) -> Generation:

@@ -106,10 +106,11 @@ def _find_cached_files(
     """Its replies, replies that no record names, of which nobody knows whose they are, and the
     checks of references, which quote them."""
     keys = {
-        str(head.reply_key)
+        key
         for run in runs
         for head in read_all_heads(run)
         if document.is_of(head.suite, head.document, head.document_name)
+        for key in head.reply_keys
     }
     strays = find_stray_replies(runs, list_runs(args.output_dir), args.cache)
     checks = (args.cache / "checks").glob("*.json")

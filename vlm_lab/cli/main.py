@@ -44,6 +44,7 @@ COMMANDS = {
     ),
     "run": "run every model x prompt x document; takes the options of pytest, too",
     "score": "score a file of predictions against references with our score and the published ones",
+    "try": "load a candidate, read three pages, and write what can be told of it to others",
     "weights": "where every candidate's weights are; fetch them, or plan to",
 }
 

@@ -23,6 +23,7 @@ from vlm_lab.config.strict_yaml import (
     parse_value,
     read_yaml,
 )
+from vlm_lab.config.text_keys import check_readers
 from vlm_lab.config.variants import (
     NAME_PATTERN,
     SEPARATOR,
@@ -115,6 +116,7 @@ def load_candidates(paths: Sequence[Path]) -> Candidates:
             locations={**merged.locations, **loaded.locations},
             plugins=merged.plugins + loaded.plugins,
         )
+    check_readers(merged.models, merged.locations)
     return merged
 
 

@@ -22,7 +22,7 @@ BACKENDS = {
 }
 # What `backend_kwargs` of each may say; of a backend of one's own nobody knows.
 BACKEND_KEYS: Mapping[str, tuple[str, ...]] = {
-    "ocr": (),
+    "ocr": ("output",),
     "openai": (
         "base_url",
         "api_key_env",
@@ -83,7 +83,7 @@ def check_backend_keys(
         known_keys = BACKEND_KEYS[model.backend] if is_own else any_keys
         if key not in known_keys:
             parent_keys = keys if is_own else ["defaults"]
-            suggestion = format_suggestion(key, known_keys) if known_keys else "; it takes none"
+            suggestion = format_suggestion(key, known_keys)
             raise source.make_error(
                 [*parent_keys, "backend_kwargs", key],
                 f"backend {model.backend} has no key {quote_value(key)}{suggestion}",

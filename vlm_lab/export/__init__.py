@@ -93,6 +93,12 @@ def find_candidate(
             "give another with --prompt"
         )
     newest = max(answered_records, key=lambda record: record.measured_at or "")
+    if newest.page_text:
+        readers = ", ".join(reading.reader for reading in newest.page_text.readings)
+        raise UserError(
+            f"{name}: prompt {chosen_prompt_id!r} shows text that {readers} reads from the pages, "
+            "and an export has no reader; name another prompt with --prompt"
+        )
     return ExportedCandidate(model, chosen_prompt_id, suite, newest, report)
 
 

@@ -39,7 +39,8 @@ RESERVE_BYTES = 1 << 20
 @dataclass(frozen=True, slots=True)
 class RecordHead(HasCandidate):
     """What can be read of a line of any version: whose it is, and what is hostile text, the key of
-    its cached reply, how it ended, the document's name, and what decided its score."""
+    its cached reply, how it ended, the document's name, what decided its score, and by what its
+    pages were read."""
 
     suite: str
     model: str
@@ -51,6 +52,15 @@ class RecordHead(HasCandidate):
     document_sha256: Any = None
     reference_sha256: Any = None
     scoring_sha256: Any = None
+    page_text: Any = None
+
+    @property
+    def reply_keys(self) -> set[str]:
+        """Under which the cache has its reply, and those by which its pages were read for it."""
+        readings = self.page_text.get("readings") if isinstance(self.page_text, dict) else None
+        entries = readings if isinstance(readings, list) else []
+        reading_keys = [entry.get("reply_key") for entry in entries if isinstance(entry, dict)]
+        return {str(key) for key in (self.reply_key, *reading_keys)}
 
     @property
     def key(self) -> CaseKey:
@@ -211,7 +221,7 @@ def read_reply_keys(folder: Path) -> set[str]:
     """The keys under which the run's replies are cached, also those of answers that later ones
     replaced; of runs of other versions, too."""
     lines = _read_heads(folder / RECORDS_FILE)
-    return {str(position.head.reply_key) for position in lines}
+    return set[str]().union(*(position.head.reply_keys for position in lines))
 
 
 def read_heads(folder: Path) -> list[RecordHead]:

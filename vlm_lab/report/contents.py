@@ -45,6 +45,7 @@ from vlm_lab.report.headline import (
 )
 from vlm_lab.report.images.crops import ErrorCrop
 from vlm_lab.report.plots import format_sweep_title
+from vlm_lab.report.reading_table import READING_COLUMNS, READING_LEGEND, build_reading_rows
 from vlm_lab.report.tables import Translator
 from vlm_lab.report.throughput_table import (
     THROUGHPUT_COLUMNS,
@@ -135,6 +136,10 @@ def _build_evidence_blocks(
         yield from _build_table_blocks(THROUGHPUT_COLUMNS, throughput_rows, gettext)
         if throughput_rows:
             yield Paragraph(gettext(THROUGHPUT_LEGEND))
+        reading_rows = build_reading_rows(asked_summaries, catalogue)
+        yield from _build_table_blocks(READING_COLUMNS, reading_rows, gettext)
+        if reading_rows:
+            yield Paragraph(gettext(READING_LEGEND))
         unmatched_lines = format_unmatched(summaries, catalogue)
         if unmatched_lines:
             yield BulletList(unmatched_lines)

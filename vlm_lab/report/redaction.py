@@ -23,6 +23,7 @@ from vlm_lab.types import (
     FieldResult,
     LabelError,
     Model,
+    PageText,
     Record,
     Repeatability,
     Report,
@@ -136,6 +137,7 @@ class _Redaction:
             prompt_id=record.prompt_id,
             elapsed_seconds=record.elapsed_seconds,
             timing=record.timing,
+            page_text=_redact_page_text(record.page_text),
             usage=record.usage,
             mean_logprob=record.mean_logprob,
             finish_reason=record.finish_reason,
@@ -243,6 +245,14 @@ def _list_known_names(report: Report) -> Iterator[str]:
         yield from (*summary.candidate, summary.candidate.label)
         yield from (*summary.scores, *summary.fields)
     yield from UPPER_LIMITS
+
+
+def _redact_page_text(page_text: PageText | None) -> PageText | None:
+    """Who read it, and in what time."""
+    if page_text is None:
+        return None
+    readings = tuple(replace(reading, reply_key=None) for reading in page_text.readings)
+    return PageText(text=HIDDEN, readings=readings)
 
 
 def _redact_model(model: Model) -> Model:

@@ -27,6 +27,7 @@ from vlm_lab.report.formatting import (
 )
 from vlm_lab.report.headline import format_headline
 from vlm_lab.report.next_steps import find_run_argument
+from vlm_lab.report.reading_table import READING_COLUMNS, build_reading_rows
 from vlm_lab.report.tables import group_by_suite
 from vlm_lab.report.throughput_table import THROUGHPUT_COLUMNS, build_throughput_rows
 from vlm_lab.report.variant_table import VARIANT_COLUMNS, build_variant_rows
@@ -58,6 +59,7 @@ def format_summary_lines(report: Report) -> list[str]:
                 *format_optional_table(
                     THROUGHPUT_COLUMNS, build_throughput_rows(report, run_summaries)
                 ),
+                *format_optional_table(READING_COLUMNS, build_reading_rows(run_summaries)),
                 *format_optional_table(VARIANT_COLUMNS, build_variant_rows(report, run_summaries)),
                 *format_unmatched(run_summaries),
             ]

@@ -24,7 +24,8 @@ VARIANT_COLUMNS = (
     "memory GB",
 )
 VARIANT_LEGEND = (
-    "Each variant minus the same model as it is, paired over the documents that both answered."
+    "Each variant minus the same model as it is, with the same prompt or, where it has not that,"
+    " with its first, paired over the documents that both answered."
     " As good within: the smallest difference in F1 that is shown not to be exceeded, either way"
     " (two one-sided tests); a p value alone never shows that two are as good as each other."
 )
@@ -35,21 +36,28 @@ def build_variant_rows(
 ) -> list[list[str]]:
     """The variants whose base was asked, too, under VARIANT_COLUMNS; a sweep has its own curve."""
     swept = {point.model for curve in report.sweeps for point in curve.points}
-    asked = {summary.candidate for summary in summaries}
     rows = []
     for summary in summaries:
-        base = summary.candidate._replace(model=find_base(summary.model))
-        if base in asked and summary.model not in swept:
-            rows.append(_build_row(report, summary, base.model, catalogue))
+        base = _find_asked_base(summary, summaries)
+        if base and summary.model not in swept:
+            rows.append(_build_row(report, summary, base, catalogue))
     return rows
 
 
+def _find_asked_base(variant: Summary, summaries: Sequence[Summary]) -> Summary | None:
+    """The model as it is with the variant's prompt; where it has not that one, with its first."""
+    base_name = find_base(variant.model)
+    bases = [each for each in summaries if each.model == base_name]
+    with_prompt = [each for each in bases if each.prompt_id == variant.prompt_id]
+    return next(iter([*with_prompt, *bases]), None)
+
+
 def _build_row(
-    report: Report, summary: Summary, base: str, catalogue: NullTranslations
+    report: Report, summary: Summary, base: Summary, catalogue: NullTranslations
 ) -> list[str]:
     speed = summary.speed
     memory = None if speed.peak_memory_bytes is None else speed.peak_memory_bytes / 1e9
-    key, base_key = (summary.model, summary.prompt_id), (base, summary.prompt_id)
+    key, base_key = (summary.model, summary.prompt_id), (base.model, base.prompt_id)
     comparisons = [each for each in report.comparisons if each.suite == summary.suite]
     comparison = find_comparison(comparisons, key, base_key, HEADLINE_SCORE)
     return [

@@ -21,8 +21,8 @@ InputKind = Literal["prompt", "document", "reference", "settings"]
 INPUT_KINDS: tuple[InputKind, ...] = ("prompt", "document", "reference", "settings")
 # What a model is called, what it costs and what was decided on it change no answer.
 UNDECISIVE_SETTINGS = ("name", "prompts", "status", "notes", "price")
-# Of models that have none, runs from before there were these keys say nothing.
-LATER_SETTINGS = ("serve", "serve_args")
+# Of models that leave them as they are, runs from before there were these keys say nothing.
+LATER_SETTINGS = {"serve": None, "serve_args": (), "image": True, "reader": None}
 
 
 def compute_case_inputs(case: Case) -> Mapping[str, str]:
@@ -32,8 +32,18 @@ def compute_case_inputs(case: Case) -> Mapping[str, str]:
         "prompt": _hash_prompt(case.template, document.suite, case.prompt_id),
         "document": _hash_file(document.path),
         "reference": _hash_reference(document),
-        "settings": _hash_settings(case.model, document.suite.max_pages, document.suite.dpi),
+        "settings": _hash_case_settings(case),
     }
+
+
+def _hash_case_settings(case: Case) -> str:
+    """The model's, and where its prompt shows the pages' text, all that decides that."""
+    suite = case.document.suite
+    settings = _hash_settings(case.model, suite.max_pages, suite.dpi)
+    if case.reading is None:
+        return settings
+    reader_prompt = _hash_prompt(case.reading.template, suite, case.reading.prompt_id)
+    return _hash_value([settings, reader_prompt, _hash_case_settings(case.reading)])
 
 
 def find_changed_inputs(before: Mapping[str, str], now: Mapping[str, str]) -> list[InputKind]:
@@ -74,8 +84,8 @@ def _hash_settings(model: Model, max_pages: int, dpi: int) -> str:
     settings = asdict(model)
     for name in UNDECISIVE_SETTINGS:
         del settings[name]
-    for name in LATER_SETTINGS:
-        if not settings[name]:
+    for name, usual_value in LATER_SETTINGS.items():
+        if settings[name] == usual_value:
             del settings[name]
     return _hash_value([settings, max_pages, dpi])
 

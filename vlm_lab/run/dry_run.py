@@ -69,7 +69,8 @@ def make_perfect_reply(
 ) -> Generation:
     """The reply of a model that reads everything: the reference itself. Its `environment` is what a
     real run would find."""
-    reference, image_sizes = case.document.reference, facts.image_sizes
+    reference = case.document.reference
+    image_sizes = facts.image_sizes if case.model.image else ()
     return Generation(
         raw_response=json.dumps(reference or {}, ensure_ascii=False),
         cached=True,
@@ -79,6 +80,7 @@ def make_perfect_reply(
             "cached": is_cached,
             "weights": _describe_weights(candidate),
             "visual_tokens": candidate.predict_visual_tokens(image_sizes),
+            "text_alone": not case.model.image,
             "reference_tokens": estimate_tokens(reference),
         },
     )
@@ -146,6 +148,8 @@ def _format_forecast_line(
     parts = [f"{label}: {len(forecast)} cases"]
     if cached_count:
         parts.append(f"{cached_count} cached")
+    if any(case.get("text_alone") for case in forecast):
+        parts.append("text alone, no visual tokens")
     if visual_tokens:
         parts.append(f"about {median(visual_tokens):,.0f} visual tokens each")
     if seconds and open_count:

@@ -5,29 +5,33 @@ The next case's pages are rendered while the model works on this one's.
 
 import contextlib
 import importlib
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import NotApplicable, Skip, UserError
-from vlm_lab.messages import Message, list_alternatives
+from vlm_lab.messages import Message
 from vlm_lab.run import dry_run
+from vlm_lab.run.asking import (
+    ReplyKeys,
+    Timer,
+    add_page_text,
+    check_applicable,
+    time_generation,
+)
 from vlm_lab.run.offline import RequestWindow
 from vlm_lab.run.options import Options
+from vlm_lab.run.page_reader import PageReader
 from vlm_lab.run.plan import Plan
-from vlm_lab.run.reply_cache import ReplyCache, compute_reply_key
+from vlm_lab.run.reply_cache import ReplyCache
 from vlm_lab.suite import make_prompt
 from vlm_lab.suite.pages import Pages, stop_rendering
 from vlm_lab.types import Case, Generation, Model, Prompt, Runtime
 
 REPORT_MODULES = ("vlm_lab.run.finalize", "scipy.special", "matplotlib.figure")
-Timer = Callable[[Callable[[], Generation]], object]
 
 
 class InferenceRunner:
@@ -37,6 +41,10 @@ class InferenceRunner:
         self.options, self.plan = options, plan
         self.runtime = Runtime(options.cache, options.device, options.online, options.seed)
         self.reply_cache = ReplyCache(options.cache / "replies", options.replies)
+        self.reply_keys = ReplyKeys(options.seed, options.scenario)
+        self.page_reader = PageReader(
+            self.make_candidate, self._make_prompt, self.reply_cache, options.seed
+        )
         self._ahead_executor = ThreadPoolExecutor(2, "ahead")
         self._page_inspector = dry_run.PageInspector()
         self._recent_pages: dict[tuple[Path, int, int], Pages] = {}
@@ -48,10 +56,14 @@ class InferenceRunner:
         return Candidate(model, self.runtime)
 
     def build_prompt(self, case: Case) -> Prompt:
-        """The case's prompt. Its pages may already be on their way: they are rendered while the
-        model works."""
+        """The case's prompt, in which nobody has read the pages yet. These may already be on their
+        way: they are rendered while the model works."""
         prompt = self._make_prompt(case)
         return replace(prompt, pages=self._share_pages(prompt.pages))
+
+    def build_sent_prompt(self, case: Case) -> Prompt:
+        """The case's prompt as its model is sent it."""
+        return self.page_reader.show_text(case, self.build_prompt(case))
 
     def _make_prompt(self, case: Case) -> Prompt:
         return make_prompt(
@@ -76,16 +88,16 @@ class InferenceRunner:
         if reason := self.plan.sweep.reasons.get(case.model.name):
             raise NotApplicable(reason)
         if self.options.dry_run:
-            reply_key = self._find_reply_key(case, candidate, prompt)
-            is_cached = self.reply_cache.get(reply_key) is not None
             facts = self._page_inspector.inspect(prompt)
+            is_cached = self._is_cached(case, candidate, prompt)
             return dry_run.make_perfect_reply(case, candidate, facts, is_cached)
         if self._window and self._window.candidate is candidate:
             return self._window.take(case)
         check_applicable(case)
-        reply_key = self._compute_reply_key(case, candidate, prompt)
+        prompt = self._complete_prompt(case, candidate, prompt)
+        reply_key = self.reply_keys.compute(case, candidate, prompt)
         if cached := self.reply_cache.get(reply_key):
-            return cached
+            return add_page_text(cached, prompt.page_text)
         if self.options.replies == "only":
             figures = {"model": case.model.name, "document": case.document.id}
             raise Skip(Message("no_cached_reply", figures))
@@ -94,27 +106,37 @@ class InferenceRunner:
         if candidate.recorded:
             return replace(candidate.generate(prompt), reply_key=reply_key)
         # Where device and dtype were not known before, they are now, and may be another key.
-        loaded_key = self._compute_reply_key(case, candidate, prompt)
+        loaded_key = self.reply_keys.compute(case, candidate, prompt)
         if loaded_key != reply_key and (cached := self.reply_cache.get(loaded_key)):
-            return cached
+            return add_page_text(cached, prompt.page_text)
         if self.options.scenario == "offline":
             self._window = self._open_window(candidate)
             return self._window.take(case)
-        prompt.pages.render_pages()  # type: ignore[attr-defined]
+        render_pages(prompt)
         self._render_ahead(case)
-        generation = self._time_generation(candidate, prompt, timer)
+        generation = time_generation(candidate, prompt, timer)
         generation = replace(generation, reply_key=loaded_key)
         self.reply_cache.put(generation)
-        return generation
+        return add_page_text(generation, prompt.page_text)
+
+    def _complete_prompt(self, case: Case, candidate: Candidate, prompt: Prompt) -> Prompt:
+        """The prompt as it is sent. Where pages must be read for it by another model, that reads
+        those of all cases first, unless this model cannot be here."""
+        known_prompt = self.page_reader.show_known_text(case, prompt)
+        if known_prompt is not None:
+            return known_prompt
+        candidate.identity()
+        self.page_reader.read_first(self.plan.find_asked_cases(case.model))
+        return self.page_reader.show_text(case, prompt)
 
     def _open_window(self, candidate: Candidate) -> RequestWindow:
         def prepare(case: Case) -> Generation | tuple[Prompt, str | None]:
             check_applicable(case)
-            prompt = self._make_prompt(case)
-            reply_key = self._compute_reply_key(case, candidate, prompt)
+            prompt = self.page_reader.show_text(case, self._make_prompt(case))
+            reply_key = self.reply_keys.compute(case, candidate, prompt)
             if cached := self.reply_cache.get(reply_key):
-                return cached
-            prompt.pages.render_pages()  # type: ignore[attr-defined]
+                return add_page_text(cached, prompt.page_text)
+            render_pages(prompt)
             return prompt, reply_key
 
         cases = self.plan.find_asked_cases(candidate.model)
@@ -129,47 +151,17 @@ class InferenceRunner:
         if window:
             window.join()
             candidate.close()  # a request that was just being made may have loaded it again
+        self.page_reader.forget()
 
-    def _compute_reply_key(self, case: Case, candidate: Candidate, prompt: Prompt) -> str | None:
-        """What the reply is stored under; None where it never comes from the cache."""
-        identity = candidate.identity()
-        if identity is None:
-            return None
-        return compute_reply_key(
-            case.model,
-            prompt,
-            identity,
-            candidate.cache_inputs(prompt),
-            self.runtime.seed,
-            case.document.path,
-            self.options.scenario,
-        )
-
-    def _find_reply_key(self, case: Case, candidate: Candidate, prompt: Prompt) -> str | None:
-        """As `_compute_reply_key`; None also where weights are missing."""
+    def _is_cached(self, case: Case, candidate: Candidate, prompt: Prompt) -> bool:
+        """Whether a run would find the reply; not where pages are still to be read for it, or where
+        weights are missing."""
+        sent_prompt = self.page_reader.show_known_text(case, prompt)
         with contextlib.suppress(Skip):
-            return self._compute_reply_key(case, candidate, prompt)
-        return None
-
-    def _time_generation(self, candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:
-        replies: list[Generation] = []
-        seconds: list[float] = []
-
-        def generate_once() -> Generation:
-            start_time = time.perf_counter()
-            replies.append(candidate.generate(prompt))
-            seconds.append(time.perf_counter() - start_time)
-            return replies[-1]
-
-        timer(generate_once)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        return replace(
-            replies[0],
-            notes=(*replies[0].notes, *collect_page_notes(prompt)),
-            elapsed_seconds=statistics.median(seconds),
-            rounds=tuple(seconds),
-            measured_at=now,
-        )
+            if sent_prompt is not None:
+                reply_key = self.reply_keys.compute(case, candidate, sent_prompt)
+                return self.reply_cache.get(reply_key) is not None
+        return False
 
     def _render_ahead(self, case: Case) -> None:
         next_case = self.plan.find_next_case(case)
@@ -188,25 +180,14 @@ class InferenceRunner:
     def close(self) -> None:
         """Stops rendering ahead."""
         self._ahead_executor.shutdown(wait=False, cancel_futures=True)
+        self.page_reader.close()
         stop_rendering()
 
 
-def collect_page_notes(prompt: Prompt) -> tuple[Message, ...]:
-    """What the prompt's pages came out as, once they are rendered."""
-    return prompt.pages.notes if isinstance(prompt.pages, Pages) else ()
-
-
-def check_applicable(case: Case) -> None:
-    """NotApplicable where the document has not the tags that the model's `only` asks for."""
-    tags, only = case.document.tags, case.model.only
-    if all(tags.get(name) in values for name, values in only.items()):
-        return
-    wanted_tags = [
-        Message("wanted_tag", {"tag": name, "values": list_alternatives(values)})
-        for name, values in only.items()
-    ]
-    figures = {"model": case.model.name, "tags": wanted_tags}
-    raise NotApplicable(Message("meant_for_others", figures))
+def render_pages(prompt: Prompt) -> None:
+    """Has the pixels before the clock runs; a prompt of text alone has none."""
+    if isinstance(prompt.pages, Pages):
+        prompt.pages.render_pages()
 
 
 def _render_quietly(pages: Any) -> None:

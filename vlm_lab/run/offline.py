@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import GenerationError
 from vlm_lab.messages import Message
+from vlm_lab.run.asking import add_page_text, complete_reply
 from vlm_lab.run.batching import (
     WaitingPrompt,
     choose_batch,
@@ -261,15 +262,13 @@ class RequestWindow:
 
     def _complete(self, waiting: WaitingPrompt, reply: Generation, batch: Batch) -> Generation:
         completed = replace(
-            reply,
+            complete_reply(reply, waiting.prompt),
             timing=Timing(),
             batch=batch,
-            notes=(*reply.notes, *getattr(waiting.prompt.pages, "notes", ())),
-            measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
             reply_key=waiting.reply_key,
         )
         self._store(completed)
-        return completed
+        return add_page_text(completed, waiting.prompt.page_text)
 
     def _settle(self, waiting: WaitingPrompt, outcome: Outcome) -> None:
         with self._changed:

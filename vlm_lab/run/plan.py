@@ -8,6 +8,7 @@ from pathlib import Path
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.commands import format_run_command
 from vlm_lab.config.models_file import Candidates, check_prompts, load_candidates
+from vlm_lab.config.text_keys import check_shown_text
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, in_english, list_first_names
 from vlm_lab.records.run_settings import RunSettings
@@ -15,6 +16,7 @@ from vlm_lab.registry import allow_plugins
 from vlm_lab.run.left_out import LeftOutPages
 from vlm_lab.run.options import Options
 from vlm_lab.run.preflight import check_suite
+from vlm_lab.run.readings import build_reading
 from vlm_lab.run.resume import FormerAnswers, check_selection, find_former_answers
 from vlm_lab.run.rule_forecast import find_unprovable_rules
 from vlm_lab.run.rule_names import check_rules
@@ -23,6 +25,7 @@ from vlm_lab.run.sweep import sweep_candidates
 from vlm_lab.run.unsound_references import leave_unscored
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.suite.holdout import split_holdout
+from vlm_lab.suite.prompts import shows_page_text
 from vlm_lab.suite.sampling import sample_documents
 from vlm_lab.types import Case, CaseKey, Document, Model, Runtime, Suite
 
@@ -40,6 +43,7 @@ class Plan:
         allow_plugins(written.plugins)
         if options.max_pages and options.sweep and options.sweep.setting == "max_pages":
             raise UserError("--max-pages: --sweep says how many; leave --max-pages away")
+        self._written_models = written.models  # a sweep's values have other names
         self.sweep = sweep_candidates(written, options.sweep, options.cache)
         self.candidates: Candidates = self.sweep.candidates
         self.suites: dict[Path, tuple[Suite, tuple[Document, ...]]] = {}
@@ -60,6 +64,8 @@ class Plan:
         suite, documents = self._load_suite(self.options.suite or folder)
         templates = {**self.candidates.prompts, **suite.prompts}
         check_prompts(self.candidates, templates, self.options.prompts)
+        locations = self.candidates.locations
+        check_shown_text(self.candidates.models, templates, locations, shows_page_text)
         cases: list[Case] = []
         for model_rank, model in enumerate(self.models):
             for prompt_id in model.prompts:
@@ -67,7 +73,10 @@ class Plan:
                     continue
                 template = templates[prompt_id]
                 for document in documents:
-                    case = Case(model, prompt_id, template, document)
+                    reading = build_reading(
+                        model, template, document, self._written_models, templates
+                    )
+                    case = Case(model, prompt_id, template, document, reading)
                     self._ranks[case.key] = model_rank, len(self._ranks)
                     cases.append(case)
         return cases

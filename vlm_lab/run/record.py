@@ -46,6 +46,7 @@ def build_answered_record(
         measured_at=generation.measured_at,
         peak_memory_bytes=generation.peak_memory_bytes,
         environment=generation.environment,
+        page_text=generation.page_text,
     )
 
 

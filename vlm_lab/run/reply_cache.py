@@ -42,12 +42,15 @@ def compute_reply_key(
 ) -> str:
     """sha256 over all that decides a reply: `identity` is the backend's, `cache_inputs` what it
     takes of the prompt beside text and pages. The pages follow from the file's digest, the limit
-    and the dpi. What was asked beside others is another reply, and has no seconds of its own."""
+    and the dpi; a model that is sent text alone gets none. What was asked beside others is another
+    reply, and has no seconds of its own."""
     pages: Any = prompt.pages
     key_inputs = {
         "format": CACHE_FORMAT,
         "document": compute_sha256(path),
-        "pages": [pages.max_pages, pages.dpi, model.pages, describe_renderer()],
+        "pages": [pages.max_pages, pages.dpi, model.pages, describe_renderer()]
+        if model.image
+        else [],
         "prompt": prompt.text,
         "generation": dict(model.generation_kwargs),
         "processor": dict(model.processor_kwargs),
@@ -87,10 +90,11 @@ class ReplyCache:
         self._run = str(folder.resolve())
         self._recorded_keys = read_reply_keys(folder)
 
-    def get(self, key: str | None) -> Generation | None:
+    def get(self, key: str | None, is_fresh: bool = False) -> Generation | None:
         """The stored reply, marked as cached, with the seconds and environment that it was measured
         with; None without a key. Where a crash came between a reply of this run and its record, it
-        is this run's own and no cached one."""
+        is this run's own and no cached one. One that `is_fresh` was asked for in this run, and is
+        not asked for once more."""
         if key is None or self.mode == "off":
             return None
         try:
@@ -100,7 +104,7 @@ class ReplyCache:
         except (OSError, ValueError):
             return None
         is_own = stored.run == self._run != "" and key not in self._recorded_keys
-        if self.mode == "refresh" and not is_own:
+        if self.mode == "refresh" and not (is_own or is_fresh):
             return None
         values = {field.name: getattr(stored, field.name) for field in fields(Generation)}
         return Generation(**{**values, "cached": not is_own, "reply_key": key})

@@ -162,7 +162,7 @@ class Session:
         if folder is None or self.report is not None:
             return
         model_cases = [case for case in self.plan.cases if case.model == candidate.model]
-        build_prompt = self.runner.build_prompt
+        build_prompt = self.runner.build_sent_prompt
         probes = repeat.repeat_cases(
             candidate, model_cases, folder, build_prompt, options.probe, options.seed
         )

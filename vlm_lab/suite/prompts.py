@@ -1,11 +1,14 @@
 """Template + schema + document -> the prompt that a model is sent.
 
 Templates are Jinja2 in its sandbox, strict about names: `{{ schema }}` is the suite's JSON Schema
-without the keys that are ours alone, `{{ template }}` its fields as NuExtract's models want them. A
-template is the user's own, yet a typing error in it must
-not become an empty prompt. It may show the schema and choose between texts; what could run without
-an end (loops, macros, arithmetic, filters) is refused before it is compiled, for Jinja computes
-`{{ 9 ** 9 ** 9 }}` while it compiles.
+without the keys that are ours alone, `{{ template }}` its fields as NuExtract's models want them,
+`{{ ocr_text }}` the document's pages as text. A template is the user's own, yet a typing error in
+it must not become an empty prompt. It may show the schema and choose between texts; what could run
+without an end (loops, macros, arithmetic, filters) is refused before it is compiled, for Jinja
+computes `{{ 9 ** 9 ** 9 }}` while it compiles.
+
+The pages' text is a stranger's: Jinja puts it in as a value, and evaluates nothing in it. Until a
+case is asked nobody has read it, and the prompt has `{{ ocr_text }}` in its place.
 """
 
 import json
@@ -27,6 +30,8 @@ from vlm_lab.types import Document, Model, Prompt, Suite
 
 Variables = tuple[tuple[str, str], ...]
 MAX_PROMPT_CHARACTERS = 1_000_000  # more than any model reads
+PAGE_TEXT = "ocr_text"
+NOT_YET_READ = f"{{{{ {PAGE_TEXT} }}}}"  # stands for the pages' text
 # What shows texts and chooses between them.
 ALLOWED_NODES = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const),
@@ -37,20 +42,35 @@ _jinja_environment = ImmutableSandboxedEnvironment(
 )
 
 
-def render_prompt_text(template: str, suite: Suite, prompt_id: str) -> str:
-    """The words of one prompt, the same for all documents. UserError names file, prompt and
-    line."""
+def render_prompt_text(
+    template: str, suite: Suite, prompt_id: str, page_text: str | None = None
+) -> str:
+    """The words of one prompt: the same for all documents, unless it shows the text of a document's
+    pages and that is given. UserError names file, prompt and line."""
     variables = _format_variables(suite)
     is_own = suite.prompts.get(prompt_id) == template
     place = suite.prompt_files.get(prompt_id, suite.name) if is_own else suite.name
     if "\N{REPLACEMENT CHARACTER}" in template and not _is_utf8(Path(place)):
         figures = {"file": str(place), "prompt": prompt_id}
         raise UserError(Message("prompt_not_utf8", figures))
+    shown_text = NOT_YET_READ if page_text is None else page_text
+    render = _render_for_all if page_text is None else _render_template
     try:
-        return _render_template(template, variables)
+        return render(template, (*variables, (PAGE_TEXT, shown_text)))
     except _TemplateRefusal as refusal:
         figures = {"file": str(place), "prompt": prompt_id, **refusal.message.figures}
         raise UserError(Message(refusal.message.kind, figures)) from None
+
+
+@lru_cache(maxsize=256)
+def shows_page_text(template: str) -> bool:
+    """Whether a template has the text of a document's pages in it; False for one that is none,
+    which is said when it is rendered."""
+    try:
+        tree = _jinja_environment.parse(template)
+    except TemplateError:
+        return False
+    return PAGE_TEXT in {name.name for name in tree.find_all(nodes.Name)}
 
 
 def _is_utf8(path: Path) -> bool:
@@ -82,6 +102,10 @@ class _TemplateRefusal(Exception):
 
 
 @lru_cache(maxsize=256)
+def _render_for_all(template: str, variables: Variables) -> str:
+    return _render_template(template, variables)
+
+
 def _render_template(template: str, variables: Variables) -> str:
     try:
         tree = _jinja_environment.parse(template)

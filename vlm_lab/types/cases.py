@@ -156,7 +156,9 @@ class Model:
     and the values of them that the model is meant for: it is not asked about other documents.
     `incumbent` says that this is what the team uses today. `isolate` is for a backend of one's own:
     whether it has a process of its own, which is what it has unless it is told otherwise. `serve`
-    is the engine, or the command, that a run starts to serve the model, with `serve_args`."""
+    is the engine, or the command, that a run starts to serve the model, with `serve_args`. `image`
+    is False where the model is sent text alone; `reader` names the model that reads the pages for
+    `{{ ocr_text }}` in its prompts, the OCR baseline where it is None."""
 
     name: str
     model_id: str
@@ -173,6 +175,8 @@ class Model:
     use_safetensors: bool = True
     python: str | None = None
     pages: PageMode = "together"
+    image: bool = True
+    reader: str | None = None
     dpi: int | None = None
     max_pages: int | None = None
     processor_kwargs: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -203,12 +207,14 @@ class Model:
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """One cell: a model, one of its prompts (the template's text), a document. Pytest hashes each
-    one several times: by identity, and `key` says which cells are the same."""
+    one several times: by identity, and `key` says which cells are the same. `reading` is the case
+    whose reply is the pages' text in this one's prompt, None where the prompt shows none."""
 
     model: Model
     prompt_id: str
     template: str
     document: Document
+    reading: Case | None = None
     # What makes this the same case in another run: made once, a run asks for it a dozen times.
     key: CaseKey = field(init=False, repr=False)
 
@@ -237,10 +243,52 @@ class Runtime:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens; None where the backend does not say."""
+
+    prompt_tokens: int | None = None
+    visual_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What it took to read a document's pages for another model's prompt: the reader's name, its
+    seconds (None where they are not known) and tokens, its price in models.yaml, and the key of its
+    reply in the cache."""
+
+    reader: str
+    seconds: float | None = None
+    usage: Usage = Usage()
+    price: Mapping[str, float] = field(default_factory=dict)
+    cached: bool = False
+    measured_at: str | None = None
+    reply_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageText:
+    """What `{{ ocr_text }}` stood for in a prompt, and by which readings it was had: the last one's
+    reply is the text, those before it were read for that one's own prompt. `notes` tell of what was
+    odd about it."""
+
+    text: str
+    readings: tuple[Reading, ...] = ()
+    notes: tuple[Message, ...] = ()
+
+    @property
+    def seconds(self) -> float | None:
+        """Of all readings; None where one of them is not known."""
+        known = [each.seconds for each in self.readings if each.seconds is not None]
+        return sum(known) if len(known) == len(self.readings) else None
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Prompt:
     """What one case sends: words and pages. `languages` are the document's, for readers that must
-    choose a script; `suite` is for `replay`, whose JSON files are read as references are."""
+    choose a script; `suite` is for `replay`, whose JSON files are read as references are;
+    `page_text` is what of the words was read from the pages."""
 
     id: str
     text: str
@@ -250,15 +298,7 @@ class Prompt:
     schema: Mapping[str, Any] = field(default_factory=dict)
     languages: tuple[str, ...] = ()
     suite: Suite | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens; None where the backend does not say."""
-
-    prompt_tokens: int | None = None
-    visual_tokens: int | None = None
-    output_tokens: int | None = None
+    page_text: PageText | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,10 +330,10 @@ class Generation:
     `page_responses` holds the single replies of a model that is asked page by page. `tokens` are
     (text, natural log-probability) pairs where the backend gives them. `environment` says what the
     reply was made with: device, dtype, attention, each with its reason, and versions. The harness
-    fills in the last six; `reply_key` is what the reply cache has it under, None where it has not,
-    and `fields` are what was asked for, by which a reply of another shape is read. `notes` tell of
-    its pages and of what else was odd. `batch` is of a reply that was asked beside others, and has
-    no seconds of its own.
+    fills in the last seven; `reply_key` is what the reply cache has it under, None where it has
+    not, and `fields` are what was asked for, by which a reply of another shape is read. `notes`
+    tell of its pages and of what else was odd. `batch` is of a reply that was asked beside others,
+    and has no seconds of its own. `elapsed_seconds` and `rounds` have those of `page_text` in them.
     """
 
     raw_response: str
@@ -314,6 +354,7 @@ class Generation:
     reply_key: str | None = None
     fields: tuple[Field, ...] = ()
     batch: Batch | None = None
+    page_text: PageText | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -429,6 +470,7 @@ class Record(HasCandidate):
     verified: bool = False
     checks: Mapping[str, bool | None] = field(default_factory=dict)
     reply_key: str | None = None
+    page_text: PageText | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
     dry_run: Mapping[str, Any] = field(default_factory=dict)
 

@@ -71,7 +71,10 @@ class Throughput:
 class Speed:
     """What replies cost, from the `timed` cases alone. Seconds a document, output tokens a second
     over all of them, bytes, and the price of 1,000 documents in the currency of `Model.price`.
-    `throughput` is of the scenario `offline`, in which no document has seconds of its own."""
+    `throughput` is of the scenario `offline`, in which no document has seconds of its own.
+    `reading_seconds` are the median of those, among a document's, in which `readers` read its pages
+    for the prompt, `answering_seconds` of the others; output tokens a second are over the latter.
+    """
 
     timed: int = 0
     measured_at: str | None = None
@@ -82,6 +85,9 @@ class Speed:
     peak_memory_bytes: int | None = None
     cost_per_1000: float | None = None
     throughput: Throughput | None = None
+    reading_seconds: float | None = None
+    answering_seconds: float | None = None
+    readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

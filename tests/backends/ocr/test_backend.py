@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from vlm_lab.backends.ocr import backend, rules
 from vlm_lab.backends.ocr.backend import Ocr
 from vlm_lab.backends.ocr.rapidocr_reader import load_rapidocr_engine
 from vlm_lab.backends.ocr.text_lines import build_text_line, deskew_lines
-from vlm_lab.errors import Skip
+from vlm_lab.errors import Skip, UserError
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 
 for package in ("rapidocr", "dateparser", "price_parser"):
@@ -320,6 +321,20 @@ def tesseract() -> None:
         pytest.skip(
             "needs tesseract with rus and eng: apt-get install tesseract-ocr tesseract-ocr-rus"
         )
+
+
+def test_the_reply_is_the_pages_text_where_that_is_asked_for(
+    reader: Ocr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_gives_text", True)
+    text = answer(reader, ("en",), *ENGLISH).raw_response
+    assert text.splitlines() == list(ENGLISH)
+
+
+def test_another_output_than_text_is_refused(tmp_path: Path) -> None:
+    model = replace(MODEL, backend_kwargs={"output": "words"})
+    with pytest.raises(UserError, match=r"output: must be 'text', the pages' text \(got 'words'\)"):
+        Ocr(model, Runtime(cache=tmp_path))
 
 
 def test_rapidocr_reads_a_page_without_a_network(reader: Ocr) -> None:

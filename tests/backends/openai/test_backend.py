@@ -77,6 +77,13 @@ def model(url: str, **settings: Any) -> Model:
     )
 
 
+def test_text_alone_is_sent_as_text_and_no_list_of_parts() -> None:
+    blind = replace(model("http://127.0.0.1:1/v1"), image=False)
+    asked = replace(prompt(), pages=())
+    body = build_request(blind, OFFLINE, load_server_settings(blind), asked)
+    assert body["messages"] == [{"role": "user", "content": "Read. Счёт №"}]
+
+
 def ask(server: Server, **settings: Any) -> Generation:
     backend = OpenAI(model(server.url, **settings), OFFLINE)
     try:

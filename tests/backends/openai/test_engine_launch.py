@@ -49,6 +49,7 @@ def build_model(model_id: object, serve: str | tuple[str, ...] = "vllm", **keys:
     ("keys", "device", "wanted"),
     [
         ({}, "auto", ["--load-format", "safetensors"]),
+        ({"pages": "each", "image": False}, "auto", ["--load-format", "safetensors"]),
         ({"dtype": "bfloat16"}, "auto", ["--load-format", "safetensors", "--dtype", "bfloat16"]),
         (
             {"pages": "each", "serve_args": ("--max-num-seqs", "16")},

@@ -303,6 +303,7 @@ def job(folder: Path) -> dict[str, Any]:
         "processor_kwargs": {},
         "chat_template_kwargs": {},
         "load_kwargs": {},
+        "image": True,
     }
 
 

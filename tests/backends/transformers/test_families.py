@@ -64,6 +64,7 @@ def job(folder: Path, **kwargs: Any) -> dict[str, Any]:
         "processor_kwargs": {},
         "chat_template_kwargs": {},
         "load_kwargs": {},
+        "image": True,
         "use_safetensors": True,
         **kwargs,
     }

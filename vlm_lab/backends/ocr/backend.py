@@ -1,13 +1,14 @@
 """The baseline every model must beat: RapidOCR, whose weights are in its package, and `rules`.
 
 Its recogniser reads Latin, Chinese and Japanese. Documents in other scripts go to Tesseract where
-that is installed with their language and are `skipped` where it is not.
+that is installed with their language and are `skipped` where it is not. With `backend_kwargs:
+{output: text}` the reply is the text of the pages and no fields: what other models' prompts show.
 Try it: `scripts/bench -k ocr`
 """
 
 import json
 import unicodedata
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from hashlib import sha256
 from importlib.metadata import distributions
@@ -18,13 +19,16 @@ from typing import Any
 from vlm_lab.backends import Backend
 from vlm_lab.backends.ocr import suite_keys
 from vlm_lab.backends.ocr.rapidocr_reader import load_rapidocr_engine, run_rapidocr
+from vlm_lab.backends.ocr.reading_order import format_pages
 from vlm_lab.backends.ocr.rules import extract_fields
 from vlm_lab.backends.ocr.tesseract_reader import query_tesseract, run_tesseract
 from vlm_lab.backends.ocr.text_lines import TextBox, TextLine, deskew_lines
 from vlm_lab.backends.ocr.words import WORDS
-from vlm_lab.errors import Skip
+from vlm_lab.config.text_keys import OCR_GIVES_TEXT
+from vlm_lab.errors import Skip, UserError
 from vlm_lab.fields.schema import collect_schema_fields
 from vlm_lab.messages import Message
+from vlm_lab.sanitize import quote_value
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 
 PageReader = Callable[[Page], list[TextBox]]
@@ -42,7 +46,10 @@ class Ocr(Backend):
     """Raises Skip where RapidOCR is not installed, and for a document that no installed reader can
     read."""
 
+    _gives_text = False
+
     def __init__(self, model: Model, runtime: Runtime) -> None:
+        self._gives_text = _gives_text(model)
         self._engine = load_rapidocr_engine()
         self._environment = {**self.identity(model, runtime), "device": DEVICE}
 
@@ -61,22 +68,25 @@ class Ocr(Backend):
     def cache_inputs(cls, model: Model, prompt: Prompt) -> dict[str, Any]:
         """The document's languages choose the reader, and how dates are read; the schema's fields
         say in which keys the answer is."""
+        if _gives_text(model):
+            return {"languages": prompt.languages}
         return {"languages": prompt.languages, "fields": _choose_keys(prompt)}
 
     def generate(self, prompt: Prompt) -> Generation:
         """The fields found on all pages, as JSON in the keys of the prompt's schema; of the shipped
         schema where the prompt has none. Raises Skip where the schema has no field for them."""
-        keys = _choose_keys(prompt)
+        keys = None if self._gives_text else _choose_keys(prompt)
         if keys is not None and not keys:
             raise Skip(Message("ocr_no_field", {"fields": suite_keys.KNOWN_NAMES}))
         engine, engine_reason, read_page = self._choose_reader(prompt)
-        lines: list[TextLine] = []
-        for index, page in enumerate(prompt.pages):
-            lines += deskew_lines(index, read_page(page))
-        field_values = extract_fields(lines, [*prompt.languages, "en"])
+        lines_by_page = [
+            deskew_lines(index, read_page(page)) for index, page in enumerate(prompt.pages)
+        ]
         environment = {**self._environment, "engine": engine, "engine_reason": engine_reason}
-        answer = field_values if keys is None else suite_keys.build_answer(field_values, keys)
-        reply = json.dumps(answer, ensure_ascii=False)
+        if self._gives_text:
+            reply = format_pages(lines_by_page)
+        else:
+            reply = _extract_answer(lines_by_page, keys, prompt)
         return Generation(raw_response=reply, finish_reason="stop", environment=environment)
 
     def close(self) -> None:
@@ -111,6 +121,23 @@ class Ocr(Backend):
 
     def _read_with_rapidocr(self, page: Page) -> list[TextBox]:
         return run_rapidocr(self._engine, page.image)
+
+
+def _gives_text(model: Model) -> bool:
+    output, text = model.backend_kwargs.get("output"), OCR_GIVES_TEXT["output"]
+    if output not in (None, text):
+        figures = {"model": model.name, "wanted": text, "found": quote_value(output)}
+        raise UserError(Message("ocr_output", figures))
+    return output is not None
+
+
+def _extract_answer(
+    lines_by_page: Sequence[Sequence[TextLine]], keys: Mapping[str, str] | None, prompt: Prompt
+) -> str:
+    lines = list(chain.from_iterable(lines_by_page))
+    field_values = extract_fields(lines, [*prompt.languages, "en"])
+    answer = field_values if keys is None else suite_keys.build_answer(field_values, keys)
+    return json.dumps(answer, ensure_ascii=False)
 
 
 def _digest_own_files() -> str:

@@ -206,14 +206,16 @@ def build_request(
     model: Model, runtime: Runtime, settings: ServerSettings, prompt: Prompt
 ) -> dict[str, Any]:
     """The body of one request: the pages in their order, then the text, unless it is a variable of
-    the chat template. `extra_body` overrules all of it; a null there takes a key out, for servers
-    that refuse one."""
-    content: list[dict[str, Any]] = []
+    the chat template. Text alone is no list of parts, which not every server takes. `extra_body`
+    overrules all of it; a null there takes a key out, for servers that refuse one."""
+    content: Any = []
     for page in prompt.pages:
         url = encode_data_url(page.image, settings.image)
         content.append({"type": "image_url", "image_url": {"url": url}})
     if not takes_prompt(model.chat_template_kwargs):
         content.append({"type": "text", "text": prompt.text})
+    if not model.image:
+        content = "" if takes_prompt(model.chat_template_kwargs) else prompt.text
     body: dict[str, Any] = {
         "model": model.model_id,
         "messages": [{"role": "user", "content": content}],

@@ -48,7 +48,7 @@ def build_vllm_arguments(model: Model, runtime: Runtime, folder: Path) -> Iterat
     yield from ("serve", CHECKPOINT, "--served-model-name", model.model_id, *LISTEN_ARGUMENTS)
     yield from ("--generation-config", "vllm", "--max-model-len", "auto")
     yield from _build_loading_arguments(model)
-    if model.pages != "together":
+    if model.image and model.pages != "together":
         yield from ("--limit-mm-per-prompt", _format_json({"image": 1, "video": 0}))
     if model.processor_kwargs:
         yield from ("--mm-processor-kwargs", _format_json(_resolve_processor(model, folder)))

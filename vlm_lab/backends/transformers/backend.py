@@ -238,6 +238,7 @@ class Transformers(Backend):
             "processor_kwargs": dict(self.model.processor_kwargs),
             "chat_template_kwargs": dict(self.model.chat_template_kwargs),
             "load_kwargs": dict(self.model.load_kwargs),
+            "image": self.model.image,
         }
 
     def _store_environment(self, environment: Mapping[str, Any]) -> None:

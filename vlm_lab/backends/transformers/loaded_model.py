@@ -19,6 +19,7 @@ from vlm_lab.backends.transformers.generation_settings import Decoding, resolve_
 from vlm_lab.backends.transformers.library_messages import LibraryMessages
 from vlm_lab.backends.transformers.model_loading import ModelLoader
 from vlm_lab.backends.transformers.streamer import TokenStreamer, decode_token_texts
+from vlm_lab.backends.transformers.text_only import TextProcessor
 from vlm_lab.backends.transformers.visual_tokens.mllama import count_mllama_tile_tokens
 from vlm_lab.backends.transformers.worker_error import WorkerError, make_unavailable_error
 from vlm_lab.files import read_json_object
@@ -43,7 +44,7 @@ class LoadedModel:
         self.processor_lock = threading.Lock()
         loader = ModelLoader(load_request, self.config)
         with self.library_messages.listen():
-            self.processor = self.load_processor()
+            self.processor = self.load_processor(loader.is_text_model)
             self.chat_template = processors.find_chat_template(
                 self.processor, self.folder, self.family, load_request["chat_template_kwargs"]
             )
@@ -54,7 +55,7 @@ class LoadedModel:
             setattr(self.model.config, name, getattr(self.processor.image_processor, name))
         self.environment = self.describe_environment(loader)
 
-    def load_processor(self) -> Any:
+    def load_processor(self, is_text_model: bool) -> Any:
         preprocessor = families.read_preprocessor(self.folder)
         try:
             processor_kwargs = families.resolve_processor_kwargs(
@@ -63,6 +64,8 @@ class LoadedModel:
         except ValueError as error:
             raise make_unavailable_error(error) from None
         processor_kwargs["trust_remote_code"] = self.load_request["trust_remote_code"]
+        if is_text_model:
+            return TextProcessor.from_pretrained(self.folder, **processor_kwargs)
         return processors.load_pretrained(self.folder, processor_kwargs)
 
     def describe_environment(self, loader: ModelLoader) -> Payload:

@@ -11,10 +11,13 @@ from typing import Any
 
 from vlm_lab.backends.transformers import devices, load_report
 from vlm_lab.backends.transformers.library_messages import LibraryMessages
+from vlm_lab.backends.transformers.text_only import is_text_model
 from vlm_lab.backends.transformers.worker_error import WorkerError, make_unavailable_error
+from vlm_lab.messages import Message
 
 # The first is of transformers 4.46.
 AUTO_CLASSES = ("AutoModelForImageTextToText", "AutoModelForCausalLM")
+TEXT_CLASSES = ("AutoModelForCausalLM",)
 
 
 class ModelLoader:
@@ -27,6 +30,9 @@ class ModelLoader:
 
         self.torch, self.transformers = torch, transformers
         self.load_request, self.config = load_request, config
+        self.is_text_model = is_text_model(config)
+        if self.is_text_model and load_request["image"]:
+            raise WorkerError("Unavailable", Message("sees_no_pages"))
         self.refused_attention: list[str] = []
         self.choices = self.choose_device_settings()
         self.report: dict[str, Any] = {}
@@ -108,9 +114,10 @@ class ModelLoader:
         return self.select_model_class().from_pretrained(request["folder"], **kwargs)
 
     def select_model_class(self) -> Any:
-        """The class that opens image-text-to-text models: for code of its own what the checkpoint
-        names, else the first that this transformers has."""
-        class_names = [name for name in AUTO_CLASSES if hasattr(self.transformers, name)]
+        """The class that opens image-text-to-text models, or text models where that is one: for
+        code of its own what the checkpoint names, else the first that this transformers has."""
+        auto_classes = TEXT_CLASSES if self.is_text_model else AUTO_CLASSES
+        class_names = [name for name in auto_classes if hasattr(self.transformers, name)]
         custom_classes: dict[str, Any] = {}
         if self.load_request["trust_remote_code"]:
             custom_classes = self.config.get("auto_map") or {}

@@ -50,6 +50,7 @@ WORKER_MODULES = (
     "vlm_lab.backends.transformers.worker_error",
     "vlm_lab.backends.transformers.chat_template",
     "vlm_lab.backends.transformers.images_only",
+    "vlm_lab.backends.transformers.text_only",
     "vlm_lab.backends.transformers.processors",
     "vlm_lab.backends.transformers.library_messages",
     "vlm_lab.backends.transformers.load_report",

@@ -79,7 +79,7 @@ def encode_batch(processor: Any, texts: Sequence[str], pages: Sequence[Any]) -> 
     """Ids and pixels of several prompts; shorter ones are padded on the left, where generation does
     not go on. `pages` has a list of them for each prompt, or one for each."""
     bos_kwargs, tokenizer = _make_bos_kwargs(processor, texts[0]), processor.tokenizer
-    images = list(pages) or None
+    images = list(pages) if any(pages) else None
     padding_side, tokenizer.padding_side = tokenizer.padding_side, "left"
     try:
         return processor(

@@ -45,6 +45,7 @@ from vlm_lab.report.images.pages import start_page_images
 from vlm_lab.report.images.places import add_value_places
 from vlm_lab.report.next_steps import find_run_argument
 from vlm_lab.report.plot_rendering import DrawPlot, render_svg
+from vlm_lab.report.reading_table import READING_COLUMNS, READING_LEGEND, build_reading_rows
 from vlm_lab.report.throughput_table import (
     THROUGHPUT_COLUMNS,
     THROUGHPUT_LEGEND,
@@ -240,6 +241,11 @@ def _build_suite_context(
             "columns": THROUGHPUT_COLUMNS,
             "rows": build_throughput_rows(report, asked_summaries, catalogue),
             "legend": THROUGHPUT_LEGEND,
+        },
+        "readings": {
+            "columns": READING_COLUMNS,
+            "rows": build_reading_rows(asked_summaries, catalogue),
+            "legend": READING_LEGEND,
         },
         "variants": {
             "columns": VARIANT_COLUMNS,
