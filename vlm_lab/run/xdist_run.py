@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from vlm_lab.backends.transformers.devices import detect_hardware
 from vlm_lab.errors import UserError
@@ -26,6 +25,7 @@ from vlm_lab.run.rule_names import check_rules
 from vlm_lab.run.selection import find_suites
 from vlm_lab.run.session import Session
 from vlm_lab.sanitize import terminal_safe, terminal_safe_lines
+from vlm_lab.type_adapters import get_adapter
 from vlm_lab.types import Case, CaseKey, Repeatability
 
 RUN_KEY, FINDINGS_KEY = "vlm_lab_run", "vlm_lab_findings"
@@ -65,15 +65,10 @@ class Collected:
     tests: Mapping[str, CaseKey]
 
 
-_RUN_ADAPTER = TypeAdapter(SharedRun)
-_FINDINGS_ADAPTER = TypeAdapter(Findings)
-_COLLECTED_ADAPTER = TypeAdapter(Collected)
-
-
 def read_shared_run(config: pytest.Config) -> SharedRun | None:
     """What the controller told this worker; None in a process that is none."""
     text = getattr(config, "workerinput", {}).get(RUN_KEY)
-    return _RUN_ADAPTER.validate_json(text) if text else None
+    return get_adapter(SharedRun).validate_json(text) if text else None
 
 
 def write_collected(run: SharedRun, planned: Sequence[Case], tests: Mapping[str, Case]) -> None:
@@ -83,7 +78,7 @@ def write_collected(run: SharedRun, planned: Sequence[Case], tests: Mapping[str,
         tests={test_id: case.key for test_id, case in tests.items()},
     )
     with atomic_private_file(run.folder / COLLECTED_FILE) as file:
-        file.write(_COLLECTED_ADAPTER.dump_json(collected))
+        file.write(get_adapter(Collected).dump_json(collected))
 
 
 def hand_in_findings(session: Session, output: dict[str, Any]) -> None:
@@ -145,13 +140,13 @@ class Controller:
             command=options.command,
             devices=self._shares.take(node.gateway.id) if self._has_share else "",
         )
-        node.workerinput[RUN_KEY] = _RUN_ADAPTER.dump_json(run).decode()
+        node.workerinput[RUN_KEY] = get_adapter(SharedRun).dump_json(run).decode()
 
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:
         """When the first worker has collected: plans the run as it did, and begins it."""
         if self._tests is not None or not self._collected_path.is_file():
             return
-        collected = _COLLECTED_ADAPTER.validate_json(self._collected_path.read_bytes())
+        collected = get_adapter(Collected).validate_json(self._collected_path.read_bytes())
         self._tests = collected.tests
         planned = [self.cases[key] for key in collected.planned]
         try:
@@ -179,7 +174,7 @@ class Controller:
         self._shares.give_back(node.gateway.id)
         text = getattr(node, "workeroutput", {}).get(FINDINGS_KEY)
         if text:
-            findings = _FINDINGS_ADAPTER.validate_json(text)
+            findings = get_adapter(Findings).validate_json(text)
             self.session.add_probes(findings.probes)
             cache = self.session.runner.reply_cache
             cache.refusal = cache.refusal or findings.refusal
