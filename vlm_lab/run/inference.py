@@ -41,11 +41,36 @@ class InferenceRunner:
         self._page_inspector = dry_run.PageInspector()
         self._recent_pages: dict[tuple[Path, int, int], Pages] = {}
         self._has_imported = False
+        self._begun_candidate: Candidate | None = None
         self._window: RequestWindow | None = None
 
     def make_candidate(self, model: Model) -> Candidate:
         """The model, not yet loaded."""
         return Candidate(model, self.runtime)
+
+    def begin_loading(self, case: Case) -> None:
+        """Has the model of the first case load beside what this process still does before it asks,
+        unless the reply is cached. What is wrong is said when the case's turn comes; a user's own
+        class is not run before that."""
+        is_asked = not (self.options.no_model_option or self.options.resume)
+        if not is_asked or case.model.has_own_backend or case.model.name in self.plan.sweep.reasons:
+            return
+        candidate = self.make_candidate(case.model)
+        with contextlib.suppress(UserError):
+            check_applicable(case)
+            prompt = self.build_prompt(case)
+            reply_key = self._compute_reply_key(case, candidate, prompt)
+            if self.reply_cache.get(reply_key) is None and candidate.begin_loading():
+                self._begun_candidate = candidate
+                self._ahead_executor.submit(_render_quietly, prompt.pages)
+
+    def open_candidate(self, model: Model) -> Candidate:
+        """The model that is asked now: the one that loads already, where it is this one."""
+        begun, self._begun_candidate = self._begun_candidate, None
+        if begun is None or begun.model == model:
+            return begun or self.make_candidate(model)
+        begun.close()
+        return self.make_candidate(model)
 
     def build_prompt(self, case: Case) -> Prompt:
         """The case's prompt. Its pages may already be on their way: they are rendered while the
@@ -186,7 +211,9 @@ class InferenceRunner:
             self._ahead_executor.submit(_import_quietly, REPORT_MODULES)
 
     def close(self) -> None:
-        """Stops rendering ahead."""
+        """Stops what was begun ahead."""
+        if self._begun_candidate:
+            self._begun_candidate.close()
         self._ahead_executor.shutdown(wait=False, cancel_futures=True)
         stop_rendering()
 
