@@ -317,7 +317,8 @@ def find_first_case(session: pytest.Session) -> Case | None:
 
 @pytest.fixture(scope="session")
 def model(request: pytest.FixtureRequest) -> Generator[Any]:
-    """The candidate, loaded when its first case needs it and freed before the next one is."""
+    """The candidate, loaded when its first case needs it (a run's first may load already) and freed
+    before the next one is."""
     session = get_session(request.config)
     candidate = session.runner.open_candidate(request.param)
     yield candidate
