@@ -196,6 +196,43 @@ def test_nothing_of_a_run_lives_two_seconds_after_its_end_in_the_middle_of_a_rep
         assert run.wait(timeout=120) == status
 
 
+# What comes between the collection and the first case goes on for a minute.
+GETS_READY = """
+import time
+from pathlib import Path
+
+def pytest_collection_finish(session):
+    Path("loading").touch()
+    time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [(signal.SIGINT, 2), (signal.SIGTERM, -15), (signal.SIGKILL, -9)],
+)
+def test_nothing_of_a_run_lives_two_seconds_after_its_end_while_the_first_model_loads(
+    qwen: Path, pytester: pytest.Pytester, end: signal.Signals, status: int
+) -> None:
+    write_project(pytester.path, f"models:\n  - {{name: loads, model_id: {qwen}}}\n")
+    (pytester.path / "conftest.py").write_text(GETS_READY)
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(COMMAND, cwd=pytester.path, stdout=quiet, stderr=quiet) as run:
+        while not (pytester.path / "loading").exists():
+            assert run.poll() is None
+            time.sleep(0.05)
+        descendants = psutil.Process(run.pid).children(recursive=True)
+        assert [each for each in descendants if os.getpgid(each.pid) == each.pid != run.pid], (
+            "no worker, which leads a group of its own"
+        )
+        run.send_signal(end)
+        time.sleep(2)
+        assert [each for each in descendants if lives(each)] == []
+        assert run.wait(timeout=60) == status
+    assert not list((pytester.path / "results").glob("*")), "no case has begun"
+
+
 def lives(process: psutil.Process) -> bool:
     """Whether it still runs; one that is dead and that nobody has waited for does not."""
     try:

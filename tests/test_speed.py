@@ -35,6 +35,17 @@ def test_seconds_a_document_count_no_document_of_the_first_batch() -> None:
     assert bench_speed.Timeline(batches, 11, 1.0, ()).document == 1
 
 
+def test_growth_is_by_process_and_a_page_in_hand_is_none() -> None:
+    answer_times = [float(number) for number in range(1, 121)]
+    memory = [
+        (when / 2, {bench_speed.OWN: 50_000_000, 7: 9_000_000 + 6_000_000 * (when % 3 == 0)})
+        for when in range(280)
+    ]
+    memory += [(when, {**sizes, 8: 2_000_000}) for when, sizes in memory if when > 100]
+    timeline = bench_speed.Timeline(answer_times, 130.0, 1.0, memory)
+    assert timeline.measure_growth() == {bench_speed.OWN: 0, 7: 0, 8: 2}
+
+
 def test_the_short_form_asks_for_less_and_takes_what_is_typed() -> None:
     short, typed = (
         bench_speed.read_options(arguments)

@@ -222,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--candidates", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args(arguments)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # Python keeps what it compiled, as at a user's
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         if "collection" in options.parts:

@@ -13,7 +13,8 @@ here: `SUITE_EXTRAS`.
 By the times of the answers: seconds a document between the first answer and the last, seconds
 before the first and after the last, of the whole process; CPU seconds beside, which hold on a
 machine that does other work too; and how much the memory of all its processes grows from document
-40 to the last of a longer run (0 leaves that out). A ratio is the median over the rounds. Without
+40 to the last of a longer run (0 leaves that out; --rounds 0 leaves out all else). A ratio is the
+median over the rounds. Without
 --model a random Qwen2-VL of about 15 M parameters is made. Exit status 1 where a document takes the
 suite more than `limit` times the loop's seconds. `--short`, for CI: a minute, loop and suite alone.
 """
@@ -58,6 +59,7 @@ TEST_PLUGINS_OFF = ("-p", "no:hypothesispytest", "-p", "no:xdist")
 SHORT_FORM = {"tokens": 32, "documents": 12, "memory_documents": 0}
 MEMORY_START = 40  # documents, after which memory should not grow
 SAMPLING_SECONDS = 0.1
+OWN = 0  # stands for the process that was started, among the numbers of those that it started
 LOOP = """
 import json, sys, time
 from pathlib import Path
@@ -104,7 +106,7 @@ class Timeline:
     answer_times: Sequence[float]
     whole: float
     cpu: float
-    memory: Sequence[tuple[float, int]]  # when, bytes of all its processes
+    memory: Sequence[tuple[float, Mapping[int, int]]]  # when, bytes by process; its own is OWN
 
     @property
     def document(self) -> float:
@@ -120,16 +122,21 @@ class Timeline:
     def end(self) -> float:
         return self.whole - self.answer_times[-1]
 
-    def measure_growth(self) -> float:
-        """Megabytes from document MEMORY_START to the last one, each the median around its time."""
-        half = (self.answer_times[-1] - self.answer_times[MEMORY_START - 1]) / 8
-        first = self._read_memory(self.answer_times[MEMORY_START - 1], half)
-        return (self._read_memory(self.answer_times[-1] - half, half) - first) / 1e6
+    def measure_growth(self) -> dict[int, float]:
+        """Megabytes from document MEMORY_START to the last one by process, each its median around
+        that time: a page that is just being rendered is no growth."""
+        part = (self.answer_times[-1] - self.answer_times[MEMORY_START - 1]) / 8
+        first = self._read_memory(self.answer_times[MEMORY_START - 1], part)
+        last = self._read_memory(self.answer_times[-1] - part, part)
+        return {process: (last[process] - first.get(process, 0)) / 1e6 for process in last}
 
-    def _read_memory(self, start: float, seconds: float) -> float:
-        return statistics.median(
-            size for when, size in self.memory if start <= when <= start + seconds
-        )
+    def _read_memory(self, start: float, seconds: float) -> dict[int, float]:
+        sizes: dict[int, list[int]] = {}
+        for when, size_by_process in self.memory:
+            if start <= when <= start + seconds:
+                for process, size in size_by_process.items():
+                    sizes.setdefault(process, []).append(size)
+        return {process: statistics.median(each) for process, each in sizes.items()}
 
 
 MEASURES: dict[str, Callable[[Timeline], float]] = {
@@ -176,7 +183,7 @@ def run_process(
 ) -> Timeline:
     """Runs a command to its end; stops everything where it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    memory: list[tuple[float, int]] = []
+    memory: list[tuple[float, dict[int, int]]] = []
     started = time.time()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
@@ -193,15 +200,15 @@ def run_process(
     return Timeline(answer_times, whole, cpu, memory)
 
 
-def measure_memory(pid: int) -> int:
-    """Bytes that a process and those below it have in memory; of one that is gone, none."""
-    total = 0
+def measure_memory(pid: int) -> dict[int, int]:
+    """Bytes that a process (OWN) and those below it have in memory, without those that are gone."""
+    sizes: dict[int, int] = {}
     with suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)
         for process in (root, *root.children(recursive=True)):
             with suppress(psutil.NoSuchProcess):
-                total += process.memory_info().rss
-    return total
+                sizes[OWN if process == root else process.pid] = process.memory_info().rss
+    return sizes
 
 
 class Bench:
@@ -308,9 +315,11 @@ def compute_ratio(values: Mapping[str, Sequence[float]], other: str) -> float:
 
 def print_growth(bench: Bench) -> None:
     loop, suite = bench.run_loop(), bench.run_suite()
+    loop_growth, suite_growth = loop.measure_growth(), suite.measure_growth()
     print(
         f"  memory from document {MEMORY_START} to the last of {len(loop.answer_times)}: "
-        f"loop {loop.measure_growth():+.1f} MB, suite {suite.measure_growth():+.1f} MB"
+        f"loop {sum(loop_growth.values()):+.1f} MB, suite {sum(suite_growth.values()):+.1f} MB, "
+        f"of which pytest's process {suite_growth[OWN]:+.1f} MB"
     )
 
 
@@ -331,6 +340,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = read_options(arguments)
     os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # Python keeps what it compiled, as at a user's
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = options.model or Path(folder) / "qwen2_vl"
         if options.model is None:
@@ -343,7 +353,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{options.documents} documents, {options.tokens} new tokens, {options.rounds} rounds; "
             f"{now}, {os.cpu_count()} cores, load {load:.1f}"
         )
-        ratio = print_measures(rounds)
+        ratio = print_measures(rounds) if rounds else 0.0
         print(f"  the suite alone: {SUITE_EXTRAS}")
         if options.memory_documents > MEMORY_START:
             long_project, count = Path(folder) / "long", options.memory_documents

@@ -171,14 +171,17 @@ def read_options_and_suite(config: pytest.Config) -> Options:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Python looks through all objects for cycles whenever they are a quarter more. Of cases by the
-    hundred thousand none is in one: it looks once, afterwards."""
+    hundred thousand none is in one, and they stay to the process's end: they are not looked through
+    while they are collected, nor later with what the cases leave."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         return (yield)
     finally:
+        if SESSION in session.config.stash:
+            gc.freeze()
         if was_enabled:
             gc.enable()
 
@@ -288,6 +291,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """What is run is what is left after every plugin has had its say: --lf among them."""
     stash = session.config.stash
     if SESSION in stash:
+        first_case = find_first_case(session)
+        if first_case:
+            stash[SESSION].runner.begin_loading(first_case)
         selected = [item.stash[CASE] for item in session.items if CASE in item.stash]
         try:
             stash[SESSION].schedule_cases([*stash.get(ANSWERED, []), *selected])
@@ -299,11 +305,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             write_collected(stash[SHARED_RUN], stash[SESSION].plan.cases, tests)
 
 
+def find_first_case(session: pytest.Session) -> Case | None:
+    """What this process asks first; None where it runs nothing, something else, or what the others
+    of a distributed run leave to it."""
+    option = session.config.option
+    only_shows = option.collectonly or getattr(option, "setuponly", False)
+    if only_shows or session.testsfailed or not session.items or SHARED_RUN in session.config.stash:
+        return None
+    return session.items[0].stash.get(CASE, None)
+
+
 @pytest.fixture(scope="session")
 def model(request: pytest.FixtureRequest) -> Generator[Any]:
-    """The candidate, loaded when its first case needs it and freed before the next one is."""
+    """The candidate, loaded when its first case needs it (a run's first may load already) and freed
+    before the next one is."""
     session = get_session(request.config)
-    candidate = session.runner.make_candidate(request.param)
+    candidate = session.runner.open_candidate(request.param)
     yield candidate
     try:
         if not request.session.shouldfail and not request.session.shouldstop:

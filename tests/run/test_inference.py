@@ -1,14 +1,17 @@
 """pytest tests/run/test_inference.py: pages are rendered while the model works."""
 
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 from tests.suites import REFERENCE, write_suite
+from vlm_lab.backends import Backend
 from vlm_lab.backends.candidate import Candidate
-from vlm_lab.errors import Skip
+from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.run.inference import InferenceRunner
 from vlm_lab.run.options import Options
 from vlm_lab.run.plan import Plan
@@ -55,12 +58,40 @@ class ChoosesWhenLoaded:
         pass
 
 
+class LoadsBeside(Backend):
+    """Stands for a model that loads in a process of its own; notes what is asked of it."""
+
+    events: ClassVar[list[str]] = []
+    fails = False
+
+    def __init__(self, model: Model, runtime: Runtime) -> None:
+        LoadsBeside.events.append("begun")
+
+    @classmethod
+    def begin_loading(cls, model: Model, runtime: Runtime) -> Backend:
+        return cls(model, runtime)
+
+    def prepare(self) -> None:
+        LoadsBeside.events.append("waited for")
+        if self.fails:
+            raise GenerationError("WorkerDied", "it died")
+
+    def generate(self, prompt: Prompt) -> Generation:
+        LoadsBeside.events.append("asked")
+        return Generation(raw_response="{}")
+
+    def close(self) -> None:
+        LoadsBeside.events.append("closed")
+
+
 @pytest.fixture
 def runner(tmp_path: Path) -> InferenceRunner:
     return make_runner(tmp_path, Slow, "off")
 
 
-def make_runner(tmp_path: Path, backend: type, replies: CacheMode) -> InferenceRunner:
+def make_runner(
+    tmp_path: Path, backend: type, replies: CacheMode, **settings: Any
+) -> InferenceRunner:
     write_suite(tmp_path / "suite", {f"d{n}": REFERENCE for n in range(3)})
     backend_name = f"{__name__}:{backend.__name__}"
     models = f"models: [{{name: m, model_id: x, backend: '{backend_name}', isolate: false}}]"
@@ -70,6 +101,7 @@ def make_runner(tmp_path: Path, backend: type, replies: CacheMode) -> InferenceR
         output_dir=tmp_path,
         cache=tmp_path,
         replies=replies,
+        **settings,
     )
     plan = Plan(options)
     plan.schedule_cases(plan.build_cases(tmp_path / "suite"))
@@ -236,3 +268,99 @@ def test_a_model_is_not_asked_about_documents_it_is_not_meant_for(tmp_path: Path
         "slip": "{}",
         "letter": "m: meant for other documents (`only` in models.yaml: kind slip or receipt)",
     }
+
+
+@pytest.fixture
+def make_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., InferenceRunner]:
+    """Makes a runner of LoadsBeside, which is taken for no user's own class, and begins to load
+    the first case's model where that is to be done."""
+    LoadsBeside.events.clear()
+    has_own_backend = Model.has_own_backend
+
+    def make(replies: CacheMode, **settings: Any) -> InferenceRunner:
+        monkeypatch.setattr(Model, "has_own_backend", has_own_backend)
+        runner = make_runner(tmp_path, LoadsBeside, replies, **settings)
+        monkeypatch.setattr(Model, "has_own_backend", False)
+        runner.begin_loading(runner.plan.cases[0])
+        return runner
+
+    return make
+
+
+def ask_first(runner: InferenceRunner) -> Generation:
+    case = runner.plan.cases[0]
+    candidate = runner.open_candidate(case.model)
+    try:
+        prompt = runner.build_prompt(case)
+        return runner.generate_reply(case, candidate, prompt, lambda call: call())
+    finally:
+        runner.close_candidate(candidate)
+
+
+def test_the_first_model_loads_beside_what_comes_before_its_first_case(
+    make_beside: Callable[..., InferenceRunner],
+) -> None:
+    runner = make_beside("refresh")
+    assert LoadsBeside.events == ["begun"], "and nothing waits"
+    ask_first(runner)
+    steps = list(dict.fromkeys(LoadsBeside.events))
+    assert steps == ["begun", "waited for", "asked", "closed"]
+    assert LoadsBeside.events.count("begun") == 1
+
+
+@pytest.mark.parametrize(
+    ("replies", "settings"),
+    [
+        ("use", {"dry_run": True}),
+        ("only", {}),
+        ("use", {"resume": Path("results/20260101T000000Z")}),
+    ],
+)
+def test_where_no_model_may_be_asked_none_is_begun(
+    make_beside: Callable[..., InferenceRunner], replies: CacheMode, settings: dict[str, Any]
+) -> None:
+    make_beside(replies, **settings)
+    assert LoadsBeside.events == []
+
+
+def test_a_model_whose_first_reply_is_cached_is_not_begun(
+    make_beside: Callable[..., InferenceRunner],
+) -> None:
+    ask_first(make_beside("use"))
+    LoadsBeside.events.clear()
+    assert ask_first(make_beside("use")).cached
+    assert LoadsBeside.events == []
+
+
+def test_a_model_that_was_begun_and_never_asked_is_ended(
+    make_beside: Callable[..., InferenceRunner],
+) -> None:
+    make_beside("refresh").close()
+    assert LoadsBeside.events == ["begun", "closed"]
+
+
+def test_a_model_that_was_begun_is_ended_before_another_one_is_opened(
+    make_beside: Callable[..., InferenceRunner],
+) -> None:
+    make_beside("refresh").open_candidate(Model(name="other", model_id="y", backend="replay"))
+    assert LoadsBeside.events == ["begun", "closed"]
+
+
+def test_a_model_that_was_begun_and_cannot_be_loaded_is_tried_once(
+    make_beside: Callable[..., InferenceRunner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = make_beside("refresh")
+    monkeypatch.setattr(LoadsBeside, "fails", True)
+    candidate = runner.open_candidate(runner.plan.cases[0].model)
+    for _ in range(2):
+        with pytest.raises(GenerationError, match="it died"):
+            candidate.load()
+    runner.close_candidate(candidate)
+    assert LoadsBeside.events == ["begun", "waited for", "closed"]
+
+
+def test_a_users_own_class_is_not_run_before_its_first_case(tmp_path: Path) -> None:
+    ChoosesWhenLoaded.identities_read = 0
+    runner = make_runner(tmp_path, ChoosesWhenLoaded, "use")
+    runner.begin_loading(runner.plan.cases[0])
+    assert ChoosesWhenLoaded.identities_read == 0

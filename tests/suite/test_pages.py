@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite import document_files
 from vlm_lab.suite import pages as suite_pages
 from vlm_lab.suite.document_files import is_document
-from vlm_lab.suite.pages import PAGE_WORKER, Pages, PicturePainter, count_ahead
+from vlm_lab.suite.pages import PAGE_WORKER, CountingAhead, Pages, PicturePainter
 from vlm_lab.suite.rendering import process
 
 RED, WHITE, BLACK = (255, 0, 0), (255, 255, 255), (0, 0, 0)
@@ -77,7 +78,7 @@ def test_pages_of_many_are_counted_together_and_one_fault_is_its_own(
 
     monkeypatch.setattr(process.PageWorker, "_exchange", note_request)
     monkeypatch.setattr(suite_pages, "COUNTED_TOGETHER", 2)
-    count_ahead(tmp_path, paths)
+    CountingAhead(tmp_path, paths).finish(paths)
     for number, path in enumerate(paths):
         if fault == "broken" and path.name == "d1.pdf":
             with pytest.raises(DocumentError, match="^d1.pdf: "):
@@ -85,6 +86,29 @@ def test_pages_of_many_are_counted_together_and_one_fault_is_its_own(
         else:
             assert Pages(path, 4, 72).total == number + 1
     assert list(dict.fromkeys(asked)) == expected
+
+
+def test_of_those_that_are_counted_ahead_no_more_are_than_are_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [pdf(tmp_path / f"d{number}.pdf", [(72, 72)]) for number in range(8)]
+    asked: list[str] = []
+    are_wanted_known = threading.Event()
+    request = process.PageWorker.request
+
+    def note_request(
+        self: process.PageWorker, path: Path, operation: str, **arguments: Any
+    ) -> process.Answer:
+        asked.extend(Path(name).stem for name in arguments["paths"])
+        assert are_wanted_known.wait(10)
+        return request(self, path, operation, **arguments)
+
+    monkeypatch.setattr(process.PageWorker, "request", note_request)
+    monkeypatch.setattr(suite_pages, "COUNTED_TOGETHER", 2)
+    counting = CountingAhead(tmp_path, paths)
+    threading.Timer(0.1, are_wanted_known.set).start()
+    counting.finish({paths[1], paths[6]})
+    assert asked == ["d0", "d1", "d6"]
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])

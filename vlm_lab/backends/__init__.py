@@ -46,6 +46,12 @@ class Backend:
         """Loads the model. Raises Skip where it cannot be here, UserError for a wrong setting."""
 
     @classmethod
+    def begin_loading(cls, model: Model, runtime: Runtime) -> "Backend | None":
+        """One that loads in a process of its own and is not waited for: its first `prepare` waits,
+        and raises what `__init__` would have raised. None where there is none of that kind."""
+        return None
+
+    @classmethod
     def identity(cls, model: Model, runtime: Runtime) -> Mapping[str, Any] | None:
         """What decides a reply beside model, prompt and pages, known without loading; None where
         no reply may come from the cache."""

@@ -27,6 +27,7 @@ class Candidate:
         self.model, self.runtime = model, runtime
         self._own_process = OwnProcess(model, runtime) if model.is_isolated else None
         self._backend: Backend | None = None
+        self._begun_backend: Backend | None = None  # loads, and has not been waited for
         self._load_error: UserError | None = None
         self._identity: Callable[[], Mapping[str, Any] | None] = cache(self._read_identity)
 
@@ -86,6 +87,12 @@ class Candidate:
         """How many prompts a loaded backend takes at the same time, each by itself."""
         return self._backend.parallel_requests if self._backend is not None else 1
 
+    def begin_loading(self) -> bool:
+        """Has the model load while this process does something else; False where it cannot. What is
+        wrong raises Skip or UserError here, or when `load` waits for it."""
+        self._begun_backend = self._backend_class.begin_loading(self.model, self.runtime)
+        return self._begun_backend is not None
+
     def load(self) -> None:
         """Builds the backend, or brings it back, so that no case's time has the loading in it.
         Raises Skip or UserError."""
@@ -95,12 +102,18 @@ class Candidate:
             self._backend.prepare()
             return
         try:
-            self._backend = self._backend_class(self.model, self.runtime)
+            self._backend = self._build_backend()
         except UserError as error:
             self._load_error = error
             raise
         # A worker has chosen its device, dtype and attention: they are read once more.
         self._identity = cache(self._read_identity)
+
+    def _build_backend(self) -> Backend:
+        if self._begun_backend is None:
+            return self._backend_class(self.model, self.runtime)
+        self._begun_backend.prepare()
+        return self._begun_backend
 
     def generate(self, prompt: Prompt) -> Generation:
         """One case's reply, page by page where the model is asked so."""
@@ -148,9 +161,10 @@ class Candidate:
 
     def close(self) -> None:
         """Frees everything the model held."""
-        if self._backend is not None:
-            self._backend.close()
-            self._backend = None
+        backend = self._backend or self._begun_backend
+        if backend is not None:
+            backend.close()
+            self._backend = self._begun_backend = None
         if self._own_process:  # it may have been asked without being loaded
             self._own_process.close()
 

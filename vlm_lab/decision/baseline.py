@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.files import MAX_DATA_BYTES, atomic_private_file, read_bounded_bytes
 from vlm_lab.sanitize import quote_value, shorten
 from vlm_lab.suite.tags import label_group
+from vlm_lab.type_adapters import get_adapter
 from vlm_lab.types import (
     CORRECT,
     EXPECTED,
@@ -87,9 +88,6 @@ class Baseline:
     candidates: Sequence[CandidateBaseline]
 
 
-_BASELINE_ADAPTER = TypeAdapter(Baseline)
-
-
 def build_run_baseline(report: Report, records: Iterable[Record]) -> Baseline:
     """A finished run as a baseline. UserError where it was a dry run."""
     if report.run["dry_run"]:
@@ -150,7 +148,7 @@ def _build_document_baseline(record: Record) -> DocumentBaseline:
 def encode_baseline(baseline: Baseline) -> bytes:
     """As it is written: JSON, indented so that git shows what changed. Half a character from a
     hostile report is written as its escape."""
-    text = json.dumps(_BASELINE_ADAPTER.dump_python(baseline), ensure_ascii=False, indent=1)
+    text = json.dumps(get_adapter(Baseline).dump_python(baseline), ensure_ascii=False, indent=1)
     return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
@@ -163,7 +161,7 @@ def load_baseline(path: Path) -> Baseline:
             f"{path}: cannot be read ({error.strerror}); {format_command('accept')} writes one"
         ) from None
     try:
-        return _BASELINE_ADAPTER.validate_json(data)
+        return get_adapter(Baseline).validate_json(data)
     except ValidationError as error:
         version = _find_version(data)
         if version not in (None, BASELINE_SCHEMA_VERSION):

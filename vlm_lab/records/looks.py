@@ -12,10 +12,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from vlm_lab.files import MAX_DATA_BYTES, read_bounded_text
 from vlm_lab.records.run_folder import append_line
+from vlm_lab.type_adapters import get_adapter
 
 LOOKS_FILE = "looks.jsonl"
 
@@ -33,9 +34,6 @@ class Look:
     holdout: bool = False
 
 
-_LOOK_ADAPTER = TypeAdapter(Look)
-
-
 def hash_documents(ids: Iterable[str]) -> str:
     """The same for the same documents, in whatever order."""
     return hashlib.sha256("\n".join(sorted(ids)).encode("utf-8", "surrogatepass")).hexdigest()
@@ -50,7 +48,7 @@ def read_looks(results: Path) -> list[Look]:
     looks = []
     for line in lines:
         try:
-            looks.append(_LOOK_ADAPTER.validate_json(line))
+            looks.append(get_adapter(Look).validate_json(line))
         except ValidationError:
             continue
     return looks

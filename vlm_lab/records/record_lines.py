@@ -10,27 +10,26 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from vlm_lab.errors import UserError
 from vlm_lab.files import is_path_part
 from vlm_lab.sanitize import quote_value, shorten, terminal_safe
+from vlm_lab.type_adapters import get_adapter
 from vlm_lab.types import Record
 
-_RECORD_ADAPTER = TypeAdapter(Record)
 Line = TypeVar("Line")
 
 
 def encode_record(record: Record) -> bytes:
     """One line of JSON."""
-    return encode_json_line(_RECORD_ADAPTER, record)
+    return encode_json_line(record)
 
 
-def encode_json_line(
-    adapter: TypeAdapter[Line], value: Line, exclude: set[str] | None = None
-) -> bytes:
+def encode_json_line(value: object, exclude: set[str] | None = None) -> bytes:
     """One line of JSON. Half a character from a hostile reply is written as its escape."""
+    adapter = get_adapter(type(value))
     try:
         return adapter.dump_json(value, exclude=exclude)
     except PydanticSerializationError:
@@ -41,7 +40,7 @@ def encode_json_line(
 def decode_record(line: bytes, path: Path, line_number: int) -> Record:
     """The record of one line of `path`. UserError where it is none of this version."""
     try:
-        record = validate_json_line(_RECORD_ADAPTER, line)
+        record = validate_json_line(Record, line)
         check_names(record.key)
         return record
     except ValueError as error:
@@ -51,8 +50,9 @@ def decode_record(line: bytes, path: Path, line_number: int) -> Record:
         ) from None
 
 
-def validate_json_line(adapter: TypeAdapter[Line], line: bytes) -> Line:
+def validate_json_line(cls: type[Line], line: bytes) -> Line:
     """What the line holds. ValueError where it is no JSON of that type, or nested too deeply."""
+    adapter = get_adapter(cls)
     try:
         return adapter.validate_json(line)
     except ValidationError as error:

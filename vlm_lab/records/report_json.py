@@ -12,8 +12,6 @@ from errno import EFBIG
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic import TypeAdapter
-
 from vlm_lab.commands import format_run_command
 from vlm_lab.errors import UserError
 from vlm_lab.files import (
@@ -24,9 +22,9 @@ from vlm_lab.files import (
 )
 from vlm_lab.records.record_lines import decode_record, describe_error, encode_record
 from vlm_lab.records.report_parts import check_free_parts, check_report_names
+from vlm_lab.type_adapters import get_adapter
 from vlm_lab.types import Record, Report
 
-_REPORT_ADAPTER = TypeAdapter(Report)
 SCHEMA_VERSION = 2  # of report.json: raised once for all changes of its keys between two releases
 KEYS_BEFORE_RECORDS = ("run", "environment", "suites", "models", "prompts", "documents", "notes")
 KEYS_AFTER_RECORDS = tuple(
@@ -78,7 +76,7 @@ def read_report(run: Path) -> Report:
             raise ValueError(
                 f"schema_version {SCHEMA_VERSION} is wanted, it has {data['schema_version']}"
             )
-        report = _REPORT_ADAPTER.validate_python(
+        report = get_adapter(Report).validate_python(
             {key: data[key] for key in Report.__dataclass_fields__ if key in data}
         )
         check_free_parts(data)

@@ -9,11 +9,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, StrictBool, StrictInt, TypeAdapter
+from pydantic import AfterValidator, StrictBool, StrictInt
 
 from vlm_lab.files import find_path_fault
 from vlm_lab.records.record_lines import check_names
 from vlm_lab.sanitize import quote_value, replace_surrogates
+from vlm_lab.type_adapters import get_adapter
 from vlm_lab.types import Report
 
 
@@ -156,14 +157,11 @@ class _FreeParts:
     environment: _Environment = field(default_factory=_Environment)
 
 
-_PARTS_ADAPTER = TypeAdapter(_FreeParts)
-
-
 def check_free_parts(data: Mapping[str, Any]) -> None:
     """ValueError, a ValidationError with the key, where a part is missing or of another type."""
     parts = {key: data[key] for key in _FreeParts.__dataclass_fields__ if key in data}
     # pydantic knows no half character, and it breaks nothing
-    _PARTS_ADAPTER.validate_python(replace_surrogates(parts))
+    get_adapter(_FreeParts).validate_python(replace_surrogates(parts))
 
 
 def check_report_names(report: Report) -> None:

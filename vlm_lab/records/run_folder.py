@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from pydantic import TypeAdapter
-
 from vlm_lab.errors import DiskError, UserError
 from vlm_lab.files import (
     MAX_DATA_BYTES,
@@ -72,9 +70,6 @@ class _LinePosition(NamedTuple):
     offset: int
     number: int
     head: RecordHead
-
-
-_HEAD_ADAPTER = TypeAdapter(RecordHead)
 
 
 def write_record(folder: Path, place: str, record: Record) -> None:
@@ -154,7 +149,8 @@ def _end_full_run(folder: Path, line: bytes, error: OSError) -> DiskError:
 
 def _write_case_file(folder: Path, place: str, line: bytes) -> None:
     path = folder / place
-    make_private_folder(path.parent, folder)
+    if not path.parent.is_dir():
+        make_private_folder(path.parent, folder)
     with atomic_private_file(path) as file:
         file.write(line)
 
@@ -273,7 +269,7 @@ def _read_heads(path: Path) -> Iterator[_LinePosition]:
         offset = 0
         for number, line in enumerate(_read_lines(file, path), 1):
             with contextlib.suppress(ValueError):  # a line that a crash tore off
-                yield _LinePosition(offset, number, validate_json_line(_HEAD_ADAPTER, line))
+                yield _LinePosition(offset, number, validate_json_line(RecordHead, line))
             offset += len(line)
 
 

@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from vlm_lab.errors import UserError
 from vlm_lab.files import MAX_DATA_BYTES, atomic_private_file, read_bounded_bytes
 from vlm_lab.records.record_lines import describe_error
+from vlm_lab.type_adapters import get_adapter
 from vlm_lab.types import CaseKey
 
 SETTINGS_FILE = "run.json"
@@ -35,9 +36,6 @@ class RunSettings:
     cases: tuple[CaseKey, ...]
 
 
-_SETTINGS_ADAPTER = TypeAdapter(RunSettings)
-
-
 def write_settings(folder: Path, settings: RunSettings) -> None:
     """Writes run.json, on the disk when this returns."""
     with atomic_private_file(folder / SETTINGS_FILE, durable=True) as file:
@@ -49,7 +47,7 @@ def read_settings(folder: Path) -> RunSettings:
     path = folder / SETTINGS_FILE
     try:
         content = read_bounded_bytes(path, MAX_DATA_BYTES)
-        return _SETTINGS_ADAPTER.validate_python(json.loads(content))
+        return get_adapter(RunSettings).validate_python(json.loads(content))
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
     except ValidationError as error:

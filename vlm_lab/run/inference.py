@@ -49,11 +49,38 @@ class InferenceRunner:
         self._page_inspector = dry_run.PageInspector()
         self._recent_pages: dict[tuple[Path, int, int], Pages] = {}
         self._has_imported = False
+        self._begun_candidate: Candidate | None = None
         self._window: RequestWindow | None = None
 
     def make_candidate(self, model: Model) -> Candidate:
         """The model, not yet loaded."""
         return Candidate(model, self.runtime)
+
+    def begin_loading(self, case: Case) -> None:
+        """Has the model of the first case load beside what this process still does before it asks,
+        unless the reply is cached. What is wrong is said when the case's turn comes; a user's own
+        class is not run before that."""
+        is_asked = not (self.options.no_model_option or self.options.resume)
+        if not is_asked or case.model.has_own_backend or case.model.name in self.plan.sweep.reasons:
+            return
+        candidate = self.make_candidate(case.model)
+        with contextlib.suppress(UserError):
+            check_applicable(case)
+            prompt = self.page_reader.show_known_text(case, self.build_prompt(case))
+            if prompt is None:  # another model reads the pages first, and may need the room
+                return
+            reply_key = self.reply_keys.compute(case, candidate, prompt)
+            if self.reply_cache.get(reply_key) is None and candidate.begin_loading():
+                self._begun_candidate = candidate
+                self._ahead_executor.submit(_render_quietly, prompt)
+
+    def open_candidate(self, model: Model) -> Candidate:
+        """The model that is asked now: the one that loads already, where it is this one."""
+        begun, self._begun_candidate = self._begun_candidate, None
+        if begun is None or begun.model == model:
+            return begun or self.make_candidate(model)
+        begun.close()
+        return self.make_candidate(model)
 
     def build_prompt(self, case: Case) -> Prompt:
         """The case's prompt, in which nobody has read the pages yet. These may already be on their
@@ -168,7 +195,7 @@ class InferenceRunner:
         if next_case is None:
             return
         with contextlib.suppress(UserError):  # what is wrong with its prompt is its own error
-            self._ahead_executor.submit(_render_quietly, self.build_prompt(next_case).pages)
+            self._ahead_executor.submit(_render_quietly, self.build_prompt(next_case))
 
     def _import_ahead(self) -> None:
         """What the report is drawn with takes a second to import: nobody waits for it while a model
@@ -178,7 +205,9 @@ class InferenceRunner:
             self._ahead_executor.submit(_import_quietly, REPORT_MODULES)
 
     def close(self) -> None:
-        """Stops rendering ahead."""
+        """Stops what was begun ahead."""
+        if self._begun_candidate:
+            self._begun_candidate.close()
         self._ahead_executor.shutdown(wait=False, cancel_futures=True)
         self.page_reader.close()
         stop_rendering()
@@ -190,10 +219,10 @@ def render_pages(prompt: Prompt) -> None:
         prompt.pages.render_pages()
 
 
-def _render_quietly(pages: Any) -> None:
+def _render_quietly(prompt: Prompt) -> None:
     """What is wrong with a document is said when its own turn comes."""
     with contextlib.suppress(UserError):
-        pages.render_pages()
+        render_pages(prompt)
 
 
 def _import_quietly(modules: Sequence[str]) -> None:

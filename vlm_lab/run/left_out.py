@@ -4,14 +4,13 @@ stand on none that is.
 Said before the run, in the report and on the field: a value that no model could read is not judged.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, list_first_names
 from vlm_lab.sanitize import terminal_safe
-from vlm_lab.suite.pages import Pages, count_ahead
+from vlm_lab.suite.pages import CountingAhead, Pages
 from vlm_lab.suite.prompts import get_page_limit
 from vlm_lab.suite.unseen_values import find_unseen_paths
 from vlm_lab.types import Case, Document, Suite
@@ -29,6 +28,12 @@ class LeftOutPages:
         self.notes: list[Message] = []
         self._totals: dict[DocumentLimit, int] = {}
         self._documents: dict[DocumentLimit, Document] = {}
+        self._countings: list[CountingAhead] = []
+
+    def count_ahead(self, suite: Suite, documents: Iterable[Document]) -> None:
+        """Begins to count the pages of documents that `inspect` may be asked about."""
+        paths = [document.path for document in documents]
+        self._countings.append(CountingAhead(suite.documents, paths))
 
     def inspect(self, cases: Sequence[Case]) -> list[Message]:
         """What users should know of the cases' documents, before the run and after it."""
@@ -37,7 +42,9 @@ class LeftOutPages:
 
     def _find_notes(self, cases: Sequence[Case]) -> Iterator[Message]:
         names_by_limit: dict[int, list[str]] = {}
-        _count_ahead(cases)
+        paths = {case.document.path for case in cases}
+        for counting in self._countings:
+            counting.finish(paths)
         for case in cases:
             key = self._build_key(case)
             if key in self._totals:
@@ -66,15 +73,6 @@ class LeftOutPages:
         suite = case.document.suite
         limit = max(get_page_limit(case.model, suite, self.max_pages), self.judged_pages)
         return suite.name, case.document.id, limit
-
-
-def _count_ahead(cases: Sequence[Case]) -> None:
-    paths_by_suite: dict[Suite, dict[Path, None]] = {}
-    for case in cases:
-        document = case.document
-        paths_by_suite.setdefault(document.suite, {})[document.path] = None
-    for suite, paths in paths_by_suite.items():
-        count_ahead(suite.documents, paths)
 
 
 def _count_pages(document: Document) -> int:

@@ -113,7 +113,9 @@ class Plan:
             self._document_counts[suite] = len(part)
             # Which documents a sample has depends on all that are there: drawn once a run.
             sample = None if self.begun else options.sample
-            self.suites[folder] = suite, sample_documents(part, sample, options.seed)
+            sampled = sample_documents(part, sample, options.seed)
+            self.left_out.count_ahead(suite, sampled)
+            self.suites[folder] = suite, sampled
         return self.suites[folder]
 
     def _select_part(self, suite: Suite, documents: tuple[Document, ...]) -> tuple[Document, ...]:

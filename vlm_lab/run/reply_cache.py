@@ -12,8 +12,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import TypeAdapter
-
 from vlm_lab.files import (
     MAX_DATA_BYTES,
     atomic_private_file,
@@ -83,7 +81,6 @@ class ReplyCache:
         self._run = ""
         self._recorded_keys: set[str] = set()
         self.refusal: Message | None = None
-        self._adapter = TypeAdapter(StoredReply)
 
     def begin_run(self, folder: Path) -> None:
         """From now on replies are asked for this run, which has records of some already."""
@@ -99,7 +96,7 @@ class ReplyCache:
             return None
         try:
             stored = validate_json_line(
-                self._adapter, read_bounded_bytes(self._build_path(key), MAX_DATA_BYTES)
+                StoredReply, read_bounded_bytes(self._build_path(key), MAX_DATA_BYTES)
             )
         except (OSError, ValueError):
             return None
@@ -122,7 +119,7 @@ class ReplyCache:
         try:
             make_private_folder(path.parent, self.folder)
             with atomic_private_file(path) as file:
-                file.write(encode_json_line(self._adapter, stored, exclude={"reply_key"}))
+                file.write(encode_json_line(stored, exclude={"reply_key"}))
         except OSError as error:
             figures = {"path": str(self.folder), "said": error.strerror or str(error)}
             self.refusal = Message("cache_not_written", figures)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, list_first_names
@@ -19,6 +19,7 @@ from vlm_lab.records.run_settings import SETTINGS_FILE, RunSettings
 from vlm_lab.run.case_inputs import InputKind, compute_case_inputs, find_changed_inputs
 from vlm_lab.run.options import Options
 from vlm_lab.sanitize import terminal_safe
+from vlm_lab.type_adapters import get_adapter
 from vlm_lab.types import Case, CaseKey
 
 # Options that decide what a run is, and how each is typed.
@@ -43,12 +44,10 @@ DECISIVE_OPTIONS = {
 OTHER_OPTIONS = ("replies", "probe", "online", "baseline", "max_drop", "fail_on_lost_field")
 NOT_ANSWERED = ("error", "skipped")
 
-_OPTIONS_ADAPTER = TypeAdapter(Options)
-
 
 def describe_options(options: Options) -> Mapping[str, Any]:
     """The options as JSON has them; a run that was resumed has those that it began with."""
-    described: dict[str, Any] = _OPTIONS_ADAPTER.dump_python(
+    described: dict[str, Any] = get_adapter(Options).dump_python(
         replace(options, resume=None), mode="json"
     )
     return described
@@ -91,7 +90,7 @@ def _is_among(command: Sequence[str], option: str) -> bool:
 def _read_options(folder: Path, settings: RunSettings) -> Options:
     path = folder / SETTINGS_FILE
     try:
-        options = _OPTIONS_ADAPTER.validate_python(settings.options)
+        options = get_adapter(Options).validate_python(settings.options)
     except ValidationError as error:
         raise UserError(f"{path}: options.{describe_error(error)}") from None
     # models.yaml and suites may name code: a folder of results from somebody else runs none.

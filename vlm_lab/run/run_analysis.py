@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from vlm_lab.analysis.aggregation import aggregate_records
 from vlm_lab.analysis.cluster_warnings import find_cluster_warnings
 from vlm_lab.analysis.comparison import collect_prompt_warnings
@@ -29,6 +27,7 @@ from vlm_lab.records.report_json import write_report
 from vlm_lab.report.formats import write_format
 from vlm_lab.report.images.pages import choose_drawn_documents
 from vlm_lab.sanitize import terminal_safe
+from vlm_lab.type_adapters import get_adapter
 from vlm_lab.types import (
     CandidateKey,
     CaseKey,
@@ -54,7 +53,6 @@ CONCLUDED_NOTES = frozenset(
     }
 )
 ReadRecords = Callable[[], Iterator[Record]]
-_CONVENTIONS_ADAPTER = TypeAdapter(Conventions)
 
 
 def analyze_run(
@@ -142,7 +140,7 @@ def _drop_decided_errors(label_errors: Iterable[LabelError], report: Report) -> 
 
 def _read_conventions(suite: Mapping[str, Any]) -> Conventions:
     """Those of a suite as a report has it: of this run, or read back from report.json."""
-    return _CONVENTIONS_ADAPTER.validate_python(suite.get("conventions") or {})
+    return get_adapter(Conventions).validate_python(suite.get("conventions") or {})
 
 
 def _list_repeated_openings(report: Report) -> Iterator[Message]:

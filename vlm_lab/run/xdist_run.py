@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from vlm_lab.backends.transformers.devices import detect_hardware
 from vlm_lab.errors import UserError
@@ -66,15 +65,10 @@ class Collected:
     tests: Mapping[str, CaseKey]
 
 
-_RUN_ADAPTER = TypeAdapter(SharedRun)
-_FINDINGS_ADAPTER = TypeAdapter(Findings)
-_COLLECTED_ADAPTER = TypeAdapter(Collected)
-
-
 def read_shared_run(config: pytest.Config) -> SharedRun | None:
     """What the controller told this worker; None in a process that is none."""
     text = getattr(config, "workerinput", {}).get(RUN_KEY)
-    return validate_json_line(_RUN_ADAPTER, text.encode()) if text else None
+    return validate_json_line(SharedRun, text.encode()) if text else None
 
 
 def write_collected(run: SharedRun, planned: Sequence[Case], tests: Mapping[str, Case]) -> None:
@@ -84,7 +78,7 @@ def write_collected(run: SharedRun, planned: Sequence[Case], tests: Mapping[str,
         tests={test_id: case.key for test_id, case in tests.items()},
     )
     with atomic_private_file(run.folder / COLLECTED_FILE) as file:
-        file.write(encode_json_line(_COLLECTED_ADAPTER, collected))
+        file.write(encode_json_line(collected))
 
 
 def hand_in_findings(session: Session, output: dict[str, Any]) -> None:
@@ -160,14 +154,14 @@ class Controller:
             command=options.command,
             devices=self._shares.take(node.gateway.id) if self._has_share else "",
         )
-        node.workerinput[RUN_KEY] = encode_json_line(_RUN_ADAPTER, run).decode()
+        node.workerinput[RUN_KEY] = encode_json_line(run).decode()
 
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:
         """When the first worker has collected: plans the run as it did, and begins it."""
         if self._tests is not None or not self._collected_path.is_file():
             return
         text = read_bounded_bytes(self._collected_path, MAX_DATA_BYTES)
-        collected = validate_json_line(_COLLECTED_ADAPTER, text)
+        collected = validate_json_line(Collected, text)
         self._tests = collected.tests
         planned = [self.cases[key] for key in collected.planned]
         try:
@@ -195,7 +189,7 @@ class Controller:
         self._shares.give_back(node.gateway.id)
         text = getattr(node, "workeroutput", {}).get(FINDINGS_KEY)
         if text:
-            findings = validate_json_line(_FINDINGS_ADAPTER, text.encode())
+            findings = validate_json_line(Findings, text.encode())
             self.session.add_probes(findings.probes)
             cache = self.session.runner.reply_cache
             cache.refusal = cache.refusal or findings.refusal

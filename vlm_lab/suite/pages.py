@@ -8,7 +8,7 @@ to a model: e-invoices carry the answer in them.
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from queue import SimpleQueue
@@ -153,20 +153,36 @@ def stop_rendering() -> None:
     PAGE_WORKER.interrupt()
 
 
-def count_ahead(folder: Path, paths: Iterable[Path]) -> None:
-    """Counts the pages of thousands of documents, many in one request; what is wrong with one of
-    them is said when it is asked for alone. Few documents are not worth that."""
-    keys = [key for key in map(_identify, paths) if key not in _counts]
-    if len(keys) < COUNTED_TOGETHER:
-        return
-    for start in range(0, len(keys), COUNTED_TOGETHER):
-        batch = keys[start : start + COUNTED_TOGETHER]
-        names = [str(path) for path, *_ in batch]
-        try:
-            totals = PAGE_WORKER.request(folder, "count_each", paths=names).result
-        except DocumentError:
-            return
-        _counts.update((key, total) for key, total in zip(batch, totals, strict=True) if total)
+class CountingAhead:
+    """Counts the pages of thousands of documents while something else is done, many in one request;
+    what is wrong with one of them is said when it is asked for alone. Few are not worth that."""
+
+    def __init__(self, folder: Path, paths: Sequence[Path]) -> None:
+        self._folder, self._paths = folder, paths
+        self._wanted: Collection[Path] | None = None  # all
+        # A daemon: nobody waits for it who ends before.
+        self._thread = threading.Thread(target=self._count, name="count", daemon=True)
+        if len(paths) >= COUNTED_TOGETHER:
+            self._thread.start()
+
+    def finish(self, wanted: Collection[Path]) -> None:
+        """Returns when those that are wanted are counted; no others are from now on."""
+        self._wanted = wanted
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _count(self) -> None:
+        keys = [key for key in map(_identify, self._paths) if key not in _counts]
+        while keys:
+            batch, keys = keys[:COUNTED_TOGETHER], keys[COUNTED_TOGETHER:]
+            names = [str(path) for path, *_ in batch]
+            try:
+                totals = PAGE_WORKER.request(self._folder, "count_each", paths=names).result
+            except DocumentError:
+                return
+            _counts.update((key, total) for key, total in zip(batch, totals, strict=True) if total)
+            if self._wanted is not None:
+                keys = [key for key in keys if key[0] in self._wanted]
 
 
 # All of a run are counted before its first case, and asked for once more in each.

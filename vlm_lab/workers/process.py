@@ -4,7 +4,7 @@ execnet brings itself into the worker's interpreter, so that one needs only what
 Code that is sent as source works where vlm_lab is not installed.
 """
 
-import importlib
+import importlib.util
 import os
 import shlex
 import signal
@@ -90,16 +90,20 @@ class Worker:
         self._channel = gateway.remote_exec(BOOT_SCRIPT)
         sources = list(code.module_sources)
         self._channel.send((code.entry_module, list(code.search_paths), sources))
-        self.pid = int(self._receive_answer(START_SECONDS)["pid"])
+        self.pid = int(self.receive_answer(START_SECONDS)["pid"])
         self._guard = GroupGuard(self.pid)
 
     def request_answer(
         self, request: Mapping[str, Any], seconds: float, pages: Sequence[PixelPage] = ()
     ) -> dict[str, Any]:
         """The worker's answer to a request and the pages that belong to it, within `seconds`."""
+        self.send_request(request, pages)
+        return self.receive_answer(seconds)
+
+    def send_request(self, request: Mapping[str, Any], pages: Sequence[PixelPage] = ()) -> None:
+        """Asks and does not wait: `receive_answer` does."""
         with self._report_end(), self._send_lock:
             self._channel.send({**request, **self._pixel_file.store_pages(pages)})
-        return self._receive_answer(seconds)
 
     def announce(self, request: Mapping[str, Any], pages: Sequence[PixelPage]) -> None:
         """Sends what will be asked after the question that is open, so that the worker gets ready
@@ -111,7 +115,8 @@ class Worker:
         with suppress(OSError), self._send_lock:
             self._channel.send({**request, **pixel_file.store_pages(pages)})
 
-    def _receive_answer(self, seconds: float) -> dict[str, Any]:
+    def receive_answer(self, seconds: float) -> dict[str, Any]:
+        """The answer to what was sent, within `seconds`."""
         with self._report_end():
             try:
                 answer: dict[str, Any] = self._channel.receive(timeout=seconds)
@@ -175,10 +180,16 @@ def read_module_sources(packages: Sequence[str], modules: Sequence[str]) -> list
     """What is sent of ours; packages first, without any source of their own."""
     module_sources: list[ModuleSource] = []
     for name in (*packages, *modules):
-        path = Path(importlib.import_module(name).__file__ or "")
+        path = _find_module_file(name)
         source = path.read_text("utf-8") if name in modules else None
         module_sources.append((name, str(path), source))
     return module_sources
+
+
+def _find_module_file(name: str) -> Path:
+    """Found and not imported: this process does not run what only a worker needs."""
+    spec = importlib.util.find_spec(name)
+    return Path((spec and spec.origin) or "")
 
 
 def make_exec_model(defaults: Mapping[str, str], stderr: int) -> Any:

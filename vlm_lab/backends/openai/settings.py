@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
 from vlm_lab.backends.openai.addresses import Network, describe_refusal, is_private_host
 from vlm_lab.errors import Skip, UserError
 from vlm_lab.messages import Message
+from vlm_lab.type_adapters import get_adapter
 from vlm_lab.types import Model, Runtime
 
 EXAMPLE_URL = "http://127.0.0.1:8000/v1"
@@ -41,9 +42,6 @@ class ServerSettings:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
 
 
-_settings_adapter = TypeAdapter(ServerSettings)
-
-
 def load_server_settings(model: Model, base_url: str = EXAMPLE_URL) -> ServerSettings:
     """The model's settings; `base_url` is where its server was started, for one with `serve`.
     UserError names the first key that is wrong, never its value: it may be a key typed in the wrong
@@ -61,7 +59,7 @@ def load_server_settings(model: Model, base_url: str = EXAMPLE_URL) -> ServerSet
     if "base_url" not in kwargs:
         raise _make_error(model, "no_base_url", url=EXAMPLE_URL)
     try:
-        settings: ServerSettings = _settings_adapter.validate_python(kwargs)
+        settings: ServerSettings = get_adapter(ServerSettings).validate_python(kwargs)
     except ValidationError as error:
         first_error = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(map(str, first_error["loc"]))

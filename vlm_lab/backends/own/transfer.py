@@ -11,16 +11,16 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from vlm_lab.errors import DiskError, DocumentError, GenerationError, Skip, UserError
 from vlm_lab.messages import Message
+from vlm_lab.type_adapters import get_adapter
 from vlm_lab.types import Generation
 from vlm_lab.workers import child
 
 BAD_REPLY = "BadReply"
-_GENERATION_ADAPTER = TypeAdapter(Generation)
 # A worker names the class of an error that means something to us; all others are its kind alone.
 ERROR_CLASSES: Mapping[str, Callable[[str, str], BaseException]] = {
     "KeyboardInterrupt": lambda kind, message: KeyboardInterrupt(message),
@@ -52,7 +52,7 @@ def encode_generation(generation: object) -> Any:
     if not isinstance(generation, Generation):
         type_name = type(generation).__name__
         raise GenerationError(BAD_REPLY, Message("no_generation", {"type": type_name}))
-    plain = _GENERATION_ADAPTER.dump_python(generation, warnings=False)
+    plain = get_adapter(Generation).dump_python(generation, warnings=False)
     try:
         return json.loads(json.dumps(plain, default=to_jsonable_python))
     except (TypeError, ValueError) as error:
@@ -63,7 +63,7 @@ def encode_generation(generation: object) -> Any:
 def decode_generation(plain: object) -> Generation:
     """The reply, typed. GenerationError where a value is not what its field holds."""
     try:
-        return _GENERATION_ADAPTER.validate_python(plain)
+        return get_adapter(Generation).validate_python(plain)
     except ValidationError as error:
         first_error = error.errors()[0]
         location = ".".join(map(str, first_error["loc"]))

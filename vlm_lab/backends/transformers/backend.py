@@ -61,7 +61,7 @@ class Transformers(Backend):
 
     can_batch = True
 
-    def __init__(self, model: Model, runtime: Runtime) -> None:
+    def __init__(self, model: Model, runtime: Runtime, *, waits: bool = True) -> None:
         self.model, self.runtime = model, runtime
         check_renamed_settings(model)
         self.weights = weights.require_checkpoint(model, runtime.cache)
@@ -69,8 +69,16 @@ class Transformers(Backend):
         self.environment: Mapping[str, Any] = {}
         self._announced: AnnouncedBatch | None = None
         self._announced_count = 0
+        self._begun_worker: Worker | None = None  # loads, and has not been waited for
         self._supervisor = Supervisor(model.name, self._start_worker, MAX_DEATHS)
-        self.prepare()
+        if waits:
+            self.prepare()
+        else:
+            self._begun_worker = self._begin_worker()
+
+    @classmethod
+    def begin_loading(cls, model: Model, runtime: Runtime) -> "Transformers":
+        return cls(model, runtime, waits=False)
 
     @property
     def worker(self) -> Worker | None:
@@ -179,22 +187,29 @@ class Transformers(Backend):
 
     def close(self) -> None:
         """Ends the worker: what it held is free when this returns."""
+        if self._begun_worker:
+            self._begun_worker.close()
+            self._begun_worker = None
         self._supervisor.close()
 
     def _ensure_worker(self) -> Worker:
         return self._supervisor.ensure_worker()
 
-    def _start_worker(self) -> Worker:
+    def _begin_worker(self) -> Worker:
+        """A worker that loads the model from now on."""
+        python = resolve_interpreter(self.model, self.runtime)
         try:
-            worker = start_worker(
-                resolve_interpreter(self.model, self.runtime), self.runtime.online
-            )
+            worker = start_worker(python, self.runtime.online)
         except Skip as error:
             raise make_interpreter_error(self.model, error.message) from None
+        worker.send_request(self._build_load_request())
+        return worker
+
+    def _start_worker(self) -> Worker:
+        """A worker that has loaded the model."""
         try:
-            answer = worker.request_answer(
-                self._build_load_request(), self.timeouts["load_timeout"]
-            )
+            worker, self._begun_worker = self._begun_worker or self._begin_worker(), None
+            answer = worker.receive_answer(self.timeouts["load_timeout"])
         except GenerationError as error:
             figures = {"model": self.model.name, "what": error.message}
             death = Message("while_loading", figures)

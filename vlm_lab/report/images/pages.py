@@ -15,7 +15,7 @@ from typing import Any
 
 from vlm_lab.files import atomic_private_file, make_private_folder
 from vlm_lab.suite.document_ids import make_slug
-from vlm_lab.suite.pages import Pages, PicturePainter, count_ahead
+from vlm_lab.suite.pages import CountingAhead, Pages, PicturePainter
 from vlm_lab.types import Report
 
 REPORT_FILES = "report_files"
@@ -50,7 +50,8 @@ def start_page_images(report: Report, folder: Path) -> Iterator[Callable[[], Pag
 
     documents = choose_drawn_documents(report)
     missing = [document for document in documents if not get_image_path(document).exists()]
-    count_ahead(folder, [Path(document.get("path", "")) for document in missing])
+    paths = [Path(document.get("path", "")) for document in missing]
+    CountingAhead(folder, paths).finish(paths)
     with PicturePainter(len(missing), LONGEST_SIDE, JPEG_QUALITY) as painter:
 
         def draw(document: Mapping[str, Any]) -> None:
