@@ -5,7 +5,6 @@ The next case's pages are rendered while the model works on this one's.
 
 import contextlib
 import importlib
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +30,8 @@ from vlm_lab.suite import make_prompt
 from vlm_lab.suite.pages import Pages, stop_rendering
 from vlm_lab.types import Case, Generation, Model, Prompt, Runtime
 
-REPORT_MODULES = ("vlm_lab.run.finalize", "scipy.special", "matplotlib.figure")
+REPORT_MODULES = ("vlm_lab.run.finalize", "scipy.special")
+PLOT_MODULE = "matplotlib.figure"
 
 
 class InferenceRunner:
@@ -202,7 +202,7 @@ class InferenceRunner:
         loads."""
         if not self._has_imported:
             self._has_imported = True
-            self._ahead_executor.submit(_import_quietly, REPORT_MODULES)
+            self._ahead_executor.submit(_import_report_quietly, len(self.plan.cases))
 
     def close(self) -> None:
         """Stops what was begun ahead."""
@@ -225,8 +225,10 @@ def _render_quietly(prompt: Prompt) -> None:
         render_pages(prompt)
 
 
-def _import_quietly(modules: Sequence[str]) -> None:
-    """What cannot be imported is said by the report, which needs it."""
+def _import_report_quietly(case_count: int) -> None:
+    """What cannot be imported is said by the report, which needs it. A few cases make no plot."""
     with contextlib.suppress(Exception):
-        for module in modules:
+        for module in REPORT_MODULES:
             importlib.import_module(module)
+        if case_count >= importlib.import_module("vlm_lab.report.plots").MIN_REPLIES:
+            importlib.import_module(PLOT_MODULE)
