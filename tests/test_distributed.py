@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import psutil
 import pytest
 
+from tests.processes import has_ended
 from tests.projects import (
     calls_of,
     echo,
@@ -141,6 +143,7 @@ def test_a_worker_that_is_killed_costs_its_case(
     failed = [key for key, row in rows.items() if row["status"] == "error"]
     assert failed == [("k", "inv_2")]
     assert "died" in rows["k", "inv_2"]["error"]["message"]
+    assert rows["k", "inv_2"]["error"]["type"] == "WorkerDied"
     again = run(pytester, "--resume", "last", *BY_MODEL)
     again.assert_outcomes(**({"failed": 1} if always else {"passed": 1}))
 
@@ -389,6 +392,32 @@ def test_a_signal_to_the_controller_leaves_all_that_workers_wrote(
     assert (len(calls_of(pytester.path)), records_of(folder)) == (calls, lines), "all have ended"
     asked = [call for call in calls_of(pytester.path) if " pages " in call]
     assert len(asked) <= len(lines) + 2, "no more than one a worker is lost"
+
+
+@pytest.mark.soak
+def test_a_second_ctrl_c_is_told_once_and_leaves_no_worker(pytester: pytest.Pytester) -> None:
+    models = echo("a", seconds=1) + echo("b", seconds=1)
+    write_project(
+        pytester.path, "models:\n" + models, dict.fromkeys(map(str, range(20)), REFERENCE)
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "benchmarks", *BY_MODEL],
+        cwd=pytester.path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        wait_for_calls(pytester.path, 2)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        for _ in range(2):  # as a terminal sends it: to all processes
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(1.5)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, output
+    assert output.count(b"interrupted before the report was written; go on with:") == 1
+    assert b"Traceback" not in output
+    assert all(has_ended(worker.pid, 20) for worker in workers)
 
 
 def wait_for_calls(folder: Path, count: int) -> None:

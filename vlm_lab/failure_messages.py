@@ -93,6 +93,9 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
         "{path}: has no answer of {model!r}; set backend_kwargs: {{model: NAME}}",
     ),
     # a backend of one's own
+    "process_died": (
+        "the process that asked this case died in it (of a signal, or for want of memory)",
+    ),
     "replies_of_batch": (
         "a backend must return a reply for each of the {wanted} prompts of a batch (got {count})",
     ),

@@ -127,7 +127,8 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int, int]:
     except KeyboardInterrupt:
         if SESSION not in config.stash:
             raise
-        print(f"\n{config.stash[SESSION].describe_second_interrupt()}", file=sys.stderr)
+        if SHARED_RUN not in config.stash:  # of several processes one says it
+            print(f"\n{config.stash[SESSION].describe_second_interrupt()}", file=sys.stderr)
         return int(pytest.ExitCode.INTERRUPTED)
 
 

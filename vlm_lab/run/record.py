@@ -50,17 +50,17 @@ def build_answered_record(
     )
 
 
-def build_failed_record(case: Case, status: Status, error: BaseException | str) -> Record:
+def build_failed_record(case: Case, status: Status, error: BaseException) -> Record:
     """The record of a case without an answer: an `error`, or `skipped`, with its reason."""
     return replace(build_base_record(case, status), error=_describe_failure(error))
 
 
-def _describe_failure(error: BaseException | str) -> Failure:
+def _describe_failure(error: BaseException) -> Failure:
     if isinstance(error, UserError) and isinstance(error.message, Message):
         reason = make_message_safe(error.message)
         return Failure(error.kind, terminal_safe(in_english(reason)), reason)
     error_type = error.kind if isinstance(error, UserError) else type(error).__name__
-    return Failure("Skip" if isinstance(error, str) else error_type, terminal_safe(str(error)))
+    return Failure(error_type, terminal_safe(str(error)))
 
 
 def build_base_record(case: Case, status: Status) -> Record:

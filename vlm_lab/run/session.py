@@ -133,7 +133,7 @@ class Session:
         self.progress.add_record(record)
         return record
 
-    def record_failure(self, case: Case, status: Status, error: BaseException | str) -> Record:
+    def record_failure(self, case: Case, status: Status, error: BaseException) -> Record:
         """Writes a case that has no answer, with the reason."""
         record = build_failed_record(case, status, error)
         self._write_record(case, record)

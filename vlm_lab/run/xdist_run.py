@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from vlm_lab.backends.transformers.devices import detect_hardware
-from vlm_lab.errors import UserError
+from vlm_lab.errors import GenerationError, UserError
 from vlm_lab.files import MAX_DATA_BYTES, atomic_private_file, read_bounded_bytes
 from vlm_lab.messages import Message
 from vlm_lab.records.record_lines import encode_json_line, validate_json_line
@@ -31,7 +31,6 @@ from vlm_lab.types import Case, CaseKey, Repeatability
 RUN_KEY, FINDINGS_KEY = "vlm_lab_run", "vlm_lab_findings"
 COLLECTED_FILE = "collected.part"  # what the workers are to run; gone when the run ends
 DEVICES_VARIABLE = "CUDA_VISIBLE_DEVICES"
-CRASHED = "the process that asked this case died in it (of a signal, or for want of memory)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +181,8 @@ class Controller:
         """Records the case in hand of a worker that died, unless its answer was written."""
         key = (self._tests or {}).get(crashitem)
         if key and key not in self.session.read_answered():
-            self.session.record_failure(self.cases[key], "error", CRASHED)
+            death = GenerationError("WorkerDied", Message("process_died"))
+            self.session.record_failure(self.cases[key], "error", death)
 
     def pytest_testnodedown(self, node: Any) -> None:
         """Takes what a worker found out; one that died leaves nothing but its records."""
