@@ -24,12 +24,12 @@ NAMES = (
     r"|peft: merge_and_unload|save_pretrained|backend_kwargs: {model: |\(backend_kwargs\)|`openai`"
     r"|private_networks|--online|base_url|export 7=|api_key_env|choices\[0\]\.message|httpx2"
     r"|vlm_lab\.types\.Generation|Generation|python: |Python|RapidOCR|Tesseract|OCR|schema\.json"
-    r"|model_id|llama\.cpp|GGUF|PATH|`python:`|{{ schema }}|{{ template }}|Git LFS"
+    r"|model_id|llama\.cpp|GGUF|PATH|`python:`|{{ (schema|template|ocr_text) }}|Git LFS"
     r"|`document`|`raw_response`|pickle|isolate: false|config\.json|quantization_config"
     r"|--device(:| 7| auto)|torch( 7)?|CUDA|auto, (cpu, cuda, cuda:N, mps|float32)|dtype|b?float16"
     r"|attn_implementation|auto|flash_attn|processor_kwargs|max_visual_tokens"
     r"|chat_template(_kwargs|\.jinja|: 7)|load_kwargs|backend_kwargs|serve: vllm|`pages: each`"
-    r"|transformers 5|AutoModelForImageTextToText"
+    r"|transformers 5|AutoModelForImageTextToText|image: false|output"
 )
 
 

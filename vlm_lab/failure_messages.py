@@ -72,7 +72,7 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
     "no_cached_reply": ("{model}: no cached reply for {document}; run without --replies=only",),
     # pages that another model reads for a prompt
     "ocr_output": (
-        "{model}: backend_kwargs: output: must be {wanted!r}, the pages' text (got {found});"
+        "{model}: backend_kwargs: output: must be {form!r}, the pages' text (got {found});"
         " without it the reply has fields",
     ),
     "pages_not_read": ("{model} read no text of the pages for the prompt: {what}",),

@@ -381,7 +381,8 @@ def test_a_prompt_that_cannot_be_made_is_told_in_russian(
     assert record["error"]["reason"]["kind"] == kind
     for form in ("md", "html"):
         shown = visible(formats.write_format(form, run, "ru").read_text())
-        assert "в шаблоне можно использовать только {{ schema }} и {{ template }}" in shown, form
+        known = "{{ schema }}, {{ template }} и {{ ocr_text }}"
+        assert f"в шаблоне можно использовать только {known}" in shown, form
         assert re.findall(r"(?<![\w./-])[A-Za-z']+(?:,? [a-z']+){2,}", shown) == [], form
 
 

@@ -49,7 +49,7 @@ def main(args: argparse.Namespace) -> int:
     )
     plan = Plan(options)
     model = select_model(plan.candidates.models, args.name)
-    cases = choose_cases(plan, model, find_folders(args.suite)[0])
+    cases = choose_cases(plan, model, find_folders(args.suite)[0].absolute())
     runner = InferenceRunner(options, plan)
     candidate = runner.make_candidate(model)
     try:

@@ -126,7 +126,7 @@ class Ocr(Backend):
 def _gives_text(model: Model) -> bool:
     output, text = model.backend_kwargs.get("output"), OCR_GIVES_TEXT["output"]
     if output not in (None, text):
-        figures = {"model": model.name, "wanted": text, "found": quote_value(output)}
+        figures = {"model": model.name, "form": text, "found": quote_value(output)}
         raise UserError(Message("ocr_output", figures))
     return output is not None
 
