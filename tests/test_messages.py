@@ -21,7 +21,8 @@ NAMES = (
     r"|vlm-lab corrections last|JSON|\(max_new_tokens\)|\(isolate: false\)"
     r"|pages\.max|suite\.yaml|--max-pages|\(decide: looks\)|`cluster`|cluster: 7|--holdout"
     r"|PDF|PNG|HEIC|XFA|Adobe|UTF-8|`only`|`model_id`|`revision`|--replies=only|auto_map|adapter_"
-    r"|peft: merge_and_unload|save_pretrained|backend_kwargs: {model: |\(backend_kwargs\)|`openai`"
+    r"|response_format|`adapter`|peft: merge_and_unload|save_pretrained"
+    r"|backend_kwargs: {model: |\(backend_kwargs\)|`openai`"
     r"|private_networks|--online|base_url|export 7=|api_key_env|choices\[0\]\.message|httpx2"
     r"|vlm_lab\.types\.Generation|Generation|python: |Python|RapidOCR|Tesseract|OCR|schema\.json"
     r"|model_id|llama\.cpp|GGUF|PATH|`python:`|{{ (schema|template|ocr_text) }}|Git LFS"
@@ -29,7 +30,8 @@ NAMES = (
     r"|--device(:| 7| auto)|torch( 7)?|CUDA|auto, (cpu, cuda, cuda:N, mps|float32)|dtype|b?float16"
     r"|attn_implementation|auto|flash_attn|processor_kwargs|max_visual_tokens"
     r"|chat_template(_kwargs|\.jinja|: 7)|load_kwargs|backend_kwargs|serve: vllm|`pages: each`"
-    r"|transformers 5|AutoModelForImageTextToText|image: false|output"
+    r"|transformers 5|safetensors|llguidance|json_schema|quantization|AutoModelForImageTextToText"
+    r"|image: false|output"
 )
 
 

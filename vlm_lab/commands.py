@@ -76,6 +76,12 @@ def format_install_command(extra: str) -> str:
     return shlex.join([python, "-m", "pip", "install", *requirement])
 
 
+def format_package_command(package: str, python: str | None = None) -> str:
+    """The command that brings a package that no extra of ours has, or into another interpreter."""
+    interpreter = _shorten_path(Path(python or sys.executable))
+    return shlex.join([interpreter, "-m", "pip", "install", package])
+
+
 def format_resume_command(command: Sequence[str], project: Path, run: Path) -> str:
     """What was typed to start a run, with the run's folder to go on with."""
     run_argument = format_run_argument(run, project)

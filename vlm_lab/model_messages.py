@@ -18,8 +18,8 @@ MODEL_MESSAGES: dict[str, tuple[str, ...]] = {
     ),
     "more_damage": ("{damage} (and {n} more)",) * 2,
     "merge_adapter": (
-        "merge it into its base (peft: merge_and_unload, then save_pretrained) and name that folder"
-        " in models.yaml; where that was done here, remove adapter_*",
+        "name its base as `model_id` and this folder as `adapter` in models.yaml; where the two"
+        " were merged here, remove adapter_*",
     ),
     "correct_folder": ("correct or complete it: `model_id` in models.yaml is {path}",),
     "copy_anew": ("copy {path} anew from where it was made",),
@@ -186,4 +186,66 @@ MODEL_MESSAGES: dict[str, tuple[str, ...]] = {
         " {window:,}: send fewer pages or fewer visual tokens",
     ),
     "no_batch_by_own_code": ("this model's own code takes one prompt at a time",),
+    # an adapter beside a model's weights
+    "no_adapter_folder": ("{model}: no folder {path}; correct `adapter` in models.yaml",),
+    "adapter_not_pinned": (
+        "{model}: no folder {path}; an adapter of the hub is named with its commit, `adapter`:"
+        " {path}@<40 hexadecimal digits>",
+    ),
+    "no_adapter": ("{model}: no adapter {path} ({commit}) here; {command}",),
+    "adapter_damaged": (
+        "{model}: {path} is no whole adapter: {damage}; correct `adapter` in models.yaml",
+    ),
+    "adapter_file_missing": ("it has no {file}",),
+    "adapter_of_pickle": ("{file} is a pickle, which can run any code; save it as safetensors",),
+    "adapter_of_another": (
+        "{model}: the adapter in {path} was trained on {base}, not on {own}; correct `adapter` or"
+        " `model_id` in models.yaml",
+    ),
+    "adapter_not_taken": ("adapter: {said}; was it trained on this model?",),
+    "adapter_of_no_class": ("adapter: {name} takes none",),
+    "adapter_of_old_version": ("adapter: needs transformers 5, which says what it loaded",),
+    "adapter_lacks": (
+        "the adapter lacks {n} weight: {names}; was it trained on this model?",
+        "the adapter lacks {n} weights: {names}; was it trained on this model?",
+    ),
+    "adapter_has_more": (
+        "the model has no part for {n} weight of the adapter: {names}; was it trained on this"
+        " model?",
+        "the model has no part for {n} weights of the adapter: {names}; was it trained on this"
+        " model?",
+    ),
+    "adapter_misshapen": (
+        "{n} weight of the adapter does not fit: {names}; was it trained on this model?",
+        "{n} weights of the adapter do not fit: {names}; was it trained on this model?",
+    ),
+    "adapter_no_numbers": (
+        "{n} weight of the adapter holds what is no finite number: {names}",
+        "{n} weights of the adapter hold what is no finite number: {names}",
+    ),
+    "adapter_untrained": (
+        "the adapter changes nothing: all that it would add is zeros; was it trained?",
+    ),
+    # fewer bits, replies that are held to a schema, and the packages for them
+    "quantized_already": (
+        "{model}: quantization: {name}: this checkpoint is quantized already ({method}); remove it",
+    ),
+    "response_format_unknown": (
+        "{model}: backend_kwargs: response_format must be json_schema (got {value})",
+    ),
+    "response_format_of_tags": (
+        "{model}: backend_kwargs: response_format: this family answers in tags of its own, not in"
+        " JSON; remove it",
+    ),
+    "no_grammar": (
+        "response_format: no grammar can be made of schema.json ({said}); take that out of it, or"
+        " remove response_format",
+    ),
+    "grammar_gave_up": ("response_format: the grammar was given up ({said})",),
+    "grammar_tokenizer": (
+        "response_format: llguidance takes no tokenizer of this kind ({type}); remove"
+        " response_format",
+    ),
+    "grammar_without_end": ("response_format: this model has no token that ends",),
+    "lacks_package": ("{model}: {setting} needs the package {package}; {command}",),
 }

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -213,6 +214,54 @@ def test_no_disk_no_download(
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000})())
     assert "reader: 0.0 GB do not fit" in run(capsys, "fetch", "reader", status=2)
     assert not [ask for ask in acme.asked if "/resolve/" in ask[1]]
+
+
+def test_an_adapter_is_fetched_beside_a_model_that_is_here(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "adapter_config.json": b'{"peft_type": "LORA"}',
+        "adapter_model.safetensors": FILES["model.safetensors"],
+        "optimizer.pt": b"pickle",
+    }
+    with Path("models.yaml").open("a") as file:
+        file.write(f"  - {{name: tuned, model_id: ./folder, adapter: acme/reader@{COMMIT}}}\n")
+    with hub(files, COMMIT) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        plan = run(capsys, "fetch", "tuned", "--plan")
+        assert "adapter_model.safetensors" in plan
+        assert "optimizer.pt" not in plan
+        assert f"complete in {snapshot(home)}" in run(capsys, "fetch", "tuned")
+    assert sorted(path.name for path in snapshot(home).iterdir()) == sorted(files)[:2]
+    with hub({"adapter_model.safetensors": b"x" * 99}, COMMIT) as server:
+        shutil.rmtree(home / "cache")
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        assert "it has no adapter_config.json" in run(capsys, "fetch", "tuned", status=2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "gigabytes"),
+    [({}, "4.00"), ({"quantization": "int8"}, "2.20"), ({"quantization": "int4"}, "1.20")],
+)
+def test_fits_counts_fewer_bits_and_an_adapter(
+    tmp_path: Path, settings: dict[str, str], gigabytes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "estimate_gpu_bytes", lambda path: 2e9)
+    files = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    model = Model(name="m", model_id="acme/m", **settings)
+    loaded_bytes = command.estimate_loaded_bytes(model, files, tmp_path)
+    assert f"{loaded_bytes / 1e9:.2f}" == gigabytes
+    tuned = Model(name="m", model_id="acme/m", adapter=str(make_adapter(tmp_path)), **settings)
+    added = command.estimate_loaded_bytes(tuned, files, tmp_path) - loaded_bytes
+    assert added == (tmp_path / "lora" / "adapter_model.safetensors").stat().st_size
+
+
+def make_adapter(folder: Path) -> Path:
+    adapter = folder / "lora"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text("{}")
+    (adapter / "adapter_model.safetensors").write_bytes(FILES["model.safetensors"])
+    return adapter
 
 
 def test_every_candidate_has_a_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

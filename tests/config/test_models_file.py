@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from vlm_lab.backends.openai.settings import ServerSettings
+from vlm_lab.backends.reply_schema import RESPONSE_FORMAT
 from vlm_lab.backends.timeouts import DEFAULT_TIMEOUTS
 from vlm_lab.config.models_file import check_prompts, load_candidates
 from vlm_lab.config.setting_names import BACKEND_KEYS, BACKENDS
@@ -337,4 +338,4 @@ def test_backend_kwargs_of_defaults_are_for_every_backend(tmp_path: Path) -> Non
 def test_the_keys_of_each_backend_are_those_that_it_reads() -> None:
     assert BACKEND_KEYS.keys() == BACKENDS.keys()
     assert [*BACKEND_KEYS["openai"]] == [setting.name for setting in fields(ServerSettings)]
-    assert [*BACKEND_KEYS["transformers"]] == [*DEFAULT_TIMEOUTS]
+    assert [*BACKEND_KEYS["transformers"]] == [*DEFAULT_TIMEOUTS, RESPONSE_FORMAT]

@@ -417,6 +417,22 @@ def test_a_model_of_an_older_transformers_is_refused(
     assert "measured with transformers 4.40.2" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"backend_kwargs": {"response_format": "json_schema"}}, "were held to a schema"),
+        ({"adapter": "lora"}, "was measured with an adapter"),
+    ],
+)
+def test_what_the_script_cannot_do_as_it_was_measured_is_refused(
+    tmp_path: Path, settings: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = project(tmp_path)
+    run = run_of(tmp_path, Model(name="m", model_id=str(NANO), **settings), document)
+    assert export(run, "--output", str(tmp_path / "out")) == 2
+    assert says in capsys.readouterr().err
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     return run_of(tmp_path, server("http://127.0.0.1:9"), project(tmp_path))

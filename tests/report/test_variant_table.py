@@ -43,3 +43,12 @@ def test_each_variant_has_its_difference_and_what_is_shown(rows: list[dict[str, 
     assert (poor["variant"], poor["word"]) == ("m+poor", "worse")
     assert float(poor["minus as it is"]) < -0.9
     assert float(poor["as good within"]) > 0.9
+
+
+def test_a_variants_errors_are_counted_against_the_model_as_it_is(
+    rows: list[dict[str, str]],
+) -> None:
+    """Of 30 documents with two values each; the model as it is answers "" to all of them."""
+    same, poor = rows
+    assert same["errors"] == "-"
+    assert poor["errors"] == "missing +60"

@@ -175,6 +175,8 @@ def test_each_kind_of_input_is_told_from_the_others(
         ({"revision": "abc"}, True),
         ({"python": "/usr/bin/python3"}, True),
         ({"only": {"kind": ("slip",)}}, True),
+        ({"adapter": "lora"}, True),
+        ({"quantization": "int4"}, True),
         ({"status": "chosen", "notes": "x", "price": {"per_hour": 1}}, False),
     ],
 )

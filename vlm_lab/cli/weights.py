@@ -14,15 +14,19 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends import Backend, resolve_backend
 from vlm_lab.backends.transformers import hub, weights
+from vlm_lab.backends.transformers.adapters import find_adapter_damage, make_holder, require_adapter
+from vlm_lab.backends.transformers.quantization import SHARE_OF_WEIGHTS
 from vlm_lab.commands import format_command, locate_in_project
 from vlm_lab.config.models_file import load_candidates
 from vlm_lab.config.strict_yaml import format_suggestion
-from vlm_lab.errors import UserError
+from vlm_lab.errors import Skip, UserError
+from vlm_lab.messages import in_english
 from vlm_lab.report.formatting import WHOLE_LINES, format_table, get_terminal_width
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Model
@@ -87,24 +91,51 @@ def fetch_weights(model: Model, cache: Path, plan_only: bool) -> Iterator[str]:
     """Brings one model here; what to tell about it."""
     if not find_backend(model).needs_weights(model):
         raise UserError(f"{model.name}: backend {model.backend} needs no weights")
-    if weights.is_local_path(model.model_id) or weights.find_local_folder(model, cache):
+    adapter = make_holder(model) if model.adapter else None
+    sources = [source for source in (model, adapter) if source and not is_folder(source, cache)]
+    if not sources:
         raise UserError(
             f"{model.name}: model_id is a folder, {model.model_id}: there is nothing to fetch"
         )
-    download_plan = hub.plan_fetch(model)
-    licence = terminal_safe(download_plan.licence or "not given")
-    yield f"{model.name}: {model.model_id} at {download_plan.commit}, licence {licence}"
-    if plan_only:
-        yield from (
-            f"  {format_gigabytes(size):>9}  {terminal_safe(name)}"
-            for name, size in download_plan.files
-        )
-        yield (
-            f"  {format_gigabytes(download_plan.total_bytes):>9}  "
-            f"in {len(download_plan.files)} files; they go into {cache / 'hub'}"
-        )
-        return
-    checkpoint = hub.fetch_checkpoint(model, download_plan, cache)
+    for source in sources:
+        download_plan = hub.plan_fetch(source)
+        licence = terminal_safe(download_plan.licence or "not given")
+        yield f"{model.name}: {source.model_id} at {download_plan.commit}, licence {licence}"
+        if plan_only:
+            yield from format_plan(download_plan, cache)
+        elif source is adapter:
+            yield f"  complete in {fetch_adapter(source, download_plan, cache)}"
+        else:
+            checkpoint = hub.fetch_checkpoint(model, download_plan, cache)
+            yield from format_fetched(model, checkpoint)
+
+
+def is_folder(model: Model, cache: Path) -> bool:
+    """Whether `model_id` names a place on this machine, so that there is nothing to fetch."""
+    return weights.is_local_path(model.model_id) or bool(weights.find_local_folder(model, cache))
+
+
+def format_plan(download_plan: hub.FetchPlan, cache: Path) -> Iterator[str]:
+    """What would be fetched, a line a file."""
+    for name, size in download_plan.files:
+        yield f"  {format_gigabytes(size):>9}  {terminal_safe(name)}"
+    yield (
+        f"  {format_gigabytes(download_plan.total_bytes):>9}  "
+        f"in {len(download_plan.files)} files; they go into {cache / 'hub'}"
+    )
+
+
+def fetch_adapter(holder: Model, download_plan: hub.FetchPlan, cache: Path) -> Path:
+    """Where the adapter lies now. UserError where it did not come whole."""
+    hub.download(holder, download_plan, cache)
+    folder, _ = next(weights.find_checkpoint_folders(holder, cache))
+    if damage := "; ".join(map(in_english, find_adapter_damage(folder))):
+        raise UserError(f"{holder.name}: {holder.model_id} did not come whole: {damage}")
+    return folder
+
+
+def format_fetched(model: Model, checkpoint: weights.Weights) -> Iterator[str]:
+    """Where a model's weights lie now, and the commit to pin."""
     yield f"  complete in {checkpoint.folder}"
     if model.revision != checkpoint.revision:
         yield (
@@ -129,7 +160,7 @@ def format_row(
     size = sum(path.stat().st_size for path in files)
     fit = "-"
     if checkpoint.is_complete:
-        fit = format_fit(sum(map(estimate_gpu_bytes, files)), pages, gpus)
+        fit = format_fit(estimate_loaded_bytes(model, files, cache), pages, gpus)
     commit = checkpoint.revision[:12] if checkpoint.revision else "-"
     return (
         model.name,
@@ -151,6 +182,17 @@ def find_backend(model: Model) -> type[Backend]:
         return resolve_backend(model.backend)
     except UserError:
         return Backend
+
+
+def estimate_loaded_bytes(model: Model, files: Sequence[Path], cache: Path) -> float:
+    """Bytes that the weights take on a GPU, with fewer bits where `quantization` says so, and with
+    their adapter."""
+    share = SHARE_OF_WEIGHTS.get(model.quantization or "", 1.0)
+    weights_bytes = sum(map(estimate_gpu_bytes, files)) * share
+    with suppress(Skip):  # an adapter that is not here: a run says so
+        if adapter := require_adapter(model, cache):
+            weights_bytes += adapter.byte_count
+    return weights_bytes
 
 
 def estimate_gpu_bytes(path: Path) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 from vlm_lab.commands import format_command
 from vlm_lab.config.chat_template_keys import CHAT_TEMPLATE_KEY, check_chat_template_kwargs
+from vlm_lab.config.local_keys import check_local_keys
 from vlm_lab.config.serve_keys import check_serve, normalize_serve
 from vlm_lab.config.setting_names import check_backend_keys, check_setting_names
 from vlm_lab.config.strict_yaml import (
@@ -38,10 +39,6 @@ from vlm_lab.registry import allow_plugins
 from vlm_lab.sanitize import quote_value
 from vlm_lab.types import UPPER_LIMITS, CostRates, Model, Rules
 
-QUANTIZATION_HINT = (
-    "belongs under `load_kwargs`, with the method: "
-    "`load_kwargs: {quantization_config: {quant_method: bitsandbytes, load_in_4bit: true}}`"
-)
 MISPLACED_KEYS = {
     "torch_dtype": "is spelt `dtype`",
     "use_flash_attention_2": "is spelt `attn_implementation: flash_attention_2`",
@@ -49,8 +46,8 @@ MISPLACED_KEYS = {
     "temperature": "belongs under `generation_kwargs`",
     "max_pixels": "belongs under `processor_kwargs`",
     "enable_thinking": "belongs under `chat_template_kwargs`",
-    "load_in_4bit": QUANTIZATION_HINT,
-    "load_in_8bit": QUANTIZATION_HINT,
+    "load_in_4bit": "is spelt `quantization: int4`",
+    "load_in_8bit": "is spelt `quantization: int8`",
 }
 KWARGS_KEYS = ("generation_kwargs", "processor_kwargs", "load_kwargs")
 PAGE_SETTINGS = ("dpi", "max_pages")  # whole numbers
@@ -234,6 +231,7 @@ def _parse_model(source: YamlSource, expanded: Entry, defaults: Mapping[str, Any
         )
     check_setting_names(source, keys, model)
     check_serve(source, keys, model)
+    check_local_keys(source, keys, model, entry)
     for key in PAGE_SETTINGS:
         value = getattr(model, key)
         if value is not None and value < 1:

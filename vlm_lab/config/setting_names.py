@@ -36,7 +36,7 @@ BACKEND_KEYS: Mapping[str, tuple[str, ...]] = {
         "extra_body",
     ),
     "replay": ("model", "unwrap"),
-    "transformers": ("load_timeout", "reply_timeout"),
+    "transformers": ("load_timeout", "reply_timeout", "response_format"),
 }
 OWN_BACKEND = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 # What is surely meant as it is written, and what a typo may have been.

@@ -3,7 +3,7 @@
     - name: qwen2.5-vl-7b
       model_id: Qwen/Qwen2.5-VL-7B-Instruct
       variants:
-        int4: {load_kwargs: {quantization_config: {quant_method: bitsandbytes, load_in_4bit: true}}}
+        int4: {quantization: int4}
         small: {processor_kwargs: {max_visual_tokens: 512}}
 
 In: a model's entry. Out: that entry, and one more for each variant, named `qwen2.5-vl-7b+int4`: the

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from vlm_lab.backends.prompt_variable import PROMPT_VALUE
+from vlm_lab.backends.reply_schema import RESPONSE_FORMAT
 from vlm_lab.backends.transformers import images_only, weights
+from vlm_lab.backends.transformers.quantization import build_load_kwargs
 from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
 from vlm_lab.files import read_json_object
@@ -31,6 +33,7 @@ def build_transformers_settings(
 
     environment = record.environment
     _check_transformers_version(model, environment.get("transformers"))
+    _check_what_the_script_knows(model)
     checkpoint = weights.find_checkpoint(model, build_runtime(report).cache)
     if checkpoint is None:
         raise UserError(
@@ -60,6 +63,7 @@ def build_transformers_settings(
         "trust_remote_code": model.trust_remote_code,
         "device": environment["device"]["value"],
         "load_kwargs": {
+            **_build_quantization_kwargs(model, environment),
             **model.load_kwargs,
             "dtype": environment["dtype"]["value"],
             "attn_implementation": environment["attn_implementation"]["value"],
@@ -74,6 +78,27 @@ def build_transformers_settings(
         "form": family.prompt_format,
         "measured_with": {name: environment.get(name) for name in MEASURED_VERSIONS},
     }
+
+
+def _build_quantization_kwargs(model: Model, environment: Mapping[str, Any]) -> dict[str, Any]:
+    if model.quantization is None:
+        return {}
+    dtype, device = environment["dtype"]["value"], environment["device"]["value"]
+    return build_load_kwargs(model.quantization, dtype, device)
+
+
+def _check_what_the_script_knows(model: Model) -> None:
+    """UserError where the script would ask another model than the one that was measured."""
+    if model.backend_kwargs.get(RESPONSE_FORMAT):
+        raise UserError(
+            f"{model.name}: its replies were held to a schema ({RESPONSE_FORMAT}), which the "
+            "handed-over script does not do; hand over a server's candidate, or the model as it is"
+        )
+    if model.adapter:
+        raise UserError(
+            f"{model.name}: it was measured with an adapter, which the handed-over script does not "
+            "load; merge the two (peft: merge_and_unload), and measure that folder"
+        )
 
 
 def _check_transformers_version(model: Model, version: str | None) -> None:

@@ -262,6 +262,7 @@ def _redact_model(model: Model) -> Model:
         model_id=HIDDEN,
         revision=HIDDEN,
         python=None,
+        adapter=None if model.adapter is None else HIDDEN,
         generation_kwargs={},
         processor_kwargs={},
         chat_template_kwargs={},

@@ -3,6 +3,7 @@
 By the run's comparisons: paired over documents, corrected for all pairs of the suite.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from gettext import NullTranslations
 
@@ -20,7 +21,9 @@ VARIANT_COLUMNS = (
     "p, Holm",
     "as good within",
     "word",
+    "errors",
     "s/doc",
+    "ms/token",
     "memory GB",
 )
 VARIANT_LEGEND = (
@@ -28,7 +31,11 @@ VARIANT_LEGEND = (
     " with its first, paired over the documents that both answered."
     " As good within: the smallest difference in F1 that is shown not to be exceeded, either way"
     " (two one-sided tests); a p value alone never shows that two are as good as each other."
+    " Errors: how many more or fewer of a kind than of the model as it is, the most changed first."
 )
+UNUSABLE_STATUSES = ("unparsed", "truncated", "refused", "error")
+ABSENCES = ("missing", "spurious")  # outcomes of values; those that are wrong have a kind
+SHOWN_KINDS = 3
 
 
 def build_variant_rows(
@@ -57,6 +64,7 @@ def _build_row(
 ) -> list[str]:
     speed = summary.speed
     memory = None if speed.peak_memory_bytes is None else speed.peak_memory_bytes / 1e9
+    token_rate = speed.tokens_per_second
     key, base_key = (summary.model, summary.prompt_id), (base.model, base.prompt_id)
     comparisons = [each for each in report.comparisons if each.suite == summary.suite]
     comparison = find_comparison(comparisons, key, base_key, HEADLINE_SCORE)
@@ -65,9 +73,31 @@ def _build_row(
         summary.prompt_id,
         format_estimate(summary.scores.get("field_f1"), catalogue),
         *_describe_difference(comparison, summary, catalogue),
+        _describe_errors(summary, base, catalogue),
         format_number(speed.median_seconds, ".2f", catalogue),
+        format_number(1000 / token_rate if token_rate else None, ".1f", catalogue),
         format_number(memory, ".1f", catalogue),
     ]
+
+
+def _describe_errors(summary: Summary, base: Summary, catalogue: NullTranslations) -> str:
+    """`missing -12, unparsed -3`: what there is more or less of than of the model as it is."""
+    difference = _count_errors(summary)
+    difference.subtract(_count_errors(base))
+    changed = [(kind, count) for kind, count in difference.items() if count]
+    changed.sort(key=lambda item: (-abs(item[1]), item[0]))
+    shown = [f"{catalogue.gettext(kind)} {count:+d}" for kind, count in changed[:SHOWN_KINDS]]
+    return ", ".join(shown) or "-"
+
+
+def _count_errors(summary: Summary) -> Counter[str]:
+    """Values that are wrong by their kind, values that are missing or spurious, and replies that
+    could not be used by their status."""
+    counts = Counter(summary.kinds)
+    counts.update({status: summary.statuses.get(status, 0) for status in UNUSABLE_STATUSES})
+    for field in summary.fields.values():
+        counts.update({outcome: field.outcomes.get(outcome, 0) for outcome in ABSENCES})
+    return counts
 
 
 def _describe_difference(

@@ -22,7 +22,14 @@ INPUT_KINDS: tuple[InputKind, ...] = ("prompt", "document", "reference", "settin
 # What a model is called, what it costs and what was decided on it change no answer.
 UNDECISIVE_SETTINGS = ("name", "prompts", "status", "notes", "price")
 # Of models that leave them as they are, runs from before there were these keys say nothing.
-LATER_SETTINGS = {"serve": None, "serve_args": (), "image": True, "reader": None}
+LATER_SETTINGS = {
+    "serve": None,
+    "serve_args": (),
+    "adapter": None,
+    "quantization": None,
+    "image": True,
+    "reader": None,
+}
 
 
 def compute_case_inputs(case: Case) -> Mapping[str, str]:

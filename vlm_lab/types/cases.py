@@ -158,7 +158,8 @@ class Model:
     whether it has a process of its own, which is what it has unless it is told otherwise. `serve`
     is the engine, or the command, that a run starts to serve the model, with `serve_args`. `image`
     is False where the model is sent text alone; `reader` names the model that reads the pages for
-    `{{ ocr_text }}` in its prompts, the OCR baseline where it is None."""
+    `{{ ocr_text }}` in its prompts, the OCR baseline where it is None.
+    `adapter` and `quantization` are what is done to weights that are loaded here."""
 
     name: str
     model_id: str
@@ -173,6 +174,8 @@ class Model:
     attn_implementation: str = "auto"
     trust_remote_code: bool = False
     use_safetensors: bool = True
+    adapter: str | None = None
+    quantization: str | None = None
     python: str | None = None
     pages: PageMode = "together"
     image: bool = True

@@ -202,7 +202,7 @@ SEEN_IN_THE_FILES: Mapping[str, tuple[Breakage, str]] = {
     "a list for settings": (write("preprocessor_config.json", "[]"), "holds no JSON object"),
     "an adapter alone": (
         leave_adapter,
-        "adapter_config.json is an adapter of acme/reader-2B without its base, .*merge it into",
+        "adapter_config.json is an adapter of acme/reader-2B without its base, .*name its base as",
     ),
     "an adapter beside weights": (
         add_adapter,

@@ -46,9 +46,9 @@ from vlm_lab.backends.openai.token_counts import (
     parse_usage,
 )
 from vlm_lab.backends.prompt_variable import fill_prompt_in, takes_prompt
+from vlm_lab.backends.reply_schema import JSON_SCHEMA, RESPONSE_FORMAT, build_reply_schema
 from vlm_lab.backends.timeouts import read_timeouts
 from vlm_lab.errors import GenerationError, Skip
-from vlm_lab.fields.schema import build_grammar_schema
 from vlm_lab.messages import Message
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing
 
@@ -238,10 +238,11 @@ def build_request(
 def build_response_format(settings: ServerSettings, prompt: Prompt) -> dict[str, Any]:
     """`response_format` of a request, with the grammar that the reply must keep to; {} where it is
     free."""
-    if settings.response_format != "json_schema" or not prompt.schema:
+    schema = build_reply_schema(settings.response_format, prompt)
+    if schema is None:
         return {}
-    json_schema = {"name": "document", "schema": build_grammar_schema(prompt.schema)}
-    return {"response_format": {"type": "json_schema", "json_schema": json_schema}}
+    json_schema = {"name": "document", "schema": schema}
+    return {RESPONSE_FORMAT: {"type": JSON_SCHEMA, JSON_SCHEMA: json_schema}}
 
 
 def build_sampling_parameters(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:

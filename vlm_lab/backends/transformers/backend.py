@@ -2,34 +2,41 @@
 
     - {name: qwen2-vl-2b, model_id: Qwen/Qwen2-VL-2B-Instruct, backend: transformers}
 
-`backend_kwargs` takes `load_timeout` and `reply_timeout` in seconds. A worker that is killed,
-crashes or hangs fails the case it had in hand and is started again; when that one goes before it
-has answered anything, the model's other cases fail at once.
+`backend_kwargs` takes `load_timeout` and `reply_timeout` in seconds, and `response_format`. A
+worker that is killed, crashes or hangs fails the case it had in hand and is started again; when
+that one goes before it has answered anything, the model's other cases fail at once.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from vlm_lab.backends import Backend
-from vlm_lab.backends.transformers import chat_template, devices, families, weights
-from vlm_lab.backends.transformers.checkpoint_files import find_unreadable_files
+from vlm_lab.backends.reply_schema import RESPONSE_FORMAT, build_reply_schema, check_reply_schema
+from vlm_lab.backends.transformers import devices, families, weights
+from vlm_lab.backends.transformers.adapters import require_adapter
 from vlm_lab.backends.transformers.generation_settings import read_decoding
 from vlm_lab.backends.transformers.interpreter import (
+    VERSIONED_PACKAGES,
     compute_choice_key,
     make_interpreter_error,
     read_package_versions,
     resolve_interpreter,
 )
+from vlm_lab.backends.transformers.load_errors import make_load_error
+from vlm_lab.backends.transformers.model_warnings import find_model_warnings
+from vlm_lab.backends.transformers.packages import check_packages, list_packages
 from vlm_lab.backends.transformers.process import start_worker
-from vlm_lab.backends.transformers.recipes import find_missing_settings
-from vlm_lab.backends.transformers.settings import check_renamed_settings, parse_timeouts
-from vlm_lab.commands import format_command
-from vlm_lab.errors import GenerationError, Skip, UserError
-from vlm_lab.files import read_json_object
+from vlm_lab.backends.transformers.settings import (
+    check_quantization,
+    check_renamed_settings,
+    parse_timeouts,
+    read_response_format,
+)
+from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.messages import Message, decode_message
-from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 from vlm_lab.workers.pixel_file import PixelPage, pack_pages
 from vlm_lab.workers.process import Worker
@@ -37,9 +44,6 @@ from vlm_lab.workers.supervisor import Supervisor
 
 MAX_DEATHS = 2  # in a row: loading takes minutes
 DEVICE_SETTINGS = ("device", "dtype", "attn_implementation")
-WEIGHTS_ERRORS = ("MissingWeights", "UnusedWeights", "MismatchedWeights", "BrokenWeights")
-SAFETENSORS_ERROR = "SafetensorError"
-IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,11 @@ class Transformers(Backend):
         check_renamed_settings(model)
         self.weights = weights.require_checkpoint(model, runtime.cache)
         self.timeouts = parse_timeouts(model)
-        self.environment: Mapping[str, Any] = {}
+        self.response_format = read_response_format(model, self.weights.folder)
+        check_quantization(model, self.weights.folder)
+        self.adapter = require_adapter(model, runtime.cache)
+        check_packages(model, runtime, self.weights.folder)
+        self.environment: dict[str, Any] = {}
         self._announced: AnnouncedBatch | None = None
         self._announced_count = 0
         self._begun_worker: Worker | None = None  # loads, and has not been waited for
@@ -100,6 +108,11 @@ class Transformers(Backend):
         missing."""
         check_renamed_settings(model)
         checkpoint = weights.require_checkpoint(model, runtime.cache)
+        read_response_format(model, checkpoint.folder)
+        check_quantization(model, checkpoint.folder)
+        adapter = require_adapter(model, runtime.cache)
+        check_packages(model, runtime, checkpoint.folder)
+        versioned_packages = [*VERSIONED_PACKAGES, *list_packages(model, checkpoint.folder)]
         choice_key = compute_choice_key(model, runtime, checkpoint.digest)
         stored_choices = devices.read_choices(runtime.cache, choice_key)
         return {
@@ -108,8 +121,19 @@ class Transformers(Backend):
             "load_kwargs": dict(model.load_kwargs),
             "processor_kwargs": dict(model.processor_kwargs),
             "generation": read_decoding(checkpoint.folder, model.generation_kwargs).effective,
-            **read_package_versions(resolve_interpreter(model, runtime)),
+            **read_package_versions(resolve_interpreter(model, runtime), versioned_packages),
+            **({"adapter": adapter.digest} if adapter else {}),
+            **({"quantization": model.quantization} if model.quantization else {}),
         }
+
+    @classmethod
+    def cache_inputs(cls, model: Model, prompt: Prompt) -> dict[str, Any]:
+        """The schema, where replies are held to it. GenerationError where none can be."""
+        schema = build_reply_schema(model.backend_kwargs.get(RESPONSE_FORMAT), prompt)
+        if schema is None:
+            return {}
+        check_reply_schema(schema)
+        return {"reply_schema": schema}
 
     @classmethod
     def predict_visual_tokens(
@@ -124,12 +148,7 @@ class Transformers(Backend):
 
     @classmethod
     def find_warnings(cls, model: Model, runtime: Runtime) -> list[Message]:
-        """Settings that it lacks; a chat model without a chat template is asked in a form that it
-        was not trained with."""
-        return [
-            *_describe_missing_settings(model, runtime),
-            *_describe_missing_template(model, runtime),
-        ]
+        return list(find_model_warnings(model, runtime))
 
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none and what it means for the
@@ -170,6 +189,7 @@ class Transformers(Backend):
         request = {
             "generation_kwargs": dict(self.model.generation_kwargs),
             "seed": self.runtime.seed,
+            "reply_schemas": [self._build_reply_schema(prompt) for prompt in prompts],
             **prompt_fields,
         }
         seconds = self.timeouts["reply_timeout"] * len(prompts)
@@ -180,6 +200,11 @@ class Transformers(Backend):
             kind, message = answer["error"]
             raise GenerationError(kind, decode_message(message))
         return answer
+
+    def _build_reply_schema(self, prompt: Prompt) -> str | None:
+        """What the reply is held to, in a form that a pipe takes however deep it is nested."""
+        schema = build_reply_schema(self.response_format, prompt)
+        return None if schema is None else json.dumps(schema)
 
     def prepare(self) -> None:
         """Loads the model again where its process died."""
@@ -218,29 +243,9 @@ class Transformers(Backend):
         if "error" in answer:
             worker.close()
             kind, message = answer["error"]
-            raise self._make_load_error(kind, decode_message(message))
+            raise make_load_error(self.model, self.weights, kind, decode_message(message))
         self._store_environment(answer)
         return worker
-
-    def _make_load_error(self, kind: str, message: Message | str) -> UserError:
-        name, python = self.model.name, self.model.python
-        if kind == "Unavailable":
-            return UserError(Message("of_model", {"model": name, "what": message}))
-        if python and kind in IMPORT_ERRORS:
-            reason = Message("interpreter_lacks", {"path": python, "said": message})
-            return make_interpreter_error(self.model, reason)
-        reason = Message("load_failed", {"model": name, "said": message})
-        remedy = weights.describe_renewal(self.weights, name)
-        if kind == SAFETENSORS_ERROR:
-            names = find_unreadable_files(self.weights.folder)
-            figures = {"what": reason, "files": list(names), "remedy": remedy}
-            reason = Message("load_failed_files", figures)
-        if kind in WEIGHTS_ERRORS:
-            reason = Message("load_failed_remedy", {"what": reason, "remedy": remedy})
-        if read_json_object(self.weights.folder / "config.json").get("auto_map"):
-            command = format_command("models", "env", name)
-            reason = Message("load_failed_own_code", {"what": reason, "command": command})
-        return GenerationError(kind, reason)
 
     def _build_load_request(self) -> dict[str, Any]:
         return {
@@ -254,6 +259,9 @@ class Transformers(Backend):
             "chat_template_kwargs": dict(self.model.chat_template_kwargs),
             "load_kwargs": dict(self.model.load_kwargs),
             "image": self.model.image,
+            "response_format": self.response_format,
+            "quantization": self.model.quantization,
+            "adapter": str(self.adapter.folder) if self.adapter else None,
         }
 
     def _store_environment(self, environment: Mapping[str, Any]) -> None:
@@ -263,6 +271,9 @@ class Transformers(Backend):
             "weights": checkpoint.digest,
             "revision": checkpoint.revision,
         }
+        if self.adapter:
+            adapter = {"value": self.model.adapter, "digest": self.adapter.digest}
+            self.environment["adapter"] = {**adapter, **environment["adapter"]}
         choice_key = compute_choice_key(self.model, self.runtime, checkpoint.digest)
         choices = {name: environment[name]["value"] for name in DEVICE_SETTINGS}
         devices.write_choices(self.runtime.cache, choice_key, choices)
@@ -289,23 +300,3 @@ class Transformers(Backend):
 def _pack_prompts(prompts: Sequence[Prompt]) -> list[PixelPage]:
     all_pages = chain.from_iterable(prompt.pages for prompt in prompts)
     return pack_pages(page.image for page in all_pages)
-
-
-def _describe_missing_settings(model: Model, runtime: Runtime) -> list[Message]:
-    settings = list(find_missing_settings(model, runtime))
-    command = format_command("models", "env", model.name)
-    figures = {"model": model.name, "settings": settings, "command": command}
-    return [Message("lacks_settings", figures)] if settings else []
-
-
-def _describe_missing_template(model: Model, runtime: Runtime) -> list[Message]:
-    folder = weights.find_folder(model, runtime.cache)
-    if folder is None or chat_template.has_chat_template(folder):
-        return []
-    family = families.get_family(read_json_object(folder / "config.json"))
-    if not family.is_chat:
-        return []
-    form = family.prompt_format.format(images=family.image_placeholder, text="...")
-    path = terminal_safe(str(folder / chat_template.TEMPLATE_FILES[0]))
-    figures = {"model": model.name, "form": form, "file": path}
-    return [Message("no_chat_template", figures)]

@@ -30,9 +30,7 @@ def generate_replies(loaded_model: LoadedModel, request: Payload) -> Payload:
     inputs_time = time.perf_counter()
     observer = BatchObserver()
     with torch.inference_mode():
-        output, seen = loaded_model.generate_token_ids(
-            inputs, request["generation_kwargs"], observer
-        )
+        output, seen = loaded_model.generate_token_ids(inputs, request, observer)
     end_time = time.perf_counter()
     first_token_time = seen.first_token_time or end_time
     timing = [

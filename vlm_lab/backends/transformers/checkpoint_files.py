@@ -12,7 +12,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -88,14 +88,21 @@ def find_damage(folder: Path, uses_pickles: bool) -> Iterator[Message]:
     figures name the `file`."""
     if adapter := describe_adapter(folder, uses_pickles):
         yield adapter
-    for name in (*SETTINGS_FILES, INDEX_FILES[uses_pickles]):
-        if complaint := _find_settings_complaint(folder / name):
-            yield complaint
-    for name in (*PLAIN_FILES, *list_weights_files(folder, uses_pickles)):
-        if complaint := _find_file_complaint(folder / name):
-            yield complaint
+    settings_files = (*SETTINGS_FILES, INDEX_FILES[uses_pickles])
+    other_files = (*PLAIN_FILES, *list_weights_files(folder, uses_pickles))
+    yield from find_file_complaints(folder, (*settings_files, *other_files))
     yield from _compare_with_index(folder, folder / INDEX_FILES[uses_pickles])
     yield from _find_unscaled_weights(folder, uses_pickles)
+
+
+def find_file_complaints(folder: Path, names: Iterable[str]) -> Iterator[Message]:
+    """A sentence for each of these files that is here and not whole."""
+    for name in names:
+        find_complaint = (
+            _find_settings_complaint if name.endswith(".json") else _find_file_complaint
+        )
+        if complaint := find_complaint(folder / name):
+            yield complaint
 
 
 def list_weights_files(folder: Path, uses_pickles: bool) -> list[str]:

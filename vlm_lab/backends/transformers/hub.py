@@ -90,6 +90,19 @@ def select_files(names: Sequence[str], model: Model) -> list[str]:
 def fetch_checkpoint(model: Model, plan: FetchPlan, cache: Path) -> weights.Weights:
     """Downloads what is not here yet, with a progress bar, and says where it is. UserError where
     that fails."""
+    download(model, plan, cache)
+    checkpoint = weights.find_checkpoint(model, cache)
+    if checkpoint is None or not checkpoint.is_complete:
+        raise UserError(
+            f"{model.name}: {model.model_id} {_format_shortfall(checkpoint)}; "
+            "transformers could not load it"
+        )
+    return checkpoint
+
+
+def download(model: Model, plan: FetchPlan, cache: Path) -> None:
+    """Brings the plan's files into the cache's own hub. UserError where they cannot be had, or do
+    not fit."""
     root = cache / "hub"
     root.mkdir(parents=True, exist_ok=True)
     free_bytes = shutil.disk_usage(root).free
@@ -106,13 +119,6 @@ def fetch_checkpoint(model: Model, plan: FetchPlan, cache: Path) -> weights.Weig
             allow_patterns=[glob.escape(name) for name, _ in plan.files],
             endpoint=get_endpoint(),
         )
-    checkpoint = weights.find_checkpoint(model, cache)
-    if checkpoint is None or not checkpoint.is_complete:
-        raise UserError(
-            f"{model.name}: {model.model_id} {_format_shortfall(checkpoint)}; "
-            "transformers could not load it"
-        )
-    return checkpoint
 
 
 def _format_shortfall(checkpoint: weights.Weights | None) -> str:

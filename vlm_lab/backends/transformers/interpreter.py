@@ -6,6 +6,7 @@ In: a model and the run's settings. Nothing is imported or started.
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -33,11 +34,13 @@ def make_interpreter_error(model: Model, reason: Message | str) -> Skip:
     return Skip(Message("interpreter_unfit", figures))
 
 
-def read_package_versions(python: str | None) -> dict[str, str | None]:
+def read_package_versions(
+    python: str | None, names: Iterable[str] = VERSIONED_PACKAGES
+) -> dict[str, str | None]:
     """Versions of the packages that decide a reply, read from their metadata; nothing is imported
     or started."""
     search_paths = sys.path if python is None else list(map(str, find_site_packages(python)))
-    return {name: _find_version(name, search_paths) for name in VERSIONED_PACKAGES}
+    return {name: _find_version(name, search_paths) for name in names}
 
 
 def find_package_version(package: str, program: str) -> str | None:

@@ -35,7 +35,8 @@ def check_load_report(model: Any, loading_info: dict[str, Any], is_quantized: bo
     if missing:
         figures = {"n": len(missing), "total": len(names), "names": list_first_names(missing)}
         raise WorkerError("MissingWeights", Message("weights_random", figures))
-    _check_shapes(loading_info.get("mismatched_keys") or ())
+    if misshapen := describe_shapes(loading_info.get("mismatched_keys") or ()):
+        raise WorkerError("MismatchedWeights", Message("weights_misshapen", misshapen))
     unexpected = sorted(loading_info["unexpected_keys"])
     lost = [] if is_quantized else find_lost_weights(names, unexpected, model.config)
     if lost:
@@ -92,17 +93,19 @@ def _mask_numbers(name: str) -> str:
     return NUMBER_PATTERN.sub("*", f"{name}.")
 
 
-def _check_shapes(mismatched: Iterable[Any]) -> None:
+def describe_shapes(mismatched: Iterable[Any]) -> dict[str, Any]:
+    """How many weights have another shape than the model, and the first of them; {} where none
+    has."""
     shapes = [
         {"name": name, "in_file": format_shape(in_file), "in_model": format_shape(in_model)}
         for name, in_file, in_model in sorted(mismatched, key=lambda entry: str(entry[0]))
     ]
-    if shapes:
-        names = [Message("weight_shapes", figures) for figures in shapes[:SHOWN_SHAPES]]
-        hidden_count = len(shapes) - len(names)
-        listed = Message("and_more", {"names": names, "n": hidden_count}) if hidden_count else names
-        figures = {"n": len(shapes), "names": listed}
-        raise WorkerError("MismatchedWeights", Message("weights_misshapen", figures))
+    if not shapes:
+        return {}
+    names = [Message("weight_shapes", figures) for figures in shapes[:SHOWN_SHAPES]]
+    hidden_count = len(shapes) - len(names)
+    listed = Message("and_more", {"names": names, "n": hidden_count}) if hidden_count else names
+    return {"n": len(shapes), "names": listed}
 
 
 def check_values(model: Any) -> list[str]:

@@ -18,6 +18,7 @@ from vlm_lab.backends.transformers.beams import BeamObserver
 from vlm_lab.backends.transformers.generation_settings import Decoding, resolve_decoding
 from vlm_lab.backends.transformers.library_messages import LibraryMessages
 from vlm_lab.backends.transformers.model_loading import ModelLoader
+from vlm_lab.backends.transformers.reply_grammar import ReplyGrammar
 from vlm_lab.backends.transformers.streamer import TokenStreamer, decode_token_texts
 from vlm_lab.backends.transformers.text_only import TextProcessor
 from vlm_lab.backends.transformers.visual_tokens.mllama import count_mllama_tile_tokens
@@ -53,6 +54,10 @@ class LoadedModel:
         # The model cuts up what the processor joined, by the same table.
         for name in self.family.shared_config_keys:
             setattr(self.model.config, name, getattr(self.processor.image_processor, name))
+        self.reply_grammar: ReplyGrammar | None = None
+        if load_request.get("response_format"):
+            tokenizer = getattr(self.processor, "tokenizer", self.processor)
+            self.reply_grammar = ReplyGrammar(tokenizer, self.collect_eos_ids())
         self.environment = self.describe_environment(loader)
 
     def load_processor(self, is_text_model: bool) -> Any:
@@ -79,7 +84,9 @@ class LoadedModel:
             "image_processor": type(getattr(self.processor, "image_processor", None)).__name__,
             "model_class": type(self.model).__name__,
             "chat_template": self.describe_chat_template(),
+            **({"response_format": self.reply_grammar.describe()} if self.reply_grammar else {}),
             "loading": loader.report,
+            "weights_bytes": int(self.model.get_memory_footprint()),
             "library_messages": list(self.library_messages.messages),
         }
 
@@ -101,7 +108,7 @@ class LoadedModel:
         inputs = self.build_inputs(request)
         inputs_time = time.perf_counter()
         with torch.inference_mode():
-            output, observer = self.generate_token_ids(inputs, request["generation_kwargs"])
+            output, observer = self.generate_token_ids(inputs, request)
         end_time = time.perf_counter()
         first_token = decode = None
         if observer.first_token_time:
@@ -140,13 +147,13 @@ class LoadedModel:
         )
 
     def generate_token_ids(
-        self, inputs: Any, requested: Payload, batch_observer: Any = None
+        self, inputs: Any, request: Payload, batch_observer: Any = None
     ) -> tuple[Any, Any]:
         """The model's output ids, and what saw them being made: of several prompts the observer
         that is handed in, unless beams are searched. WorkerError("ContextOverflow", ...) where the
         prompt fills the context window; a reply that would not fit is cut, and `token_budget_note`
         says so."""
-        decoding = self.resolve_decoding(requested)
+        decoding = self.resolve_decoding(request["generation_kwargs"])
         self.decoding = decoding
         kwargs = dict(decoding.kwargs)
         self.token_budget_note = self.limit_new_tokens(inputs["input_ids"].shape[1], kwargs)
@@ -157,8 +164,12 @@ class LoadedModel:
             observer = kwargs["streamer"] = TokenStreamer()
         if decoding.effective.get("stop_strings"):
             kwargs["tokenizer"] = self.processor.tokenizer
+        # The observer comes first: a token that a grammar left alone is as doubtful as it was.
+        processors = [observer]
+        if self.reply_grammar:
+            processors.append(self.reply_grammar.build_processor(request["reply_schemas"]))
         with self.library_messages.listen():
-            output = self.model.generate(**inputs, **kwargs, logits_processor=[observer])
+            output = self.model.generate(**inputs, **kwargs, logits_processor=processors)
         return output, observer
 
     def resolve_decoding(self, requested: Payload) -> Decoding:

@@ -7,9 +7,11 @@ transformers late.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from vlm_lab.backends.transformers import devices, load_report
+from vlm_lab.backends.transformers import devices, load_report, quantization
+from vlm_lab.backends.transformers.adapter_loading import load_adapter
 from vlm_lab.backends.transformers.library_messages import LibraryMessages
 from vlm_lab.backends.transformers.text_only import is_text_model
 from vlm_lab.backends.transformers.worker_error import WorkerError, make_unavailable_error
@@ -22,7 +24,8 @@ TEXT_CLASSES = ("AutoModelForCausalLM",)
 
 class ModelLoader:
     """Chooses device, dtype and attention when it is made, before anything is loaded. `choices` has
-    them with their reasons, `report` is what became of the weights."""
+    them with their reasons, `report` is what became of the weights, `adapter` of those that came
+    beside them."""
 
     def __init__(self, load_request: dict[str, Any], config: dict[str, Any]) -> None:
         import torch
@@ -36,6 +39,7 @@ class ModelLoader:
         self.refused_attention: list[str] = []
         self.choices = self.choose_device_settings()
         self.report: dict[str, Any] = {}
+        self.adapter: dict[str, Any] = {}
 
     def choose_device_settings(self) -> dict[str, devices.Choice]:
         """Device, dtype and attention; WorkerError("Unavailable", ...) for what is forced and
@@ -57,14 +61,21 @@ class ModelLoader:
     @property
     def is_model_placed(self) -> bool:
         """accelerate and quantisation put weights where they belong; `.to()` would be an error."""
-        load_kwargs = self.load_request["load_kwargs"]
-        return "device_map" in load_kwargs or "quantization_config" in load_kwargs
+        return "device_map" in self.load_kwargs or quantization.CONFIG_KEY in self.load_kwargs
 
     @property
     def is_quantized(self) -> bool:
         """Whether weights stand in a form that transformers turns into another."""
-        load_kwargs = self.load_request["load_kwargs"]
-        return "quantization_config" in load_kwargs or "quantization_config" in self.config
+        return any(quantization.CONFIG_KEY in each for each in (self.load_kwargs, self.config))
+
+    @property
+    def load_kwargs(self) -> dict[str, Any]:
+        """What models.yaml says of loading, `quantization` in transformers' own words among it."""
+        load_kwargs = dict(self.load_request["load_kwargs"])
+        if name := self.load_request.get("quantization"):
+            dtype, device = self.choices["dtype"].value, self.choices["device"].value
+            load_kwargs = {**quantization.build_load_kwargs(name, dtype, device), **load_kwargs}
+        return load_kwargs
 
     def load_model(self, library_messages: LibraryMessages) -> Any:
         """The model; where its class refuses an attention that `auto` chose, which it does before
@@ -89,7 +100,11 @@ class ModelLoader:
                 raise WorkerError(type(error).__name__, message) from None
         self.report = load_report.check_load_report(model, loading_info, self.is_quantized)
         model = model.eval()
-        return model if self.is_model_placed else model.to(self.choices["device"].value)
+        if not self.is_model_placed:
+            model = model.to(self.choices["device"].value)
+        if folder := self.load_request.get("adapter"):
+            self.adapter = load_adapter(model, Path(folder))
+        return model
 
     def load_pretrained(self) -> Any:
         """The model and what transformers says of its weights, by the spelling that this
@@ -98,7 +113,7 @@ class ModelLoader:
         has_dtype_argument = tuple(int(part) for part in version.split(".")[:2]) >= (4, 56)
         dtype_argument = "dtype" if has_dtype_argument else "torch_dtype"
         kwargs = {
-            **request["load_kwargs"],
+            **self.load_kwargs,
             "use_safetensors": request["use_safetensors"],
             dtype_argument: getattr(self.torch, self.choices["dtype"].value),
             "attn_implementation": self.choices["attn_implementation"].value,
@@ -125,8 +140,14 @@ class ModelLoader:
         return getattr(self.transformers, [*custom_names, *class_names][0])
 
     def describe_choices(self) -> dict[str, Any]:
-        """For the record: each choice with its reason."""
-        return {
+        """For the record: each choice with its reason, and what was done to the weights."""
+        described: dict[str, Any] = {
             name: {"value": choice.value, "reason": choice.reason}
             for name, choice in self.choices.items()
         }
+        bits = quantization.describe(self.load_request.get("quantization"), self.config)
+        if bits:
+            described["quantization"] = bits
+        if self.adapter:
+            described["adapter"] = self.adapter
+        return described
