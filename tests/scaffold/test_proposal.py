@@ -30,12 +30,20 @@ PROJECT = Path(__file__).parents[2]
 
 def run(folder: Path, documents: Path | None, references: Path | None) -> int:
     return init.main(
-        Namespace(folder=folder, documents=documents, references=references, check=False)
+        Namespace(
+            folder=folder,
+            documents=documents,
+            references=references,
+            references_from=None,
+            check=False,
+        )
     )
 
 
 def check(folder: Path) -> int:
-    return init.main(Namespace(folder=folder, documents=None, references=None, check=True))
+    return init.main(
+        Namespace(folder=folder, documents=None, references=None, references_from=None, check=True)
+    )
 
 
 def bring(

@@ -37,22 +37,25 @@ models:
     model_id: rapidocr
     backend: ocr
 
-  - name: today                    # your pipeline's own files: its answers as they are
-    model_id: {references}
-    backend: replay
-    incumbent: true                # what is used today: others are held beside it
-
-  - name: qwen2-vl-2b              # {fetch}
+{pipeline}  - name: qwen2-vl-2b              # {fetch}
     model_id: Qwen/Qwen2-VL-2B-Instruct
     processor_kwargs: {{max_pixels: 1003520}}
 
 decide:
   require: {{field_f1: 0.95, max_error_rate: 0.01}}
 """
+PIPELINE_ENTRY = """\
+  - name: today                    # your pipeline's own files: its answers as they are
+    model_id: {references}
+    backend: replay
+    incumbent: true                # what is used today: others are held beside it
+
+"""
 
 
-def propose_project_files(suite: Path, references: Path) -> dict[Path, str]:
-    """The text of each file that a project around benchmarks/NAME lacks, by its path.
+def propose_project_files(suite: Path, pipeline: Path | None) -> dict[Path, str]:
+    """The text of each file that a project around benchmarks/NAME lacks, by its path. `pipeline` is
+    the folder with a pipeline's own answers, None where the references are no answers.
 
     Empty where a project is there, or where the suite does not lie in a folder `benchmarks`, in
     which `vlm-lab run` would look for it.
@@ -61,9 +64,8 @@ def propose_project_files(suite: Path, references: Path) -> dict[Path, str]:
     if folder.parent.name != "benchmarks" or find_project(folder.parent):
         return {}
     project = folder.parent.parent
-    path = yaml.safe_dump(os.path.relpath(references, project), allow_unicode=True, width=10_000)
     models = MODELS_YAML.format(
-        references=path.splitlines()[0],
+        pipeline=_format_pipeline(pipeline, project) if pipeline else "",
         run=format_command("run", "-k", "NAME"),
         fetch=format_command("weights", "fetch", "qwen2-vl-2b"),
     )
@@ -71,3 +73,8 @@ def propose_project_files(suite: Path, references: Path) -> dict[Path, str]:
     gitignore = project / ".gitignore"
     # One that is there is the user's, and says enough of its own.
     return texts if gitignore.exists() else {**texts, gitignore: GITIGNORE}
+
+
+def _format_pipeline(pipeline: Path, project: Path) -> str:
+    path = yaml.safe_dump(os.path.relpath(pipeline, project), allow_unicode=True, width=10_000)
+    return PIPELINE_ENTRY.format(references=path.splitlines()[0])

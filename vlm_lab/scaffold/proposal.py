@@ -27,6 +27,7 @@ from vlm_lab.scaffold.envelope import (
 )
 from vlm_lab.scaffold.languages import guess_conventions, guess_decimal_mark
 from vlm_lab.scaffold.matching import Matching, find_best_matching
+from vlm_lab.scaffold.new_files import write_new_file
 from vlm_lab.scaffold.overlay import collect_columns, overlay_references
 from vlm_lab.scaffold.reading import format_first_names, format_no_match, read_references
 from vlm_lab.scaffold.simplification import simplify_shapes
@@ -36,6 +37,7 @@ from vlm_lab.suite.flat_keys import find_styles, unflatten_keys
 from vlm_lab.suite.loader import find_documents
 from vlm_lab.suite.private_files import FIELDS_FILE, GITIGNORE_FILE, render_gitignore
 from vlm_lab.suite.references import drop_keys, map_fields
+from vlm_lab.suite.tags import TAGS_FILE
 from vlm_lab.types import Conventions, Suite
 
 ISSUER_WORDS = (
@@ -187,15 +189,7 @@ def write_proposal(proposal: Proposal) -> tuple[list[Path], list[str]]:
         if path.exists():
             diffs += _format_diff(path, text)
             continue
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            mode = 0o600 if path.name == FIELDS_FILE else 0o666
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-                file.write(text.encode("utf-8", "backslashreplace"))
-        except OSError as error:
-            raise UserError(
-                f"{path}: cannot be written ({error.strerror}); name another folder"
-            ) from None
+        write_new_file(path, text, is_private=path.name == FIELDS_FILE)
         written.append(path)
     return written, diffs
 
@@ -326,10 +320,12 @@ def format_notes(proposal: Proposal) -> Iterator[str]:
 
 
 def _propose_tags(proposal: Proposal) -> dict[str, str]:
-    """The folder where there are several, and the issuer where one comes twice."""
+    """A tags.csv that is there, the folder where there are several, and the issuer where one comes
+    twice."""
+    table = {"file": TAGS_FILE} if (proposal.folder / TAGS_FILE).is_file() else {}
     names = (*proposal.matching.matched, *proposal.matching.unmatched)
     folders = {name.rpartition("/")[0] for name in names}
-    tags = {"folder": "parent"} if len(folders) > 1 else {}
+    tags = {**table, "folder": "parent"} if len(folders) > 1 else table
     for type_name in ("tax_id", "name"):
         for guess in proposal.guesses:
             if guess.field.type != type_name:

@@ -5,6 +5,7 @@ takes all memory, costs its own case alone. A text layer, an attachment or metad
 to a model: e-invoices carry the answer in them.
 """
 
+import base64
 import hashlib
 import os
 import threading
@@ -12,7 +13,7 @@ from collections.abc import Collection, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from vlm_lab.errors import DocumentError
 from vlm_lab.messages import Message
@@ -27,6 +28,14 @@ MAX_PAINTERS = 4  # processes, each of a hundred megabytes
 FileState = tuple[Path, int, int]  # changed at, bytes
 Location = tuple[int, float, float]  # page index, top and bottom as shares of the page's height
 Place = tuple[int, float, float, float, float]  # page index; left, top, right, bottom as shares
+
+
+class Attachment(NamedTuple):
+    """A file that a PDF carries; without `content` where its `size` is above the limit."""
+
+    name: str
+    size: int
+    content: bytes
 
 
 @lru_cache(maxsize=64)  # a case asks for its two files several times, a run for thousands once
@@ -130,6 +139,12 @@ def read_page_texts(path: Path) -> list[str | None]:
     """Each page's text as it is seen; None for a page whose text layer does not say all of it."""
     texts: list[str | None] = PAGE_WORKER.request(path, "texts").result
     return texts
+
+
+def read_xml_attachments(path: Path) -> list[Attachment]:
+    """The XML files that a PDF carries: for references, never for a model."""
+    found = PAGE_WORKER.request(path.absolute(), "attachments", suffix=".xml").result
+    return [Attachment(name, size, base64.b64decode(content)) for name, size, content in found]
 
 
 def locate_text(path: Path, forms: Sequence[str], page_count: int) -> Location | None:

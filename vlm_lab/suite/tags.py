@@ -14,6 +14,7 @@ from vlm_lab.suite.references import get_at_path
 from vlm_lab.types import Suite
 
 VERIFIED_FILE = "verified.txt"
+TAGS_FILE = "tags.csv"  # as `vlm-lab init` names it
 NO_VALUE = "-"  # the stratum of documents without the tag
 MAX_COMPLAINTS = 5  # lines of it that an error names
 TRUE_VALUES = ("yes", "true", "1", "x", "да")

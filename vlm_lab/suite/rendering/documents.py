@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vlm_lab.suite.document_files import detect_format
-from vlm_lab.suite.rendering import pdf, pictures, text_layer
+from vlm_lab.suite.rendering import attachments, pdf, pictures, text_layer
 from vlm_lab.suite.rendering.page_images import RenderedPage, note_odd_page
 
 
@@ -24,6 +24,12 @@ def read_page_texts(path: Path) -> list[str | None]:
     if detect_format(path) == "pdf":
         return text_layer.read_page_texts(path)
     return [None] * pictures.count_pages(path)
+
+
+def read_attachments(path: Path, suffix: str) -> list[tuple[str, int, str]]:
+    """Name, size and content (base64) of a PDF's attachments whose names end so; none of a
+    picture."""
+    return attachments.read_attachments(path, suffix) if detect_format(path) == "pdf" else []
 
 
 def locate_text(path: Path, forms: Sequence[str], page_count: int) -> text_layer.Location | None:

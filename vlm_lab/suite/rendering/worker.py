@@ -100,6 +100,8 @@ def _answer(request: Mapping[str, Any], answers: BinaryIO) -> Answer:
             return {}
         case "texts":
             return {"result": documents.read_page_texts(path)}
+        case "attachments":
+            return {"result": documents.read_attachments(path, request["suffix"])}
         case "locate":
             return {"result": documents.locate_text(path, request["forms"], request["pages"])}
         case "places":
