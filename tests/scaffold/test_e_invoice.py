@@ -390,6 +390,13 @@ def test_a_name_that_is_there_twice_gets_no_wrong_reference(
     references = {document.name: document.reference for document in loaded}
     assert references["scan.png"] is references["2023/scan.pdf"] is None
     assert references["whole.pdf"] == references["2023/whole.pdf"] == VALUES
+    # A namesake that comes later is not taken to have a reference already.
+    (documents / "2024").mkdir()
+    write_pdf(documents / "2024/credit.pdf", {"factur-x.xml": CII_INVOICE.replace("R-77", "R-78")})
+    init(folder)
+    assert "2024/credit.pdf" not in capsys.readouterr().out
+    later = json.loads((folder / "references/2024/credit.json").read_text())
+    assert later["invoice_number"] == "R-78"
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def propose_references(suite: Suite) -> EInvoiceReferences:
     if not found:
         raise UserError("\n".join([_format_none_found(suite, names), *format_lines(faults)]))
     index = ReferenceIndex(suite)
-    new_names = [name for name in found if index.find(name) is None]
+    new_names = [name for name in found if not _has_reference(suite, index, name, names)]
     confused = _find_confused(suite, names, new_names)
     written = {name: found[name] for name in new_names if name not in confused}
     without = [name for name in names if name not in readings]
@@ -93,6 +93,15 @@ def _name_reference(suite: Suite, name: str) -> str:
     return f"{folder}/{reference_name}" if folder else reference_name
 
 
+def _has_reference(suite: Suite, index: ReferenceIndex, name: str, names: Sequence[str]) -> bool:
+    """Whether a reference is this document's: one that was made for a namesake in another folder
+    is not."""
+    found = index.find(name)
+    if found is None or found.path == suite.references / _name_reference(suite, name):
+        return found is not None
+    return found.path not in {suite.references / _name_reference(suite, other) for other in names}
+
+
 def _find_confused(suite: Suite, names: Sequence[str], new_names: Sequence[str]) -> dict[str, str]:
     """Documents whose reference would be taken for another one's as well, since both have its
     name, here or in another folder; and what to do."""
@@ -102,11 +111,19 @@ def _find_confused(suite: Suite, names: Sequence[str], new_names: Sequence[str])
         namesakes.setdefault(key, []).append(name)
     confused = {}
     for same_names in namesakes.values():
-        own_paths = {_name_reference(suite, name) for name in same_names if name in new_names}
-        new_here = [name for name in same_names if name in new_names]
-        if len(same_names) > 1 and (len(own_paths) == 1 or len(own_paths) < len(new_here)):
-            for name in new_here:
-                others = [other for other in same_names if other != name]
+        paths = {name: _name_reference(suite, name) for name in same_names}
+        labelled_paths = {
+            path
+            for name, path in paths.items()
+            if name in new_names or (suite.references / path).exists()
+        }
+        for name in same_names:
+            others = [
+                other
+                for other in same_names
+                if other != name and (paths[other] == paths[name] or len(labelled_paths) == 1)
+            ]
+            if name in new_names and others:
                 confused[name] = (
                     f"its reference would be taken for that of {format_first_names(others)}, too; "
                     "rename one of them, then type the command again"
