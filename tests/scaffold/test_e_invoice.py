@@ -133,6 +133,10 @@ TERMS = """<ram:SpecifiedTradePaymentTerms><ram:DueDateDateTime><udt:DateTimeStr
         ('schemeID="VA"', 'schemeID="XX"', "tax_id", "37/001/12345"),
         ('currencyID="EUR"', 'currencyID="USD"', "tax", None),
         (">119.00<", ">-119.00<", "gross", "-119.00"),
+        # Three decimals would be read as thousands.
+        (">119.00<", ">119.000<", "gross", "119.0000"),
+        (">40<", ">1.250<", "quantity", "1.2500"),
+        (">119.00<", ">0119<", "gross", "0119"),
     ],
 )  # fmt: skip
 def test_nothing_is_guessed(

@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from vlm_lab.fields.amounts import is_ambiguous_number
 from vlm_lab.fields.paths import set_value
 from vlm_lab.sanitize import quote_value
 
@@ -107,9 +108,16 @@ def _read_value(name: str, text: str | None) -> tuple[str | None, str | None]:
     if name in DATE_PATHS:
         iso_date = parse_date(text)
         return iso_date, None if iso_date else f"{quote_value(text)} is no date"
-    if name in NUMBER_NAMES and not _NUMBER.fullmatch(text):
+    if name not in NUMBER_NAMES:
+        return text, None
+    if not _NUMBER.fullmatch(text):
         return None, f"{quote_value(text)} is no number"
-    return text, None
+    return _format_number(text), None
+
+
+def _format_number(text: str) -> str:
+    """As it is; `119.000`, which would be read as thousands in a reference, with one zero more."""
+    return f"{text}0" if is_ambiguous_number(text) else text
 
 
 def parse_date(text: str) -> str | None:
