@@ -40,7 +40,9 @@ def kept_modules() -> Iterator[dict[str, ModuleType]]:
 
 @pytest.fixture
 def pytester(
-    kept_modules: dict[str, ModuleType], pytester: pytest.Pytester
+    kept_modules: dict[str, ModuleType],
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[pytest.Pytester]:
     """pytest's own, but what a test imported stays.
 
@@ -48,7 +50,7 @@ def pytester(
     twice in a process. Modules that the test wrote itself are forgotten. A run of a user's loads no
     hypothesis, which costs each of them 0.2 s.
     """
-    pytester.plugins.append("no:hypothesispytest")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
     yield pytester
     for name, module in sys.modules.items():
         file = getattr(module, "__file__", None) or ""

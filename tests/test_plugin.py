@@ -253,7 +253,7 @@ def test_dry_run_says_what_a_real_run_would_be(pytester: pytest.Pytester) -> Non
         [
             r"dry run: no model was called",
             r"m \(default\): 3 cases, 1 cached, about 1 visual tokens each, "
-            r"about 0 s as in former runs",
+            r"about [01] s as in former runs",
             r"none \(default\): 3 cases, about 1 visual tokens each",
             r"no weights; vlm-lab weights fetch none",
         ],
@@ -566,7 +566,9 @@ def test_nothing_heavy_is_imported_at_collection_or_in_a_dry_run(pytester: pytes
 def test_what_a_report_is_drawn_with_is_imported_while_models_answer(
     pytester: pytest.Pytester,
 ) -> None:
-    write_project(pytester.path, "models:\n" + echo())
+    """Where there are documents enough for a plot."""
+    references = {f"inv_{number}": REFERENCE for number in range(5)}
+    write_project(pytester.path, "models:\n" + echo(), references)
     (pytester.path / "conftest.py").write_text(
         "import sys, time\n"
         "import pytest\n"

@@ -29,6 +29,8 @@ from vlm_lab.types import Case, Model
 
 PAGE_COUNT = 3
 
+COMMAND = "try"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
@@ -60,7 +62,7 @@ def main(args: argparse.Namespace) -> int:
         candidate.close()
         runner.close()
     for error in errors:
-        print(f"vlm-lab try: {terminal_safe_lines(str(error))}", file=sys.stderr)
+        print(f"vlm-lab {COMMAND}: {terminal_safe_lines(str(error))}", file=sys.stderr)
     path = args.output or Path(f"try-{model.name}.json")
     with atomic_private_file(path) as file:
         file.write((json.dumps(asdict(trial), indent=1) + "\n").encode())
