@@ -91,7 +91,7 @@ class ThroughputBench(Bench):
             "backend": "openai",
             "serve": "vllm",
             "serve_args": ["--enforce-eager", "--max-num-seqs", "16", "--max-model-len", "4096"],
-            "python": str(python),
+            "python": str(python.absolute()),
             "dtype": self.dtype,
             "generation_kwargs": {"max_new_tokens": self.tokens},
         }
@@ -114,6 +114,8 @@ class ThroughputBench(Bench):
         timeline = self.ask_suite(output, lambda: read_batch_times(output, model), *options)
         (path,) = output.glob("*/report.json")
         (summary,) = json.loads(path.read_text())["summaries"]
+        if summary["unanswered"]:
+            sys.exit(f"{model}, {scenario}: not answered: {summary['unanswered']}")
         throughput = summary["speed"]["throughput"]
         busy_share = throughput["busy_share"] if throughput else None
         return Outcome(timeline, bench_speed.read_replies(output), busy_share)
@@ -224,6 +226,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         ways = options.ways
         if options.vllm:
+            # On a CPU it takes nearly all memory for keys and values unless it is told how much.
+            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
             bench.serve_too(options.vllm)
             ways = (*ways, *SERVED)
         rounds = [{way: bench.ask(way) for way in ways} for _ in range(options.rounds)]
