@@ -219,3 +219,24 @@ def test_what_a_value_says_is_no_placeholder(tmp_path: Path) -> None:
     command = (str(program), "--model={model_id}", "--port={port}", "{other}")
     launch = plan_launch(build_model("a{port}b", serve=command), Runtime(tmp_path / "cache"))
     assert launch.fill_command(4711)[1:] == ["--model=a{port}b", "--port=4711", "{other}"]
+
+
+def test_an_engine_by_name_gets_names_and_arguments_as_they_stand(
+    tmp_path: Path, folder: Path
+) -> None:
+    """Braces in a model's name or among `serve_args` are the user's own."""
+    write_environment(tmp_path / "env", "vllm", "1")
+    named = shutil.copytree(folder, tmp_path / "{port}" / "{checkpoint}")
+    keys: dict[str, Any] = {"python": "env/bin/python", "serve_args": ("--seed-of", "{port}")}
+    launch = plan_launch(build_model(named, **keys), Runtime(tmp_path / "cache"))
+    filled = launch.fill_command(4711)
+    assert filled[4:7] == [str(named), "--served-model-name", str(named)]
+    assert filled[7:11] == ["--host", "127.0.0.1", "--port", "4711"]
+    assert filled[-2:] == ["--seed-of", "{port}"]
+
+
+def test_a_command_may_have_placeholders_in_the_path_of_its_program(tmp_path: Path) -> None:
+    write_program(tmp_path / "{port}" / "server")
+    command = (f"{tmp_path}/{{model_id}}/server", "{port}")
+    launch = plan_launch(build_model("{port}", serve=command), Runtime(tmp_path / "cache"))
+    assert launch.fill_command(4711) == [f"{tmp_path}/{{port}}/server", "4711"]

@@ -24,9 +24,17 @@ from vlm_lab.files import read_json_object
 from vlm_lab.messages import Message
 from vlm_lab.types import Model, Runtime
 
-CHECKPOINT, PROJECTOR = "{checkpoint}", "{mmproj}"
 HOST = "127.0.0.1"
-LISTEN_ARGUMENTS = ("--host", HOST, "--port", PORT)
+
+
+class Template(str):
+    """An argument with placeholders in it; elsewhere, as in a model's name, braces are text."""
+
+    __slots__ = ()
+
+
+CHECKPOINT, PROJECTOR = Template("{checkpoint}"), Template("{mmproj}")
+LISTEN_ARGUMENTS = ("--host", HOST, "--port", Template(PORT))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from vlm_lab.backends.openai.engine_arguments import (
     ENGINE_KINDS,
     PROJECTOR,
     EngineKind,
+    Template,
     find_projector,
 )
 from vlm_lab.backends.transformers import weights
@@ -43,8 +44,8 @@ KEY_VARIABLES = ("VLLM_API_KEY", "LLAMA_API_KEY")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """`command` still has placeholders, `values` are theirs but for the port; `digest` is of the
-    weights, None where nobody knows which they are."""
+    """`values` are those of the placeholders in the command's templates, but for the port; `digest`
+    is of the weights, None where nobody knows which they are."""
 
     engine: str
     version: str | None
@@ -105,13 +106,16 @@ def plan_launch(model: Model, runtime: Runtime) -> Launch:
     """How the model's server is started. Skip where engine, interpreter or weights are missing."""
     folder = runtime.cache.absolute().parent
     if not isinstance(model.serve, str):
-        program, *arguments = model.serve or ()
+        own_program, *own_arguments = model.serve or ()
         return Launch(
             engine=format_engine_name(model),
             version=None,
-            command=(_find_own_program(program, model, runtime), *arguments),
+            command=(
+                _find_own_program(own_program, model, runtime),
+                *map(Template, own_arguments),
+            ),
             values={MODEL_ID: model.model_id},
-            variables=_build_variables(program, runtime),
+            variables=_build_variables(own_program, runtime),
             folder=folder,
             digest=None,
         )
@@ -137,7 +141,9 @@ def _build_arguments(kind: EngineKind, model: Model, runtime: Runtime, path: Pat
 
 
 def _fill_placeholders(argument: str, values: Mapping[str, str]) -> str:
-    """In one pass: what a value says is no placeholder."""
+    """A template's in one pass: what a value says is no placeholder."""
+    if not isinstance(argument, Template):
+        return argument
     return PLACEHOLDER.sub(lambda match: values.get(match[0], match[0]), argument)
 
 
@@ -201,7 +207,7 @@ def _find_own_program(program: str, model: Model, runtime: Runtime) -> str:
     """The first item of a command: a bare name is looked up, a path starts where models.yaml
     lies."""
     if os.sep in program:
-        return os.path.expanduser(program)
+        return Template(os.path.expanduser(program))
     found = _look_up(program, resolve_interpreter(model, runtime))
     if found is None:
         raise Skip(_describe_absence(program, model))
