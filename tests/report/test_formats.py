@@ -15,11 +15,13 @@ from markdown_it import MarkdownIt
 
 from tests.report.made import HOSTILE, write_run
 from vlm_lab.errors import UserError
+from vlm_lab.messages import ENGLISH
 from vlm_lab.records.report_json import read_report
 from vlm_lab.report import formats, plots, tables_csv
 from vlm_lab.report.html.changes import find_changes, write_changes
 from vlm_lab.report.markdown import escape_markdown
 from vlm_lab.report.plot_rendering import render_svg
+from vlm_lab.report.translation import load_catalogue
 from vlm_lab.run.run_analysis import write_run_report
 
 AC, RI = "http://atlassian.com/content", "http://atlassian.com/resource/identifier"
@@ -361,3 +363,20 @@ def _rewrite(run: Path, records: list[dict[str, Any]]) -> None:
     (run / "report.json").write_text(
         head + '"records": [\n' + ",\n".join(map(json.dumps, records)) + tail
     )
+
+
+def test_the_axes_of_a_plot_write_numbers_as_its_language_does(run: Path) -> None:
+    """Names of candidates, which may have a point in them, stay."""
+    draw = plots.plot_prompts(read_report(run).summaries, str)
+    assert draw is not None
+    texts = {
+        language: re.findall(r">([^<>\s][^<>]*)<", render_svg(draw, "t", catalogue=catalogue))
+        for language, catalogue in (("en", ENGLISH), ("ru", load_catalogue("ru")))
+    }
+    figures = [text for text in texts["en"] if re.fullmatch(r"\d+\.\d+", text)]
+    assert figures
+    assert [text.replace(".", ",") for text in figures] == [
+        text for text in texts["ru"] if re.fullmatch(r"\d+,\d+", text)
+    ]
+    names = [text for text in texts["en"] if "(" in text]
+    assert names == [text for text in texts["ru"] if "(" in text]

@@ -2,6 +2,7 @@
 folder."""
 
 from collections.abc import Callable, Iterator
+from gettext import NullTranslations
 from pathlib import Path
 
 from vlm_lab.analysis.evidence import Evidence, build_evidence
@@ -121,33 +122,33 @@ def _build_blocks(run: Path, language: str, folder: Path) -> Iterator[Block]:
     return build_report_blocks(
         report,
         evidence,
-        list(_write_plots(report, evidence, folder, catalogue.gettext)),
+        list(_write_plots(report, evidence, folder, catalogue)),
         crops,
         catalogue,
     )
 
 
 def _write_plots(
-    report: Report, evidence: Evidence, folder: Path, gettext: tables.Translator
+    report: Report, evidence: Evidence, folder: Path, catalogue: NullTranslations
 ) -> Iterator[Block]:
     """Each plot as a PNG under report_files/plots/; where one cannot be drawn, why."""
     for suite_number, (suite, summaries) in enumerate(tables.group_by_suite(report).items(), 1):
-        plots_by_title = plots.plot_suite(report, summaries, evidence, gettext)
+        plots_by_title = plots.plot_suite(report, summaries, evidence, catalogue.gettext)
         for plot_number, (title, draw) in enumerate(plots_by_title.items(), 1):
             if draw:
                 address = f"{REPORT_FILES}/plots/suite-{suite_number}-plot-{plot_number}.png"
                 picture = Picture(address, f"{title}: {suite}")
-                yield _write_plot(picture, draw, folder, gettext)
+                yield _write_plot(picture, draw, folder, catalogue)
 
 
 def _write_plot(
-    picture: Picture, draw: DrawPlot, folder: Path, gettext: tables.Translator
+    picture: Picture, draw: DrawPlot, folder: Path, catalogue: NullTranslations
 ) -> Block:
     try:
-        content = render_png(draw)
+        content = render_png(draw, catalogue=catalogue)
     except Exception as error:  # whatever one value does to a plot costs that plot
         reason = f"{type(error).__name__}: {error}"
-        return Paragraph(f"{picture.title}: {gettext('no picture: %s') % reason}")
+        return Paragraph(f"{picture.title}: {catalogue.gettext('no picture: %s') % reason}")
     path = folder / picture.address
     make_private_folder(path.parent, folder)
     with atomic_private_file(path) as file:

@@ -7,8 +7,13 @@ for; in the page they become variables of its style sheet, so that dark mode cha
 import io
 import re
 from collections.abc import Callable
+from functools import partial
+from gettext import NullTranslations
 from typing import Any
 from xml.etree import ElementTree
+
+from vlm_lab.localization import SOURCE_LANGUAGE, get_language, localize_figure
+from vlm_lab.messages import ENGLISH
 
 DrawPlot = Callable[[Any], None]
 SERIES_COLOURS = (
@@ -30,9 +35,14 @@ PLOT_STYLE: Any = {
 }  # fmt: skip
 
 
-def render_svg(draw: DrawPlot, title: str, size: tuple[float, float] = (4.8, 3.6)) -> str:
+def render_svg(
+    draw: DrawPlot,
+    title: str,
+    size: tuple[float, float] = (4.8, 3.6),
+    catalogue: NullTranslations = ENGLISH,
+) -> str:
     """The plot as an element for a page; `title` is what a screen reader says."""
-    source = _render_figure(draw, size, "svg")
+    source = _render_figure(draw, size, "svg", catalogue)
     ElementTree.register_namespace("", SVG_NAMESPACE)
     root = ElementTree.fromstring(source)  # noqa: S314 - matplotlib's own output
     _convert_styles(root)
@@ -43,12 +53,18 @@ def render_svg(draw: DrawPlot, title: str, size: tuple[float, float] = (4.8, 3.6
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def render_png(draw: DrawPlot, size: tuple[float, float] = (6.4, 3.8)) -> bytes:
+def render_png(
+    draw: DrawPlot,
+    size: tuple[float, float] = (6.4, 3.8),
+    catalogue: NullTranslations = ENGLISH,
+) -> bytes:
     """The plot on white, for places that know no SVG."""
-    return _render_figure(draw, size, "png")
+    return _render_figure(draw, size, "png", catalogue)
 
 
-def _render_figure(draw: DrawPlot, size: tuple[float, float], file_format: str) -> bytes:
+def _render_figure(
+    draw: DrawPlot, size: tuple[float, float], file_format: str, catalogue: NullTranslations
+) -> bytes:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -56,11 +72,33 @@ def _render_figure(draw: DrawPlot, size: tuple[float, float], file_format: str) 
     with mpl.rc_context(PLOT_STYLE):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.add_subplot())
+        _localize_ticks(figure, catalogue)
         metadata = {"Date": None, "Creator": None} if file_format == "svg" else {"Software": None}
         figure.savefig(
             buffer, format=file_format, dpi=140, transparent=file_format == "svg", metadata=metadata
         )
     return buffer.getvalue()
+
+
+def _localize_ticks(figure: Any, catalogue: NullTranslations) -> None:
+    """Numbers along the axes as the language writes them. matplotlib's own setting follows the
+    process's locale, which may be another, or not be installed."""
+    from matplotlib.ticker import FixedFormatter, FuncFormatter
+
+    if get_language(catalogue) == SOURCE_LANGUAGE:
+        return
+    figure.draw_without_rendering()  # only now it is known where the ticks are
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            formatter = axis.get_major_formatter()
+            if isinstance(formatter, FixedFormatter):  # names, not numbers
+                continue
+            write = partial(_write_tick, formatter, catalogue)
+            axis.set_major_formatter(FuncFormatter(write))
+
+
+def _write_tick(formatter: Any, catalogue: NullTranslations, value: float, position: int) -> str:
+    return localize_figure(formatter(value, position), catalogue)
 
 
 def _convert_styles(root: ElementTree.Element) -> None:

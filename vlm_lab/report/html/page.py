@@ -233,7 +233,7 @@ def _build_suite_context(
         "unmatched": format_unmatched(summaries, catalogue),
         "all_summaries": summaries,
         "plots": [
-            (title, _render_plot(draw, title, gettext))
+            (title, _render_plot(draw, title, catalogue))
             for title, draw in plots_by_title.items()
             if draw
         ],
@@ -269,11 +269,11 @@ def _build_suite_context(
     }
 
 
-def _render_plot(draw: DrawPlot, title: str, gettext: tables.Translator) -> Markup | str:
+def _render_plot(draw: DrawPlot, title: str, catalogue: NullTranslations) -> Markup | str:
     try:
-        return Markup(render_svg(draw, title))  # noqa: S704 - drawn by matplotlib
+        return Markup(render_svg(draw, title, catalogue=catalogue))  # noqa: S704 - by matplotlib
     except Exception as error:  # whatever one value does to a plot costs that plot
-        return gettext("no picture: %s") % f"{type(error).__name__}: {error}"
+        return catalogue.gettext("no picture: %s") % f"{type(error).__name__}: {error}"
 
 
 def _collect_seconds(data: Mapping[str, Any], suite: str) -> dict[str, list[float]]:
