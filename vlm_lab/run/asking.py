@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from vlm_lab.backends.candidate import Candidate
-from vlm_lab.errors import NotApplicable
+from vlm_lab.errors import NotApplicable, Skip
 from vlm_lab.messages import Message, list_alternatives
 from vlm_lab.run.reply_cache import compute_reply_key
 from vlm_lab.suite.pages import Pages
@@ -51,6 +51,18 @@ class ReplyKeys:
             case.document.path,
             self.scenario,
         )
+
+
+def make_not_cached_error(case: Case) -> Skip:
+    """What `--replies=only` says of a case whose reply no cache has."""
+    figures = {"model": case.model.name, "document": case.document.id}
+    return Skip(Message("no_cached_reply", figures))
+
+
+def render_pages(prompt: Prompt) -> None:
+    """Has the pixels before the clock runs; a prompt of text alone has none."""
+    if isinstance(prompt.pages, Pages):
+        prompt.pages.render_pages()
 
 
 def time_generation(candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:

@@ -12,13 +12,14 @@ from typing import Any
 
 from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import NotApplicable, Skip, UserError
-from vlm_lab.messages import Message
 from vlm_lab.run import dry_run
 from vlm_lab.run.asking import (
     ReplyKeys,
     Timer,
     add_page_text,
     check_applicable,
+    make_not_cached_error,
+    render_pages,
     time_generation,
 )
 from vlm_lab.run.offline import RequestWindow
@@ -126,8 +127,7 @@ class InferenceRunner:
         if cached := self.reply_cache.get(reply_key):
             return add_page_text(cached, prompt.page_text)
         if self.options.replies == "only":
-            figures = {"model": case.model.name, "document": case.document.id}
-            raise Skip(Message("no_cached_reply", figures))
+            raise make_not_cached_error(case)
         self._import_ahead()
         candidate.load()
         if candidate.recorded:
@@ -211,12 +211,6 @@ class InferenceRunner:
         self._ahead_executor.shutdown(wait=False, cancel_futures=True)
         self.page_reader.close()
         stop_rendering()
-
-
-def render_pages(prompt: Prompt) -> None:
-    """Has the pixels before the clock runs; a prompt of text alone has none."""
-    if isinstance(prompt.pages, Pages):
-        prompt.pages.render_pages()
 
 
 def _render_quietly(prompt: Prompt) -> None:

@@ -16,7 +16,13 @@ from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import DocumentError, GenerationError, Skip, UserError
 from vlm_lab.messages import Message
 from vlm_lab.parsing.reasoning import find_answer_start
-from vlm_lab.run.asking import ReplyKeys, check_applicable, time_generation
+from vlm_lab.run.asking import (
+    ReplyKeys,
+    check_applicable,
+    make_not_cached_error,
+    render_pages,
+    time_generation,
+)
 from vlm_lab.run.reply_cache import ReplyCache
 from vlm_lab.sanitize import replace_surrogates
 from vlm_lab.suite.prompts import render_prompt_text
@@ -159,12 +165,10 @@ class PageReader:
         page_text = self.read(case.reading) if case.reading else None
         candidate = self._open(case.model)
         if self._cache.mode == "only":
-            figures = {"model": case.model.name, "document": case.document.id}
-            raise Skip(Message("no_cached_reply", figures))
+            raise make_not_cached_error(case)
         candidate.load()
         request = self._make_request(case, page_text)
-        if case.model.image:
-            request.prompt.pages.render_pages()  # type: ignore[attr-defined]
+        render_pages(request.prompt)
         generation = time_generation(candidate, request.prompt, lambda call: call())
         generation = replace(generation, reply_key=request.key)
         if not candidate.recorded:

@@ -13,7 +13,7 @@ from vlm_lab.scaffold.e_invoice.invoices import (
     choose_price,
     format_address,
 )
-from vlm_lab.scaffold.e_invoice.xml_trees import find_text
+from vlm_lab.scaffold.e_invoice.xml_trees import find_own_tax, find_text
 
 ROOTS = ("CrossIndustryInvoice", "CrossIndustryDocument")
 CONTEXTS = ("ExchangedDocumentContext", "SpecifiedExchangedDocumentContext")
@@ -96,14 +96,12 @@ def _find_address(party: Element | None) -> str | None:
 
 
 def _find_totals(settlement: Element | None) -> dict[str, str | None]:
-    """In the invoice's own currency: the tax may stand there in the office's, too (BT-111)."""
     totals = _find_child(settlement, SUMMATIONS)
     taxes = totals.findall("TaxTotalAmount") if totals is not None else []
     currency = find_text(settlement, "InvoiceCurrencyCode")
-    own_taxes = [tax for tax in taxes if tax.get("currencyID", currency) == currency]
     return {
         "totals.net": find_text(totals, "TaxBasisTotalAmount"),  # BT-109
-        "totals.tax": find_text(own_taxes[0], ".") if len(own_taxes) == 1 else None,  # BT-110
+        "totals.tax": find_own_tax(taxes, currency),
         "totals.gross": find_text(totals, "GrandTotalAmount"),  # BT-112
     }
 

@@ -6,6 +6,7 @@ own.
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def leave_out_unprinted(invoice: EInvoice, path: Path) -> EInvoice:
     unprinted = [place for place in places if _keep_digits(place[2]) not in page_text]
     if not page_text or 2 * len(unprinted) > len(places):
         return invoice
-    values = {key: _copy(value) for key, value in invoice.values.items()}
+    values = deepcopy(invoice.values)
     notes = []
     for name, keys, value in unprinted:
         owner: Any = values
@@ -71,9 +72,3 @@ def _keep_digits(value: str) -> str:
 
 def _keep_letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return dict(value)
-    return [dict(row) for row in value] if isinstance(value, list) else value

@@ -11,7 +11,7 @@ from vlm_lab.scaffold.e_invoice.invoices import (
     choose_price,
     format_address,
 )
-from vlm_lab.scaffold.e_invoice.xml_trees import find_text
+from vlm_lab.scaffold.e_invoice.xml_trees import find_own_tax, find_text
 
 UBL_NAMESPACE = "urn:oasis:names:specification:ubl:schema:xsd:"
 ISDOC_NAMESPACE = "http://isdoc.cz/namespace/"
@@ -95,12 +95,10 @@ def _find_address(party: Element | None) -> str | None:
 
 
 def _read_totals(root: Element, currency: str | None) -> Texts:
-    """In the invoice's own currency: the tax may stand there in the office's, too (BT-111)."""
     taxes = root.findall("TaxTotal/TaxAmount")
-    own_taxes = [tax for tax in taxes if tax.get("currencyID", currency) == currency]
     return {
         "totals.net": find_text(root, "LegalMonetaryTotal/TaxExclusiveAmount"),  # BT-109
-        "totals.tax": find_text(own_taxes[0], ".") if len(own_taxes) == 1 else None,  # BT-110
+        "totals.tax": find_own_tax(taxes, currency),
         "totals.gross": find_text(root, "LegalMonetaryTotal/TaxInclusiveAmount"),  # BT-112
     }
 

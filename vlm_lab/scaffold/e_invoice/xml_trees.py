@@ -4,7 +4,7 @@ Nothing outside is loaded and no entity is expanded: a document type, which woul
 refused, and so is what is nested or repeated without an end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
@@ -75,3 +75,10 @@ def find_text(element: Element | None, *paths: str) -> str | None:
             if text:
                 return text
     return None
+
+
+def find_own_tax(taxes: Sequence[Element], currency: str | None) -> str | None:
+    """The amount in the invoice's own currency (BT-110): it may stand there in the tax office's,
+    too (BT-111). None where several are in its own."""
+    own_taxes = [tax for tax in taxes if tax.get("currencyID", currency) == currency]
+    return find_text(own_taxes[0], ".") if len(own_taxes) == 1 else None
