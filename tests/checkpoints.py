@@ -38,15 +38,18 @@ USER_FIRST = (
 )
 
 
-def tokenizer(folder: Path, extra: Sequence[str], **kwargs: Any) -> Any:
+def tokenizer(
+    folder: Path, extra: Sequence[str], unused_token_count: int = 0, **kwargs: Any
+) -> Any:
     """A byte-level tokenizer of 256 bytes and some special tokens: what it encodes it decodes, in
-    any script."""
+    any script. Unused tokens stand in no text that it encodes; they give a vocabulary its size."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    names = [*alphabet, *[f"unused{index}" for index in range(unused_token_count)]]
     inner = Tokenizer(
-        models.BPE(vocab={letter: index for index, letter in enumerate(alphabet)}, merges=[])
+        models.BPE(vocab={name: index for index, name in enumerate(names)}, merges=[])
     )
     inner.pre_tokenizer, inner.decoder = (
         pre_tokenizers.ByteLevel(add_prefix_space=False),
@@ -105,11 +108,16 @@ def mrope() -> list[int]:
 
 
 def qwen(
-    folder: Path, config_class: Any, vision: dict[str, Any], processor: str, patch: int
+    folder: Path,
+    config_class: Any,
+    vision: dict[str, Any],
+    processor: str,
+    patch: int,
+    unused_token_count: int = 0,
 ) -> None:
     """What Qwen2-VL, 2.5 and 3 share: four patches merged to a token, a budget of pixels."""
     names = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
-    text = tokenizer(folder, names)
+    text = tokenizer(folder, names, unused_token_count)
     start, end, image, video = text.convert_tokens_to_ids(names)
     rope = {"rope_type": "default", "mrope_section": mrope(), "rope_theta": 1e6}
     config = config_class(

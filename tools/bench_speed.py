@@ -70,7 +70,7 @@ class ImagesOnly(Qwen2VLProcessor):
     def __init__(self, image_processor=None, tokenizer=None, chat_template=None):
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
 
-folder, documents, answers, text, tokens, size, device, dtype = sys.argv[1:]
+folder, documents, answers, text, tokens, size, count, device, dtype = sys.argv[1:]
 processor = ImagesOnly.from_pretrained(folder)
 processor.tokenizer.padding_side = "left"
 model = AutoModelForImageTextToText.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
@@ -78,7 +78,7 @@ model.to(device)
 content = [{"type": "image"}, {"type": "text", "text": text}]
 messages = [{"role": "user", "content": content}]
 words = processor.apply_chat_template(messages, add_generation_prompt=True)
-paths, size = sorted(Path(documents).iterdir()), int(size)
+paths, size = sorted(Path(documents).iterdir())[: int(count)], int(size)
 with open(answers, "w") as file:
     for start in range(0, len(paths), size):
         pages = []
@@ -224,7 +224,7 @@ class Bench:
         dtype: str = "float32",
     ) -> None:
         self.folder, self.checkpoint, self.tokens = folder, checkpoint, tokens
-        self.device, self.dtype = device, dtype
+        self.count, self.device, self.dtype = count, device, dtype
         write_project(folder, checkpoint, tokens, count, dtype)
         self._round = 0
 
@@ -235,11 +235,13 @@ class Bench:
             timelines["batch"] = self.run_loop(BATCH_SIZE)
         return {**timelines, "suite": self.run_suite()}
 
-    def run_loop(self, batch_size: int = 1) -> Timeline:
+    def run_loop(self, batch_size: int = 1, count: int | None = None) -> Timeline:
+        """The loop, or the batch; of the first `count` documents where that is given."""
         documents = self.folder / "benchmarks" / "invoices" / "documents"
         answers = self.find_answers(batch_size)
         arguments = [str(self.checkpoint), str(documents), str(answers)]
-        arguments += [TEXT, str(self.tokens), str(batch_size), self.device, self.dtype]
+        arguments += [TEXT, str(self.tokens), str(batch_size), str(count or self.count)]
+        arguments += [self.device, self.dtype]
         command = [sys.executable, "-c", LOOP, *arguments]
         return run_process(
             command, self.folder, lambda: [answer["time"] for answer in read_lines(answers)]
@@ -280,6 +282,12 @@ def read_replies(output: Path) -> dict[str, str]:
     """What the suite's only run under `output` was answered, by document."""
     (records,) = output.glob("*/records.jsonl")
     return {row["document"]: row["raw_response"] for row in read_lines(records)}
+
+
+def find_failed_documents(output: Path) -> list[str]:
+    """Those that the suite's only run under `output` has no reply of, whatever it says."""
+    (records,) = output.glob("*/records.jsonl")
+    return [row["document"] for row in read_lines(records) if row["raw_response"] is None]
 
 
 def read_loop_replies(answers: Path) -> dict[str, str]:

@@ -2,7 +2,7 @@
 the same checkpoint and the same PDF files.
 
     .venv/bin/python tools/bench_throughput.py [--model FOLDER] [--tokens 64] [--documents 48]
-                                               [--rounds 3] [--limit 0.35]
+                                               [--alone 48] [--rounds 3] [--limit 0.35]
     .venv/bin/python tools/bench_throughput.py --vllm PYTHON
     .venv/bin/python tools/bench_throughput.py --gpu
 
@@ -17,8 +17,8 @@ which the model worked. `differ` counts the answers that are not those of one pa
 padded batch adds numbers up in another order. Exit status 1 where a document takes `offline` more
 than `limit` times the loop's seconds.
 
-`--gpu`: a random Qwen2-VL of 2 billion parameters in bfloat16, 200 pages, once, without the loop of
-one page, to run after `scripts/setup local,ocr,dev`. Each other option can be typed beside it.
+`--gpu`: a random Qwen2-VL of 2 billion parameters in bfloat16, 200 pages (24 of them for what asks
+one by one), once. Each other option can be typed beside it.
 """
 
 import argparse
@@ -48,17 +48,18 @@ GPU_FORM = {
     "dtype": "bfloat16",
     "size": "2b",
     "documents": 200,
+    "alone": 24,
     "rounds": 1,
     "limit": 1 / 8,
-    "ways": (SINGLE, BATCH, OFFLINE),
 }
-# Qwen2-VL-2B's, but for its vocabulary, which a random tokenizer has not.
+# Qwen2-VL-2B's, and about as many tokens as its vocabulary has.
 TWO_BILLION_TEXT = {
     "hidden_size": 1536,
     "intermediate_size": 8960,
     "num_hidden_layers": 28,
     "num_attention_heads": 12,
     "num_key_value_heads": 2,
+    "max_position_embeddings": 32768,
 }
 TWO_BILLION_VISION = {
     "embed_dim": 1280,
@@ -68,6 +69,7 @@ TWO_BILLION_VISION = {
     "mlp_ratio": 4,
 }
 TWO_BILLION_PIXELS = 1280 * 28 * 28
+UNUSED_TOKENS = 151_000
 
 
 @dataclass(frozen=True)
@@ -98,24 +100,25 @@ class ThroughputBench(Bench):
         with (self.folder / "models.yaml").open("a") as file:
             file.write(f"  - {json.dumps(entry)}\n")
 
-    def ask(self, way: str) -> Outcome:
-        """One process."""
+    def ask(self, way: str, count: int) -> Outcome:
+        """One process, of `count` of the documents."""
         if way in (LOOP, BATCH):
             batch_size = 1 if way == LOOP else BATCH_SIZE
-            timeline = self.run_loop(batch_size)
+            timeline = self.run_loop(batch_size, count)
             return Outcome(timeline, bench_speed.read_loop_replies(self.find_answers(batch_size)))
         if way in SERVED:
-            return self._ask_scenario(SERVED[way], SERVED_MODEL)
-        return self._ask_scenario(way, MODEL)
+            return self._ask_scenario(SERVED[way], SERVED_MODEL, count)
+        return self._ask_scenario(way, MODEL, count)
 
-    def _ask_scenario(self, scenario: str, model: str) -> Outcome:
+    def _ask_scenario(self, scenario: str, model: str, count: int) -> Outcome:
         output = self.make_output_folder()
-        options = (f"--scenario={scenario}", "-k", model)
+        options = (f"--scenario={scenario}", f"--sample={count}", "-k", model)
         timeline = self.ask_suite(output, lambda: read_batch_times(output, model), *options)
         (path,) = output.glob("*/report.json")
         (summary,) = json.loads(path.read_text())["summaries"]
-        if summary["unanswered"]:
-            sys.exit(f"{model}, {scenario}: not answered: {summary['unanswered']}")
+        failed = bench_speed.find_failed_documents(output)
+        if failed:
+            sys.exit(f"{model}, {scenario}: no reply for {', '.join(failed)}")
         throughput = summary["speed"]["throughput"]
         busy_share = throughput["busy_share"] if throughput else None
         return Outcome(timeline, bench_speed.read_replies(output), busy_share)
@@ -161,28 +164,31 @@ def format_busy(shares: Sequence[float | None]) -> str:
 
 
 def count_differing(outcome: Outcome, of_one_page: Outcome) -> int:
-    """Documents whose answer is not what it is one page at a time."""
+    """Documents that both were asked whose answer is not what it is one page at a time."""
     expected = of_one_page.replies
-    return sum(expected[document] != reply for document, reply in outcome.replies.items())
+    return sum(
+        expected[document] != reply
+        for document, reply in outcome.replies.items()
+        if document in expected
+    )
 
 
-def draw_checkpoint(folder: Path, size: str, dtype: str) -> None:
+def draw_checkpoint(folder: Path, size: str, device: str, dtype: str) -> None:
     """A random Qwen2-VL of about 15 million or 2 billion parameters."""
-    checkpoints.TEXT.update(bench_speed.SIZE)
-    checkpoints.build("qwen2_vl", folder)
     if size == "tiny":
+        checkpoints.TEXT.update(bench_speed.SIZE)
+        checkpoints.build("qwen2_vl", folder)
         return
     import torch
-    from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
+    from transformers import Qwen2VLConfig
 
-    config = Qwen2VLConfig.from_pretrained(folder)
-    for part, settings in (("text", TWO_BILLION_TEXT), ("vision", TWO_BILLION_VISION)):
-        for name, value in settings.items():
-            setattr(getattr(config, f"{part}_config"), name, value)
+    checkpoints.TEXT.update(TWO_BILLION_TEXT)
     torch.set_default_dtype(getattr(torch, dtype))
-    model = Qwen2VLForConditionalGeneration(config)
-    model.generation_config = type(model.generation_config).from_pretrained(folder)
-    model.save_pretrained(folder)
+    folder.mkdir(parents=True)
+    with torch.device(device):
+        checkpoints.qwen(
+            folder, Qwen2VLConfig, TWO_BILLION_VISION, "Qwen2VLProcessor", 14, UNUSED_TOKENS
+        )
     path = folder / "preprocessor_config.json"
     settings = json.loads(path.read_text()) | {"max_pixels": TWO_BILLION_PIXELS}
     path.write_text(json.dumps(settings))
@@ -198,9 +204,9 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--documents", type=int, default=48)
+    parser.add_argument("--alone", type=int, help="documents that are asked one by one")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--limit", type=float, default=0.35)
-    parser.set_defaults(ways=(LOOP, BATCH, SINGLE, OFFLINE))
     if "--gpu" in (sys.argv[1:] if arguments is None else arguments):
         parser.set_defaults(**GPU_FORM)
     options = parser.parse_args(arguments)
@@ -215,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = options.model or Path(folder) / "qwen2_vl"
         if options.model is None:
-            draw_checkpoint(checkpoint, options.size, options.dtype)
+            draw_checkpoint(checkpoint, options.size, options.device, options.dtype)
         bench = ThroughputBench(
             Path(folder) / "project",
             checkpoint,
@@ -224,13 +230,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.device,
             options.dtype,
         )
-        ways = options.ways
+        ways: tuple[str, ...] = (LOOP, BATCH, SINGLE, OFFLINE)
         if options.vllm:
             # On a CPU it takes nearly all memory for keys and values unless it is told how much.
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
             bench.serve_too(options.vllm)
             ways = (*ways, *SERVED)
-        rounds = [{way: bench.ask(way) for way in ways} for _ in range(options.rounds)]
+        counts = dict.fromkeys((LOOP, SINGLE), options.alone or options.documents)
+        rounds = [
+            {way: bench.ask(way, counts.get(way, options.documents)) for way in ways}
+            for _ in range(options.rounds)
+        ]
     now, load = datetime.now(UTC).date(), os.getloadavg()[1]
     print(
         f"{options.documents} documents, {options.tokens} new tokens, {options.rounds} rounds; "

@@ -281,9 +281,9 @@ def test_pictures_of_many_documents_are_drawn_by_several_processes(
         pictures = list(pool.map(painter.draw_pictures, documents))
         with pytest.raises(DocumentError, match=r"torn\.png"):
             painter.draw_pictures(broken)
-        own_pids = {worker.pid for worker in painter._own_workers}
+        own_pids = {worker.pid for worker in painter._workers._own_workers}
     assert len(own_pids - {None, PAGE_WORKER.pid}) == 1
-    assert [worker.pid for worker in painter._own_workers] == [None]
+    assert [worker.pid for worker in painter._workers._own_workers] == [None]
     assert pictures == [pictures[0]] * 40
     with PicturePainter(19, 400, 90) as painter:
         assert (painter.process_count, painter.draw_pictures(documents[0])) == (1, pictures[0])

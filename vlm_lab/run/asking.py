@@ -11,7 +11,8 @@ from vlm_lab.backends.candidate import Candidate
 from vlm_lab.errors import NotApplicable, Skip
 from vlm_lab.messages import Message, list_alternatives
 from vlm_lab.run.reply_cache import compute_reply_key
-from vlm_lab.suite.pages import Pages
+from vlm_lab.suite.pages import Pages, PageWorkers
+from vlm_lab.suite.rendering.process import PAGE_WORKER
 from vlm_lab.types import Case, Generation, PageText, Prompt
 
 Timer = Callable[[Callable[[], Generation]], object]
@@ -59,10 +60,10 @@ def make_not_cached_error(case: Case) -> Skip:
     return Skip(Message("no_cached_reply", figures))
 
 
-def render_pages(prompt: Prompt) -> None:
+def render_pages(prompt: Prompt, workers: PageWorkers = PAGE_WORKER) -> None:
     """Has the pixels before the clock runs; a prompt of text alone has none."""
     if isinstance(prompt.pages, Pages):
-        prompt.pages.render_pages()
+        prompt.pages.render_pages(workers)
 
 
 def time_generation(candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:

@@ -29,6 +29,7 @@ from vlm_lab.run.plan import Plan
 from vlm_lab.run.reply_cache import ReplyCache
 from vlm_lab.suite import make_prompt
 from vlm_lab.suite.pages import Pages, stop_rendering
+from vlm_lab.suite.rendering.pool import PageWorkerPool, count_cores
 from vlm_lab.types import Case, Generation, Model, Prompt, Runtime
 
 REPORT_MODULES = ("vlm_lab.run.finalize", "scipy.special")
@@ -52,6 +53,8 @@ class InferenceRunner:
         self._has_imported = False
         self._begun_candidate: Candidate | None = None
         self._window: RequestWindow | None = None
+        # Where there are cores to spare, a GPU would wait for one process that renders.
+        self._window_workers = PageWorkerPool(count_cores() // 2)
 
     def make_candidate(self, model: Model) -> Candidate:
         """The model, not yet loaded."""
@@ -163,11 +166,12 @@ class InferenceRunner:
             reply_key = self.reply_keys.compute(case, candidate, prompt)
             if cached := self.reply_cache.get(reply_key):
                 return add_page_text(cached, prompt.page_text)
-            render_pages(prompt)
+            render_pages(prompt, self._window_workers)
             return prompt, reply_key
 
         cases = self.plan.find_asked_cases(candidate.model)
-        return RequestWindow(candidate, cases, prepare, self.reply_cache.put)
+        thread_count = self._window_workers.worker_count
+        return RequestWindow(candidate, cases, prepare, self.reply_cache.put, thread_count)
 
     def close_candidate(self, candidate: Candidate) -> None:
         """Ends a candidate, and what it was still asked ahead of the tests."""
@@ -210,6 +214,7 @@ class InferenceRunner:
             self._begun_candidate.close()
         self._ahead_executor.shutdown(wait=False, cancel_futures=True)
         self.page_reader.close()
+        self._window_workers.close()
         stop_rendering()
 
 

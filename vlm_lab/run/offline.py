@@ -29,8 +29,8 @@ from vlm_lab.run.batching import (
 )
 from vlm_lab.types import Batch, Case, CaseKey, Generation, Prompt, Timing
 
-CASES_AHEAD = 64  # that are rendered, asked or answered, and not taken yet
-PIXELS_AHEAD = 100_000_000  # of pages that wait: 300 MB
+CASES_AHEAD = 64  # that are rendered, asked or answered, and not taken yet; two batches, if more
+PIXELS_AHEAD = 200_000_000  # of pages that wait: 600 MB, 92 of A4 at 150 dpi
 JOIN_SECONDS = 5.0  # for all threads together
 OUT_OF_MEMORY = "OutOfMemory"
 Outcome = Generation | BaseException
@@ -39,7 +39,7 @@ Prepare = Callable[[Case], Generation | tuple[Prompt, str | None]]
 
 
 class RequestWindow:
-    """The requests of one model. `prepare` may be called from a thread of its own, `store` gets
+    """The requests of one model. `prepare` is called from so many threads of its own, `store` gets
     each reply when it arrives."""
 
     def __init__(
@@ -48,18 +48,20 @@ class RequestWindow:
         cases: Sequence[Case],
         prepare: Prepare,
         store: Callable[[Generation], None],
+        preparing_threads: int = 1,
     ) -> None:
         self.candidate = candidate
         self._prepare, self._store = prepare, store
         self._cases = list(cases)
         self._order = {case.key: index for index, case in enumerate(cases)}
         self._limits = choose_limits(candidate)
+        self._cases_ahead = max(CASES_AHEAD, 2 * self._limits.prompts)
         self._next_index = 0  # of the case that is rendered next
         self._position = 0  # of the test that runs
         self._waiting: list[WaitingPrompt] = []
         self._announced: list[WaitingPrompt] = []  # the next batch, which the backend knows
         self._is_asking = False
-        self._is_preparing = True
+        self._preparing_count = 0  # cases in hand
         self._scheduled: set[CaseKey] = set()
         self._outcomes: dict[CaseKey, Outcome] = {}
         self._changed = threading.Condition()
@@ -67,10 +69,11 @@ class RequestWindow:
         self._is_closed = False
         self._opened_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._opened = time.perf_counter()
-        self._threads = self._start_threads()
+        self._threads = self._start_threads(preparing_threads)
 
-    def _start_threads(self) -> list[threading.Thread]:
-        targets = [self._prepare_cases, *[self._ask] * max(1, self.candidate.parallel_requests)]
+    def _start_threads(self, preparing_threads: int) -> list[threading.Thread]:
+        targets = [self._prepare_cases] * preparing_threads
+        targets += [self._ask] * max(1, self.candidate.parallel_requests)
         if self._limits.prompts > 1:
             targets.append(self._announce_batches)
         # Daemons: what a server still answers keeps no run from ending.
@@ -110,30 +113,34 @@ class RequestWindow:
         while (case := self._find_next_case()) is not None:
             prepared = self._prepare_guarded(case)
             with self._changed:
+                self._preparing_count -= 1
                 if isinstance(prepared, WaitingPrompt):
                     self._waiting.append(prepared)
+                    self._waiting.sort(key=lambda waiting: self._order[waiting.case.key])
                 else:
                     self._outcomes[case.key] = prepared
                 self._changed.notify_all()
 
     def _find_next_case(self) -> Case | None:
-        """The next case that has room in the window; None at the end of the run."""
+        """The next case that has room in the window, now in hand; None at the end of the run."""
         with self._changed:
-            self._is_preparing = self._find_open_index() is not None
-            self._changed.notify_all()
             self._changed.wait_for(lambda: self._is_closed or self._find_open_index() is not None)
             index = self._find_open_index()
             if self._is_closed or index is None:
                 return None
             case, self._next_index = self._cases[index], index + 1
-            self._is_preparing = True
+            self._preparing_count += 1
             self._scheduled.add(case.key)
             return case
+
+    def _is_preparing(self) -> bool:
+        """Whether more prompts come without a test taking a reply."""
+        return self._preparing_count > 0 or self._find_open_index() is not None
 
     def _find_open_index(self) -> int | None:
         """Of the next case in the window that was not scheduled before; None where there is none or
         no room for its pages."""
-        end = min(len(self._cases), self._position + CASES_AHEAD)
+        end = min(len(self._cases), self._position + self._cases_ahead)
         for index in range(self._next_index, end):
             if self._cases[index].key not in self._scheduled:
                 is_needed_now = index == self._position
@@ -198,7 +205,7 @@ class RequestWindow:
             return True
         if not self._waiting:
             return False
-        return not self._is_preparing or is_batch_full(self._waiting, self._limits)
+        return not self._is_preparing() or is_batch_full(self._waiting, self._limits)
 
     def _answer(self, batch: Sequence[WaitingPrompt]) -> None:
         """Asks, and asks again in smaller batches what failed together: each case has its own

@@ -7,26 +7,25 @@ to a model: e-invoices carry the answer in them.
 
 import base64
 import hashlib
-import os
 import threading
 from collections.abc import Collection, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, NamedTuple, overload
 
 from vlm_lab.errors import DocumentError
 from vlm_lab.messages import Message
 from vlm_lab.suite import document_files
+from vlm_lab.suite.rendering.pool import PageWorkerPool
 from vlm_lab.suite.rendering.process import PAGE_WORKER, PageWorker
 from vlm_lab.types import Page
 
 RENDERING = 2  # raised when a page of the same file would get other pixels
 COUNTED_TOGETHER = 100  # files: a request takes several times as long as to count
 DRAWN_BY_ONE = 20  # documents: to start a process takes as long as to draw these
-MAX_PAINTERS = 4  # processes, each of a hundred megabytes
 FileState = tuple[Path, int, int]  # changed at, bytes
 Location = tuple[int, float, float]  # page index, top and bottom as shares of the page's height
+PageWorkers = PageWorker | PageWorkerPool
 Place = tuple[int, float, float, float, float]  # page index; left, top, right, bottom as shares
 
 
@@ -68,6 +67,7 @@ class Pages(Sequence[Page]):
     def __init__(self, path: Path, max_pages: int, dpi: int) -> None:
         self.path, self.max_pages, self.dpi = path, max_pages, dpi
         self.notes: tuple[Message, ...] = ()
+        self._rendered_pages: tuple[Page, ...] | None = None
         self._render_lock = threading.Lock()
 
     @cached_property
@@ -78,18 +78,19 @@ class Pages(Sequence[Page]):
     def indices(self) -> tuple[int, ...]:
         return tuple(range(min(self.total, self.max_pages)))
 
-    def render_pages(self) -> tuple[Page, ...]:
+    def render_pages(self, workers: PageWorkers = PAGE_WORKER) -> tuple[Page, ...]:
         """All pages; safe for the thread that renders ahead beside the one that needs them now."""
         try:
             with self._render_lock:
+                if self._rendered_pages is None:
+                    self._rendered_pages = self._request_pages(workers)
                 return self._rendered_pages
         except KeyboardInterrupt:  # while the other thread has the lock, perhaps for long
             stop_rendering()
             raise
 
-    @cached_property
-    def _rendered_pages(self) -> tuple[Page, ...]:
-        answer = PAGE_WORKER.request(self.path, "render", indices=self.indices, dpi=self.dpi)
+    def _request_pages(self, workers: PageWorkers) -> tuple[Page, ...]:
+        answer = workers.request(self.path, "render", indices=self.indices, dpi=self.dpi)
         self.notes = tuple(answer.notes)
         return tuple(answer.pages)
 
@@ -106,33 +107,23 @@ class Pages(Sequence[Page]):
 
 class PicturePainter:
     """Draws the pages of many documents as small JPEG files; their pixels stay in the processes
-    that render them. Several threads may ask at once: each waits for a process of its own."""
+    that render them. Several threads may ask at once."""
 
     def __init__(self, document_count: int, longest_side: int, quality: int) -> None:
         self._settings = {"longest_side": longest_side, "quality": quality}
-        self.process_count = max(1, min(document_count // DRAWN_BY_ONE, MAX_PAINTERS))
-        if hasattr(os, "sched_getaffinity"):
-            self.process_count = min(self.process_count, len(os.sched_getaffinity(0)))
-        self._own_workers = [PageWorker() for _ in range(self.process_count - 1)]
-        self._idle_workers: SimpleQueue[PageWorker] = SimpleQueue()
+        self._workers = PageWorkerPool(document_count // DRAWN_BY_ONE)
+        self.process_count = self._workers.worker_count
 
     def __enter__(self) -> "PicturePainter":
-        for worker in (PAGE_WORKER, *self._own_workers):
-            self._idle_workers.put(worker)
         return self
 
     def __exit__(self, *error: object) -> None:
-        for worker in self._own_workers:
-            worker.kill()
+        self._workers.close()
 
     def draw_pictures(self, pages: Pages) -> list[bytes]:
         """One file a page. DocumentError as `Pages` says."""
         arguments = {"indices": pages.indices, "dpi": pages.dpi, **self._settings}
-        worker = self._idle_workers.get()
-        try:
-            return worker.request(pages.path, "pictures", **arguments).pictures
-        finally:
-            self._idle_workers.put(worker)
+        return self._workers.request(pages.path, "pictures", **arguments).pictures
 
 
 def read_page_texts(path: Path) -> list[str | None]:

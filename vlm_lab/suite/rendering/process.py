@@ -1,7 +1,8 @@
 """The parent's end of the page worker: asks it about one document at a time, within limits.
 
-One worker serves the whole process. It starts when a document must first be opened, and a document
-that ends it, or outlasts its time, is not tried again: the next one gets a new worker.
+One worker serves the whole process, unless many pages are wanted at once (pool.py). It starts when
+a document must first be opened, and a document that ends it, or outlasts its time, is not tried
+again: the next one gets a new worker.
 """
 
 import atexit
@@ -59,15 +60,16 @@ FileKey = tuple[str, int, int]  # a path, and the size and time of what lies the
 
 
 class PageWorker:
-    """The worker process of this process, started when it is needed."""
+    """A worker process, started when it is needed. `failures` says of documents why none is asked
+    about them again."""
 
-    def __init__(self) -> None:
+    def __init__(self, failures: dict[FileKey, Message] | None = None) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr_file: Any = None
         self._served_count = 0
         self._is_interrupted = False
-        self._failures: dict[FileKey, Message] = {}
+        self.failures = {} if failures is None else failures
         self._buffer = bytearray()  # kept: fresh memory for each page takes as long as the pipe
 
     @property
@@ -78,8 +80,8 @@ class PageWorker:
     def request(self, path: Path, operation: str, **arguments: Any) -> Answer:
         """What the worker says. DocumentError where it cannot: broken, too slow, too large."""
         key = _identify_file(path)
-        if key in self._failures:
-            raise DocumentError(self._failures[key])
+        if key in self.failures:
+            raise DocumentError(self.failures[key])
         try:
             with self._lock:
                 self._is_interrupted = False
@@ -122,9 +124,9 @@ class PageWorker:
                     continue
             except KeyboardInterrupt:  # in the middle of an answer: the rest of it is nobody's
                 self.kill()
-                self._failures[key] = Message("page_interrupted", {"name": name})
+                self.failures[key] = Message("page_interrupted", {"name": name})
                 raise
-            self._failures[key] = reason
+            self.failures[key] = reason
             raise DocumentError(reason)
 
     def _exchange(
