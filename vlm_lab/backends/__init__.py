@@ -102,6 +102,10 @@ class Backend:
         """What `generate_batch` will be asked next, told while it answers: a backend may get ready
         for it. Called from another thread."""
 
+    def warm_up(self, prompt: Prompt) -> None:
+        """Called before a prompt is timed: what a first request loads, and later ones find, is
+        loaded here. Raises what `generate` raises."""
+
     def prepare(self) -> None:
         """Called before each case and not timed: brings back what a crash took."""
 

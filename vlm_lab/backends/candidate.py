@@ -115,6 +115,10 @@ class Candidate:
         self._begun_backend.prepare()
         return self._begun_backend
 
+    def warm_up(self, prompt: Prompt) -> None:
+        """Has the backend load what its first request would wait for; before a case is timed."""
+        self._ensure_backend().warm_up(self._split_by_page(prompt)[0])
+
     def generate(self, prompt: Prompt) -> Generation:
         """One case's reply, page by page where the model is asked so."""
         backend = self._ensure_backend()

@@ -77,6 +77,7 @@ def time_generation(candidate: Candidate, prompt: Prompt, timer: Timer) -> Gener
         seconds.append(time.perf_counter() - start_time)
         return replies[-1]
 
+    candidate.warm_up(prompt)
     timer(generate_once)
     return replace(
         complete_reply(replies[0], prompt),

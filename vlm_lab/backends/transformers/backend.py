@@ -43,6 +43,7 @@ from vlm_lab.workers.process import Worker
 from vlm_lab.workers.supervisor import Supervisor
 
 MAX_DEATHS = 2  # in a row: loading takes minutes
+WARM_UP_TOKENS = 2  # the first comes from the prompt, the second from the first
 DEVICE_SETTINGS = ("device", "dtype", "attn_implementation")
 
 
@@ -78,6 +79,7 @@ class Transformers(Backend):
         self._announced: AnnouncedBatch | None = None
         self._announced_count = 0
         self._begun_worker: Worker | None = None  # loads, and has not been waited for
+        self._warm_worker: Worker | None = None
         self._supervisor = Supervisor(model.name, self._start_worker, MAX_DEATHS)
         if waits:
             self.prepare()
@@ -149,6 +151,18 @@ class Transformers(Backend):
     @classmethod
     def find_warnings(cls, model: Model, runtime: Runtime) -> list[Message]:
         return list(find_model_warnings(model, runtime))
+
+    def warm_up(self, prompt: Prompt) -> None:
+        """On a GPU the first reply waits for kernels to be loaded: several seconds, which are no
+        document's. A CPU has nothing to load."""
+        worker = self._ensure_worker()
+        if worker is self._warm_worker:
+            return
+        if self.environment["device"]["value"] != "cpu":
+            kwargs = _shorten_reply(self.model.generation_kwargs)
+            fields = {"prompt_text": prompt.text, "generation_kwargs": kwargs}
+            self._request_answer([prompt], fields)
+        self._warm_worker = worker
 
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none and what it means for the
@@ -295,6 +309,12 @@ class Transformers(Backend):
                 "library_messages": answer["library_messages"],
             },
         )
+
+
+def _shorten_reply(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings for a reply that nobody reads."""
+    kwargs = {name: value for name, value in generation_kwargs.items() if "min_" not in name}
+    return {**kwargs, "max_new_tokens": WARM_UP_TOKENS}
 
 
 def _pack_prompts(prompts: Sequence[Prompt]) -> list[PixelPage]:
