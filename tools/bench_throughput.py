@@ -17,8 +17,8 @@ which the model worked. `differ` counts the answers that are not those of one pa
 padded batch adds numbers up in another order. Exit status 1 where a document takes `offline` more
 than `limit` times the loop's seconds.
 
-`--gpu`: a random Qwen2-VL of 2 billion parameters in bfloat16, 200 pages, once, beside single-stream
-over 12 of them instead of the loop. Each other option can be typed beside it.
+`--gpu`: a random Qwen2-VL of 2 billion parameters in bfloat16, 200 pages, once, beside
+single-stream over 12 of them instead of the loop. Each other option can be typed beside it.
 """
 
 import argparse
