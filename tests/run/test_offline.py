@@ -23,7 +23,13 @@ from tests.servers import Step, completion, serving
 from tests.suites import REFERENCE
 from vlm_lab.errors import GenerationError
 from vlm_lab.run import offline
-from vlm_lab.run.batching import BatchLimits, WaitingPrompt, choose_batch, is_batch_full
+from vlm_lab.run.batching import (
+    GPU_PROMPTS,
+    BatchLimits,
+    WaitingPrompt,
+    choose_batch,
+    is_batch_full,
+)
 from vlm_lab.run.offline import RequestWindow
 from vlm_lab.types import Case, Generation, Model, Page, Prompt, Timing
 
@@ -101,6 +107,7 @@ class Stand:
     """A candidate whose answers are a test's."""
 
     supports_batches = True
+    device = "cpu"
 
     def __init__(self, answer: Callable[[list[str]], None], parallel_requests: int = 1) -> None:
         self.model = Model(name="m", model_id="x")
@@ -110,7 +117,7 @@ class Stand:
         self.announced: list[list[str]] = []
 
     def identity(self) -> dict[str, str]:
-        return {"device": "cpu"}
+        return {"device": self.device}
 
     def predict_visual_tokens(self, sizes: Any) -> int:
         return 100
@@ -135,6 +142,8 @@ def open_window(
     count: int,
     prepared: list[str] | None = None,
     store: Callable[[Generation], None] | None = None,
+    preparing_threads: int = 1,
+    slow: Sequence[str] = (),
 ) -> tuple[RequestWindow, list[Case], list[Generation]]:
     cases: list[Any] = [
         SimpleNamespace(key=f"d{number}", id=f"d{number}") for number in range(count)
@@ -146,11 +155,14 @@ def open_window(
         if prepared is not None:
             prepared.append(case.id)
         name = case.id
+        if name in slow:
+            time.sleep(0.1)
         prompt = Prompt(id="p", text="", pages=[page], document_id=name, document_name=name)
         return prompt, f"key of {name}"
 
     candidate: Any = stand
-    return RequestWindow(candidate, cases, prepare, store or stored.append), cases, stored
+    window = RequestWindow(candidate, cases, prepare, store or stored.append, preparing_threads)
+    return window, cases, stored
 
 
 def test_each_test_takes_its_own_reply_and_the_cache_has_it_before() -> None:
@@ -198,6 +210,41 @@ def test_without_room_batches_are_halved_and_stay_so() -> None:
     sizes = [len(names) for names in stand.asked]
     assert sizes[0] > 5
     assert max(sizes[3:]) <= sizes[0] // 2
+
+
+def test_both_halves_of_a_batch_without_room_count_once() -> None:
+    def answer(names: list[str]) -> None:
+        if len(names) > 6:
+            raise GenerationError("OutOfMemory", "no room")
+
+    stand = Stand(answer)
+    window, cases, _ = open_window(stand, 64)
+    for case in cases:
+        window.take(case)
+    window.close()
+    sizes = [len(names) for names in stand.asked]
+    assert sizes[:7] == [14, 7, 3, 4, 7, 3, 4]
+    assert set(sizes[8:-1]) == {3}
+
+
+def test_on_a_gpu_two_batches_are_prepared_ahead() -> None:
+    prepared: list[str] = []
+    stand = Stand(lambda names: None)
+    stand.device = "cuda:1"
+    window, cases, _ = open_window(stand, 500, prepared)
+    window.take(cases[0])
+    time.sleep(0.3)
+    assert len(prepared) == 2 * GPU_PROMPTS
+    window.close()
+
+
+def test_several_threads_prepare_and_no_batch_is_asked_before_it_is_full() -> None:
+    """The batches are those of one thread, whichever prompt is ready first."""
+    stand = Stand(lambda names: None)
+    window, cases, _ = open_window(stand, 56, preparing_threads=4, slow=("d0", "d9", "d30"))
+    assert [window.take(case).raw_response for case in cases] == [case.id for case in cases]
+    window.close()
+    assert [len(names) for names in stand.asked] == [14] * 4
 
 
 def test_the_next_batch_is_announced_while_the_model_works() -> None:

@@ -42,9 +42,10 @@ class BatchLimits:
     tokens: int
     prompts: int
 
-    def halve_tokens(self) -> "BatchLimits":
-        """After there was no room for a batch."""
-        return replace(self, tokens=self.tokens // 2)
+    def stay_below(self, batch: Sequence[WaitingPrompt]) -> "BatchLimits":
+        """After there was no room for a batch: half as many tokens as it had. Where both halves of
+        a batch have no room, the second says nothing new."""
+        return replace(self, tokens=min(self.tokens, count_padded_tokens(batch) // 2))
 
 
 def choose_limits(candidate: Candidate) -> BatchLimits:
@@ -67,6 +68,11 @@ def estimate_tokens(candidate: Candidate, prompt: Prompt) -> int:
         visual_tokens = sum(width * height for width, height in sizes) // PIXELS_PER_TOKEN
     new_tokens = candidate.model.generation_kwargs.get("max_new_tokens", DEFAULT_NEW_TOKENS)
     return visual_tokens + len(prompt.text) // CHARACTERS_PER_TOKEN + int(new_tokens)
+
+
+def count_padded_tokens(batch: Sequence[WaitingPrompt]) -> int:
+    """What a batch takes, all of it padded to its longest."""
+    return len(batch) * max(prompt.tokens for prompt in batch)
 
 
 def choose_batch(waiting: Sequence[WaitingPrompt], limits: BatchLimits) -> list[WaitingPrompt]:

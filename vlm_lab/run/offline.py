@@ -256,7 +256,7 @@ class RequestWindow:
             return []
         if getattr(error, "kind", "") != OUT_OF_MEMORY:
             return [[waiting] for waiting in batch]
-        self._limits = self._limits.halve_tokens()
+        self._limits = self._limits.stay_below(batch)
         middle = len(batch) // 2
         return [batch[:middle], batch[middle:]]
 

@@ -135,6 +135,36 @@ def test_greedy_replies_do_not_change(qwen: Transformers) -> None:
     assert qwen.generate(prompt()).tokens == qwen.generate(prompt()).tokens
 
 
+def test_on_a_gpu_each_worker_answers_once_before_anything_is_timed(
+    checkpoint: Any, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which no CPU does; the device is what the worker is said to have chosen."""
+    model = candidate(checkpoint("qwen2_vl"))
+    model = replace(model, generation_kwargs={**model.generation_kwargs, "min_new_tokens": 8})
+    backend = Transformers(model, runtime)
+    asked: list[int] = []
+    ask = backend._supervisor.request_answer
+
+    def count(request: dict[str, Any], *arguments: Any, **options: Any) -> Any:
+        answer = ask(request, *arguments, **options)
+        asked.append(answer["output_tokens"])
+        return answer
+
+    monkeypatch.setattr(backend._supervisor, "request_answer", count)
+    try:
+        backend.warm_up(prompt())
+        assert asked == []
+        for _ in range(2):
+            backend._warm_worker = None
+            backend.environment["device"] = {"value": "cuda:0"}
+            backend.warm_up(prompt())
+            backend.warm_up(prompt())
+        assert asked == [2, 2]
+        assert backend.generate(prompt()).usage.output_tokens == 8
+    finally:
+        backend.close()
+
+
 def test_a_batch_says_what_its_prompts_say_alone_announced_or_not(qwen: Transformers) -> None:
     prompts = [prompt(), prompt("What is the total?"), prompt(pages=2)]
     alone = [qwen.generate(each) for each in prompts]
