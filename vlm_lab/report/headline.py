@@ -86,9 +86,10 @@ def build_conditions(
     document_counts = Counter(document["suite"] for document in report.documents)
     measured_at = [summary.speed.measured_at for summary in report.summaries]
     dates = sorted({timestamp[:10] for timestamp in measured_at if timestamp})
+    checks = _describe_checks(report)
     values = (
         ", ".join(f"{count} ({suite})" for suite, count in document_counts.items()),
-        gettext(_describe_checks(report)),
+        gettext(checks) if checks else "",
         ", ".join(dict.fromkeys(prompt["id"] for prompt in report.prompts)),
         "; ".join(f"{name}: {', '.join(models)}" for name, models in evidence.machines.items()),
         environment.get("device", ""),
@@ -104,10 +105,13 @@ def build_conditions(
 
 
 def _describe_checks(report: Report) -> str:
-    """Who has checked the references."""
-    if all(suite["verified"] for suite in report.suites):
+    """Who has checked the references; "" where there are none."""
+    suites = [suite for suite in report.suites if suite.get("references") != 0]
+    if not suites:
+        return ""
+    if all(suite["verified"] for suite in suites):
         return "checked by a person"
-    if any(suite["verified"] or suite.get("verified_references") for suite in report.suites):
+    if any(suite["verified"] or suite.get("verified_references") for suite in suites):
         return "some are checked by a person"
     return "nobody has checked them"
 
