@@ -34,6 +34,7 @@ COMMANDS = {
     ),
     "forget": "remove one document from all runs, the cache, corrections and the baseline",
     "init": "write a suite for your own documents and references, or check one",
+    "label": "draw the documents worth a label next, and label them on a page",
     "models": (
         "list the candidates; write an interpreter's set-up for one that needs other versions"
     ),

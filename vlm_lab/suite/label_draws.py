@@ -11,18 +11,14 @@ document, drawn or not, from nothing that depends on what was drawn. The file qu
 documents.
 """
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from vlm_lab.commands import format_command
 from vlm_lab.errors import UserError
-from vlm_lab.files import MAX_DATA_BYTES, atomic_private_file, read_bounded_bytes
-from vlm_lab.sanitize import quote_value, terminal_safe
-from vlm_lab.type_adapters import get_adapter
+from vlm_lab.sanitize import quote_value
+from vlm_lab.suite.typed_entries import read_typed_entries, write_typed_entries
 
 LABEL_DRAWS_FILE = "label_draws.json"
 
@@ -49,56 +45,34 @@ def read_label_frame(suite_folder: Path) -> tuple[LabelDraw, ...]:
     """All documents that could have been drawn; none where there is no file. UserError where it
     cannot be used."""
     path = suite_folder / LABEL_DRAWS_FILE
-    try:
-        draws = get_adapter(tuple[LabelDraw, ...]).validate_json(
-            read_bounded_bytes(path, MAX_DATA_BYTES)
-        )
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValidationError as error:
-        raise _make_file_error(path, _describe_first_error(error)) from None
+    draws = read_typed_entries(path, LabelDraw, _describe_way_out())
     _check_draws(path, draws)
     return draws
 
 
 def write_label_draws(suite_folder: Path, draws: Iterable[LabelDraw]) -> None:
     """Writes the file whole, for its user alone. UserError where that cannot be."""
-    path = suite_folder / LABEL_DRAWS_FILE
-    text = json.dumps([asdict(draw) for draw in draws], ensure_ascii=False, indent=1) + "\n"
-    try:
-        with atomic_private_file(path, durable=True) as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+    write_typed_entries(suite_folder / LABEL_DRAWS_FILE, draws)
 
 
 def _check_draws(path: Path, draws: Iterable[LabelDraw]) -> None:
     documents: set[str] = set()
     for number, draw in enumerate(draws, 1):
-        place = f"entry {number}, {quote_value(draw.document)}"
+        place = f"{path}: entry {number}, {quote_value(draw.document)}"
         if draw.document in documents:
-            raise _make_file_error(path, f"{place}: the document stands there twice")
+            raise UserError(f"{place}: the document stands there twice; {_describe_way_out()}")
         documents.add(draw.document)
         probability = draw.inclusion_probability
         if not 0 <= probability <= 1 or (draw.drawn_at and probability == 0):
             wanted = "above 0, at most 1" if draw.drawn_at else "from 0 to 1"
-            raise _make_file_error(
-                path, f"{place}: inclusion_probability must be {wanted} (got {probability})"
+            raise UserError(
+                f"{place}: inclusion_probability must be {wanted} (got {probability}); "
+                f"{_describe_way_out()}"
             )
 
 
-def _describe_first_error(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False)[0]
-    index, *keys = first["loc"] or ("",)
-    place = f"entry {int(index) + 1}: " if isinstance(index, int) else ""
-    return terminal_safe(f"{place}{'.'.join(map(str, keys))} {first['msg']}").strip()
-
-
-def _make_file_error(path: Path, fault: str) -> UserError:
-    command = format_command("label", "RUN")
-    return UserError(
-        f"{path}: {fault}; the file is written by {command}: take it from a backup, or delete it,"
-        " and labels so far count as chosen by hand"
+def _describe_way_out() -> str:
+    return (
+        f"the file is written by {format_command('label', 'RUN')}: take it from a backup, or "
+        "delete it, and labels so far count as chosen by hand"
     )
