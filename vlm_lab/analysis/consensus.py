@@ -2,8 +2,8 @@
 
 One candidate's answer stands in for the reference: its rows are those that the others are aligned
 with, and it has no more say than they have. A value is agreed where two or more families give it
-and no other one is given by as many; also that the page shows none may be agreed. Two sizes of one
-family share their errors and count once, as `analysis.label_errors` has it.
+and no other one is given by as many; that the page shows none, where no family reads a value. Two
+sizes of one family share their errors and count once, as `analysis.label_errors` has it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -175,8 +175,10 @@ def _list_agreed(values: Iterable[ReadValue], suite: Suite) -> Iterator[tuple[st
             continue
         counts = sorted((len(named) for named in families.values()), reverse=True)
         is_alone = len(counts) == 1 or counts[0] > counts[1]
-        if counts[0] >= MIN_FAMILIES and is_alone:
-            value_key = max(families, key=lambda value_key: len(families[value_key]))
+        value_key = max(families, key=lambda value_key: len(families[value_key]))
+        # What one family reads is more often there than not: models leave out more than they add.
+        is_contradicted = value_key == NOTHING and len(counts) > 1
+        if counts[0] >= MIN_FAMILIES and is_alone and not is_contradicted:
             yield value.path, None if value_key == NOTHING else examples[value_key]
 
 
