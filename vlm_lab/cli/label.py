@@ -199,7 +199,7 @@ def _describe_dispute(consensus: Consensus, suite: Suite) -> str:
         return "drawn at random; families of candidates agree, or there is one alone"
     listed = ", ".join(map(shorten, disputed[:MAX_NAMED_VALUES]))
     ellipsis = ", ..." if len(disputed) > MAX_NAMED_VALUES else ""
-    return f"disputed are {len(disputed)} of {len(consensus.values)} values: {listed}{ellipsis}"
+    return f"{len(disputed)} of {len(consensus.values)} values disputed: {listed}{ellipsis}"
 
 
 def _explain_nothing_to_label(labelling: _Labelling) -> Iterator[str]:
