@@ -246,6 +246,10 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     ),
     "check_doubtful": ("check {n} doubtful reference", "check {n} doubtful references"),
     "check_references": ("check the references against their pages, and list them as verified",),
+    "label_drawn": (
+        "label the {n} document without a reference",
+        "of {n} documents without a reference, label those that tell most",
+    ),
     "label_more": (
         "label about {n} more document, then run again",
         "label about {n} more documents, then run again",

@@ -62,6 +62,14 @@ def test_a_label_is_a_reference_a_line_and_a_check(session: LabellingSession) ->
     assert [document.id for document in documents if document.verified] == ["d0", "d9"]
 
 
+def test_a_new_folder_of_references_is_kept_out_of_git(session: LabellingSession) -> None:
+    references = session.suite.references
+    references.rmdir()
+    finish(session, save(session))
+    assert (references / ".gitignore").read_text().splitlines()[-1] == "*"
+    assert (references / "d0.json").exists()
+
+
 def test_a_label_may_be_changed_until_somebody_else_changes_it(session: LabellingSession) -> None:
     finish(session, save(session))
     path = session.suite.folder / "references" / "d0.json"

@@ -104,6 +104,8 @@ def main(args: argparse.Namespace) -> int:
         waiting = _list_waiting(labelling, frame)
         print(_describe_draw(labelling, waiting))
     print("\n".join(_format_documents(labelling, waiting, consensus)))
+    if labelling.suite.empty == "unlabelled":
+        print(_explain_empty(labelling.suite))
     if args.serve:
         return _serve(args.lang, labelling, waiting, consensus)
     print(f"to label them: {_format_own_command(args, labelling)}")
@@ -200,6 +202,14 @@ def _describe_dispute(consensus: Consensus, suite: Suite) -> str:
     listed = ", ".join(map(shorten, disputed[:MAX_NAMED_VALUES]))
     ellipsis = ", ..." if len(disputed) > MAX_NAMED_VALUES else ""
     return f"{len(disputed)} of {len(consensus.values)} values disputed: {listed}{ellipsis}"
+
+
+def _explain_empty(suite: Suite) -> str:
+    return (
+        f"{terminal_safe(str(suite.folder / 'suite.yaml'))} has `empty: unlabelled`: where a label "
+        "says that the page shows none, what a candidate reads there is not judged; with "
+        "`empty: absent` it is"
+    )
 
 
 def _explain_nothing_to_label(labelling: _Labelling) -> Iterator[str]:

@@ -23,6 +23,7 @@ from vlm_lab.files import (
 from vlm_lab.suite.corrections_file import lock_folder
 from vlm_lab.suite.label_checks import LabelCheck, write_label_check
 from vlm_lab.suite.label_drafts import LabelDraft, remove_draft
+from vlm_lab.suite.private_files import make_references_folder
 from vlm_lab.suite.reference_index import normalize_unicode
 from vlm_lab.suite.reference_names import name_reference
 from vlm_lab.suite.tags import VERIFIED_FILE, read_verified_names
@@ -57,6 +58,7 @@ def finish_document(
             )
             write_label_check(suite.folder, check)
         _add_verified(document)
+        make_references_folder(suite.references)
         make_missing_folders(path.parent)
         if not written:
             _reserve(path)
