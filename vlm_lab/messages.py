@@ -246,6 +246,10 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     ),
     "check_doubtful": ("check {n} doubtful reference", "check {n} doubtful references"),
     "check_references": ("check the references against their pages, and list them as verified",),
+    "label_drawn": (
+        "label the {n} document without a reference",
+        "of {n} documents without a reference, label those that tell most",
+    ),
     "label_more": (
         "label about {n} more document, then run again",
         "label about {n} more documents, then run again",
@@ -405,6 +409,23 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{suite}: the holdout was opened {n} times, first on {first}: it is no longer unseen",
     )
     * 2,
+    # documents that were labelled on the page
+    "prefill_bias": (
+        "{suite}: when documents were labelled, people changed {what} that were prefilled; of"
+        " values that candidates agreed on and nobody was shown, they found wrong {blind}",
+    ),
+    "prefill_bias_unknown": (
+        "{suite}: the bias of prefilling is not measured: {n} blind document with values that"
+        " candidates agreed on; people changed {what} that were prefilled",
+        "{suite}: the bias of prefilling is not measured: {n} blind documents with values that"
+        " candidates agreed on; people changed {what} that were prefilled",
+    ),
+    "share_with_interval": (
+        "{value:.1%} ({low:.1%} to {high:.1%}, {documents} documents) of {n} value",
+        "{value:.1%} ({low:.1%} to {high:.1%}, {documents} documents) of {n} values",
+    ),
+    "share_of_values": ("{value:.1%} of {n} value", "{value:.1%} of {n} values"),
+    "no_values": ("none of 0 values",),
     "pages_not_drawn": (
         "page images of {n} document are not drawn: the report has those of {drawn}, doubtful"
         " references and examples of errors first; {command} draws others as they are opened",

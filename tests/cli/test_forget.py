@@ -17,6 +17,9 @@ from vlm_lab.records.run_folder import read_heads
 from vlm_lab.records.run_settings import RunSettings, write_settings
 from vlm_lab.records.runs import lock_run
 from vlm_lab.report.formats import write_format
+from vlm_lab.suite.label_checks import LabelCheck, read_label_checks, write_label_check
+from vlm_lab.suite.label_drafts import LabelDraft, write_draft
+from vlm_lab.suite.label_draws import LabelDraw, read_label_frame, write_label_draws
 from vlm_lab.types import Record
 
 COUNT = 12
@@ -51,9 +54,15 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for name in ("d7", "d8")
     ]
     corrections.write_text(json.dumps(entries))
+    write_label_draws(corrections.parent, [LabelDraw(name, 0.5) for name in ("d7", "d8")])
+    for name in ("d7", "d8"):
+        write_draft(corrections.parent, LabelDraft(document=name, decided={"f0": "EXPECTED-7-7"}))
+        check = LabelCheck(document=name, blind=True, kept=(), changed=(), reference_sha256="")
+        write_label_check(corrections.parent, check)
     for name, model in ((OLD, "good"), (NEW, "bad")):
         rows = [fill(each, name) for each in answers(model, "wrong", COUNT)]
-        run = write(tmp_path / "results", name, rows, {"corrections": str(corrections)})
+        about_suite = {"corrections": str(corrections), "folder": str(corrections.parent)}
+        run = write(tmp_path / "results", name, rows, about_suite)
         described = [
             {**each, "name": f"Scan {each['id'][1:]} geheim.png"}
             for each in read_report(run).documents[:COUNT]
@@ -140,6 +149,9 @@ def test_nothing_of_it_stays(project: Path, capsys: pytest.CaptureFixture[str], 
     assert [entry["document"] for entry in json.loads(
         (project / "suite/corrections.json").read_text()
     )] == ["d8"]  # fmt: skip
+    assert [draw.document for draw in read_label_frame(project / "suite")] == ["d8"]
+    assert [check.document for check in read_label_checks(project / "suite")] == ["d8"]
+    assert [path.name for path in (project / "suite").glob("*/*.draft")] == ["d8.draft"]
     baseline = json.loads((project / "results/baseline.json").read_text())
     assert len(baseline["candidates"][0]["documents"]) == COUNT - 1
     assert (project / f"cache/replies/cc/{OTHER}.json").exists()

@@ -15,6 +15,8 @@ from tests.suites import REFERENCE, SCHEMA, write_suite
 from vlm_lab.analysis.label_errors import find_label_errors
 from vlm_lab.corrections_page import PageServer, render_page
 from vlm_lab.corrections_page.documents import collect_documents
+from vlm_lab.corrections_page.page import RenderedPage
+from vlm_lab.corrections_page.server import PageSession
 from vlm_lab.corrections_page.session import CorrectionsSession
 from vlm_lab.messages import ENGLISH
 from vlm_lab.scoring import score_values
@@ -85,8 +87,15 @@ def make_session(folder: Path) -> CorrectionsSession:
 
 @contextmanager
 def serve(session: CorrectionsSession, language: str = "en") -> Iterator[PageServer]:
+    """A server of the corrections page that answers until the end of the block."""
+    with serve_page(session, render_page(session, language)) as server:
+        yield server
+
+
+@contextmanager
+def serve_page(session: PageSession, page: RenderedPage) -> Iterator[PageServer]:
     """A server that answers until the end of the block."""
-    with PageServer(session, render_page(session, language)) as server:
+    with PageServer(session, page) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

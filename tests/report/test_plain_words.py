@@ -227,6 +227,19 @@ def test_each_verdict_has_its_next_step(
     )
 
 
+def test_documents_without_a_reference_are_labelled_before_others_are_sought() -> None:
+    decision = decide("perfect", "needs_more_data", more_documents=40)
+    (summary,) = summarize([answer("a", "exact", "perfect")])
+    verified = [{"name": "invoices", "verified": True}]
+    about = {"suite": "invoices", "name": "", "path": "", "tags": {}}
+    documents = [{**about, "id": each, "reference": each == "a"} for each in "abc"]
+    report = make_report([summary], decisions=[decision], suites=verified, documents=documents)
+    first, second = find_next_steps(report, summary)
+    assert first.message == Message("label_drawn", {"n": 2})
+    assert first.command.endswith("label 20260102T030405Z --suite=invoices --serve")
+    assert second.message.kind == "label_more"
+
+
 def test_cells_without_an_answer_come_first() -> None:
     rows = [answer("a", "exact"), failed("b", model="perfect"), failed("c", "skipped")]
     rows[2] = replace(rows[2], model="perfect")

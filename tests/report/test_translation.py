@@ -17,6 +17,7 @@ from tests.suites import REFERENCE
 from tests.test_messages import NAMES, WORDED, filled
 from vlm_lab.cli.main import main
 from vlm_lab.corrections_page import page as corrections_page
+from vlm_lab.corrections_page.labelling import page as labelling_page
 from vlm_lab.localization import SOURCE_LANGUAGE
 from vlm_lab.messages import MESSAGES, in_english, translate_message
 from vlm_lab.records.report_json import encode_json
@@ -50,6 +51,7 @@ def texts() -> Iterator[str]:
     yield from (
         *SCRIPT_LABELS,
         *corrections_page.SCRIPT_LABELS,
+        *labelling_page.SCRIPT_LABELS,
         *tables.MODEL_COLUMNS,
         *tables.VERDICT_NAMES.values(),
         *ERROR_TYPES,
@@ -95,6 +97,10 @@ PAGE_SCRIPTS = [
     *(
         (corrections_page.TEMPLATE_FOLDER / name, corrections_page.SCRIPT_LABELS)
         for name in corrections_page.SCRIPTS
+    ),
+    *(
+        (corrections_page.TEMPLATE_FOLDER / name, labelling_page.SCRIPT_LABELS)
+        for name in labelling_page.SCRIPTS
     ),
 ]
 

@@ -10,7 +10,7 @@ once: the letters that its model id begins with (`Qwen/Qwen2-VL-2B` and `Qwen/Qw
 
 import gettext
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -35,6 +35,7 @@ from vlm_lab.types import (
 )
 
 MIN_FAMILIES = 2  # that must agree
+NOTHING = ()  # what values mean that say nothing
 PARSED_TYPES = ("date", "amount")  # types of which every value must be one
 
 ARITHMETIC_FIELDS = (
@@ -129,17 +130,32 @@ def _collect_labelled_values(
     return values_by_document
 
 
+def group_families(
+    answers: Iterable[tuple[str, Any]], type_name: str, conventions: Conventions
+) -> tuple[dict[Hashable, set[str]], dict[Hashable, Any]]:
+    """(family, value) of each answer -> the families that give a value, by what it means, and how
+    it was first written. All that says nothing is one value, `NOTHING`."""
+    families: dict[Hashable, set[str]] = {}
+    examples: dict[Hashable, Any] = {}
+    for family, value in answers:
+        value_key = _make_value_key(value, type_name, conventions)
+        families.setdefault(value_key, set()).add(family)
+        examples.setdefault(value_key, value)
+    return families, examples
+
+
+def _make_value_key(value: Any, type_name: str, conventions: Conventions) -> Hashable:
+    if says_nothing(value):
+        return NOTHING
+    canonical_value = canonicalize_value(Field("", type_name), value, conventions)
+    return canonical_value if canonical_value is not None else str(value)
+
+
 def _find_agreement(
     labelled: _LabelledValue, conventions: Conventions
 ) -> tuple[tuple[Message, ...], int, Any]:
     """What most families agree on against the reference, how many they are, and the value."""
-    families: dict[Any, set[str]] = {}
-    examples: dict[Any, Any] = {}
-    for family, value in labelled.answers.values():
-        canonical_value = canonicalize_value(Field("", labelled.type), value, conventions)
-        value_key = canonical_value if canonical_value is not None else str(value)
-        families.setdefault(value_key, set()).add(family)
-        examples.setdefault(value_key, value)
+    families, examples = group_families(labelled.answers.values(), labelled.type, conventions)
     if not families:
         return (), 0, None
     majority_key = max(families, key=lambda value_key: len(families[value_key]))

@@ -13,8 +13,6 @@ vlm-lab corrections last --write benchmarks/schet/corrections.json
 """
 
 import argparse
-import os
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -27,7 +25,6 @@ from vlm_lab.errors import UserError
 from vlm_lab.localization import SOURCE_LANGUAGE
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
-from vlm_lab.run.signals import interrupt_on_signals
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.corrections import CORRECTIONS_FILE, merge_entries
 from vlm_lab.suite.corrections_file import read_saved_entries, update_entries
@@ -86,7 +83,8 @@ def _serve(
 ) -> int:
     """Until Ctrl-C."""
     # Brings the report's libraries, which a list on the terminal can do without.
-    from vlm_lab.corrections_page import PageServer, open_session, render_page
+    from vlm_lab.cli.page_serving import serve_page
+    from vlm_lab.corrections_page import open_session, render_page
 
     if len(names) > 1:
         raise UserError(
@@ -101,27 +99,14 @@ def _serve(
         raise make_missing_suite_error(name, "or move the suite back")
     path = _choose_path(args.write, suites[name], name, 1)
     session = open_session(run, suites[name], path, label_errors, args.lang)
-    with PageServer(session, render_page(session, args.lang)) as server:
-        print(f"{len(label_errors)} doubtful values; decisions are saved into {path}")
-        print(f"open {server.address}\n(this machine alone can; {_explain_ending()})", flush=True)
-        interrupt_on_signals()
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            entries = read_saved_entries(path).entries
-            decided_count = sum(bool(entry.get("verdict")) for entry in entries)
-            print(
-                f"\n{path}: {decided_count} decided; run the benchmark again: its replies come "
-                "from the cache"
-            )
+    print(f"{len(label_errors)} doubtful values; decisions are saved into {path}")
+    serve_page(session, render_page(session, args.lang))
+    decided_count = sum(bool(entry.get("verdict")) for entry in read_saved_entries(path).entries)
+    print(
+        f"\n{path}: {decided_count} decided; run the benchmark again: its replies come from the "
+        "cache"
+    )
     return 0
-
-
-def _explain_ending() -> str:
-    """How the server is ended: a shell starts what it runs in the background without Ctrl-C."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        return f"`kill {os.getpid()}` ends it"
-    return "Ctrl-C ends it"
 
 
 def _select_names(names: list[str], wanted: str | None) -> list[str]:

@@ -1,5 +1,5 @@
 """Remove one document from all that was kept of it: runs, their reports, cached replies, the
-suite's corrections.json, the baseline.
+suite's corrections.json and what was kept of its label, the baseline.
 
 DOCUMENT is its id or its file's name. The reports of its runs are written anew: their figures are
 then without it. The document itself and its reference stay where they are.
@@ -9,9 +9,10 @@ vlm-lab forget 2024/inv_003.pdf --suite invoices
 """
 
 import argparse
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from vlm_lab.cli.clean import confirm_deletion
 from vlm_lab.commands import locate_in_project
@@ -33,6 +34,9 @@ from vlm_lab.run.forgetting import (
 )
 from vlm_lab.sanitize import quote_value, shorten, terminal_safe
 from vlm_lab.suite.corrections_file import Entry, read_saved_entries, update_entries
+from vlm_lab.suite.label_checks import LABEL_CHECKS_FILE, read_label_checks, write_label_checks
+from vlm_lab.suite.label_drafts import locate_draft, remove_draft
+from vlm_lab.suite.label_draws import LABEL_DRAWS_FILE, read_label_frame, write_label_draws
 
 RunDocuments = dict[Path, set[tuple[str, str, str]]]  # run -> suite, id, name
 
@@ -132,7 +136,7 @@ def _describe(
 def _forget_beside_runs(
     runs: Sequence[Path], document: ForgottenDocument, results: Path
 ) -> list[str]:
-    """Takes it out of the suite's corrections and the baseline; a line on each."""
+    """Takes it out of the suite's corrections, labels and the baseline; a line on each."""
 
     def remove_entries(entries: Sequence[Entry]) -> list[Entry]:
         return [each for each in entries if not _is_entry_of(each, document)]
@@ -144,11 +148,30 @@ def _forget_beside_runs(
         if removed_count:
             update_entries(path, remove_entries)
             lines.append(f"{path}: {removed_count} entries are gone")
+    for folder in sorted(_list_suite_folders(runs, document.suite)):
+        lines += _forget_labels(folder, document)
     baseline = results / "baseline.json"
     if baseline.exists():
         forget_in_baseline(baseline, document.suite, document.ids)
         lines.append(f"{baseline}: is now without it")
     return lines
+
+
+def _forget_labels(folder: Path, document: ForgottenDocument) -> Iterator[str]:
+    """Takes out the draft of its label, and what is known of how it was drawn and labelled."""
+    for document_id in sorted(document.ids):
+        if locate_draft(folder, document_id).exists():
+            remove_draft(folder, document_id)
+            yield f"{locate_draft(folder, document_id)}: is gone"
+    draws, checks = read_label_frame(folder), read_label_checks(folder)
+    kept_draws = [draw for draw in draws if draw.document not in document.ids]
+    if len(kept_draws) < len(draws):
+        write_label_draws(folder, kept_draws)
+        yield f"{folder / LABEL_DRAWS_FILE}: is now without it"
+    kept_checks = [check for check in checks if check.document not in document.ids]
+    if len(kept_checks) < len(checks):
+        write_label_checks(folder, kept_checks)
+        yield f"{folder / LABEL_CHECKS_FILE}: is now without it"
 
 
 def _is_entry_of(entry: Entry, document: ForgottenDocument) -> bool:
@@ -158,13 +181,26 @@ def _is_entry_of(entry: Entry, document: ForgottenDocument) -> bool:
 
 def _list_corrections(runs: Sequence[Path], suite: str) -> set[Path]:
     """The files of the suite's corrections that are there, as the runs' reports name them."""
-    paths = set()
-    for run in runs:
-        try:
-            suites = read_report(run).suites
-        except UserError:
-            continue
-        for described in suites:
-            if described["name"] == suite and described.get("corrections"):
-                paths.add(Path(described["corrections"]))
+    paths = {
+        Path(described["corrections"])
+        for described in _read_suites(runs, suite)
+        if described.get("corrections")
+    }
     return {path for path in paths if path.is_file()}
+
+
+def _list_suite_folders(runs: Sequence[Path], suite: str) -> set[Path]:
+    """The suite's folders that are there, as the runs' reports name them."""
+    folders = {
+        Path(described["folder"])
+        for described in _read_suites(runs, suite)
+        if described.get("folder")
+    }
+    return {folder for folder in folders if folder.is_dir()}
+
+
+def _read_suites(runs: Sequence[Path], suite: str) -> Iterator[Mapping[str, Any]]:
+    """What the reports of runs say of one suite."""
+    for run in runs:
+        with suppress(UserError):
+            yield from (each for each in read_report(run).suites if each["name"] == suite)

@@ -32,8 +32,9 @@ COMMANDS = {
     "export": (
         "write a candidate with its prompt, schema, settings and a script as a folder to carry away"
     ),
-    "forget": "remove one document from all runs, the cache, corrections and the baseline",
+    "forget": "remove one document from all runs, the cache, corrections, labels and the baseline",
     "init": "write a suite for your own documents and references, or check one",
+    "label": "draw the documents worth a label next, and label them on a page",
     "models": (
         "list the candidates; write an interpreter's set-up for one that needs other versions"
     ),

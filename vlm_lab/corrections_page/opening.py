@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vlm_lab.corrections_page.documents import ReviewedDocument, collect_documents
+from vlm_lab.corrections_page.documents import collect_documents
 from vlm_lab.corrections_page.session import CorrectionsSession, ListPages
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.report.images.pages import render_page_images
 from vlm_lab.report.translation import load_catalogue
 from vlm_lab.suite import load_documents
-from vlm_lab.types import LabelError, Report, Suite
+from vlm_lab.types import Document, LabelError, Report, Suite
 
 
 def open_session(
@@ -28,19 +28,19 @@ def open_session(
         suite=suite.name,
         file=file,
         documents=collect_documents(documents, records, doubts),
-        list_pages=_make_page_lister(read_report(run), run),
-        user=_find_user_name(),
+        list_pages=make_page_lister(read_report(run), run),
+        user=find_user_name(),
         catalogue=load_catalogue(language),
     )
 
 
-def _make_page_lister(report: Report, run: Path) -> ListPages:
+def make_page_lister(report: Report, run: Path) -> ListPages:
     """Page images as the report has them; a document that it has none of is drawn at need."""
     described = {(document["suite"], document["id"]): document for document in report.documents}
     lock = threading.Lock()  # two requests must not draw one page at once
 
-    def list_pages(reviewed: ReviewedDocument) -> list[Path]:
-        key = reviewed.document.suite.name, reviewed.document.id
+    def list_pages(document: Document) -> list[Path]:
+        key = document.suite.name, document.id
         if key not in described:
             return []
         with lock:
@@ -50,7 +50,8 @@ def _make_page_lister(report: Report, run: Path) -> ListPages:
     return list_pages
 
 
-def _find_user_name() -> str:
+def find_user_name() -> str:
+    """Whom decisions are put down to at first; "" where nobody knows."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user has no name

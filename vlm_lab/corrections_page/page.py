@@ -3,8 +3,10 @@
 What models said and how files are called reaches it as JSON, and becomes text nodes.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
@@ -39,6 +41,13 @@ def render_page(session: CorrectionsSession, language: str) -> RenderedPage:
         "documents": session.describe_documents(),
         "user": session.user,
     }
+    return render_template("corrections.html", SCRIPTS, data, language, session=session)
+
+
+def render_template(
+    template: str, scripts: Sequence[str], data: Mapping[str, Any], language: str, **context: Any
+) -> RenderedPage:
+    """A page with the report's style and shared scripts, our own after them, and its data."""
     style = "\n".join(
         [
             (REPORT_TEMPLATES / "report.css").read_text("utf-8"),
@@ -46,19 +55,19 @@ def render_page(session: CorrectionsSession, language: str) -> RenderedPage:
         ]
     )
     paths = [REPORT_TEMPLATES / name for name in SHARED_SCRIPTS]
-    paths += [TEMPLATE_FOLDER / name for name in SCRIPTS]
+    paths += [TEMPLATE_FOLDER / name for name in scripts]
     code = "\n".join(path.read_text("utf-8") for path in paths)
     policy = CONTENT_SECURITY_POLICY.format(style=hash_source(style), script=hash_source(code))
     text = (
         build_environment(language, TEMPLATE_FOLDER)
-        .get_template("corrections.html")
+        .get_template(template)
         .render(
             language=language,
             policy=policy,
             style=Markup(style),  # noqa: S704 - our own file
             code=Markup(code),  # noqa: S704 - our own file
             data=Markup(encode_script_json(data)),  # noqa: S704 - escaped there
-            session=session,
+            **context,
         )
     )
     # What a `meta` cannot say: nobody may show this page in a frame.

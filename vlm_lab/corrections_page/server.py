@@ -1,15 +1,17 @@
-"""The page's server: http.server on 127.0.0.1, at an address with a random token in it.
+"""A page's server: http.server on 127.0.0.1, at an address with a random token in it.
 
-GET has the page, a document, a page image and the entries; POST puts one decision into the suite's
-file. Nothing else is there, and no path is ever made of what was asked for.
+GET has the page, a document, a page image and what else the session has readings of; POST is one of
+its changes. Nothing else is there, and no path is ever made of what was asked for.
 """
 
 import json
 import secrets
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from vlm_lab.corrections_page.page import RenderedPage
 from vlm_lab.corrections_page.request_checks import (
@@ -19,12 +21,11 @@ from vlm_lab.corrections_page.request_checks import (
     check_token,
     read_object,
 )
-from vlm_lab.corrections_page.session import CorrectionsSession
+from vlm_lab.corrections_page.session import Change, Reading
 from vlm_lab.errors import UserError
 
 LOOPBACK = "127.0.0.1"
 TIMEOUT = 30  # seconds that a request may take to arrive
-ENTRIES_PATH = "corrections"
 HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -35,12 +36,26 @@ HEADERS = {
 }
 
 
+class PageSession(Protocol):
+    """What a page is about."""
+
+    @property
+    def readings(self) -> Mapping[str, Reading]: ...
+
+    @property
+    def changes(self) -> Mapping[str, Change]: ...
+
+    def describe_document(self, document_id: str, /) -> dict[str, Any]: ...
+
+    def find_page(self, document_id: str, number: str, /) -> Path: ...
+
+
 class PageServer(ThreadingHTTPServer):
     """Serves one session until `shutdown`. The port is any that is free."""
 
     daemon_threads = True
 
-    def __init__(self, session: CorrectionsSession, page: RenderedPage) -> None:
+    def __init__(self, session: PageSession, page: RenderedPage) -> None:
         self.token = secrets.token_urlsafe(32)
         super().__init__((LOOPBACK, 0), partial(_Handler, session, page, self.token))
 
@@ -60,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "vlm-lab", ""
 
     def __init__(
-        self, session: CorrectionsSession, page: RenderedPage, token: str, *connection: Any
+        self, session: PageSession, page: RenderedPage, token: str, *connection: Any
     ) -> None:
         self.session, self.page, self.token = session, page, token
         super().__init__(*connection)
@@ -76,10 +91,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         try:
             path = self._check(is_change=True)
-            if path != ENTRIES_PATH:
+            change = self.session.changes.get(path)
+            if change is None:
                 raise Refusal(404, "no such page")
-            decision = read_object(self.headers, self.rfile)
-            self._send_json(200, self.session.decide(decision))
+            self._send_json(200, change(read_object(self.headers, self.rfile)))
         except Refusal as refusal:
             self._send_refusal(refusal)
         except (OSError, UserError) as error:
@@ -101,8 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "":
             policy = {"Content-Security-Policy": self.page.policy}
             self._send(200, "text/html; charset=utf-8", self.page.content, policy)
-        elif path == ENTRIES_PATH:
-            self._send_json(200, self.session.describe_entries())
+        elif path in self.session.readings:
+            self._send_json(200, self.session.readings[path]())
         elif kind == "documents":
             self._send_json(200, self.session.describe_document(name))
         elif kind == "pages":

@@ -25,9 +25,12 @@ from vlm_lab.suite.corrections_file import (
     read_saved_entries,
     update_entries,
 )
-from vlm_lab.types import CORRECT, LabelError
+from vlm_lab.types import CORRECT, Document, LabelError
 
-ListPages = Callable[[ReviewedDocument], Sequence[Path]]  # a document's page images
+ListPages = Callable[[Document], Sequence[Path]]  # a document's page images
+Reading = Callable[[], dict[str, Any]]
+Change = Callable[[Mapping[str, Any]], dict[str, Any]]
+ENTRIES_PATH = "corrections"
 MAX_NAME = 100  # characters of who decided
 DECISION_KEYS = ("document", "path", "verdict", "right", "decided_by", "version")
 
@@ -45,6 +48,16 @@ class CorrectionsSession:
     user: str
     catalogue: NullTranslations
 
+    @property
+    def readings(self) -> Mapping[str, Reading]:
+        """What the page may ask for beside documents and pages."""
+        return {ENTRIES_PATH: self.describe_entries}
+
+    @property
+    def changes(self) -> Mapping[str, Change]:
+        """What the page may change, by where it is sent."""
+        return {ENTRIES_PATH: self.decide}
+
     def describe_documents(self) -> list[dict[str, Any]]:
         """What the page knows of all documents from the beginning."""
         return [
@@ -60,7 +73,7 @@ class CorrectionsSession:
     def describe_document(self, document_id: str) -> dict[str, Any]:
         """One document with all its values. Refusal where there is no such document."""
         reviewed = self._find_document(document_id)
-        page_count = len(self.list_pages(reviewed))
+        page_count = len(self.list_pages(reviewed.document))
         gettext = self.catalogue.gettext
         return {
             "id": document_id,
@@ -75,10 +88,7 @@ class CorrectionsSession:
 
     def find_page(self, document_id: str, number: str) -> Path:
         """The picture of a page, counted from 1. Refusal where there is none."""
-        pages = self.list_pages(self._find_document(document_id))
-        if not (number.isdecimal() and len(number) < 5 and 1 <= int(number) <= len(pages)):
-            raise Refusal(404, "no such page")
-        return pages[int(number) - 1]
+        return pick_page(self.list_pages(self._find_document(document_id).document), number)
 
     def describe_entries(self) -> dict[str, Any]:
         """The file as it is, with the version that a change of it must name."""
@@ -160,6 +170,13 @@ class CorrectionsSession:
             document_id = ids_by_name.get(document, document) if isinstance(document, str) else ""
             entries.append({**entry, "document": document_id})
         return {"version": saved.version, "entries": entries}
+
+
+def pick_page(pages: Sequence[Path], number: str) -> Path:
+    """The picture of a page, counted from 1. Refusal where there is none."""
+    if not (number.isdecimal() and len(number) < 5 and 1 <= int(number) <= len(pages)):
+        raise Refusal(404, "no such page")
+    return pages[int(number) - 1]
 
 
 def _merge_decision(entries: Sequence[Entry], entry: Entry) -> list[Entry]:

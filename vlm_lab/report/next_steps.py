@@ -72,6 +72,13 @@ def _find_decision_steps(report: Report, decision: Decision) -> Iterator[NextSte
         yield NextStep(Message("hand_over"), format_command("export", run, *names))
         yield NextStep(Message("accept_run"), format_command("accept", run))
     elif decision.more_documents:
+        unlabelled_count = sum(
+            document["suite"] == decision.suite and document.get("reference") is False
+            for document in report.documents
+        )
+        if unlabelled_count:
+            command = format_command("label", run, f"--suite={decision.suite}", "--serve")
+            yield NextStep(Message("label_drawn", {"n": unlabelled_count}), command)
         options = _list_run_options(report, decision)
         command = format_run_command(*options, "-k", decision.model)
         yield NextStep(Message("label_more", {"n": decision.more_documents}), command)

@@ -6,13 +6,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vlm_lab.analysis.prefill_bias import measure_prefill_bias
 from vlm_lab.config.models_file import Candidates
+from vlm_lab.errors import UserError
 from vlm_lab.fields.schema import hash_schema
 from vlm_lab.messages import Message
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.run.run_analysis import analyze_run, write_run_report
 from vlm_lab.suite.corrections import CORRECTIONS_FILE
-from vlm_lab.types import Case, Document, GateOutcome, Record, Repeatability, Report, Suite
+from vlm_lab.suite.label_checks import read_label_checks
+from vlm_lab.types import (
+    Case,
+    Document,
+    GateOutcome,
+    PrefillBias,
+    Record,
+    Repeatability,
+    Report,
+    Suite,
+)
 
 
 def finalize_run(
@@ -33,11 +45,29 @@ def finalize_run(
         return read_records(folder, order)
 
     plan = _describe_plan(run, environment, cases)
-    report = replace(plan, notes=notes, probes=tuple(probes))
+    biases, unread = measure_prefill_biases(cases)
+    report = replace(
+        plan, notes=[*notes, *unread], probes=tuple(probes), prefill_biases=tuple(biases)
+    )
     report = analyze_run(report, read_run_records, order, candidates.rules)
     report = replace(report, gate=check_gate(report))
     write_run_report(folder, report, read_run_records())
     return report
+
+
+def measure_prefill_biases(cases: Sequence[Case]) -> tuple[list[PrefillBias], list[str]]:
+    """Of each suite that was labelled on the page, and what is wrong with a file that cannot be
+    read: a run does not end at it."""
+    suites = {case.document.suite.name: case.document.suite for case in cases}
+    biases, unread = [], []
+    for suite in suites.values():
+        try:
+            bias = measure_prefill_bias(suite.name, read_label_checks(suite.folder))
+        except UserError as error:
+            unread.append(str(error))
+            continue
+        biases += [bias] if bias else []
+    return biases, unread
 
 
 def _describe_plan(

@@ -16,6 +16,7 @@ from vlm_lab.analysis.comparison import collect_prompt_warnings
 from vlm_lab.analysis.evidence import collect_evidence
 from vlm_lab.analysis.expected_cost import estimate_expected_costs
 from vlm_lab.analysis.label_errors import find_label_errors
+from vlm_lab.analysis.prefill_bias import describe_prefill_bias
 from vlm_lab.analysis.repeatability import summarize_probes
 from vlm_lab.analysis.rescoring import exclude_label_errors
 from vlm_lab.analysis.statistics import summarize_counts
@@ -50,6 +51,8 @@ CONCLUDED_NOTES = frozenset(
         "asked_again",
         "not_asked_again",
         "pages_not_drawn",
+        "prefill_bias",
+        "prefill_bias_unknown",
     }
 )
 ReadRecords = Callable[[], Iterator[Record]]
@@ -65,6 +68,7 @@ def analyze_run(
         *_collect_notes(read_records()),
         *collect_prompt_warnings(analyzed.summaries),
         *_list_repeated_openings(analyzed),
+        *map(describe_prefill_bias, analyzed.prefill_biases),
         *analyzed.notes,
         *summarize_probes(analyzed.probes),
         *_count_undrawn_documents(analyzed),

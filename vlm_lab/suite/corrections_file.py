@@ -57,7 +57,7 @@ def update_entries(
     version is given and is not the file's. A link to a file stays one."""
     path = path.resolve()
     try:
-        with _lock_folder(path.parent):
+        with lock_folder(path.parent):
             saved = read_saved_entries(path)
             if version is not None and version != saved.version:
                 raise StaleVersion(saved)
@@ -92,7 +92,7 @@ def _encode_entries(entries: Sequence[Entry]) -> bytes:
 
 
 @contextmanager
-def _lock_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Two processes change the file one after the other. Nothing is left behind for it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -15,6 +15,11 @@ _GITIGNORE = """\
 /{fields}
 /{corrections}
 """
+_REFERENCES_GITIGNORE = """\
+# References hold values of your documents. To share them, in a repository that may hold such
+# values, delete this file.
+*
+"""
 
 
 def render_gitignore(corrections_name: str) -> str:
@@ -27,3 +32,11 @@ def write_missing_gitignore(corrections: Path) -> None:
     path = corrections.with_name(GITIGNORE_FILE)
     if not path.exists():
         path.write_text(render_gitignore(corrections.name), "utf-8")
+
+
+def make_references_folder(folder: Path) -> None:
+    """Makes the folder of a suite's references where it is not there, and keeps it out of git. One
+    that is there is the user's: it stays as it is."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        (folder / GITIGNORE_FILE).write_text(_REFERENCES_GITIGNORE, "utf-8")

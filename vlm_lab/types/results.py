@@ -326,6 +326,19 @@ class Repeatability(HasCandidate):
     not_measured: str | Message = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefillBias:
+    """How the labels of a suite took what was prefilled. `changed` is the share of prefilled values
+    that the person changed, of `values`; `blind_wrong` that of values which candidates agreed on as
+    well and nobody was shown, of `blind_values`. The `n` of both count documents."""
+
+    suite: str
+    changed: Estimate
+    values: int
+    blind_wrong: Estimate
+    blind_values: int
+
+
 @dataclass(frozen=True, slots=True)
 class GateOutcome:
     """How a run compares with the one that was accepted: `baseline` is its file, `run` its id;
@@ -354,6 +367,7 @@ class Report:
     probes: Sequence[Repeatability] = ()
     calibrations: Sequence[Calibration] = ()
     expected_costs: Sequence[ExpectedCost] = ()
+    prefill_biases: Sequence[PrefillBias] = ()
     gate: GateOutcome | None = None  # where the run had a baseline
     # "device, dtype" -> models that answered
     machines: Mapping[str, Sequence[str]] = field(default_factory=dict)

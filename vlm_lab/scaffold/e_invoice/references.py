@@ -18,7 +18,8 @@ from vlm_lab.scaffold.e_invoice.sentences import (
 from vlm_lab.scaffold.e_invoice.suite_keys import choose_paths, convert_to_suite
 from vlm_lab.scaffold.reading import format_first_names
 from vlm_lab.suite.loader import find_documents
-from vlm_lab.suite.reference_index import ReferenceIndex, fill_match, normalize_unicode
+from vlm_lab.suite.reference_index import ReferenceIndex
+from vlm_lab.suite.reference_names import find_namesakes, has_own_reference, name_reference
 from vlm_lab.types import Suite
 
 
@@ -46,7 +47,7 @@ def propose_references(suite: Suite) -> EInvoiceReferences:
     if not found:
         raise UserError("\n".join([_format_none_found(suite, names), *format_lines(faults)]))
     index = ReferenceIndex(suite)
-    new_names = [name for name in found if not _has_reference(suite, index, name, names)]
+    new_names = [name for name in found if not has_own_reference(suite, index, name, names)]
     confused = _find_confused(suite, names, new_names)
     written = {name: found[name] for name in new_names if name not in confused}
     without = [name for name in names if name not in readings]
@@ -83,49 +84,14 @@ def _build_file_texts(suite: Suite, written: Mapping[str, Reading]) -> dict[Path
         if reading.invoice is not None:
             reference = convert_to_suite(reading.invoice.values, paths)
             text = json.dumps(reference, ensure_ascii=False, indent=2) + "\n"
-            file_texts[suite.references / _name_reference(suite, name)] = text
+            file_texts[suite.references / name_reference(suite, name)] = text
     return file_texts
 
 
-def _name_reference(suite: Suite, name: str) -> str:
-    folder, _, file_name = name.rpartition("/")
-    reference_name = fill_match(suite.match, file_name)
-    return f"{folder}/{reference_name}" if folder else reference_name
-
-
-def _has_reference(suite: Suite, index: ReferenceIndex, name: str, names: Sequence[str]) -> bool:
-    """Whether a reference is this document's: one that was made for a namesake in another folder
-    is not."""
-    found = index.find(name)
-    if found is None or found.path == suite.references / _name_reference(suite, name):
-        return found is not None
-    return found.path not in {suite.references / _name_reference(suite, other) for other in names}
-
-
 def _find_confused(suite: Suite, names: Sequence[str], new_names: Sequence[str]) -> dict[str, str]:
-    """Documents whose reference would be taken for another one's as well, since both have its
-    name, here or in another folder; and what to do."""
-    namesakes: dict[str, list[str]] = {}
-    for name in names:
-        key = normalize_unicode(fill_match(suite.match, name.rpartition("/")[2])).casefold()
-        namesakes.setdefault(key, []).append(name)
-    confused = {}
-    for same_names in namesakes.values():
-        paths = {name: _name_reference(suite, name) for name in same_names}
-        labelled_paths = {
-            path
-            for name, path in paths.items()
-            if name in new_names or (suite.references / path).exists()
-        }
-        for name in same_names:
-            others = [
-                other
-                for other in same_names
-                if other != name and (paths[other] == paths[name] or len(labelled_paths) == 1)
-            ]
-            if name in new_names and others:
-                confused[name] = (
-                    f"its reference would be taken for that of {format_first_names(others)}, too; "
-                    "rename one of them, then type the command again"
-                )
-    return confused
+    """Documents whose reference would be taken for another one's as well; and what to do."""
+    return {
+        name: f"its reference would be taken for that of {format_first_names(others)}, too; "
+        "rename one of them, then type the command again"
+        for name, others in find_namesakes(suite, names, new_names).items()
+    }

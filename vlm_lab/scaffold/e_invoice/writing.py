@@ -7,14 +7,9 @@ from vlm_lab.sanitize import terminal_safe
 from vlm_lab.scaffold.e_invoice.references import EInvoiceReferences
 from vlm_lab.scaffold.e_invoice.tags import TAG, write_tags
 from vlm_lab.scaffold.new_files import write_new_file
-from vlm_lab.suite.private_files import GITIGNORE_FILE
+from vlm_lab.suite.private_files import make_references_folder
 from vlm_lab.types import Suite
 
-GITIGNORE = """\
-# References hold values of your documents. To share them, in a repository that may hold such
-# values, delete this file.
-*
-"""
 NO_MODEL_NEEDED = (
     "pages of e-invoices are drawn by a program, cleaner than scans, and their XML needs no model:"
     f" choose one by documents without the tag {TAG}, once these have references, too"
@@ -23,9 +18,8 @@ NO_MODEL_NEEDED = (
 
 def write_references(suite: Suite, proposed: EInvoiceReferences, is_new: bool) -> Iterator[str]:
     """Writes what is not there; a sentence for each thing that was done or is to be done."""
-    gitignore = suite.references / GITIGNORE_FILE
-    if proposed.file_texts and not suite.references.exists():
-        write_new_file(gitignore, GITIGNORE)
+    if proposed.file_texts:
+        make_references_folder(suite.references)
     for path, text in proposed.file_texts.items():
         write_new_file(path, text, is_private=True)
     if proposed.file_texts:
