@@ -5,18 +5,19 @@ lower one reaches the rule, failed only when the upper one lies below it. Second
 and the error rate are upper limits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from vlm_lab.analysis.bounds import (
     compute_best_case_bound,
     compute_bounds,
     count_further_units,
 )
+from vlm_lab.analysis.labelled_share import DOCUMENTS_RIGHT
 from vlm_lab.analysis.statistics import SCORES
 from vlm_lab.messages import Message
-from vlm_lab.types import UPPER_LIMITS, Estimate, Summary
+from vlm_lab.types import UPPER_LIMITS, Estimate, LabelledShare, Summary
 
 _LIMITED_FIGURES: dict[str, Callable[[Summary], float | None]] = {
     "median_seconds": lambda summary: summary.speed.median_seconds,
@@ -64,7 +65,10 @@ def evaluate_rule(summary: Summary, name: str, threshold: float, tail: float) ->
         "rule": threshold,
     }
     reason = Message("interval", arguments)
-    if estimate.units is not None:
+    share = summary.labelled_share
+    if share and share.estimate is estimate:
+        reason = _describe_share(share, arguments)
+    elif estimate.units is not None:
         reason = Message(
             "interval_of_groups", {**arguments, "n": estimate.units} | {"documents": estimate.n}
         )
@@ -75,6 +79,13 @@ def evaluate_rule(summary: Summary, name: str, threshold: float, tail: float) ->
             "failed", reason, is_out_of_reach=_is_out_of_reach(summary, estimate, threshold, tail)
         )
     return RuleResult("open", reason, count_further_units(estimate, threshold, tail))
+
+
+def _describe_share(share: LabelledShare, arguments: Mapping[str, Any]) -> Message:
+    """By how many labels, and by how many documents without one."""
+    by_agreement = share.method == "prediction_powered"
+    kind = "interval_by_agreement" if by_agreement else "interval_by_labels"
+    return Message(kind, {**arguments, "unlabelled": share.unlabelled})
 
 
 def _is_out_of_reach(summary: Summary, estimate: Estimate, threshold: float, tail: float) -> bool:
@@ -89,9 +100,12 @@ def find_limited_figure(summary: Summary, name: str) -> float | None:
 
 
 def find_figure(summary: Summary, name: str) -> Estimate | None:
-    """The score, or the accuracy of the field, that has this name."""
+    """The score, or the accuracy of the field, that has this name; the share of documents right by
+    all that is known of those without a label."""
     if name in summary.fields:
         return summary.fields[name].accuracy
+    if name == DOCUMENTS_RIGHT and summary.labelled_share:
+        return summary.labelled_share.estimate
     return summary.scores.get(name)
 
 

@@ -127,6 +127,7 @@ class Document:
     documents folder. `reference` has the suite's own keys (unwrapped, mapped, technical keys
     removed), or None where there is none. `not_shown` are the paths of its values that stand only
     on pages that are left out, `decided` those of values that a person has decided about.
+    `inclusion_probability` is the one with which it was drawn for its label, None where it was not.
     """
 
     id: str
@@ -139,6 +140,7 @@ class Document:
     verified: bool = False
     not_shown: frozenset[str] = frozenset()
     decided: frozenset[str] = frozenset()
+    inclusion_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
