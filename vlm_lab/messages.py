@@ -60,6 +60,14 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} labels and agreement on {unlabelled}"
         " documents without one), rule {rule:g}",
     ),
+    "interval_at_any_time": (
+        "{name} {value:.3f} ({low:.3f} to {high:.3f} at any time, {n} document), rule {rule:g}",
+        "{name} {value:.3f} ({low:.3f} to {high:.3f} at any time, {n} documents), rule {rule:g}",
+    ),
+    "no_anytime": (
+        "{name}: no bound that holds at any time; it takes the share of documents right, or a field"
+        " outside of lists, labels that were not drawn, and no groups",
+    ),
     "in_stratum": ("{tag} {value}: {what}",),
     "limit": ("{name} {value:.3g}, rule {rule:g}",),
     "few_timed": (

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vlm_lab.analysis.anytime_bounds import compute_anytime_bounds, count_anytime_labels
 from vlm_lab.analysis.bounds import (
     compute_best_case_bound,
     compute_bounds,
@@ -43,10 +44,15 @@ class RuleResult:
     stratum: str = ""
 
 
-def evaluate_rule(summary: Summary, name: str, threshold: float, tail: float) -> RuleResult:
-    """One rule, whose bounds are missed with a probability of `tail` each."""
+def evaluate_rule(
+    summary: Summary, name: str, threshold: float, tail: float, anytime: bool = False
+) -> RuleResult:
+    """One rule, whose bounds are missed with a probability of `tail` each; with `anytime` of ever
+    being missed, however often one looks."""
     if name in UPPER_LIMITS:
         return _evaluate_upper_limit(summary, name, threshold)
+    if anytime:
+        return _evaluate_at_any_time(summary, name, threshold, tail)
     estimate = find_figure(summary, name)
     if estimate is None:
         return RuleResult(
@@ -79,6 +85,27 @@ def evaluate_rule(summary: Summary, name: str, threshold: float, tail: float) ->
             "failed", reason, is_out_of_reach=_is_out_of_reach(summary, estimate, threshold, tail)
         )
     return RuleResult("open", reason, count_further_units(estimate, threshold, tail))
+
+
+def _evaluate_at_any_time(summary: Summary, name: str, threshold: float, tail: float) -> RuleResult:
+    """By labels alone, and only where each document has one value and one weight."""
+    share = summary.labelled_share
+    accuracies = {path: each.accuracy for path, each in summary.fields.items() if "[]" not in path}
+    estimate = {DOCUMENTS_RIGHT: summary.scores.get(DOCUMENTS_RIGHT), **accuracies}.get(name)
+    if estimate is None or estimate.units is not None or (share and share.drawn):
+        return RuleResult("open", Message("no_anytime", {"name": name}))
+    if not estimate.n or estimate.value is None:
+        return RuleResult("open", Message("too_few", {"name": name, "n": estimate.n}))
+    right = round(estimate.value * estimate.n)
+    low, high = compute_anytime_bounds(right, estimate.n, tail)
+    figures = {"value": estimate.value, "low": low, "high": high, "n": estimate.n}
+    reason = Message("interval_at_any_time", {"name": name, "rule": threshold, **figures})
+    if low >= threshold:
+        return RuleResult("met", reason)
+    if high < threshold:
+        return RuleResult("failed", reason)
+    more = count_anytime_labels(right, estimate.n, threshold, tail)
+    return RuleResult("open", reason, more)
 
 
 def _describe_share(share: LabelledShare, arguments: Mapping[str, Any]) -> Message:

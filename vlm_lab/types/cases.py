@@ -527,7 +527,8 @@ class CostRates:
 class Rules:
     """models.yaml's `decide`: what a model must reach to be chosen, and what is then preferred.
     `familywise_error_rate` is how often any of the candidates of a suite may be chosen wrongly, in
-    all `looks` at growing numbers of documents together. `by` is a tag: the rules hold for each of
+    all `looks` at growing numbers of documents together; with `anytime` bounds that hold after each
+    label, whatever the number of looks. `by` is a tag: the rules hold for each of
     its values. Two candidates are as good as each other where their difference on the figure that
     is preferred first is shown to be smaller than `equivalence_margin`.
     `cost` is what errors cost, where that is known."""
@@ -536,6 +537,7 @@ class Rules:
     prefer: tuple[str, ...] = ("field_f1", "p95_seconds")
     familywise_error_rate: float = 0.05
     looks: int = 1
+    anytime: bool = False
     by: str = ""
     equivalence_margin: float | None = None
     cost: CostRates | None = None
