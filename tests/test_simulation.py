@@ -1,19 +1,22 @@
-"""pytest tests/test_simulation.py: a quick, seeded look at what tools/simulate_decisions.py
-measures in full."""
+"""pytest tests/test_simulation.py: a quick, seeded look at what tools/simulate_decisions.py and
+tools/simulate_labels.py measure in full."""
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "tools" / "simulate_decisions.py"
+from vlm_lab.analysis import intervals
+
+TOOLS = Path(__file__).parents[1] / "tools"
 RUNS = 300  # the share of 300 runs has a standard error of 1.3 points at 95 %
 
 
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("simulate_decisions", SCRIPT)
+def load_script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -22,7 +25,8 @@ def load_script() -> ModuleType:
     return module
 
 
-simulate = load_script()
+simulate = load_script("simulate_decisions")
+labels = load_script("simulate_labels")
 TRUTHS = simulate.make_truths()
 
 
@@ -65,3 +69,31 @@ def test_the_gate_errs_seldom_and_sees_five_points() -> None:
     assert simulate.measure_gate(150, 60, 0.0)[0] <= 0.08
     stopped, expected = simulate.measure_gate(150, 60, 0.05)
     assert stopped == pytest.approx(expected, abs=0.08)
+
+
+@pytest.fixture
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(intervals, "RESAMPLES", 1000)
+    intervals.draw_unit_weights.cache_clear()
+    yield
+    intervals.draw_unit_weights.cache_clear()
+
+
+@pytest.mark.usefixtures("few_draws")
+@pytest.mark.parametrize("name", ["own errors, 0.90", "invoices at three dpi"])
+def test_intervals_from_few_labels_cover(name: str) -> None:
+    truth = labels.make_truths()[name]
+    *shares, normal = labels.measure_coverage(truth, 100)
+    assert min(shares) >= 0.93 - 2 * 0.026
+    assert normal < max(shares)
+
+
+@pytest.mark.usefixtures("few_draws")
+def test_what_others_say_saves_labels_and_its_figures_can_be_had_again() -> None:
+    truth = labels.make_truths()["own errors, 0.90"]
+    classical, powered = (
+        labels.measure_labels(truth, method, 0.8, 30)
+        for method in ("random, classical", "random, PPI")
+    )
+    assert powered[0] < classical[0]
+    assert powered == labels.measure_labels(truth, "random, PPI", 0.8, 30)

@@ -50,6 +50,24 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{name} {value:.3f} ({low:.3f} to {high:.3f}, {documents} documents in {n} groups), rule"
         " {rule:g}",
     ),
+    "interval_by_labels": (
+        "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} label), rule {rule:g}",
+        "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} labels), rule {rule:g}",
+    ),
+    "interval_by_agreement": (
+        "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} label and agreement on {unlabelled}"
+        " documents without one), rule {rule:g}",
+        "{name} {value:.3f} ({low:.3f} to {high:.3f}, {n} labels and agreement on {unlabelled}"
+        " documents without one), rule {rule:g}",
+    ),
+    "interval_at_any_time": (
+        "{name} {value:.3f} ({low:.3f} to {high:.3f} at any time, {n} document), rule {rule:g}",
+        "{name} {value:.3f} ({low:.3f} to {high:.3f} at any time, {n} documents), rule {rule:g}",
+    ),
+    "no_anytime": (
+        "{name}: no bound that holds at any time; it takes the share of documents right, or a field"
+        " outside of lists, labels that were not drawn, and no groups",
+    ),
     "in_stratum": ("{tag} {value}: {what}",),
     "limit": ("{name} {value:.3g}, rule {rule:g}",),
     "few_timed": (
@@ -145,6 +163,10 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "unverified": ("nobody has checked the suite's references (verified: false)",),
     "partly_verified": ("nobody has checked {n} of the suite's {documents} references",) * 2,
     "more": ("About {n} more document would decide.", "About {n} more documents would decide."),
+    "more_drawn": (
+        "About {n} more label, drawn as these were, would decide.",
+        "About {n} more labels, drawn as these were, would decide.",
+    ),
     # what a candidate comes to, in words of the trade
     "reads": (
         "{candidate} reads {right} of {n} document fully right",
@@ -253,6 +275,10 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     "label_more": (
         "label about {n} more document, then run again",
         "label about {n} more documents, then run again",
+    ),
+    "draw_more": (
+        "draw and label about {n} more document, then run again",
+        "draw and label about {n} more documents, then run again",
     ),
     "hand_over": ("hand it over to your pipeline",),
     "accept_run": ("hold later runs against this one",),

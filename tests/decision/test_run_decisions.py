@@ -259,3 +259,22 @@ def test_an_incumbent_is_said_and_not_guessed() -> None:
     assert not decide(records, Rules(), [old])["m"].reasons_for("pipeline")
     today = Model(name="old", model_id="out", backend="replay", incumbent=True)
     assert decide(records, Rules(), [today])["m"].reasons_for("pipeline")
+
+
+def test_bounds_at_any_time_make_no_look_one_too_many() -> None:
+    rules = Rules({"documents_right": 0.9, "f3": 0.9}, prefer=("f3",), anytime=True)
+    decision = decide(answers("m", 120), rules, run={"looks": {"invoices": 17}})["m"]
+    assert decision.verdict == "chosen"
+    assert not decision.exploratory
+    assert "at any time, 120 documents), rule 0.9" in words(decision)[0]
+    decision = decide(answers("m", 30), rules)["m"]
+    assert decision.verdict == "needs_more_data"  # 30 would do for one look
+    assert decision.more_documents == 13
+    assert decide(answers("m", 30), Rules(rules.require, rules.prefer))["m"].verdict == "chosen"
+
+
+def test_a_figure_without_a_bound_at_any_time_is_open() -> None:
+    rules = Rules({"field_f1": 0.5}, anytime=True)
+    decision = decide(answers("m", 120), rules)["m"]
+    assert decision.verdict == "needs_more_data"
+    assert "field_f1: no bound that holds at any time" in " ".join(words(decision))

@@ -74,6 +74,7 @@ def test_a_rule_may_name_figures_and_fields_of_any_suite(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("decide: {looks: 3, anytime: true}", r"decide\.anytime.*leave out `looks: 3`"),
         ("decide: {looks: 0}", r"decide\.looks.*must be 1 or more \(got 0\)"),
         ("decide: {equivalence_margin: 3}", r"equivalence_margin.*for example 0\.01 \(got 3\)"),
         (

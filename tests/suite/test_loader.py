@@ -9,6 +9,7 @@ from tests.suites import REFERENCE, write_suite
 from vlm_lab.errors import UserError
 from vlm_lab.messages import in_english
 from vlm_lab.suite import load_documents, load_suite
+from vlm_lab.suite.label_draws import LabelDraw, write_label_draws
 
 
 def load(folder: Path, **paths: Path):  # type: ignore[no-untyped-def]
@@ -31,6 +32,13 @@ def test_one_file_of_that_name_anywhere_is_found(tmp_path: Path) -> None:
     (tmp_path / "references/2024/x.json").rename(tmp_path / "references/y.json")
     documents, _ = load(tmp_path)
     assert [document.reference is not None for document in documents] == [False, True]
+
+
+def test_a_document_knows_how_probably_it_was_drawn_for_its_label(tmp_path: Path) -> None:
+    folder = write_suite(tmp_path, {"a": REFERENCE}, documents=("b", "c"))
+    write_label_draws(folder, [LabelDraw("a", 0.25, drawn_at="2026"), LabelDraw("b", 0.5)])
+    documents, _ = load(folder)
+    assert [document.inclusion_probability for document in documents] == [0.25, None, None]
 
 
 def test_composed_and_decomposed_names_are_the_same_name(tmp_path: Path) -> None:

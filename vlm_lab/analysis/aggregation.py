@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vlm_lab.analysis.amount_errors import AmountErrors, compute_amount_errors
 from vlm_lab.analysis.judged_records import explain_left_out
+from vlm_lab.analysis.label_weights import weigh_labels
 from vlm_lab.analysis.units import Units, index_units
 from vlm_lab.messages import Message
 from vlm_lab.scoring.missing_values import UNMATCHED_ERROR_TYPES
@@ -28,6 +29,7 @@ COUNT_COLUMNS = (
     "document_right",
     "documents_judged",
 )
+DOCUMENTS_JUDGED = COUNT_COLUMNS.index("documents_judged")
 NO_CLUSTERS: Mapping[str, str] = {}
 MAX_EXAMPLES = 5  # of a type of error; the report shows no more
 SPEED_SETTINGS = ("device", "dtype", "attn_implementation")  # what decides how fast a reply is
@@ -61,7 +63,9 @@ class ReplyCost:
 class CandidateCounts:
     """One model with one prompt over one suite. `document_counts` and `reply_costs` have the
     answered documents alone, in the order of `answered_documents`; `left_out` are not judged by,
-    and are in nothing else. `cluster` is the tag that groups the suite's documents."""
+    and are in nothing else. `cluster` is the tag that groups the suite's documents.
+    `inclusion_probabilities` are those of the documents that were drawn for their label;
+    `agreement` says of documents whether other families of candidates agree with this one."""
 
     candidate: CandidateKey
     cluster: str = ""
@@ -80,6 +84,18 @@ class CandidateCounts:
     unmatched: Counter[str] = field(default_factory=Counter)
     cached: int = 0
     amount_errors: AmountErrors = field(default_factory=dict)
+    inclusion_probabilities: Mapping[str, float] = field(default_factory=dict)
+    agreement: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_labelled(self) -> list[bool]:
+        """Of each answered document, whether anything of it is judged as a whole."""
+        return [bool(row[DOCUMENTS_JUDGED]) for row in self.document_counts]
+
+    @property
+    def label_weights(self) -> NDArray[np.float64]:
+        """What each answered document counts, by the probability with which it was labelled."""
+        return weigh_labels(self.answered_documents, self.is_labelled, self.inclusion_probabilities)
 
     @property
     def count_matrix(self) -> NDArray[np.float64]:
@@ -120,6 +136,8 @@ class CandidateCounts:
             tags=self.tags,
             field_outcomes=_keep_judged_fields(self.field_outcomes, kept),
             reply_costs=[self.reply_costs[row] for row in rows],
+            inclusion_probabilities=self.inclusion_probabilities,
+            agreement=self.agreement,
         )
 
     def add_record(self, record: Record) -> None:

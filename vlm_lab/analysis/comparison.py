@@ -12,6 +12,7 @@ import numpy as np
 
 from vlm_lab.analysis.aggregation import CandidateCounts
 from vlm_lab.analysis.figures import QUANTILES, collect_ratios, collect_values, is_ratio
+from vlm_lab.analysis.labelled_share import DOCUMENTS_RIGHT, compare_labelled_shares
 from vlm_lab.analysis.paired_difference import (
     ONE_SIDED_TAIL,
     PairedDifference,
@@ -104,6 +105,10 @@ def _compare_ratios(
         np.array([ratios[document] for document in judged]).reshape(len(judged), 2)
         for ratios in (first_ratios, second_ratios)
     )
+    if score == DOCUMENTS_RIGHT:
+        powered = compare_labelled_shares(first, second, tail, seed)
+        if powered is not None:
+            return common, powered
     units = first.index_units(judged)
     return common, estimate_paired_difference(first_rows, second_rows, seed, units, tail)
 

@@ -31,14 +31,16 @@ def is_ratio(name: str) -> bool:
 
 
 def collect_ratios(counts: CandidateCounts, name: str) -> dict[str, Array]:
-    """Numerator and denominator of a ratio figure in each document that it is judged by: those that
-    were answered; all that were asked where it is the share of failed ones."""
+    """Numerator and denominator of a ratio figure in each document that it is judged by, times what
+    its label counts: those that were answered; all that were asked where it is the share of failed
+    ones."""
     if name == ERROR_RATE:
         return {
             document: np.array([float(status == "error"), 1.0])
             for document, status in counts.statuses.items()
         }
     ratios = _stack_score(counts, name) if name in SCORES else _stack_field(counts, name)
+    ratios = ratios * counts.label_weights[:, None]
     return dict(zip(counts.answered_documents, ratios, strict=True))
 
 

@@ -18,6 +18,7 @@ from vlm_lab.analysis.aggregation import (
 )
 from vlm_lab.analysis.amount_errors import sum_amount_errors
 from vlm_lab.analysis.intervals import estimate_ratios
+from vlm_lab.analysis.labelled_share import estimate_labelled_share
 from vlm_lab.analysis.speed import summarize_speed
 from vlm_lab.analysis.units import Array
 from vlm_lab.messages import Message
@@ -140,6 +141,7 @@ def _summarize_candidate(
         examples=dict(counts.examples),
         speed=summarize_speed(counts, model),
         amount_error=sum_amount_errors(counts.amount_errors),
+        labelled_share=estimate_labelled_share(counts, seed),
     )
 
 
@@ -179,7 +181,8 @@ def _estimate_scores(counts: CandidateCounts, seed: int) -> dict[str, dict[str, 
         np.concatenate(arrays, -1) for arrays in zip(*blocks, strict=True)
     )
     units = counts.index_units(counts.answered_documents)
-    estimates = estimate_ratios(all_numerators, all_denominators, seed, units)
+    weights = counts.label_weights[:, None]
+    estimates = estimate_ratios(all_numerators * weights, all_denominators * weights, seed, units)
     estimates_by_group: dict[str, dict[str, Estimate]] = {"": {}, "field": {}}
     for (group, name), estimate in zip(names, estimates, strict=True):
         estimates_by_group.setdefault(group, {})[name] = estimate

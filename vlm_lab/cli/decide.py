@@ -17,11 +17,12 @@ from vlm_lab.config.models_file import load_candidates
 from vlm_lab.config.status import write_status
 from vlm_lab.decision.run_decisions import decide_run
 from vlm_lab.errors import UserError
-from vlm_lab.messages import Message, in_english, translate_messages
+from vlm_lab.messages import ENGLISH, Message, in_english, translate_messages
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_records
 from vlm_lab.records.runs import find_run
 from vlm_lab.report.headline import format_run_name
+from vlm_lab.report.translation import format_more_documents
 from vlm_lab.run.joining import analyze_joined_runs
 from vlm_lab.run.rule_names import check_rule_names, collect_field_paths
 from vlm_lab.sanitize import terminal_safe
@@ -97,4 +98,4 @@ def format_decision(decision: Decision) -> Iterator[str]:
     if beside:
         yield f"  {beside}"
     if decision.more_documents:
-        yield f"  {in_english(Message('more', {'n': decision.more_documents}))}"
+        yield f"  {format_more_documents(decision, ENGLISH)}"

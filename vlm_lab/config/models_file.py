@@ -167,6 +167,11 @@ def _parse_rules(source: YamlSource) -> Rules:
         )
     if rules.looks < 1:
         raise source.make_error(["decide", "looks"], f"must be 1 or more (got {rules.looks})")
+    if rules.anytime and rules.looks > 1:
+        raise source.make_error(
+            ["decide", "anytime"],
+            f"holds for any number of looks: leave out `looks: {rules.looks}`",
+        )
     margin = rules.equivalence_margin
     if margin is not None and not 0 < margin < 1:
         raise source.make_error(

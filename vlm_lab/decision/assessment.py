@@ -129,13 +129,13 @@ def _evaluate_rules(
 ) -> Iterator[RuleResult]:
     for name, threshold in rules.require.items():
         if name in UPPER_LIMITS or not strata:
-            yield evaluate_rule(summary, name, threshold, tail)
+            yield evaluate_rule(summary, name, threshold, tail, rules.anytime)
             continue
         for value, stratum in strata.items():
             # A field that no document of a stratum has is no rule there.
             if find_figure(stratum, name) is None and find_figure(summary, name) is not None:
                 continue
-            result = evaluate_rule(stratum, name, threshold, tail / len(strata))
+            result = evaluate_rule(stratum, name, threshold, tail / len(strata), rules.anytime)
             figures = {"tag": rules.by, "value": value, "what": result.reason}
             yield replace(result, reason=Message("in_stratum", figures), stratum=value)
 

@@ -111,6 +111,7 @@ def _build_decision(
     tied: Sequence[Assessment],
     context: SuiteContext,
 ) -> Decision:
+    share = assessment.summary.labelled_share
     return Decision(
         suite=assessment.summary.suite,
         model=assessment.summary.model,
@@ -121,6 +122,7 @@ def _build_decision(
         verified=context.verified,
         strata=assessment.list_stratum_verdicts(),
         exploratory=context.is_exploratory,
+        labels_drawn=bool(share and share.drawn),
     )
 
 

@@ -32,7 +32,7 @@ class SuiteContext:
     @property
     def is_exploratory(self) -> bool:
         """Whether more looks were taken than were planned."""
-        return self.look > self.rules.looks
+        return not self.rules.anytime and self.look > self.rules.looks
 
 
 def collect_reasons(

@@ -5,18 +5,20 @@ lower one reaches the rule, failed only when the upper one lies below it. Second
 and the error rate are upper limits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from vlm_lab.analysis.anytime_bounds import compute_anytime_bounds, count_anytime_labels
 from vlm_lab.analysis.bounds import (
     compute_best_case_bound,
     compute_bounds,
     count_further_units,
 )
+from vlm_lab.analysis.labelled_share import DOCUMENTS_RIGHT
 from vlm_lab.analysis.statistics import SCORES
 from vlm_lab.messages import Message
-from vlm_lab.types import UPPER_LIMITS, Estimate, Summary
+from vlm_lab.types import UPPER_LIMITS, Estimate, LabelledShare, Summary
 
 _LIMITED_FIGURES: dict[str, Callable[[Summary], float | None]] = {
     "median_seconds": lambda summary: summary.speed.median_seconds,
@@ -42,10 +44,15 @@ class RuleResult:
     stratum: str = ""
 
 
-def evaluate_rule(summary: Summary, name: str, threshold: float, tail: float) -> RuleResult:
-    """One rule, whose bounds are missed with a probability of `tail` each."""
+def evaluate_rule(
+    summary: Summary, name: str, threshold: float, tail: float, anytime: bool = False
+) -> RuleResult:
+    """One rule, whose bounds are missed with a probability of `tail` each; with `anytime` of ever
+    being missed, however often one looks."""
     if name in UPPER_LIMITS:
         return _evaluate_upper_limit(summary, name, threshold)
+    if anytime:
+        return _evaluate_at_any_time(summary, name, threshold, tail)
     estimate = find_figure(summary, name)
     if estimate is None:
         return RuleResult(
@@ -64,7 +71,10 @@ def evaluate_rule(summary: Summary, name: str, threshold: float, tail: float) ->
         "rule": threshold,
     }
     reason = Message("interval", arguments)
-    if estimate.units is not None:
+    share = summary.labelled_share
+    if share and share.estimate is estimate:
+        reason = _describe_share(share, arguments)
+    elif estimate.units is not None:
         reason = Message(
             "interval_of_groups", {**arguments, "n": estimate.units} | {"documents": estimate.n}
         )
@@ -75,6 +85,34 @@ def evaluate_rule(summary: Summary, name: str, threshold: float, tail: float) ->
             "failed", reason, is_out_of_reach=_is_out_of_reach(summary, estimate, threshold, tail)
         )
     return RuleResult("open", reason, count_further_units(estimate, threshold, tail))
+
+
+def _evaluate_at_any_time(summary: Summary, name: str, threshold: float, tail: float) -> RuleResult:
+    """By labels alone, and only where each document has one value and one weight."""
+    share = summary.labelled_share
+    accuracies = {path: each.accuracy for path, each in summary.fields.items() if "[]" not in path}
+    estimate = {DOCUMENTS_RIGHT: summary.scores.get(DOCUMENTS_RIGHT), **accuracies}.get(name)
+    if estimate is None or estimate.units is not None or (share and share.drawn):
+        return RuleResult("open", Message("no_anytime", {"name": name}))
+    if not estimate.n or estimate.value is None:
+        return RuleResult("open", Message("too_few", {"name": name, "n": estimate.n}))
+    right = round(estimate.value * estimate.n)
+    low, high = compute_anytime_bounds(right, estimate.n, tail)
+    figures = {"value": estimate.value, "low": low, "high": high, "n": estimate.n}
+    reason = Message("interval_at_any_time", {"name": name, "rule": threshold, **figures})
+    if low >= threshold:
+        return RuleResult("met", reason)
+    if high < threshold:
+        return RuleResult("failed", reason)
+    more = count_anytime_labels(right, estimate.n, threshold, tail)
+    return RuleResult("open", reason, more)
+
+
+def _describe_share(share: LabelledShare, arguments: Mapping[str, Any]) -> Message:
+    """By how many labels, and by how many documents without one."""
+    by_agreement = share.method == "prediction_powered"
+    kind = "interval_by_agreement" if by_agreement else "interval_by_labels"
+    return Message(kind, {**arguments, "unlabelled": share.unlabelled})
 
 
 def _is_out_of_reach(summary: Summary, estimate: Estimate, threshold: float, tail: float) -> bool:
@@ -89,9 +127,12 @@ def find_limited_figure(summary: Summary, name: str) -> float | None:
 
 
 def find_figure(summary: Summary, name: str) -> Estimate | None:
-    """The score, or the accuracy of the field, that has this name."""
+    """The score, or the accuracy of the field, that has this name; the share of documents right by
+    all that is known of those without a label."""
     if name in summary.fields:
         return summary.fields[name].accuracy
+    if name == DOCUMENTS_RIGHT and summary.labelled_share:
+        return summary.labelled_share.estimate
     return summary.scores.get(name)
 
 

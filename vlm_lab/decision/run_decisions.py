@@ -3,8 +3,9 @@ run and for `vlm-lab decide`, so that the same rules give the same words."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from vlm_lab.analysis.aggregation import CandidateCounts, aggregate_records
+from vlm_lab.analysis.aggregation import CandidateCounts
 from vlm_lab.analysis.comparison import HEADLINE_SCORE, adjust_p_values, compare_all_pairs
+from vlm_lab.analysis.label_evidence import count_records
 from vlm_lab.analysis.statistics import summarize_counts
 from vlm_lab.decision.assessment import Strata
 from vlm_lab.decision.decide import make_decisions
@@ -20,7 +21,7 @@ def decide_run(
     report: Report, records: Iterable[Record], rules: Rules
 ) -> tuple[list[Comparison], list[Decision]]:
     """`decide_counts` for records that are not counted yet."""
-    return decide_counts(report, aggregate_records(records, find_clusters(report)), rules)
+    return decide_counts(report, count_records(report, records, find_clusters(report)), rules)
 
 
 def decide_counts(

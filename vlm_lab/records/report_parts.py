@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, StrictBool, StrictInt
+from pydantic import AfterValidator, Field, StrictBool, StrictInt
 
 from vlm_lab.files import find_path_fault
 from vlm_lab.records.record_lines import check_names
@@ -27,6 +27,7 @@ def _check_path(text: str) -> str:
 
 PathText = Annotated[str, AfterValidator(_check_path)]
 Number = StrictInt | float
+Probability = Annotated[float, Field(gt=0, le=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class _Document:
     tags: Mapping[str, str]
     path: PathText = ""
     decided: tuple[str, ...] = ()
+    inclusion_probability: Probability | None = None
 
 
 @dataclass(frozen=True, slots=True)

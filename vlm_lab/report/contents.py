@@ -44,6 +44,7 @@ from vlm_lab.report.headline import (
     format_run_name,
 )
 from vlm_lab.report.images.crops import ErrorCrop
+from vlm_lab.report.labels_table import LABELS_COLUMNS, LABELS_LEGEND, build_labels_rows
 from vlm_lab.report.plots import format_sweep_title
 from vlm_lab.report.reading_table import READING_COLUMNS, READING_LEGEND, build_reading_rows
 from vlm_lab.report.tables import Translator
@@ -140,6 +141,10 @@ def _build_evidence_blocks(
         yield from _build_table_blocks(READING_COLUMNS, reading_rows, gettext)
         if reading_rows:
             yield Paragraph(gettext(READING_LEGEND))
+        labels_rows = build_labels_rows(asked_summaries, catalogue)
+        yield from _build_table_blocks(LABELS_COLUMNS, labels_rows, gettext)
+        if labels_rows:
+            yield Paragraph(gettext(LABELS_LEGEND))
         unmatched_lines = format_unmatched(summaries, catalogue)
         if unmatched_lines:
             yield BulletList(unmatched_lines)

@@ -63,11 +63,19 @@ def format_amount(amount: Decimal | float | None, catalogue: gettext.NullTransla
     return format_number(amount, ",.2f", catalogue)
 
 
-def format_documents_right(estimate: Estimate | None) -> str:
-    """`17/24`"""
+def count_documents_right(summary: Summary) -> tuple[int, int]:
+    """How many documents are fully right, and how many are judged."""
+    estimate = summary.scores.get("documents_right")
     if estimate is None or estimate.value is None:
-        return "-"
-    return f"{round(estimate.value * estimate.n)}/{estimate.n}"
+        return 0, 0
+    share = summary.labelled_share
+    return share.right if share else round(estimate.value * estimate.n), estimate.n
+
+
+def format_documents_right(summary: Summary) -> str:
+    """`17/24`"""
+    right, judged = count_documents_right(summary)
+    return f"{right}/{judged}" if judged else "-"
 
 
 def format_answered(summary: Summary) -> str:
@@ -84,7 +92,7 @@ def format_summary_row(summary: Summary) -> list[str]:
         summary.prompt_id,
         format_estimate(scores.get("field_f1")),
         format_interval(scores.get("field_f1")),
-        format_documents_right(scores.get("documents_right")),
+        format_documents_right(summary),
         format_number(speed.median_seconds),
         format_number(speed.p95_seconds),
         format_number(speed.tokens_per_second, ".0f"),

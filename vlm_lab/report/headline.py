@@ -43,8 +43,9 @@ def format_headline(
     chosen = [decision.candidate.label for decision in decisions if decision.verdict == "chosen"]
     if chosen:
         return gettext("Chosen: %s.") % ", ".join(chosen)
-    document_counts = [decision.more_documents for decision in decisions if decision.more_documents]
-    request = format_more_documents(min(document_counts), catalogue) if document_counts else ""
+    open_decisions = [decision for decision in decisions if decision.more_documents]
+    nearest = min(open_decisions, key=lambda each: each.more_documents or 0, default=None)
+    request = format_more_documents(nearest, catalogue) if nearest else ""
     return f"{gettext('No model is chosen.')} {request}".strip()
 
 

@@ -71,6 +71,9 @@ def _find_decision_steps(report: Report, decision: Decision) -> Iterator[NextSte
         names = ["--model", decision.model, "--prompt", decision.prompt_id]
         yield NextStep(Message("hand_over"), format_command("export", run, *names))
         yield NextStep(Message("accept_run"), format_command("accept", run))
+    elif decision.more_documents and decision.labels_drawn:
+        message = Message("draw_more", {"n": decision.more_documents})
+        yield NextStep(message, format_command("label", run))
     elif decision.more_documents:
         unlabelled_count = sum(
             document["suite"] == decision.suite and document.get("reference") is False

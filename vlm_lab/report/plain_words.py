@@ -11,7 +11,7 @@ from decimal import Decimal
 from gettext import NullTranslations
 
 from vlm_lab.messages import Message, translate_message, translate_messages
-from vlm_lab.report.formatting import format_amount, format_number
+from vlm_lab.report.formatting import count_documents_right, format_amount, format_number
 from vlm_lab.types import (
     ANSWERED,
     CandidateKey,
@@ -45,9 +45,7 @@ class TradeFigures:
 
 def count_trade_figures(summary: Summary) -> TradeFigures:
     """All that is counted of one candidate."""
-    estimate = summary.scores.get("documents_right")
-    judged = estimate.n if estimate else 0
-    share_right = (estimate.value if estimate else None) or 0.0
+    right, judged = count_documents_right(summary)
     answered = sum(summary.statuses.get(status, 0) for status in ANSWERED)
     unasked = sum(summary.statuses.get(status, 0) for status in UNASKED_STATUSES)
     outcomes: Counter[str] = Counter()
@@ -56,7 +54,7 @@ def count_trade_figures(summary: Summary) -> TradeFigures:
     wrong_totals, off = _sum_total_errors(summary)
     return TradeFigures(
         judged=judged,
-        right=round(share_right * judged),
+        right=right,
         unanswered=summary.documents - answered - unasked,
         unasked=unasked,
         unlabelled=answered - judged,

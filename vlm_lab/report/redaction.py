@@ -37,7 +37,7 @@ COUNT_FIGURES = frozenset(
     {
         "n", "documents", "needed", "limit", "rule", "low", "high", "target", "page", "dpi",
         "asked", "width", "height", "across", "down", "seen", "verified", "wrong", "flipped",
-        "values", "identical", "repeats", "agreeing", "digits",
+        "values", "identical", "repeats", "agreeing", "digits", "unlabelled",
     }
 )  # fmt: skip
 KEPT_SUITE_KEYS = (

@@ -19,11 +19,13 @@ from vlm_lab.report.formatting import (
     format_unmatched,
     has_run,
 )
+from vlm_lab.report.labels_table import LABELS_COLUMNS, build_labels_rows
 from vlm_lab.report.terminal import (
     format_closing_lines,
     format_decision_lines,
     format_first_unanswered,
     format_label_errors,
+    format_optional_table,
     format_suite_title,
 )
 from vlm_lab.sanitize import terminal_safe
@@ -43,6 +45,8 @@ def print_summary(report: Report, console: Console | None = None) -> None:
         if run_summaries:
             _print_lines(console, ["", format_suite_title(suite, suite_summaries)], "bold")
             console.print(_build_table(run_summaries))
+            labels_rows = build_labels_rows(run_summaries)
+            _print_lines(console, format_optional_table(LABELS_COLUMNS, labels_rows), "")
             _print_lines(console, format_unmatched(run_summaries), "yellow")
         for decision in (each for each in report.decisions if each.suite == suite):
             verdict_line, *reason_lines = format_decision_lines(decision)

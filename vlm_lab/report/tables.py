@@ -77,7 +77,7 @@ def build_model_row(
         summary.prompt_id,
         format_estimate(scores.get("field_f1"), catalogue),
         format_interval(scores.get("field_f1"), catalogue),
-        format_documents_right(scores.get("documents_right")),
+        format_documents_right(summary),
         format_straight_through_rate(evidence.calibrations.get(summary.candidate), catalogue),
         format_number(speed.median_seconds, ".2f", catalogue),
         format_number(speed.p95_seconds, ".2f", catalogue),

@@ -26,6 +26,7 @@ from vlm_lab.report.formatting import (
     has_run,
 )
 from vlm_lab.report.headline import format_headline
+from vlm_lab.report.labels_table import LABELS_COLUMNS, build_labels_rows
 from vlm_lab.report.next_steps import find_run_argument
 from vlm_lab.report.reading_table import READING_COLUMNS, build_reading_rows
 from vlm_lab.report.tables import group_by_suite
@@ -60,6 +61,7 @@ def format_summary_lines(report: Report) -> list[str]:
                     THROUGHPUT_COLUMNS, build_throughput_rows(report, run_summaries)
                 ),
                 *format_optional_table(READING_COLUMNS, build_reading_rows(run_summaries)),
+                *format_optional_table(LABELS_COLUMNS, build_labels_rows(run_summaries)),
                 *format_optional_table(VARIANT_COLUMNS, build_variant_rows(report, run_summaries)),
                 *format_unmatched(run_summaries),
             ]

@@ -47,6 +47,7 @@ def format_decision_evidence(decision: Decision, catalogue: gettext.NullTranslat
     return "; ".join(translate_messages(decision.reasons_for("evidence"), catalogue))
 
 
-def format_more_documents(documents: int, catalogue: gettext.NullTranslations) -> str:
-    """How many documents would decide."""
-    return translate_message(Message("more", {"n": documents}), catalogue)
+def format_more_documents(decision: Decision, catalogue: gettext.NullTranslations) -> str:
+    """How many documents, or drawn labels, would decide."""
+    kind = "more_drawn" if decision.labels_drawn else "more"
+    return translate_message(Message(kind, {"n": decision.more_documents}), catalogue)

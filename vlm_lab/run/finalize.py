@@ -123,6 +123,7 @@ def _describe_document(document: Document) -> dict[str, Any]:
         "tags": document.tags,
         "decided": sorted(document.decided),
         "reference": document.reference is not None,
+        "inclusion_probability": document.inclusion_probability,
     }
 
 

@@ -8,6 +8,7 @@ them. Candidates that cannot run here are not judged.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from vlm_lab.analysis.anytime_bounds import count_anytime_labels
 from vlm_lab.analysis.power import count_units_all_right
 from vlm_lab.commands import format_command
 from vlm_lab.messages import Message, list_first_names
@@ -117,9 +118,17 @@ def _forecast_stratum(
                 units=len(set(labels)),
                 cluster=cluster,
                 candidates=candidate_count,
-                needed=count_units_all_right(threshold, tail_alone / candidate_count),
-                needed_alone=count_units_all_right(threshold, tail_alone),
+                needed=_count_needed(rules, threshold, tail_alone / candidate_count),
+                needed_alone=_count_needed(rules, threshold, tail_alone),
             )
+
+
+def _count_needed(rules: Rules, threshold: float, tail: float) -> int | None:
+    """The fewest documents that can show a rule, all of them right."""
+    if not rules.anytime:
+        return count_units_all_right(threshold, tail)
+    more = count_anytime_labels(1, 1, threshold, tail)
+    return None if more is None else 1 + more
 
 
 def _describe_unprovable(forecast: RuleForecast) -> Message:

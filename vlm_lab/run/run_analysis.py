@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vlm_lab.analysis.aggregation import aggregate_records
 from vlm_lab.analysis.cluster_warnings import find_cluster_warnings
 from vlm_lab.analysis.comparison import collect_prompt_warnings
 from vlm_lab.analysis.evidence import collect_evidence
 from vlm_lab.analysis.expected_cost import estimate_expected_costs
 from vlm_lab.analysis.label_errors import find_label_errors
+from vlm_lab.analysis.label_evidence import count_records
 from vlm_lab.analysis.prefill_bias import describe_prefill_bias
 from vlm_lab.analysis.repeatability import summarize_probes
 from vlm_lab.analysis.rescoring import exclude_label_errors
@@ -100,7 +100,7 @@ def _analyze_records(
     for *candidate, document in cases:
         planned_documents.setdefault(CandidateKey(*candidate), []).append(document)
     clusters = find_clusters(report)
-    counts = aggregate_records(read_records(), clusters)
+    counts = count_records(report, read_records(), clusters)
     summaries = summarize_counts(counts, report.models, planned_documents)
     report = replace(report, summaries=tuple(summaries), notes=())
     if report.run["dry_run"]:
@@ -110,7 +110,7 @@ def _analyze_records(
     summaries_without_errors: list[Summary] = []
     if label_errors:
         kept_records = exclude_label_errors(read_records(), label_errors)
-        kept_counts = aggregate_records(kept_records, clusters)
+        kept_counts = count_records(report, kept_records, clusters)
         summaries_without_errors = summarize_counts(kept_counts, report.models, planned_documents)
     comparisons, decisions = decide_counts(report, counts, rules)
     report = replace(report, comparisons=tuple(comparisons), decisions=tuple(decisions))

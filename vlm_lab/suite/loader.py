@@ -30,6 +30,7 @@ from vlm_lab.suite.document_files import (
     is_system_file,
 )
 from vlm_lab.suite.document_ids import make_unique_slugs
+from vlm_lab.suite.label_draws import read_label_draws
 from vlm_lab.suite.label_files import LABEL_SUFFIXES
 from vlm_lab.suite.reference_files import summarize_notes
 from vlm_lab.suite.reference_index import ReferenceIndex, fill_match
@@ -131,6 +132,9 @@ def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, .
     if suite.has_own_documents:
         check_verified_names(suite, verified_names, dict(zip(ids, names, strict=True)))
     corrections = read_corrections(suite.corrections) if suite.corrections else Corrections()
+    probabilities = {
+        draw.document: draw.inclusion_probability for draw in read_label_draws(suite.folder)
+    }
     documents = []
     reference_notes: list[Message] = []
     for name, document_id in zip(names, ids, strict=True):
@@ -150,6 +154,7 @@ def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, .
             reference_path=found.path if found else None,
             decided=corrections.find_decided(document_id, name, reference),
             verified=is_verified(suite, document_id, name, tags, verified_names),
+            inclusion_probability=probabilities.get(document_id),
         )
         documents.append(document)
     notes += [*summarize_notes(reference_notes), *corrections.find_unused()]

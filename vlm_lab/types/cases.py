@@ -127,6 +127,7 @@ class Document:
     documents folder. `reference` has the suite's own keys (unwrapped, mapped, technical keys
     removed), or None where there is none. `not_shown` are the paths of its values that stand only
     on pages that are left out, `decided` those of values that a person has decided about.
+    `inclusion_probability` is the one with which it was drawn for its label, None where it was not.
     """
 
     id: str
@@ -139,6 +140,7 @@ class Document:
     verified: bool = False
     not_shown: frozenset[str] = frozenset()
     decided: frozenset[str] = frozenset()
+    inclusion_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -525,7 +527,8 @@ class CostRates:
 class Rules:
     """models.yaml's `decide`: what a model must reach to be chosen, and what is then preferred.
     `familywise_error_rate` is how often any of the candidates of a suite may be chosen wrongly, in
-    all `looks` at growing numbers of documents together. `by` is a tag: the rules hold for each of
+    all `looks` at growing numbers of documents together; with `anytime` bounds that hold after each
+    label, whatever the number of looks. `by` is a tag: the rules hold for each of
     its values. Two candidates are as good as each other where their difference on the figure that
     is preferred first is shown to be smaller than `equivalence_margin`.
     `cost` is what errors cost, where that is known."""
@@ -534,6 +537,7 @@ class Rules:
     prefer: tuple[str, ...] = ("field_f1", "p95_seconds")
     familywise_error_rate: float = 0.05
     looks: int = 1
+    anytime: bool = False
     by: str = ""
     equivalence_margin: float | None = None
     cost: CostRates | None = None

@@ -91,13 +91,30 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledShare:
+    """The share of a suite's documents that are right, of which only some have a label: `estimate`
+    counts labels, of which `right` are right and `drawn` were drawn with known probabilities;
+    `unlabelled` documents were answered and have none. `method` says whether what other families of
+    candidates say of these was used, `power` how far it goes with what is right (PPI++'s lambda,
+    from 0 to 1; None where there are none)."""
+
+    method: Literal["classical", "prediction_powered"]
+    estimate: Estimate
+    right: int
+    drawn: int = 0
+    unlabelled: int = 0
+    power: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary(HasCandidate):
     """One model with one prompt over one suite. `statuses` add up to `documents`; `left_out` counts
     those that it is not judged by; `unanswered` names each cell that is not simply `ok`, those
     included, with status and reason; `scores` are over the documents
     that were answered, well or not. `unmatched` counts the documents whose reply has nothing that
     was asked for, by kind (`other_keys`, `other_shape`). `amount_error` is by field and
-    currency, "" where that is not known."""
+    currency, "" where that is not known. `labelled_share` is of a suite in which documents have no
+    label, or were drawn for one."""
 
     suite: str
     model: str
@@ -115,6 +132,7 @@ class Summary(HasCandidate):
     examples: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     speed: Speed = Speed()
     amount_error: Mapping[str, Mapping[str, AmountError]] = field(default_factory=dict)
+    labelled_share: LabelledShare | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +288,8 @@ class Decision(HasCandidate):
 
     `reasons` has what speaks for it (`evidence`), what speaks against it (`against`), and how it
     compares with the one that the team uses today (`pipeline`). `more_documents` is how many
-    further invoices would decide, where that is what is missing. `verified` is the suite's.
+    further invoices would decide, where that is what is missing; where `labels_drawn`, so many that
+    are drawn for their label as the present ones were. `verified` is the suite's.
     `strata` are the words for each value of the tag that `decide: by` names. A word is
     `exploratory` where more looks were taken than were planned.
     """
@@ -284,6 +303,7 @@ class Decision(HasCandidate):
     verified: bool = False
     strata: tuple[StratumVerdict, ...] = ()
     exploratory: bool = False
+    labels_drawn: bool = False
 
     def reasons_for(self, about: ReasonTopic) -> tuple[Message, ...]:
         """Why it was decided so, in one respect."""

@@ -43,6 +43,7 @@ from vlm_lab.report.formatting import (
 from vlm_lab.report.html.data import build_page_data, encode_script_json
 from vlm_lab.report.images.pages import start_page_images
 from vlm_lab.report.images.places import add_value_places
+from vlm_lab.report.labels_table import LABELS_COLUMNS, LABELS_LEGEND, build_labels_rows
 from vlm_lab.report.next_steps import find_run_argument
 from vlm_lab.report.plot_rendering import DrawPlot, render_svg
 from vlm_lab.report.reading_table import READING_COLUMNS, READING_LEGEND, build_reading_rows
@@ -246,6 +247,11 @@ def _build_suite_context(
             "columns": READING_COLUMNS,
             "rows": build_reading_rows(asked_summaries, catalogue),
             "legend": READING_LEGEND,
+        },
+        "labels": {
+            "columns": LABELS_COLUMNS,
+            "rows": build_labels_rows(asked_summaries, catalogue),
+            "legend": LABELS_LEGEND,
         },
         "variants": {
             "columns": VARIANT_COLUMNS,
