@@ -18,8 +18,9 @@ from vlm_lab.messages import Message, list_first_names
 from vlm_lab.records.joined_documents import AskedSuites, find_left_out
 from vlm_lab.records.joined_notes import describe_machines, describe_prompts, describe_settings
 from vlm_lab.records.joined_report import join_reports
+from vlm_lab.records.record_head import RecordHead
 from vlm_lab.records.report_json import encode_json, read_report
-from vlm_lab.records.run_folder import RecordHead, read_heads, read_records
+from vlm_lab.records.run_folder import read_heads, read_records
 from vlm_lab.records.run_settings import read_settings
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import CandidateKey, CaseKey, Record, Report

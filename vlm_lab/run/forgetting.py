@@ -15,9 +15,9 @@ from typing import Any
 
 from vlm_lab.errors import UserError
 from vlm_lab.files import remove_abandoned_parts
+from vlm_lab.records.record_head import RecordHead
 from vlm_lab.records.report_json import encode_json, read_report
 from vlm_lab.records.run_folder import (
-    RecordHead,
     read_all_heads,
     read_heads,
     read_records,
