@@ -54,7 +54,8 @@ class Cluster:
 
     def kill_node(self) -> None:
         """Ends one node as a power failure would; returns when it is gone."""
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write("kill\n")
         self._process.stdin.flush()
         assert self._process.stdout.readline().strip() == "killed"
@@ -62,7 +63,7 @@ class Cluster:
 
 @contextlib.contextmanager
 def start_cluster(python: Path) -> Iterator[Cluster]:
-    """Three nodes with a processor each, ended with all their processes."""
+    """Nodes with a processor each, ended with all their processes."""
     command = [str(python), "-m", "tests.ray_cluster"]
     with subprocess.Popen(
         command,
@@ -70,12 +71,14 @@ def start_cluster(python: Path) -> Iterator[Cluster]:
         env={**os.environ, **QUIET},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         try:
             address = process.stdout.readline().strip()
-            assert address.startswith("127.0.0.1:"), address
+            assert address.startswith("127.0.0.2:"), address
             yield Cluster(process, address)
         finally:
             process.stdin.close()
@@ -89,7 +92,7 @@ def main() -> None:
     settings = {
         "num_cpus": 1,
         "object_store_memory": STORE_BYTES,
-        "node_ip_address": "127.0.0.1",
+        "node_ip_address": "127.0.0.2",  # of 127.0.0.1 Ray makes the machine's own address
         "include_dashboard": False,
     }
     nodes = Nodes(initialize_head=True, head_node_args=settings)

@@ -6,6 +6,7 @@ Ray starts a lost machine's tasks and actors elsewhere, and hands each block ove
 of the documents. Images go from machine to machine inside Ray's store, never through this process.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +88,7 @@ def _begin(ray: Any, address: str | None) -> None:
 
 
 def _configure(ray: Any) -> None:
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
