@@ -361,6 +361,11 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "{n} file is no document ({why}): {names}",
         "{n} files are no documents ({why}): {names}",
     ),
+    "documents_sampled": (
+        "{n} documents were read, and all are counted; this report names {shown} of them: a sample,"
+        " and the first of those without an answer. The records of all are in the run's folder",
+    )
+    * 2,
     "left_out": (
         "{n} document has more than the {limit} first pages, which alone are shown: {names}; show"
         " more with pages.max in suite.yaml or --max-pages",

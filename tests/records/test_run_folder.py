@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from vlm_lab import files
 from vlm_lab.errors import DiskError, UserError
 from vlm_lab.records import run_folder
+from vlm_lab.records.record_head import RecordHead
 from vlm_lab.records.record_lines import encode_record
 from vlm_lab.records.run_folder import (
-    RecordHead,
     append_line,
     complete_folder,
     make_reserve,

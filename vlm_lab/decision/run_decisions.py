@@ -90,6 +90,10 @@ def summarize_strata(
     tags_by_suite: dict[str, dict[str, Mapping[str, str]]] = {}
     for document in report.documents:
         tags_by_suite.setdefault(document["suite"], {})[document["id"]] = document["tags"]
+    for candidate_counts in counts.values():  # a report over very many does not name all of them
+        tags = tags_by_suite.setdefault(candidate_counts.candidate.suite, {})
+        for name, document_tags in candidate_counts.tags.items():
+            tags.setdefault(name, document_tags)
     strata: dict[CandidateKey, Strata] = {}
     for summary in summaries:
         by_value = split_by_tag(tags_by_suite.get(summary.suite, {}), tag)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, list_first_names
-from vlm_lab.records.run_folder import RecordHead
+from vlm_lab.records.record_head import RecordHead
 from vlm_lab.sanitize import terminal_safe
 
 # What must be the same of a document, and the sentence where it is not.

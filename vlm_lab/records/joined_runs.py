@@ -18,9 +18,10 @@ from vlm_lab.messages import Message, list_first_names
 from vlm_lab.records.joined_documents import AskedSuites, find_left_out
 from vlm_lab.records.joined_notes import describe_machines, describe_prompts, describe_settings
 from vlm_lab.records.joined_report import join_reports
+from vlm_lab.records.record_head import RecordHead
 from vlm_lab.records.report_json import encode_json, read_report
-from vlm_lab.records.run_folder import RecordHead, read_heads, read_records
-from vlm_lab.records.run_settings import read_settings
+from vlm_lab.records.run_folder import read_heads, read_records
+from vlm_lab.records.run_settings import read_planned_cases
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import CandidateKey, CaseKey, Record, Report
 
@@ -106,12 +107,8 @@ def join_runs(folders: Sequence[Path]) -> JoinedRuns:
 
 
 def _read_run(folder: Path) -> _Run:
-    report, heads = read_report(folder), read_heads(folder)
-    try:
-        cases: Sequence[CaseKey] = read_settings(folder).cases
-    except UserError:  # a run that nobody can go on with has its answers all the same
-        cases = [head.key for head in heads]
-    return _Run(folder, report, heads, cases)
+    # A run that nobody can go on with has its answers all the same.
+    return _Run(folder, read_report(folder), read_heads(folder), read_planned_cases(folder))
 
 
 def _check_runs(runs: Sequence[_Run]) -> None:

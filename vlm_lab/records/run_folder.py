@@ -5,15 +5,15 @@ hand can be read.
     results/20260102T030405Z/<model>/<document>.json  the same case, for a person to open
 
 Folders are 0700 and files 0600: they hold invoices. The lines are what counts: files of cases that
-a crash left out are written from them.
+a crash left out are written from them. A run over many machines has its records in Parquet files
+instead (`parquet_records`): whoever reads a run, reads both here.
 """
 
 import contextlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from vlm_lab.errors import DiskError, UserError
 from vlm_lab.files import (
@@ -26,44 +26,14 @@ from vlm_lab.files import (
     read_json_object,
     remove_abandoned_parts,
 )
+from vlm_lab.records import parquet_records
+from vlm_lab.records.record_head import RecordHead
 from vlm_lab.records.record_lines import decode_record, encode_record, validate_json_line
-from vlm_lab.types import CaseKey, HasCandidate, Record
+from vlm_lab.types import CaseKey, Record
 
 RECORDS_FILE = "records.jsonl"
 RESERVE_FILE = "reserve.part"
 RESERVE_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class RecordHead(HasCandidate):
-    """What can be read of a line of any version: whose it is, and what is hostile text, the key of
-    its cached reply, how it ended, the document's name, what decided its score, and by what its
-    pages were read."""
-
-    suite: str
-    model: str
-    prompt_id: str
-    document: str
-    reply_key: Any = None
-    status: Any = None
-    document_name: Any = None
-    document_sha256: Any = None
-    reference_sha256: Any = None
-    scoring_sha256: Any = None
-    page_text: Any = None
-
-    @property
-    def reply_keys(self) -> set[str]:
-        """Under which the cache has its reply, and those by which its pages were read for it."""
-        readings = self.page_text.get("readings") if isinstance(self.page_text, dict) else None
-        entries = readings if isinstance(readings, list) else []
-        reading_keys = [entry.get("reply_key") for entry in entries if isinstance(entry, dict)]
-        return {str(key) for key in (self.reply_key, *reading_keys)}
-
-    @property
-    def key(self) -> CaseKey:
-        """What makes this the same case in another run."""
-        return self.suite, self.model, self.prompt_id, self.document
 
 
 class _LinePosition(NamedTuple):
@@ -201,6 +171,9 @@ def read_records(
     Of several lines for a case the last one counts; a torn line, left by a crash, is passed over.
     UserError where a line is whole and no record of this version.
     """
+    if parquet_records.has_parquet(folder):
+        yield from parquet_records.read_records(folder, order)
+        return
     path = folder / RECORDS_FILE
     positions = _index_lines(path, end)
     if not positions:
@@ -216,23 +189,27 @@ def read_records(
 def read_reply_keys(folder: Path) -> set[str]:
     """The keys under which the run's replies are cached, also those of answers that later ones
     replaced; of runs of other versions, too."""
-    lines = _read_heads(folder / RECORDS_FILE)
-    return set[str]().union(*(position.head.reply_keys for position in lines))
+    return set[str]().union(*(head.reply_keys for head in read_all_heads(folder)))
 
 
 def read_heads(folder: Path) -> list[RecordHead]:
     """Whose a run's records are, of each case the last line's."""
-    return [position.head for position in _index_lines(folder / RECORDS_FILE).values()]
+    return list({head.key: head for head in read_all_heads(folder)}.values())
 
 
 def read_all_heads(folder: Path) -> list[RecordHead]:
     """As `read_heads`, also of answers that later ones replaced."""
+    if parquet_records.has_parquet(folder):
+        return list(parquet_records.read_heads(folder))
     return [position.head for position in _read_heads(folder / RECORDS_FILE)]
 
 
 def remove_records(folder: Path, is_removed: Callable[[RecordHead], bool]) -> None:
     """Writes records.jsonl without the lines of some cases, and without what a crash tore off: it
     may be of any. Whoever removes records holds the run's lock."""
+    if parquet_records.has_parquet(folder):
+        parquet_records.remove_records(folder, is_removed)
+        return
     path = folder / RECORDS_FILE
     _write_lines(path, [each for each in _read_heads(path) if not is_removed(each.head)])
 

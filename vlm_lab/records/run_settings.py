@@ -6,6 +6,7 @@ a run that broke off is gone on with as the same run, or not at all.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from vlm_lab.errors import UserError
 from vlm_lab.files import MAX_DATA_BYTES, atomic_private_file, read_bounded_bytes
 from vlm_lab.records.record_lines import describe_error
+from vlm_lab.records.run_folder import read_heads
 from vlm_lab.type_adapters import get_adapter
 from vlm_lab.types import CaseKey
 
@@ -58,3 +60,12 @@ def read_settings(folder: Path) -> RunSettings:
         f"{path}: {reason}; the run cannot be gone on with: start another without --resume,"
         " replies come from the cache"
     )
+
+
+def read_planned_cases(folder: Path) -> tuple[CaseKey, ...]:
+    """The cases that a run was begun with; those of its records where run.json is not there to
+    say it, or names none, as that of a run over many machines does."""
+    cases: tuple[CaseKey, ...] = ()
+    with suppress(UserError):
+        cases = read_settings(folder).cases
+    return cases or tuple(head.key for head in read_heads(folder))

@@ -79,21 +79,21 @@ def _describe_plan(
     suites = {document.suite.name: document.suite for document in documents.values()}
     templates = {(case.document.suite.name, case.prompt_id): case.template for case in cases}
     prompts = [
-        {"suite": suite, "id": prompt_id, "template": template, "sha256": _hash_text(template)}
+        describe_prompt(suite, prompt_id, template)
         for (suite, prompt_id), template in templates.items()
     ]
     return Report(
         run=run,
         environment=environment,
-        suites=[_describe_suite(suite, documents.values()) for suite in suites.values()],
+        suites=[describe_suite(suite, documents.values()) for suite in suites.values()],
         models=list(models.values()),
         prompts=prompts,
-        documents=[_describe_document(document) for document in documents.values()],
+        documents=[describe_document(document) for document in documents.values()],
         summaries=(),
     )
 
 
-def _describe_suite(suite: Suite, documents: Iterable[Document]) -> dict[str, Any]:
+def describe_suite(suite: Suite, documents: Iterable[Document]) -> dict[str, Any]:
     """`verified` is true where a person has checked each reference that the run asked about."""
     references = [each for each in documents if each.suite is suite and each.reference is not None]
     verified_count = sum(document.verified for document in references)
@@ -114,7 +114,13 @@ def _describe_suite(suite: Suite, documents: Iterable[Document]) -> dict[str, An
     }
 
 
-def _describe_document(document: Document) -> dict[str, Any]:
+def describe_prompt(suite: str, prompt_id: str, template: str) -> dict[str, Any]:
+    """What a report says of a suite's prompt."""
+    return {"suite": suite, "id": prompt_id, "template": template, "sha256": _hash_text(template)}
+
+
+def describe_document(document: Document) -> dict[str, Any]:
+    """What a report says of a document beside its records."""
     return {
         "suite": document.suite.name,
         "id": document.id,

@@ -15,19 +15,24 @@ from typing import Any
 
 from vlm_lab.errors import UserError
 from vlm_lab.files import remove_abandoned_parts
+from vlm_lab.records.record_head import RecordHead
 from vlm_lab.records.report_json import encode_json, read_report
 from vlm_lab.records.run_folder import (
-    RecordHead,
     read_all_heads,
-    read_heads,
     read_records,
     remove_case_files,
     remove_records,
 )
-from vlm_lab.records.run_settings import RunSettings, read_settings, write_settings
+from vlm_lab.records.run_settings import (
+    RunSettings,
+    read_planned_cases,
+    read_settings,
+    write_settings,
+)
 from vlm_lab.report.formats import FILE_NAMES
 from vlm_lab.report.images.pages import REPORT_FILES
 from vlm_lab.report.redaction import REDACTED_FOLDER
+from vlm_lab.run.cluster.documents import remove_planned
 from vlm_lab.run.joining import JOINED_PREFIX
 from vlm_lab.run.run_analysis import analyze_run, keep_own_notes, write_run_report
 from vlm_lab.suite.document_ids import make_slug
@@ -84,7 +89,8 @@ def forget_in_run(run: Path, document: ForgottenDocument, rules: Rules) -> str:
     remove_case_files(run, document.ids, {document.suite})
     _remove_copies(run)
     _remove_pictures(run, document)
-    outcome = _rebuild_report(run, document, settings, rules)
+    outcome = _rebuild_report(run, document, rules)
+    remove_planned(run, lambda planned: document.is_of(document.suite, planned.id, planned.name))
     remove_records(run, lambda head: _is_head_of(head, document))
     remove_abandoned_parts(run)
     return outcome
@@ -142,15 +148,12 @@ def _remove_pictures(run: Path, document: ForgottenDocument) -> None:
         strip.unlink(missing_ok=True)
 
 
-def _rebuild_report(
-    run: Path, document: ForgottenDocument, settings: RunSettings | None, rules: Rules
-) -> str:
+def _rebuild_report(run: Path, document: ForgottenDocument, rules: Rules) -> str:
     """Writes report.json, report.md and report.html without the document; where the run's files
     cannot be read, deletes them, and says so."""
     try:
         report = read_report(run)
-        planned = settings.cases if settings else [head.key for head in read_heads(run)]
-        cases = [key for key in planned if not document.is_of(key[0], key[3])]
+        cases = [key for key in read_planned_cases(run) if not document.is_of(key[0], key[3])]
         _write_report_without(run, _forget_in_report(report, document), cases, rules)
     except UserError:
         for name in ("report.json", "report.md", "report.html"):
@@ -164,7 +167,10 @@ def _write_report_without(run: Path, report: Report, cases: list[CaseKey], rules
         return read_records(run, cases)
 
     analyzed = analyze_run(report, read_kept_records, cases, rules)
-    write_run_report(run, analyzed, read_kept_records())
+    # A report over very many documents names a sample of them.
+    named = {(each["suite"], each["id"]) for each in report.documents}
+    shown = [key for key in cases if (key[0], key[3]) in named]
+    write_run_report(run, analyzed, read_records(run, shown))
 
 
 def _forget_in_report(report: Report, document: ForgottenDocument) -> Report:

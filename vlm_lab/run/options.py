@@ -7,7 +7,7 @@ scripts/bench works from any folder.
 import argparse
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -21,12 +21,14 @@ from vlm_lab.run.reply_cache import CacheMode
 from vlm_lab.run.sweep import Sweep, parse_sweep
 
 Scenario = Literal["single-stream", "offline"]
+Engine = Literal["pytest", "ray"]
 AddOption = Callable[..., None]  # of a pytest group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the command line says, paths already made absolute."""
+    """What the command line says, paths already made absolute. `source` is what `--documents` says
+    with `engine` ray: a folder, a Parquet file of paths, or an address."""
 
     models_files: tuple[Path, ...]
     output_dir: Path
@@ -57,6 +59,8 @@ class Options:
     fail_on_skip: bool = False
     project: Path = Path()
     command: tuple[str, ...] = ()
+    engine: Engine = "pytest"
+    source: str = ""
 
     @property
     def no_model_option(self) -> str:
@@ -238,12 +242,16 @@ def parse_device(text: str) -> str:
 
 def read_options(config: pytest.Config) -> Options:
     """What was typed, with paths made absolute. UserError where a run to resume does not exist."""
-    get_option = config.getoption
-    project = config.rootpath
-    start_folder = config.invocation_params.dir
+    place = config.invocation_params.dir
+    options = build_options(config.getoption, config.rootpath, place)
+    _check_scenario(config)
+    return replace(options, command=tuple(config.invocation_params.args))
+
+
+def build_options(get_option: Callable[[str], Any], project: Path, start_folder: Path) -> Options:
+    """What `get_option` has under the options' names."""
     output_dir = _resolve_path(start_folder, get_option("output_dir")) or project / "results"
     resume = get_option("resume")
-    _check_scenario(config)
     return Options(
         models_files=tuple(start_folder / name for name in get_option("models_file") or ())
         or (project / "models.yaml",),
@@ -259,7 +267,7 @@ def read_options(config: pytest.Config) -> Options:
         status=tuple(get_option("status")),
         sweep=parse_sweep(get_option("sweep")) if get_option("sweep") else None,
         sample=get_option("sample"),
-        holdout=config.getoption("holdout"),
+        holdout=get_option("holdout"),
         replies=get_option("replies"),
         resume=find_run(resume, output_dir) if resume else None,
         scenario=get_option("scenario"),
@@ -271,7 +279,6 @@ def read_options(config: pytest.Config) -> Options:
         fail_on_lost_field=get_option("fail_on_lost_field"),
         fail_on_skip=get_option("fail_on_skip"),
         project=project,
-        command=tuple(config.invocation_params.args),
     )
 
 

@@ -13,10 +13,10 @@ from vlm_lab.errors import UserError
 from vlm_lab.messages import Message, in_english, list_first_names
 from vlm_lab.records.run_settings import RunSettings
 from vlm_lab.registry import allow_plugins
+from vlm_lab.run.case_builder import CaseBuilder
 from vlm_lab.run.left_out import LeftOutPages
 from vlm_lab.run.options import Options
 from vlm_lab.run.preflight import check_suite
-from vlm_lab.run.readings import build_reading
 from vlm_lab.run.resume import FormerAnswers, check_selection, find_former_answers
 from vlm_lab.run.rule_forecast import find_unprovable_rules
 from vlm_lab.run.rule_names import check_rules
@@ -62,24 +62,28 @@ class Plan:
         """Every model x prompt x document of `folder`, in order; `--suite` may
         name another folder."""
         suite, documents = self._load_suite(self.options.suite or folder)
+        cases: list[Case] = []
+        for builder in self.list_case_builders(suite):
+            model_rank = self.models.index(builder.model)
+            for document in documents:
+                case = builder.build_case(document)
+                self._ranks[case.key] = model_rank, len(self._ranks)
+                cases.append(case)
+        return cases
+
+    def list_case_builders(self, suite: Suite) -> list[CaseBuilder]:
+        """One for every model x prompt of this run, in order. UserError where a prompt is not
+        there."""
         templates = {**self.candidates.prompts, **suite.prompts}
         check_prompts(self.candidates, templates, self.options.prompts)
         locations = self.candidates.locations
         check_shown_text(self.candidates.models, templates, locations, shows_page_text)
-        cases: list[Case] = []
-        for model_rank, model in enumerate(self.models):
-            for prompt_id in model.prompts:
-                if self.options.prompts and prompt_id not in self.options.prompts:
-                    continue
-                template = templates[prompt_id]
-                for document in documents:
-                    reading = build_reading(
-                        model, template, document, self._written_models, templates
-                    )
-                    case = Case(model, prompt_id, template, document, reading)
-                    self._ranks[case.key] = model_rank, len(self._ranks)
-                    cases.append(case)
-        return cases
+        return [
+            CaseBuilder(model, prompt_id, self._written_models, templates)
+            for model in self.models
+            for prompt_id in model.prompts
+            if not self.options.prompts or prompt_id in self.options.prompts
+        ]
 
     @property
     def models(self) -> tuple[Model, ...]:

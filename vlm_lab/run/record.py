@@ -12,18 +12,35 @@ from vlm_lab.scoring.consistency import check_consistency
 from vlm_lab.scoring.inputs import hash_scoring_inputs
 from vlm_lab.suite.pages import Pages, compute_sha256
 from vlm_lab.suite.prompts import render_prompt_text
-from vlm_lab.types import Case, Failure, Generation, Prediction, Prompt, Record, Score, Status
+from vlm_lab.types import (
+    Case,
+    Failure,
+    Generation,
+    Prediction,
+    Prompt,
+    Record,
+    Score,
+    Status,
+    Suite,
+)
 
 
 def build_answered_record(
     case: Case, prompt: Prompt, generation: Generation, prediction: Prediction, score: Score
 ) -> Record:
     """The record of a case that has a reply, right or wrong."""
-    suite = case.document.suite
+    base_record = replace(build_base_record(case, "ok"), **collect_page_fields(prompt))
+    return add_answer(base_record, case.document.suite, generation, prediction, score)
+
+
+def add_answer(
+    base_record: Record, suite: Suite, generation: Generation, prediction: Prediction, score: Score
+) -> Record:
+    """What was known of a case and of its pages, with what came of it."""
     return replace(
-        build_base_record(case, prediction.status),
+        base_record,
+        status=prediction.status,
         checks=check_consistency(prediction.value, suite.fields, suite.conventions),
-        **collect_page_fields(prompt),
         notes=generation.notes,
         raw_response=generation.raw_response,
         page_responses=generation.page_responses,
@@ -52,10 +69,11 @@ def build_answered_record(
 
 def build_failed_record(case: Case, status: Status, error: BaseException) -> Record:
     """The record of a case without an answer: an `error`, or `skipped`, with its reason."""
-    return replace(build_base_record(case, status), error=_describe_failure(error))
+    return replace(build_base_record(case, status), error=describe_failure(error))
 
 
-def _describe_failure(error: BaseException) -> Failure:
+def describe_failure(error: BaseException) -> Failure:
+    """Why there is no answer, as a record says it."""
     if isinstance(error, UserError) and isinstance(error.message, Message):
         reason = make_message_safe(error.message)
         return Failure(error.kind, terminal_safe(in_english(reason)), reason)

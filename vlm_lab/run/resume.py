@@ -39,6 +39,8 @@ DECISIVE_OPTIONS = {
     "holdout": "--holdout",
     "scenario": "--scenario",
     "rounds": "--rounds",
+    "engine": "--engine",
+    "source": "--documents",
 }
 # Options that are the run's where they are not typed again.
 OTHER_OPTIONS = ("replies", "probe", "online", "baseline", "max_drop", "fail_on_lost_field")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vlm_lab.analysis import repeatability
 from vlm_lab.backends.candidate import Candidate
-from vlm_lab.commands import format_resume_command
+from vlm_lab.commands import format_command, format_resume_command
 from vlm_lab.config.setting_names import BACKENDS
 from vlm_lab.errors import DiskError, UserError
 from vlm_lab.exit_status import ExitStatus
@@ -59,6 +59,11 @@ class Session:
     def __init__(self, typed: Options, writer: RunWriter | None = None) -> None:
         self.writer = writer or RunWriter(typed.resume)
         options = restore_options(typed, self.writer.settings)
+        if options.engine != "pytest":
+            command = format_command("run", "--engine", "ray", "--resume", str(typed.resume))
+            raise UserError(
+                f"{typed.resume}: began on the machines of a cluster; go on with it so: {command}"
+            )
         self.options = options
         self.plan = Plan(options, self.writer.settings)
         self.runner = InferenceRunner(options, self.plan)

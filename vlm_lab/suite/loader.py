@@ -5,7 +5,7 @@ that document runs unscored: a run over three hundred invoices must not end at a
 them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -124,49 +124,72 @@ def load_suite(
 
 def load_documents(suite: Suite) -> tuple[tuple[Document, ...], tuple[Message, ...]]:
     """All documents in the order of their names, and notes on what users should know of them."""
-    names = find_documents(suite)
-    root = suite.documents if suite.documents.is_dir() else suite.documents.parent
-    index = ReferenceIndex(suite)
-    ids, notes = make_unique_slugs(names)
-    tag_table, verified_names = read_tag_table(suite), read_verified_names(suite)
-    if suite.has_own_documents:
-        check_verified_names(suite, verified_names, dict(zip(ids, names, strict=True)))
-    corrections = read_corrections(suite.corrections) if suite.corrections else Corrections()
-    probabilities = {
-        draw.document: draw.inclusion_probability for draw in read_label_draws(suite.folder)
-    }
-    documents = []
-    reference_notes: list[Message] = []
-    for name, document_id in zip(names, ids, strict=True):
-        found = index.find(name)
+    reader = DocumentReader(suite, find_documents(suite))
+    documents = tuple(reader.read_documents())
+    return documents, tuple(reader.collect_notes())
+
+
+class DocumentReader:
+    """A suite's documents of these names, one after another: they may be more than fit into
+    memory."""
+
+    def __init__(self, suite: Suite, names: Sequence[str]) -> None:
+        self._suite, self._names = suite, names
+        self._root = suite.documents if suite.documents.is_dir() else suite.documents.parent
+        self._index = ReferenceIndex(suite)
+        self._ids, self._notes = make_unique_slugs(names)
+        self._tag_table, self._verified_names = read_tag_table(suite), read_verified_names(suite)
+        if suite.has_own_documents:
+            ids_and_names = dict(zip(self._ids, names, strict=True))
+            check_verified_names(suite, self._verified_names, ids_and_names)
+        self._corrections = (
+            read_corrections(suite.corrections) if suite.corrections else Corrections()
+        )
+        self._probabilities = {
+            draw.document: draw.inclusion_probability for draw in read_label_draws(suite.folder)
+        }
+        self._reference_notes: list[Message] = []
+        self._unmatched_names: list[str] = []
+        self._has_cluster = False
+
+    def read_documents(self) -> Iterator[Document]:
+        """In the order of the names, each with its reference."""
+        for name, document_id in zip(self._names, self._ids, strict=True):
+            yield self._read_document(name, document_id)
+
+    def _read_document(self, name: str, document_id: str) -> Document:
+        suite, corrections, found = self._suite, self._corrections, self._index.find(name)
         reference, found_notes = read_reference(found, suite) if found else (None, ())
-        reference_notes += found_notes
+        self._reference_notes += found_notes
         reference, correction_notes = corrections.apply(document_id, name, reference)
-        notes += correction_notes
-        tags = collect_tags(suite, name, reference, tag_table)
-        document = Document(
+        self._notes += correction_notes
+        tags = collect_tags(suite, name, reference, self._tag_table)
+        self._has_cluster = self._has_cluster or bool(tags.get(suite.cluster))
+        if found is None:
+            self._unmatched_names.append(terminal_safe(name))
+        return Document(
             id=document_id,
             name=name,
-            path=root / name,
+            path=self._root / name,
             suite=suite,
             tags=tags,
             reference=reference,
             reference_path=found.path if found else None,
             decided=corrections.find_decided(document_id, name, reference),
-            verified=is_verified(suite, document_id, name, tags, verified_names),
-            inclusion_probability=probabilities.get(document_id),
+            verified=is_verified(suite, document_id, name, tags, self._verified_names),
+            inclusion_probability=self._probabilities.get(document_id),
         )
-        documents.append(document)
-    notes += [*summarize_notes(reference_notes), *corrections.find_unused()]
-    notes += _find_missing_cluster(suite, documents)
-    notes += _find_other_files(suite, names)
-    return tuple(documents), (*notes, *_find_unmatched(suite, documents, index))
 
-
-def _find_missing_cluster(suite: Suite, documents: Sequence[Document]) -> Iterable[Message]:
-    """A `cluster` that groups nothing: each document then stands for itself."""
-    if suite.cluster and not any(document.tags.get(suite.cluster) for document in documents):
-        yield Message("no_cluster", {"suite": suite.name, "tag": suite.cluster})
+    def collect_notes(self) -> Iterator[Message]:
+        """What users should know of the documents, when all have been read."""
+        suite = self._suite
+        yield from self._notes
+        yield from summarize_notes(self._reference_notes)
+        yield from self._corrections.find_unused()
+        if suite.cluster and not self._has_cluster:  # each document then stands for itself
+            yield Message("no_cluster", {"suite": suite.name, "tag": suite.cluster})
+        yield from _find_other_files(suite, self._names)
+        yield from _describe_unmatched(self._unmatched_names, self._index)
 
 
 def _read_source(folder: Path) -> YamlSource:
@@ -306,24 +329,11 @@ def _find_corrections(source: YamlSource, folder: Path, name: str | None) -> Pat
     return path if path.is_file() else None
 
 
-def _find_unmatched(
-    suite: Suite, documents: Sequence[Document], index: ReferenceIndex
-) -> Iterable[Message]:
-    unmatched_names = [document.name for document in documents if document.reference_path is None]
-    if unmatched_names:
-        yield Message(
-            "unmatched",
-            {
-                "n": len(unmatched_names),
-                "names": list_first_names([*map(terminal_safe, unmatched_names)]),
-            },
-        )
-    unused_names = index.list_unused()
+def _describe_unmatched(names: Sequence[str], index: ReferenceIndex) -> Iterable[Message]:
+    """Documents without a reference, given by their names, and references without a document."""
+    if names:
+        yield Message("unmatched", {"n": len(names), "names": list_first_names(names)})
+    unused_names = [*map(terminal_safe, index.list_unused())]
     if unused_names:
-        yield Message(
-            "unused",
-            {
-                "n": len(unused_names),
-                "names": list_first_names([*map(terminal_safe, unused_names)]),
-            },
-        )
+        figures = {"n": len(unused_names), "names": list_first_names(unused_names)}
+        yield Message("unused", figures)
