@@ -35,7 +35,7 @@ from vlm_lab.export.templates.pages import render_pages
 from vlm_lab.messages import Message
 from vlm_lab.records.report_json import read_report, write_report
 from vlm_lab.records.run_folder import read_records
-from vlm_lab.run.finalize import _describe_suite as described
+from vlm_lab.run.finalize import describe_suite
 from vlm_lab.suite import load_documents, load_suite, make_prompt
 from vlm_lab.suite.pages import Pages
 from vlm_lab.types import (
@@ -92,7 +92,7 @@ def run_of(folder: Path, model: Model, document: Document, **answer: Any) -> Pat
     )
     report = Report(
         run={**describe_run(run.name), "options": options},
-        suites=[described(document.suite, [document])],
+        suites=[describe_suite(document.suite, [document])],
         models=[model],
         prompts=[],
         summaries=summaries,
