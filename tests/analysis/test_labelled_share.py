@@ -16,7 +16,7 @@ from vlm_lab.cli.decide import format_decision
 from vlm_lab.decision.run_decisions import decide_counts
 from vlm_lab.report.formatting import format_documents_right
 from vlm_lab.report.labels_table import build_labels_rows
-from vlm_lab.report.translation import load_catalogue
+from vlm_lab.report.translation import format_more_documents, load_catalogue
 from vlm_lab.types import CandidateKey, Comparison, Decision, Record, Report, Rules, Summary
 
 DOCUMENTS = 400
@@ -167,6 +167,8 @@ def test_the_request_is_for_labels_that_are_drawn_alike() -> None:
     _, decisions, _ = decide(GOOD, 30, probabilities)
     last = [*format_decision(decisions["alpha"])][-1]
     assert last.strip().endswith("more labels, drawn as these were, would decide.")
+    headline = format_more_documents(decisions["alpha"], load_catalogue("ru"))
+    assert "выбранных так же" in headline
 
 
 def test_the_difference_of_two_candidates_is_had_from_all_documents() -> None:

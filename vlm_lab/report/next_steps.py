@@ -73,7 +73,8 @@ def _find_decision_steps(report: Report, decision: Decision) -> Iterator[NextSte
         yield NextStep(Message("accept_run"), format_command("accept", run))
     elif decision.more_documents and decision.labels_drawn:
         message = Message("draw_more", {"n": decision.more_documents})
-        yield NextStep(message, format_command("label", run))
+        command = format_command("label", run, f"--suite={decision.suite}", "--serve")
+        yield NextStep(message, command)
     elif decision.more_documents:
         unlabelled_count = sum(
             document["suite"] == decision.suite and document.get("reference") is False
