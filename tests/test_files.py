@@ -1,6 +1,7 @@
 """pytest tests/test_files.py: files that are whole and private, whatever goes on around them."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,3 +105,19 @@ def test_what_must_survive_a_power_failure_is_synced_with_its_folder(
         file.write(b"{}")
     names = [Path(each).suffix or each for each in synced]
     assert names == ([".part", str(tmp_path)] if durable else [])
+
+
+def test_names_that_no_other_file_will_have_are_not_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python keeps a table of all names that pathlib ever saw; it doubles as it fills."""
+    seen: list[str] = []
+
+    def note(name: str) -> str:
+        seen.append(name)
+        return name
+
+    monkeypatch.setattr(sys, "intern", note)
+    with atomic_file(tmp_path / "report.json") as file:
+        file.write(b"{}")
+    assert [name for name in seen if name.endswith(".part")] == []

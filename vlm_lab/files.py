@@ -35,7 +35,8 @@ def atomic_file(
     waits for the disk.
     """
     # Two processes may write one file at once: each has a part of its own, and the last one stays.
-    part = path.with_name(f"{secrets.token_hex(8)}{PART_SUFFIX}")
+    # A text, no Path: pathlib makes Python remember each name that it sees.
+    part = os.path.join(path.parent, f"{secrets.token_hex(8)}{PART_SUFFIX}")
     try:
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             with suppress(OSError):  # a file system that knows no locks
@@ -45,9 +46,10 @@ def atomic_file(
             if durable:
                 os.fsync(file.fileno())
             # Still locked: `remove_abandoned_parts` of another process leaves it alone.
-            part.replace(path)
+            os.replace(part, path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(part)
         raise
     if durable:
         sync_folder(path.parent)

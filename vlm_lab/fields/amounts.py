@@ -108,7 +108,7 @@ def _read_amount(value: Any, conventions: Conventions) -> PrintedNumber | None:
     )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _read_printed_amount(
     text: str, decimal_mark: str, currency: str, languages: tuple[str, ...]
 ) -> PrintedNumber | None:

@@ -79,7 +79,7 @@ def read_date_number(number: float) -> Date | None:
     return None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _parse_text(text: str, date_order: str, languages: tuple[str, ...]) -> Date | None:
     if match := _PROGRAM_NUMBER.fullmatch(text):
         return read_date_number(float(match[1] or match[2]))

@@ -62,4 +62,4 @@ def _fold_character(character: str) -> str:
     return "" if category == "Cf" else character
 
 
-_fold_short_text = lru_cache(maxsize=4096)(_fold_characters)
+_fold_short_text = lru_cache(maxsize=1024)(_fold_characters)

@@ -79,7 +79,7 @@ def _is_word(value: Any) -> bool:
     return _is_word_for_nothing(value)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _is_word_for_nothing(value: str) -> bool:
     plain = fold_text(value).strip()
     if _NOTHING_BUT_MARKS.fullmatch(plain):

@@ -44,7 +44,7 @@ def find_common_mark(values: Iterable[Any]) -> str:
     return marks.pop() if len(marks) == 1 else ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _find_mark(text: str) -> str:
     return find_decimal_mark(fold_text(text))
 

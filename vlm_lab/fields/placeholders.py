@@ -46,6 +46,6 @@ def is_placeholder(value: Any) -> bool:
     return _matches_placeholder(value)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def _matches_placeholder(text: str) -> bool:
     return _PLACEHOLDER.fullmatch(text.strip()) is not None

@@ -78,7 +78,7 @@ def find_decimal_mark(text: str) -> str:
     return marks[-1] if marks.count(marks[-1]) == 1 else ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _split_short_text(text: str, decimal_mark: str) -> PrintedNumber | None:
     cleaned = _NO_CENTS.sub("", " ".join(text.split()))
     cleaned = _CENTS_ABOVE.sub(".", cleaned)

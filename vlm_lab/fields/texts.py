@@ -173,7 +173,7 @@ def _format_code(value: str | float) -> str:
 
 def _cache_short_texts(normalize: Callable[[str], str]) -> Callable[[str], str]:
     """Alignment, comparison and error types ask for the same short texts again and again."""
-    cached = lru_cache(maxsize=2048)(normalize)
+    cached = lru_cache(maxsize=1024)(normalize)
     return lambda value: cached(value) if len(value) <= MAX_CACHED_LENGTH else normalize(value)
 
 
