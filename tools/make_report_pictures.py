@@ -38,6 +38,11 @@ SHOTS: dict[str, dict[str, Any]] = {
         "scheme": "dark",
         "to": ".answers",
     },
+    "report-confidence": {
+        "size": (820, 760),
+        "fragment": "#evidence=",
+        "only": "figure:has-text('Risk and coverage by signals') svg",
+    },
 }
 
 
@@ -102,7 +107,8 @@ def pictures(run: Path, folder: Path) -> None:
             page.wait_for_load_state("load")
             if "to" in shot:
                 page.locator(shot["to"]).evaluate("node => node.scrollIntoView()")
-            picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            shown = page.locator(shot["only"]) if "only" in shot else page
+            picture = Image.open(io.BytesIO(shown.screenshot())).convert("RGB")
             picture.save(folder / f"{name}.png", optimize=True)
         browser.close()
 

@@ -30,7 +30,8 @@ EXIT_STATUS_MEANINGS: dict[ExitStatus, tuple[str, str]] = {
     ExitStatus.FAILED: (
         "a case failed, a model regressed, or `--fail-on-skip` found one that was not measured;"
         " the last line says which",
-        "no: worse (`compare`), unsound (`init --check`), not confirmed (`clean`)",
+        "no: worse (`compare`), unsound (`init --check`), not confirmed (`clean`), not shown"
+        " (`policy`)",
     ),
     ExitStatus.INTERRUPTED: ("interrupted", "what was given cannot be used; one line says why"),
     ExitStatus.INTERNAL_ERROR: ("pytest itself failed", ""),

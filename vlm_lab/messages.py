@@ -571,6 +571,94 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         " that takes {needed} without an error",
     )
     * 2,
+    # what tells right values from wrong ones
+    "signal_families": ("other families of models",),
+    "signal_readings": ("other readings by its own family",),
+    "signal_page_words": ("the words of the pages",),
+    "signal_arithmetic": ("sums, dates and check digits",),
+    "signal_log_probability": ("log-probabilities",),
+    "signals_measured": ("signals that there were: {measured}; not measured: {absent}",),
+    "signals_all_measured": ("signals that there were: {measured}",),
+    "no_signals": (
+        "nothing tells right from wrong: there is no other candidate, no log-probabilities and no"
+        " sum that could be checked",
+    ),
+    "too_few_values": (
+        "not enough to tell right from wrong: {right} right values and {wrong} wrong ones in"
+        " {seen} documents, where {needed} of each in {documents} are needed; label about {n}"
+        " more document",
+        "not enough to tell right from wrong: {right} right values and {wrong} wrong ones in"
+        " {seen} documents, where {needed} of each in {documents} are needed; label about {n}"
+        " more documents",
+    ),
+    # what may be booked unseen
+    "policy_shown": (
+        "{booked} of {n} document are booked unseen, {wrong} of them wrong: at least {low:.2%} are"
+        " right",
+        "{booked} of {n} documents are booked unseen, {wrong} of them wrong: at least {low:.2%} are"
+        " right",
+    ),
+    "policy_not_shown": (
+        "no booking unseen yet: {booked} of {documents} documents would be booked, {wrong} of them"
+        " wrong, which shows {low:.2%} and not {target:.1%}; about {n} more labelled document like"
+        " these would show it",
+        "no booking unseen yet: {booked} of {documents} documents would be booked, {wrong} of them"
+        " wrong, which shows {low:.2%} and not {target:.1%}; about {n} more labelled documents like"
+        " these would show it",
+    ),
+    "policy_never_shown": (
+        "no booking unseen: {booked} of {documents} documents would be booked, {wrong} of them"
+        " wrong, which is more than {target:.1%} right allows; more documents like these would not"
+        " show it",
+    ),
+    "policy_books_none": (
+        "no booking unseen: at no confidence are {target:.1%} of {documents} documents right; it"
+        " would take {needed} booked without an error",
+    ),
+    # whether a policy kept its promise
+    "policy_held": (
+        "{candidate}: the policy kept its promise of {target:.1%}: {booked} of {n} document booked"
+        " unseen, {wrong} of them wrong, at least {low:.2%} right",
+        "{candidate}: the policy kept its promise of {target:.1%}: {booked} of {n} documents booked"
+        " unseen, {wrong} of them wrong, at least {low:.2%} right",
+    ),
+    "policy_broken": (
+        "{candidate}: the policy broke its promise of {target:.1%}: {booked} of {n} document booked"
+        " unseen, {wrong} of them wrong, at most {high:.2%} right",
+        "{candidate}: the policy broke its promise of {target:.1%}: {booked} of {n} documents"
+        " booked unseen, {wrong} of them wrong, at most {high:.2%} right",
+    ),
+    "policy_open": (
+        "{candidate}: whether the policy keeps its promise of {target:.1%} is not shown: {booked}"
+        " of {n} document booked unseen, {wrong} of them wrong, {low:.2%} to {high:.2%} right",
+        "{candidate}: whether the policy keeps its promise of {target:.1%} is not shown: {booked}"
+        " of {n} documents booked unseen, {wrong} of them wrong, {low:.2%} to {high:.2%} right",
+    ),
+    "policy_booked_none": (
+        "{candidate}: the policy for {target:.1%} books none of {n} document",
+        "{candidate}: the policy for {target:.1%} books none of {n} documents",
+    ),
+    "policy_not_checked": (
+        "{candidate}: the policy for {target:.1%} was not held against this run: {why}",
+    ),
+    "policy_unlabelled": (
+        "{candidate}: of {n} document without a reference {booked} would be booked unseen",
+        "{candidate}: of {n} documents without a reference {booked} would be booked unseen",
+    ),
+    "policy_unlabelled_unknown": (
+        "{candidate}: of {n} document without a reference it cannot be told how many would be"
+        " booked: records have log-probabilities of labelled values alone",
+        "{candidate}: of {n} documents without a reference it cannot be told how many would be"
+        " booked: records have log-probabilities of labelled values alone",
+    ),
+    "policy_other_signals": ("it is made of other signals than these",),
+    "policy_other_fields": ("the suite's fields are others now",),
+    "policy_other_prompt": ("the prompt is another one now",),
+    "policy_lacks_candidates": ("it needs the answers of {names}",),
+    "policy_no_new_document": (
+        "there is no document with a reference beside those that it stands on",
+    ),
+    "policy_unreadable": ("a policy cannot be used: {what}",),
     # why there is no word about any candidate
     "undecided": ("Nothing is decided: {why}.",),
     "dry": ("a dry run calls no model",),

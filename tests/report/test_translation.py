@@ -21,7 +21,16 @@ from vlm_lab.corrections_page.labelling import page as labelling_page
 from vlm_lab.localization import SOURCE_LANGUAGE
 from vlm_lab.messages import MESSAGES, in_english, translate_message
 from vlm_lab.records.report_json import encode_json
-from vlm_lab.report import contents, formats, headline, tables, tables_csv, trade_table, translation
+from vlm_lab.report import (
+    confidence_table,
+    contents,
+    formats,
+    headline,
+    tables,
+    tables_csv,
+    trade_table,
+    translation,
+)
 from vlm_lab.report.html.page import SCRIPT_LABELS, SCRIPTS, TEMPLATE_FOLDER
 from vlm_lab.scoring.error_types import ERROR_TYPES
 from vlm_lab.scoring.missing_values import MISSING_ERROR_TYPES
@@ -60,6 +69,9 @@ def texts() -> Iterator[str]:
     yield from (*tables_csv.FIELD_COLUMNS, *tables_csv.RESULT_COLUMNS, *OUTCOMES)
     yield from (*contents.DECISION_COLUMNS, *contents.EVIDENCE_COLUMNS, "format")
     yield from tables.SWEEP_COLUMNS
+    yield from (*confidence_table.CONFIDENCE_COLUMNS, *confidence_table.BASIS_NAMES.values())
+    yield from (confidence_table.LINE_TITLE, confidence_table.POLICY_TITLE)
+    yield confidence_table.CONFIDENCE_LEGEND
     yield from (*trade_table.TRADE_COLUMNS, trade_table.TRADE_LEGEND, trade_table.COST_LEGEND)
     yield from (
         *headline.CONDITION_LABELS,

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from vlm_lab.analysis.aggregation import NO_CLUSTERS
 from vlm_lab.analysis.bootstrap import compute_interval, draw_bootstrap_weights
-from vlm_lab.analysis.bounds import compute_bounds
-from vlm_lab.analysis.intervals import compute_exact_bounds, estimate_ratios
+from vlm_lab.analysis.intervals import compute_exact_bounds
 from vlm_lab.analysis.judged_records import explain_left_out
 from vlm_lab.analysis.reliability import compute_reliability
+from vlm_lab.analysis.straight_through import ONE_SIDED_TAIL, estimate_booked
 from vlm_lab.analysis.units import Array, Units, index_units, number_units
 from vlm_lab.messages import Message
 from vlm_lab.types import (
@@ -42,7 +42,6 @@ TARGET_PRECISION = 0.99
 # documents without an error that show 99 % at a level of 95 %: log 0.05 / log 0.99
 MIN_ERROR_FREE_DOCUMENTS = 299
 # of the threshold: each needs the documents in order, which counts alone do not
-ONE_SIDED_TAIL = 0.05  # how often fewer of those that are booked are right than is claimed
 THRESHOLD_RESAMPLES = 2000
 FAILED, UNKNOWN, PASSED = 0.0, 0.5, 1.0  # a document's place where only checks are known
 
@@ -184,7 +183,7 @@ def _estimate_straight_through(
         }
     booked_count = int(thresholds.booked_counts[chosen])
     booked_units = None if units is None else number_units(units[order][:booked_count].tolist())
-    booked = _estimate_booked(thresholds.right[:booked_count], booked_units)
+    booked = estimate_booked(thresholds.right[:booked_count], booked_units)
     share = float(thresholds.coverages[chosen])
     is_shown = (booked.low or 0) >= TARGET_PRECISION
     low = min(share, resampled_low) if is_shown else 0.0
@@ -217,17 +216,6 @@ def _choose_threshold(thresholds: _Thresholds, is_each_alone: bool) -> int | Non
         shown = np.flatnonzero(lower_bounds >= TARGET_PRECISION)
         on_target = shown if len(shown) else on_target
     return int(on_target[-1])
-
-
-def _estimate_booked(right: Array, units: Units | None) -> Estimate:
-    """How many of those that are booked are right, with a one-sided lower bound."""
-    booked = np.ones(len(right))
-    if units is None:
-        exact_low, _ = compute_exact_bounds(right.sum(), booked.sum(), ONE_SIDED_TAIL)
-        return Estimate(float(right.mean()), float(exact_low), 1.0, len(right))
-    estimate = estimate_ratios(right[:, None], booked[:, None], units=units)[0]
-    low = compute_bounds(estimate, ONE_SIDED_TAIL)[0] if estimate.low is not None else 0.0
-    return replace(estimate, low=low, high=1.0)
 
 
 def _resample_straight_through_rate(

@@ -12,10 +12,10 @@ from typing import Any
 
 from vlm_lab.analysis.label_errors import (
     MIN_FAMILIES,
-    NOTHING,
     derive_model_family,
     group_families,
 )
+from vlm_lab.analysis.value_keys import NOTHING
 from vlm_lab.fields.paths import MISSING, find_value
 from vlm_lab.fields.schema import flatten_json
 from vlm_lab.scoring import score_values

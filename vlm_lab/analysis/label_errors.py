@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from vlm_lab.analysis.judged_records import is_own_reference
+from vlm_lab.analysis.value_keys import make_value_key
 from vlm_lab.backends import is_replayed
 from vlm_lab.fields import canonicalize_value
 from vlm_lab.fields.check_digits import find_code_error
@@ -35,7 +36,6 @@ from vlm_lab.types import (
 )
 
 MIN_FAMILIES = 2  # that must agree
-NOTHING = ()  # what values mean that say nothing
 PARSED_TYPES = ("date", "amount")  # types of which every value must be one
 
 ARITHMETIC_FIELDS = (
@@ -138,17 +138,10 @@ def group_families(
     families: dict[Hashable, set[str]] = {}
     examples: dict[Hashable, Any] = {}
     for family, value in answers:
-        value_key = _make_value_key(value, type_name, conventions)
+        value_key = make_value_key(Field("", type_name), value, conventions)
         families.setdefault(value_key, set()).add(family)
         examples.setdefault(value_key, value)
     return families, examples
-
-
-def _make_value_key(value: Any, type_name: str, conventions: Conventions) -> Hashable:
-    if says_nothing(value):
-        return NOTHING
-    canonical_value = canonicalize_value(Field("", type_name), value, conventions)
-    return canonical_value if canonical_value is not None else str(value)
 
 
 def _find_agreement(

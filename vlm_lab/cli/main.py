@@ -39,6 +39,10 @@ COMMANDS = {
         "list the candidates; write an interpreter's set-up for one that needs other versions"
     ),
     "plan": "how many labelled documents the rules take, and how many hours of labelling",
+    "policy": (
+        "write which documents of a candidate may be booked without anybody looking, where that is "
+        "shown; exit 1 where it is not"
+    ),
     "report": (
         "print a run's summary, write it as html, md, confluence or csv (`--no-values` for "
         "strangers), join others (`--with RUN`), or show what changed between two"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+MIN_PRINTED_LENGTH = 4  # letters and digits: codes (EUR, DE) are often printed otherwise
 GROUP_SEPARATORS = ("", ",", ".", " ", "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}", "'")
 
 
@@ -16,6 +17,20 @@ def list_printed_forms(value: Any, conventions: Mapping[str, Any]) -> list[str]:
     text = "" if value is None else str(value)
     forms = [text, *_list_amount_forms(text), *_list_date_forms(text, conventions)]
     return list(dict.fromkeys(form for form in forms if len(form) > 2))
+
+
+def keep_letters(text: str) -> str:
+    """Letters and digits alone: spaces, commas and signs differ from page to page."""
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
+def is_printed(value: Any, page_letters: str, conventions: Mapping[str, Any]) -> bool | None:
+    """Whether a page has a value in any of its forms, by the page's letters and digits alone; None
+    for a value so short that every page has it somewhere."""
+    if len(keep_letters(str(value))) < MIN_PRINTED_LENGTH:
+        return None
+    forms = map(keep_letters, list_printed_forms(value, conventions))
+    return any(form in page_letters for form in forms if form)
 
 
 def _list_amount_forms(text: str) -> list[str]:

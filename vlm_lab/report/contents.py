@@ -27,6 +27,15 @@ from vlm_lab.report.cards import (
     describe_common_reasons,
     describe_lead,
 )
+from vlm_lab.report.confidence_table import (
+    CONFIDENCE_COLUMNS,
+    CONFIDENCE_LEGEND,
+    LINE_TITLE,
+    POLICY_TITLE,
+    build_confidence_rows,
+    format_confidence_lines,
+    format_policy_lines,
+)
 from vlm_lab.report.formatting import (
     format_estimate,
     format_interval,
@@ -74,9 +83,9 @@ def build_report_blocks(
     yield from _build_evidence_blocks(report, evidence, catalogue)
     yield from pictures[:1]
     yield from _build_condition_blocks(report, evidence, catalogue)
-    for suite, summaries in tables.group_by_suite(report).items():
+    for suite in tables.group_by_suite(report):
         yield from _build_comparison_blocks(report, suite, catalogue)
-        yield from _build_detail_blocks(summaries, evidence, catalogue)
+        yield from _build_detail_blocks(report, suite, evidence, catalogue)
     yield from _build_error_blocks(crops, catalogue.gettext)
     yield from pictures[1:]
     notes = [translate_message(note, catalogue) for note in report.notes]
@@ -203,17 +212,35 @@ def _build_decision_blocks(cards: Sequence[CandidateCard], gettext: Translator) 
 
 
 def _build_detail_blocks(
-    summaries: Sequence[Summary], evidence: Evidence, catalogue: NullTranslations
+    report: Report, suite: str, evidence: Evidence, catalogue: NullTranslations
 ) -> Iterator[Block]:
-    """A suite's fields, tags and errors, and what the shares that could be booked do not show."""
+    """A suite's fields, tags and errors, which documents could be booked unseen, and what those
+    shares do not show."""
     gettext = catalogue.gettext
+    summaries = tables.group_by_suite(report)[suite]
     asked_summaries = [summary for summary in summaries if not is_unasked(summary)]
     yield from _build_score_blocks(asked_summaries, catalogue)
     yield from _build_error_type_blocks(asked_summaries, catalogue)
     notes = tables.format_calibration_notes(asked_summaries, evidence, catalogue)
     yield from _build_list_blocks(gettext("Booked unseen"), notes)
+    yield from _build_confidence_blocks(report, suite, catalogue)
     unanswered = format_unanswered(summaries, catalogue)
     yield from _build_list_blocks(gettext("Not simply answered"), unanswered)
+
+
+def _build_confidence_blocks(
+    report: Report, suite: str, catalogue: NullTranslations
+) -> Iterator[Block]:
+    """How well signals tell right from wrong, and whether policies kept their promises."""
+    gettext = catalogue.gettext
+    lines = format_confidence_lines(report, suite, catalogue)
+    yield from _build_list_blocks(gettext(LINE_TITLE), lines)
+    rows = build_confidence_rows(report, suite, catalogue)
+    yield from _build_table_blocks(CONFIDENCE_COLUMNS, rows, gettext)
+    if rows:
+        yield Paragraph(gettext(CONFIDENCE_LEGEND))
+    policy_lines = format_policy_lines(report, suite, catalogue)
+    yield from _build_list_blocks(gettext(POLICY_TITLE), policy_lines)
 
 
 def _build_score_blocks(

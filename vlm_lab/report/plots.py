@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vlm_lab.analysis.evidence import Evidence
+from vlm_lab.report.confidence_table import Curve, collect_confidence_curves
 from vlm_lab.report.plot_rendering import MUTED, SERIES_COLOURS, DrawPlot
 from vlm_lab.types import Estimate, Report, Summary, SweepCurve, SweepPoint
 
@@ -243,10 +244,35 @@ def plot_risk_coverage(
             coverages, shares_right = zip(*curve, strict=True)
             colour = _choose_colour(position)
             axes.plot(coverages, shares_right, color=colour, linewidth=1.4, label=label)
-        axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
-        axes.set_xlabel(gettext("share booked unseen, the surest first"))
-        axes.set_ylabel(gettext("share of them right"))
-        _add_legend(axes)
+        _finish_risk_coverage(axes, gettext)
+
+    return draw
+
+
+def _finish_risk_coverage(axes: Any, gettext: Callable[[str], str]) -> None:
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
+    axes.set_xlabel(gettext("share booked unseen, the surest first"))
+    axes.set_ylabel(gettext("share of them right"))
+    _add_legend(axes)
+
+
+def plot_signal_curves(
+    curves: Mapping[str, tuple[Curve, Curve]], gettext: Callable[[str], str]
+) -> DrawPlot | None:
+    """The same by all signals (a line a candidate) and by the one that a candidate has of itself
+    (dashed, in its colour)."""
+    drawable_curves = {label: pair for label, pair in curves.items() if len(pair[0]) > 1}
+    if not drawable_curves:
+        return None
+
+    def draw(axes: Any) -> None:
+        for position, (label, (together, single)) in enumerate(drawable_curves.items()):
+            colour = _choose_colour(position)
+            axes.plot(*zip(*together, strict=True), color=colour, linewidth=1.4, label=label)
+            if len(single) > 1:
+                axes.plot(*zip(*single, strict=True), "--", color=colour, linewidth=1)
+        axes.plot([], [], "--", color=MUTED, linewidth=1, label=gettext("one signal alone"))
+        _finish_risk_coverage(axes, gettext)
 
     return draw
 
@@ -267,10 +293,12 @@ def plot_suite(
         for curve in report.sweeps
         if curve.suite in suites
     }
+    signal_curves = collect_confidence_curves(report, summaries)
     curves = {candidate.label: evidence.calibrations[candidate].curve for candidate in candidates}
     return {
         gettext("Accuracy against seconds"): plot_accuracy_by_seconds(summaries, gettext),
         **sweeps,
         gettext("Prompts compared"): plot_prompts(summaries, gettext),
         gettext("Risk and coverage"): plot_risk_coverage(curves, gettext),
+        gettext("Risk and coverage by signals"): plot_signal_curves(signal_curves, gettext),
     }

@@ -37,7 +37,7 @@ COUNT_FIGURES = frozenset(
     {
         "n", "documents", "needed", "limit", "rule", "low", "high", "target", "page", "dpi",
         "asked", "width", "height", "across", "down", "seen", "verified", "wrong", "flipped",
-        "values", "identical", "repeats", "agreeing", "digits", "unlabelled",
+        "values", "identical", "repeats", "agreeing", "digits", "unlabelled", "right", "booked",
     }
 )  # fmt: skip
 KEPT_SUITE_KEYS = (
@@ -107,6 +107,13 @@ class _Redaction:
             calibrations=[
                 replace(calibration, note=self._redact_text(calibration.note))
                 for calibration in report.calibrations
+            ],
+            confidences=[
+                replace(confidence, note=self._redact_text(confidence.note))
+                for confidence in report.confidences
+            ],
+            policies=[
+                replace(check, note=self._redact_text(check.note)) for check in report.policies
             ],
             expected_costs=report.expected_costs,
             gate=report.gate and replace(report.gate, baseline=HIDDEN, lines=()),

@@ -5,11 +5,11 @@ The one way to a report's conclusions: at the end of a run, when runs are joined
 document was taken out of a run.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from vlm_lab.analysis.answers import read_suite_fields
 from vlm_lab.analysis.cluster_warnings import find_cluster_warnings
 from vlm_lab.analysis.comparison import collect_prompt_warnings
 from vlm_lab.analysis.evidence import collect_evidence
@@ -20,7 +20,9 @@ from vlm_lab.analysis.prefill_bias import describe_prefill_bias
 from vlm_lab.analysis.repeatability import summarize_probes
 from vlm_lab.analysis.rescoring import exclude_label_errors
 from vlm_lab.analysis.statistics import summarize_counts
+from vlm_lab.analysis.value_confidence import assess_confidences
 from vlm_lab.commands import format_command
+from vlm_lab.decision.policy_check import check_policies, find_policy_faults
 from vlm_lab.decision.run_decisions import decide_counts, find_clusters
 from vlm_lab.decision.sweep import build_sweep_curves
 from vlm_lab.messages import Message
@@ -28,11 +30,9 @@ from vlm_lab.records.report_json import write_report
 from vlm_lab.report.formats import write_format
 from vlm_lab.report.images.pages import choose_drawn_documents
 from vlm_lab.sanitize import terminal_safe
-from vlm_lab.type_adapters import get_adapter
 from vlm_lab.types import (
     CandidateKey,
     CaseKey,
-    Conventions,
     LabelError,
     Record,
     Report,
@@ -47,6 +47,7 @@ CONCLUDED_NOTES = frozenset(
         "record_notes",
         "flattered",
         "holdout_again",
+        "policy_unreadable",
         "alike_in_groups",
         "asked_again",
         "not_asked_again",
@@ -69,6 +70,7 @@ def analyze_run(
         *collect_prompt_warnings(analyzed.summaries),
         *_list_repeated_openings(analyzed),
         *map(describe_prefill_bias, analyzed.prefill_biases),
+        *find_policy_faults(analyzed),
         *analyzed.notes,
         *summarize_probes(analyzed.probes),
         *_count_undrawn_documents(analyzed),
@@ -105,7 +107,8 @@ def _analyze_records(
     report = replace(report, summaries=tuple(summaries), notes=())
     if report.run["dry_run"]:
         return report
-    conventions = {suite["name"]: _read_conventions(suite) for suite in report.suites}
+    suites = read_suite_fields(report.suites)
+    conventions = {name: suite.conventions for name, suite in suites.items()}
     label_errors = _drop_decided_errors(find_label_errors(read_records(), conventions), report)
     summaries_without_errors: list[Summary] = []
     if label_errors:
@@ -125,6 +128,8 @@ def _analyze_records(
         notes=find_cluster_warnings(counts),
         without_suspects=tuple(summaries_without_errors),
         calibrations=tuple(evidence.calibrations.values()),
+        confidences=tuple(assess_confidences(read_records, suites, clusters)),
+        policies=tuple(check_policies(report, read_records, suites)),
         expected_costs=tuple(expected_costs),
         machines=evidence.machines,
     )
@@ -140,11 +145,6 @@ def _drop_decided_errors(label_errors: Iterable[LabelError], report: Report) -> 
     return [
         error for error in label_errors if (error.suite, error.document, error.path) not in decided
     ]
-
-
-def _read_conventions(suite: Mapping[str, Any]) -> Conventions:
-    """Those of a suite as a report has it: of this run, or read back from report.json."""
-    return get_adapter(Conventions).validate_python(suite.get("conventions") or {})
 
 
 def _list_repeated_openings(report: Report) -> Iterator[Message]:

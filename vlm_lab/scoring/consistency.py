@@ -63,6 +63,26 @@ def check_consistency(
     }
 
 
+def list_checks_by_field(fields: Sequence[Field]) -> dict[str, tuple[str, ...]]:
+    """Path of a field -> names of the checks that its value takes part in."""
+    amount_paths = [field.path for field in fields if field.type == "amount"]
+    total_column = find_row_total_column([path for path in amount_paths if "[]" in path])
+    checks: dict[str, tuple[str, ...]] = {
+        path: ("rows_add_up", "net_plus_tax")
+        for path in amount_paths
+        if "[]" not in path and infer_role(path) in ("net", "tax", "gross")
+    }
+    if total_column:
+        checks[total_column] = ("rows_add_up",)
+    for field in fields:
+        name = field.path.rpartition(".")[2]
+        if "[]" not in field.path and name in ISSUE_DATE_NAMES | DUE_DATE_NAMES:
+            checks[field.path] = ("dates_in_order",)
+        if field.type in CHECKED_TYPES:
+            checks[field.path] = ("check_digits",)
+    return checks
+
+
 def _find_role_amount(header_values: FieldValues, role: str) -> Decimal | None:
     """The one amount of the fields of this role, None where there is none or several differ."""
     return _find_single_value(

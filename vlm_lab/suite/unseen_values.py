@@ -13,11 +13,14 @@ from typing import Any
 from vlm_lab.errors import DocumentError
 from vlm_lab.fields.flattening import unflatten_dotted_keys
 from vlm_lab.fields.nothing import is_null
-from vlm_lab.fields.printed_forms import list_printed_forms
+from vlm_lab.fields.printed_forms import (
+    MIN_PRINTED_LENGTH,
+    keep_letters,
+    list_printed_forms,
+)
 from vlm_lab.suite.pages import read_page_texts
 from vlm_lab.types import Conventions, Document
 
-MIN_VALUE_LENGTH = 4  # letters and digits: codes (EUR, DE) are often printed otherwise
 MIN_SIMILARITY = 85  # of 100: a value that stands nearly so on a page is taken as seen there
 
 
@@ -56,9 +59,9 @@ def _is_only_hidden(
     value: Any, shown: str, hidden: Sequence[str], conventions: Conventions
 ) -> bool:
     forms = list_printed_forms(value, asdict(conventions))
-    if len(_normalize(str(value))) < MIN_VALUE_LENGTH or not forms:
+    if len(keep_letters(str(value))) < MIN_PRINTED_LENGTH or not forms:
         return False
-    normalized_page = _normalize(shown)
+    normalized_page = keep_letters(shown)
     if any(_is_nearly_on(form, normalized_page) for form in (*forms, _strip_cents(value))):
         return False
     return any(_is_printed_on(form, text) for form in forms for text in hidden)
@@ -67,7 +70,7 @@ def _is_only_hidden(
 def _is_nearly_on(form: str, normalized_page: str) -> bool:
     from rapidfuzz import fuzz
 
-    normalized_form = _normalize(form)
+    normalized_form = keep_letters(form)
     if not normalized_form or normalized_form in normalized_page:
         return bool(normalized_form)
     if normalized_form.isdigit():
@@ -83,8 +86,3 @@ def _strip_cents(value: Any) -> str:
     """`119` of 119.00, as a page may have it."""
     whole, _, cents = str(value).partition(".")
     return whole if len(whole) > 2 and cents and not cents.strip("0") else ""
-
-
-def _normalize(text: str) -> str:
-    """Letters and digits alone: spaces, commas and signs differ from page to page."""
-    return "".join(filter(str.isalnum, text.casefold()))

@@ -1,8 +1,8 @@
 """Every dataclass, in the order in which data flows from one package to the next.
 
 Suite -> Document -> Page -> Prompt -> Generation -> Prediction -> FieldResult -> Score -> Record
-(`cases`) -> Summary -> Comparison -> Decision -> Report (`results`). Imports nothing of ours but
-`Message`, so that every module can import it.
+(`cases`) -> Summary -> Comparison -> Decision -> Report (`results`, `confidences`). Imports nothing
+of ours but `Message`, so that every module can import it.
 """
 
 from vlm_lab.types.cases import (
@@ -41,13 +41,14 @@ from vlm_lab.types.cases import (
     Usage,
     Verdict,
 )
+from vlm_lab.types.confidences import Confidence, ConfidenceBasis, PolicyCheck, StraightThrough
+from vlm_lab.types.estimates import Estimate
 from vlm_lab.types.outcomes import ANSWERED, CORRECT, EXPECTED, JUDGED, OUTCOMES, PREDICTED
 from vlm_lab.types.results import (
     AmountError,
     Calibration,
     Comparison,
     Decision,
-    Estimate,
     ExpectedCost,
     FieldSummary,
     GateOutcome,
@@ -82,6 +83,8 @@ __all__ = [
     "Case",
     "CaseKey",
     "Comparison",
+    "Confidence",
+    "ConfidenceBasis",
     "Conventions",
     "CostRates",
     "Decision",
@@ -103,6 +106,7 @@ __all__ = [
     "Page",
     "PageMode",
     "PageText",
+    "PolicyCheck",
     "Prediction",
     "PredictionStatus",
     "PrefillBias",
@@ -118,6 +122,7 @@ __all__ = [
     "Score",
     "Speed",
     "Status",
+    "StraightThrough",
     "StratumVerdict",
     "Suite",
     "Summary",

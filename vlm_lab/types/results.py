@@ -12,23 +12,8 @@ from typing import Any, Literal
 
 from vlm_lab.messages import Message
 from vlm_lab.types.cases import HasCandidate, Model, ReasonTopic, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its 95 % interval (None where there is none) and its number of documents; where
-    groups of them were resampled, of `units` groups."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
-    units: int | None = None
-
-    @property
-    def resampled(self) -> int:
-        """How many independent units stand behind the figure."""
-        return self.n if self.units is None else self.units
+from vlm_lab.types.confidences import Confidence, PolicyCheck
+from vlm_lab.types.estimates import Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +371,8 @@ class Report:
     without_suspects: Sequence[Summary] = ()
     probes: Sequence[Repeatability] = ()
     calibrations: Sequence[Calibration] = ()
+    confidences: Sequence[Confidence] = ()
+    policies: Sequence[PolicyCheck] = ()
     expected_costs: Sequence[ExpectedCost] = ()
     prefill_biases: Sequence[PrefillBias] = ()
     gate: GateOutcome | None = None  # where the run had a baseline

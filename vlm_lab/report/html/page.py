@@ -31,6 +31,15 @@ from vlm_lab.report.cards import (
     describe_lead,
     list_suite_steps,
 )
+from vlm_lab.report.confidence_table import (
+    CONFIDENCE_COLUMNS,
+    CONFIDENCE_LEGEND,
+    LINE_TITLE,
+    POLICY_TITLE,
+    build_confidence_rows,
+    format_confidence_lines,
+    format_policy_lines,
+)
 from vlm_lab.report.formatting import (
     format_estimate,
     format_interval,
@@ -257,6 +266,17 @@ def _build_suite_context(
             "columns": VARIANT_COLUMNS,
             "rows": build_variant_rows(report, asked_summaries, catalogue),
             "legend": VARIANT_LEGEND,
+        },
+        "confidence": {
+            "title": gettext(LINE_TITLE),
+            "lines": format_confidence_lines(report, name, catalogue),
+            "columns": CONFIDENCE_COLUMNS,
+            "rows": build_confidence_rows(report, name, catalogue),
+            "legend": CONFIDENCE_LEGEND,
+        },
+        "policies": {
+            "title": gettext(POLICY_TITLE),
+            "lines": format_policy_lines(report, name, catalogue),
         },
         "sweeps": [
             (

@@ -13,6 +13,7 @@ from typing import Any
 
 from vlm_lab.errors import DocumentError
 from vlm_lab.fields.paths import MISSING, find_value
+from vlm_lab.fields.printed_forms import keep_letters
 from vlm_lab.sanitize import quote_value
 from vlm_lab.scaffold.e_invoice.invoices import ROWS, EInvoice
 from vlm_lab.suite.pages import read_page_texts
@@ -50,7 +51,7 @@ def _read_whole_text(path: Path) -> str:
     except DocumentError:
         return ""
     whole_texts = [text for text in texts if text is not None]
-    return _keep_letters(" ".join(whole_texts)) if len(whole_texts) == len(texts) else ""
+    return keep_letters(" ".join(whole_texts)) if len(whole_texts) == len(texts) else ""
 
 
 def _list_places(values: dict[str, Any]) -> Iterator[tuple[str, list[Any], str]]:
@@ -66,9 +67,5 @@ def _list_places(values: dict[str, Any]) -> Iterator[tuple[str, list[Any], str]]
 
 
 def _keep_digits(value: str) -> str:
-    """As `_keep_letters`, without the zeros behind a decimal mark: pages have more or fewer."""
-    return _keep_letters(value.rstrip("0") if "." in value else value)
-
-
-def _keep_letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))
+    """As `keep_letters`, without the zeros behind a decimal mark: pages have more or fewer."""
+    return keep_letters(value.rstrip("0") if "." in value else value)
