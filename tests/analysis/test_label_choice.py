@@ -11,6 +11,7 @@ from tests.case_records import failed, record
 from vlm_lab.analysis.consensus import compare_with_reference, find_consensus
 from vlm_lab.analysis.label_batches import draw_batch, select_undecided
 from vlm_lab.analysis.label_choice import (
+    RANDOM_SHARE,
     choose_blind,
     compute_probabilities,
     draw_documents,
@@ -117,7 +118,7 @@ def test_probabilities_add_up_and_none_is_nothing() -> None:
     for count in (1, 7, 25, 30):
         probabilities = compute_probabilities(disagreement, missed, count)
         assert sum(probabilities.values()) == pytest.approx(count)
-        assert min(probabilities.values()) >= 0.5 * count / 30 - 1e-9
+        assert min(probabilities.values()) >= RANDOM_SHARE * count / 30 - 1e-9
         assert max(probabilities.values()) <= 1
         assert len(draw_documents(probabilities, "s")) == count
     even = compute_probabilities(dict.fromkeys(missed, 0.0), missed, 3)
