@@ -16,7 +16,7 @@ from vlm_lab.analysis.consensus import Consensus, is_disputed
 from vlm_lab.types import Rules, Suite
 
 # Of the probability, the same for all documents. By tools/simulate_labels.py a half takes up to 2.4
-# times the labels of a random draw to choose a candidate, and saves more only where one is rejected.
+# times the labels of a random draw to choose a candidate, and saves more only to reject one.
 RANDOM_SHARE = 0.8
 BLIND_SHARE = 0.2  # of the documents that are drawn
 
