@@ -20,6 +20,7 @@ from vlm_lab.commands import (
     format_run_command,
     locate_in_project,
 )
+from vlm_lab.run.cluster.options import make_parser
 
 PROJECT = Path(__file__).parents[1]
 MAKERS = ("format_command", "format_run_command")
@@ -78,6 +79,9 @@ def list_made_commands() -> Iterator[tuple[str, list[str]]]:
 
 def parse_command(name: str, arguments: list[str], config: pytest.Config) -> None:
     """Holds arguments against the options of the command: SystemExit where they are not taken."""
+    if name == "run" and "--engine" in arguments:
+        make_parser().parse_args(arguments)
+        return
     if name == "run":
         _, unknown = config._parser.parse_known_and_unknown_args(arguments)
         assert [argument for argument in unknown if argument != "--help-options"] == []

@@ -236,7 +236,7 @@ def test_documents_without_a_reference_are_labelled_before_others_are_sought() -
     report = make_report([summary], decisions=[decision], suites=verified, documents=documents)
     first, second = find_next_steps(report, summary)
     assert first.message == Message("label_drawn", {"n": 2})
-    assert first.command.endswith("label 20260102T030405Z --suite=invoices --serve")
+    assert first.command.endswith("label 20260102T030405Z --suite invoices --serve")
     assert second.message.kind == "label_more"
 
 

@@ -73,7 +73,7 @@ def _find_decision_steps(report: Report, decision: Decision) -> Iterator[NextSte
         yield NextStep(Message("accept_run"), format_command("accept", run))
     elif decision.more_documents and decision.labels_drawn:
         message = Message("draw_more", {"n": decision.more_documents})
-        command = format_command("label", run, f"--suite={decision.suite}", "--serve")
+        command = format_command("label", run, "--suite", decision.suite, "--serve")
         yield NextStep(message, command)
     elif decision.more_documents:
         unlabelled_count = sum(
@@ -81,7 +81,7 @@ def _find_decision_steps(report: Report, decision: Decision) -> Iterator[NextSte
             for document in report.documents
         )
         if unlabelled_count:
-            command = format_command("label", run, f"--suite={decision.suite}", "--serve")
+            command = format_command("label", run, "--suite", decision.suite, "--serve")
             yield NextStep(Message("label_drawn", {"n": unlabelled_count}), command)
         options = _list_run_options(report, decision)
         command = format_run_command(*options, "-k", decision.model)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from _pytest.mark.expression import Expression
 
-from vlm_lab.commands import locate_in_project
+from vlm_lab.commands import format_command, locate_in_project
 from vlm_lab.config.strict_yaml import format_suggestion
 from vlm_lab.errors import UserError
 from vlm_lab.run.cluster.documents import is_address
@@ -29,7 +29,7 @@ UNSUPPORTED = {
     "scenario": "--scenario: it is always as in `offline`; leave the option out",
     "rounds": "--rounds: no reply has seconds of its own; leave the option out",
     "probe": "--probe: ask a few documents again without --engine ray",
-    "baseline": "--baseline: hold the finished run against another with vlm-lab compare",
+    "baseline": "--baseline: hold the finished run against another by the command `compare`",
     "fail_on_skip": "--fail-on-skip: read the report's statuses",
 }
 
@@ -51,7 +51,7 @@ class _Group:
 
 def read_cluster_options(arguments: Sequence[str], project: Path) -> Typed:
     """What was typed after `vlm-lab run`. UserError where it is not for such a run."""
-    parser = _make_parser()
+    parser = make_parser()
     args = parser.parse_args(arguments)
     for name, sentence in UNSUPPORTED.items():
         if getattr(args, name) != parser.get_default(name):
@@ -71,8 +71,9 @@ def read_cluster_options(arguments: Sequence[str], project: Path) -> Typed:
     return Typed(options, partial(_is_selected, args.keyword), cluster)
 
 
-def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("vlm-lab run --engine ray", allow_abbrev=False)
+def make_parser() -> argparse.ArgumentParser:
+    """The options of such a run."""
+    parser = argparse.ArgumentParser(format_command("run", "--engine", "ray"), allow_abbrev=False)
     add_options(_Group(parser))
     parser.add_argument("--engine", choices=("pytest", "ray"), default="pytest")
     parser.add_argument("--ray-address", metavar="ADDRESS", help="a cluster: auto, or HOST:PORT")
