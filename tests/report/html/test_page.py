@@ -96,6 +96,7 @@ def test_first_screen_speaks_the_words_of_the_trade(page: Any) -> None:
 
 def test_the_evidence_has_conditions_models_fields_kinds_and_plots(page: Any) -> None:
     page.click("nav a:has-text('Evidence')")
+    until(page, "() => document.querySelector('#evidence').checkVisibility()")
     text = read_view(page, "evidence")
     for words in (
         "Models",
@@ -128,7 +129,7 @@ def test_a_card_has_its_evidence_behind_it(page: Any) -> None:
 def test_heat_map_leads_to_the_errors_behind_a_figure(page: Any) -> None:
     open_at(page, "evidence")
     page.click(".heat tr:has-text('totals.gross') td:nth-child(2) a")
-    assert page.input_value("#filter-model") == "sharp@default"
+    until(page, "() => document.querySelector('#filter-model').value === 'sharp@default'")
     assert page.input_value("#filter-field") == "totals.gross"
     assert page.locator("#jump option").count() == 1
     assert page.locator(ROWS).count() == 1
@@ -176,7 +177,7 @@ def test_the_matrix_is_sorted_searched_and_narrowed(page: Any) -> None:
 
 def test_a_cell_of_the_matrix_leads_to_the_errors_behind_it(page: Any) -> None:
     page.click(".matrix tbody tr:has-text('two') td:nth-child(2) a")
-    assert page.input_value("#filter-model") == "sharp@default"
+    until(page, "() => document.querySelector('#filter-model').value === 'sharp@default'")
     assert page.input_value("#filter-outcome") == "errors"
     assert page.locator(ROWS).count() == 1
 
@@ -420,6 +421,7 @@ def test_policy_allows_no_other_script_style_or_place(browser: Any, run: Path) -
 
 def test_suspects_are_decided_by_a_key_and_handed_out(page: Any, tmp_path: Path) -> None:
     page.click("nav a:has-text('Suspect references')")
+    until(page, "() => document.querySelector('#label-errors').checkVisibility()")
     page.focus(".label-error")
     page.keyboard.press("r")
     page.fill(".label-error input", "119.00")
