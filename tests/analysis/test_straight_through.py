@@ -75,6 +75,16 @@ def test_more_documents_are_counted_in_all_documents_not_in_booked_ones() -> Non
     assert (found.booked.n, found.more_documents) == (100, 398)
 
 
+def test_documents_in_groups_show_less_and_take_more() -> None:
+    """What is missing is counted in documents that show as little as these do."""
+    right = (np.arange(100) % 20 > 0).astype(np.float64)
+    scores, groups = np.full(100, 0.9), np.arange(100) // 5
+    alone, grouped = (straight_through(scores, right, 0.9, units) for units in (None, groups))
+    assert (alone.booked.n, grouped.booked.n) == (100, 100)
+    assert grouped.booked.low < alone.booked.low < 0.9
+    assert 1 < alone.more_documents < grouped.more_documents
+
+
 def test_where_none_is_right_often_enough_none_is_booked() -> None:
     right = (np.arange(100) < 50).astype(np.float64)
     found = straight_through(np.linspace(0, 1, 100), right)

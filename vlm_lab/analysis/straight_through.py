@@ -94,7 +94,7 @@ def estimate_straight_through(
         threshold=None if math.isinf(threshold) else threshold,
         more_documents=None
         if is_shown
-        else _count_more_documents(booked_count, wrong_count, len(right), target),
+        else _count_more_documents(booked, wrong_count, len(right), target, units is not None),
     )
 
 
@@ -117,13 +117,23 @@ def bound_share_right(right: Array, units: Units | None) -> Estimate:
     return replace(estimate, low=low, high=high)
 
 
-def _count_more_documents(booked: int, wrong: int, documents: int, target: float) -> int | None:
+def _count_more_documents(
+    booked: Estimate, wrong: int, documents: int, target: float, has_groups: bool
+) -> int | None:
     """Further documents until the target is shown, where the same share of them is booked and the
-    same share of these is wrong; None: never."""
-    if not booked:
+    same share of these is wrong; None: never. Documents in groups count as the smaller number of
+    single ones that would have shown as much."""
+    if not booked.n:
         return None
-    needed = count_needed_documents(target, wrong / booked)
-    return None if needed is None else math.ceil(max(1, needed - booked) * documents / booked)
+    wrong_share = wrong / booked.n
+    needed = count_needed_documents(target, wrong_share)
+    if needed is None:
+        return None
+    counted = booked.n
+    if has_groups:
+        counted = count_needed_documents(booked.low or 0.0, wrong_share) or booked.n
+    missing = max(1.0, (needed - counted) * booked.n / counted)
+    return math.ceil(missing * documents / booked.n)
 
 
 def count_needed_documents(target: float, wrong_share: float = 0.0) -> int | None:
