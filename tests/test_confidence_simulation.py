@@ -1,28 +1,14 @@
 """pytest tests/test_confidence_simulation.py: a quick, seeded look at what
 tools/simulate_confidence.py measures in full."""
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "tools" / "simulate_confidence.py"
+from tests.tool_scripts import load_script
+
 RUNS = 40  # the share of 40 runs has a standard error of 3.4 points at 95 %
 
 
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("simulate_confidence", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # a dataclass looks its module up
-    spec.loader.exec_module(module)
-    return module
-
-
-simulate = load_script()
+simulate = load_script("simulate_confidence")
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,14 @@
 """pytest tests/test_simulation.py: a quick, seeded look at what tools/simulate_decisions.py and
 tools/simulate_labels.py measure in full."""
 
-import importlib.util
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from tests.tool_scripts import load_script
 from vlm_lab.analysis import intervals
 
-TOOLS = Path(__file__).parents[1] / "tools"
 RUNS = 300  # the share of 300 runs has a standard error of 1.3 points at 95 %
-
-
-def load_script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # a dataclass looks its module up
-    spec.loader.exec_module(module)
-    return module
 
 
 simulate = load_script("simulate_decisions")

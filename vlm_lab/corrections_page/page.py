@@ -18,6 +18,7 @@ from vlm_lab.report.translation import load_catalogue
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"
 SHARED_SCRIPTS = ("base.js", "page.js", "decision.js")  # the report's
+SERVER_SCRIPT = "server.js"  # what both pages do with the server
 SCRIPTS = ("rows.js", "corrections.js")
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src '{style}';"
@@ -55,7 +56,7 @@ def render_template(
         ]
     )
     paths = [REPORT_TEMPLATES / name for name in SHARED_SCRIPTS]
-    paths += [TEMPLATE_FOLDER / name for name in scripts]
+    paths += [TEMPLATE_FOLDER / name for name in (SERVER_SCRIPT, *scripts)]
     code = "\n".join(path.read_text("utf-8") for path in paths)
     policy = CONTENT_SECURITY_POLICY.format(style=hash_source(style), script=hash_source(code))
     text = (

@@ -1,5 +1,4 @@
 // The documents, one at a time, and the suite's file: every decision is sent at once, with the version that was seen.
-const NAME_KEY = "vlm-lab decided by";
 const fileState = { version: "", entries: [] };
 let currentDocument = null, currentRows = [], lastSave = Promise.resolve();
 
@@ -7,26 +6,6 @@ const findEntry = (documentId, path) =>
   fileState.entries.find((entry) => entry.document === documentId && entry.path === path);
 const isOpen = (documentId, path) => !findEntry(documentId, path)?.verdict;
 const listOpen = (doc) => doc.doubtful.filter((path) => isOpen(doc.id, path));
-
-function showMessage(text, isWarning = false) {
-  const message = byId("message");
-  message.textContent = text;
-  message.hidden = text === "";
-  message.classList.toggle("warning", isWarning);
-}
-
-// The answer's JSON, and whether it is one that was wanted; null where nobody answers.
-async function ask(path, body) {
-  const options = body
-    ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) } : {};
-  try {
-    const response = await fetch(path, options);
-    return { ok: response.ok, ...await response.json() };
-  } catch {
-    showMessage(translate("The server has ended. Start it again; what was saved is safe."), true);
-    return null;
-  }
-}
 
 function takeEntries({ version, entries }) {
   Object.assign(fileState, { version, entries });
@@ -171,10 +150,7 @@ function readName() {
   try { return localStorage.getItem(NAME_KEY) ?? data.user; } catch { return data.user; }
 }
 
-byId("decided-by").value = readName();
-byId("decided-by").onchange = (event) => {
-  try { localStorage.setItem(NAME_KEY, event.target.value); } catch {}
-};
+keepName(byId("decided-by"));
 byId("previous").onclick = () => stepDocument(-1);
 byId("next").onclick = () => stepDocument(1);
 byId("next-open").onclick = focusNextOpen;

@@ -1,26 +1,5 @@
 // The documents that were drawn, one at a time. Every decision is sent at once, with the version that was seen.
-const NAME_KEY = "vlm-lab decided by";
 let current = null, stops = [], lastSave = Promise.resolve();
-
-function showMessage(text, isWarning = false) {
-  const message = byId("message");
-  message.textContent = text;
-  message.hidden = text === "";
-  message.classList.toggle("warning", isWarning);
-}
-
-// The answer's JSON, and whether it is one that was wanted; null where nobody answers.
-async function ask(path, body) {
-  const options = body
-    ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) } : {};
-  try {
-    const response = await fetch(path, options);
-    return { ok: response.ok, ...await response.json() };
-  } catch {
-    showMessage(translate("The server has ended. Start it again; what was saved is safe."), true);
-    return null;
-  }
-}
 
 // One after the other: what the second says of the draft's version, the first has changed.
 function save(form) {
@@ -193,10 +172,7 @@ function readName() {
   try { return localStorage.getItem(NAME_KEY) ?? data.user; } catch { return data.user; }
 }
 
-byId("labelled-by").value = readName();
-byId("labelled-by").onchange = (event) => {
-  try { localStorage.setItem(NAME_KEY, event.target.value); } catch {}
-};
+keepName(byId("labelled-by"));
 byId("previous").onclick = () => stepDocument(-1);
 byId("next").onclick = () => stepDocument(1);
 byId("finish").onclick = finishDocument;
