@@ -150,6 +150,10 @@ def test_a_broken_document_costs_its_own_cells_alone(pytester: pytest.Pytester) 
     result = run(pytester)
     result.assert_outcomes(passed=3, failed=1)
     result.stdout.fnmatch_lines(["*broken.pdf: is not a readable PDF*"])
+    step = "replace broken.pdf and go on with the run, or leave it out and start another:"
+    result.stdout.fnmatch_lines([f"*next: {step} 1 document cannot be read: * --resume *"])
+    result.stdout.fnmatch_lines([f"{step} 1 document cannot be read: * --resume *"])
+    result.stdout.no_fnmatch_line("*go on with:*")
 
 
 def test_replies_use_refresh_only_off(pytester: pytest.Pytester) -> None:

@@ -6,10 +6,9 @@ and stays as it was said. Sent to workers in other interpreters: valid on Python
 
 from __future__ import annotations
 
-FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
-    # a file that cannot become pages
+# A file that cannot become pages: no further attempt reads it before it is replaced.
+DOCUMENT_MESSAGES: dict[str, tuple[str, ...]] = {
     "file_not_read": ("{name}: cannot be read ({said})",),
-    "file_not_utf8": ("{name}: is not UTF-8 text (byte {byte})",),
     "file_too_large": ("{name}: is {size:,} bytes, the limit is {limit:,}; split the file",),
     "file_too_small": (
         "{name}: has {n} byte, too few for a document; replace the file",
@@ -31,9 +30,6 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
         "{name}: {place} ended the process that renders pages ({said}); print it to a new PDF or"
         " save it as PNG",
     ),
-    "page_interrupted": ("{name}: was interrupted while it was rendered",),
-    "reading": ("reading it",),
-    "on_page": ("page {page}",),
     "pdf_locked": ("{name}: needs a password; save it without one first",),
     "pdf_broken": ("{name}: is not a readable PDF ({said}); replace the file",),
     "pdf_empty": ("{name}: is a PDF without pages; replace it",),
@@ -51,9 +47,10 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
         "{name}: page {page} is {across:,} x {down:,} pixels, the limit is {limit:,}; save it"
         " smaller",
     ),
-    "picture_heic": ("{name}: is a HEIC picture; {command} to read it",),
     "no_picture": ("{name}: is no {formats}, whatever its name says; replace the file",),
-    # a prompt that cannot be made
+}
+# A prompt that cannot be made: none of its cases can be asked before it is corrected.
+PROMPT_MESSAGES: dict[str, tuple[str, ...]] = {
     "prompt_not_utf8": ("{file}: prompt {prompt!r}: is not UTF-8 text; save it as UTF-8",),
     "prompt_broken": (
         "{file}: prompt {prompt!r}: {what}; a template may use {{{{ schema }}}},"
@@ -63,9 +60,19 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
         "{file}: prompt {prompt!r}, line {line}: {what}; a template may use {{{{ schema }}}},"
         " {{{{ template }}}} and {{{{ ocr_text }}}} alone",
     ),
+    "prompt_not_rendered": ("{file}: prompt {prompt!r}: cannot be rendered ({said})",),
+}
+FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
+    **DOCUMENT_MESSAGES,
+    **PROMPT_MESSAGES,
+    # where a file fails, and files that another attempt may read
+    "reading": ("reading it",),
+    "on_page": ("page {page}",),
+    "page_interrupted": ("{name}: was interrupted while it was rendered",),
+    "picture_heic": ("{name}: is a HEIC picture; {command} to read it",),
+    # what is wrong with a prompt's template
     "prompt_too_long": ("makes more than {limit:,} characters",),
     "prompt_needs_less": ("{part} is more than a prompt needs",),
-    "prompt_not_rendered": ("{file}: prompt {prompt!r}: cannot be rendered ({said})",),
     # a case that is not asked
     "meant_for_others": ("{model}: meant for other documents (`only` in models.yaml: {tags})",),
     "wanted_tag": ("{tag} {values}",),
@@ -80,6 +87,8 @@ FAILURE_MESSAGES: dict[str, tuple[str, ...]] = {
     "no_replay": ("{model}: nothing to replay at {path}; correct `model_id` in models.yaml",),
     "not_replayed": ("{path} has no answer for this document (prompt {prompt!r})",),
     "no_replay_file": ("{path} has no JSON file for this document",),
+    "replay_not_read": ("{path}: cannot be read ({said})",),
+    "file_not_utf8": ("{name}: is not UTF-8 text (byte {byte})",),
     "replay_not_json": ("{path}:{line}: is not JSON ({said})",),
     "replay_nested": ("{path}:{line}: is nested too deeply to be read",),
     "replay_no_object": (

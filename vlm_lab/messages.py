@@ -258,6 +258,16 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     # what to do next
     "next": ("next: {what}",),
     "holds_for_all": ("For all candidates: {what}.",),
+    "replace_files": (
+        "replace {names} and go on with the run, or leave it out and start another: {n} document"
+        " cannot be read",
+        "replace {names} and go on with the run, or leave them out and start another: {n} documents"
+        " cannot be read",
+    ),
+    "correct_prompt": (
+        "correct the prompt {prompt} and go on with the run: {n} document has no answer",
+        "correct the prompt {prompt} and go on with the run: {n} documents have no answer",
+    ),
     "finish_run": (
         "go on with the run: {n} document has no answer",
         "go on with the run: {n} documents have no answer",

@@ -2,70 +2,29 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.case_records import failed, record
-from vlm_lab.analysis.statistics import summarize_records
-from vlm_lab.commands import format_resume_command
+from tests.report.candidates import answer, decide, make_report, summarize
 from vlm_lab.messages import ENGLISH, Message
 from vlm_lab.report.cards import build_cards, describe_common_reasons, describe_lead
-from vlm_lab.report.next_steps import find_next_steps
 from vlm_lab.report.plain_words import compute_cost_per_right, describe_candidate, describe_cost
 from vlm_lab.report.terminal import format_closing_lines
 from vlm_lab.report.trade_table import build_trade_table
 from vlm_lab.report.translation import load_catalogue
 from vlm_lab.types import (
     AmountError,
-    CandidateKey,
     Comparison,
-    Decision,
     Estimate,
     ExpectedCost,
     LabelError,
-    Model,
     Record,
-    Report,
-    Summary,
 )
 
 RUSSIAN = load_catalogue("ru")
-MODELS = (
-    Model(name="perfect", model_id="x"),
-    Model(name="cheap", model_id="x"),
-    Model(name="today", model_id="x", backend="replay", incumbent=True),
-)
 UNVERIFIED = Message("unverified")
-
-
-def answer(document: str, outcome: str, model: str = "perfect") -> Record:
-    return record(document, {"number": "exact", "totals.gross": outcome}, model=model)
-
-
-def summarize(rows: list[Record]) -> list[Summary]:
-    planned: dict[CandidateKey, list[str]] = {}
-    for row in rows:
-        planned.setdefault(row.candidate, []).append(row.document)
-    return summarize_records(rows, MODELS, planned)
-
-
-def make_report(summaries: list[Summary], **other: Any) -> Report:
-    values: dict[str, Any] = {
-        "run": {"id": "20260102T030405Z", "dry_run": False, "partial": []},
-        "suites": [{"name": "invoices", "verified": False}],
-        "models": MODELS,
-        "prompts": [],
-        "summaries": summaries,
-    }
-    return Report(**{**values, **other})
-
-
-def decide(model: str, verdict: Any, *against: Message, **other: Any) -> Decision:
-    reasons: Any = {"evidence": (Message("none_met"),), "against": against}
-    values: dict[str, Any] = {"suite": "invoices", "model": model, "prompt_id": "default"}
-    return Decision(**{**values, "verdict": verdict, "reasons": reasons, **other})
 
 
 ROWS = [
@@ -199,91 +158,6 @@ def test_what_is_common_to_all_is_said_once() -> None:
     alone = make_report(summaries[:1], decisions=[decide("perfect", "rejected", UNVERIFIED, own)])
     assert "too few" not in describe_common_reasons(alone, "invoices", ENGLISH)
     assert "nobody has checked" in describe_common_reasons(alone, "invoices", ENGLISH)
-
-
-@pytest.mark.parametrize(
-    ("decision", "kinds", "commands"),
-    [
-        (
-            decide("perfect", "chosen"),
-            ["hand_over", "accept_run"],
-            ["export 20260102T030405Z --model perfect --prompt default", "accept 20260102T030405Z"],
-        ),
-        (decide("perfect", "rejected"), ["see_errors"], ["report 20260102T030405Z --format html"]),
-        (decide("perfect", "needs_more_data", more_documents=40), ["label_more"], ["-k perfect"]),
-        (decide("perfect", "needs_more_data"), [], []),
-        (decide("today", "chosen"), [], []),
-    ],
-)
-def test_each_verdict_has_its_next_step(
-    decision: Decision, kinds: list[str], commands: list[str]
-) -> None:
-    (summary,) = summarize([answer("a", "exact", decision.model)])
-    verified = [{"name": "invoices", "verified": True}]
-    steps = find_next_steps(make_report([summary], decisions=[decision], suites=verified), summary)
-    assert [step.message.kind for step in steps] == kinds
-    assert all(
-        step.command.endswith(command) for step, command in zip(steps, commands, strict=True)
-    )
-
-
-def test_documents_without_a_reference_are_labelled_before_others_are_sought() -> None:
-    decision = decide("perfect", "needs_more_data", more_documents=40)
-    (summary,) = summarize([answer("a", "exact", "perfect")])
-    verified = [{"name": "invoices", "verified": True}]
-    about = {"suite": "invoices", "name": "", "path": "", "tags": {}}
-    documents = [{**about, "id": each, "reference": each == "a"} for each in "abc"]
-    report = make_report([summary], decisions=[decision], suites=verified, documents=documents)
-    first, second = find_next_steps(report, summary)
-    assert first.message == Message("label_drawn", {"n": 2})
-    assert first.command.endswith("label 20260102T030405Z --suite invoices --serve")
-    assert second.message.kind == "label_more"
-
-
-def test_cells_without_an_answer_come_first() -> None:
-    rows = [answer("a", "exact"), failed("b", model="perfect"), failed("c", "skipped")]
-    rows[2] = replace(rows[2], model="perfect")
-    (summary,) = summarize(rows)
-    steps = find_next_steps(make_report([summary]), summary)
-    assert [step.message.kind for step in steps] == ["finish_run", "see_skips", "check_references"]
-    assert steps[0].command.endswith("--resume 20260102T030405Z")
-    assert steps[1].command.endswith("vlm-lab weights")
-
-
-@pytest.mark.parametrize(
-    ("folder", "named"),
-    [("/house/results", "20260102T030405Z"), ("/far/runs", "/far/runs/20260102T030405Z")],
-)
-def test_a_step_names_a_run_as_it_can_be_found(folder: str, named: str) -> None:
-    """And resumes it as it was begun."""
-    options = {"project": "/house", "output_dir": folder}
-    command = ["--sample", "3", f"--output-dir={folder}"]
-    run_id = "20260102T030405Z"
-    run = {"id": run_id, "dry_run": False, "options": options, "command": command}
-    (summary,) = summarize([failed("b", model="perfect")])
-    resume = find_next_steps(make_report([summary], run=run), summary)[0]
-    assert resume.command == format_resume_command(command, Path("/house"), Path(folder, run_id))
-    assert resume.command.endswith(f"--sample 3 --output-dir={folder} --resume {named}")
-    (summary,) = summarize([answer("a", "exact")])
-    chosen = make_report([summary], run=run, decisions=[decide("perfect", "chosen")])
-    commands = [step.command for step in find_next_steps(chosen, summary)]
-    assert [command for command in commands if command.endswith(f"accept {named}")]
-
-
-def test_a_step_names_what_brings_its_answers_and_its_candidates() -> None:
-    """Recorded answers have no weights; a candidate of another file is found in that file alone."""
-    (summary,) = summarize([failed("a", "skipped", model="today")])
-    (skips, _) = find_next_steps(make_report([summary]), summary)
-    assert (skips.message.kind, skips.command) == ("see_skips", "")
-    (summary,) = summarize([answer("a", "exact")])
-    decision = decide("perfect", "needs_more_data", more_documents=40)
-    files = ["/house/models.yaml", "/house/more models.yaml"]
-    options = {"project": "/house", "models_files": files}
-    run = {"id": "1", "dry_run": False, "partial": [], "options": options}
-    report = make_report([summary], decisions=[decision], run=run)
-    command = find_next_steps(report, summary)[-1].command
-    expected = "--suite=invoices '--models-file=/house/more models.yaml' -k perfect"
-    assert command.endswith(f" {expected}")
 
 
 def expect(model: str, reading: float | None, unseen_errors: float) -> ExpectedCost:

@@ -188,7 +188,7 @@ def _read_lines(path: Path) -> list[str]:
     try:
         return read_bounded_text(path, limit=MAX_DATA_BYTES).split("\n")
     except OSError as error:
-        reason = Message("file_not_read", {"name": str(path), "said": error.strerror})
+        reason = Message("replay_not_read", {"path": str(path), "said": error.strerror})
         raise UserError(reason) from None
     except UnicodeDecodeError as error:
         reason = Message("file_not_utf8", {"name": str(path), "byte": error.start})

@@ -4,7 +4,7 @@ does it.
 A command names the run as it can be found: by its id in results/, else by its folder.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,12 @@ from vlm_lab.commands import (
     format_run_argument,
     format_run_command,
 )
-from vlm_lab.messages import Message
+from vlm_lab.failure_messages import DOCUMENT_MESSAGES, PROMPT_MESSAGES
+from vlm_lab.messages import Message, list_first_names
 from vlm_lab.report.plain_words import find_incumbents
 from vlm_lab.types import Decision, Report, Summary
+
+UNFINISHED = ("error", "not_run")  # statuses of cells that a run that is gone on with asks again
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +47,56 @@ def find_suite_steps(report: Report, suite: str) -> list[NextStep]:
 
 
 def _find_run_steps(report: Report, summary: Summary) -> Iterator[NextStep]:
-    """Cells that have no answer."""
-    unfinished = summary.statuses.get("error", 0) + summary.statuses.get("not_run", 0)
-    if unfinished:
-        yield NextStep(Message("finish_run", {"n": unfinished}), build_resume_command(report))
-    skipped = summary.statuses.get("skipped", 0)
-    if skipped:
+    """Cells that have no answer. What must be corrected before they can have one comes first: going
+    on with the run does not help before."""
+    file_step = find_file_step(report, [summary])
+    if file_step:
+        yield file_step
+    refused_count = len(_find_reasons(summary, PROMPT_MESSAGES))
+    if refused_count:
+        figures = {"prompt": summary.prompt_id, "n": refused_count}
+        yield NextStep(Message("correct_prompt", figures), build_resume_command(report))
+    unfinished_count = count_unfinished(summary) - refused_count
+    if unfinished_count:
+        yield NextStep(Message("finish_run", {"n": unfinished_count}), build_resume_command(report))
+    skipped_count = summary.statuses.get("skipped", 0)
+    skipped_count -= len(_find_reasons(summary, DOCUMENT_MESSAGES, ["skipped"]))
+    if skipped_count:
         backends = {model.backend for model in report.models if model.name == summary.model}
         command = format_command("weights") if "transformers" in backends else ""
-        yield NextStep(Message("see_skips", {"n": skipped}), command)
+        yield NextStep(Message("see_skips", {"n": skipped_count}), command)
+
+
+def find_file_step(report: Report, summaries: Iterable[Summary]) -> NextStep | None:
+    """What to do about files that cannot become pages, for whichever model; None where there are
+    none."""
+    names_by_document: dict[tuple[str, str], str] = {}
+    for summary in summaries:
+        for document, reason in _find_reasons(summary, DOCUMENT_MESSAGES).items():
+            name = reason.figures.get("name", document)
+            names_by_document[summary.suite, document] = str(name)
+    if not names_by_document:
+        return None
+    names = list_first_names([*names_by_document.values()])
+    message = Message("replace_files", {"n": len(names_by_document), "names": names})
+    return NextStep(message, build_resume_command(report))
+
+
+def count_unfinished(summary: Summary) -> int:
+    """Cells that were not asked, or failed by no fault of their document."""
+    failed_count = sum(summary.statuses.get(status, 0) for status in UNFINISHED)
+    return failed_count - len(_find_reasons(summary, DOCUMENT_MESSAGES, UNFINISHED))
+
+
+def _find_reasons(
+    summary: Summary, kinds: Container[str], statuses: Container[str] = (*UNFINISHED, "skipped")
+) -> dict[str, Message]:
+    """Why documents have no answer, where it is one of these messages."""
+    return {
+        document: reason
+        for document, (status, reason) in summary.unanswered.items()
+        if status in statuses and isinstance(reason, Message) and reason.kind in kinds
+    }
 
 
 def _find_reference_steps(report: Report, suite: str) -> Iterator[NextStep]:

@@ -27,7 +27,7 @@ from vlm_lab.report.formatting import (
 )
 from vlm_lab.report.headline import format_headline
 from vlm_lab.report.labels_table import LABELS_COLUMNS, build_labels_rows
-from vlm_lab.report.next_steps import find_run_argument
+from vlm_lab.report.next_steps import count_unfinished, find_file_step, find_run_argument
 from vlm_lab.report.reading_table import READING_COLUMNS, build_reading_rows
 from vlm_lab.report.tables import group_by_suite
 from vlm_lab.report.throughput_table import THROUGHPUT_COLUMNS, build_throughput_rows
@@ -168,10 +168,13 @@ def _format_card(card: CandidateCard) -> list[str]:
     return lines
 
 
-def has_unanswered_cases(report: Report) -> bool:
-    """Whether going on with the run could still fill cells."""
-    statuses = [summary.statuses for summary in report.summaries]
-    return any(counts.get("not_run") or counts.get("error") for counts in statuses)
+def format_resume_lines(report: Report, command: str) -> list[str]:
+    """How the run is gone on with where cells have no answer, and what must be corrected before."""
+    file_step = find_file_step(report, report.summaries)
+    lines = [f"{in_english(file_step.message)}: {command}"] if file_step else []
+    if any(map(count_unfinished, report.summaries)):
+        lines.append(f"go on with: {command}")
+    return [terminal_safe(line) for line in lines]
 
 
 def format_dry_run_lines(

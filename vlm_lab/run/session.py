@@ -343,8 +343,8 @@ class Session:
         from vlm_lab.report.terminal import (
             format_dry_run_lines,
             format_gate_lines,
+            format_resume_lines,
             format_summary_lines,
-            has_unanswered_cases,
         )
 
         lines = format_summary_lines(self.report)
@@ -359,8 +359,7 @@ class Session:
         if self.runner.reply_cache.refusal:
             lines += ["", terminal_safe(in_english(self.runner.reply_cache.refusal))]
         lines += ["", f"report: {folder / 'report.html'}"]
-        if has_unanswered_cases(self.report):
-            lines.append(f"go on with: {self._build_resume_command(folder)}")
+        lines += format_resume_lines(self.report, self._build_resume_command(folder))
         if self.gate_result:
             status, reasons = self.gate_result.status, self.gate_result.lines
             lines += format_gate_lines(self.options.baseline, status, reasons)
