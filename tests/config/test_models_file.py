@@ -78,8 +78,16 @@ def test_defaults_are_merged_key_by_key(tmp_path: Path) -> None:
         *(
             ("model_id: hub/a", f"model_id: hub/a\n    {line}", f"models.yaml:9: models[0].{said}")
             for line, said in (
-                ("backend: opnai", "backend: no backend 'opnai'; did you mean 'openai'?"),
-                ("backend: echo.Echo", "backend: no backend 'echo.Echo'; known: ocr, openai, "),
+                (
+                    "backend: opnai",
+                    "backend: no backend 'opnai'; did you mean 'openai'? A backend of your own is"
+                    " named by its class: package.module:Class",
+                ),
+                (
+                    "backend: echo.Echo",
+                    "backend: no backend 'echo.Echo'; known: ocr, openai, replay, transformers. A"
+                    " backend of your own is named by its class: package.module:Class",
+                ),
                 ("backend: 'echo:'", "backend: no backend 'echo:'; known: ocr, openai, replay"),
                 ("dtype: flaot16", "dtype: no dtype 'flaot16'; did you mean 'float16'?"),
                 (

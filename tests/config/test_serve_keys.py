@@ -40,8 +40,12 @@ def test_engines_and_commands(tmp_path: Path, keys: str, serve: object, serve_ar
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ("serve: vlm", "models.yaml:5: models[0].serve: no engine 'vlm'; did you mean 'vllm'?"),
-        ("serve: tgi", "known: llama.cpp, sglang, vllm; a command of your own is a list"),
+        (
+            "serve: vlm",
+            "models.yaml:5: models[0].serve: no engine 'vlm'; did you mean 'vllm'? A command of"
+            ' your own is a list: [program, ..., "{port}"]',
+        ),
+        ("serve: tgi", "known: llama.cpp, sglang, vllm. A command of your own is a list: [pro"),
         ("serve: [my-server, --port, 8000]", 'serve: needs an item "{port}"'),
         ("serve: []", 'serve: needs an item "{port}"'),
         ('serve: [my-server, "{port}", "{model}"]', "serve[2]: no placeholder '{model}'"),

@@ -98,12 +98,9 @@ def check_serve(source: YamlSource, keys: Sequence[YamlKey], model: Model) -> No
 
 def _check_engine(source: YamlSource, keys: Sequence[YamlKey], model: Model, engine: str) -> None:
     if engine not in ENGINES:
-        suggestion = format_suggestion(engine, ENGINES)
-        raise source.make_error(
-            [*keys, "serve"],
-            f"no engine {quote_value(engine)}{suggestion}; a command of your own is a list: "
-            f'[program, ..., "{PORT}"]',
-        )
+        own_command = f'A command of your own is a list: [program, ..., "{PORT}"]'
+        suggestion = format_suggestion(engine, ENGINES, own_command)
+        raise source.make_error([*keys, "serve"], f"no engine {quote_value(engine)}{suggestion}")
     for index, argument in enumerate(model.serve_args):
         name = argument.partition("=")[0]
         if name in OWN_ARGUMENTS:

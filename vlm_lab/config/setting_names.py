@@ -56,11 +56,9 @@ TYPO_SIMILARITY = 0.7
 def check_setting_names(source: YamlSource, keys: list[YamlKey], model: Model) -> None:
     """UserError with its line where a name is a typo."""
     if model.backend not in BACKENDS and not OWN_BACKEND.fullmatch(model.backend):
-        suggestion = format_suggestion(model.backend, sorted(BACKENDS))
-        raise source.make_error(
-            [*keys, "backend"],
-            f"no backend {model.backend!r}{suggestion}; one of your own is package.module:Class",
-        )
+        own_class = "A backend of your own is named by its class: package.module:Class"
+        suggestion = format_suggestion(model.backend, sorted(BACKENDS), own_class)
+        raise source.make_error([*keys, "backend"], f"no backend {model.backend!r}{suggestion}")
     for key, (known_pattern, known_names) in KNOWN_NAMES.items():
         name = getattr(model, key)
         close_names = difflib.get_close_matches(name, known_names, 1, TYPO_SIMILARITY)

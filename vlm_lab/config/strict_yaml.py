@@ -129,12 +129,15 @@ def parse_value(
         ) from None
 
 
-def format_suggestion(word: str, known_words: Sequence[str]) -> str:
-    """`; did you mean 'revision'?`, or the words that would be right."""
+def format_suggestion(word: str, known_words: Sequence[str], alternative: str = "") -> str:
+    """`; did you mean 'revision'?`, or the words that would be right; after it, as a sentence of
+    its own, what else may stand there."""
     close_matches = difflib.get_close_matches(word, known_words, 1)
     if close_matches:
-        return f"; did you mean {close_matches[0]!r}?"
-    return f"; known: {', '.join(known_words)}"
+        suggestion, end = f"; did you mean {close_matches[0]!r}", "?"
+    else:
+        suggestion, end = f"; known: {', '.join(known_words)}", "." if alternative else ""
+    return f"{suggestion}{end} {alternative}".rstrip()
 
 
 def _format_yaml_error(error: yaml.YAMLError) -> str:
