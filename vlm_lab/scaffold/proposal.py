@@ -33,8 +33,8 @@ from vlm_lab.scaffold.reading import format_first_names, format_no_match, read_r
 from vlm_lab.scaffold.simplification import simplify_shapes
 from vlm_lab.scaffold.type_guessing import FieldGuess, guess_field
 from vlm_lab.suite.corrections import CORRECTIONS_FILE
+from vlm_lab.suite.documents import find_documents
 from vlm_lab.suite.flat_keys import find_styles, unflatten_keys
-from vlm_lab.suite.loader import find_documents
 from vlm_lab.suite.private_files import FIELDS_FILE, GITIGNORE_FILE, render_gitignore
 from vlm_lab.suite.references import drop_keys, map_fields
 from vlm_lab.suite.tags import TAGS_FILE

@@ -4,7 +4,8 @@ In comes what a user wrote (suite.yaml, schema.json, tags, corrections) beside f
 come `Suite`, `Document`, `Page` and `Prompt`, which is all that a backend ever sees.
 """
 
-from vlm_lab.suite.loader import load_documents, load_suite
+from vlm_lab.suite.documents import load_documents
 from vlm_lab.suite.prompts import make_prompt
+from vlm_lab.suite.suite_file import load_suite
 
 __all__ = ["load_documents", "load_suite", "make_prompt"]

@@ -19,7 +19,7 @@ from vlm_lab.files import atomic_private_file
 from vlm_lab.records.parquet_records import import_pyarrow
 from vlm_lab.records.record_lines import encode_json_line, validate_json_line
 from vlm_lab.suite.document_files import DOCUMENT_SUFFIXES
-from vlm_lab.suite.loader import find_documents
+from vlm_lab.suite.documents import find_documents
 from vlm_lab.types import Document, Suite
 
 PLAN_FILE = "documents.parquet"

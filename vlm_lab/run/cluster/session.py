@@ -36,7 +36,7 @@ from vlm_lab.run.resume import describe_options, restore_options
 from vlm_lab.run.run_writer import RunWriter
 from vlm_lab.run.unsound_references import leave_unscored
 from vlm_lab.suite import load_suite
-from vlm_lab.suite.loader import DocumentReader
+from vlm_lab.suite.documents import DocumentReader
 from vlm_lab.types import Document, Report, Runtime
 
 ROWS_A_FILE = 256

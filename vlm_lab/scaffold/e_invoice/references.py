@@ -17,7 +17,7 @@ from vlm_lab.scaffold.e_invoice.sentences import (
 )
 from vlm_lab.scaffold.e_invoice.suite_keys import choose_paths, convert_to_suite
 from vlm_lab.scaffold.reading import format_first_names
-from vlm_lab.suite.loader import find_documents
+from vlm_lab.suite.documents import find_documents
 from vlm_lab.suite.reference_index import ReferenceIndex
 from vlm_lab.suite.reference_names import find_namesakes, has_own_reference, name_reference
 from vlm_lab.types import Suite

@@ -1,4 +1,4 @@
-"""pytest tests/suite/test_loader.py: documents find references, misfits are named."""
+"""pytest tests/suite/test_documents.py: documents find references, misfits are named."""
 
 import unicodedata
 from pathlib import Path
@@ -113,24 +113,6 @@ def test_tags_from_folder_reference_and_table(tmp_path: Path) -> None:
         "folder": "march",
         "supplier": "ООО Ромашка",
     }
-
-
-@pytest.mark.parametrize(
-    ("rules", "said"),
-    [
-        ("mach: x", "suite.yaml:1: mach: unknown key 'mach'; did you mean 'match'?"),
-        ("pages: {max: 0}", "suite.yaml:1: pages.max: must be 1 or more (got 0)"),
-        ("\nempty: none", "suite.yaml:2: empty: input should be 'unlabelled' or 'absent'"),
-        ("decimal_mark: '|'", "suite.yaml:1: decimal_mark: input should be '', '.' or ','"),
-        ("prompts: {terse: terse.md}", "suite.yaml:1: prompts.terse: no file"),
-        ("tags: {file: none.csv}", "none.csv: cannot be read"),
-    ],
-)
-def test_a_wrong_suite_names_file_line_and_key(tmp_path: Path, rules: str, said: str) -> None:
-    write_suite(tmp_path, {"a": REFERENCE}, rules)
-    with pytest.raises(UserError) as error:
-        load(tmp_path)
-    assert said in str(error.value)
 
 
 def test_folders_that_are_not_there_or_empty_say_what_to_type(tmp_path: Path) -> None:
