@@ -68,6 +68,23 @@ class _Witnesses:
     answered_fields: Mapping[CandidateKey, Collection[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class _OwnEvidence:
+    """What a document itself says of its values: its checks by field, and the letters on its pages
+    (None: no reader gave them)."""
+
+    checks: Mapping[str, float | None]
+    page_letters: str | None
+    conventions: Mapping[str, Any]
+
+    def weigh(self, value_field: Field, value: Any) -> tuple[float | None, float | None]:
+        """Whether the pages have the value, and whether the checks that it takes part in agree."""
+        words = None
+        if self.page_letters is not None:
+            words = is_printed(value, self.page_letters, self.conventions)
+        return None if words is None else float(words), self.checks.get(value_field.path)
+
+
 def collect_samples(
     records: Iterable[Record], index: AnswerIndex, suites: Mapping[str, SuiteFields]
 ) -> Iterator[tuple[CandidateKey, DocumentSample]]:
@@ -80,40 +97,41 @@ def collect_samples(
         if record.status not in ANSWERED or record.suite not in suites or explain_left_out(record):
             continue
         suite = suites[record.suite]
-        answers = index.answers[record.suite, record.document]
-        others = {key: answer for key, answer in answers.items() if key != record.candidate}
-        witnesses = _Witnesses(answers[record.candidate], others, index.answered_fields)
         checks = {
             path: _combine_checks(record, names)
             for path, names in checks_by_suite[record.suite].items()
         }
-        document_right = record.scores.get("document_right")
-        sample = DocumentSample(
-            document=record.document,
-            sha256=record.document_sha256,
-            tags=record.tags,
-            is_right=None if document_right is None else bool(document_right),
-            is_answered=record.status == "ok",
-        )
-        labelled_fields = index.labelled_fields.get(record.suite, set())
         page_letters = index.page_letters.get((record.suite, record.document))
+        evidence = _OwnEvidence(checks, page_letters, asdict(suite.conventions))
+        witnesses = _find_witnesses(record, index)
+        labelled_fields = index.labelled_fields.get(record.suite, set())
+        sample = _make_document_sample(record)
         for value_field, value, confidence, is_right in _list_values(record, suite):
-            if value_field.path not in labelled_fields:
-                continue
-            families, readings = _measure_agreement(value_field, value, witnesses)
-            words = None
-            if page_letters is not None:
-                words = is_printed(value, page_letters, asdict(suite.conventions))
-            signals = (
-                families,
-                readings,
-                None if words is None else float(words),
-                checks.get(value_field.path),
-                confidence,
-            )
-            sample.values.append(ValueSample(signals, is_right=is_right))
+            if value_field.path in labelled_fields:
+                families, readings = _measure_agreement(value_field, value, witnesses)
+                words, arithmetic = evidence.weigh(value_field, value)
+                signals = (families, readings, words, arithmetic, confidence)
+                sample.values.append(ValueSample(signals, is_right=is_right))
         sample.values += _list_empty_values(record, labelled_fields, suite, witnesses)
         yield record.candidate, sample
+
+
+def _find_witnesses(record: Record, index: AnswerIndex) -> _Witnesses:
+    answers = index.answers[record.suite, record.document]
+    others = {key: answer for key, answer in answers.items() if key != record.candidate}
+    return _Witnesses(answers[record.candidate], others, index.answered_fields)
+
+
+def _make_document_sample(record: Record) -> DocumentSample:
+    """A record's document, still without its values."""
+    document_right = record.scores.get("document_right")
+    return DocumentSample(
+        document=record.document,
+        sha256=record.document_sha256,
+        tags=record.tags,
+        is_right=None if document_right is None else bool(document_right),
+        is_answered=record.status == "ok",
+    )
 
 
 def _combine_checks(record: Record, names: Iterable[str]) -> float | None:

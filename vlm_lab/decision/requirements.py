@@ -62,6 +62,21 @@ def evaluate_rule(
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return RuleResult("open", Message("too_few", {"name": name, "n": estimate.n}))
     low, high = compute_bounds(estimate, tail)
+    reason = _describe_interval(summary, name, estimate, (low, high), threshold)
+    if low >= threshold:
+        return RuleResult("met", reason)
+    if high < threshold:
+        return RuleResult(
+            "failed", reason, is_out_of_reach=_is_out_of_reach(summary, estimate, threshold, tail)
+        )
+    return RuleResult("open", reason, count_further_units(estimate, threshold, tail))
+
+
+def _describe_interval(
+    summary: Summary, name: str, estimate: Estimate, bounds: tuple[float, float], threshold: float
+) -> Message:
+    """The figure between its bounds, and of what it is one."""
+    low, high = bounds
     arguments = {
         "name": name,
         "value": estimate.value,
@@ -70,21 +85,13 @@ def evaluate_rule(
         "n": estimate.n,
         "rule": threshold,
     }
-    reason = Message("interval", arguments)
     share = summary.labelled_share
     if share and share.estimate is estimate:
-        reason = _describe_share(share, arguments)
-    elif estimate.units is not None:
-        reason = Message(
-            "interval_of_groups", {**arguments, "n": estimate.units} | {"documents": estimate.n}
-        )
-    if low >= threshold:
-        return RuleResult("met", reason)
-    if high < threshold:
-        return RuleResult(
-            "failed", reason, is_out_of_reach=_is_out_of_reach(summary, estimate, threshold, tail)
-        )
-    return RuleResult("open", reason, count_further_units(estimate, threshold, tail))
+        return _describe_share(share, arguments)
+    if estimate.units is not None:
+        units = {"n": estimate.units, "documents": estimate.n}
+        return Message("interval_of_groups", {**arguments, **units})
+    return Message("interval", arguments)
 
 
 def _evaluate_at_any_time(summary: Summary, name: str, threshold: float, tail: float) -> RuleResult:

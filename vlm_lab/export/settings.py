@@ -34,17 +34,7 @@ def build_transformers_settings(
     environment = record.environment
     _check_transformers_version(model, environment.get("transformers"))
     _check_what_the_script_knows(model)
-    checkpoint = weights.find_checkpoint(model, build_runtime(report).cache)
-    if checkpoint is None:
-        raise UserError(
-            f"{model.name}: its weights are not here; "
-            f"bring them with: {format_command('weights', 'fetch', model.name)}"
-        )
-    if checkpoint.digest != environment.get("weights"):
-        raise UserError(
-            f"{model.name}: {checkpoint.folder} is not what was measured "
-            f"({environment.get('weights')}); run again"
-        )
+    checkpoint = _find_measured_checkpoint(model, record, report)
     if "chat_template" not in environment:
         raise UserError(f"{model.name}: its records do not say how it was asked; run again")
     config = read_json_object(checkpoint.folder / "config.json")
@@ -62,13 +52,7 @@ def build_transformers_settings(
         "weights": checkpoint.digest,
         "trust_remote_code": model.trust_remote_code,
         "device": environment["device"]["value"],
-        "load_kwargs": {
-            **_build_quantization_kwargs(model, environment),
-            **model.load_kwargs,
-            "dtype": environment["dtype"]["value"],
-            "attn_implementation": environment["attn_implementation"]["value"],
-            "use_safetensors": model.use_safetensors,
-        },
+        "load_kwargs": _build_load_kwargs(model, environment),
         "processor_class": families.read_processor_class(checkpoint.folder),
         "size": processor_kwargs.pop("size", None),
         "processor_kwargs": processor_kwargs,
@@ -80,11 +64,36 @@ def build_transformers_settings(
     }
 
 
-def _build_quantization_kwargs(model: Model, environment: Mapping[str, Any]) -> dict[str, Any]:
-    if model.quantization is None:
-        return {}
+def _find_measured_checkpoint(model: Model, record: Record, report: Report) -> weights.Weights:
+    """The checkpoint whose weights answered. UserError where they are not here."""
+    checkpoint = weights.find_checkpoint(model, build_runtime(report).cache)
+    if checkpoint is None:
+        raise UserError(
+            f"{model.name}: its weights are not here; "
+            f"bring them with: {format_command('weights', 'fetch', model.name)}"
+        )
+    measured_weights = record.environment.get("weights")
+    if checkpoint.digest != measured_weights:
+        raise UserError(
+            f"{model.name}: {checkpoint.folder} is not what was measured "
+            f"({measured_weights}); run again"
+        )
+    return checkpoint
+
+
+def _build_load_kwargs(model: Model, environment: Mapping[str, Any]) -> dict[str, Any]:
+    """What the weights were loaded with, as it was chosen while it was measured."""
     dtype, device = environment["dtype"]["value"], environment["device"]["value"]
-    return build_load_kwargs(model.quantization, dtype, device)
+    quantization_kwargs: Mapping[str, Any] = {}
+    if model.quantization is not None:
+        quantization_kwargs = build_load_kwargs(model.quantization, dtype, device)
+    return {
+        **quantization_kwargs,
+        **model.load_kwargs,
+        "dtype": dtype,
+        "attn_implementation": environment["attn_implementation"]["value"],
+        "use_safetensors": model.use_safetensors,
+    }
 
 
 def _check_what_the_script_knows(model: Model) -> None:

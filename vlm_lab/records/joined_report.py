@@ -1,13 +1,15 @@
 """The reports of several runs -> one Report without figures: of what several say, the newest; of
 what decides whether there is a word, the most cautious."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vlm_lab.messages import Message
 from vlm_lab.records.report_json import encode_json
 from vlm_lab.types import CandidateKey, CaseKey, Report
+
+Item = TypeVar("Item")
 
 
 def join_reports(
@@ -24,33 +26,34 @@ def join_reports(
         run=_join_run_facts(reports, differing_suites),
         environment=newest.environment,
         suites=_join_suites(reports),
-        models=list({model.name: model for report in reports for model in report.models}.values()),
-        prompts=list(
-            {
-                (prompt["suite"], prompt["id"]): prompt
-                for report in reports
-                for prompt in report.prompts
-            }.values()
+        models=_keep_last((model.name, model) for report in reports for model in report.models),
+        prompts=_keep_last(
+            ((prompt["suite"], prompt["id"]), prompt)
+            for report in reports
+            for prompt in report.prompts
         ),
-        documents=list(
-            {
-                (document["suite"], document["id"]): document
-                for report in reports
-                for document in report.documents
-                if (document["suite"], document["id"]) in documents
-            }.values()
+        documents=_keep_last(
+            ((document["suite"], document["id"]), document)
+            for report in reports
+            for document in report.documents
+            if (document["suite"], document["id"]) in documents
         ),
         probes=tuple(
-            {
-                (probe.candidate, probe.how): probe
+            _keep_last(
+                ((probe.candidate, probe.how), probe)
                 for report in reports
                 for probe in report.probes
                 if probe.candidate in candidates
-            }.values()
+            )
         ),
         summaries=(),
         notes=[*notes, *_collect_notes(reports)],
     )
+
+
+def _keep_last(keys_and_items: Iterable[tuple[Any, Item]]) -> list[Item]:
+    """Each key's last item, in the order in which the keys first come."""
+    return list(dict(keys_and_items).values())
 
 
 def _join_run_facts(reports: Sequence[Report], differing_suites: set[str]) -> dict[str, Any]:

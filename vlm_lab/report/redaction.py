@@ -11,19 +11,22 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from typing import Any, TypeVar
 
 from vlm_lab.files import make_private_folder
 from vlm_lab.messages import MESSAGES, Message
 from vlm_lab.records.report_json import read_report, read_report_records, write_report
 from vlm_lab.types import (
     UPPER_LIMITS,
+    Calibration,
+    Confidence,
     Decision,
     Failure,
     FieldResult,
     LabelError,
     Model,
     PageText,
+    PolicyCheck,
     Record,
     Repeatability,
     Report,
@@ -47,6 +50,7 @@ KEPT_SUITE_KEYS = (
 KEPT_RUN_KEYS = ("id", "started", "dry_run", "partial", "joined")
 KEPT_ENVIRONMENT_KEYS = ("python", "device", "cpu", "packages")
 DocumentKey = tuple[str, str]  # suite, document
+Noted = TypeVar("Noted", Calibration, Confidence, PolicyCheck)
 
 
 def write_redacted_report(run: Path) -> Path:
@@ -72,22 +76,10 @@ class _Redaction:
 
     def redact_report(self, report: Report) -> Report:
         """All that a report says beside its records."""
-        run, options = report.run, report.run["options"]
-        redacted_run = {
-            **{key: run[key] for key in KEPT_RUN_KEYS if key in run},
-            "command": [],
-            "options": {"max_pages": options.get("max_pages")},
-        }
-        environment = {
-            key: value for key, value in report.environment.items() if key in KEPT_ENVIRONMENT_KEYS
-        }
         return Report(
-            run=redacted_run,
-            environment=environment,
-            suites=[
-                {key: suite[key] for key in KEPT_SUITE_KEYS if key in suite}
-                for suite in report.suites
-            ],
+            run=_redact_run(report.run),
+            environment=_keep_keys(report.environment, KEPT_ENVIRONMENT_KEYS),
+            suites=[_keep_keys(suite, KEPT_SUITE_KEYS) for suite in report.suites],
             models=[_redact_model(model) for model in report.models],
             prompts=[{**prompt, "template": HIDDEN} for prompt in report.prompts],
             documents=[self._redact_document(document) for document in report.documents],
@@ -104,17 +96,9 @@ class _Redaction:
             suspects=[self._redact_label_error(error) for error in report.suspects],
             without_suspects=[self._redact_summary(each) for each in report.without_suspects],
             probes=[self._redact_probe(probe) for probe in report.probes],
-            calibrations=[
-                replace(calibration, note=self._redact_text(calibration.note))
-                for calibration in report.calibrations
-            ],
-            confidences=[
-                replace(confidence, note=self._redact_text(confidence.note))
-                for confidence in report.confidences
-            ],
-            policies=[
-                replace(check, note=self._redact_text(check.note)) for check in report.policies
-            ],
+            calibrations=self._redact_notes(report.calibrations),
+            confidences=self._redact_notes(report.confidences),
+            policies=self._redact_notes(report.policies),
             expected_costs=report.expected_costs,
             gate=report.gate and replace(report.gate, baseline=HIDDEN, lines=()),
             machines=report.machines,
@@ -209,6 +193,9 @@ class _Redaction:
             not_measured=self._redact_text(probe.not_measured),
         )
 
+    def _redact_notes(self, findings: Iterable[Noted]) -> list[Noted]:
+        return [replace(finding, note=self._redact_text(finding.note)) for finding in findings]
+
     def _redact_text(self, text: str | Message) -> str | Message:
         if isinstance(text, Message):
             return self._redact_message(text)
@@ -260,6 +247,16 @@ def _redact_page_text(page_text: PageText | None) -> PageText | None:
         return None
     readings = tuple(replace(reading, reply_key=None) for reading in page_text.readings)
     return PageText(text=HIDDEN, readings=readings)
+
+
+def _redact_run(run: Mapping[str, Any]) -> dict[str, Any]:
+    """When it was and what of it was shown, not what was typed."""
+    options = {"max_pages": run["options"].get("max_pages")}
+    return {**_keep_keys(run, KEPT_RUN_KEYS), "command": [], "options": options}
+
+
+def _keep_keys(facts: Mapping[str, Any], kept_keys: Iterable[str]) -> dict[str, Any]:
+    return {key: facts[key] for key in kept_keys if key in facts}
 
 
 def _redact_model(model: Model) -> Model:
