@@ -14,14 +14,7 @@ from vlm_lab.report.plain_words import compute_cost_per_right, describe_candidat
 from vlm_lab.report.terminal import format_closing_lines
 from vlm_lab.report.trade_table import build_trade_table
 from vlm_lab.report.translation import load_catalogue
-from vlm_lab.types import (
-    AmountError,
-    Comparison,
-    Estimate,
-    ExpectedCost,
-    LabelError,
-    Record,
-)
+from vlm_lab.types import AmountError, Comparison, Estimate, ExpectedCost, LabelError, Record
 
 RUSSIAN = load_catalogue("ru")
 UNVERIFIED = Message("unverified")
