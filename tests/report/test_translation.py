@@ -31,13 +31,14 @@ from vlm_lab.report import (
     trade_table,
     translation,
 )
-from vlm_lab.report.html.page import SCRIPT_LABELS, SCRIPTS, TEMPLATE_FOLDER
+from vlm_lab.report.html.jinja_environment import TEMPLATE_FOLDER
+from vlm_lab.report.html.page import SCRIPT_LABELS, SCRIPTS
 from vlm_lab.scoring.error_types import ERROR_TYPES
 from vlm_lab.scoring.missing_values import MISSING_ERROR_TYPES
 from vlm_lab.types import OUTCOMES
 
 REPORT = Path(translation.__file__).parent
-CODE = ("headline.py", "tables.py", "contents.py", "plots.py", "html/page.py")
+CODE = ("headline.py", "tables.py", "contents.py", "plots.py", "html/suite_context.py")
 
 
 def texts() -> Iterator[str]:

@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from vlm_lab.corrections_page.session import CorrectionsSession
 from vlm_lab.report.html.data import encode_script_json
-from vlm_lab.report.html.page import TEMPLATE_FOLDER as REPORT_TEMPLATES
-from vlm_lab.report.html.page import build_environment, hash_source
+from vlm_lab.report.html.jinja_environment import TEMPLATE_FOLDER as REPORT_TEMPLATES
+from vlm_lab.report.html.jinja_environment import build_environment, hash_source
 from vlm_lab.report.translation import load_catalogue
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"

@@ -15,7 +15,11 @@ from markupsafe import Markup
 
 from vlm_lab.files import atomic_private_file
 from vlm_lab.records.report_json import read_report_records
-from vlm_lab.report.html.page import TEMPLATE_FOLDER, build_environment, build_style_policy
+from vlm_lab.report.html.jinja_environment import (
+    TEMPLATE_FOLDER,
+    build_environment,
+    build_style_policy,
+)
 from vlm_lab.types import ANSWERED, CORRECT, CandidateKey, CaseKey, Record
 
 MAX_LISTED_CHANGES = 2000  # changes that the page lists; the counts have all
