@@ -8,103 +8,43 @@ file, preprocessor_config.json, a tokenizer and the family's chat template. The 
 so are the replies.
 """
 
-import json
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-EOS, PAD = "<|im_end|>", "<|pad|>"
-TEXT = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 16384,
-}
-CHAT = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
-    "{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}IMAGE{% else %}{{ part['text'] }}{% endif %}{% endfor %}"
-    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-USER_FIRST = (
-    "{% for message in messages %}{{ 'USER: ' if message['role'] == 'user' else 'ASSISTANT: ' }}"
-    "{% for part in message['content'] if part['type'] == 'image' %}IMAGE\n{% endfor %}"
-    "{% for part in message['content'] if part['type'] == 'text' %}{{ part['text'] }}{% endfor %}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %} ASSISTANT:{% endif %}"
+from tests.checkpoint_parts import (
+    CHAT,
+    CLIP,
+    HEAD,
+    LAYERS,
+    LLAVA_GRID,
+    QWEN_IMAGE,
+    QWEN_TOKENS,
+    SIGLIP,
+    SQUARE,
+    TEXT,
+    TILES,
+    USER_FIRST,
+    find_ids,
+    mrope,
+    named_tokenizer,
+    save,
+    special_ids,
+    tokenizer,
 )
 
-
-def tokenizer(
-    folder: Path, extra: Sequence[str], unused_token_count: int = 0, **kwargs: Any
-) -> Any:
-    """A byte-level tokenizer of 256 bytes and some special tokens: what it encodes it decodes, in
-    any script. Unused tokens stand in no text that it encodes; they give a vocabulary its size."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    names = [*alphabet, *[f"unused{index}" for index in range(unused_token_count)]]
-    inner = Tokenizer(
-        models.BPE(vocab={name: index for index, name in enumerate(names)}, merges=[])
-    )
-    inner.pre_tokenizer, inner.decoder = (
-        pre_tokenizers.ByteLevel(add_prefix_space=False),
-        decoders.ByteLevel(),
-    )
-    specials = [EOS, PAD, "<|im_start|>", *extra]
-    inner.add_special_tokens(specials)
-    made = PreTrainedTokenizerFast(
-        tokenizer_object=inner,
-        eos_token=EOS,
-        pad_token=PAD,
-        additional_special_tokens=specials[2:],
-        **kwargs,
-    )
-    made.save_pretrained(folder)
-    return made
+NANO = Path(__file__).parents[1] / "checkpoints" / "qwen2-vl-nano"
 
 
-def save(
-    folder: Path,
-    config: Any,
-    text: Any,
-    preprocessor: dict[str, Any],
-    template: str,
-    processor: dict[str, Any],
-) -> None:
-    """Writes weights and settings as the hub has them. `processor` has `processor_class` and its
-    own settings."""
-    import torch
-    from transformers import AutoModelForImageTextToText
-
-    torch.manual_seed(0)
-    model = AutoModelForImageTextToText.from_config(config)
-    model.generation_config.eos_token_id = text.convert_tokens_to_ids(EOS)
-    model.generation_config.pad_token_id = text.convert_tokens_to_ids(PAD)
-    model.save_pretrained(folder)
-    write(
-        folder / "preprocessor_config.json",
-        {**preprocessor, "processor_class": processor["processor_class"]},
-    )
-    write(folder / "processor_config.json", processor)
-    if template:
-        (folder / "chat_template.jinja").write_text(template, "utf-8")
-
-
-def write(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1), "utf-8")
-
-
-def mrope() -> list[int]:
-    """How the halves of a head's numbers are shared among time, height and width, in about Qwen's
-    proportions."""
-    half = TEXT["hidden_size"] // TEXT["num_attention_heads"] // 2
-    time = half // 4
-    return [time, (half - time) // 2, half - time - (half - time) // 2]
+def copy_nano(folder: Path) -> Path:
+    """A copy of the checkpoint that ships, to be changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in NANO.iterdir():
+        if path.suffix in (".json", ".jinja", ".safetensors"):
+            shutil.copyfile(path, folder / path.name)
+    return folder
 
 
 def qwen(
@@ -116,26 +56,21 @@ def qwen(
     unused_token_count: int = 0,
 ) -> None:
     """What Qwen2-VL, 2.5 and 3 share: four patches merged to a token, a budget of pixels."""
-    names = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
-    text = tokenizer(folder, names, unused_token_count)
-    start, end, image, video = text.convert_tokens_to_ids(names)
+    text = tokenizer(folder, [*QWEN_TOKENS.values()], unused_token_count)
     rope = {"rope_type": "default", "mrope_section": mrope(), "rope_theta": 1e6}
     config = config_class(
         text_config={
             **TEXT,
-            "head_dim": TEXT["hidden_size"] // TEXT["num_attention_heads"],
+            "head_dim": HEAD,
             "vocab_size": len(text),
             "bos_token_id": None,
             "eos_token_id": text.eos_token_id,
             "rope_parameters": rope,
         },
         vision_config=vision,
-        image_token_id=image,
-        video_token_id=video,
-        vision_start_token_id=start,
-        vision_end_token_id=end,
+        **find_ids(text, QWEN_TOKENS),
     )
-    template = CHAT.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
+    template = CHAT.replace("IMAGE", QWEN_IMAGE)
     preprocessor = {
         "image_processor_type": "Qwen2VLImageProcessor",
         "min_pixels": 3136,
@@ -192,24 +127,6 @@ def qwen3_vl(folder: Path) -> None:
     qwen(folder, Qwen3VLConfig, vision, "Qwen3VLProcessor", 16)
 
 
-CLIP = {
-    "model_type": "clip_vision_model",
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "projection_dim": 32,
-}
-
-SIGLIP = {
-    "model_type": "siglip_vision_model",
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-}
-
-
 def llava(folder: Path) -> None:
     """LLaVA 1.5: one square per page, cut from its middle, always the same number of tokens."""
     from transformers import LlavaConfig
@@ -241,18 +158,17 @@ def llava_next(folder: Path) -> None:
     from transformers import LlavaNextConfig
 
     text = tokenizer(folder, ["<image>"])
-    grid = [[112, 224], [224, 112], [224, 224], [336, 112], [112, 336]]
     config = LlavaNextConfig(
         text_config={"model_type": "mistral", **TEXT, "vocab_size": len(text)},
         vision_config={**CLIP, "image_size": 112, "patch_size": 14},
         image_token_index=text.convert_tokens_to_ids("<image>"),
-        image_grid_pinpoints=grid,
+        image_grid_pinpoints=LLAVA_GRID,
     )
     preprocessor = {
         "image_processor_type": "LlavaNextImageProcessor",
         "size": {"shortest_edge": 112},
         "crop_size": {"height": 112, "width": 112},
-        "image_grid_pinpoints": grid,
+        "image_grid_pinpoints": LLAVA_GRID,
     }
     processor = {
         "processor_class": "LlavaNextProcessor",
@@ -269,23 +185,14 @@ def gemma3(folder: Path) -> None:
     from transformers import Gemma3Config
 
     names = ["<start_of_image>", "<end_of_image>", "<image_soft_token>"]
-    text = tokenizer(
-        folder,
-        names,
-        extra_special_tokens=dict(
-            zip(("boi_token", "eoi_token", "image_token"), names, strict=True)
-        ),
-    )
+    text = named_tokenizer(folder, ("boi_token", "eoi_token", "image_token"), names)
     start, end, image = text.convert_tokens_to_ids(names)
     config = Gemma3Config(
         text_config={
             **TEXT,
-            "head_dim": 8,
-            "vocab_size": len(text),
+            **special_ids(text),
+            "head_dim": HEAD,
             "sliding_window": 512,
-            "bos_token_id": None,
-            "eos_token_id": text.eos_token_id,
-            "pad_token_id": text.pad_token_id,
         },
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14},
         mm_tokens_per_image=16,
@@ -293,10 +200,7 @@ def gemma3(folder: Path) -> None:
         eoi_token_index=end,
         image_token_index=image,
     )
-    preprocessor = {
-        "image_processor_type": "Gemma3ImageProcessor",
-        "size": {"height": 112, "width": 112},
-    }
+    preprocessor = {"image_processor_type": "Gemma3ImageProcessor", **SQUARE}
     processor = {"processor_class": "Gemma3Processor", "image_seq_length": 16}
     save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<start_of_image>"), processor)
 
@@ -317,7 +221,7 @@ def paligemma(folder: Path) -> None:
     )
     preprocessor = {
         "image_processor_type": "SiglipImageProcessor",
-        "size": {"height": 112, "width": 112},
+        **SQUARE,
         "image_seq_length": 64,
     }
     save(folder, config, text, preprocessor, "", {"processor_class": "PaliGemmaProcessor"})
@@ -329,14 +233,11 @@ def internvl(folder: Path) -> None:
 
     names = ["<img>", "</img>", "<IMG_CONTEXT>", "<video>"]
     roles = ("start_image_token", "end_image_token", "context_image_token", "video_token")
-    text = tokenizer(folder, names, extra_special_tokens=dict(zip(roles, names, strict=True)))
+    text = named_tokenizer(folder, roles, names)
     config = InternVLConfig(
         text_config={"model_type": "qwen2", **TEXT, "vocab_size": len(text)},
         vision_config={
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
+            **LAYERS,
             "image_size": [112, 112],
             "patch_size": [14, 14],
         },
@@ -344,15 +245,8 @@ def internvl(folder: Path) -> None:
         image_seq_length=16,
         downsample_ratio=0.5,
     )
-    preprocessor = {
-        "image_processor_type": "GotOcr2ImageProcessor",
-        "size": {"height": 112, "width": 112},
-        "crop_to_patches": True,
-        "min_patches": 1,
-        "max_patches": 12,
-    }
     processor = {"processor_class": "InternVLProcessor", "image_seq_length": 16}
-    save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<IMG_CONTEXT>\n"), processor)
+    save(folder, config, text, TILES, CHAT.replace("IMAGE", "<IMG_CONTEXT>\n"), processor)
 
 
 def tiled(folder: Path, config_class: Any, name: str) -> None:
@@ -376,10 +270,7 @@ def tiled(folder: Path, config_class: Any, name: str) -> None:
             "pad_token_id": text.pad_token_id,
         },
         vision_config={
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
+            **LAYERS,
             "image_size": 112,
             "patch_size": 14,
         },

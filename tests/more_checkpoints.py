@@ -1,5 +1,4 @@
-"""Tiny random checkpoints of further families, made of the same parts as those of
-`tests.checkpoints`.
+"""Tiny random checkpoints of further families, made of `tests.checkpoint_parts`.
 
     .venv/bin/python -m tests.checkpoints mllama FOLDER
 
@@ -11,15 +10,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.checkpoints import CHAT, CLIP, SIGLIP, TEXT, mrope, save, tokenizer
-
-LAYERS = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-}
-SQUARE = {"size": {"height": 112, "width": 112}}
+from tests.checkpoint_parts import (
+    CHAT,
+    CLIP,
+    GLM_IMAGE,
+    GLM_TOKENS,
+    LAYERS,
+    LLAVA_GRID,
+    SIGLIP,
+    SQUARE,
+    TEXT,
+    find_ids,
+    mrope,
+    named_tokenizer,
+    save,
+    special_ids,
+    tokenizer,
+)
 
 
 def lighton_ocr(folder: Path) -> None:
@@ -29,7 +36,7 @@ def lighton_ocr(folder: Path) -> None:
 
     names = ["<|image_pad|>", "<|vision_pad|>", "<|vision_end|>"]
     roles = ("image_token", "image_break_token", "image_end_token")
-    text = tokenizer(folder, names, extra_special_tokens=dict(zip(roles, names, strict=True)))
+    text = named_tokenizer(folder, roles, names)
     config = LightOnOcrConfig(
         text_config={"model_type": "qwen3", **TEXT, "head_dim": 8, "vocab_size": len(text)},
         vision_config={
@@ -81,19 +88,18 @@ def granite_vision(folder: Path) -> None:
     from transformers import LlavaNextConfig
 
     text = tokenizer(folder, ["<image>"])
-    grid = [[112, 224], [224, 112], [224, 224], [336, 112], [112, 336]]
     config = LlavaNextConfig(
         text_config={"model_type": "granite", **TEXT, "vocab_size": len(text)},
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14, "vision_use_head": False},
         image_token_index=text.convert_tokens_to_ids("<image>"),
-        image_grid_pinpoints=grid,
+        image_grid_pinpoints=LLAVA_GRID,
         vision_feature_select_strategy="full",
         vision_feature_layer=[-2, -1],
     )
     preprocessor = {
         "image_processor_type": "LlavaNextImageProcessor",
         **SQUARE,
-        "image_grid_pinpoints": grid,
+        "image_grid_pinpoints": LLAVA_GRID,
         "crop_size": {"height": 112, "width": 112},
     }
     processor = {
@@ -188,16 +194,7 @@ def glm(
     vision_type: dict[str, Any],
 ) -> None:
     """What GLM-4.1V, GLM-4.6V and GLM-OCR share: Qwen's pages, counted as two frames of a film."""
-    names = [
-        "<|begin_of_image|>",
-        "<|end_of_image|>",
-        "<|image|>",
-        "<|video|>",
-        "<|begin_of_video|>",
-        "<|end_of_video|>",
-    ]
-    text = tokenizer(folder, names)
-    start, end, image, video, first, last = text.convert_tokens_to_ids(names)
+    text = tokenizer(folder, [*GLM_TOKENS.values()])
     rope = {
         "rope_type": "default",
         "mrope_section": mrope(),
@@ -222,12 +219,7 @@ def glm(
             "image_size": 112,
             **vision_type,
         },
-        image_token_id=image,
-        video_token_id=video,
-        image_start_token_id=start,
-        image_end_token_id=end,
-        video_start_token_id=first,
-        video_end_token_id=last,
+        **find_ids(text, GLM_TOKENS),
     )
     preprocessor = {
         "image_processor_type": f"{kind}ImageProcessor",
@@ -236,7 +228,7 @@ def glm(
         "merge_size": 2,
         "size": {"shortest_edge": 12544, "longest_edge": 401408},
     }
-    template = CHAT.replace("IMAGE", "<|begin_of_image|><|image|><|end_of_image|>")
+    template = CHAT.replace("IMAGE", GLM_IMAGE)
     save(folder, config, text, preprocessor, template, {"processor_class": f"{kind}Processor"})
 
 
@@ -310,10 +302,7 @@ def aya_vision(folder: Path) -> None:
         text_config={
             "model_type": "cohere2",
             **TEXT,
-            "vocab_size": len(text),
-            "bos_token_id": None,
-            "eos_token_id": text.eos_token_id,
-            "pad_token_id": text.pad_token_id,
+            **special_ids(text),
         },
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14, "vision_use_head": False},
         image_token_index=text.convert_tokens_to_ids("<|IMG_PATCH|>"),

@@ -1,24 +1,34 @@
-"""Tiny random checkpoints of the families of 2026, made of the same parts as those of
-`tests.checkpoints`.
+"""Tiny random checkpoints of the families of 2026, made of `tests.checkpoint_parts`.
 
-    .venv/bin/python -m tests.checkpoints gemma4 FOLDER
+.venv/bin/python -m tests.checkpoints gemma4 FOLDER
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.checkpoints import CHAT, SIGLIP, TEXT, mrope, qwen, save, tokenizer, write
+from tests.checkpoint_parts import (
+    CHAT,
+    GLM_IMAGE,
+    GLM_TOKENS,
+    HEAD,
+    LAYERS,
+    QWEN_IMAGE,
+    QWEN_TOKENS,
+    SIGLIP,
+    TEXT,
+    TILES,
+    find_ids,
+    mrope,
+    named_tokenizer,
+    save,
+    special_ids,
+    tokenizer,
+    write,
+)
+from tests.checkpoints import qwen
 from tests.more_checkpoints import glm
 
-QWEN_NAMES = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
-HEAD = TEXT["hidden_size"] // TEXT["num_attention_heads"]
-LAYERS = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-}
 QWEN3_5_TEXT = {
     "layer_types": ["linear_attention", "full_attention"],
     "linear_key_head_dim": 8,
@@ -34,21 +44,6 @@ QWEN3_5_VISION = {
     "out_hidden_size": 32,
     "num_position_embeddings": 64,
 }
-
-
-def special_ids(text: Any) -> dict[str, Any]:
-    """Ends of a text, as a config names them."""
-    return {
-        "vocab_size": len(text),
-        "bos_token_id": None,
-        "eos_token_id": text.eos_token_id,
-        "pad_token_id": text.pad_token_id,
-    }
-
-
-def named_tokenizer(folder: Path, roles: Sequence[str], names: Sequence[str]) -> Any:
-    """A tokenizer whose special tokens have the roles that a processor asks for."""
-    return tokenizer(folder, names, extra_special_tokens=dict(zip(roles, names, strict=True)))
 
 
 def add_to_text(config_class: Any, settings: dict[str, Any]) -> Callable[..., Any]:
@@ -164,9 +159,7 @@ def lfm3_vl(folder: Path) -> None:
     """LFM3-VL: Qwen's pages, a language model of convolutions and attention in turn."""
     from transformers import Lfm3VlConfig
 
-    names = list(QWEN_NAMES)
-    text = tokenizer(folder, names)
-    start, end, image, video = text.convert_tokens_to_ids(names)
+    text = tokenizer(folder, [*QWEN_TOKENS.values()])
     config = Lfm3VlConfig(
         text_config={
             "model_type": "lfm3",
@@ -180,13 +173,10 @@ def lfm3_vl(folder: Path) -> None:
             "num_key_value_heads": 2,
             "layer_types": ["conv", "full_attention"],
         },
-        image_token_id=image,
-        video_token_id=video,
-        vision_start_token_id=start,
-        vision_end_token_id=end,
+        **find_ids(text, QWEN_TOKENS),
         projector_hidden_size=32,
     )
-    template = CHAT.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
+    template = CHAT.replace("IMAGE", QWEN_IMAGE)
     preprocessor = {
         "image_processor_type": "Qwen2VLImageProcessor",
         "size": {"shortest_edge": 3136, "longest_edge": 200704},
@@ -274,16 +264,7 @@ def glm5_next(folder: Path) -> None:
     """GLM 5.3 Flash: sides rounded up, and padding instead of another shape."""
     from transformers import Glm5NextConfig
 
-    names = [
-        "<|begin_of_image|>",
-        "<|end_of_image|>",
-        "<|image|>",
-        "<|video|>",
-        "<|begin_of_video|>",
-        "<|end_of_video|>",
-    ]
-    text = tokenizer(folder, names)
-    start, end, image, video, first, last = text.convert_tokens_to_ids(names)
+    text = tokenizer(folder, [*GLM_TOKENS.values()])
     config = Glm5NextConfig(
         text_config={
             **TEXT,
@@ -314,19 +295,14 @@ def glm5_next(folder: Path) -> None:
             "image_size": 112,
             "projection_intermediate_size": 64,
         },
-        image_token_id=image,
-        video_token_id=video,
-        image_start_token_id=start,
-        image_end_token_id=end,
-        video_start_token_id=first,
-        video_end_token_id=last,
+        **find_ids(text, GLM_TOKENS),
     )
     preprocessor = {
         "image_processor_type": "Glm5NextImageProcessor",
         "min_image_tokens": 16,
         "max_image_tokens": 256,
     }
-    template = CHAT.replace("IMAGE", "<|begin_of_image|><|image|><|end_of_image|>")
+    template = CHAT.replace("IMAGE", GLM_IMAGE)
     save(folder, config, text, preprocessor, template, {"processor_class": "Glm5NextProcessor"})
 
 
@@ -598,15 +574,8 @@ def qianfan_ocr(folder: Path) -> None:
         image_token_id=text.convert_tokens_to_ids("<IMG_CONTEXT>"),
         image_seq_length=16,
     )
-    preprocessor = {
-        "image_processor_type": "GotOcr2ImageProcessor",
-        "size": {"height": 112, "width": 112},
-        "crop_to_patches": True,
-        "min_patches": 1,
-        "max_patches": 12,
-    }
     processor = {"processor_class": "QianfanOCRProcessor", "image_seq_length": 16}
-    save(folder, config, text, preprocessor, CHAT.replace("IMAGE", "<image>\n"), processor)
+    save(folder, config, text, TILES, CHAT.replace("IMAGE", "<image>\n"), processor)
 
 
 FAMILIES: dict[str, Callable[[Path], None]] = {

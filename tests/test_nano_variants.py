@@ -21,13 +21,13 @@ import jsonschema
 import pytest
 
 from tests.adapters import write_adapter
+from tests.checkpoints import NANO
 from tests.projects import PROJECT, records_of, run_folder_of, write_project
 from vlm_lab.fields.schema import build_grammar_schema
 from vlm_lab.records.report_json import read_report
 from vlm_lab.report.variant_table import VARIANT_COLUMNS, build_variant_rows
 from vlm_lab.types import Report
 
-NANO = PROJECT / "checkpoints" / "qwen2-vl-nano"
 SAMPLES = PROJECT / "benchmarks" / "invoices"
 DOCUMENTS = ("slip 02.png", "slip 04.jpg")
 VARIANTS = ("json", "int8", "tuned", "ocr")

@@ -20,6 +20,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from tests.case_records import lines, record
+from tests.checkpoints import NANO
 from tests.runs import describe_run
 from tests.servers import Step, completion, serving
 from tests.suites import REFERENCE, write_suite
@@ -50,7 +51,6 @@ from vlm_lab.types import (
 )
 
 PROJECT = Path(__file__).parents[2]
-NANO = PROJECT / "checkpoints" / "qwen2-vl-nano"
 DECISION = Decision(
     suite="invoices",
     model="m",

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.checkpoints import tokenizer, write
+from tests.checkpoint_parts import tokenizer, write
 
 TEMPLATE = (
     "{% for message in messages %}"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.adapters import Tensors, write_adapter
 from tests.backends.transformers.test_families import job, request_of
+from tests.checkpoints import NANO
 from vlm_lab.backends.transformers import quantization
 from vlm_lab.backends.transformers.adapters import is_other_base, require_adapter
 from vlm_lab.backends.transformers.backend import Transformers
@@ -20,7 +21,6 @@ from vlm_lab.config.local_keys import QUANTIZATIONS
 from vlm_lab.errors import Skip, UserError
 from vlm_lab.types import Model, Runtime
 
-NANO = Path(__file__).parents[3] / "checkpoints" / "qwen2-vl-nano"
 HQQ = {"quant_method": "hqq"}
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 needs_peft = pytest.mark.skipif(

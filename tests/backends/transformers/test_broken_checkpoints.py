@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.checkpoints import copy_nano
 from vlm_lab.backends.transformers import weights
 from vlm_lab.backends.transformers.backend import Transformers
 from vlm_lab.backends.transformers.loaded_model import LoadedModel
@@ -24,7 +24,6 @@ from vlm_lab.messages import MESSAGES, Message, translate_message
 from vlm_lab.report.translation import load_catalogue
 from vlm_lab.types import Model, Runtime
 
-NANO = PROJECT / "checkpoints" / "qwen2-vl-nano"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
@@ -37,12 +36,7 @@ Breakage = Callable[[Path], Any]
 @pytest.fixture
 def nano(tmp_path: Path) -> Path:
     """A copy to be broken."""
-    folder = tmp_path / "nano"
-    folder.mkdir()
-    for path in NANO.iterdir():
-        if path.suffix in (".json", ".jinja", ".safetensors"):
-            shutil.copyfile(path, folder / path.name)
-    return folder
+    return copy_nano(tmp_path / "nano")
 
 
 def write(name: str, text: str) -> Breakage:

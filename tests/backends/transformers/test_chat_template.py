@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.backends.transformers.test_broken_checkpoints import NANO, job
+from tests.backends.transformers.test_broken_checkpoints import job
+from tests.checkpoints import NANO
 from vlm_lab.backends.transformers import chat_template, families, processors
 from vlm_lab.backends.transformers.backend import Transformers
 from vlm_lab.backends.transformers.family_table import QWEN

@@ -2,7 +2,6 @@
 those is switched off."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.backends.transformers.test_broken_checkpoints import NANO, job
+from tests.backends.transformers.test_broken_checkpoints import job
+from tests.checkpoints import NANO, copy_nano
 from vlm_lab.backends.transformers.backend import Transformers
 from vlm_lab.backends.transformers.generation_settings import read_decoding, resolve_decoding
 from vlm_lab.backends.transformers.loaded_model import LoadedModel
@@ -94,10 +94,7 @@ def test_a_family_that_was_trained_with_its_makers_settings_keeps_them(tmp_path:
 @pytest.fixture(scope="module")
 def chatty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint that ships, with a maker's settings that would change what it says."""
-    folder = tmp_path_factory.mktemp("chatty")
-    for path in NANO.iterdir():
-        if path.suffix in (".json", ".jinja", ".safetensors"):
-            shutil.copyfile(path, folder / path.name)
+    folder = copy_nano(tmp_path_factory.mktemp("chatty"))
     own = {**CHATTY, "repetition_penalty": 5.0, "eos_token_id": 1, "temperature": 5.0, "top_k": 40}
     (folder / "generation_config.json").write_text(json.dumps(own))
     return folder

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.backends.transformers.test_families import job
+from tests.checkpoints import NANO
 from vlm_lab.backends.reply_schema import build_reply_schema
 from vlm_lab.backends.transformers import batch, packages
 from vlm_lab.backends.transformers.backend import Transformers
@@ -22,7 +23,6 @@ from vlm_lab.errors import GenerationError, Skip, UserError
 from vlm_lab.messages import in_english
 from vlm_lab.types import Model, Prompt, Runtime
 
-NANO = Path(__file__).parents[3] / "checkpoints" / "qwen2-vl-nano"
 SCHEMA = {
     "type": "object",
     "properties": {
