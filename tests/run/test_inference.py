@@ -96,6 +96,12 @@ def make_runner(
     backend_name = f"{__name__}:{backend.__name__}"
     models = f"models: [{{name: m, model_id: x, backend: '{backend_name}', isolate: false}}]"
     (tmp_path / "models.yaml").write_text(models)
+    plan = make_plan(tmp_path, tmp_path / "suite", replies=replies, **settings)
+    return InferenceRunner(plan.options, plan)
+
+
+def make_plan(tmp_path: Path, suite: Path, replies: CacheMode = "off", **settings: Any) -> Plan:
+    """All cases of one suite."""
     options = Options(
         models_files=(tmp_path / "models.yaml",),
         output_dir=tmp_path,
@@ -104,8 +110,8 @@ def make_runner(
         **settings,
     )
     plan = Plan(options)
-    plan.schedule_cases(plan.build_cases(tmp_path / "suite"))
-    return InferenceRunner(options, plan)
+    plan.schedule_cases(plan.build_cases(suite))
+    return plan
 
 
 @cache
@@ -227,15 +233,7 @@ def test_pages_one_by_one_become_one_reply(tmp_path: Path) -> None:
 def test_the_header_says_which_decimal_mark_a_suite_has(tmp_path: Path) -> None:
     folder = write_suite(tmp_path / "schet", {"slip": REFERENCE}, 'decimal_mark: ","')
     (tmp_path / "models.yaml").write_text("models: [{name: m, model_id: x, backend: replay}]")
-    plan = Plan(
-        Options(
-            models_files=(tmp_path / "models.yaml",),
-            output_dir=tmp_path,
-            cache=tmp_path,
-            replies="off",
-        )
-    )
-    plan.schedule_cases(plan.build_cases(folder))
+    plan = make_plan(tmp_path, folder)
     said = "decimal mark of schet: , (1.234 is more than a thousand)"
     assert said in plan.format_header_lines("cpu")
 
@@ -248,15 +246,7 @@ def test_a_model_is_not_asked_about_documents_it_is_not_meant_for(tmp_path: Path
     model = f"{{name: m, model_id: x, backend: '{__name__}:Slow', "
     model += "isolate: false, only: {kind: [slip, receipt]}}"
     (tmp_path / "models.yaml").write_text(f"models: [{model}]")
-    plan = Plan(
-        Options(
-            models_files=(tmp_path / "models.yaml",),
-            output_dir=tmp_path,
-            cache=tmp_path,
-            replies="off",
-        )
-    )
-    plan.schedule_cases(plan.build_cases(folder))
+    plan = make_plan(tmp_path, folder)
     runner = InferenceRunner(plan.options, plan)
     texts_by_document = {}
     for number, case in enumerate(plan.cases):

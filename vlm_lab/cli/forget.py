@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vlm_lab.cli.clean import confirm_deletion
 from vlm_lab.commands import locate_in_project
@@ -142,13 +142,13 @@ def _forget_beside_runs(
         return [each for each in entries if not _is_entry_of(each, document)]
 
     lines = []
-    for path in sorted(_list_corrections(runs, document.suite)):
+    for path in filter(Path.is_file, _list_suite_paths(runs, document.suite, "corrections")):
         saved = read_saved_entries(path).entries
         removed_count = len(saved) - len(remove_entries(saved))
         if removed_count:
             update_entries(path, remove_entries)
             lines.append(f"{path}: {removed_count} entries are gone")
-    for folder in sorted(_list_suite_folders(runs, document.suite)):
+    for folder in filter(Path.is_dir, _list_suite_paths(runs, document.suite, "folder")):
         lines += _forget_labels(folder, document)
     baseline = results / "baseline.json"
     if baseline.exists():
@@ -179,24 +179,11 @@ def _is_entry_of(entry: Entry, document: ForgottenDocument) -> bool:
     return isinstance(named, str) and document.is_of(document.suite, named, named)
 
 
-def _list_corrections(runs: Sequence[Path], suite: str) -> set[Path]:
-    """The files of the suite's corrections that are there, as the runs' reports name them."""
-    paths = {
-        Path(described["corrections"])
-        for described in _read_suites(runs, suite)
-        if described.get("corrections")
-    }
-    return {path for path in paths if path.is_file()}
-
-
-def _list_suite_folders(runs: Sequence[Path], suite: str) -> set[Path]:
-    """The suite's folders that are there, as the runs' reports name them."""
-    folders = {
-        Path(described["folder"])
-        for described in _read_suites(runs, suite)
-        if described.get("folder")
-    }
-    return {folder for folder in folders if folder.is_dir()}
+def _list_suite_paths(
+    runs: Sequence[Path], suite: str, key: Literal["corrections", "folder"]
+) -> list[Path]:
+    """What the runs' reports name of a suite, each path once."""
+    return sorted({Path(entry[key]) for entry in _read_suites(runs, suite) if entry.get(key)})
 
 
 def _read_suites(runs: Sequence[Path], suite: str) -> Iterator[Mapping[str, Any]]:

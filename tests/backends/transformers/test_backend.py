@@ -16,6 +16,7 @@ import psutil
 import pytest
 from PIL import Image, ImageDraw
 
+from tests.processes import has_ended
 from vlm_lab.backends.transformers.backend import Transformers
 from vlm_lab.backends.transformers.families import predict_visual_tokens
 from vlm_lab.errors import GenerationError, Skip, UserError
@@ -231,17 +232,6 @@ def endless(folder: Path, **kwargs: Any) -> Model:
     )
 
 
-def gone(pid: int, seconds: float) -> bool:
-    """Whether a process ends within `seconds`; one that is dead and not yet waited for has
-    ended."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_a_worker_killed_in_the_middle_fails_its_case_and_comes_back_once(
     checkpoint: Any, runtime: Runtime
 ) -> None:
@@ -273,7 +263,7 @@ def test_a_reply_that_takes_too_long_is_a_timeout_and_nothing_goes_on(
     with pytest.raises(GenerationError, match=r"no answer within 0\.5 s") as caught:
         backend.generate(prompt())
     assert caught.value.kind == "Timeout"
-    assert gone(pid, 0.1)
+    assert has_ended(pid, 0.1)
 
 
 def test_close_leaves_no_process_no_open_file_and_no_memory(
@@ -323,7 +313,7 @@ def test_no_orphan_is_left_when_the_parent_dies_in_the_middle(
         time.sleep(0.5)
         assert psutil.pid_exists(pid)
         parent.send_signal(end)
-        assert gone(pid, 2)
+        assert has_ended(pid, 2)
 
 
 def test_what_is_wrong_is_said_before_anything_is_loaded(

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from tests.processes import has_ended
 from tests.suite.rendering.made_pdfs import draw_text, make_endless_pdf, make_pdf
 from vlm_lab.errors import DocumentError
 from vlm_lab.suite.pages import Pages
@@ -23,15 +24,6 @@ from vlm_lab.suite.rendering.process import PAGE_WORKER, PageWorker
 @pytest.fixture
 def sound(tmp_path: Path) -> Path:
     return make_pdf(tmp_path / "sound.pdf", [draw_text("Invoice 17")])
-
-
-def is_gone(pid: int, seconds: float = 5) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_one_worker_serves_all_documents(sound: Path, tmp_path: Path) -> None:
@@ -131,7 +123,7 @@ def test_the_worker_dies_with_its_parent_in_the_middle_of_a_document(
         time.sleep(1)
         assert psutil.pid_exists(pid)
         parent.send_signal(sent)
-        assert is_gone(pid)
+        assert has_ended(pid, 5)
 
 
 def test_pixels_are_the_same_as_without_a_process(tmp_path: Path) -> None:
