@@ -30,7 +30,8 @@ from vlm_lab.backends.openai.backend import build_request
 from vlm_lab.backends.openai.settings import load_server_settings
 from vlm_lab.cli import main
 from vlm_lab.errors import UserError
-from vlm_lab.export import README_TEMPLATE, find_candidate, write_export
+from vlm_lab.export import find_candidate, write_export
+from vlm_lab.export.folder import README_TEMPLATE
 from vlm_lab.export.requirements import render_requirements
 from vlm_lab.export.templates.pages import render_pages
 from vlm_lab.messages import Message

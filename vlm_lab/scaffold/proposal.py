@@ -266,7 +266,12 @@ def _build_suite_rows(
             "true when a person has checked all references; verified.txt names some",
         )
     )
-    rows += files.build_conventions_rows(conventions)
+    return [*rows, *files.build_conventions_rows(conventions), *_build_tag_rows(proposal)]
+
+
+def _build_tag_rows(proposal: Proposal) -> list[tuple[str, Any, str]]:
+    """By what figures are shown, and which documents are read alike."""
+    rows: list[tuple[str, Any, str]] = []
     tags = _propose_tags(proposal)
     if tags:
         rows.append(("tags", tags, "figures are shown for each of their values, too"))
