@@ -14,7 +14,8 @@ from vlm_lab.backends.replay import Replay
 from vlm_lab.errors import UserError
 from vlm_lab.messages import in_english
 from vlm_lab.run.preflight import check_suite
-from vlm_lab.scaffold.proposal import format_notes, propose_suite, write_proposal
+from vlm_lab.scaffold.proposal import propose_suite, write_proposal
+from vlm_lab.scaffold.proposed_files import format_notes
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.types import Model, Prompt, Runtime
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.case_records import record
+from tests.case_records import failed, record
 from vlm_lab.analysis.statistics import summarize_records
 from vlm_lab.messages import Message
 from vlm_lab.types import CandidateKey, Decision, Model, Record, Report, Summary
@@ -40,3 +40,19 @@ def decide(model: str, verdict: Any, *against: Message, **other: Any) -> Decisio
     reasons: Any = {"evidence": (Message("none_met"),), "against": against}
     values: dict[str, Any] = {"suite": "invoices", "model": model, "prompt_id": "default"}
     return Decision(**{**values, "verdict": verdict, "reasons": reasons, **other})
+
+
+def summarize_statuses(*statuses: str) -> list[Summary]:
+    """One candidate of two documents for each status."""
+    rows = []
+    for number, status in enumerate(statuses):
+        model = f"m{number}"
+        rows += [
+            record(name, {"a": "exact"}, model=model)
+            if status == "ok"
+            else failed(name, status, f"{model}: no weights", model=model)
+            for name in ("one", "two")
+        ]
+    names = [f"m{number}" for number in range(len(statuses))]
+    planned = {CandidateKey("invoices", name, "default"): ["one", "two"] for name in names}
+    return summarize_records(rows, [Model(name=name, model_id="x") for name in names], planned)

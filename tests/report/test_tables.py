@@ -6,90 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.case_records import failed, record
+from tests.report.candidates import summarize_statuses
 from tests.report.made import write_run
 from vlm_lab.analysis.calibration import calibrate_candidates
 from vlm_lab.analysis.evidence import build_evidence, collect_evidence
-from vlm_lab.analysis.statistics import summarize_records
 from vlm_lab.messages import ENGLISH, Message
 from vlm_lab.records.report_json import encode_json, read_report, read_report_records
 from vlm_lab.report import formats, headline, tables
-from vlm_lab.report.blocks import BulletList, Heading, Table
-from vlm_lab.report.contents import build_report_blocks
-from vlm_lab.report.formatting import format_unanswered, format_unasked, format_unjudged, is_unasked
-from vlm_lab.report.translation import load_catalogue
-from vlm_lab.types import AmountError, Calibration, CandidateKey, Decision, Model, Report, Summary
-
-
-def summaries(*statuses: str) -> list[Summary]:
-    """One candidate of two documents for each status."""
-    rows = []
-    for number, status in enumerate(statuses):
-        model = f"m{number}"
-        rows += [
-            record(name, {"a": "exact"}, model=model)
-            if status == "ok"
-            else failed(name, status, f"{model}: no weights", model=model)
-            for name in ("one", "two")
-        ]
-    names = [f"m{number}" for number in range(len(statuses))]
-    planned = {CandidateKey("invoices", name, "default"): ["one", "two"] for name in names}
-    return summarize_records(rows, [Model(name=name, model_id="x") for name in names], planned)
-
-
-@pytest.mark.parametrize(
-    ("statuses", "lines"),
-    [
-        (("ok", "ok"), []),
-        (("ok", "not_run", "skipped"), ["m1 (default), m2 (default): no weights"]),
-        (("error", "dry_run"), []),
-    ],
-)
-def test_candidates_that_were_never_asked_share_a_line_by_reason(
-    statuses: tuple[str, ...], lines: list[str]
-) -> None:
-    assert format_unasked(summaries(*statuses)) == lines
-
-
-def test_who_answers_as_the_references_do_was_run_all_the_same() -> None:
-    own = {"environment": {"replayed": "r"}, "reference_sha256": "r", "model": "today"}
-    rows = [
-        record("one", {"a": "exact"}, **own),
-        failed("two", "skipped", "no file", model="today"),
-    ]
-    planned = {CandidateKey("invoices", "today", "default"): ["one", "two"]}
-    listed = summarize_records(rows, [Model(name="today", model_id="x")], planned)
-    assert format_unasked(listed) == []
-    (line,) = format_unjudged(listed)
-    assert line.startswith(
-        "today (default): no file; its answers are the files that the references"
-    )
-
-
-def test_they_have_no_row_of_dashes() -> None:
-    own = summaries("ok", "not_run")
-    report = Report(
-        run={"id": "r", "dry_run": False, "started": "", "command": []},
-        suites=[],
-        models=[],
-        prompts=[],
-        summaries=own,
-    )
-    blocks = list(build_report_blocks(report, collect_evidence([]), [], [], load_catalogue("en")))
-    models = next(
-        block for block in blocks if isinstance(block, Table) and "field F1" in block.columns
-    )
-    assert [row[0] for row in models.rows] == ["m0"]
-    assert blocks[blocks.index(Heading(3, "Not run")) + 1] == BulletList(
-        ["m1 (default): no weights"]
-    )
-    assert [each.model for each in own if is_unasked(each)] == ["m1"]
-
-
-def test_troubles_are_said_in_russian() -> None:
-    assert format_unanswered(summaries("not_run"), load_catalogue("ru")) == [
-        "m0: все 2 не запускалось: no weights"
-    ]
+from vlm_lab.types import AmountError, Calibration, Decision, Report, Summary
 
 
 def test_errors_in_money_the_worst_first() -> None:
@@ -123,7 +47,7 @@ def report_of(
         suites=(),
         models=(),
         prompts=(),
-        summaries=summaries(*statuses),
+        summaries=summarize_statuses(*statuses),
         decisions=decisions,
     )
 
@@ -151,10 +75,10 @@ def test_one_sentence_says_what_is_decided_or_why_nothing_is(report: Report, lin
 
 
 def test_each_of_several_suites_has_its_sentence() -> None:
-    (other,) = summaries("skipped")
+    (other,) = summarize_statuses("skipped")
     both = replace(
         report_of(("ok",), (UNDECIDED,)),
-        summaries=[*summaries("ok"), replace(other, suite="receipts")],
+        summaries=[*summarize_statuses("ok"), replace(other, suite="receipts")],
     )
     first, second = headline.format_headlines(both, ENGLISH)
     assert first.startswith("invoices: No model is chosen.")

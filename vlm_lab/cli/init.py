@@ -19,12 +19,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from vlm_lab.commands import (
-    find_project,
-    format_command,
-    format_run_command,
-    locate_in_project,
-)
+from vlm_lab.commands import find_project, format_command, format_run_command, locate_in_project
 from vlm_lab.errors import UserError
 from vlm_lab.exit_status import ExitStatus
 from vlm_lab.messages import in_english
@@ -34,12 +29,11 @@ from vlm_lab.scaffold.e_invoice.writing import write_references
 from vlm_lab.scaffold.project import propose_project_files
 from vlm_lab.scaffold.proposal import (
     MIN_REFERENCES,
-    Proposal,
     check_path_exists,
-    format_notes,
     propose_suite,
     write_proposal,
 )
+from vlm_lab.scaffold.proposed_files import Proposal, format_notes
 from vlm_lab.scaffold.reading import format_first_names
 from vlm_lab.suite import load_documents, load_suite
 from vlm_lab.types import Suite

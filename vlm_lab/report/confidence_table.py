@@ -9,14 +9,7 @@ from gettext import NullTranslations
 from vlm_lab.analysis.value_confidence import TARGETS
 from vlm_lab.messages import ENGLISH, Message, translate_message
 from vlm_lab.report.formatting import format_estimate, format_interval, format_number
-from vlm_lab.types import (
-    Confidence,
-    ConfidenceBasis,
-    PolicyCheck,
-    Report,
-    StraightThrough,
-    Summary,
-)
+from vlm_lab.types import Confidence, ConfidenceBasis, PolicyCheck, Report, StraightThrough, Summary
 
 BASIS_NAMES = {
     "all": "all signals",

@@ -21,12 +21,7 @@ from vlm_lab.report.blocks import (
     Table,
     VerdictCell,
 )
-from vlm_lab.report.cards import (
-    CandidateCard,
-    build_cards,
-    describe_common_reasons,
-    describe_lead,
-)
+from vlm_lab.report.cards import CandidateCard, build_cards, describe_common_reasons, describe_lead
 from vlm_lab.report.confidence_table import (
     CONFIDENCE_COLUMNS,
     CONFIDENCE_LEGEND,
@@ -36,15 +31,7 @@ from vlm_lab.report.confidence_table import (
     format_confidence_lines,
     format_policy_lines,
 )
-from vlm_lab.report.formatting import (
-    format_estimate,
-    format_interval,
-    format_unanswered,
-    format_unasked,
-    format_unjudged,
-    format_unmatched,
-    is_unasked,
-)
+from vlm_lab.report.formatting import format_estimate, format_interval
 from vlm_lab.report.headline import (
     build_conditions,
     format_gate,
@@ -63,6 +50,13 @@ from vlm_lab.report.throughput_table import (
     build_throughput_rows,
 )
 from vlm_lab.report.trade_table import TRADE_LEGEND, build_trade_table
+from vlm_lab.report.unanswered import (
+    format_unanswered,
+    format_unasked,
+    format_unjudged,
+    format_unmatched,
+    is_unasked,
+)
 from vlm_lab.report.variant_table import VARIANT_COLUMNS, VARIANT_LEGEND, build_variant_rows
 from vlm_lab.types import Report, Summary
 

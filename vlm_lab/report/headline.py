@@ -9,9 +9,9 @@ from typing import Any
 
 from vlm_lab.analysis.evidence import Evidence
 from vlm_lab.messages import Message, translate_message
-from vlm_lab.report.formatting import has_run
 from vlm_lab.report.tables import Translator, group_by_suite
 from vlm_lab.report.translation import format_more_documents
+from vlm_lab.report.unanswered import has_run
 from vlm_lab.types import Report, Summary
 
 CONDITION_LABELS = (

@@ -12,14 +12,7 @@ from gettext import NullTranslations
 
 from vlm_lab.messages import Message, translate_message, translate_messages
 from vlm_lab.report.formatting import count_documents_right, format_amount, format_number
-from vlm_lab.types import (
-    ANSWERED,
-    CandidateKey,
-    Comparison,
-    ExpectedCost,
-    Report,
-    Summary,
-)
+from vlm_lab.types import ANSWERED, CandidateKey, Comparison, ExpectedCost, Report, Summary
 
 UNASKED_STATUSES = ("skipped", "not_run", "dry_run")
 SMALLEST_ROUNDED_COST = 0.1  # below, two decimals say nothing

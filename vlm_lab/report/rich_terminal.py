@@ -12,13 +12,7 @@ from rich.text import Text
 
 from vlm_lab.analysis import repeatability
 from vlm_lab.messages import in_english
-from vlm_lab.report.formatting import (
-    NAME_COLUMNS,
-    SUMMARY_COLUMNS,
-    format_summary_row,
-    format_unmatched,
-    has_run,
-)
+from vlm_lab.report.formatting import NAME_COLUMNS, SUMMARY_COLUMNS, format_summary_row
 from vlm_lab.report.labels_table import LABELS_COLUMNS, build_labels_rows
 from vlm_lab.report.terminal import (
     format_closing_lines,
@@ -28,6 +22,7 @@ from vlm_lab.report.terminal import (
     format_optional_table,
     format_suite_title,
 )
+from vlm_lab.report.unanswered import format_unmatched, has_run
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Report, Summary
 

@@ -8,22 +8,14 @@ from vlm_lab.analysis import repeatability
 from vlm_lab.analysis.label_errors import format_label_error
 from vlm_lab.commands import format_command
 from vlm_lab.messages import ENGLISH, Message, in_english, translate_messages
-from vlm_lab.report.cards import (
-    CandidateCard,
-    build_cards,
-    describe_common_reasons,
-    describe_lead,
-)
+from vlm_lab.report.cards import CandidateCard, build_cards, describe_common_reasons, describe_lead
 from vlm_lab.report.formatting import (
     SUMMARY_COLUMNS,
     TERMINAL_WIDTH,
     format_estimate,
     format_summary_row,
     format_table,
-    format_unanswered,
-    format_unmatched,
     get_terminal_width,
-    has_run,
 )
 from vlm_lab.report.headline import format_headline
 from vlm_lab.report.labels_table import LABELS_COLUMNS, build_labels_rows
@@ -31,6 +23,7 @@ from vlm_lab.report.next_steps import count_unfinished, find_file_step, find_run
 from vlm_lab.report.reading_table import READING_COLUMNS, build_reading_rows
 from vlm_lab.report.tables import group_by_suite
 from vlm_lab.report.throughput_table import THROUGHPUT_COLUMNS, build_throughput_rows
+from vlm_lab.report.unanswered import format_unanswered, format_unmatched, has_run
 from vlm_lab.report.variant_table import VARIANT_COLUMNS, build_variant_rows
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.types import Decision, Repeatability, Report, Summary

@@ -15,7 +15,7 @@ import pytest
 from vlm_lab.decision.regression_gate import GateResult
 from vlm_lab.exit_status import ExitStatus
 from vlm_lab.messages import translate_messages
-from vlm_lab.report.formatting import format_unanswered, has_run
+from vlm_lab.report.unanswered import format_unanswered, has_run
 from vlm_lab.types import CandidateKey, Summary
 
 CheckStatus = Literal["ok", "regressed", "not_comparable", "not_measured"]

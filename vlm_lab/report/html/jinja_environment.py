@@ -12,8 +12,9 @@ from jinja2 import Environment, FileSystemLoader
 
 from vlm_lab.messages import translate_message
 from vlm_lab.report import tables
-from vlm_lab.report.formatting import format_estimate, format_interval, format_unanswered
+from vlm_lab.report.formatting import format_estimate, format_interval
 from vlm_lab.report.translation import format_more_documents, load_catalogue
+from vlm_lab.report.unanswered import format_unanswered
 from vlm_lab.sanitize import terminal_safe
 
 TEMPLATE_FOLDER = Path(__file__).parent / "templates"

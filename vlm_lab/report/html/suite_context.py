@@ -27,7 +27,6 @@ from vlm_lab.report.confidence_table import (
     format_confidence_lines,
     format_policy_lines,
 )
-from vlm_lab.report.formatting import format_unasked, format_unjudged, format_unmatched, is_unasked
 from vlm_lab.report.labels_table import LABELS_COLUMNS, LABELS_LEGEND, build_labels_rows
 from vlm_lab.report.plot_rendering import DrawPlot, render_svg
 from vlm_lab.report.reading_table import READING_COLUMNS, READING_LEGEND, build_reading_rows
@@ -37,6 +36,7 @@ from vlm_lab.report.throughput_table import (
     build_throughput_rows,
 )
 from vlm_lab.report.trade_table import build_trade_table
+from vlm_lab.report.unanswered import format_unasked, format_unjudged, format_unmatched, is_unasked
 from vlm_lab.report.variant_table import VARIANT_COLUMNS, VARIANT_LEGEND, build_variant_rows
 from vlm_lab.types import CandidateKey, Report, Summary
 
