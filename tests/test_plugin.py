@@ -89,6 +89,34 @@ def test_what_a_failed_cases_teardown_printed_is_shown_and_durations_are_of_all(
     result.stdout.fnmatch_lines(["said by test_invoice[[]a-default-inv_1]"])
 
 
+def test_tests_that_passed_are_counted_and_named_where_that_is_asked_for(
+    pytester: pytest.Pytester,
+) -> None:
+    write_project(pytester.path, "models:\n" + echo("a"))
+    result = run(pytester, "-rp")
+    result.assert_outcomes(passed=3)
+    named = [line for line in result.outlines if line.startswith("PASSED ")]
+    assert [line[-6:-1] for line in named] == ["inv_1", "inv_2", "inv_3"]
+    printing = (
+        "\n@pytest.fixture(autouse=True)\ndef noisy(request):\n    print(request.node.name)\n"
+    )
+    pytester.makeconftest("import pytest\n" + printing)
+    result = run(pytester, "-rP")
+    said = [line for line in result.outlines if line.startswith("test_invoice[")]
+    assert [line[-6:-1] for line in said] == ["inv_1", "inv_2", "inv_3"]
+
+
+def test_memory_of_a_passed_test_holds_no_report_of_its_own(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo("a"))
+    pytester.makeconftest(
+        "def pytest_terminal_summary(terminalreporter):\n"
+        "    reports = terminalreporter.stats['passed']\n"
+        "    print('kept', len(reports), 'of which', len({id(each) for each in reports}))\n"
+    )
+    # The last is dropped when the next begins.
+    run(pytester).stdout.fnmatch_lines(["kept 3 of which 2"])
+
+
 def test_tests_in_a_folder_of_documents_that_is_no_suites_are_found(
     pytester: pytest.Pytester,
 ) -> None:

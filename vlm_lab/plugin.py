@@ -9,7 +9,7 @@ beside the documents.
 
 import gc
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +66,6 @@ USAGE_ERROR = pytest.StashKey[bool]()
 NO_SESSION = pytest.StashKey[bool]()  # what was typed allows no run: said once, not for each file
 DATA_FOLDERS = ("documents", "references")
 SUITE_FILES = ("suite.yaml", "schema.json")
-NO_KEYWORDS: Mapping[str, Any] = {}
 NO_TESTS_LEFT = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
@@ -468,19 +467,21 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
 
 
 def forget_passed_phases(config: pytest.Config) -> None:
-    """Drops what pytest keeps to the end of each setup and teardown that passed, two reports a
-    case: --durations reads them, and of a failed test what they have captured is shown. The third
-    one stays, without empty lists of its own."""
+    """Drops what pytest keeps to the end of each test that passed, three reports a case.
+
+    --durations reads them, -rP shows what they have captured, -rp their names. Otherwise those of
+    setup and teardown go, unless they have captured something, and the third is only counted: the
+    first of all stands in its place.
+    """
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is None or config.getoption("durations") is not None:
         return
     reports = terminal.stats.get("", [])
     while reports and not reports[-1].sections:
         reports.pop()
-    for report in terminal.stats.get("passed", [])[-1:]:
-        report.keywords = report.keywords or NO_KEYWORDS
-        report.sections = report.sections or ()
-        report.user_properties = report.user_properties or ()
+    passed_reports = terminal.stats.get("passed", [])
+    if passed_reports and not terminal.hasopt("p") and not terminal.hasopt("P"):
+        passed_reports[-1] = passed_reports[0]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -53,6 +53,7 @@ WORKER_MODULES = (
     "vlm_lab.backends.transformers.text_only",
     "vlm_lab.backends.transformers.processors",
     "vlm_lab.backends.transformers.library_messages",
+    "vlm_lab.backends.transformers.libraries",
     "vlm_lab.backends.transformers.load_report",
     "vlm_lab.backends.transformers.quantization",
     "vlm_lab.backends.transformers.adapter_loading",

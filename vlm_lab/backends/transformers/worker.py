@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vlm_lab.backends.transformers import batch
+from vlm_lab.backends.transformers.libraries import import_libraries
 from vlm_lab.backends.transformers.loaded_model import LoadedModel, Payload
 from vlm_lab.backends.transformers.worker_error import WorkerError
 from vlm_lab.messages import encode_message
@@ -28,6 +29,7 @@ def serve_requests(channel: Any) -> None:
     loaded_models: list[LoadedModel] = []
 
     def load() -> Payload:
+        import_libraries()
         loaded_models.append(LoadedModel(load_request))
         return loaded_models[0].environment
 
