@@ -15,7 +15,6 @@ TEXT = {
     "num_key_value_heads": 2,
     "max_position_embeddings": 16384,
 }
-HEAD = TEXT["hidden_size"] // TEXT["num_attention_heads"]
 LAYERS = {
     "hidden_size": 32,
     "intermediate_size": 64,
@@ -145,9 +144,14 @@ def write(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1), "utf-8")
 
 
+def compute_head_size() -> int:
+    """Numbers of a head. Asked when a checkpoint is made: TEXT may hold larger numbers then."""
+    return TEXT["hidden_size"] // TEXT["num_attention_heads"]
+
+
 def mrope() -> list[int]:
     """How the halves of a head's numbers are shared among time, height and width, in about Qwen's
     proportions."""
-    half = HEAD // 2
+    half = compute_head_size() // 2
     time = half // 4
     return [time, (half - time) // 2, half - time - (half - time) // 2]

@@ -17,7 +17,6 @@ from typing import Any
 from tests.checkpoint_parts import (
     CHAT,
     CLIP,
-    HEAD,
     LAYERS,
     LLAVA_GRID,
     QWEN_IMAGE,
@@ -27,6 +26,7 @@ from tests.checkpoint_parts import (
     TEXT,
     TILES,
     USER_FIRST,
+    compute_head_size,
     find_ids,
     mrope,
     named_tokenizer,
@@ -61,7 +61,7 @@ def qwen(
     config = config_class(
         text_config={
             **TEXT,
-            "head_dim": HEAD,
+            "head_dim": compute_head_size(),
             "vocab_size": len(text),
             "bos_token_id": None,
             "eos_token_id": text.eos_token_id,
@@ -191,7 +191,7 @@ def gemma3(folder: Path) -> None:
         text_config={
             **TEXT,
             **special_ids(text),
-            "head_dim": HEAD,
+            "head_dim": compute_head_size(),
             "sliding_window": 512,
         },
         vision_config={**SIGLIP, "image_size": 112, "patch_size": 14},

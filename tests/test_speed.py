@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import AutoModelForImageTextToText
 
 from tests import checkpoints
 from tools import bench_speed, bench_throughput
@@ -76,6 +78,14 @@ def test_the_table_counts_from_the_first_way(capsys: pytest.CaptureFixture[str])
     rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert rows[2] == "batch of 8 0.5000 0.50 2.00 8.5 1.0 - 1"
     assert rows[4] == "offline 0.2500 0.25 4.00 6.8 1.0 90% 0"
+
+
+def test_the_checkpoint_that_is_drawn_answers(tmp_path: Path) -> None:
+    """Its numbers are larger than those of other tests' checkpoints, and must fit each other."""
+    bench_speed.draw_checkpoint(tmp_path / "tiny")
+    model = AutoModelForImageTextToText.from_pretrained(tmp_path / "tiny")
+    assert 10e6 < model.num_parameters() < 30e6
+    assert model(input_ids=torch.tensor([[5, 6, 7]])).logits.shape[1] == 3
 
 
 @pytest.mark.soak  # six processes, one after the other

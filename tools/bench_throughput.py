@@ -190,8 +190,7 @@ def count_differing(outcome: Outcome, of_one_page: Outcome) -> int:
 def draw_checkpoint(folder: Path, size: str, device: str, dtype: str) -> None:
     """A random Qwen2-VL of about 15 million or 2 billion parameters."""
     if size == "tiny":
-        checkpoints.TEXT.update(bench_speed.SIZE)
-        checkpoints.build("qwen2_vl", folder)
+        bench_speed.draw_checkpoint(folder)
         return
     import torch
     from transformers import Qwen2VLConfig
