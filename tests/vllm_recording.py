@@ -54,7 +54,7 @@ def build_model(name: str, url: str) -> Model:
 def build_prompt(name: str) -> Prompt:
     """One grey page."""
     text = "1 " * 3000 if name == "prompt_too_long" else "totals"
-    page = Page(0, Image.new("RGB", (160, 120), (200, 200, 200)))
+    page = Page.from_image(0, Image.new("RGB", (160, 120), (200, 200, 200)))
     return Prompt(
         id="p", text=text, pages=[page], document_id="d", document_name="d.png", schema=SCHEMA
     )

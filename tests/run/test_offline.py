@@ -149,7 +149,7 @@ def open_window(
         SimpleNamespace(key=f"d{number}", id=f"d{number}") for number in range(count)
     ]
     stored: list[Generation] = []
-    page = Page(0, Image.new("RGB", (100, 100)))
+    page = Page.from_image(0, Image.new("RGB", (100, 100)))
 
     def prepare(case: Case) -> tuple[Prompt, str]:
         if prepared is not None:

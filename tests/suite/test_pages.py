@@ -125,6 +125,17 @@ def test_pdf_is_rendered_at_the_dpi_asked_for(tmp_path: Path) -> None:
     assert [image.size for image in pages(path, dpi=150)] == [(150, 300)]
 
 
+@pytest.mark.parametrize("width", [200, 201, 202, 203])  # PDFium fills rows up to four bytes
+def test_a_page_is_what_pdfium_draws_however_wide_it_is(tmp_path: Path, width: int) -> None:
+    path = tmp_path / "a.pdf"
+    picture((width, 100)).save(path, resolution=72)
+    (page,) = Pages(path, 1, 72).render_pages()
+    with pypdfium2.PdfDocument(path) as pdf:
+        drawn = pdf[0].render(scale=1).to_pil().convert("RGB")
+    assert page.size == drawn.size == (width, 100)
+    assert page.image.tobytes() == page.pixels == drawn.tobytes()
+
+
 def test_pdf_rotation_is_honoured(tmp_path: Path) -> None:
     assert pages(pdf(tmp_path / "a.pdf", [(72, 144)], rotation=90))[0].size == (144, 72)
 

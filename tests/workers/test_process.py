@@ -14,7 +14,6 @@ from PIL import Image
 
 from tests.processes import has_ended
 from vlm_lab.errors import GenerationError
-from vlm_lab.workers.pixel_file import pack_pages
 from vlm_lab.workers.process import Worker, WorkerCode
 
 WORKER = """
@@ -163,7 +162,7 @@ def test_pages_arrive_as_they_were_whatever_came_before(
     large, small = Image.effect_noise((1200, 900), 90), Image.new("RGB", (3, 2), (7, 8, 9))
     try:
         for images in ([large, small], [small], [], [small, large]):
-            pages = pack_pages(images)
+            pages = [(image.size, image.tobytes()) for image in images]
             expected = [[list(size), pixels] for size, pixels in pages]
             assert worker.request_answer({"do": "echo"}, 30, pages) == {"pages": expected}
     finally:

@@ -31,7 +31,7 @@ class WaitingPrompt:
 
     def count_pixels(self) -> int:
         """Of its pages, which wait in memory."""
-        sizes = [page.image.size for page in self.prompt.pages]
+        sizes = [page.size for page in self.prompt.pages]
         return sum(width * height for width, height in sizes)
 
 
@@ -60,7 +60,7 @@ def choose_limits(candidate: Candidate) -> BatchLimits:
 
 def estimate_tokens(candidate: Candidate, prompt: Prompt) -> int:
     """Tokens of a prompt and of the longest reply to it; its pages are rendered."""
-    sizes = [page.image.size for page in prompt.pages]
+    sizes = [page.size for page in prompt.pages]
     visual_tokens = None
     if not candidate.model.has_own_backend:  # a class of one's own is busy answering
         visual_tokens = candidate.predict_visual_tokens(sizes)

@@ -56,10 +56,10 @@ class PageInspector:
         """DocumentError where the pages cannot be rendered."""
         pages = prompt.pages
         if not isinstance(pages, Pages):
-            return PageFacts(tuple(page.image.size for page in pages), ())
+            return PageFacts(tuple(page.size for page in pages), ())
         key = pages.path, pages.max_pages, pages.dpi
         if key not in self._facts:
-            image_sizes = tuple(page.image.size for page in pages)
+            image_sizes = tuple(page.size for page in pages)
             self._facts[key] = PageFacts(image_sizes, pages.notes)
         return self._facts[key]
 

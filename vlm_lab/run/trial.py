@@ -131,7 +131,7 @@ def describe_model(candidate: Candidate) -> Trial:
 def _try_page(
     candidate: Candidate, case: Case, prompt: Prompt
 ) -> tuple[PageTrial, Mapping[str, Any]]:
-    sizes = [page.image.size for page in prompt.pages]
+    sizes = [page.size for page in prompt.pages]
     start_time = time.perf_counter()
     reply = candidate.generate(prompt)
     seconds = time.perf_counter() - start_time

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -143,12 +144,28 @@ class Document:
     inclusion_probability: float | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Page:
-    """One rendered page: RGB pixels, all that a model ever gets of a document."""
+    """One rendered page: RGB pixels, all that a model ever gets of a document. `pixels` are three
+    bytes each, row after row from the top with nothing between them; `image` is made of them when
+    somebody looks at it: on the way to a worker nobody does."""
 
     index: int
-    image: Image
+    size: tuple[int, int]
+    pixels: bytes
+
+    @classmethod
+    def from_image(cls, index: int, image: Image) -> Page:
+        """The page that shows a picture."""
+        rgb_image = image if image.mode == "RGB" else image.convert("RGB")
+        return cls(index, image.size, rgb_image.tobytes())
+
+    @cached_property
+    def image(self) -> Image:
+        """The page for Pillow."""
+        from PIL import Image
+
+        return Image.frombytes("RGB", self.size, self.pixels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

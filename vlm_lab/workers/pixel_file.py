@@ -5,22 +5,10 @@ The file has no name on any disk and is gone with its process, however that ends
 """
 
 import os
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from collections.abc import Sequence
+from typing import Any
 
 PixelPage = tuple[tuple[int, int], bytes]  # size, RGB pixels
-
-
-def pack_pages(images: Iterable["Image"]) -> list[PixelPage]:
-    """Each page's size and pixels."""
-    pages: list[PixelPage] = []
-    for image in images:
-        rgb_image = image if image.mode == "RGB" else image.convert("RGB")
-        pages.append((image.size, rgb_image.tobytes()))
-    return pages
 
 
 class PixelFile:

@@ -267,7 +267,7 @@ def page(*rows: str) -> Page:
         ImageDraw.Draw(image).text(
             (40, 30 + 70 * index), row, fill="black", font=ImageFont.truetype(font(), 26)
         )
-    return Page(0, image)
+    return Page.from_image(0, image)
 
 
 def font() -> str:

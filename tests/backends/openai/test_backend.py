@@ -53,7 +53,7 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def prompt(*sizes: tuple[int, int]) -> Prompt:
     pages = [
-        Page(i, Image.new("RGB", size, (10 * i, 200, 30)))
+        Page.from_image(i, Image.new("RGB", size, (10 * i, 200, 30)))
         for i, size in enumerate(sizes or ((8, 9),))
     ]
     return Prompt(
@@ -450,7 +450,7 @@ def test_no_answer_raises_anything_but_a_generation_error(value: Any) -> None:
         ("inf", None),
         ("soon", None),
         ("Mon, 99 Foo", None),
-        (format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True), 0),
+        ("Sat, 28 Feb 2026 07:00:00 GMT", 0),
     ],
 )
 def test_retry_after(header: str | None, seconds: float | None) -> None:

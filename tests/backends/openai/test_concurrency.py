@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 PROMPT = Prompt(
     id="default",
     text="read",
-    pages=[Page(0, Image.new("RGB", (8, 9)))],
+    pages=[Page.from_image(0, Image.new("RGB", (8, 9)))],
     document_id="inv_1",
     document_name="inv_1.png",
 )

@@ -37,7 +37,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 def make_prompt() -> Prompt:
-    page = Page(0, Image.new("RGB", (8, 8)))
+    page = Page.from_image(0, Image.new("RGB", (8, 8)))
     return Prompt(id="default", text="read", pages=[page], document_id="a", document_name="a")
 
 

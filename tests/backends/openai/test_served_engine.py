@@ -30,7 +30,7 @@ ENGINE = PROJECT / "tests" / "data" / "stand_in_engine.py"
 PROMPT = Prompt(
     id="default",
     text="read",
-    pages=[Page(0, Image.new("RGB", (8, 9)))],
+    pages=[Page.from_image(0, Image.new("RGB", (8, 9)))],
     document_id="inv_1",
     document_name="inv_1.png",
 )

@@ -144,7 +144,7 @@ def test_a_reply_comes_back_as_it_was_said(obeys: Candidate) -> None:
 
 def test_pages_go_as_pixels_and_the_prompt_with_all_that_it_says(obeys: Candidate) -> None:
     images = [Image.new("L", (7, 5), 30), Image.new("RGB", (600, 900), (1, 2, 3))]
-    pages = [Page(index, image) for index, image in zip((2, 4), images, strict=True)]
+    pages = [Page.from_image(index, image) for index, image in zip((2, 4), images, strict=True)]
     told = (
         "told = [(page.index, page.image.mode, page.image.size, page.image.getpixel((4, 4)))"
         " for page in prompt.pages]\n"

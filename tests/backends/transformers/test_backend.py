@@ -33,7 +33,7 @@ def page() -> Page:
         draw.text(
             (40, 40 + 38 * row), f"Invoice 2024-{row:03}   Total {row * 17}.50 EUR", fill="black"
         )
-    return Page(0, image)
+    return Page.from_image(0, image)
 
 
 def prompt(text: str = TEXT, pages: int = 1) -> Prompt:

@@ -163,7 +163,7 @@ class OpenAI(Backend):
             timing=Timing(preprocess_seconds, first_token_seconds, decode_seconds),
             mean_logprob=compute_mean_logprob(reply),
             tokens=parse_token_logprobs(reply) if text == reply.text else (),
-            image_sizes=tuple(page.image.size for page in prompt.pages),
+            image_sizes=tuple(page.size for page in prompt.pages),
             environment=mask(environment),
         )
 

@@ -22,7 +22,6 @@ from vlm_lab.errors import GenerationError
 from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe_lines
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
-from vlm_lab.workers.pixel_file import pack_pages
 from vlm_lab.workers.process import (
     OFFLINE_VARIABLES,
     START_SECONDS,
@@ -118,7 +117,7 @@ class OwnProcess:
     ) -> Any:
         """What a call returns; raises what it raised, and GenerationError where the process died
         over it."""
-        pixel_pages = pack_pages(page.image for page in pages)
+        pixel_pages = [(page.size, page.pixels) for page in pages]
         request = {"call": call, "arguments": transfer.encode_arguments(arguments)}
         try:
             answer = self._supervisor.request_answer(

@@ -10,8 +10,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from PIL import Image
-
 from vlm_lab.backends import Backend, resolve_backend
 from vlm_lab.backends.own import transfer
 from vlm_lab.types import Model, Page, Prompt, Runtime
@@ -100,5 +98,5 @@ def build_prompt(bare_prompt: BarePrompt, pages: Iterator[PixelPage]) -> Prompt:
     prompt_pages = []
     for index in indices:
         size, pixels = next(pages)
-        prompt_pages.append(Page(index, Image.frombytes("RGB", size, pixels)))
+        prompt_pages.append(Page(index, size, pixels))
     return replace(prompt, pages=tuple(prompt_pages))

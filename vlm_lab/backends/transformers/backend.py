@@ -38,7 +38,7 @@ from vlm_lab.backends.transformers.settings import (
 from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.messages import Message, decode_message
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
-from vlm_lab.workers.pixel_file import PixelPage, pack_pages
+from vlm_lab.workers.pixel_file import PixelPage
 from vlm_lab.workers.process import Worker
 from vlm_lab.workers.supervisor import Supervisor
 
@@ -319,4 +319,4 @@ def _shorten_reply(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pack_prompts(prompts: Sequence[Prompt]) -> list[PixelPage]:
     all_pages = chain.from_iterable(prompt.pages for prompt in prompts)
-    return pack_pages(page.image for page in all_pages)
+    return [(page.size, page.pixels) for page in all_pages]

@@ -21,8 +21,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
-
 from vlm_lab.errors import DocumentError, HiddenDocument
 from vlm_lab.messages import Message
 from vlm_lab.sanitize import terminal_safe
@@ -146,7 +144,7 @@ class PageWorker:
             header, pixels = self._receive(deadline)
             notes += [Message(kind, figures) for kind, figures in header.get("notes", ())]
             if "page" in header:
-                pages.append(Page(header["page"], _make_image(header, pixels)))
+                pages.append(_make_page(header, pixels))
             elif "picture" in header:
                 pictures.append(bytes(pixels))
             else:
@@ -289,12 +287,15 @@ def _enlarge_pipe(process: "subprocess.Popen[bytes]") -> None:
             fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
-def _make_image(header: dict[str, Any], pixels: Buffer) -> Image.Image:
-    """The page's picture, with memory of its own."""
+def _make_page(header: dict[str, Any], pixels: Buffer) -> Page:
+    """The page, with memory of its own and without what PDFium leaves at the end of rows."""
     width, height = header["size"]
-    stride = header["stride"]
-    data: Any = pixels  # Pillow takes any buffer
-    return Image.frombuffer("RGB", (width, height), data, "raw", "RGB", stride, 1)
+    stride, row_bytes = header["stride"], 3 * width
+    if stride == row_bytes:
+        return Page(header["page"], (width, height), bytes(pixels))
+    starts = range(0, stride * height, stride)
+    rows = (pixels[start : start + row_bytes] for start in starts)
+    return Page(header["page"], (width, height), b"".join(rows))
 
 
 def _read_into(view: memoryview, descriptor: int, deadline: float) -> None:
