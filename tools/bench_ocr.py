@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("suite", type=Path)
     parser.add_argument("settings", nargs="*")
     parser.add_argument("--every", type=int, default=1, help="each Nth document alone")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     documents, _ = load_documents(load_suite(arguments.suite))
     readers = {AS_IS: Reader({})}
     readers |= {text: Reader(_parse_settings(text)) for text in arguments.settings}

@@ -16,8 +16,9 @@ from vlm_lab.messages import Message
 SETTINGS: Mapping[str, Any] = {"Global.log_level": "critical"}
 SESSION_OPTIONS: Mapping[str, str] = {
     # A thread without work sleeps. By default it spins, which takes a core from whatever else runs:
-    # beside another process a page cost 0.8 times the CPU seconds without it, alone as many or
-    # fewer, in the same time. The texts are the same. RapidOCR has no setting for it.
+    # beside a busy process a page took 0.78 times as long and 0.74 times the CPU seconds without
+    # it, alone it took as long. The texts are the same. RapidOCR has no setting for it.
+    # docs/page-text.md has what else was measured.
     "session.intra_op.allow_spinning": "0",
 }
 ERRORS_ALONE = 4  # of onnxruntime's levels of severity
