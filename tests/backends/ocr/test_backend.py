@@ -2,7 +2,6 @@
 can read."""
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vlm_lab.backends.ocr import backend, rules
 from vlm_lab.backends.ocr.backend import Ocr
-from vlm_lab.backends.ocr.rapidocr_reader import load_rapidocr_engine
 from vlm_lab.backends.ocr.text_lines import build_text_line, deskew_lines
 from vlm_lab.errors import Skip, UserError
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
@@ -422,14 +420,3 @@ def test_another_setting_or_rule_is_another_identity(
         file.write("# another\n")
     after = Ocr.identity(MODEL, Runtime(cache=tmp_path))
     assert {key for key in before if before[key] != after[key]} == {"rules"}
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are not assigned here")
-def test_rapidocr_has_a_thread_for_each_core_that_the_process_may_use(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2})
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    settings = load_rapidocr_engine().cfg.EngineConfig.onnxruntime
-    assert settings.intra_op_num_threads == 3
-    assert settings.enable_cpu_mem_arena
