@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.projects import read_figures, run_folder_of, write_project
+from tests.projects import echo, read_figures, run_folder_of, write_project
+from tests.servers import Server, Step, completion, serving
 from tests.suites import REFERENCE
 from vlm_lab.cli.main import main
 from vlm_lab.records.report_json import read_report, read_report_records
@@ -21,17 +22,29 @@ from vlm_lab.run.cluster import report, session, stages
 from vlm_lab.run.cluster.documents import LINE, PLAN_FILE, count_groups, read_group, read_plan
 from vlm_lab.run.cluster.options import read_cluster_options
 from vlm_lab.run.cluster.session import ClusterSession
+from vlm_lab.suite.pages import stop_rendering
 from vlm_lab.types import Report
 
 pytest.importorskip("pyarrow", reason="the extra `dev` brings it, and is not installed here")
 
 MODELS = "models:\n  - {name: today, backend: replay, model_id: answers}\n"
+SERVED = """
+prompts:
+  with-text: {{text: "{{{{ schema }}}} {{{{ ocr_text }}}}"}}
+models:
+  - name: served
+    model_id: x
+    backend: openai
+    backend_kwargs: {{base_url: "{url}"}}
+    prompts: [default, with-text]
+    reader: eyes
+"""
 NAMES = [f"inv_{number:02}" for number in range(40)]
 DAMAGED, WRONG, UNANSWERED = NAMES[3], NAMES[5], NAMES[8:20]
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Forty documents with answers that were given before; Ray's place is taken by a loop."""
     folder = pytester.path
     write_project(folder, MODELS, dict.fromkeys(NAMES, REFERENCE), "verified: true")
@@ -43,13 +56,14 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name not in UNANSWERED:
             write_answer(folder, name, answer)
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.setattr(stages, "_workers", {})
     ray = SimpleNamespace(put=lambda value: value, get=lambda value: value)
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.setattr(session, "import_ray", lambda: ray)
     monkeypatch.setattr(session, "connect", lambda _: nullcontext(ray))
     monkeypatch.setattr(session, "stream_records", stream_here)
-    return folder
+    yield folder
+    stages.close_workers()
+    stop_rendering()
 
 
 def write_answer(project: Path, name: str, answer: dict[str, Any]) -> None:
@@ -75,6 +89,28 @@ def test_its_report_is_that_of_a_plain_run(project: Path, pytester: pytest.Pytes
     pytester.runpytest("benchmarks")
     folder, _ = run(project)
     assert read_figures(folder) == read_figures(run_folder_of(project))
+
+
+def test_a_server_is_sent_what_a_plain_run_sends_it(
+    project: Path, pytester: pytest.Pytester
+) -> None:
+    with serving(Step(completion(json.dumps(REFERENCE)))) as server:
+        models = SERVED.format(url=server.url) + echo("eyes", answer="Total 119.00")
+        (project / "models.yaml").write_text(models)
+        pytester.runpytest("benchmarks", "--scenario=offline", "-k", "served")
+        plain = take_requests(server)
+        folder, _ = run(project, "-k", "served")
+        assert take_requests(server) == plain
+    assert len(plain) == 2 * (len(NAMES) - 1)
+    assert sum("Total 119.00" in request for request in plain) == len(NAMES) - 1
+    assert read_figures(folder) == read_figures(run_folder_of(project))
+
+
+def take_requests(server: Server) -> list[str]:
+    """What the server was asked since this was last called, in an order of its own."""
+    requests = sorted(map(json.dumps, server.asked))
+    server.asked.clear()
+    return requests
 
 
 def test_gone_on_with_it_asks_what_has_no_answer(project: Path) -> None:

@@ -123,11 +123,16 @@ _workers: dict[str, Worker] = {}  # of this process: one, of the job in hand
 
 def _get_worker(job: Job) -> Worker:
     if job.id not in _workers:
-        for worker in _workers.values():
-            worker.page_reader.close()
-        _workers.clear()
+        close_workers()
         _workers[job.id] = Worker(job)
     return _workers[job.id]
+
+
+def close_workers() -> None:
+    """Frees what this process keeps of earlier jobs."""
+    for worker in _workers.values():
+        worker.page_reader.close()
+    _workers.clear()
 
 
 def _find_own_code(job: Job) -> None:
@@ -175,6 +180,8 @@ def render_document(worker: Worker, planned: PlannedDocument) -> Item | None:
             return _render_case(worker, case, item)
         except Exception as error:
             return item.fail(error)
+        finally:
+            worker.page_reader.forget_texts()
 
 
 @contextmanager
@@ -232,6 +239,10 @@ class ModelActor:
         self.job = job
         _find_own_code(job)
         self.candidate = Candidate(job.builder.model, job.runtime)
+
+    def __del__(self) -> None:
+        """Ends a model's process or engine; Ray Data has no other call at an actor's end."""
+        self.candidate.close()
 
     def __call__(self, batch: Batch) -> dict[str, Any]:
         """Items -> the same with replies, or with the reason why there is none."""
