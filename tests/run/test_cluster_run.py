@@ -18,9 +18,13 @@ from tests.suites import REFERENCE
 from vlm_lab.cli.main import main
 from vlm_lab.records.report_json import read_report, read_report_records
 from vlm_lab.records.run_folder import read_all_heads, read_heads
-from vlm_lab.run.cluster import report, session, stages
+from vlm_lab.run.cluster import report, session, workers
 from vlm_lab.run.cluster.documents import LINE, PLAN_FILE, count_groups, read_group, read_plan
+from vlm_lab.run.cluster.items import Job, pack_items, unpack_items
+from vlm_lab.run.cluster.model_actor import ModelActor
 from vlm_lab.run.cluster.options import read_cluster_options
+from vlm_lab.run.cluster.rendering import render_documents
+from vlm_lab.run.cluster.scoring import score_replies
 from vlm_lab.run.cluster.session import ClusterSession
 from vlm_lab.suite.pages import stop_rendering
 from vlm_lab.types import Report
@@ -62,7 +66,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(session, "connect", lambda _: nullcontext(ray))
     monkeypatch.setattr(session, "stream_records", stream_here)
     yield folder
-    stages.close_workers()
+    workers.close_workers()
     stop_rendering()
 
 
@@ -70,14 +74,14 @@ def write_answer(project: Path, name: str, answer: dict[str, Any]) -> None:
     (project / "answers" / f"{name}.json").write_text(json.dumps(answer))
 
 
-def stream_here(_ray: Any, job: stages.Job, plan: Path, _options: Any) -> Iterator[Any]:
+def stream_here(_ray: Any, job: Job, plan: Path, _options: Any) -> Iterator[Any]:
     """As `pipeline.stream_records`, on one machine and in one process."""
-    actor = stages.ModelActor(job)
+    actor = ModelActor(job)
     for number in range(count_groups(plan)):
         lines = read_group(plan, number).column(LINE).to_pylist()
-        rendered = stages.render_documents({LINE: lines}, job)
-        items = [item for batch in rendered for item in stages.unpack_items(batch)]
-        yield stages.score_replies(actor(stages.pack_items(items)), job)
+        rendered = render_documents({LINE: lines}, job)
+        items = [item for batch in rendered for item in unpack_items(batch)]
+        yield score_replies(actor(pack_items(items)), job)
 
 
 def run(project: Path, *options: str) -> tuple[Path, Report]:

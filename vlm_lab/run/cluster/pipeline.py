@@ -20,7 +20,10 @@ from typing import Any
 from vlm_lab.commands import format_install_command
 from vlm_lab.errors import UserError
 from vlm_lab.run.cluster.documents import GROUP_ROWS, count_groups, read_group
-from vlm_lab.run.cluster.stages import Job, ModelActor, render_documents, score_replies
+from vlm_lab.run.cluster.items import Job
+from vlm_lab.run.cluster.model_actor import ModelActor
+from vlm_lab.run.cluster.rendering import render_documents
+from vlm_lab.run.cluster.scoring import score_replies
 from vlm_lab.types import Model
 
 LOOPBACK = "127.0.0.1"
@@ -138,12 +141,13 @@ def _choose_gpus(ray: Any, model: Model, options: ClusterOptions) -> float:
 
 
 def _choose_pool(ray: Any, options: ClusterOptions, gpus: float) -> Any:
-    """As many actors as there are machines, or shares of GPUs."""
+    """As many actors as there are machines, or shares of GPUs, from the beginning, since Ray Data
+    is slow to start more; fewer where machines are lost."""
     resources = ray.cluster_resources()
     alive = sum(node["Alive"] for node in ray.nodes())
     room = int(resources.get("GPU", 0) // gpus) if gpus else alive
     most = options.replicas or max(1, room)
-    return ray.data.ActorPoolStrategy(min_size=1, max_size=most)
+    return ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=most)
 
 
 def _select_this_machine(ray: Any) -> dict[str, str]:
