@@ -1,6 +1,7 @@
 """python tools/bench_ray.py --documents 1000 10000: a run over three machines of a Ray cluster on
-this one, replayed answers to small documents: seconds a document, and what the process that plans
-and writes takes of memory while documents are asked.
+this one, replayed answers to small documents, or with `--nano` slips that the model that ships
+reads: seconds a document, and what the process that plans and writes takes of memory while
+documents are asked.
 
 Needs psutil; Ray's environment is made in cache/engines/ray.
 """
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.projects import write_project
 from tests.ray_cluster import make_environment, start_cluster
+from tests.slips import write_slip_project
 from tests.suites import REFERENCE
 
 SAMPLE_SECONDS = 1.0
@@ -29,12 +31,14 @@ Sample = tuple[float, float, int, float]  # seconds, MB, documents written, CPU 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, nargs="+", default=[1000, 10000])
+    parser.add_argument("--nano", action="store_true", help="the model that ships reads slips")
     args = parser.parse_args()
     python = make_environment()
     for count in args.documents:
         with tempfile.TemporaryDirectory() as folder, start_cluster(python) as cluster:
             project = Path(folder)
-            write_documents(project, count)
+            write = write_slip_project if args.nano else write_documents
+            write(project, count)
             samples = run(python, project, cluster.address)
         report(count, samples)
 

@@ -18,7 +18,7 @@ from vlm_lab.records import parquet_records, run_folder
 from vlm_lab.records.record_lines import decode_record, encode_record
 from vlm_lab.types import Batch, PageText, Reading, Record, Timing, Usage
 
-pytest.importorskip("pyarrow", reason="the extra `ray` brings it, and is not installed here")
+pytest.importorskip("pyarrow", reason="the extra `dev` brings it, and is not installed here")
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

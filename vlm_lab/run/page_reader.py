@@ -112,9 +112,13 @@ class PageReader:
     def forget(self) -> None:
         """At the end of a model's cases: what went wrong may not for the next model, and text that
         no cache keeps is let go."""
+        self.forget_texts()
+        self._close_models()
+
+    def forget_texts(self) -> None:
+        """The same, the readers staying open."""
         with self._lock:
             self._outcomes.clear()
-        self._close_models()
 
     def close(self) -> None:
         """Frees all readers."""

@@ -24,7 +24,7 @@ from vlm_lab.types import Document, Suite
 
 PLAN_FILE = "documents.parquet"
 LINE = "document"  # the one column
-GROUP_ROWS = 100  # documents that one task renders
+GROUP_ROWS = 96  # documents that one task reads
 
 
 class Source(NamedTuple):

@@ -2,8 +2,10 @@
 
 read (this machine) -> render (tasks) -> ask (actors) -> score (tasks) -> here
 
-Ray starts a lost machine's tasks and actors elsewhere, and hands each block over once, in the order
-of the documents. Images go from machine to machine inside Ray's store, never through this process.
+Ray spreads tasks over all machines, starts a lost machine's tasks and actors elsewhere, and hands
+each block over once, in the order of the documents. A block has at most the documents that an actor
+is asked at once, so that a run of a hundred small documents is shared out, too. Images go from
+machine to machine inside Ray's store, never through this process.
 """
 
 import logging
@@ -18,17 +20,19 @@ from typing import Any
 from vlm_lab.commands import format_install_command
 from vlm_lab.errors import UserError
 from vlm_lab.run.cluster.documents import GROUP_ROWS, count_groups, read_group
-from vlm_lab.run.cluster.stages import Job, ModelActor, render_documents, score_replies
+from vlm_lab.run.cluster.items import Job
+from vlm_lab.run.cluster.model_actor import ModelActor
+from vlm_lab.run.cluster.rendering import render_documents
+from vlm_lab.run.cluster.scoring import score_replies
 from vlm_lab.types import Model
 
 LOOPBACK = "127.0.0.1"
 # One processor of a machine is enough for a model's actor beside a task, so that neither waits for
-# the other without an end.
-TASK_CPUS = ACTOR_CPUS = 0.5
-ASKED_TOGETHER = 32  # documents that an actor gets at once
+# the other without an end. Ray Data would run tasks that take as much as the actors inside them.
+TASK_CPUS, ACTOR_CPUS = 0.5, 0.4
+ASKED_TOGETHER = 32  # documents that an actor gets at once, and that one task renders
 BLOCK_BYTES = 64 * 2**20  # of pages that wait for a model as one block
 LOCAL_STORE_BYTES = 512 * 2**20
-AGAIN = -1  # as often as machines are lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +101,18 @@ def _configure(ray: Any) -> None:
 
 def stream_records(ray: Any, job: Job, plan: Path, options: ClusterOptions) -> Iterator[Any]:
     """Tables of records, in the order of the documents, as they are done."""
-    source = _make_source(ray, plan)
     gpus = _choose_gpus(ray, job.builder.model, options)
-    local_only = {"scheduling_strategy": _stay_here(ray), "num_cpus": 0}
     documents = ray.data.read_datasource(
-        source, override_num_blocks=max(1, count_groups(plan)), ray_remote_args=local_only
+        _make_source(ray, plan),
+        override_num_blocks=max(1, count_groups(plan)) * (GROUP_ROWS // ASKED_TOGETHER),
+        num_cpus=0,
+        label_selector=_select_this_machine(ray),
     )
     rendered = documents.map_batches(
         render_documents,
         fn_kwargs={"job": job},
         batch_size=None,
         num_cpus=TASK_CPUS,
-        scheduling_strategy="SPREAD",
     )
     asked = rendered.map_batches(
         ModelActor,
@@ -117,15 +121,12 @@ def stream_records(ray: Any, job: Job, plan: Path, options: ClusterOptions) -> I
         compute=_choose_pool(ray, options, gpus),
         num_cpus=ACTOR_CPUS,
         num_gpus=gpus,
-        max_restarts=AGAIN,
-        max_task_retries=AGAIN,
     )
     scored = asked.map_batches(
         score_replies,
         fn_kwargs={"job": job},
         batch_size=None,
         num_cpus=TASK_CPUS,
-        scheduling_strategy="SPREAD",
     )
     yield from scored.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
 
@@ -140,20 +141,18 @@ def _choose_gpus(ray: Any, model: Model, options: ClusterOptions) -> float:
 
 
 def _choose_pool(ray: Any, options: ClusterOptions, gpus: float) -> Any:
-    """As many actors as there are machines, or shares of GPUs."""
+    """As many actors as there are machines, or shares of GPUs, from the beginning, since Ray Data
+    is slow to start more; fewer where machines are lost."""
     resources = ray.cluster_resources()
     alive = sum(node["Alive"] for node in ray.nodes())
     room = int(resources.get("GPU", 0) // gpus) if gpus else alive
     most = options.replicas or max(1, room)
-    return ray.data.ActorPoolStrategy(min_size=1, max_size=most)
+    return ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=most)
 
 
-def _stay_here(ray: Any) -> Any:
-    """The plan lies on this machine alone."""
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    node = ray.get_runtime_context().get_node_id()
-    return NodeAffinitySchedulingStrategy(node_id=node, soft=False)
+def _select_this_machine(ray: Any) -> dict[str, str]:
+    """The plan lies here alone."""
+    return {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
 
 
 def _make_source(ray: Any, plan: Path) -> Any:

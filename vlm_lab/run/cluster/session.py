@@ -25,9 +25,9 @@ from vlm_lab.run.cluster.documents import (
     read_plan,
     write_plan,
 )
+from vlm_lab.run.cluster.items import Job
 from vlm_lab.run.cluster.pipeline import ClusterOptions, connect, import_ray, stream_records
 from vlm_lab.run.cluster.report import write_cluster_report
-from vlm_lab.run.cluster.stages import Job
 from vlm_lab.run.environment import collect_environment, describe_device
 from vlm_lab.run.options import Options
 from vlm_lab.run.plan import Plan
