@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests import checkpoints
+from tests.checkpoint_parts import write
 from vlm_lab.backends.transformers import batch, families
 from vlm_lab.backends.transformers.family_table import NEED_TORCHVISION
 from vlm_lab.backends.transformers.loaded_model import LoadedModel
@@ -191,7 +192,7 @@ def test_what_a_processors_class_sets_is_not_taken_from_a_file(
 ) -> None:
     folder = Path(shutil.copytree(checkpoint(name), tmp_path / name))
     file = folder / "preprocessor_config.json"
-    checkpoints.write(file, {**read_json_object(file), **settings})
+    write(file, {**read_json_object(file), **settings})
     changed = LoadedModel(job(folder))
     counted = changed.generate_reply(request_of(SIZES[1]))["visual_tokens"]
     model = Model(name="tiny", model_id=str(folder))
@@ -226,8 +227,8 @@ def test_an_a4_page_under_the_hubs_own_settings(
     processor_kwargs: dict[str, Any],
     tokens: int,
 ) -> None:
-    checkpoints.write(tmp_path / "config.json", config)
-    checkpoints.write(tmp_path / "preprocessor_config.json", preprocessor)
+    write(tmp_path / "config.json", config)
+    write(tmp_path / "preprocessor_config.json", preprocessor)
     model = Model(name="hub", model_id="x", processor_kwargs=processor_kwargs)
     assert families.predict_visual_tokens(tmp_path, model, [A4_SIZE]) == tokens
 
