@@ -1,6 +1,7 @@
 """A project whose suite has the shipped slips, as often as wanted, for the model that ships."""
 
 import shutil
+from collections.abc import Mapping
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from tests.checkpoints import NANO
 from tests.projects import PROJECT, write_project
 
 SAMPLES = PROJECT / "benchmarks" / "invoices"
+SLIPS = SAMPLES / "documents" / "slips"
 # Computed in float32, values do not depend on which documents are in a batch.
 NANO_MODELS = f"""\
 models:
@@ -20,7 +22,15 @@ models:
 
 def write_slip_project(folder: Path, count: int) -> None:
     """The model, and so many copies of slips that it can read."""
-    write_project(folder, NANO_MODELS, {})
+    slips = islice(cycle(sorted(SLIPS.iterdir())), count)
+    copies = {f"{number:05} {slip.stem}": slip for number, slip in enumerate(slips)}
+    write_slips(folder, NANO_MODELS, copies)
+
+
+def write_slips(folder: Path, models: str, slips: Mapping[str, Path]) -> None:
+    """A project with drawn slips by the names that they get, and the schema and the prompt that the
+    model was trained on."""
+    write_project(folder, models, {})
     suite = folder / "benchmarks" / "invoices"
     shutil.rmtree(suite)
     for part in ("documents", "references"):
@@ -28,10 +38,7 @@ def write_slip_project(folder: Path, count: int) -> None:
     for name in ("schema.json", "prompt.md"):
         shutil.copyfile(SAMPLES / name, suite / name)
     (suite / "suite.yaml").write_text("languages: [en, de, fr]\nverified: true\n")
-    slips = sorted((SAMPLES / "documents" / "slips").iterdir())
-    for number, slip in enumerate(islice(cycle(slips), count)):
-        name, reference = f"{number:05} {slip.stem}", f"{slip.stem}.json"
+    for name, slip in slips.items():
+        reference = SAMPLES / "references" / "slips" / f"{slip.stem}.json"
         shutil.copyfile(slip, suite / "documents" / f"{name}{slip.suffix}")
-        shutil.copyfile(
-            SAMPLES / "references" / "slips" / reference, suite / "references" / f"{name}.json"
-        )
+        shutil.copyfile(reference, suite / "references" / f"{name}.json")

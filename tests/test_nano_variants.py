@@ -9,7 +9,6 @@ nothing is said for or against a variant.
 import importlib.util
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,13 +21,13 @@ import pytest
 
 from tests.adapters import write_adapter
 from tests.checkpoints import NANO
-from tests.projects import PROJECT, records_of, run_folder_of, write_project
+from tests.projects import records_of, run_folder_of
+from tests.slips import SLIPS, write_slips
 from vlm_lab.fields.schema import build_grammar_schema
 from vlm_lab.records.report_json import read_report
 from vlm_lab.report.variant_table import VARIANT_COLUMNS, build_variant_rows
 from vlm_lab.types import Report
 
-SAMPLES = PROJECT / "benchmarks" / "invoices"
 DOCUMENTS = ("slip 02.png", "slip 04.jpg")
 VARIANTS = ("json", "int8", "tuned", "ocr")
 NAMES = tuple(f"nano+{variant}" for variant in VARIANTS)
@@ -95,20 +94,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> VariantRun:
 
 
 def write_samples(folder: Path) -> None:
-    """A project with two drawn slips, and the schema and the prompt that the model was trained
-    on."""
-    write_project(folder, MODELS, {})
-    suite = folder / "benchmarks" / "invoices"
-    shutil.rmtree(suite)
-    for part in ("documents", "references"):
-        (suite / part).mkdir(parents=True)
-    for name in ("schema.json", "prompt.md"):
-        shutil.copyfile(SAMPLES / name, suite / name)
-    (suite / "suite.yaml").write_text("languages: [en, de, fr]\nverified: true\n")
-    for name in DOCUMENTS:
-        reference = f"{Path(name).stem}.json"
-        shutil.copyfile(SAMPLES / "documents/slips" / name, suite / "documents" / name)
-        shutil.copyfile(SAMPLES / "references/slips" / reference, suite / "references" / reference)
+    """A project with two drawn slips, and an adapter."""
+    write_slips(folder, MODELS, {Path(name).stem: SLIPS / name for name in DOCUMENTS})
     write_adapter(folder / "lora", NANO, strength=0.08)
 
 
