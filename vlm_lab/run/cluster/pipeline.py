@@ -106,6 +106,8 @@ def stream_records(ray: Any, job: Job, plan: Path, options: ClusterOptions) -> I
         _make_source(ray, plan),
         override_num_blocks=max(1, count_groups(plan)) * (GROUP_ROWS // ASKED_TOGETHER),
         num_cpus=0,
+        # Where nothing else bounds them, Ray begins all of these tasks at once, each a process.
+        concurrency=1,
         label_selector=_select_this_machine(ray),
     )
     rendered = documents.map_batches(
