@@ -60,6 +60,19 @@ class Echo:
 '''
 
 
+SERVED = """
+prompts:
+  with-text: {{text: "{{{{ schema }}}} {{{{ ocr_text }}}}"}}
+models:
+  - name: served
+    model_id: x
+    backend: openai
+    backend_kwargs: {{base_url: "{url}"}}
+    prompts: [default, with-text]
+    reader: eyes
+"""
+
+
 def write_project(
     folder: Path, models: str, references: Mapping[str, Any] | None = None, suite_yaml: str = ""
 ) -> None:
@@ -83,6 +96,12 @@ def echo(name: str = "m", extra: str = "", **settings: Any) -> str:
     settings.setdefault("answer", REFERENCE)
     entry = f"name: {name}, model_id: x, backend: 'echo:Echo'"
     return f"  - {{{entry}, backend_kwargs: {json.dumps(settings)}{extra}}}\n"
+
+
+def format_served_models(url: str) -> str:
+    """models.yaml of a served model with two prompts. One has the words of the pages, which a
+    stand-in reads as `Total 119.00`."""
+    return SERVED.format(url=url) + echo("eyes", answer="Total 119.00")
 
 
 def run_folder_of(folder: Path) -> Path:

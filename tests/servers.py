@@ -38,6 +38,13 @@ class Server:
     clients: set[tuple[str, int]] = field(default_factory=set)
 
 
+def take_requests(server: Server) -> list[str]:
+    """What the server was asked since this was last called, in an order of its own."""
+    requests = sorted(map(json.dumps, server.asked))
+    server.asked.clear()
+    return requests
+
+
 @contextlib.contextmanager
 def serving(*steps: Step, models: int = 200, listing: bytes = b'{"data": []}') -> Iterator[Server]:
     """A server whose /v1/models answers `models` with `listing` and whose POSTs to /v1 answer the

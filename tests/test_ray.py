@@ -15,13 +15,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.projects import read_figures, write_project
+from tests.projects import format_served_models, read_figures, write_project
 from tests.ray_cluster import Cluster, make_environment, start_cluster
+from tests.servers import Step, completion, serving, take_requests
 from tests.slips import write_slip_project
 from tests.suites import REFERENCE
 
@@ -123,30 +125,73 @@ def kill_at(count: int, command: list[str], project: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
 
 
-def test_a_model_on_three_machines_answers_as_on_one(
-    python: Path, tmp_path: Path, cluster: Cluster
-) -> None:
-    write_slip_project(tmp_path, SLIPS)
+@pytest.fixture(scope="module")
+def slips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("slips")
+    write_slip_project(folder, SLIPS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def slip_figures(python: Path, slips: Path) -> dict[str, Any]:
     plain = make_command(
         python, "--output-dir=plain", "--scenario=offline", "--replies=refresh", "-q"
     )
-    subprocess.run(plain, cwd=tmp_path, timeout=240)
-    plain_figures = read_figures(find_run(tmp_path / "plain"))
-    assert len(plain_figures["documents"]) == SLIPS
+    subprocess.run(plain, cwd=slips, timeout=240)
+    figures = read_figures(find_run(slips / "plain"))
+    assert len(figures["documents"]) == SLIPS
+    return figures
+
+
+def test_a_model_on_three_machines_answers_as_on_one(
+    python: Path, slips: Path, cluster: Cluster, slip_figures: dict[str, Any]
+) -> None:
     command = make_command(python, *cluster_options(cluster, "nano"))
-    subprocess.run(command, cwd=tmp_path, timeout=240, check=True)
-    run = find_run(tmp_path / "nano")
+    subprocess.run(command, cwd=slips, timeout=240, check=True)
+    check_slips(python, find_run(slips / "nano"), slip_figures)
+
+
+def test_a_model_that_is_killed_at_half_is_gone_on_with(
+    python: Path, slips: Path, cluster: Cluster, slip_figures: dict[str, Any]
+) -> None:
+    command = make_command(python, *cluster_options(cluster, "killed"))
+    kill_at(SLIPS // 2, command, slips)
+    run = find_run(slips / "killed")
+    assert SLIPS // 2 <= len(list_documents(python, run)) < SLIPS
+    subprocess.run([*command, "--resume=last"], cwd=slips, timeout=240, check=True)
+    check_slips(python, run, slip_figures)
+
+
+def check_slips(python: Path, run: Path, plain_figures: dict[str, Any]) -> None:
+    """Each document once, and the report of the plain run."""
     assert sorted(list_documents(python, run)) == plain_figures["documents"]
-    figures = read_figures(run)
+    figures, expected = read_figures(run), deepcopy(plain_figures)
     confidences = take_confidences(figures)
-    assert confidences == pytest.approx(take_confidences(plain_figures), abs=SAME_CONFIDENCE)
-    assert figures == plain_figures
+    assert confidences == pytest.approx(take_confidences(expected), abs=SAME_CONFIDENCE)
+    assert figures == expected
 
 
 def take_confidences(figures: dict[str, Any]) -> list[float | None]:
     """Of all values, which then stand no more in the figures."""
     values = [value for record in figures["records"] for value in record["fields"]]
     return [value.pop("confidence") for value in values]
+
+
+def test_a_server_is_sent_what_a_plain_run_sends_it(
+    python: Path, tmp_path: Path, cluster: Cluster
+) -> None:
+    names = [f"inv_{number:02}" for number in range(SLIPS)]
+    with serving(Step(completion(json.dumps(REFERENCE)))) as server:
+        models = format_served_models(server.url)
+        write_project(tmp_path, models, dict.fromkeys(names, REFERENCE), "verified: true")
+        plain = make_command(python, "--output-dir=plain", "--scenario=offline", "-k=served", "-q")
+        subprocess.run(plain, cwd=tmp_path, timeout=240)
+        sent = take_requests(server)
+        command = make_command(python, *cluster_options(cluster, "served"), "-k=served")
+        subprocess.run(command, cwd=tmp_path, timeout=240, check=True)
+        assert take_requests(server) == sent
+    assert sum("Total 119.00" in request for request in sent) == SLIPS
+    assert read_figures(find_run(tmp_path / "served")) == read_figures(find_run(tmp_path / "plain"))
 
 
 def test_a_machine_that_is_lost_costs_no_document(

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.projects import echo, read_figures, run_folder_of, write_project
-from tests.servers import Server, Step, completion, serving
+from tests.projects import format_served_models, read_figures, run_folder_of, write_project
+from tests.servers import Step, completion, serving, take_requests
 from tests.suites import REFERENCE
 from vlm_lab.cli.main import main
 from vlm_lab.records.report_json import read_report, read_report_records
@@ -32,17 +32,6 @@ from vlm_lab.types import Report
 pytest.importorskip("pyarrow", reason="the extra `dev` brings it, and is not installed here")
 
 MODELS = "models:\n  - {name: today, backend: replay, model_id: answers}\n"
-SERVED = """
-prompts:
-  with-text: {{text: "{{{{ schema }}}} {{{{ ocr_text }}}}"}}
-models:
-  - name: served
-    model_id: x
-    backend: openai
-    backend_kwargs: {{base_url: "{url}"}}
-    prompts: [default, with-text]
-    reader: eyes
-"""
 NAMES = [f"inv_{number:02}" for number in range(40)]
 DAMAGED, WRONG, UNANSWERED = NAMES[3], NAMES[5], NAMES[8:20]
 
@@ -99,8 +88,7 @@ def test_a_server_is_sent_what_a_plain_run_sends_it(
     project: Path, pytester: pytest.Pytester
 ) -> None:
     with serving(Step(completion(json.dumps(REFERENCE)))) as server:
-        models = SERVED.format(url=server.url) + echo("eyes", answer="Total 119.00")
-        (project / "models.yaml").write_text(models)
+        (project / "models.yaml").write_text(format_served_models(server.url))
         pytester.runpytest("benchmarks", "--scenario=offline", "-k", "served")
         plain = take_requests(server)
         folder, _ = run(project, "-k", "served")
@@ -108,13 +96,6 @@ def test_a_server_is_sent_what_a_plain_run_sends_it(
     assert len(plain) == 2 * (len(NAMES) - 1)
     assert sum("Total 119.00" in request for request in plain) == len(NAMES) - 1
     assert read_figures(folder) == read_figures(run_folder_of(project))
-
-
-def take_requests(server: Server) -> list[str]:
-    """What the server was asked since this was last called, in an order of its own."""
-    requests = sorted(map(json.dumps, server.asked))
-    server.asked.clear()
-    return requests
 
 
 def test_gone_on_with_it_asks_what_has_no_answer(project: Path) -> None:

@@ -19,8 +19,8 @@ class ModelActor:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        find_own_code(job)
         self.candidate = Candidate(job.builder.model, job.runtime)
+        find_own_code(job)
 
     def __del__(self) -> None:
         """Ends a model's process or engine; Ray Data has no other call at an actor's end."""
