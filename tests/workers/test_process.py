@@ -34,7 +34,7 @@ def answer(do, pages):
         while True:
             print("z" * 10000)
     if do == "echo":
-        return {"pages": [[list(size), pixels] for size, pixels in pages]}
+        return {"pages": [[list(size), bytes(pixels)] for size, pixels in pages]}
     if do == "leave":
         print("these are", "my last words")
         os._exit(3)

@@ -156,6 +156,15 @@ def test_pages_go_as_pixels_and_the_prompt_with_all_that_it_says(obeys: Candidat
         assert ast.literal_eval(reply.raw_response) == (expected, ("de",), {"type": "object"})
 
 
+def test_pages_that_a_class_keeps_stay_what_they_are(obeys: Candidate) -> None:
+    keep = "import builtins; builtins.kept = prompt.pages"
+    colours = "[page.image.getpixel((0, 0)) for page in builtins.kept]"
+    tell = f"import builtins; reply = Generation(raw_response=repr({colours}))"
+    first, second = (Page.from_image(0, Image.new("RGB", (9, 9), (n, n, n))) for n in (10, 20))
+    obeys.generate(prompt(keep, [first]))
+    assert obeys.generate(prompt(tell, [second])).raw_response == "[(10, 10, 10)]"
+
+
 def test_class_methods_are_asked_in_the_process(obeys: Candidate) -> None:
     identity = obeys.identity() or {}
     assert {**identity, "pid": 0} == {"sizes": [1, 2], "path": "x", "pid": 0}

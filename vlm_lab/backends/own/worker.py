@@ -98,5 +98,5 @@ def build_prompt(bare_prompt: BarePrompt, pages: Iterator[PixelPage]) -> Prompt:
     prompt_pages = []
     for index in indices:
         size, pixels = next(pages)
-        prompt_pages.append(Page(index, size, pixels))
+        prompt_pages.append(Page(index, size, bytes(pixels)))  # a user's class may keep them
     return replace(prompt, pages=tuple(prompt_pages))

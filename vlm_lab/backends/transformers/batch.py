@@ -20,7 +20,7 @@ def generate_replies(loaded_model: LoadedModel, request: Payload) -> Payload:
     """The replies to `request["batch_prompts"]`: (text, number of pages) each, the pages of
     all of them in `pages`. `timing` is the whole batch's."""
     torch = loaded_model.torch
-    torch.manual_seed(request["seed"])
+    devices.seed_random_numbers(loaded_model.device, request["seed"])
     devices.reset_peak_memory(loaded_model.device)
     start_time = time.perf_counter()
     inputs = (

@@ -166,6 +166,17 @@ def detect_hardware() -> list[str]:
     return hardware
 
 
+def seed_random_numbers(device: str, seed: int) -> None:
+    """Of torch, on the device that draws them: for all devices torch asks for each driver, and
+    keeps where it was asked from."""
+    import torch
+
+    if device == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
 def reset_peak_memory(device: str) -> None:
     """Starts the high-water mark of the device's memory anew. A process' own mark stays what it
     is."""

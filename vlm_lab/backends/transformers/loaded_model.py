@@ -102,7 +102,7 @@ class LoadedModel:
         """One case: pages and text in, the reply and what it cost out. Seconds by the wall clock of
         this process."""
         torch = self.torch
-        torch.manual_seed(request["seed"])
+        devices.seed_random_numbers(self.device, request["seed"])
         devices.reset_peak_memory(self.device)
         start_time = time.perf_counter()
         inputs = self.build_inputs(request)
