@@ -29,7 +29,7 @@ class Slow:
         Slow.ready = []
 
     def generate(self, prompt: Prompt) -> Generation:
-        Slow.ready.append("_rendered_pages" in prompt.pages.__dict__)
+        Slow.ready.append(prompt.pages._rendered_pages is not None)  # type: ignore[attr-defined]
         time.sleep(0.3)
         return Generation(raw_response="{}")
 
@@ -92,7 +92,7 @@ def runner(tmp_path: Path) -> InferenceRunner:
 def make_runner(
     tmp_path: Path, backend: type, replies: CacheMode, **settings: Any
 ) -> InferenceRunner:
-    write_suite(tmp_path / "suite", {f"d{n}": REFERENCE for n in range(3)})
+    write_suite(tmp_path / "suite", {f"d{n}": REFERENCE for n in range(5)})
     backend_name = f"{__name__}:{backend.__name__}"
     models = f"models: [{{name: m, model_id: x, backend: '{backend_name}', isolate: false}}]"
     (tmp_path / "models.yaml").write_text(models)
@@ -141,10 +141,11 @@ def test_the_next_pages_are_ready_when_the_model_is(
     first = ask(runner, 0)
     ended = time.perf_counter()
     ask(runner, 1)
-    assert [name for name, _ in rendered[:2]] == ["d0", "d1"], (
+    assert [name for name, _ in rendered[:3]] == ["d0", "d1", "d2"], (
         "each rendered once, the second before it was asked for"
     )
     assert rendered[1][1] < ended, "while the model worked on the first"
+    assert rendered[2][1] < ended + 0.3, "from the first answer on"
     assert Slow.ready == [True, True]
     assert first.elapsed_seconds is not None
     assert 0.3 <= first.elapsed_seconds < 0.45, "rendering is no part of a case's seconds"
@@ -170,6 +171,7 @@ def test_a_reply_knows_what_it_is_stored_under_once_the_device_is_known(tmp_path
     ChoosesWhenLoaded.chosen = None
     first_run = make_runner(tmp_path, ChoosesWhenLoaded, "use")
     stored = [ask(first_run, number).reply_key for number in range(3)]
+    first_run.close()
     names = {path.stem for path in (tmp_path / "replies").glob("*/*.json")}
     assert len(names) == 3
     assert names == set(stored)
@@ -186,10 +188,26 @@ def test_the_cache_is_asked_again_when_the_device_is_known(tmp_path: Path) -> No
     assert not ask(forgetful, 1).cached
 
 
-def test_memory_holds_this_document_and_the_next_alone(runner: InferenceRunner) -> None:
-    for number in range(3):
+def test_a_document_that_comes_twice_is_asked_once_however_slow_the_disk_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = make_runner(tmp_path, Slow, "use")
+    first, second = (runner.plan.cases[number].document.path for number in range(2))
+    second.write_bytes(first.read_bytes())
+    put = runner.reply_cache.put
+
+    def put_late(generation: Generation) -> None:
+        time.sleep(0.3)
+        put(generation)
+
+    monkeypatch.setattr(runner.reply_cache, "put", put_late)
+    assert [ask(runner, number).cached for number in range(2)] == [False, True]
+
+
+def test_memory_holds_this_document_and_the_next_two_alone(runner: InferenceRunner) -> None:
+    for number in range(5):
         ask(runner, number)
-        assert len(runner._recent_pages) <= 2
+        assert len(runner._recent_pages) <= 3
 
 
 def test_a_backend_that_cannot_be_built_says_why_to_every_case_and_is_tried_once(

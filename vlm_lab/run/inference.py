@@ -1,11 +1,12 @@
 """A case -> its reply: from the cache, or from the model, timed from decoded pixels to the whole.
 
-The next case's pages are rendered while the model works on this one's.
+The pages of the case after the next are rendered while this one's reply is scored and stored: the
+model has no use for its cores then, and a worker that renders beside it slows it down.
 """
 
 import contextlib
 import importlib
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,11 @@ class InferenceRunner:
             self.make_candidate, self._make_prompt, self.reply_cache, options.seed
         )
         self._ahead_executor = ThreadPoolExecutor(2, "ahead")
+        self._store_executor = ThreadPoolExecutor(1, "store")
+        self._storing: Future[None] | None = None
         self._page_inspector = dry_run.PageInspector()
         self._recent_pages: dict[tuple[Path, int, int], Pages] = {}
+        self._case_ahead: Case | None = None  # the last whose pages were asked for ahead
         self._has_imported = False
         self._begun_candidate: Candidate | None = None
         self._window: RequestWindow | None = None
@@ -106,8 +110,8 @@ class InferenceRunner:
         key = (pages.path, pages.max_pages, pages.dpi)
         shared: Pages = self._recent_pages.pop(key, pages)
         self._recent_pages[key] = shared
-        # This case's and the next one's stay, however many documents there are.
-        while len(self._recent_pages) > 2:
+        # This case's and those of the next two stay, however many documents there are.
+        while len(self._recent_pages) > 3:
             self._recent_pages.pop(next(iter(self._recent_pages)))
         return shared
 
@@ -125,6 +129,7 @@ class InferenceRunner:
         if self._window and self._window.candidate is candidate:
             return self._window.take(case)
         check_applicable(case)
+        self._finish_storing()
         prompt = self._complete_prompt(case, candidate, prompt)
         reply_key = self.reply_keys.compute(case, candidate, prompt)
         if cached := self.reply_cache.get(reply_key):
@@ -143,10 +148,13 @@ class InferenceRunner:
             self._window = self._open_window(candidate)
             return self._window.take(case)
         render_pages(prompt)
-        self._render_ahead(case)
+        next_case = self.plan.find_next_case(case)
+        self._render_ahead(next_case)
         generation = time_generation(candidate, prompt, timer)
+        # Beside its scoring and its record, in which the model has no use for its cores.
+        self._render_ahead(next_case and self.plan.find_next_case(next_case))
         generation = replace(generation, reply_key=loaded_key)
-        self.reply_cache.put(generation)
+        self._storing = self._store_executor.submit(self.reply_cache.put, generation)
         return add_page_text(generation, prompt.page_text)
 
     def _complete_prompt(self, case: Case, candidate: Candidate, prompt: Prompt) -> Prompt:
@@ -175,6 +183,7 @@ class InferenceRunner:
 
     def close_candidate(self, candidate: Candidate) -> None:
         """Ends a candidate, and what it was still asked ahead of the tests."""
+        self._finish_storing()
         window, self._window = self._window, None
         if window:
             window.close()
@@ -194,12 +203,19 @@ class InferenceRunner:
                 return self.reply_cache.get(reply_key) is not None
         return False
 
-    def _render_ahead(self, case: Case) -> None:
-        next_case = self.plan.find_next_case(case)
-        if next_case is None:
+    def _render_ahead(self, case: Case | None) -> None:
+        """Has a case's pages rendered beside what else is done, once."""
+        if case is None or case is self._case_ahead:
             return
+        self._case_ahead = case
         with contextlib.suppress(UserError):  # what is wrong with its prompt is its own error
-            self._ahead_executor.submit(_render_quietly, self.build_prompt(next_case))
+            self._ahead_executor.submit(_render_quietly, self.build_prompt(case))
+
+    def _finish_storing(self) -> None:
+        """Returns when the last reply is in the cache: the next case may ask for the same one."""
+        storing, self._storing = self._storing, None
+        if storing:
+            storing.result()
 
     def _import_ahead(self) -> None:
         """What the report is drawn with takes a second to import: nobody waits for it while a model
@@ -213,6 +229,7 @@ class InferenceRunner:
         if self._begun_candidate:
             self._begun_candidate.close()
         self._ahead_executor.shutdown(wait=False, cancel_futures=True)
+        self._store_executor.shutdown()
         self.page_reader.close()
         self._window_workers.close()
         stop_rendering()
