@@ -26,6 +26,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tools.bench_speed import TEST_PLUGINS_OFF
+
 PROJECT = Path(__file__).resolve().parents[1]
 REFERENCE = {
     "invoice_number": "A-17",
@@ -156,7 +160,7 @@ def write_empty_cases(folder: Path, count: int) -> None:
 def run_pytest(folder: Path, count: int, *arguments: str) -> Costs:
     """One process from its start to its end, which must be a good one."""
     (folder / "probe.py").write_text(PROBE.format(count=count))
-    command = [sys.executable, "-m", "pytest", "-p", "probe", "-qq", *arguments]
+    command = [sys.executable, "-m", "pytest", "-p", "probe", "-qq", *TEST_PLUGINS_OFF, *arguments]
     started = time.time()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
