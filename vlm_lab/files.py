@@ -120,7 +120,7 @@ def lock_file(file: BinaryIO) -> None:
 def is_path_part(name: str) -> bool:
     """Whether a name that came from outside may be a file's, and leads nowhere else."""
     try:
-        length = len(os.fsencode(name))
+        length = len(name) if name.isascii() else len(os.fsencode(name))
     except UnicodeEncodeError:
         return False
     return name not in (".", "..") and not set(name) & {"/", "\0"} and 0 < length <= MAX_NAME_BYTES

@@ -12,6 +12,7 @@ instead (`parquet_records`): whoever reads a run, reads both here.
 import contextlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -230,7 +231,21 @@ def remove_case_files(folder: Path, documents: Collection[str], suites: Collecti
                 path.unlink(missing_ok=True)
 
 
-def _index_lines(path: Path, end: int | None = None) -> dict[CaseKey, _LinePosition]:
+def _index_lines(path: Path, end: int | None = None) -> Mapping[CaseKey, _LinePosition]:
+    """Where the last line of each case begins."""
+    if end is None:
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            return _index_unchanged_lines(path, status.st_ino, status.st_size, status.st_mtime_ns)
+    return _build_line_index(path, end)
+
+
+@lru_cache(maxsize=1)  # a report reads all records eight times
+def _index_unchanged_lines(path: Path, *_state: int) -> Mapping[CaseKey, _LinePosition]:
+    return _build_line_index(path, None)
+
+
+def _build_line_index(path: Path, end: int | None) -> dict[CaseKey, _LinePosition]:
     positions: dict[CaseKey, _LinePosition] = {}
     for position in _read_heads(path):
         if end is not None and position.offset >= end:
