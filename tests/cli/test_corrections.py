@@ -150,6 +150,8 @@ def fetch(address: str) -> str:
 def test_the_page_is_served_until_it_is_ended(
     run: Path, ending: signal.Signals, shell: str, told: str
 ) -> None:
+    if signal.getsignal(ending) is signal.SIG_IGN:
+        pytest.skip(f"{ending.name} is ignored by what started the tests (nohup does that)")
     command = [sys.executable, "-m", "vlm_lab", "corrections", run.name, "--serve", "--lang=ru"]
     environment = {"PYTHONPATH": str(PROJECT), "PATH": "/usr/bin:/bin", "HOME": str(run)}
     with subprocess.Popen(
@@ -167,7 +169,8 @@ def test_the_page_is_served_until_it_is_ended(
             assert "Кто решил" in fetch(address)
             document = json.loads(fetch(f"{address}documents/inv_1"))
             assert document["pages"] == ["pages/inv_1/1"]
-        finally:
             server.send_signal(ending)
-        assert server.wait(30) == 0
+            assert server.wait(30) == 0
+        finally:
+            server.kill()  # or leaving would wait for one that did not end
         assert "0 decided" in server.stdout.read()

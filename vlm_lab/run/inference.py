@@ -92,7 +92,7 @@ class InferenceRunner:
 
     def build_prompt(self, case: Case) -> Prompt:
         """The case's prompt, in which nobody has read the pages yet. These may already be on their
-        way: they are rendered while the model works."""
+        way: they are rendered ahead."""
         prompt = self._make_prompt(case)
         return replace(prompt, pages=self._share_pages(prompt.pages))
 
