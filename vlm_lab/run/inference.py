@@ -147,15 +147,22 @@ class InferenceRunner:
         if self.options.scenario == "offline":
             self._window = self._open_window(candidate)
             return self._window.take(case)
+        generation = self._time_reply(case, candidate, prompt, timer)
+        generation = replace(generation, reply_key=loaded_key)
+        self._storing = self._store_executor.submit(self.reply_cache.put, generation)
+        return add_page_text(generation, prompt.page_text)
+
+    def _time_reply(
+        self, case: Case, candidate: Candidate, prompt: Prompt, timer: Timer
+    ) -> Generation:
+        """The reply of a loaded model, and the pages of the next two cases on their way."""
         render_pages(prompt)
         next_case = self.plan.find_next_case(case)
         self._render_ahead(next_case)
         generation = time_generation(candidate, prompt, timer)
-        # Beside its scoring and its record, in which the model has no use for its cores.
+        # Beside the scoring and the record of this one, in which no core works for the model.
         self._render_ahead(next_case and self.plan.find_next_case(next_case))
-        generation = replace(generation, reply_key=loaded_key)
-        self._storing = self._store_executor.submit(self.reply_cache.put, generation)
-        return add_page_text(generation, prompt.page_text)
+        return generation
 
     def _complete_prompt(self, case: Case, candidate: Candidate, prompt: Prompt) -> Prompt:
         """The prompt as it is sent. Where pages must be read for it by another model, that reads
