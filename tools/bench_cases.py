@@ -28,9 +28,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tools.bench_speed import TEST_PLUGINS_OFF
+from tools.bench_speed import PROJECT, TEST_PLUGINS_OFF
 
-PROJECT = Path(__file__).resolve().parents[1]
 REFERENCE = {
     "invoice_number": "A-17",
     "issue_date": "2024-03-01",

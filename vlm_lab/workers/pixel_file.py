@@ -21,7 +21,8 @@ class PixelFile:
             self._descriptor = os.memfd_create("vlm-lab-pages")
 
     def store_pages(self, pages: Sequence[PixelPage]) -> dict[str, Any]:
-        """What the request says of its pages; `child.receive_request` reads it."""
+        """What the request says of its pages; `child.receive_request` maps them. They are there
+        until the next ones are stored, which comes after the answer."""
         if self._descriptor is None or not pages:
             return {"pages": list(pages)}
         os.ftruncate(self._descriptor, sum(len(pixels) for _, pixels in pages))

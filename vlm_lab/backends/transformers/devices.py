@@ -167,8 +167,8 @@ def detect_hardware() -> list[str]:
 
 
 def seed_random_numbers(device: str, seed: int) -> None:
-    """Of torch, on the device that draws them: for all devices torch asks for each driver, and
-    keeps where it was asked from."""
+    """Seeds torch for replies that are sampled. Of a model on the CPU no driver of another device
+    is asked, which takes torch milliseconds before each reply."""
     import torch
 
     if device == "cpu":
