@@ -159,6 +159,17 @@ def test_an_answer_that_is_the_reference_itself_is_not_judged(page: Any) -> None
     assert page.evaluate(describe, {**cell, "own_reference": True}) == "not judged"
 
 
+def test_a_document_that_no_answer_of_was_judged_has_no_sum_of_errors(page: Any) -> None:
+    sum_errors = """isOwn => {
+        const cells = structuredClone(data.documents[0].cells);
+        for (const cell of Object.values(cells)) cell.own_reference = isOwn;
+        const row = createMatrixRow({...data.documents[0], cells}, [...data.candidates.keys()]);
+        return row.lastChild.textContent;
+    }"""
+    assert page.evaluate(sum_errors, False) == "3"
+    assert page.evaluate(sum_errors, True) == "·"
+
+
 def test_the_matrix_is_sorted_searched_and_narrowed(page: Any) -> None:
     for _ in range(2):
         page.click(".matrix thead th:last-child button")

@@ -36,12 +36,13 @@ function createMatrixCell(doc, column) {
 }
 
 function createMatrixRow(doc, columns) {
-  const total = columns.reduce((sum, column) => sum + (countCellErrors(doc.cells[column]) ?? 0), 0);
+  const counts = columns.map((column) => countCellErrors(doc.cells[column])).filter(Number.isInteger);
+  const total = counts.length ? counts.reduce((sum, count) => sum + count) : "·";  // none of them was judged
   const link = createNode("a", { href: `#doc=${encodeURIComponent(makeDocumentKey(doc))}` }, escapeInvisible(doc.name));
   return createNode("tr", {},
     createNode("th", { scope: "row", "data-sort": escapeInvisible(doc.name) }, link),
     ...columns.map((column) => createMatrixCell(doc, column)),
-    createNode("td", { class: "figure", "data-sort": total }, String(total)));
+    createNode("td", { class: "figure", "data-sort": counts.length ? total : "" }, String(total)));
 }
 
 function createMatrixTable(docs, columns) {
