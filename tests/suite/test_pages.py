@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image, ImageDraw
 
 from vlm_lab.errors import DocumentError
 from vlm_lab.messages import in_english
+from vlm_lab.pixel_file import PixelFile, StoredPixels, read_pixels
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite import document_files
 from vlm_lab.suite import pages as suite_pages
@@ -134,6 +136,46 @@ def test_a_page_is_what_pdfium_draws_however_wide_it_is(tmp_path: Path, width: i
         drawn = pdf[0].render(scale=1).to_pil().convert("RGB")
     assert page.size == drawn.size == (width, 100)
     assert page.image.tobytes() == page.pixels == drawn.tobytes()
+
+
+class UnreachableFile(PixelFile):
+    """One that the process which draws cannot open."""
+
+    path = property(lambda self: "/proc/0/fd/0", lambda self, path: None)  # type: ignore[assignment]
+
+    def seal(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("way", ["memory", "pipe", "no way into memory"])
+def test_pages_are_the_same_whatever_way_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    if way == "pipe":
+        monkeypatch.setattr(process, "create_pixel_file", lambda: None)
+    if way == "no way into memory":
+        monkeypatch.setattr(process, "create_pixel_file", lambda: UnreachableFile(os.dup(0)))
+    sizes = [(201, 300), (72, 144), (3, 7)]  # one whose rows some releases of PDFium fill up
+    path = tmp_path / "a.pdf"
+    images = [picture(size) for size in sizes]
+    images[0].save(path, save_all=True, append_images=images[1:], resolution=72)
+    rendered_pages = Pages(path, 3, 72).render_pages()
+    assert [page.size for page in rendered_pages] == sizes
+    with pypdfium2.PdfDocument(path) as document:
+        for page, drawn in zip(rendered_pages, document, strict=True):
+            expected = drawn.render(scale=1).to_pil().convert("RGB").tobytes()
+            assert page.pixels == bytes(read_pixels(page.source)) == expected
+            assert pickle.loads(pickle.dumps(page)).drawn == expected  # noqa: S301
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="the system has no files in memory")
+def test_a_drawn_page_is_in_memory_that_nobody_changes(tmp_path: Path) -> None:
+    (page,) = Pages(pdf(tmp_path / "a.pdf", [(72, 144)]), 1, 72).render_pages()
+    assert isinstance(page.drawn, StoredPixels)
+    descriptor = os.open(page.drawn.file.path, os.O_WRONLY)
+    with pytest.raises(PermissionError):
+        os.pwrite(descriptor, b"others", 0)
+    os.close(descriptor)
 
 
 def test_pdf_rotation_is_honoured(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import psutil
 import pytest
-from PIL import Image
 
 from tests.processes import has_ended
 from vlm_lab.errors import GenerationError
@@ -23,18 +22,16 @@ from vlm_lab.workers import child
 def serve_requests(channel):
     child.greet_parent(channel)
     while True:
-        request = child.receive_request(channel)
-        channel.send(child.run_guarded(lambda: answer(**request), lambda e: [str(e)]))
+        request = channel.receive()
+        child.send_answer(channel, child.run_guarded(lambda: answer(**request), lambda e: [str(e)]))
 
-def answer(do, pages):
+def answer(do):
     if do == "spawn":
         sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         return {"pid": sleeper.pid}
     if do == "print":
         while True:
             print("z" * 10000)
-    if do == "echo":
-        return {"pages": [[list(size), bytes(pixels)] for size, pixels in pages]}
     if do == "leave":
         print("these are", "my last words")
         os._exit(3)
@@ -76,7 +73,7 @@ def test_a_start_neither_reads_nor_changes_the_environment_that_other_threads_ch
     before = dict(os.environ)
     worker = Worker(code, {"TYPED": "ours", "OURS": "ours"})
     try:
-        assert worker.request_answer({"do": CHECK_ENVIRONMENT}, 60, ()) == {"done": True}
+        assert worker.request_answer({"do": CHECK_ENVIRONMENT}, 60) == {"done": True}
     finally:
         worker.close()
     assert len(environments) == 2  # the worker and its guard
@@ -148,33 +145,3 @@ def test_nothing_outlives_the_parent(tmp_path: Path, end: signal.Signals, do: st
         parent.send_signal(end)
         for pid in {*pids, *(process.pid for process in descendants)}:
             assert has_ended(pid)
-
-
-@pytest.mark.parametrize("has_memory_files", [True, False], ids=["memory", "pipe"])
-def test_pages_arrive_as_they_were_whatever_came_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_memory_files: bool
-) -> None:
-    if not has_memory_files:
-        monkeypatch.delattr(os, "memfd_create", raising=False)
-    (tmp_path / "own_worker.py").write_text(WORKER)
-    code = WorkerCode(entry_module="own_worker", search_paths=[str(tmp_path), *sys.path])
-    worker = Worker(code, {})
-    large, small = Image.effect_noise((1200, 900), 90), Image.new("RGB", (3, 2), (7, 8, 9))
-    try:
-        for images in ([large, small], [small], [], [small, large]):
-            pages = [(image.size, image.tobytes()) for image in images]
-            expected = [[list(size), pixels] for size, pixels in pages]
-            assert worker.request_answer({"do": "echo"}, 30, pages) == {"pages": expected}
-    finally:
-        worker.close()
-
-
-@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="the system has no files in memory")
-def test_nothing_of_a_page_is_left_when_its_worker_ends(worker: Worker) -> None:
-    def count_pixel_files() -> int:
-        links = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
-        return sum("vlm-lab-pages" in link for link in links)
-
-    before = count_pixel_files()
-    worker.close()
-    assert count_pixel_files() == before - 1

@@ -11,7 +11,7 @@ from vlm_lab.workers.supervisor import Supervisor
 class StandIn:
     """A worker that answers or dies as it is asked to."""
 
-    def request_answer(self, request: Any, seconds: float, pages: Any = ()) -> dict[str, Any]:
+    def request_answer(self, request: Any, seconds: float) -> dict[str, Any]:
         if request["raises"]:
             raise request["raises"]
         return {"text": "an answer"}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vlm_lab.messages import Message
+from vlm_lab.pixel_file import Location, StoredPixels, store_pixels
 from vlm_lab.types.reply_reasons import find_reply_reason
 
 if TYPE_CHECKING:
@@ -147,18 +148,36 @@ class Document:
 @dataclass(frozen=True, eq=False)
 class Page:
     """One rendered page: RGB pixels, all that a model ever gets of a document. `pixels` are three
-    bytes each, row after row from the top with nothing between them; `image` is made of them when
-    somebody looks at it: on the way to a worker nobody does."""
+    bytes each, row after row from the top with nothing between them. They are read, and `image` is
+    made of them, when somebody looks: on the way to a worker nobody does."""
 
     index: int
     size: tuple[int, int]
-    pixels: bytes
+    drawn: bytes | StoredPixels  # the pixels, or where they lie
 
     @classmethod
     def from_image(cls, index: int, image: Image) -> Page:
         """The page that shows a picture."""
         rgb_image = image if image.mode == "RGB" else image.convert("RGB")
         return cls(index, image.size, rgb_image.tobytes())
+
+    @property
+    def pixels(self) -> bytes:
+        """Of `size`, from the top left."""
+        return self.drawn if isinstance(self.drawn, bytes) else self.drawn.read()
+
+    @property
+    def source(self) -> bytes | Location:
+        """What `pixel_file.read_pixels` of another process takes while this page is there."""
+        return self._shared if isinstance(self._shared, bytes) else self._shared.location
+
+    @cached_property
+    def _shared(self) -> bytes | StoredPixels:
+        return store_pixels(self.drawn) if isinstance(self.drawn, bytes) else self.drawn
+
+    def __reduce__(self) -> tuple[type[Page], tuple[int, tuple[int, int], bytes]]:
+        """On another machine there is no such file."""
+        return Page, (self.index, self.size, self.pixels)
 
     @cached_property
     def image(self) -> Image:

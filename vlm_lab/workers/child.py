@@ -1,17 +1,16 @@
 """A worker's own end: it leaves the terminal's group, answers, and describes what went wrong.
 
 Sent to other interpreters as source: valid on Python 3.9, imports nothing of ours. Requests and
-answers are plain dicts; a failure is {"error": [...]}.
+answers are plain dicts, answers as JSON texts; a failure is {"error": [...]}.
 """
 
 from __future__ import annotations
 
-import mmap
+import json
 import os
 import sys
 import traceback
 from collections.abc import Callable
-from itertools import accumulate
 from typing import Any
 
 Payload = dict[str, Any]
@@ -23,23 +22,15 @@ def greet_parent(channel: Any) -> None:
     # What libraries print goes where our stderr goes: to the parent, never onto a terminal.
     os.dup2(2, 1)
     os.setsid()
-    channel.send({"pid": os.getpid()})
+    send_answer(channel, {"pid": os.getpid()})
 
 
-def receive_request(channel: Any) -> Payload:
-    """A request, with the pixels that the parent stored for it (`pixel_file`) as `pages`: (size,
-    a buffer) each. What they show is another request's after the answer: copy what is kept."""
-    request: Payload = channel.receive()
-    path = request.pop("pixel_file", None)
-    if path:
-        with open(path, "rb") as file:
-            pixels = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        ends = accumulate(length for _, length in request["pages"])
-        request["pages"] = [
-            (size, pixels[end - length : end])
-            for (size, length), end in zip(request["pages"], ends)  # noqa: B905 - 3.9
-        ]
-    return request
+def send_answer(
+    channel: Any, answer: Payload, encode_other: Callable[[Any], Any] | None = None
+) -> None:
+    """Sends it as a JSON text in ASCII: execnet takes several times as long over each token of a
+    reply, and half a character crosses as its escape. `encode_other` makes data of what is none."""
+    channel.send(json.dumps(answer, default=encode_other))
 
 
 def run_guarded(

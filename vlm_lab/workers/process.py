@@ -5,6 +5,7 @@ Code that is sent as source works where vlm_lab is not installed.
 """
 
 import importlib.util
+import json
 import os
 import shlex
 import signal
@@ -23,7 +24,6 @@ from vlm_lab.errors import GenerationError
 from vlm_lab.messages import Message
 from vlm_lab.workers.group_guard import GroupGuard
 from vlm_lab.workers.output_tail import OutputTail, format_tail
-from vlm_lab.workers.pixel_file import PixelFile, PixelPage
 
 ModuleSource = tuple[str, str, str | None]  # name, path, source; packages have none
 
@@ -75,9 +75,6 @@ class Worker:
         import execnet
 
         self._output = OutputTail()
-        self._pixel_file = PixelFile()
-        # In turns: what is announced next is written while the one before it may still be read.
-        self._announced_files: list[PixelFile] = []
         self._send_lock = threading.Lock()
         with self._output.lend_write_end() as stderr:
             exec_model = make_exec_model({**WORKER_VARIABLES, **variables}, stderr)
@@ -93,36 +90,31 @@ class Worker:
         self.pid = int(self.receive_answer(START_SECONDS)["pid"])
         self._guard = GroupGuard(self.pid)
 
-    def request_answer(
-        self, request: Mapping[str, Any], seconds: float, pages: Sequence[PixelPage] = ()
-    ) -> dict[str, Any]:
-        """The worker's answer to a request and the pages that belong to it, within `seconds`."""
-        self.send_request(request, pages)
+    def request_answer(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        """The worker's answer to a request, within `seconds`."""
+        self.send_request(request)
         return self.receive_answer(seconds)
 
-    def send_request(self, request: Mapping[str, Any], pages: Sequence[PixelPage] = ()) -> None:
+    def send_request(self, request: Mapping[str, Any]) -> None:
         """Asks and does not wait: `receive_answer` does."""
         with self._report_end(), self._send_lock:
-            self._channel.send({**request, **self._pixel_file.store_pages(pages)})
+            self._channel.send(dict(request))
 
-    def announce(self, request: Mapping[str, Any], pages: Sequence[PixelPage]) -> None:
+    def announce(self, request: Mapping[str, Any]) -> None:
         """Sends what will be asked after the question that is open, so that the worker gets ready
         for it; there is no answer. What breaks off over it is that question's matter."""
-        if len(self._announced_files) < 2:
-            self._announced_files.insert(0, PixelFile())
-        pixel_file = self._announced_files.pop(0)
-        self._announced_files.append(pixel_file)
         with suppress(OSError), self._send_lock:
-            self._channel.send({**request, **pixel_file.store_pages(pages)})
+            self._channel.send(dict(request))
 
     def receive_answer(self, seconds: float) -> dict[str, Any]:
         """The answer to what was sent, within `seconds`."""
         with self._report_end():
             try:
-                answer: dict[str, Any] = self._channel.receive(timeout=seconds)
+                text = self._channel.receive(timeout=seconds)
             except self._channel.TimeoutError:
                 reason = Message("no_answer_within", {"seconds": seconds})
                 raise GenerationError("Timeout", reason) from None
+        answer: dict[str, Any] = json.loads(text)
         return answer
 
     @contextmanager
@@ -147,8 +139,6 @@ class Worker:
         self._process.kill()
         status: int | None = self._process.wait()
         self._group.terminate(timeout=1)
-        for pixel_file in (self._pixel_file, *self._announced_files):
-            pixel_file.close()
         return status
 
     def close(self) -> None:

@@ -5,12 +5,11 @@ is no matter of documents: the rest fails at once, with the last reason.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from vlm_lab.errors import GenerationError, UserError
 from vlm_lab.messages import Message
-from vlm_lab.workers.pixel_file import PixelPage
 from vlm_lab.workers.process import Worker
 
 
@@ -74,7 +73,6 @@ class Supervisor(Restarts[Worker]):
         self,
         request: Mapping[str, Any],
         seconds: float,
-        pages: Sequence[PixelPage] = (),
         *,
         is_reply: bool = True,
         is_batch: bool = False,
@@ -85,7 +83,7 @@ class Supervisor(Restarts[Worker]):
         with self._lock:
             worker = self.ensure_worker()
             try:
-                answer = worker.request_answer(request, seconds, pages)
+                answer = worker.request_answer(request, seconds)
             except BaseException as error:
                 if is_batch:
                     self.close()

@@ -6,7 +6,6 @@ What the class is asked without being loaded is asked in the worker, too: import
 module may do anything. `load_timeout` and `reply_timeout` limit it in seconds.
 """
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -117,16 +116,19 @@ class OwnProcess:
     ) -> Any:
         """What a call returns; raises what it raised, and GenerationError where the process died
         over it."""
-        pixel_pages = [(page.size, page.pixels) for page in pages]
-        request = {"call": call, "arguments": transfer.encode_arguments(arguments)}
+        request = {
+            "call": call,
+            "arguments": transfer.encode_arguments(arguments),
+            "pages": [(page.size, page.source) for page in pages],
+        }
         try:
             answer = self._supervisor.request_answer(
-                request, seconds, pixel_pages, is_reply=is_reply, is_batch=is_batch
+                request, seconds, is_reply=is_reply, is_batch=is_batch
             )
         except GenerationError as death:
             figures = {"model": self.model.name, "call": call, "what": death.message}
             raise WorkerLost(death.kind, Message("in_call", figures)) from None
-        return read_answer(answer["text"])
+        return read_answer(answer)
 
     def close(self) -> None:
         """Lets the user's object close what it holds, then ends the worker."""
@@ -141,10 +143,9 @@ class OwnProcess:
             self._supervisor.close()
 
 
-def read_answer(text: str) -> Any:
+def read_answer(answer: Mapping[str, Any]) -> Any:
     """The value, or the error that the user's class raised: its traceback goes to stderr, which
     pytest shows beside the case."""
-    answer = json.loads(text)
     if "error" not in answer:
         return answer["value"]
     kind, message, class_name, trace = answer["error"]

@@ -4,7 +4,6 @@ Started by `process.py`, in this interpreter and with this process' search paths
 JSON text: {"value": ...}, or {"error": [kind, message, class, traceback]}.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -12,10 +11,11 @@ from typing import Any
 
 from vlm_lab.backends import Backend, resolve_backend
 from vlm_lab.backends.own import transfer
+from vlm_lab.pixel_file import Location, read_pixels
 from vlm_lab.types import Model, Page, Prompt, Runtime
 from vlm_lab.workers import child
 
-PixelPage = tuple[tuple[int, int], bytes]
+PixelPage = tuple[tuple[int, int], bytes | Location]  # size, where its pixels are
 BarePrompt = tuple[Prompt, Sequence[int]]  # without its pages, and their indices
 
 
@@ -23,15 +23,14 @@ def serve_requests(channel: Any) -> None:
     """Answers until the channel closes. The first request is the model and the runtime."""
     child.greet_parent(channel)
     answerer = Answerer(*transfer.decode_arguments(channel.receive()["arguments"]))
-    channel.send({})
+    child.send_answer(channel, {})
     while True:
-        request = child.receive_request(channel)
+        request = channel.receive()
         answer = child.run_guarded(
             lambda request=request: {"value": answerer.answer(request)},  # type: ignore[misc]
             transfer.describe_error,
         )
-        # Text in ASCII: half a character of a reply crosses as its escape.
-        channel.send({"text": json.dumps(answer, default=str)})
+        child.send_answer(channel, answer, encode_other=str)
 
 
 class Answerer:
@@ -97,6 +96,6 @@ def build_prompt(bare_prompt: BarePrompt, pages: Iterator[PixelPage]) -> Prompt:
     prompt, indices = bare_prompt
     prompt_pages = []
     for index in indices:
-        size, pixels = next(pages)
-        prompt_pages.append(Page(index, size, bytes(pixels)))  # a user's class may keep them
+        size, source = next(pages)
+        prompt_pages.append(Page(index, size, bytes(read_pixels(source))))
     return replace(prompt, pages=tuple(prompt_pages))

@@ -37,8 +37,8 @@ from vlm_lab.backends.transformers.settings import (
 )
 from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.messages import Message, decode_message
+from vlm_lab.pixel_file import Location
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
-from vlm_lab.workers.pixel_file import PixelPage
 from vlm_lab.workers.process import Worker
 from vlm_lab.workers.supervisor import Supervisor
 
@@ -160,24 +160,25 @@ class Transformers(Backend):
             return
         if self.environment["device"]["value"] != "cpu":
             kwargs = _shorten_reply(self.model.generation_kwargs)
-            fields = {"prompt_text": prompt.text, "generation_kwargs": kwargs}
+            fields = {**_build_prompt_fields(prompt), "generation_kwargs": kwargs}
             self._request_answer([prompt], fields)
         self._warm_worker = worker
 
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none and what it means for the
         next."""
-        return self._build_generation(self._request_answer([prompt], {"prompt_text": prompt.text}))
+        return self._build_generation(self._request_answer([prompt], _build_prompt_fields(prompt)))
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """The replies to prompts that are padded to one batch. Their timing is the batch's."""
         announced = self._announced
         self._announced = None
         if announced and announced.is_of(self.worker, prompts):
-            answer = self._request_answer(prompts, {"announced": announced.number}, pages=())
+            answer = self._request_answer(prompts, {"announced": announced.number})
         else:
             batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
-            answer = self._request_answer(prompts, {"batch_prompts": batch_prompts})
+            fields = {"batch_prompts": batch_prompts, "pages": _locate_pages(prompts)}
+            answer = self._request_answer(prompts, fields)
         return [self._build_generation({**answer, **reply}) for reply in answer["replies"]]
 
     def announce_batch(self, prompts: Sequence[Prompt]) -> None:
@@ -188,18 +189,15 @@ class Transformers(Backend):
         self._announced_count += 1
         batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
         request = {"announce": self._announced_count, "batch_prompts": batch_prompts}
-        worker.announce(request, _pack_prompts(prompts))
+        worker.announce({**request, "pages": _locate_pages(prompts)})
         self._announced = AnnouncedBatch(worker, prompts, self._announced_count)
 
     def _request_answer(
         self,
         prompts: Sequence[Prompt],
         prompt_fields: Mapping[str, Any],
-        pages: Sequence[PixelPage] | None = None,
     ) -> dict[str, Any]:
-        """The worker's answer to `prompt_fields` about all the prompts' pages, unless it has
-        them."""
-        pixel_pages = _pack_prompts(prompts) if pages is None else pages
+        """The worker's answer to `prompt_fields` about these prompts."""
         request = {
             "generation_kwargs": dict(self.model.generation_kwargs),
             "seed": self.runtime.seed,
@@ -207,9 +205,7 @@ class Transformers(Backend):
             **prompt_fields,
         }
         seconds = self.timeouts["reply_timeout"] * len(prompts)
-        answer = self._supervisor.request_answer(
-            request, seconds, pixel_pages, is_batch=len(prompts) > 1
-        )
+        answer = self._supervisor.request_answer(request, seconds, is_batch=len(prompts) > 1)
         if "error" in answer:
             kind, message = answer["error"]
             raise GenerationError(kind, decode_message(message))
@@ -317,6 +313,11 @@ def _shorten_reply(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return {**kwargs, "max_new_tokens": WARM_UP_TOKENS}
 
 
-def _pack_prompts(prompts: Sequence[Prompt]) -> list[PixelPage]:
+def _build_prompt_fields(prompt: Prompt) -> dict[str, Any]:
+    return {"prompt_text": prompt.text, "pages": _locate_pages([prompt])}
+
+
+def _locate_pages(prompts: Sequence[Prompt]) -> list[tuple[tuple[int, int], bytes | Location]]:
+    """Of all pages the size and where the worker reads their pixels."""
     all_pages = chain.from_iterable(prompt.pages for prompt in prompts)
-    return [(page.size, page.pixels) for page in all_pages]
+    return [(page.size, page.source) for page in all_pages]

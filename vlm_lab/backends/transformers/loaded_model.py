@@ -25,6 +25,7 @@ from vlm_lab.backends.transformers.visual_tokens.mllama import count_mllama_tile
 from vlm_lab.backends.transformers.worker_error import WorkerError, make_unavailable_error
 from vlm_lab.files import read_json_object
 from vlm_lab.messages import Message
+from vlm_lab.pixel_file import read_pixels
 
 Payload = dict[str, Any]
 
@@ -133,8 +134,8 @@ class LoadedModel:
         preprocessor = families.read_preprocessor(self.folder)
         processor_kwargs = self.load_request["processor_kwargs"]
         resized = []
-        for original_size, pixels in request["pages"]:
-            page = Image.frombytes("RGB", tuple(original_size), pixels)
+        for original_size, source in request["pages"]:
+            page = Image.frombytes("RGB", tuple(original_size), read_pixels(source))
             size = families.compute_page_size(
                 self.family, self.config, preprocessor, processor_kwargs, page.size
             )

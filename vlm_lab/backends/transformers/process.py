@@ -34,6 +34,7 @@ WORKER_MODULES = (
     "vlm_lab.model_messages",
     "vlm_lab.localization",
     "vlm_lab.messages",
+    "vlm_lab.pixel_file",
     "vlm_lab.workers.child",
     "vlm_lab.backends.prompt_variable",
     "vlm_lab.backends.transformers.devices",

@@ -34,12 +34,13 @@ def serve_requests(channel: Any) -> None:
         return loaded_models[0].environment
 
     load_answer = run_guarded(load)
-    channel.send(load_answer)
+    child.send_answer(channel, load_answer)
     if not loaded_models:
         return
     questions = Questions(channel, loaded_models[0])
     while (request := questions.wait_for_next()) is not None:
-        channel.send(run_guarded(lambda request=request: answer_request(loaded_models[0], request)))
+        answer = run_guarded(lambda request=request: answer_request(loaded_models[0], request))
+        child.send_answer(channel, answer)
 
 
 class Questions:
@@ -62,7 +63,7 @@ class Questions:
     def _read(self) -> None:
         while True:
             try:
-                request = child.receive_request(self._channel)
+                request = self._channel.receive()
             except EOFError:
                 return self._queue.put(None)
             if "announce" in request:

@@ -20,14 +20,23 @@ WHITE_FROM, BLACK_TO = 248, 16  # the darkest of a page without print; the light
 
 @dataclass(frozen=True, slots=True)
 class RenderedPage:
-    """RGB pixels as they go over the pipe, `stride` bytes a row, and what the record says of
-    them."""
+    """RGB pixels as they were drawn, `stride` bytes a row, and what the record says of them."""
 
     index: int
     size: tuple[int, int]
     pixels: Any  # anything with the buffer protocol: PDFium's own memory is not copied
     stride: int
     notes: list[Message] = field(default_factory=list)
+
+
+def join_rows(page: RenderedPage) -> bytes | memoryview:
+    """The pixels alone, row after row; some releases of PDFium fill rows up to four bytes."""
+    width, height = page.size
+    pixels, row_bytes = memoryview(page.pixels).cast("B"), 3 * width
+    if page.stride == row_bytes:
+        return pixels
+    starts = range(0, page.stride * height, page.stride)
+    return b"".join(pixels[start : start + row_bytes] for start in starts)
 
 
 def encode_picture(page: RenderedPage, longest_side: int, quality: int) -> bytes:

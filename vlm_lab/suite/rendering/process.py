@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from vlm_lab.errors import DocumentError, HiddenDocument
 from vlm_lab.messages import Message
+from vlm_lab.pixel_file import PixelFile, create_pixel_file
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.rendering.frames import Buffer, encode_frame, read_frame
 from vlm_lab.types import Page
@@ -132,19 +133,21 @@ class PageWorker:
     ) -> Answer:
         deadline = time.monotonic() + DOCUMENT_SECONDS
         request = {"path": str(path), "operation": operation, "seconds": DOCUMENT_SECONDS}
-        self._send({**request, **arguments})
+        pixel_file = create_pixel_file() if operation == "render" else None
+        pixel_path = pixel_file.path if pixel_file else None
+        self._send({**request, **arguments, "pixel_file": pixel_path})
         indices: Sequence[int] = arguments.get("indices", ())
-        pages: list[Page] = []
+        drawn_pages: list[tuple[dict[str, Any], bytes]] = []
         pictures: list[bytes] = []
         notes: list[Message] = []
         while True:
-            received_count = len(pages) + len(pictures)
+            received_count = len(drawn_pages) + len(pictures)
             if received_count < len(indices):
                 place.page = indices[received_count]
             header, pixels = self._receive(deadline)
             notes += [Message(kind, figures) for kind, figures in header.get("notes", ())]
             if "page" in header:
-                pages.append(_make_page(header, pixels))
+                drawn_pages.append((header, bytes(pixels)))
             elif "picture" in header:
                 pictures.append(bytes(pixels))
             else:
@@ -152,6 +155,9 @@ class PageWorker:
         if len(self._buffer) > MAX_KEPT_BYTES:
             self._buffer = bytearray()
         _raise_error(header)
+        if pixel_file:
+            pixel_file.seal()
+        pages = [_make_page(*drawn_page, pixel_file) for drawn_page in drawn_pages]
         return Answer(header.get("result"), pages, notes, pictures)
 
     def _ensure_started(self) -> None:
@@ -287,15 +293,13 @@ def _enlarge_pipe(process: "subprocess.Popen[bytes]") -> None:
             fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
-def _make_page(header: dict[str, Any], pixels: Buffer) -> Page:
-    """The page, with memory of its own and without what PDFium leaves at the end of rows."""
+def _make_page(header: dict[str, Any], pixels: bytes, pixel_file: PixelFile | None) -> Page:
+    """The page with its pixels, or with where they were written. EOFError where they are not."""
     width, height = header["size"]
-    stride, row_bytes = header["stride"], 3 * width
-    if stride == row_bytes:
-        return Page(header["page"], (width, height), bytes(pixels))
-    starts = range(0, stride * height, stride)
-    rows = (pixels[start : start + row_bytes] for start in starts)
-    return Page(header["page"], (width, height), b"".join(rows))
+    if pixel_file is None or "start" not in header:
+        return Page(header["page"], (width, height), pixels)
+    stored_pixels = pixel_file.locate(header["start"], 3 * width * height)
+    return Page(header["page"], (width, height), stored_pixels)
 
 
 def _read_into(view: memoryview, descriptor: int, deadline: float) -> None:

@@ -2,7 +2,8 @@
 
 Its memory is limited and every request has its time: what a hostile file breaks is this process.
 It ends when the pipe from its parent does, and by an alarm of the kernel's where a library holds
-Python up. Requests and answers are frames (`frames`); pixels go over the pipe, one page at a time.
+Python up. Requests and answers are frames (`frames`); pages go where other processes see them
+(`vlm_lab.pixel_file`), or over the pipe.
 """
 
 import os
@@ -12,15 +13,17 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from vlm_lab.errors import DocumentError, HiddenDocument
 from vlm_lab.messages import Message
+from vlm_lab.pixel_file import write_pixels
 from vlm_lab.sanitize import terminal_safe
 from vlm_lab.suite.rendering import documents
 from vlm_lab.suite.rendering.frames import encode_frame, read_frame
-from vlm_lab.suite.rendering.page_images import RenderedPage, encode_picture
+from vlm_lab.suite.rendering.page_images import RenderedPage, encode_picture, join_rows
 
 ALARM_MARGIN = 5  # seconds after the parent should have ended us
 MAX_NOTES = 3  # of a library's own warnings over one document
@@ -90,8 +93,9 @@ def _answer(request: Mapping[str, Any], answers: BinaryIO) -> Answer:
         case "count_each":
             return {"result": [*map(_count_guarded, map(Path, request["paths"]))]}
         case "render":
-            for page in documents.render_pages(path, request["indices"], request["dpi"]):
-                _send_page(answers, page)
+            with PageSender(answers, request["pixel_file"]) as sender:
+                for page in documents.render_pages(path, request["indices"], request["dpi"]):
+                    sender.send_page(page)
             return {}
         case "pictures":
             for page in documents.render_pages(path, request["indices"], request["dpi"]):
@@ -119,14 +123,36 @@ def _count_guarded(path: Path) -> int | None:
         return None
 
 
-def _send_page(answers: BinaryIO, page: RenderedPage) -> None:
-    header = {
-        "page": page.index,
-        "size": page.size,
-        "stride": page.stride,
-        "notes": list(_encode_notes(page.notes)),
-    }
-    send(answers, header, page.pixels)
+class PageSender:
+    """Passes on the pages of one document: pixels into the file that the parent made for them,
+    unless there is none or it cannot be opened."""
+
+    def __init__(self, answers: BinaryIO, path: str | None) -> None:
+        self._answers = answers
+        self._descriptor: int | None = None
+        self._end = 0
+        with suppress(OSError):
+            self._descriptor = os.open(path, os.O_WRONLY) if path else None
+
+    def send_page(self, page: RenderedPage) -> None:
+        header = {
+            "page": page.index,
+            "size": page.size,
+            "notes": list(_encode_notes(page.notes)),
+        }
+        pixels = join_rows(page)
+        if self._descriptor is None:
+            return send(self._answers, header, pixels)
+        write_pixels(self._descriptor, pixels, self._end)
+        send(self._answers, {**header, "start": self._end})
+        self._end += len(pixels)
+
+    def __enter__(self) -> "PageSender":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
 def _encode_notes(notes: list[Message]) -> Iterator[list[Any]]:
