@@ -80,13 +80,16 @@ def decode_token_texts(tokenizer: Any, ids: list[int], text: str) -> list[str]:
     single_texts = tokenizer.batch_decode([[token] for token in ids], skip_special_tokens=True)
     if "".join(single_texts) == text:
         return list(single_texts)
-    token_texts, context_start, decoded_end = [], 0, 0
+    token_texts, context_start, decoded_end, decoded_before = [], 0, 0, ""
     for end in range(1, len(ids) + 1):
-        decoded_before = tokenizer.decode(ids[context_start:decoded_end], skip_special_tokens=True)
         decoded_now = tokenizer.decode(ids[context_start:end], skip_special_tokens=True)
         if decoded_now.endswith("\N{REPLACEMENT CHARACTER}") and end < len(ids):
             token_texts.append("")
-        else:
-            token_texts.append(decoded_now[len(decoded_before) :])
-            context_start, decoded_end = decoded_end, end
+            continue
+        token_texts.append(decoded_now[len(decoded_before) :])
+        context_start, decoded_end = decoded_end, end
+        decoded_before = single_texts[context_start]
+        if decoded_end - context_start > 1:
+            context_ids = ids[context_start:decoded_end]
+            decoded_before = tokenizer.decode(context_ids, skip_special_tokens=True)
     return token_texts
