@@ -75,7 +75,7 @@ def decode_token_texts(tokenizer: Any, ids: list[int], text: str) -> list[str]:
 
     A token that is a part of a letter brings nothing, the one that completes it brings all.
     Tokenizers of words (sentencepiece) drop a leading space when they decode one token alone: there
-    each is decoded after the one before.
+    each is decoded after the last one that brought something.
     """
     single_texts = tokenizer.batch_decode([[token] for token in ids], skip_special_tokens=True)
     if "".join(single_texts) == text:
@@ -83,7 +83,8 @@ def decode_token_texts(tokenizer: Any, ids: list[int], text: str) -> list[str]:
     token_texts, context_start, decoded_end, decoded_before = [], 0, 0, ""
     for end in range(1, len(ids) + 1):
         decoded_now = tokenizer.decode(ids[context_start:end], skip_special_tokens=True)
-        if decoded_now.endswith("\N{REPLACEMENT CHARACTER}") and end < len(ids):
+        is_part = decoded_now.endswith("\N{REPLACEMENT CHARACTER}") and end < len(ids)
+        if is_part or decoded_now == decoded_before:
             token_texts.append("")
             continue
         token_texts.append(decoded_now[len(decoded_before) :])
