@@ -14,9 +14,10 @@ By the times of the answers: seconds a document between the first answer and the
 before the first and after the last, of the whole process; CPU seconds beside, which hold on a
 machine that does other work too; and how much the memory of all its processes grows from document
 40 to the last of a longer run (0 leaves that out; --rounds 0 leaves out all else). A ratio is the
-median over the rounds. Without
---model a random Qwen2-VL of about 15 M parameters is made. Exit status 1 where a document takes the
-suite more than `limit` times the loop's seconds. `--short`, for CI: a minute, loop and suite alone.
+median over the rounds, with the least and the most of them: every other round runs the other way
+round, so that a machine that gets slower is on nobody's side. Without --model a random Qwen2-VL of
+about 15 M parameters is made. Exit status 1 where a document takes the suite more than `limit`
+times the loop's seconds. `--short`, for CI: a minute, loop and suite alone.
 """
 
 import argparse
@@ -237,11 +238,17 @@ class Bench:
         self._round = 0
 
     def run_round(self, with_batch: bool) -> dict[str, Timeline]:
-        """One process of each, one after the other."""
-        timelines = {"loop": self.run_loop()}
-        if with_batch:
-            timelines["batch"] = self.run_loop(BATCH_SIZE)
-        return {**timelines, "suite": self.run_suite()}
+        """One process of each, one after the other; the next time in the other order."""
+        runs: dict[str, Callable[[], Timeline]] = {
+            "loop": self.run_loop,
+            "batch": lambda: self.run_loop(BATCH_SIZE),
+            "suite": self.run_suite,
+        }
+        if not with_batch:
+            del runs["batch"]
+        order = list(runs) if self._round % 2 == 0 else list(reversed(runs))
+        timelines = {name: runs[name]() for name in order}
+        return {name: timelines[name] for name in runs}
 
     def run_loop(self, batch_size: int = 1, count: int | None = None) -> Timeline:
         """The loop, or the batch; of the first `count` documents where that is given."""
@@ -314,20 +321,25 @@ def print_measures(rounds: Sequence[Mapping[str, Timeline]]) -> float:
     names = list(rounds[0])
     others = [name for name in names if name != "suite"]
     titles = "".join(f"{name:>8}" for name in names)
-    print(f"  {'':<28}{titles}" + "".join(f"{'to ' + name:>10}" for name in others))
+    print(f"  {'':<28}{titles}" + "".join(f"{'to ' + name:>20}" for name in others))
     for measure, read in MEASURES.items():
         values = {name: [read(timelines[name]) for timelines in rounds] for name in names}
         medians = "".join(f"{statistics.median(values[name]):8.3f}" for name in names)
-        ratios = "".join(f"{compute_ratio(values, name):10.2f}" for name in others)
+        ratios = "".join(f"{format_ratios(compute_ratios(values, name)):>20}" for name in others)
         print(f"  {measure:<28}{medians}{ratios}")
     seconds = {name: [timelines[name].document for timelines in rounds] for name in names}
-    return compute_ratio(seconds, "loop")
+    return statistics.median(compute_ratios(seconds, "loop"))
 
 
-def compute_ratio(values: Mapping[str, Sequence[float]], other: str) -> float:
-    """The median over the rounds of the suite's value divided by another's."""
+def compute_ratios(values: Mapping[str, Sequence[float]], other: str) -> list[float]:
+    """Of each round the suite's value divided by another's."""
     pairs = zip(values["suite"], values[other], strict=True)
-    return statistics.median(of_suite / of_other for of_suite, of_other in pairs)
+    return [of_suite / of_other for of_suite, of_other in pairs]
+
+
+def format_ratios(ratios: Sequence[float]) -> str:
+    """Their median, and between which two they lie."""
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
 
 
 def print_growth(bench: Bench) -> None:
