@@ -39,7 +39,7 @@ class PixelFile:
     object, or with the process, however that ends."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self.path = f"/proc/{os.getpid()}/fd/{descriptor}"
         weakref.finalize(self, os.close, descriptor)
 
@@ -48,11 +48,11 @@ class PixelFile:
         import fcntl
 
         seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
-        fcntl.fcntl(self._descriptor, fcntl.F_ADD_SEALS, seals)
+        fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, seals)
 
     def locate(self, start: int, length: int) -> StoredPixels:
         """A part of a sealed file; EOFError where it does not go so far."""
-        if start + length > os.fstat(self._descriptor).st_size:
+        if start + length > os.fstat(self.descriptor).st_size:
             raise EOFError(f"{length} bytes from {start} on are not there")
         return StoredPixels(self, start, length)
 
@@ -77,11 +77,7 @@ def store_pixels(pixels: bytes) -> bytes | StoredPixels:
     pixel_file = create_pixel_file()
     if pixel_file is None:
         return pixels
-    descriptor = os.open(pixel_file.path, os.O_WRONLY)
-    try:
-        write_pixels(descriptor, pixels, 0)
-    finally:
-        os.close(descriptor)
+    write_pixels(pixel_file.descriptor, pixels, 0)
     pixel_file.seal()
     return pixel_file.locate(0, len(pixels))
 
