@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vlm_lab import pixel_file
-from vlm_lab.pixel_file import StoredPixels, create_pixel_file, read_pixels, store_pixels
+from vlm_lab.pixel_file import (
+    StoredPixels,
+    create_pixel_file,
+    read_pixels,
+    store_pixels,
+    write_pixels,
+)
 
 HAS_MEMORY_FILES = hasattr(os, "memfd_create")
 needs_memory_files = pytest.mark.skipif(
@@ -66,6 +72,28 @@ def test_what_is_stored_cannot_be_changed_or_cut() -> None:
             os.ftruncate(descriptor, length)
     os.close(descriptor)
     assert stored.read() == b"pixels"
+
+
+@needs_memory_files
+def test_a_file_is_sealed_while_the_system_has_a_page_of_it_in_hand() -> None:
+    file = create_pixel_file()
+    assert file is not None
+    write_pixels(file.descriptor, bytes(8192), 0)
+    reading_end, writing_end = os.pipe()
+    assert os.splice(file.descriptor, writing_end, 4096, offset_src=0) == 4096
+    file.seal()
+    with pytest.raises(PermissionError):
+        os.pwrite(file.descriptor, b"others", 0)
+    os.close(reading_end)
+    os.close(writing_end)
+
+
+@needs_memory_files
+def test_an_older_system_fixes_its_length_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pixel_file, "F_SEAL_FUTURE_WRITE", 0x4000)  # as unknown as it was
+    file = store(b"pixels").file
+    with pytest.raises(PermissionError):
+        os.ftruncate(file.descriptor, 0)
 
 
 @needs_memory_files

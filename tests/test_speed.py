@@ -68,6 +68,13 @@ def test_growth_is_by_process_and_a_page_in_hand_is_none() -> None:
     assert timeline.measure_growth() == {bench_speed.OWN: 0, 7: 0, 8: 2}
 
 
+def test_a_process_that_was_replaced_is_no_growth() -> None:
+    answer_times = [float(number) for number in range(1, 121)]
+    memory = [(when, {7 if when < 80 else 8: 9_000_000}) for when in range(121)]
+    timeline = bench_speed.Timeline(answer_times, 130.0, 1.0, memory)
+    assert timeline.measure_growth() == {7: -9, 8: 9}
+
+
 def test_the_short_form_asks_for_less_and_takes_what_is_typed() -> None:
     short, typed = (
         bench_speed.read_options(arguments)

@@ -126,11 +126,15 @@ class Timeline:
 
     def measure_growth(self) -> dict[int, float]:
         """Megabytes from document MEMORY_START to the last one by process, each its median around
-        that time: a page that is just being rendered is no growth."""
+        that time: a page that is just being rendered is no growth. One that was replaced counts
+        as less, its successor as more."""
         part = (self.answer_times[-1] - self.answer_times[MEMORY_START - 1]) / 8
         first = self._read_memory(self.answer_times[MEMORY_START - 1], part)
         last = self._read_memory(self.answer_times[-1] - part, part)
-        return {process: (last[process] - first.get(process, 0)) / 1e6 for process in last}
+        processes = [*first, *(process for process in last if process not in first)]
+        return {
+            process: (last.get(process, 0) - first.get(process, 0)) / 1e6 for process in processes
+        }
 
     def _read_memory(self, start: float, seconds: float) -> dict[int, float]:
         sizes: dict[int, list[int]] = {}

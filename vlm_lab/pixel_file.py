@@ -11,10 +11,14 @@ from __future__ import annotations
 import mmap
 import os
 import weakref
+from contextlib import suppress
 from typing import NamedTuple
 
 Location = tuple[str, int, int]  # a path, the first byte, how many
 MAX_DESCRIPTOR = 256  # of the 1,024 that a process may mostly have: connections need some, too
+# Linux 5.1; Python has no name for it. The older F_SEAL_WRITE fails as "busy" in the moment in
+# which the system itself has one of the file's pages in hand.
+F_SEAL_FUTURE_WRITE = 0x10
 
 
 class StoredPixels(NamedTuple):
@@ -44,11 +48,13 @@ class PixelFile:
         weakref.finalize(self, os.close, descriptor)
 
     def seal(self) -> None:
-        """From now on it is what it is: nobody's mapping of it breaks."""
+        """From now on it is what it is: nobody's mapping of it breaks. On a system from before
+        Linux 5.1 its length alone is fixed."""
         import fcntl
 
-        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
-        fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, seals)
+        fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+        with suppress(OSError):
+            fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, F_SEAL_FUTURE_WRITE)
 
     def locate(self, start: int, length: int) -> StoredPixels:
         """A part of a sealed file; EOFError where it does not go so far."""
