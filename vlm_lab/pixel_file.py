@@ -12,9 +12,11 @@ import mmap
 import os
 import weakref
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 Location = tuple[str, int, int]  # a path, the first byte, how many
+# A page: width and height, then its pixels or where they are.
+SizedSource = tuple[tuple[int, int], Union[bytes, Location]]  # noqa: UP007 - 3.9
 MAX_DESCRIPTOR = 256  # of the 1,024 that a process may mostly have: connections need some, too
 # Linux 5.1; Python has no name for it. The older F_SEAL_WRITE fails as "busy" in the moment in
 # which the system itself has one of the file's pages in hand.

@@ -1,7 +1,9 @@
 """pytest tests/run/test_inference.py: pages are rendered while the model works."""
 
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,8 +17,10 @@ from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.run.inference import InferenceRunner
 from vlm_lab.run.options import Options
 from vlm_lab.run.plan import Plan
+from vlm_lab.run.record import build_base_record
 from vlm_lab.run.reply_cache import CacheMode
 from vlm_lab.suite import pages
+from vlm_lab.suite.pages import compute_sha256
 from vlm_lab.types import Generation, Model, Prompt, Runtime
 
 
@@ -31,6 +35,22 @@ class Slow:
     def generate(self, prompt: Prompt) -> Generation:
         Slow.ready.append(prompt.pages._rendered_pages is not None)  # type: ignore[attr-defined]
         time.sleep(0.3)
+        return Generation(raw_response="{}")
+
+    def close(self) -> None:
+        pass
+
+
+class HearsOfPages(Backend):
+    """Notes which pages it was told of and asked about, by document."""
+
+    events: ClassVar[list[str]] = []
+
+    def announce_pages(self, prompt: Prompt) -> None:
+        HearsOfPages.events.append(f"told of {prompt.document_id}, {len(prompt.pages)}")
+
+    def generate(self, prompt: Prompt) -> Generation:
+        HearsOfPages.events.append(f"asked about {prompt.document_id}")
         return Generation(raw_response="{}")
 
     def close(self) -> None:
@@ -202,6 +222,49 @@ def test_a_document_that_comes_twice_is_asked_once_however_slow_the_disk_is(
 
     monkeypatch.setattr(runner.reply_cache, "put", put_late)
     assert [ask(runner, number).cached for number in range(2)] == [False, True]
+
+
+def test_a_model_is_told_of_the_next_pages_where_they_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, drawing = pages.PAGE_WORKER.request, threading.Event()
+
+    def wait_and_request(path: Path, operation: str, **arguments: object) -> object:
+        if path.stem == "d1":
+            drawing.wait(30)
+        return request(path, operation, **arguments)
+
+    monkeypatch.setattr(pages.PAGE_WORKER, "request", wait_and_request)
+    HearsOfPages.events.clear()
+    runner = make_runner(tmp_path, HearsOfPages, "off")
+    ask(runner, 0)
+    assert HearsOfPages.events == ["asked about d0"]
+    drawing.set()
+    assert runner.build_prompt(runner.plan.cases[2]).pages[0]
+    for number in (1, 2):
+        ask(runner, number)
+    assert HearsOfPages.events[1:4] == ["asked about d1", "told of d2, 1", "asked about d2"]
+
+
+def test_what_a_record_says_of_its_files_is_read_ahead(runner: InferenceRunner) -> None:
+    compute_sha256.cache_clear()
+    ask(runner, 0)
+    runner._ahead_executor.shutdown()
+    before = compute_sha256.cache_info().misses
+    record = build_base_record(runner.plan.cases[1], "ok")
+    assert record.document_sha256
+    assert record.reference_sha256
+    assert compute_sha256.cache_info().misses == before
+
+
+def test_pages_of_a_model_that_is_sent_text_alone_are_not_announced(tmp_path: Path) -> None:
+    HearsOfPages.events.clear()
+    runner = make_runner(tmp_path, HearsOfPages, "off")
+    model = replace(runner.plan.cases[0].model, image=False)
+    candidate = runner.make_candidate(model)
+    candidate.load()
+    candidate.announce_pages(runner.build_prompt(runner.plan.cases[0]))
+    assert HearsOfPages.events == []
 
 
 def test_memory_holds_this_document_and_the_next_two_alone(runner: InferenceRunner) -> None:

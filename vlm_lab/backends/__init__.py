@@ -102,6 +102,11 @@ class Backend:
         """What `generate_batch` will be asked next, told while it answers: a backend may get ready
         for it. Called from another thread."""
 
+    def announce_pages(self, prompt: Prompt) -> None:
+        """What `generate` will probably be asked next, told while nothing is asked: a backend may
+        open the pages, and do no more with them, for that is part of the reply's seconds. They are
+        rendered."""
+
     def warm_up(self, prompt: Prompt) -> None:
         """Called before a prompt is timed: what a first request loads, and later ones find, is
         loaded here. Raises what `generate` raises."""

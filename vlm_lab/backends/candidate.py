@@ -144,6 +144,11 @@ class Candidate:
             split_prompts = [self._split_by_page(prompt) for prompt in prompts]
             self._backend.announce_batch(list(chain.from_iterable(split_prompts)))
 
+    def announce_pages(self, prompt: Prompt) -> None:
+        """Tells the backend, while it is asked nothing, what `generate` will be asked next."""
+        if self._backend is not None and self.model.image:
+            self._backend.announce_pages(self._split_by_page(prompt)[0])
+
     def _ensure_backend(self) -> Backend:
         self.load()
         assert self._backend is not None  # noqa: S101 - load() raises otherwise

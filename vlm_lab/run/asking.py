@@ -66,6 +66,11 @@ def render_pages(prompt: Prompt, workers: PageWorkers = PAGE_WORKER) -> None:
         prompt.pages.render_pages(workers)
 
 
+def is_rendered(prompt: Prompt) -> bool:
+    """Whether its pixels are there, so that nobody waits who looks at them."""
+    return not isinstance(prompt.pages, Pages) or prompt.pages.is_rendered
+
+
 def time_generation(candidate: Candidate, prompt: Prompt, timer: Timer) -> Generation:
     """The first of the replies that `timer` has asked for, with the seconds of all."""
     replies: list[Generation] = []

@@ -1,7 +1,8 @@
 """A case -> its reply: from the cache, or from the model, timed from decoded pixels to the whole.
 
-The pages of the case after the next are rendered while this one's reply is scored and stored: the
-model has no use for its cores then, and a worker that renders beside it slows it down.
+The pages of the case after the next are rendered while this one's reply is scored and stored, and
+the model's worker opens those of the next: the model has no use for its cores then, and whatever
+works beside it slows it down.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from vlm_lab.run.asking import (
     Timer,
     add_page_text,
     check_applicable,
+    is_rendered,
     make_not_cached_error,
     render_pages,
     time_generation,
@@ -27,6 +29,7 @@ from vlm_lab.run.offline import RequestWindow
 from vlm_lab.run.options import Options
 from vlm_lab.run.page_reader import PageReader
 from vlm_lab.run.plan import Plan
+from vlm_lab.run.record import remember_inputs
 from vlm_lab.run.reply_cache import ReplyCache
 from vlm_lab.suite import make_prompt
 from vlm_lab.suite.pages import Pages, stop_rendering
@@ -80,7 +83,7 @@ class InferenceRunner:
             reply_key = self.reply_keys.compute(case, candidate, prompt)
             if self.reply_cache.get(reply_key) is None and candidate.begin_loading():
                 self._begun_candidate = candidate
-                self._ahead_executor.submit(_render_quietly, prompt)
+                self._ahead_executor.submit(_prepare_quietly, case, prompt)
 
     def open_candidate(self, model: Model) -> Candidate:
         """The model that is asked now: the one that loads already, where it is this one."""
@@ -112,7 +115,8 @@ class InferenceRunner:
         self._recent_pages[key] = shared
         # This case's and those of the next two stay, however many documents there are.
         while len(self._recent_pages) > 3:
-            self._recent_pages.pop(next(iter(self._recent_pages)))
+            oldest = next(iter(self._recent_pages))
+            self._ahead_executor.submit(_release, self._recent_pages.pop(oldest))
         return shared
 
     def generate_reply(
@@ -160,7 +164,7 @@ class InferenceRunner:
         next_case = self.plan.find_next_case(case)
         self._render_ahead(next_case)
         generation = time_generation(candidate, prompt, timer)
-        # Beside the scoring and the record of this one, in which no core works for the model.
+        self._announce_pages(candidate, next_case)
         self._render_ahead(next_case and self.plan.find_next_case(next_case))
         return generation
 
@@ -216,7 +220,13 @@ class InferenceRunner:
             return
         self._case_ahead = case
         with contextlib.suppress(UserError):  # what is wrong with its prompt is its own error
-            self._ahead_executor.submit(_render_quietly, self.build_prompt(case))
+            self._ahead_executor.submit(_prepare_quietly, case, self.build_prompt(case))
+
+    def _announce_pages(self, candidate: Candidate, case: Case | None) -> None:
+        """Has the backend open the pages that it is shown next, where they are drawn already."""
+        with contextlib.suppress(UserError):
+            if case and is_rendered(prompt := self.build_prompt(case)):
+                candidate.announce_pages(prompt)
 
     def _finish_storing(self) -> None:
         """Returns when the last reply is in the cache: the next case may ask for the same one."""
@@ -242,10 +252,17 @@ class InferenceRunner:
         stop_rendering()
 
 
-def _render_quietly(prompt: Prompt) -> None:
-    """What is wrong with a document is said when its own turn comes."""
+def _prepare_quietly(case: Case, prompt: Prompt) -> None:
+    """Renders a case's pages and reads what its record says of its inputs. What is wrong with a
+    document is said when its own turn comes."""
     with contextlib.suppress(UserError):
         render_pages(prompt)
+    remember_inputs(case)
+
+
+def _release(pages: Pages) -> None:
+    """Nothing; but the last to hold the pages is the thread that calls it. It takes a millisecond
+    to free them, which the case in hand would wait for."""
 
 
 def _import_report_quietly(case_count: int) -> None:

@@ -106,6 +106,13 @@ def build_base_record(case: Case, status: Status) -> Record:
     )
 
 
+def remember_inputs(case: Case) -> None:
+    """Reads and hashes what a case's record says of its inputs before there is a record, for these
+    are remembered."""
+    compute_case_inputs(case)
+    _find_sha256(case.document.reference_path)
+
+
 def collect_page_fields(prompt: Prompt) -> dict[str, Any]:
     """Which pages were sent, and of how many."""
     pages = prompt.pages

@@ -78,6 +78,11 @@ class Pages(Sequence[Page]):
     def indices(self) -> tuple[int, ...]:
         return tuple(range(min(self.total, self.max_pages)))
 
+    @property
+    def is_rendered(self) -> bool:
+        """Whether their pixels are there."""
+        return self._rendered_pages is not None
+
     def render_pages(self, workers: PageWorkers = PAGE_WORKER) -> tuple[Page, ...]:
         """All pages; safe for the thread that renders ahead beside the one that needs them now."""
         try:

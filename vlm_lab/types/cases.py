@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from vlm_lab.messages import Message
-from vlm_lab.pixel_file import Location, StoredPixels, store_pixels
+from vlm_lab.pixel_file import Location, SizedSource, StoredPixels, store_pixels
 from vlm_lab.types.reply_reasons import find_reply_reason
 
 if TYPE_CHECKING:
@@ -170,6 +170,11 @@ class Page:
     def source(self) -> bytes | Location:
         """What `pixel_file.read_pixels` of another process takes while this page is there."""
         return self._shared if isinstance(self._shared, bytes) else self._shared.location
+
+    @property
+    def sized_source(self) -> SizedSource:
+        """What a worker makes an image of."""
+        return self.size, self.source
 
     @cached_property
     def _shared(self) -> bytes | StoredPixels:

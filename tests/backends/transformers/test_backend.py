@@ -17,17 +17,19 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.processes import has_ended
+from vlm_lab import pixel_file
 from vlm_lab.backends.transformers.backend import Transformers
 from vlm_lab.backends.transformers.families import predict_visual_tokens
 from vlm_lab.errors import GenerationError, Skip, UserError
+from vlm_lab.pixel_file import PixelFile, StoredPixels
 from vlm_lab.types import Generation, Model, Page, Prompt, Runtime
 
 TEXT = "Return the invoice as JSON. Verkäufer, Счёт №"
 
 
-def page() -> Page:
+def page(background: str = "white") -> Page:
     """A page with words on it."""
-    image = Image.new("RGB", (620, 877), "white")
+    image = Image.new("RGB", (620, 877), background)
     draw = ImageDraw.Draw(image)
     for row in range(20):
         draw.text(
@@ -194,6 +196,89 @@ def test_a_batch_that_was_announced_to_a_worker_that_died_is_asked_whole(
         qwen.generate_batch(prompts)
     qwen.prepare()
     assert [reply.raw_response for reply in qwen.generate_batch(prompts)] == expected
+
+
+@pytest.fixture
+def asked(qwen: Transformers, monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
+    """What the worker is asked."""
+    requests: list[Mapping[str, Any]] = []
+    ask = qwen._supervisor.request_answer
+
+    def note(request: Mapping[str, Any], *arguments: Any, **options: Any) -> Any:
+        requests.append(request)
+        return ask(request, *arguments, **options)
+
+    monkeypatch.setattr(qwen._supervisor, "request_answer", note)
+    return requests
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_announced_pages_are_answered_as_others_are(
+    qwen: Transformers, asked: list[Mapping[str, Any]], pages: int
+) -> None:
+    alone = qwen.generate(prompt(pages=pages))
+    announced = prompt("What is the total?", pages)
+    qwen.announce_pages(announced)
+    reply = qwen.generate(replace(announced, text=TEXT))  # words may come late, from an OCR engine
+    assert (reply.raw_response, reply.tokens) == (alone.raw_response, alone.tokens)
+    assert ["opened_pages" in request for request in asked] == [False, True]
+
+
+def test_no_reply_is_to_pages_that_were_announced_and_not_asked_about(
+    qwen: Transformers, asked: list[Mapping[str, Any]]
+) -> None:
+    white, grey = (replace(prompt(), pages=[page(name)]) for name in ("white", "grey"))
+    tokens = [qwen.generate(each).tokens for each in (white, grey)]
+    assert tokens[0] != tokens[1]
+    qwen.announce_pages(white)
+    assert qwen.generate(grey).tokens == tokens[1]
+    qwen.announce_pages(grey)
+    qwen.announce_pages(white)
+    assert [qwen.generate(each).tokens for each in (white, white, grey)] == [
+        *tokens[:1] * 2,
+        tokens[1],
+    ]
+    assert ["opened_pages" in request for request in asked[2:]] == [False, True, False, False]
+
+
+def test_pages_that_were_announced_to_a_worker_that_died_are_asked_about_anew(
+    qwen: Transformers, asked: list[Mapping[str, Any]]
+) -> None:
+    expected = qwen.generate(prompt()).tokens
+    announced = prompt()
+    qwen.announce_pages(announced)
+    assert qwen.worker
+    os.kill(qwen.worker.pid, signal.SIGKILL)
+    with pytest.raises(GenerationError):
+        qwen.generate(prompt())
+    qwen.announce_pages(announced)  # while there is no worker
+    qwen.prepare()
+    assert qwen.generate(announced).tokens == expected
+    assert not any("opened_pages" in request for request in asked)
+
+
+def test_pages_that_cannot_be_opened_ahead_are_said_when_they_are_asked_about(
+    qwen: Transformers,
+) -> None:
+    broken = Page(0, (700, 900), StoredPixels(PixelFile(os.dup(0)), 0, 3 * 700 * 900))
+    announced = replace(prompt(), pages=[broken])
+    qwen.announce_pages(announced)
+    assert qwen.generate(prompt()).raw_response
+    qwen.announce_pages(announced)
+    with pytest.raises(GenerationError) as caught:
+        qwen.generate(announced)
+    assert caught.value.kind != "WorkerDied"
+    assert qwen.generate(prompt()).raw_response
+
+
+def test_pages_that_are_nowhere_but_here_are_not_sent_twice(
+    qwen: Transformers, asked: list[Mapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pixel_file, "create_pixel_file", lambda: None)
+    announced = prompt()
+    qwen.announce_pages(announced)
+    assert qwen.generate(announced).raw_response
+    assert "opened_pages" not in asked[0]
 
 
 def test_visual_tokens_are_predicted_without_a_model(qwen: Transformers) -> None:

@@ -119,7 +119,7 @@ class OwnProcess:
         request = {
             "call": call,
             "arguments": transfer.encode_arguments(arguments),
-            "pages": [(page.size, page.source) for page in pages],
+            "pages": [page.sized_source for page in pages],
         }
         try:
             answer = self._supervisor.request_answer(

@@ -9,14 +9,13 @@ that one goes before it has answered anything, the model's other cases fail at o
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from vlm_lab.backends import Backend
 from vlm_lab.backends.reply_schema import RESPONSE_FORMAT, build_reply_schema, check_reply_schema
 from vlm_lab.backends.transformers import devices, families, weights
 from vlm_lab.backends.transformers.adapters import require_adapter
+from vlm_lab.backends.transformers.announcements import Announcer, locate_pages
 from vlm_lab.backends.transformers.generation_settings import read_decoding
 from vlm_lab.backends.transformers.interpreter import (
     VERSIONED_PACKAGES,
@@ -37,7 +36,6 @@ from vlm_lab.backends.transformers.settings import (
 )
 from vlm_lab.errors import GenerationError, Skip
 from vlm_lab.messages import Message, decode_message
-from vlm_lab.pixel_file import Location
 from vlm_lab.types import Generation, Model, Prompt, Runtime, Timing, Usage
 from vlm_lab.workers.process import Worker
 from vlm_lab.workers.supervisor import Supervisor
@@ -45,19 +43,6 @@ from vlm_lab.workers.supervisor import Supervisor
 MAX_DEATHS = 2  # in a row: loading takes minutes
 WARM_UP_TOKENS = 2  # the first comes from the prompt, the second from the first
 DEVICE_SETTINGS = ("device", "dtype", "attn_implementation")
-
-
-@dataclass(frozen=True, slots=True)
-class AnnouncedBatch:
-    """What a worker was told to get ready for, and the number that it is asked by."""
-
-    worker: Worker
-    prompts: Sequence[Prompt]
-    number: int
-
-    def is_of(self, worker: Worker | None, prompts: Sequence[Prompt]) -> bool:
-        """Whether that worker has these prompts."""
-        return worker is self.worker and list(prompts) == list(self.prompts)
 
 
 class Transformers(Backend):
@@ -76,8 +61,7 @@ class Transformers(Backend):
         self.adapter = require_adapter(model, runtime.cache)
         check_packages(model, runtime, self.weights.folder)
         self.environment: dict[str, Any] = {}
-        self._announced: AnnouncedBatch | None = None
-        self._announced_count = 0
+        self._announcer = Announcer()
         self._begun_worker: Worker | None = None  # loads, and has not been waited for
         self._warm_worker: Worker | None = None
         self._supervisor = Supervisor(model.name, self._start_worker, MAX_DEATHS)
@@ -167,30 +151,28 @@ class Transformers(Backend):
     def generate(self, prompt: Prompt) -> Generation:
         """The reply to one prompt; GenerationError says why there is none and what it means for the
         next."""
-        return self._build_generation(self._request_answer([prompt], _build_prompt_fields(prompt)))
+        fields = _build_prompt_fields(prompt)
+        opened_pages = self._announcer.take_pages(self.worker, prompt)
+        return self._build_generation(self._request_answer([prompt], {**fields, **opened_pages}))
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """The replies to prompts that are padded to one batch. Their timing is the batch's."""
-        announced = self._announced
-        self._announced = None
-        if announced and announced.is_of(self.worker, prompts):
-            answer = self._request_answer(prompts, {"announced": announced.number})
-        else:
+        fields = self._announcer.take_batch(self.worker, prompts)
+        if fields is None:
             batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
-            fields = {"batch_prompts": batch_prompts, "pages": _locate_pages(prompts)}
-            answer = self._request_answer(prompts, fields)
+            fields = {"batch_prompts": batch_prompts, "pages": locate_pages(prompts)}
+        answer = self._request_answer(prompts, fields)
         return [self._build_generation({**answer, **reply}) for reply in answer["replies"]]
 
     def announce_batch(self, prompts: Sequence[Prompt]) -> None:
         """Has the next batch preprocessed while the model works on this one."""
-        worker = self.worker
-        if worker is None:
-            return
-        self._announced_count += 1
-        batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
-        request = {"announce": self._announced_count, "batch_prompts": batch_prompts}
-        worker.announce({**request, "pages": _locate_pages(prompts)})
-        self._announced = AnnouncedBatch(worker, prompts, self._announced_count)
+        if worker := self.worker:
+            self._announcer.announce_batch(worker, prompts)
+
+    def announce_pages(self, prompt: Prompt) -> None:
+        """Has the images made that the processor gets, while the model has nothing to do."""
+        if worker := self.worker:
+            self._announcer.announce_pages(worker, prompt)
 
     def _request_answer(
         self,
@@ -314,10 +296,4 @@ def _shorten_reply(generation_kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _build_prompt_fields(prompt: Prompt) -> dict[str, Any]:
-    return {"prompt_text": prompt.text, "pages": _locate_pages([prompt])}
-
-
-def _locate_pages(prompts: Sequence[Prompt]) -> list[tuple[tuple[int, int], bytes | Location]]:
-    """Of all pages the size and where the worker reads their pixels."""
-    all_pages = chain.from_iterable(prompt.pages for prompt in prompts)
-    return [(page.size, page.source) for page in all_pages]
+    return {"prompt_text": prompt.text, "pages": locate_pages([prompt])}

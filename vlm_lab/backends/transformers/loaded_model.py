@@ -128,14 +128,14 @@ class LoadedModel:
 
     def build_page_images(self, request: Payload) -> list[Any]:
         """Images of a request's pages, of the size at which this family's processor is to get
-        them."""
-        from PIL import Image
-
+        them. Images that are there already are taken out of the request: it lives on while the
+        model needs the memory."""
+        images = request.pop("images", None) or open_images(request["pages"])
         preprocessor = families.read_preprocessor(self.folder)
         processor_kwargs = self.load_request["processor_kwargs"]
         resized = []
-        for original_size, source in request["pages"]:
-            page = Image.frombytes("RGB", tuple(original_size), read_pixels(source))
+        while images:
+            page = images.pop(0)
             size = families.compute_page_size(
                 self.family, self.config, preprocessor, processor_kwargs, page.size
             )
@@ -282,6 +282,13 @@ class LoadedModel:
             return []
         height, width = pixels.shape[-2:]
         return [[int(width), int(height)]] * len(pixels)
+
+
+def open_images(pages: list[Any]) -> list[Any]:
+    """Images of pages, each given as its size and where its pixels are."""
+    from PIL import Image
+
+    return [Image.frombytes("RGB", tuple(size), read_pixels(source)) for size, source in pages]
 
 
 def find_text_config(config: Any) -> Any:

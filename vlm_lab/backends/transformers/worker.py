@@ -11,11 +11,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from vlm_lab.backends.transformers import batch
 from vlm_lab.backends.transformers.libraries import import_libraries
-from vlm_lab.backends.transformers.loaded_model import LoadedModel, Payload
+from vlm_lab.backends.transformers.loaded_model import LoadedModel, Payload, open_images
 from vlm_lab.backends.transformers.worker_error import WorkerError
 from vlm_lab.messages import encode_message
 from vlm_lab.workers import child
@@ -39,18 +41,22 @@ def serve_requests(channel: Any) -> None:
         return
     questions = Questions(channel, loaded_models[0])
     while (request := questions.wait_for_next()) is not None:
-        answer = run_guarded(lambda request=request: answer_request(loaded_models[0], request))
-        child.send_answer(channel, answer)
+        # Nothing of an answer is kept while the next is made: between a page's buffers it would
+        # hold the heap open.
+        operation = partial(answer_request, loaded_models[0], request)
+        child.send_answer(channel, run_guarded(operation))
 
 
 class Questions:
-    """What the parent asks, in its order. What it announces (`announce`) is preprocessed by a
-    thread of its own while the model works, and is there when it is asked (`announced`)."""
+    """What the parent asks, in its order. A thread of its own preprocesses a batch that it
+    announces (`announce`) while the model works, and opens pages (`open_pages`) while it does not:
+    these are there when they are asked about (`announced`, `opened_pages`)."""
 
     def __init__(self, channel: Any, loaded_model: LoadedModel) -> None:
         self._channel, self._loaded_model = channel, loaded_model
         self._queue: queue.SimpleQueue[Payload | None] = queue.SimpleQueue()
         self._announced: dict[int, Payload] = {}
+        self._opened: dict[int, list[Any]] = {}
         threading.Thread(target=self._read, daemon=True).start()
 
     def wait_for_next(self) -> Payload | None:
@@ -69,8 +75,19 @@ class Questions:
             if "announce" in request:
                 # One is open at a time: what was announced before and never asked is forgotten.
                 self._announced = {request["announce"]: self._prepare(request)}
+            elif "open_pages" in request:
+                self._opened = {}
+                # What is wrong with one is said when it is asked about.
+                with suppress(Exception):
+                    self._opened = {request["open_pages"]: open_images(request["pages"])}
             else:
-                self._queue.put(request)
+                self._queue.put(self._add_images(request))
+
+    def _add_images(self, request: Payload) -> Payload:
+        """The question with the images of its pages, where these were opened."""
+        opened, self._opened = self._opened, {}
+        images = opened.get(request.get("opened_pages", 0))
+        return request if images is None else {**request, "images": images}
 
     def _prepare(self, request: Payload) -> Payload:
         inputs = run_guarded(
