@@ -257,6 +257,18 @@ def test_pages_that_were_announced_to_a_worker_that_died_are_asked_about_anew(
     assert not any("opened_pages" in request for request in asked)
 
 
+def test_pages_that_a_worker_was_not_told_of_are_opened_when_it_is_asked(
+    qwen: Transformers, asked: list[Mapping[str, Any]]
+) -> None:
+    expected = qwen.generate(prompt()).tokens
+    announced = prompt()
+    qwen.announce_pages(announced)
+    assert qwen._announcer._pages
+    qwen._announcer._pages = replace(qwen._announcer._pages, number=999)
+    assert qwen.generate(announced).tokens == expected
+    assert asked[1]["opened_pages"] == 999
+
+
 def test_pages_that_cannot_be_opened_ahead_are_said_when_they_are_asked_about(
     qwen: Transformers,
 ) -> None:

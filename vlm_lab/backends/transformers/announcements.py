@@ -1,9 +1,10 @@
 """What a worker is told before it is asked: pages to open while nothing is asked, a batch to get
 ready for while it works on another one.
 
-An announcement has a number, by which the question names it. It counts for the same worker and the
-same pages alone; a question that comes otherwise is asked whole. What was announced is kept until
-the next announcement, so that its pages stay where the worker was told that they are.
+An announcement has a number, by which the question names it. It counts for the same pages alone, a
+batch for the same worker and the same words, too; a question that comes otherwise is asked whole.
+What was announced is kept until it is asked, or another one is announced, so that its pages stay
+where the worker was told that they are.
 """
 
 from collections.abc import Sequence
@@ -58,14 +59,13 @@ class Announcer:
             return None
         return {"announced": batch.number}
 
-    def take_pages(self, worker: Worker | None, prompt: Prompt) -> dict[str, Any]:
-        """What the question for a prompt says of pages that this worker was told of."""
+    def take_pages(self, prompt: Prompt) -> dict[str, Any]:
+        """What the question for a prompt says of pages that were announced. A worker that was not
+        told of them, since it is a new one, opens them when it is asked."""
         announced, self._pages = self._pages, None
-        if announced is None or announced.worker is not worker:
-            return {}
         # Pages are equal where they are the same.
-        is_same = list(announced.pages) == list(prompt.pages)
-        return {"opened_pages": announced.number} if is_same else {}
+        is_same = announced is not None and list(announced.pages) == list(prompt.pages)
+        return {"opened_pages": announced.number} if announced and is_same else {}
 
     def _make_announcement(self, worker: Worker, prompts: Sequence[Prompt]) -> Announcement:
         self._count += 1

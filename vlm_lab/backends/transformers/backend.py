@@ -152,7 +152,7 @@ class Transformers(Backend):
         """The reply to one prompt; GenerationError says why there is none and what it means for the
         next."""
         fields = _build_prompt_fields(prompt)
-        opened_pages = self._announcer.take_pages(self.worker, prompt)
+        opened_pages = self._announcer.take_pages(prompt)
         return self._build_generation(self._request_answer([prompt], {**fields, **opened_pages}))
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
