@@ -161,11 +161,12 @@ def test_the_next_pages_are_ready_when_the_model_is(
     first = ask(runner, 0)
     ended = time.perf_counter()
     ask(runner, 1)
+    second_ended = time.perf_counter()
     assert [name for name, _ in rendered[:3]] == ["d0", "d1", "d2"], (
         "each rendered once, the second before it was asked for"
     )
     assert rendered[1][1] < ended, "while the model worked on the first"
-    assert rendered[2][1] < ended + 0.3, "from the first answer on"
+    assert rendered[2][1] < second_ended, "and so on"
     assert Slow.ready == [True, True]
     assert first.elapsed_seconds is not None
     assert 0.3 <= first.elapsed_seconds < 0.45, "rendering is no part of a case's seconds"
@@ -267,10 +268,10 @@ def test_pages_of_a_model_that_is_sent_text_alone_are_not_announced(tmp_path: Pa
     assert HearsOfPages.events == []
 
 
-def test_memory_holds_this_document_and_the_next_two_alone(runner: InferenceRunner) -> None:
+def test_memory_holds_this_document_and_the_next_alone(runner: InferenceRunner) -> None:
     for number in range(5):
         ask(runner, number)
-        assert len(runner._recent_pages) <= 3
+        assert len(runner._recent_pages) <= 2
 
 
 def test_a_backend_that_cannot_be_built_says_why_to_every_case_and_is_tried_once(

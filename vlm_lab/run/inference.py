@@ -1,8 +1,8 @@
 """A case -> its reply: from the cache, or from the model, timed from decoded pixels to the whole.
 
-The pages of the case after the next are rendered while this one's reply is scored and stored, and
-the model's worker opens those of the next: the model has no use for its cores then, and whatever
-works beside it slows it down.
+Whatever works beside a model slows it down where it has all cores. So the next case's pages are
+rendered from the moment on in which this one's are preprocessed, which takes one core, and the
+model's worker opens them while the reply is scored and stored.
 """
 
 import contextlib
@@ -56,7 +56,6 @@ class InferenceRunner:
         self._storing: Future[None] | None = None
         self._page_inspector = dry_run.PageInspector()
         self._recent_pages: dict[tuple[Path, int, int], Pages] = {}
-        self._case_ahead: Case | None = None  # the last whose pages were asked for ahead
         self._has_imported = False
         self._begun_candidate: Candidate | None = None
         self._window: RequestWindow | None = None
@@ -113,8 +112,8 @@ class InferenceRunner:
         key = (pages.path, pages.max_pages, pages.dpi)
         shared: Pages = self._recent_pages.pop(key, pages)
         self._recent_pages[key] = shared
-        # This case's and those of the next two stay, however many documents there are.
-        while len(self._recent_pages) > 3:
+        # This case's and those of the next stay, however many documents there are.
+        while len(self._recent_pages) > 2:
             oldest = next(iter(self._recent_pages))
             self._ahead_executor.submit(_release, self._recent_pages.pop(oldest))
         return shared
@@ -159,13 +158,12 @@ class InferenceRunner:
     def _time_reply(
         self, case: Case, candidate: Candidate, prompt: Prompt, timer: Timer
     ) -> Generation:
-        """The reply of a loaded model, and the pages of the next two cases on their way."""
+        """The reply of a loaded model, and the pages of the next case on their way."""
         render_pages(prompt)
         next_case = self.plan.find_next_case(case)
         self._render_ahead(next_case)
         generation = time_generation(candidate, prompt, timer)
         self._announce_pages(candidate, next_case)
-        self._render_ahead(next_case and self.plan.find_next_case(next_case))
         return generation
 
     def _complete_prompt(self, case: Case, candidate: Candidate, prompt: Prompt) -> Prompt:
@@ -215,10 +213,9 @@ class InferenceRunner:
         return False
 
     def _render_ahead(self, case: Case | None) -> None:
-        """Has a case's pages rendered beside what else is done, once."""
-        if case is None or case is self._case_ahead:
+        """Has a case's pages rendered beside what else is done."""
+        if case is None:
             return
-        self._case_ahead = case
         with contextlib.suppress(UserError):  # what is wrong with its prompt is its own error
             self._ahead_executor.submit(_prepare_quietly, case, self.build_prompt(case))
 
