@@ -1,5 +1,7 @@
 """pytest tests/records/test_looks.py: which documents were looked at when."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,15 @@ from vlm_lab.records.looks import (
     list_openings,
     read_looks,
 )
+from vlm_lab.records.run_settings import RunSettings, write_settings
+
+
+def name_documents(count: int) -> list[str]:
+    return [f"d{number}" for number in range(count)]
 
 
 def look(run: str, documents: int, holdout: bool = False, suite: str = "s") -> Look:
-    ids = [f"d{number}" for number in range(documents)]
+    ids = name_documents(documents)
     return Look(suite, run, f"2026-01-{documents:02}", documents, hash_documents(ids), holdout)
 
 
@@ -23,9 +30,54 @@ def test_more_documents_are_a_further_look_and_the_same_again_are_none(tmp_path:
     steps = [("a", 10, 1), ("b", 10, 1), ("c", 20, 2), ("d", 10, 1), ("e", 30, 3)]
     for run, documents, expected in steps:
         this_look = look(run, documents)
-        assert count_looks(add_look(tmp_path, this_look), this_look) == expected
-    other = look("f", 30, suite="other")
-    assert count_looks(add_look(tmp_path, other), other) == 1
+        assert count(tmp_path, this_look) == expected
+    assert count(tmp_path, look("f", 30, suite="other")) == 1
+
+
+def count(results: Path, this_look: Look, ids: Sequence[str] | None = None) -> int:
+    """Notes the look; how many there were until it."""
+    looks = add_look(results, this_look)
+    return count_looks(results, looks, this_look, ids or name_documents(this_look.documents))
+
+
+@pytest.mark.parametrize(
+    ("mine", "is_there", "expected"),
+    [
+        (["m0", "m1"], True, 1),
+        (["m0", "d9"], True, 2),
+        (["m0", "m1"], False, 2),  # nobody can tell what the other run had
+    ],
+)
+def test_a_run_over_other_documents_was_no_look_at_these(
+    tmp_path: Path, mine: list[str], is_there: bool, expected: int
+) -> None:
+    add_look(tmp_path, look("samples", 10))
+    if is_there:
+        begin_run(tmp_path / "samples", name_documents(10))
+    first = Look("s", "mine", "2026-01-20", len(mine), hash_documents(mine))
+    assert count(tmp_path, first, mine) == expected
+    begin_run(tmp_path / "mine", mine)
+    again = replace(first, run="mine, again")
+    assert count(tmp_path, again, mine) == expected
+    more = [*mine, "m2"]
+    grown = Look("s", "more", "2026-01-21", len(more), hash_documents(more))
+    assert count(tmp_path, grown, more) == expected + 1
+
+
+def begin_run(folder: Path, document_ids: Sequence[str]) -> None:
+    """What a run over documents leaves of its settings."""
+    folder.mkdir()
+    cases = tuple(("s", "m", "default", document_id) for document_id in document_ids)
+    settings = RunSettings(
+        started="2026-01-01T00:00:00",
+        command=(),
+        options={},
+        suites=("s",),
+        partial=(),
+        first_prompts={"m": "default"},
+        cases=cases,
+    )
+    write_settings(folder, settings)
 
 
 def test_a_resumed_run_is_noted_once(tmp_path: Path) -> None:
@@ -39,7 +91,7 @@ def test_a_run_without_some_of_its_documents_is_the_look_that_it_was(tmp_path: P
     for run, documents in (("a", 10), ("b", 20), ("c", 30)):
         add_look(tmp_path, look(run, documents))
     fewer = look("b", 19)
-    assert count_looks(add_look(tmp_path, fewer), fewer) == 2
+    assert count(tmp_path, fewer) == 2
 
 
 def test_openings_are_those_of_the_holdout_alone(tmp_path: Path) -> None:

@@ -7,15 +7,17 @@ a team shares it.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from vlm_lab.errors import UserError
 from vlm_lab.files import MAX_DATA_BYTES, read_bounded_text
 from vlm_lab.records.run_folder import append_line
+from vlm_lab.records.run_settings import read_settings
 from vlm_lab.type_adapters import get_adapter
 
 LOOKS_FILE = "looks.jsonl"
@@ -66,16 +68,34 @@ def add_look(results: Path, look: Look) -> list[Look]:
     return [*looks, look]
 
 
-def count_looks(looks: Sequence[Look], look: Look) -> int:
-    """How many numbers of documents of the suite were looked at until this one: the same documents
-    again are no further look. A run that was gone on with without some of its documents, since they
-    are gone, is the look that it was."""
+def count_looks(
+    results: Path, looks: Sequence[Look], look: Look, document_ids: Collection[str]
+) -> int:
+    """How many numbers of documents of the suite were looked at until this one, which is at
+    `document_ids`: the same documents again are no further look. Nor was it one at these where
+    another run, with `--documents`, had none of them, as long as that run is there to say so. A run
+    that was gone on with without some of its documents, since they are gone, is the look that it
+    was."""
     same_kind = [
-        noted for noted in looks if (noted.suite, noted.holdout) == (look.suite, look.holdout)
+        noted
+        for noted in looks
+        if (noted.suite, noted.holdout) == (look.suite, look.holdout)
+        and not _is_of_others(results, noted, look, document_ids)
     ]
     own = next((noted for noted in same_kind if noted.run == look.run), look)
     seen = dict.fromkeys(noted.documents_sha256 for noted in [*same_kind, own])
     return list(seen).index(own.documents_sha256) + 1
+
+
+def _is_of_others(results: Path, noted: Look, look: Look, document_ids: Collection[str]) -> bool:
+    """Whether a look is known to have been at none of the documents."""
+    if noted.documents_sha256 == look.documents_sha256 or noted.run == look.run:
+        return False
+    noted_ids: set[str] = set()
+    with suppress(UserError):  # gone, or on another machine
+        cases = read_settings(results / noted.run).cases
+        noted_ids = {document_id for suite, *_, document_id in cases if suite == noted.suite}
+    return bool(noted_ids) and noted_ids.isdisjoint(document_ids)
 
 
 def list_openings(looks: Sequence[Look], suite: str) -> list[str]:

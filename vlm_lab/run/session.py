@@ -296,6 +296,7 @@ class Session:
     def _note_looks(self, run: str, settings: RunSettings) -> tuple[dict[str, int], dict[str, Any]]:
         """By suite: how often its documents were looked at, this time included, and when those that
         are kept apart were opened; never, where this run had the others."""
+        results = self.options.output_dir
         looks: dict[str, int] = {}
         holdouts: dict[str, Any] = {}
         answered = self._answered | self.plan.former_answers.keys
@@ -306,8 +307,8 @@ class Session:
             opened: list[str] = []
             if suite in asked and not is_tuned_on:
                 look = self._build_look(suite, document_ids, run, settings)
-                noted = add_look(self.options.output_dir, look)
-                looks[suite] = count_looks(noted, look)
+                noted = add_look(results, look)
+                looks[suite] = count_looks(results, noted, look, document_ids)
                 opened = list_openings(noted, suite)
             if suite in with_holdout:
                 holdouts[suite] = {"documents": len(document_ids), "opened": opened}

@@ -241,4 +241,5 @@ class ClusterSession:
             documents=len(ids),
             documents_sha256=hash_documents(ids),
         )
-        return {self.suite.name: count_looks(add_look(self.options.output_dir, look), look)}
+        results = self.options.output_dir
+        return {self.suite.name: count_looks(results, add_look(results, look), look, ids)}
