@@ -42,6 +42,12 @@ CHECK_ENVIRONMENT = """
 import os
 assert (os.environ["TYPED"], os.environ["OURS"]) == ("typed", "ours")
 """
+DRAW_PAGES = """
+from PIL import Image
+for _ in range(3):
+    Image.new("RGB", (1240, 1754))
+assert Image.core.get_stats()["reused_blocks"] == 2
+"""
 
 
 @pytest.fixture
@@ -102,6 +108,10 @@ def test_what_ends_a_worker_is_said_and_its_children_end_too(
     assert said in str(caught.value)
     assert has_ended(worker.pid)
     assert has_ended(sleeper)
+
+
+def test_one_image_gets_the_memory_of_the_one_before(worker: Worker) -> None:
+    assert worker.request_answer({"do": DRAW_PAGES}, 30) == {"done": True}
 
 
 def test_what_is_printed_without_end_is_kept_nowhere(worker: Worker, tmp_path: Path) -> None:
