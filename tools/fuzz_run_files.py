@@ -102,7 +102,7 @@ def try_looks(folder: Path, rng: random.Random) -> str:
         json.dumps(LOOK).encode() + b"\n" + mutate_json(rng, LOOK) + b"\n"
     )
     looks = add_look(folder, Look("invoices", "new", "2026-01-03", 4, "1" * 64))
-    count_looks(looks, looks[-1])
+    count_looks(folder, looks, looks[-1], ["inv_1"])
     list_openings(looks, "invoices")
     return "read" if len(read_looks(folder)) == 3 else "read past"
 
