@@ -12,7 +12,12 @@ from vlm_lab.messages import ENGLISH, Message
 from vlm_lab.report.cards import build_cards, describe_common_reasons, describe_lead
 from vlm_lab.report.plain_words import compute_cost_per_right, describe_candidate, describe_cost
 from vlm_lab.report.terminal import format_closing_lines
-from vlm_lab.report.trade_table import build_trade_table
+from vlm_lab.report.trade_table import (
+    COST_LEGEND,
+    TRADE_LEGEND,
+    TradeTable,
+    build_trade_table,
+)
 from vlm_lab.report.translation import load_catalogue
 from vlm_lab.types import AmountError, Comparison, Estimate, ExpectedCost, LabelError, Record
 
@@ -183,6 +188,9 @@ def test_money_beside_today() -> None:
     table = build_trade_table(report, report.summaries, RUSSIAN)
     assert table.columns[:3] == ["model", "prompt", "fully right"]
     assert "not on the document" not in table.columns
+    assert table.legends == [TRADE_LEGEND, COST_LEGEND]
+    assert build_trade_table(make_report([perfect]), [perfect], RUSSIAN).legends == [TRADE_LEGEND]
+    assert TradeTable(["model", "prompt", "not read"], []).legends == []
     ranked = [[cell.text for cell in row] for row in table.rows]
     assert [row[0] for row in ranked] == ["today", "perfect"]
     cost = table.columns.index("one is expected to cost")

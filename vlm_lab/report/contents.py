@@ -49,7 +49,7 @@ from vlm_lab.report.throughput_table import (
     THROUGHPUT_LEGEND,
     build_throughput_rows,
 )
-from vlm_lab.report.trade_table import TRADE_LEGEND, build_trade_table
+from vlm_lab.report.trade_table import build_trade_table
 from vlm_lab.report.unanswered import (
     format_unanswered,
     format_unasked,
@@ -106,8 +106,8 @@ def _build_first_page(report: Report, catalogue: NullTranslations) -> Iterator[B
         trade_table = build_trade_table(report, asked_summaries, catalogue)
         rows = [[cell.text for cell in row] for row in trade_table.rows]
         yield from _build_table_blocks(trade_table.columns, rows, gettext)
-        if rows:
-            yield Paragraph(gettext(TRADE_LEGEND))
+        if trade_table.legends:
+            yield Paragraph(" ".join(map(gettext, trade_table.legends)))
         yield from _build_list_blocks(gettext("Not run"), format_unasked(summaries, catalogue))
         unjudged = format_unjudged(summaries, catalogue)
         yield from _build_list_blocks(gettext("Not judged"), unjudged)

@@ -22,6 +22,7 @@ COST_LEGEND = (
     "Expected cost: the model itself, the correction of documents that show a fault (no answer, a"
     " value missing, sums that do not agree), and wrong totals in documents that show none."
 )
+LEGEND_BY_COLUMN = {"fully right": TRADE_LEGEND, "one is expected to cost": COST_LEGEND}
 
 
 class TradeCell(NamedTuple):
@@ -39,6 +40,11 @@ class TradeTable(NamedTuple):
 
     columns: Sequence[str]
     rows: Sequence[Sequence[TradeCell]]
+
+    @property
+    def legends(self) -> list[str]:
+        """What the columns that are there mean, in English."""
+        return [legend for column, legend in LEGEND_BY_COLUMN.items() if column in self.columns]
 
 
 def build_trade_table(

@@ -25,7 +25,6 @@ from vlm_lab.report.html.suite_context import build_suite_context
 from vlm_lab.report.images.pages import start_page_images
 from vlm_lab.report.images.places import add_value_places
 from vlm_lab.report.next_steps import find_run_argument
-from vlm_lab.report.trade_table import COST_LEGEND, TRADE_LEGEND
 from vlm_lab.report.translation import load_catalogue
 from vlm_lab.scoring.error_types import ERROR_TYPES
 from vlm_lab.scoring.missing_values import MISSING_ERROR_TYPES
@@ -102,8 +101,6 @@ def render_page(report: Report, data: Mapping[str, Any], evidence: Evidence, lan
             gate_line=headline.format_gate(report, catalogue),
             corrections_command=format_command("corrections", find_run_argument(report), "--serve"),
             gate_lines=headline.format_gate_lines(report, catalogue),
-            trade_legend=TRADE_LEGEND,
-            cost_legend=COST_LEGEND,
             label_error_count=len(data["label_errors"]),
         )
     )
