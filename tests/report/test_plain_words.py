@@ -14,6 +14,7 @@ from vlm_lab.report.plain_words import compute_cost_per_right, describe_candidat
 from vlm_lab.report.terminal import format_closing_lines
 from vlm_lab.report.trade_table import (
     COST_LEGEND,
+    TRADE_COLUMNS,
     TRADE_LEGEND,
     TradeTable,
     build_trade_table,
@@ -195,6 +196,17 @@ def test_money_beside_today() -> None:
     assert [row[0] for row in ranked] == ["today", "perfect"]
     cost = table.columns.index("one is expected to cost")
     assert [row[cost] for row in ranked] == ["2,25", "1,25"]
+
+
+def test_that_no_document_is_fully_right_is_seen_and_unknown_is_not() -> None:
+    for rows, columns, cell in [
+        (ROWS[1:3], ["fully right", "read wrong", "not read"], "0/2"),
+        (ROWS[4:], [], None),
+    ]:
+        (summary,) = summarize(rows)
+        table = build_trade_table(make_report([summary]), [summary], RUSSIAN)
+        assert [name for name in table.columns if name in TRADE_COLUMNS[2:5]] == columns
+        assert cell is None or table.rows[0][2].text == cell
 
 
 def test_the_terminal_ends_without_f1() -> None:

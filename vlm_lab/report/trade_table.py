@@ -1,6 +1,7 @@
 """Candidates, ranked, as a table without F1: documents fully right, fields read wrong, money.
 
-A cell has its text and what it is sorted by; a column of which nothing is known is left out.
+A cell has its text and what it is sorted by; a column of which nothing is known is left out, and
+one of errors that nobody made.
 """
 
 from collections.abc import Sequence
@@ -56,11 +57,16 @@ def build_trade_table(
     kept = [
         index
         for index, column in enumerate(TRADE_COLUMNS)
-        if column in NAME_COLUMNS or any(row[index].sort_key for row in rows)
+        if column in NAME_COLUMNS or any(_is_shown(column, row[index]) for row in rows)
     ]
     return TradeTable(
         [TRADE_COLUMNS[index] for index in kept], [[row[index] for index in kept] for row in rows]
     )
+
+
+def _is_shown(column: str, cell: TradeCell) -> bool:
+    """That no document is fully right must be seen; that nothing is wrong needs no column."""
+    return bool(cell.sort_key) or (column == "fully right" and cell.sort_key is not None)
 
 
 def _build_row(report: Report, summary: Summary, catalogue: NullTranslations) -> list[TradeCell]:
