@@ -131,9 +131,9 @@ class Timeline:
         part = (self.answer_times[-1] - self.answer_times[MEMORY_START - 1]) / 8
         first = self._read_memory(self.answer_times[MEMORY_START - 1], part)
         last = self._read_memory(self.answer_times[-1] - part, part)
-        processes = [*first, *(process for process in last if process not in first)]
         return {
-            process: (last.get(process, 0) - first.get(process, 0)) / 1e6 for process in processes
+            process: (last.get(process, 0) - first.get(process, 0)) / 1e6
+            for process in first | last
         }
 
     def _read_memory(self, start: float, seconds: float) -> dict[int, float]:

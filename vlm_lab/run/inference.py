@@ -160,10 +160,10 @@ class InferenceRunner:
     ) -> Generation:
         """The reply of a loaded model, and the pages of the next case on their way."""
         render_pages(prompt)
-        next_case = self.plan.find_next_case(case)
-        self._render_ahead(next_case)
+        next_prompt = self._render_ahead(self.plan.find_next_case(case))
         generation = time_generation(candidate, prompt, timer)
-        self._announce_pages(candidate, next_case)
+        if next_prompt and is_rendered(next_prompt):
+            candidate.announce_pages(next_prompt)
         return generation
 
     def _complete_prompt(self, case: Case, candidate: Candidate, prompt: Prompt) -> Prompt:
@@ -212,18 +212,16 @@ class InferenceRunner:
                 return self.reply_cache.get(reply_key) is not None
         return False
 
-    def _render_ahead(self, case: Case | None) -> None:
-        """Has a case's pages rendered beside what else is done."""
+    def _render_ahead(self, case: Case | None) -> Prompt | None:
+        """The case's prompt, whose pages are rendered beside what else is done; None without one.
+        What is wrong with it is its own error."""
         if case is None:
-            return
-        with contextlib.suppress(UserError):  # what is wrong with its prompt is its own error
-            self._ahead_executor.submit(_prepare_quietly, case, self.build_prompt(case))
-
-    def _announce_pages(self, candidate: Candidate, case: Case | None) -> None:
-        """Has the backend open the pages that it is shown next, where they are drawn already."""
+            return None
         with contextlib.suppress(UserError):
-            if case and is_rendered(prompt := self.build_prompt(case)):
-                candidate.announce_pages(prompt)
+            prompt = self.build_prompt(case)
+            self._ahead_executor.submit(_prepare_quietly, case, prompt)
+            return prompt
+        return None
 
     def _finish_storing(self) -> None:
         """Returns when the last reply is in the cache: the next case may ask for the same one."""

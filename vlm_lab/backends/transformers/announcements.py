@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 from vlm_lab.pixel_file import SizedSource
-from vlm_lab.types import Page, Prompt
+from vlm_lab.types import Prompt
 from vlm_lab.workers.process import Worker
 
 
@@ -23,7 +23,6 @@ class Announcement:
 
     worker: Worker
     prompts: Sequence[Prompt]
-    pages: Sequence[Page]
     number: int
 
 
@@ -39,9 +38,7 @@ class Announcer:
     def announce_batch(self, worker: Worker, prompts: Sequence[Prompt]) -> None:
         """Has the batch preprocessed."""
         self._batch = self._make_announcement(worker, prompts)
-        batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
-        request = {"announce": self._batch.number, "batch_prompts": batch_prompts}
-        worker.announce({**request, "pages": locate_pages(prompts)})
+        worker.announce({"announce": self._batch.number, **build_batch_fields(prompts)})
 
     def announce_pages(self, worker: Worker, prompt: Prompt) -> None:
         """Has the prompt's pages opened, unless each would have to be sent twice for it."""
@@ -52,11 +49,11 @@ class Announcer:
         self._pages = self._make_announcement(worker, [prompt])
         worker.announce({"open_pages": self._pages.number, "pages": pages})
 
-    def take_batch(self, worker: Worker | None, prompts: Sequence[Prompt]) -> dict[str, Any] | None:
-        """The question for a batch that this worker was told of; None where it was not."""
+    def take_batch(self, worker: Worker | None, prompts: Sequence[Prompt]) -> dict[str, Any]:
+        """The question for a batch: its number where this worker was told of it, else all of it."""
         batch, self._batch = self._batch, None
         if batch is None or batch.worker is not worker or list(batch.prompts) != list(prompts):
-            return None
+            return build_batch_fields(prompts)
         return {"announced": batch.number}
 
     def take_pages(self, prompt: Prompt) -> dict[str, Any]:
@@ -64,19 +61,23 @@ class Announcer:
         told of them, since it is a new one, opens them when it is asked."""
         announced, self._pages = self._pages, None
         # Pages are equal where they are the same.
-        is_same = announced is not None and list(announced.pages) == list(prompt.pages)
-        return {"opened_pages": announced.number} if announced and is_same else {}
+        if announced is None or list(announced.prompts[0].pages) != list(prompt.pages):
+            return {}
+        return {"opened_pages": announced.number}
 
     def _make_announcement(self, worker: Worker, prompts: Sequence[Prompt]) -> Announcement:
         self._count += 1
-        return Announcement(worker, prompts, collect_pages(prompts), self._count)
+        return Announcement(worker, prompts, self._count)
 
 
-def collect_pages(prompts: Sequence[Prompt]) -> list[Page]:
-    """The pages of all prompts, in their order."""
-    return [*chain.from_iterable(prompt.pages for prompt in prompts)]
+def build_batch_fields(prompts: Sequence[Prompt]) -> dict[str, Any]:
+    """What a worker is told of a batch: each prompt's text and number of pages, and the pages of
+    all."""
+    batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
+    return {"batch_prompts": batch_prompts, "pages": locate_pages(prompts)}
 
 
 def locate_pages(prompts: Sequence[Prompt]) -> list[SizedSource]:
     """Of all pages the size and where the worker reads their pixels."""
-    return [page.sized_source for page in collect_pages(prompts)]
+    all_pages = chain.from_iterable(prompt.pages for prompt in prompts)
+    return [page.sized_source for page in all_pages]

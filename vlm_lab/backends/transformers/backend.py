@@ -157,11 +157,7 @@ class Transformers(Backend):
 
     def generate_batch(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """The replies to prompts that are padded to one batch. Their timing is the batch's."""
-        fields = self._announcer.take_batch(self.worker, prompts)
-        if fields is None:
-            batch_prompts = [(prompt.text, len(prompt.pages)) for prompt in prompts]
-            fields = {"batch_prompts": batch_prompts, "pages": locate_pages(prompts)}
-        answer = self._request_answer(prompts, fields)
+        answer = self._request_answer(prompts, self._announcer.take_batch(self.worker, prompts))
         return [self._build_generation({**answer, **reply}) for reply in answer["replies"]]
 
     def announce_batch(self, prompts: Sequence[Prompt]) -> None:
