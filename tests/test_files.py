@@ -2,17 +2,20 @@
 
 import os
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from vlm_lab.files import (
+    MAX_DATA_BYTES,
     atomic_file,
     atomic_private_file,
     lock_file,
     make_missing_folders,
     make_private_folder,
+    read_bounded_bytes,
     remove_abandoned_parts,
 )
 
@@ -121,3 +124,15 @@ def test_names_that_no_other_file_will_have_are_not_remembered(
     with atomic_file(tmp_path / "report.json") as file:
         file.write(b"{}")
     assert [name for name in seen if name.endswith(".part")] == []
+
+
+@pytest.mark.parametrize("size", [0, 7, 1 << 16, 200_000])
+def test_a_file_is_read_whole_in_memory_of_its_own_size(tmp_path: Path, size: int) -> None:
+    path, data = tmp_path / "data", bytes(range(200)) * (size // 200) + b"x" * (size % 200)
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        assert read_bounded_bytes(path, MAX_DATA_BYTES) == data
+        assert tracemalloc.get_traced_memory()[1] < 3 * size + 300_000, "not what it might have"
+    finally:
+        tracemalloc.stop()

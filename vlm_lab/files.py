@@ -23,6 +23,7 @@ PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 MAX_SETTINGS_BYTES = 1 << 20  # of what a person writes: settings, schemas, prompts
 MAX_NAME_BYTES = 200  # of a name that becomes a file's: with a suffix, all systems take it
 MAX_DATA_BYTES = 64 << 20  # of what programs write: references, replies, tables
+PIECE_BYTES = 1 << 16  # that are read at once
 
 
 @contextmanager
@@ -151,11 +152,15 @@ def open_regular_file(path: Path) -> BinaryIO:
 
 def read_bounded_bytes(path: Path, limit: int = MAX_SETTINGS_BYTES) -> bytes:
     """All of a file. OSError also where it is no regular file, or has more bytes than `limit`."""
+    # Piece by piece: for `read(limit + 1)` Python takes that much memory before it reads anything,
+    # and where it came from the heap is open from then on.
+    data = bytearray()
     with open_regular_file(path) as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise OSError(errno.EFBIG, f"has more than {limit:,} bytes, the limit", str(path))
-    return data
+        while piece := file.read(PIECE_BYTES):
+            data += piece
+            if len(data) > limit:
+                raise OSError(errno.EFBIG, f"has more than {limit:,} bytes, the limit", str(path))
+    return bytes(data)
 
 
 def read_bounded_text(

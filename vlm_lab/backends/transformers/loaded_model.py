@@ -40,6 +40,7 @@ class LoadedModel:
         self.torch, self.transformers, self.load_request = torch, transformers, load_request
         self.folder = Path(load_request["folder"])
         self.config = read_json_object(self.folder / "config.json")
+        self.preprocessor = families.read_preprocessor(self.folder)
         self.family = families.get_family(self.config)
         self.library_messages = LibraryMessages()
         # A fast tokenizer that pads in one thread and decodes in another raises "Already borrowed".
@@ -62,10 +63,10 @@ class LoadedModel:
         self.environment = self.describe_environment(loader)
 
     def load_processor(self, is_text_model: bool) -> Any:
-        preprocessor = families.read_preprocessor(self.folder)
+        requested = self.load_request["processor_kwargs"]
         try:
             processor_kwargs = families.resolve_processor_kwargs(
-                self.family, self.config, preprocessor, self.load_request["processor_kwargs"]
+                self.family, self.config, self.preprocessor, requested
             )
         except ValueError as error:
             raise make_unavailable_error(error) from None
@@ -131,13 +132,12 @@ class LoadedModel:
         them. Images that are there already are taken out of the request: it lives on while the
         model needs the memory."""
         images = request.pop("images", None) or open_images(request["pages"])
-        preprocessor = families.read_preprocessor(self.folder)
         processor_kwargs = self.load_request["processor_kwargs"]
         resized = []
         while images:
             page = images.pop(0)
             size = families.compute_page_size(
-                self.family, self.config, preprocessor, processor_kwargs, page.size
+                self.family, self.config, self.preprocessor, processor_kwargs, page.size
             )
             resized.append(page if page.size == size else page.resize(size))
         return resized
