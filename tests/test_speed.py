@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,18 @@ def test_the_checkpoint_that_is_drawn_answers(tmp_path: Path) -> None:
 def test_a_document_costs_little_more_than_in_a_loop(tmp_path: Path) -> None:
     checkpoint = checkpoints.build("qwen2_vl", tmp_path / "checkpoint")
     assert bench_speed.main(["--short", "--model", str(checkpoint), "--limit", str(LIMIT)]) == 0
+
+
+@pytest.mark.soak  # 75 s
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heap is another one")
+def test_memory_does_not_grow_with_the_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    bench_speed.draw_checkpoint(tmp_path / "checkpoint")
+    folder, checkpoint = tmp_path / "project", tmp_path / "checkpoint"
+    bench = bench_speed.Bench(folder, checkpoint, tokens=32, count=200, watches_memory=True)
+    output = bench.make_output_folder()
+    timeline = bench.ask_suite(output, lambda: bench_speed.read_record_times(output))
+    growth = timeline.measure_growth()
+    assert sum(growth.values()) < 1, growth
