@@ -616,16 +616,21 @@ def test_what_a_report_is_drawn_with_is_imported_while_models_answer(
     result.stdout.fnmatch_lines(["*drawn with: matplotlib.figure scipy.special"])
 
 
-def test_the_disk_is_full(pytester: pytest.Pytester) -> None:
-    write_project(pytester.path, "models:\n" + echo())
+@pytest.mark.parametrize("options", [[], ["-n", "1", "--dist", "loadgroup"]])
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_disk_is_full(pytester: pytest.Pytester, count: int, options: list[str]) -> None:
+    """It is said of a record while the next case is asked, or at the end."""
+    references = {f"inv_{number}": REFERENCE for number in range(count)}
+    write_project(pytester.path, "models:\n" + echo(), references)
     (pytester.path / "conftest.py").write_text(
         "import vlm_lab.records.run_folder as r, errno, os\n"
         "def full(fd): raise OSError(errno.ENOSPC, 'No space left on device')\n"
         "r.os = type('os', (), {**vars(os), 'fsync': staticmethod(full)})\n"
     )
-    result = pytester.runpytest_subprocess("benchmarks")
+    result = pytester.runpytest_subprocess("benchmarks", *options)
     assert result.ret == 1
-    assert "cannot be written (No space left on device)" in result.stdout.str()
+    said = result.stdout.str() + result.stderr.str()
+    assert "cannot be written (No space left on device)" in said
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
 

@@ -10,7 +10,7 @@ beside the documents.
 import gc
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -522,6 +522,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     elif SHARED_RUN in session.config.stash:
         if SESSION in session.config.stash:
             output = session.config.workeroutput  # type: ignore[attr-defined]
+            with suppress(DiskError):  # which its findings say
+                session.config.stash[SESSION].finish_writing()
             hand_in_findings(session.config.stash[SESSION], output)
     elif SESSION in session.config.stash and not session.config.option.collectonly:
         benchmark_session = session.config.stash[SESSION]

@@ -22,6 +22,8 @@ from vlm_lab.records.record_lines import encode_record
 from vlm_lab.records.run_folder import (
     append_line,
     complete_folder,
+    flush_records,
+    is_kept_from_power_failure,
     make_reserve,
     read_records,
     read_reply_keys,
@@ -154,20 +156,35 @@ def _full(path: Path) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize(
-    ("rounds", "cached", "syncs"), [((1.5,), False, 1), ((1.5,), True, 0), ((), False, 0)]
+    ("rounds", "cached", "is_kept"),
+    [((1.5,), False, True), ((1.5,), True, False), ((), False, False)],
 )
-def test_only_an_answer_that_a_model_was_asked_for_waits_for_the_disk(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    rounds: tuple[float, ...],
-    cached: bool,
-    syncs: int,
+def test_only_an_answer_that_a_model_was_asked_for_is_kept_from_a_power_failure(
+    rounds: tuple[float, ...], cached: bool, is_kept: bool
 ) -> None:
-    synced: list[int] = []
-    monkeypatch.setattr(os, "fsync", synced.append)
     answer = record("a", rounds=rounds, cached=cached)
-    write_record(tmp_path, "m/a.json", answer)
-    assert len(synced) == syncs
+    assert is_kept_from_power_failure(answer) == is_kept
+
+
+@pytest.mark.parametrize("has_reserve", [True, False])
+def test_a_disk_that_says_late_that_it_is_full_loses_no_answer_that_has_the_reserve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_reserve: bool
+) -> None:
+    line = write_record(tmp_path, "m/a.json", record("a"))
+    if has_reserve:
+        make_reserve(tmp_path)
+    sync = os.fsync
+
+    def fail_while_full(descriptor: int) -> None:
+        if (tmp_path / "reserve.part").exists() or not has_reserve:
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail_while_full)
+    expected = r".*this answer too" if has_reserve else r"this answer is not in it"
+    with pytest.raises(DiskError, match=rf"\(No space left on device\); {expected}"):
+        flush_records(tmp_path, line)
+    assert [row.document for row in read_records(tmp_path)] == ["a"]
 
 
 def test_no_part_stays_behind_when_writing_breaks_off(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def add_look(results: Path, look: Look) -> list[Look]:
         return looks
     line = json.dumps(asdict(look)).encode() + b"\n"
     with suppress(OSError):
-        append_line(results / LOOKS_FILE, line, durable=False)
+        append_line(results / LOOKS_FILE, line)
     return [*looks, look]
 
 

@@ -43,15 +43,14 @@ class _LinePosition(NamedTuple):
     head: RecordHead
 
 
-def write_record(folder: Path, place: str, record: Record) -> None:
-    """Appends the case to records.jsonl, then writes it as `place`. DiskError where the disk takes
-    no more."""
+def write_record(folder: Path, place: str, record: Record) -> bytes:
+    """Appends the case to records.jsonl, then writes it as `place`; the line. A crash of this
+    process takes nothing of it; for one of the machine see `flush_records`. DiskError where the
+    disk takes no more."""
     line = encode_record(record) + b"\n"
-    # A power failure may take what was read from a file: it is had again without a model.
-    is_new = bool(record.rounds) and not record.cached
     try:
         with _lock_appending(folder):
-            append_line(folder / RECORDS_FILE, line, durable=is_new)
+            append_line(folder / RECORDS_FILE, line)
     except OSError as error:
         raise _end_full_run(folder, line, error) from None
     try:
@@ -61,6 +60,25 @@ def write_record(folder: Path, place: str, record: Record) -> None:
             f"{folder / place}: cannot be written ({error.strerror});"
             " what was written before is safe, this answer too: it is in records.jsonl"
         ) from None
+    return line
+
+
+def is_kept_from_power_failure(record: Record) -> bool:
+    """Not what was read from a file: it is had again without a model."""
+    return bool(record.rounds) and not record.cached
+
+
+def flush_records(folder: Path, line: bytes) -> None:
+    """Returns when records.jsonl is on the disk, with `line`, which was appended. DiskError where
+    the disk did not take it: some say so no earlier."""
+    try:
+        descriptor = os.open(folder / RECORDS_FILE, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _end_full_run(folder, line, error) from None
 
 
 @contextlib.contextmanager
@@ -78,7 +96,7 @@ def _lock_appending(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def append_line(path: Path, line: bytes, durable: bool = True) -> None:
+def append_line(path: Path, line: bytes, durable: bool = False) -> None:
     """One line at the end, or nothing of it; `durable`: on the disk when this returns. What a crash
     tore off before it stays a line of its own."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -110,7 +128,7 @@ def _end_full_run(folder: Path, line: bytes, error: OSError) -> DiskError:
     path = folder / RECORDS_FILE
     try:
         (folder / RESERVE_FILE).unlink()
-        append_line(path, line)
+        append_line(path, line, durable=True)
     except OSError:
         consequence = "this answer is not in it, what was written before is safe"
     else:

@@ -1,11 +1,15 @@
 """The cases of one run -> its folder: made before the first is asked, locked, and made whole again
 where the run is resumed or ends.
+
+A disk takes milliseconds, one on a network more, to say that it has a record. That is waited for
+beside the next case.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +31,8 @@ class RunWriter:
         self._lock: BinaryIO | None = None
         self.has_begun = False
         self._is_resumed = resumed_run is not None
+        self._flush_executor = ThreadPoolExecutor(1, "flush")
+        self._flushing: Future[None] | None = None
         if resumed_run:
             self._lock = lock_run(resumed_run)
             self.settings = read_settings(resumed_run)
@@ -72,9 +78,19 @@ class RunWriter:
             self.folder = None
 
     def write_record(self, case: Case, record: Record) -> None:
-        """Writes one case. DiskError where the disk takes no more."""
+        """Writes one case. DiskError where the disk takes no more, or did not take the last one."""
         assert self.folder is not None  # noqa: S101 - the run has begun
-        run_folder.write_record(self.folder, self._build_record_path(case), record)
+        line = run_folder.write_record(self.folder, self._build_record_path(case), record)
+        self.finish_flushing()
+        if run_folder.is_kept_from_power_failure(record):
+            flush = run_folder.flush_records
+            self._flushing = self._flush_executor.submit(flush, self.folder, line)
+
+    def finish_flushing(self) -> None:
+        """Returns when the last record is on the disk. DiskError where it does not get there."""
+        flushing, self._flushing = self._flushing, None
+        if flushing:
+            flushing.result()
 
     def complete_folder(self, cases: Iterable[Case]) -> None:
         """Writes the files of cases that a crash left out, and deletes halves of files."""
@@ -96,6 +112,7 @@ class RunWriter:
     def close(self) -> None:
         """Lets other processes go on with the run."""
         self.discard()
+        self._flush_executor.shutdown()
         if self._lock:
             self._lock.close()
 

@@ -5,8 +5,8 @@ plugin.py gives it pytest's words, so that nothing here knows pytest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,8 +148,18 @@ class Session:
 
     def _write_record(self, case: Case, record: Record) -> None:
         self.begin()
-        try:
+        with self._note_disk_error():
             self.writer.write_record(case, record)
+
+    def finish_writing(self) -> None:
+        """Returns when every record is on the disk. DiskError where the last one is not."""
+        with self._note_disk_error():
+            self.writer.finish_flushing()
+
+    @contextmanager
+    def _note_disk_error(self) -> Generator[None]:
+        try:
+            yield
         except DiskError as error:
             self.disk_error = terminal_safe(str(error))
             raise
@@ -218,6 +228,7 @@ class Session:
         folder = self.writer.folder
         if folder is None:
             return
+        self.finish_writing()
         if self.runner.reply_cache.refusal:
             self.plan.notes.insert(0, self.runner.reply_cache.refusal)
         try:
