@@ -34,6 +34,7 @@ OUTCOME_CODES = {
     "unlabelled": "u",
 }
 ABSENT_CODE = "n"
+TEXTS_FOLDER = f"{REPORT_FILES}/texts"
 MAX_VALUE_LENGTH = 400  # characters of a value that stand in the page
 
 
@@ -85,6 +86,8 @@ def build_page_data(
             cell["reason"] = reason.removeprefix(f"{record.model}: ")  # which stands above it
         documents[key]["cells"][column] = cell
         texts.replies[column] = record.raw_response, record.prompt
+    if texts_by_document:
+        make_private_folder(folder / TEXTS_FOLDER, folder)
     for key, texts in texts_by_document.items():
         documents[key]["texts"] = _write_texts(folder, key, texts)
     return {
@@ -159,8 +162,7 @@ def _write_texts(folder: Path, key: DocumentKey, texts: _DocumentTexts) -> str:
     }
     content = {"prompts": prompts, "replies": replies, "values": texts.values}
     arguments = f"{encode_script_json(key)}, {encode_script_json(content)}"
-    address = f"{REPORT_FILES}/texts/{make_slug(key[0])}--{key[1]}.js"
-    make_private_folder((folder / address).parent, folder)
+    address = f"{TEXTS_FOLDER}/{make_slug(key[0])}--{key[1]}.js"
     with atomic_private_file(folder / address) as file:
         file.write(f"vlmTexts({arguments});\n".encode())
     return address

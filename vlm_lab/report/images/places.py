@@ -22,8 +22,8 @@ RowPlaces = dict[int, list[list[int]]]  # row -> page index, left, top, right, b
 
 
 def add_value_places(report: Report, documents: Sequence[dict[str, Any]], folder: Path) -> None:
-    """Puts `places` beside the rows of each document of the page's data, whose `pages` are its
-    images' addresses."""
+    """Puts `places` beside the rows of each document of the page's data that has images, whose
+    addresses are its `pages`."""
     paths = {
         (document["suite"], document["id"]): Path(document.get("path", ""))
         for document in report.documents
@@ -31,6 +31,8 @@ def add_value_places(report: Report, documents: Sequence[dict[str, Any]], folder
     conventions = {suite["name"]: suite["conventions"] for suite in report.suites}
     read_lines = make_line_reader(folder)
     for document in documents:
+        if not document["pages"]:
+            continue
         forms_by_row = dict(_list_forms(document["expected"], conventions[document["suite"]]))
         path = paths[document["suite"], document["id"]]
         places = _locate_in_text_layer(path, forms_by_row, len(document["pages"]))
@@ -54,7 +56,7 @@ def _list_forms(
 def _locate_in_text_layer(
     path: Path, forms_by_row: Mapping[int, Sequence[str]], page_count: int
 ) -> RowPlaces:
-    if path.suffix.lower() != ".pdf" or not page_count or not forms_by_row:
+    if path.suffix.lower() != ".pdf" or not forms_by_row:
         return {}
     with contextlib.suppress(DocumentError, OSError):
         found = locate_values(path, list(forms_by_row.values()), page_count)
