@@ -142,6 +142,8 @@ def test_a_disk_that_takes_no_more_is_said_and_leaves_no_half_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_record(tmp_path, "m/a.json", record("a"))
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
     monkeypatch.setattr(run_folder, "atomic_private_file", _full)
     with pytest.raises(
         DiskError,
@@ -149,6 +151,7 @@ def test_a_disk_that_takes_no_more_is_said_and_leaves_no_half_file(
     ):
         write_record(tmp_path, "m/b.json", record("b"))
     assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["a.json"]
+    assert len(synced) == 1, "the answer in records.jsonl is safe, as it says"
 
 
 def _full(path: Path) -> Callable[[], None]:

@@ -56,6 +56,7 @@ def write_record(folder: Path, place: str, record: Record) -> bytes:
     try:
         _write_case_file(folder, place, line)
     except OSError as error:
+        flush_records(folder, line)  # the run ends here: nobody else does
         raise DiskError(
             f"{folder / place}: cannot be written ({error.strerror});"
             " what was written before is safe, this answer too: it is in records.jsonl"
