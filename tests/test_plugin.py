@@ -631,8 +631,8 @@ def test_the_disk_is_full(pytester: pytest.Pytester, count: int, options: list[s
     assert result.ret == 1
     said = result.stdout.str() + result.stderr.str()
     assert "cannot be written (No space left on device)" in said
-    assert "Traceback" not in result.stdout.str() + result.stderr.str()
-    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    assert "Traceback" not in said
+    assert "INTERNALERROR" not in said
 
 
 def test_a_warning_of_a_library_ends_nothing(pytester: pytest.Pytester) -> None:
