@@ -275,6 +275,18 @@ def test_a_reply_whose_record_was_lost_is_this_runs_own(pytester: pytest.Pyteste
     assert [row["cached"] for row in records_of(folder)] == [False] * 3
 
 
+def test_halves_of_files_go_from_the_cache_where_they_are_ours(pytester: pytest.Pytester) -> None:
+    write_project(pytester.path, "models:\n" + echo())
+    places = ("", "replies", "replies/ab", "checks", "engines", "engines/vllm")
+    for place in places:
+        folder = pytester.path / "cache" / place
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "0123.part").write_text('{"half')
+    run(pytester).assert_outcomes(passed=3)
+    left = [path.parent.name for path in (pytester.path / "cache").rglob("*.part")]
+    assert sorted(left) == ["engines", "vllm"]
+
+
 FULL_DISK = """
 import {module} as module
 def full(path, durable=False):

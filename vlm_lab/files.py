@@ -100,9 +100,11 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def remove_abandoned_parts(folder: Path) -> None:
-    """Deletes what killed processes left of files that they were writing below `folder`."""
-    for part in folder.rglob(f"*{PART_SUFFIX}"):
+def remove_abandoned_parts(folder: Path, recursive: bool = True) -> None:
+    """Deletes what killed processes left of files that they were writing in `folder`, and with
+    `recursive` below it."""
+    pattern = f"*{PART_SUFFIX}"
+    for part in folder.rglob(pattern) if recursive else folder.glob(pattern):
         with suppress(OSError), part.open("rb") as file:
             lock_file(file)
             part.unlink()

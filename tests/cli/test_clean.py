@@ -112,7 +112,8 @@ def test_all_that_the_cache_quotes_of_the_runs_documents_goes(
         write_reply(project, "1" * 64, str(project / "results" / "20260102T030406Z-2")),
     }
     (project / "cache" / "checks").mkdir()
-    for name in ("cache/checks/a.json", "cache/checks/b.part", "cache/replies/dd/c.part"):
+    parts = ("cache/checks/b.part", "cache/replies/dd/c.part", "cache/e.part")
+    for name in ("cache/checks/a.json", *parts):
         (project / name).write_text("A-17")
         gone.add(name)
     (project / "cache" / "environments.json").write_text("{}")

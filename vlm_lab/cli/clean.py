@@ -16,10 +16,14 @@ from vlm_lab.cli.run_argument import add_output_dir
 from vlm_lab.commands import locate_in_project
 from vlm_lab.errors import UserError
 from vlm_lab.exit_status import ExitStatus
-from vlm_lab.files import remove_abandoned_parts
 from vlm_lab.records.run_folder import read_reply_keys
 from vlm_lab.records.runs import RUN_NAME_PATTERN, find_run, lock_run
-from vlm_lab.run.cached_replies import find_replies, find_stray_replies, list_other_runs
+from vlm_lab.run.cached_replies import (
+    find_replies,
+    find_stray_replies,
+    list_other_runs,
+    remove_abandoned_cache_parts,
+)
 from vlm_lab.sanitize import terminal_safe
 
 
@@ -84,8 +88,7 @@ def _delete_run(run: Path, cached_files: list[Path], cache: Path) -> None:
     try:
         for path in cached_files:
             path.unlink(missing_ok=True)
-        for folder in ("replies", "checks"):
-            remove_abandoned_parts(cache / folder)
+        remove_abandoned_cache_parts(cache)
         shutil.rmtree(run)
     except OSError as error:
         raise UserError(

@@ -21,11 +21,14 @@ from vlm_lab.config.strict_yaml import format_suggestion
 from vlm_lab.decision.baseline import forget_in_baseline
 from vlm_lab.errors import UserError
 from vlm_lab.exit_status import ExitStatus
-from vlm_lab.files import remove_abandoned_parts
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_folder import read_all_heads
 from vlm_lab.records.runs import list_runs, lock_run
-from vlm_lab.run.cached_replies import find_replies, find_stray_replies
+from vlm_lab.run.cached_replies import (
+    find_replies,
+    find_stray_replies,
+    remove_abandoned_cache_parts,
+)
 from vlm_lab.run.forgetting import (
     ForgottenDocument,
     forget_in_run,
@@ -70,8 +73,7 @@ def main(args: argparse.Namespace) -> int:
         lines = _forget_beside_runs(runs, document, args.output_dir)
         for path in cached_files:
             path.unlink(missing_ok=True)
-        for folder in ("replies", "checks"):
-            remove_abandoned_parts(args.cache / folder)
+        remove_abandoned_cache_parts(args.cache)
         for run in list_runs(args.output_dir):
             if run not in runs:
                 remove_comparisons(run)

@@ -1,5 +1,5 @@
 """Runs -> what the reply cache has of them: the replies that their records name, and those that no
-record of a run that is still there names.
+record of a run that is still there names; and what crashes left in the cache.
 
 Records are hostile text: only a digest is a file's name.
 """
@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from vlm_lab.files import read_json_object
+from vlm_lab.files import read_json_object, remove_abandoned_parts
 from vlm_lab.records.run_folder import read_reply_keys
 from vlm_lab.records.runs import is_run, list_runs
 
@@ -39,6 +39,14 @@ def find_stray_replies(
         name = str(read_json_object(path).get("run") or "")
         if not name or Path(name).resolve() in resolved_runs or not is_run(Path(name)):
             yield path
+
+
+def remove_abandoned_cache_parts(cache: Path) -> None:
+    """Deletes what killed processes left of files that they were writing to the cache. What lies
+    in engines/ is other programs'."""
+    remove_abandoned_parts(cache, recursive=False)
+    for folder in ("replies", "checks"):
+        remove_abandoned_parts(cache / folder)
 
 
 def list_other_runs(run: Path, results: Path) -> list[Path]:

@@ -17,7 +17,6 @@ from vlm_lab.files import (
     atomic_private_file,
     make_private_folder,
     read_bounded_bytes,
-    remove_abandoned_parts,
 )
 from vlm_lab.messages import Message
 from vlm_lab.records.record_lines import encode_json_line, validate_json_line
@@ -123,10 +122,6 @@ class ReplyCache:
         except OSError as error:
             figures = {"path": str(self.folder), "said": error.strerror or str(error)}
             self.refusal = Message("cache_not_written", figures)
-
-    def remove_abandoned(self) -> None:
-        """Deletes what killed processes left of replies that they were storing."""
-        remove_abandoned_parts(self.folder)
 
     def _build_path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"

@@ -24,6 +24,7 @@ from vlm_lab.records.looks import Look, add_look, count_looks, hash_documents, l
 from vlm_lab.records.report_json import read_report
 from vlm_lab.records.run_settings import RunSettings
 from vlm_lab.run import dry_run, repeat
+from vlm_lab.run.cached_replies import remove_abandoned_cache_parts
 from vlm_lab.run.environment import collect_environment, describe_device
 from vlm_lab.run.inference import InferenceRunner
 from vlm_lab.run.options import Options
@@ -233,7 +234,7 @@ class Session:
             self.plan.notes.insert(0, self.runner.reply_cache.refusal)
         try:
             self.writer.complete_folder(self.plan.cases)
-            self.runner.reply_cache.remove_abandoned()
+            remove_abandoned_cache_parts(self.options.cache)
             self._write_report(folder)
         except OSError as error:
             raise DiskError(
