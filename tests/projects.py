@@ -60,6 +60,18 @@ class Echo:
 '''
 
 
+# A conftest.py with which the report takes minutes to write; `reporting` is there when it began.
+SLOW_REPORT = """
+import time
+from pathlib import Path
+import vlm_lab.report.formats as formats
+def slow(path, text):
+    with formats.atomic_private_file(path) as file:
+        Path("reporting").touch()
+        time.sleep(300)
+formats._write_text = slow
+"""
+
 SERVED = """
 prompts:
   with-text: {{text: "{{{{ schema }}}} {{{{ ocr_text }}}}"}}

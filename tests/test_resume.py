@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.processes import wait_for_file
 from tests.projects import (
     RUN,
+    SLOW_REPORT,
     calls_of,
     echo,
     read_figures,
@@ -239,18 +241,10 @@ def test_who_ignores_sighup_is_not_ended_by_it(pytester: pytest.Pytester) -> Non
 def test_a_second_ctrl_c_is_clean(pytester: pytest.Pytester) -> None:
     references = {f"inv_{number:02}": REFERENCE for number in range(30)}
     write_project(pytester.path, "models:\n" + echo(seconds=0.2), references)
-    (pytester.path / "conftest.py").write_text(
-        "import time\nfrom pathlib import Path\nimport vlm_lab.report.formats as formats\n"
-        "def slow(path, text):\n"
-        "    with formats.atomic_private_file(path) as file:\n"
-        "        Path('reporting').touch()\n"
-        "        time.sleep(300)\n"
-        "formats._write_text = slow\n"
-    )
+    (pytester.path / "conftest.py").write_text(SLOW_REPORT)
     process = start(pytester.path)
     process.send_signal(signal.SIGINT)
-    while not (pytester.path / "reporting").exists():
-        time.sleep(0.01)
+    wait_for_file(pytester.path / "reporting")
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=120)
     folder = run_folder_of(pytester.path)

@@ -6,7 +6,6 @@ model's worker opens them while the reply is scored and stored.
 """
 
 import contextlib
-import importlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -36,9 +35,6 @@ from vlm_lab.suite.pages import Pages, stop_rendering
 from vlm_lab.suite.rendering.pool import PageWorkerPool, count_cores
 from vlm_lab.types import Case, Generation, Model, Prompt, Runtime
 
-REPORT_MODULES = ("vlm_lab.run.finalize", "scipy.special")
-PLOT_MODULE = "matplotlib.figure"
-
 
 class InferenceRunner:
     """One model at a time, one case at a time: prompt, cache, timed reply."""
@@ -56,7 +52,6 @@ class InferenceRunner:
         self._storing: Future[None] | None = None
         self._page_inspector = dry_run.PageInspector()
         self._recent_pages: dict[tuple[Path, int, int], Pages] = {}
-        self._has_imported = False
         self._begun_candidate: Candidate | None = None
         self._window: RequestWindow | None = None
         # Where there are cores to spare, a GPU would wait for one process that renders.
@@ -139,7 +134,6 @@ class InferenceRunner:
             return add_page_text(cached, prompt.page_text)
         if self.options.replies == "only":
             raise make_not_cached_error(case)
-        self._import_ahead()
         candidate.load()
         if candidate.recorded:
             return replace(candidate.generate(prompt), reply_key=reply_key)
@@ -229,13 +223,6 @@ class InferenceRunner:
         if storing:
             storing.result()
 
-    def _import_ahead(self) -> None:
-        """What the report is drawn with takes a second to import: nobody waits for it while a model
-        loads."""
-        if not self._has_imported:
-            self._has_imported = True
-            self._ahead_executor.submit(_import_report_quietly, len(self.plan.cases))
-
     def close(self) -> None:
         """Stops what was begun ahead."""
         if self._begun_candidate:
@@ -245,6 +232,7 @@ class InferenceRunner:
         self.page_reader.close()
         self._window_workers.close()
         stop_rendering()
+        self._ahead_executor.shutdown()  # else Python waits for it later: Ctrl-C shows a traceback
 
 
 def _prepare_quietly(case: Case, prompt: Prompt) -> None:
@@ -258,12 +246,3 @@ def _prepare_quietly(case: Case, prompt: Prompt) -> None:
 def _release(pages: Pages) -> None:
     """Nothing; but the last to hold the pages is the thread that calls it. It takes a millisecond
     to free them, which the case in hand would wait for."""
-
-
-def _import_report_quietly(case_count: int) -> None:
-    """What cannot be imported is said by the report, which needs it. A few cases make no plot."""
-    with contextlib.suppress(Exception):
-        for module in REPORT_MODULES:
-            importlib.import_module(module)
-        if case_count >= importlib.import_module("vlm_lab.report.plots").MIN_REPLIES:
-            importlib.import_module(PLOT_MODULE)

@@ -25,6 +25,8 @@ class RunWriter:
     """One run's folder while this process writes it. `folder` and `settings` are None before the
     run has begun."""
 
+    makes_report = True
+
     def __init__(self, resumed_run: Path | None) -> None:
         self.folder = resumed_run
         self.settings: RunSettings | None = None
@@ -119,7 +121,9 @@ class RunWriter:
 
 class SharedRunWriter(RunWriter):
     """The run's folder in one of several processes that write its records: another one made it,
-    has its lock, and makes it whole at the end."""
+    has its lock, makes it whole at the end, and makes the report."""
+
+    makes_report = False
 
     def __init__(self, folder: Path, is_resumed: bool) -> None:
         super().__init__(None)

@@ -31,6 +31,7 @@ from vlm_lab.run.options import Options
 from vlm_lab.run.plan import Plan, list_models
 from vlm_lab.run.progress import Progress
 from vlm_lab.run.record import build_answered_record, build_failed_record
+from vlm_lab.run.report_imports import ReportImports
 from vlm_lab.run.resume import NOT_ANSWERED, describe_options, restore_options
 from vlm_lab.run.run_writer import RunWriter
 from vlm_lab.sanitize import terminal_safe
@@ -69,6 +70,7 @@ class Session:
         self.plan = Plan(options, self.writer.settings)
         self.runner = InferenceRunner(options, self.plan)
         self.device = describe_device(self.runner.runtime)
+        self.report_imports = ReportImports()
         self.started = datetime.now(UTC)
         self.baseline = _read_baseline(options.baseline)  # now: not after a night's run
         self.dry_run_warnings: list[Message | str] = []
@@ -105,6 +107,8 @@ class Session:
             self.options.output_dir, self.started, self._describe_settings, self.plan.cases
         )
         self.runner.reply_cache.begin_run(folder)
+        if self.writer.makes_report and not self.options.dry_run:
+            self.report_imports.begin(len(self.plan.cases))
 
     def _describe_settings(self) -> RunSettings:
         suites = [suite.name for suite, _ in self.plan.suites.values()]
@@ -392,6 +396,7 @@ class Session:
         """Stops rendering ahead, and lets others go on with the run."""
         self.runner.close()
         self.writer.close()
+        self.report_imports.close()
 
 
 def _read_former_probes(resumed_run: Path | None) -> dict[repeatability.ProbeKey, Repeatability]:
