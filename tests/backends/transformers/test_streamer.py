@@ -6,17 +6,18 @@ from typing import Any
 import pytest
 
 from tests import checkpoint_parts
-from vlm_lab.backends.transformers.streamer import (
-    STEPS_AT_ONCE,
-    TokenStreamer,
-    decode_token_texts,
-)
+from vlm_lab.backends.transformers import streamer as streamer_module
+from vlm_lab.backends.transformers.streamer import TokenStreamer, decode_token_texts
 
 torch = pytest.importorskip("torch")
 
 
-@pytest.mark.parametrize("count", [1, STEPS_AT_ONCE, STEPS_AT_ONCE + 1, 3 * STEPS_AT_ONCE - 1])
-def test_each_token_has_the_probability_that_its_own_step_gave_it(count: int) -> None:
+@pytest.mark.parametrize("steps_at_once", [0.5, 1, 2, 16, 1000])
+@pytest.mark.parametrize("count", [1, 2, 16, 17, 47])
+def test_each_token_has_the_probability_that_its_own_step_gave_it(
+    monkeypatch: pytest.MonkeyPatch, count: int, steps_at_once: float
+) -> None:
+    monkeypatch.setattr(streamer_module, "MAX_PENDING_SCORES", int(50 * steps_at_once))
     generator = torch.Generator().manual_seed(count)
     scores = [torch.randn(1, 50, generator=generator) for _ in range(count)]
     prompt_ids, reply_ids = torch.tensor([7, 8, 9]), torch.arange(count)
@@ -24,6 +25,7 @@ def test_each_token_has_the_probability_that_its_own_step_gave_it(count: int) ->
     for step in range(count):
         ids = torch.cat([prompt_ids, reply_ids[:step]])[None]
         assert streamer(ids, scores[step]) is scores[step]
+        assert len(streamer._pending_scores) <= max(1, steps_at_once)
     expected = [float(scores[step].log_softmax(-1)[0, step]) for step in range(count)]
     assert streamer.prompt_length == 3
     assert streamer.collect_logprobs(reply_ids) == expected

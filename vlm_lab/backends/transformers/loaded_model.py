@@ -17,6 +17,7 @@ from vlm_lab.backends.transformers import devices, families, processors
 from vlm_lab.backends.transformers.beams import BeamObserver
 from vlm_lab.backends.transformers.generation_settings import Decoding, resolve_decoding
 from vlm_lab.backends.transformers.library_messages import LibraryMessages
+from vlm_lab.backends.transformers.logits_processor import LogitsProcessor
 from vlm_lab.backends.transformers.model_loading import ModelLoader
 from vlm_lab.backends.transformers.reply_grammar import ReplyGrammar
 from vlm_lab.backends.transformers.streamer import TokenStreamer, decode_token_texts
@@ -166,11 +167,12 @@ class LoadedModel:
         if decoding.effective.get("stop_strings"):
             kwargs["tokenizer"] = self.processor.tokenizer
         # The observer comes first: a token that a grammar left alone is as doubtful as it was.
-        processors = [observer]
+        logits_processors = [LogitsProcessor(observer)]
         if self.reply_grammar:
-            processors.append(self.reply_grammar.build_processor(request["reply_schemas"]))
+            grammar_mask = self.reply_grammar.build_processor(request["reply_schemas"])
+            logits_processors.append(LogitsProcessor(grammar_mask))
         with self.library_messages.listen():
-            output = self.model.generate(**inputs, **kwargs, logits_processor=processors)
+            output = self.model.generate(**inputs, **kwargs, logits_processor=logits_processors)
         return output, observer
 
     def resolve_decoding(self, requested: Payload) -> Decoding:

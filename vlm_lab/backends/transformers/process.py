@@ -63,6 +63,7 @@ WORKER_MODULES = (
     "vlm_lab.backends.transformers.beams",
     "vlm_lab.backends.transformers.streamer",
     "vlm_lab.backends.transformers.reply_grammar",
+    "vlm_lab.backends.transformers.logits_processor",
     "vlm_lab.backends.transformers.loaded_model",
     "vlm_lab.backends.transformers.batch_observer",
     "vlm_lab.backends.transformers.batch",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-STEPS_AT_ONCE = 16  # 10 MB of scores over a vocabulary of 150,000
+MAX_PENDING_SCORES = 2_400_000  # 10 MB: 16 steps over a vocabulary of 150,000
 
 
 class TokenStreamer:
@@ -17,9 +17,7 @@ class TokenStreamer:
 
     A few steps' scores are kept, not all: of a reply of 1,024 tokens over a vocabulary of 150,000
     they would be 600 MB; and not one by one, since three small operations a token are more than
-    such a model's own work beside them. It is an object with `__call__`, not a bound method,
-    because transformers looks at the signature at every token: of a method that takes half a
-    millisecond.
+    such a model's own work beside them.
     """
 
     def __init__(self) -> None:
@@ -27,6 +25,7 @@ class TokenStreamer:
         self.prompt_length: int | None = None
         self._pending_scores: list[Any] = []
         self._logprobs: list[Any] = []
+        self._reduced_count = 0
 
     def put(self, value: Any) -> None:
         """Part of a streamer: called with the prompt, then with each token."""
@@ -42,8 +41,9 @@ class TokenStreamer:
         it chose."""
         if self.prompt_length is None:
             self.prompt_length = int(ids.shape[1])
-        if len(self._pending_scores) == STEPS_AT_ONCE:
-            self._reduce_scores(ids[0, -STEPS_AT_ONCE:])
+        pending_count = len(self._pending_scores)
+        if pending_count and (pending_count + 1) * scores.shape[-1] > MAX_PENDING_SCORES:
+            self._reduce_scores(ids[0, -pending_count:])
         self._pending_scores.append(scores)
         return scores
 
@@ -53,6 +53,7 @@ class TokenStreamer:
 
         log_softmax = torch.cat(self._pending_scores).log_softmax(-1)
         self._logprobs.append(log_softmax.gather(1, chosen_ids[:, None]).flatten())
+        self._reduced_count += len(self._pending_scores)
         self._pending_scores = []
 
     def collect_logprobs(self, reply_ids: Any) -> list[float]:
@@ -61,7 +62,7 @@ class TokenStreamer:
             return []
         import torch
 
-        last_ids = reply_ids[STEPS_AT_ONCE * len(self._logprobs) :][: len(self._pending_scores)]
+        last_ids = reply_ids[self._reduced_count :][: len(self._pending_scores)]
         self._pending_scores = self._pending_scores[: len(last_ids)]
         if self._pending_scores:
             self._reduce_scores(last_ids)
