@@ -48,13 +48,20 @@ class LibraryMessages(logging.Handler):
         logger = logging.getLogger(LIBRARY)
         former_level = logger.level
         logger.addHandler(self)
-        logger.setLevel(logging.WARNING)
+        _set_level(logger, logging.WARNING)
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("default")
                 yield
         finally:
             logger.removeHandler(self)
-            logger.setLevel(former_level)
+            _set_level(logger, former_level)
         for warning in caught:
             self.add(f"{warning.category.__name__}: {warning.message}")
+
+
+def _set_level(logger: logging.Logger, level: int) -> None:
+    """Not where it is this one already: it makes every logger of the process forget what it is
+    enabled for."""
+    if logger.level != level:
+        logger.setLevel(level)
