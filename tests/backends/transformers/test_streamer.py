@@ -7,7 +7,11 @@ import pytest
 
 from tests import checkpoint_parts
 from vlm_lab.backends.transformers import streamer as streamer_module
-from vlm_lab.backends.transformers.streamer import TokenStreamer, decode_token_texts
+from vlm_lab.backends.transformers.streamer import (
+    SingleTokens,
+    TokenStreamer,
+    decode_token_texts,
+)
 
 torch = pytest.importorskip("torch")
 
@@ -79,13 +83,30 @@ def test_tokens_of_words_keep_the_spaces_between_them(
     ids = tokenizer.convert_tokens_to_ids(tokens)
     text = tokenizer.decode(ids, skip_special_tokens=True)
     assert "".join(expected) == text
-    assert decode_token_texts(tokenizer, ids, text) == expected
+    assert decode_token_texts(SingleTokens(tokenizer), ids, text) == expected
 
 
 @pytest.mark.parametrize("text", ["Total 119,00", "5 \u20ac, \u0418\u0442\u043e\u0433\u043e", ""])
 def test_a_letter_of_several_tokens_is_the_last_ones(tmp_path: Path, text: str) -> None:
     tokenizer = checkpoint_parts.tokenizer(tmp_path, ["<image>"])
     ids = tokenizer.encode(text, add_special_tokens=False)
-    token_texts = decode_token_texts(tokenizer, ids, text)
+    token_texts = decode_token_texts(SingleTokens(tokenizer), ids, text)
     assert "".join(token_texts) == text
     assert [letter for letter in token_texts if letter] == list(text)
+
+
+def test_a_token_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = checkpoint_parts.tokenizer(tmp_path, ["<image>"])
+    decoded: list[list[int]] = []
+    batch_decode = tokenizer.batch_decode
+
+    def count(sequences: list[list[int]], **kwargs: Any) -> Any:
+        decoded.extend(sequences)
+        return batch_decode(sequences, **kwargs)
+
+    monkeypatch.setattr(tokenizer, "batch_decode", count)
+    single_tokens = SingleTokens(tokenizer)
+    for text in ("119", "1191", "91 EUR"):
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        assert "".join(decode_token_texts(single_tokens, ids, text)) == text
+    assert len(decoded) == len({ids[0] for ids in decoded}) >= 3

@@ -20,7 +20,11 @@ from vlm_lab.backends.transformers.library_messages import LibraryMessages
 from vlm_lab.backends.transformers.logits_processor import LogitsProcessor
 from vlm_lab.backends.transformers.model_loading import ModelLoader
 from vlm_lab.backends.transformers.reply_grammar import ReplyGrammar
-from vlm_lab.backends.transformers.streamer import TokenStreamer, decode_token_texts
+from vlm_lab.backends.transformers.streamer import (
+    SingleTokens,
+    TokenStreamer,
+    decode_token_texts,
+)
 from vlm_lab.backends.transformers.text_only import TextProcessor
 from vlm_lab.backends.transformers.visual_tokens.mllama import count_mllama_tile_tokens
 from vlm_lab.backends.transformers.worker_error import WorkerError, make_unavailable_error
@@ -57,9 +61,10 @@ class LoadedModel:
         # The model cuts up what the processor joined, by the same table.
         for name in self.family.shared_config_keys:
             setattr(self.model.config, name, getattr(self.processor.image_processor, name))
+        tokenizer = getattr(self.processor, "tokenizer", self.processor)
+        self.single_tokens = SingleTokens(tokenizer)
         self.reply_grammar: ReplyGrammar | None = None
         if load_request.get("response_format"):
-            tokenizer = getattr(self.processor, "tokenizer", self.processor)
             self.reply_grammar = ReplyGrammar(tokenizer, self.collect_eos_ids())
         self.environment = self.describe_environment(loader)
 
@@ -225,8 +230,7 @@ class LoadedModel:
         whose reply is made of tags."""
         if not logprobs or self.family.postprocess_method:
             return []
-        tokenizer = getattr(self.processor, "tokenizer", self.processor)
-        token_texts = decode_token_texts(tokenizer, reply_ids, text)
+        token_texts = decode_token_texts(self.single_tokens, reply_ids, text)
         return list(zip(token_texts, logprobs))  # noqa: B905 - 3.9
 
     def describe_answer(self) -> Payload:

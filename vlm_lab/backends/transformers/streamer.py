@@ -70,7 +70,23 @@ class TokenStreamer:
         return logprobs
 
 
-def decode_token_texts(tokenizer: Any, ids: list[int], text: str) -> list[str]:
+class SingleTokens:
+    """The text of tokens by themselves. Replies are made of few of them: each is decoded once."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self._texts: dict[int, str] = {}
+
+    def decode(self, ids: list[int]) -> list[str]:
+        new_ids = [token for token in dict.fromkeys(ids) if token not in self._texts]
+        if new_ids:
+            sequences = [[token] for token in new_ids]
+            new_texts = self.tokenizer.batch_decode(sequences, skip_special_tokens=True)
+            self._texts.update(zip(new_ids, new_texts))  # noqa: B905 - 3.9
+        return [self._texts[token] for token in ids]
+
+
+def decode_token_texts(single_tokens: SingleTokens, ids: list[int], text: str) -> list[str]:
     """The text that each token brought; together they are `text`, so that a span of the reply has
     its tokens.
 
@@ -78,9 +94,9 @@ def decode_token_texts(tokenizer: Any, ids: list[int], text: str) -> list[str]:
     Tokenizers of words (sentencepiece) drop a leading space when they decode one token alone: there
     each is decoded after the last one that brought something.
     """
-    single_texts = tokenizer.batch_decode([[token] for token in ids], skip_special_tokens=True)
+    single_texts, tokenizer = single_tokens.decode(ids), single_tokens.tokenizer
     if "".join(single_texts) == text:
-        return list(single_texts)
+        return single_texts
     token_texts, context_start, decoded_end, decoded_before = [], 0, 0, ""
     for end in range(1, len(ids) + 1):
         decoded_now = tokenizer.decode(ids[context_start:end], skip_special_tokens=True)
