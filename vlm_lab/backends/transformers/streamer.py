@@ -25,7 +25,6 @@ class TokenStreamer:
         self.prompt_length: int | None = None
         self._pending_scores: list[Any] = []
         self._logprobs: list[Any] = []
-        self._reduced_count = 0
 
     def put(self, value: Any) -> None:
         """Part of a streamer: called with the prompt, then with each token."""
@@ -53,7 +52,6 @@ class TokenStreamer:
 
         log_softmax = torch.cat(self._pending_scores).log_softmax(-1)
         self._logprobs.append(log_softmax.gather(1, chosen_ids[:, None]).flatten())
-        self._reduced_count += len(self._pending_scores)
         self._pending_scores = []
 
     def collect_logprobs(self, reply_ids: Any) -> list[float]:
@@ -62,7 +60,8 @@ class TokenStreamer:
             return []
         import torch
 
-        last_ids = reply_ids[self._reduced_count :][: len(self._pending_scores)]
+        reduced_count = sum(map(len, self._logprobs))
+        last_ids = reply_ids[reduced_count:][: len(self._pending_scores)]
         self._pending_scores = self._pending_scores[: len(last_ids)]
         if self._pending_scores:
             self._reduce_scores(last_ids)
