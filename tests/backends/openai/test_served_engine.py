@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.processes import has_ended
+from tests.processes import has_ended, wait_for_file
 from tests.projects import PROJECT, records_of, run_folder_of, write_project
 from tests.suites import REFERENCE
 from vlm_lab.backends.openai import served_engine
@@ -281,9 +281,7 @@ def test_nothing_of_it_outlives_the_run(
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
     ) as parent:
         awaited = tmp_path / ("engines.jsonl" if behaviour else "ready")
-        deadline = time.monotonic() + 60
-        while not awaited.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for_file(awaited)
         time.sleep(0.2)
         parent.send_signal(end)
         (facts,) = read_starts(tmp_path)
